@@ -1,0 +1,1 @@
+//! Extractors and error answers for actix-web.

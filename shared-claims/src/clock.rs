@@ -1,0 +1,77 @@
+//! Time as a parameter: the wall clock that claims are held against, and the boot clock that ages are measured on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// Two readings of time. Everything that asks for the time takes one of these, so that a test can set it.
+pub trait Clock: Send + Sync + 'static {
+    /// Wall clock, milliseconds since the Unix epoch. May be set forward and back by the operator.
+    fn now_ms(&self) -> i64;
+
+    /// Milliseconds since boot, never set back, time in suspend included (`CLOCK_BOOTTIME`).
+    fn boot_ms(&self) -> u64;
+
+    /// Wall clock, whole seconds since the Unix epoch (`NumericDate`, RFC 7519 §2).
+    fn now_seconds(&self) -> i64 {
+        self.now_ms().div_euclid(1000)
+    }
+}
+
+/// A clock that is handed around.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// The clocks of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> i64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        now.tv_sec.saturating_mul(1000).saturating_add(now.tv_nsec / 1_000_000)
+    }
+
+    fn boot_ms(&self) -> u64 {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        const BOOT: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        const BOOT: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+        let now = rustix::time::clock_gettime(BOOT);
+        u64::try_from(now.tv_sec).unwrap_or(0).saturating_mul(1000)
+            + u64::try_from(now.tv_nsec / 1_000_000).unwrap_or(0)
+    }
+}
+
+/// A clock that stands until it is moved. For tests.
+#[derive(Debug)]
+pub struct ManualClock {
+    wall_ms: AtomicI64,
+    boot_ms: AtomicU64,
+}
+
+impl ManualClock {
+    /// A clock whose wall shows `now_ms` (milliseconds since the Unix epoch) and whose boot was an hour ago.
+    pub fn at(now_ms: i64) -> Arc<Self> {
+        Arc::new(Self { wall_ms: AtomicI64::new(now_ms), boot_ms: AtomicU64::new(3_600_000) })
+    }
+
+    /// Lets time pass on both clocks.
+    pub fn advance_ms(&self, ms: u64) {
+        self.boot_ms.fetch_add(ms, Ordering::SeqCst);
+        self.wall_ms.fetch_add(i64::try_from(ms).unwrap_or(i64::MAX), Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock alone, as an operator would.
+    pub fn set_wall_ms(&self, now_ms: i64) {
+        self.wall_ms.store(now_ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_ms(&self) -> i64 {
+        self.wall_ms.load(Ordering::SeqCst)
+    }
+
+    fn boot_ms(&self) -> u64 {
+        self.boot_ms.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,54 @@
+//! Problem details (RFC 9457): the error body of the first-party face and of every resource server.
+
+use serde::{Deserialize, Serialize};
+
+/// The media type of [`Problem`].
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// One field that broke a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldError {
+    /// The member or parameter.
+    pub field: String,
+    /// What is allowed.
+    pub message: String,
+}
+
+/// An error answer as data. `detail` is written for the person at the front end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A URI that names the kind of problem; `about:blank` when the status says it all.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words: the status' reason phrase for `about:blank`.
+    pub title: String,
+    /// The HTTP status code.
+    pub status: u16,
+    /// What happened this time, safe to show.
+    pub detail: String,
+    /// The fields that broke a rule (422 only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// A problem that its status explains.
+    pub fn new(status: http::StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// A validation failure: 422 with the fields that broke a rule.
+    pub fn validation(errors: Vec<FieldError>) -> Self {
+        let detail = errors.first().map_or_else(
+            || "The request is not valid".to_owned(),
+            |first| format!("{}: {}", first.field, first.message),
+        );
+        Self { errors, ..Self::new(http::StatusCode::UNPROCESSABLE_ENTITY, detail) }
+    }
+}

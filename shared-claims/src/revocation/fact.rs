@@ -1,0 +1,74 @@
+//! One fact of the revocation list, and the marks of a token it is held against.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What a fact revokes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// One token, by its `jti`.
+    Jti,
+    /// A session, by its `sid`.
+    Sid,
+    /// A user's tokens up to a cut, by `sub`.
+    Sub,
+    /// A client's tokens up to a cut, by `client_id`.
+    Client,
+    /// Everything a signing key signed, by its `kid`.
+    Key,
+}
+
+impl Kind {
+    /// The name in Redis keys, stream entries and the feed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Jti => "jti",
+            Self::Sid => "sid",
+            Self::Sub => "sub",
+            Self::Client => "client",
+            Self::Key => "key",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Jti, Self::Sid, Self::Sub, Self::Client, Self::Key].into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// Whether facts of this kind carry a cut.
+    pub fn has_cut(self) -> bool {
+        matches!(self, Self::Sub | Self::Client)
+    }
+}
+
+/// A revocation, as the stream and the feed carry it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fact {
+    /// What is revoked.
+    pub kind: Kind,
+    /// Its identifier.
+    pub id: String,
+    /// The cut, milliseconds since the Unix epoch: tokens whose `jti` time is not later are revoked. `sub` and
+    /// `client` only.
+    pub at: Option<i64>,
+    /// When it may be forgotten, seconds since the Unix epoch.
+    pub exp: i64,
+}
+
+/// What of a token is held against the revocation list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks<'a> {
+    /// The token id.
+    pub jti: Uuid,
+    /// The session id.
+    pub sid: Option<Uuid>,
+    /// The subject.
+    pub sub: &'a str,
+    /// The client.
+    pub client_id: &'a str,
+    /// The signing key's id, from the header.
+    pub kid: &'a str,
+    /// The expiry, seconds since the Unix epoch: a fact met for this token matters no longer than this.
+    pub exp: i64,
+}

@@ -1,0 +1,95 @@
+//! Scopes (RFC 6749 §3.3): space-delimited, case-sensitive tokens.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A set of scopes, in the order they were given, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(Vec<String>);
+
+/// Why a string is no scope list: RFC 6749 §3.3 allows `%x21 / %x23-5B / %x5D-7E`, single spaces between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a scope is made of visible ASCII characters without '\"' and '\\', separated by single spaces")]
+pub struct InvalidScope;
+
+impl Scopes {
+    /// Parses a space-delimited list; the empty string is the empty set.
+    ///
+    /// # Errors
+    /// [`InvalidScope`] for a character that RFC 6749 §3.3 does not allow.
+    pub fn parse(text: &str) -> Result<Self, InvalidScope> {
+        let mut scopes = Vec::new();
+        if text.is_empty() {
+            return Ok(Self(scopes));
+        }
+        for scope in text.split(' ') {
+            let allowed = |b: u8| b == 0x21 || (0x23..=0x5b).contains(&b) || (0x5d..=0x7e).contains(&b);
+            if scope.is_empty() || !scope.bytes().all(allowed) {
+                return Err(InvalidScope);
+            }
+            if !scopes.iter().any(|known| known == scope) {
+                scopes.push(scope.to_owned());
+            }
+        }
+        Ok(Self(scopes))
+    }
+
+    /// Whether `scope` is among them.
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.iter().any(|known| known == scope)
+    }
+
+    /// Whether every one of these is also in `other`.
+    pub fn is_subset(&self, other: &Self) -> bool {
+        self.0.iter().all(|scope| other.contains(scope))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The scopes, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+impl Serialize for Scopes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scopes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_keeps_its_order_and_drops_repeats() {
+        let scopes = Scopes::parse("todos:write openid todos:write").unwrap();
+        assert_eq!(scopes.to_string(), "todos:write openid");
+        assert!(scopes.contains("openid") && !scopes.contains("todos"));
+    }
+
+    #[test]
+    fn what_the_rfc_forbids_is_refused() {
+        for bad in [" a", "a ", "a  b", "a\tb", "a\"b", "a\\b", "ä", "a\u{7f}"] {
+            assert_eq!(Scopes::parse(bad), Err(InvalidScope), "{bad:?}");
+        }
+    }
+}
