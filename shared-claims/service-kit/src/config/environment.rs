@@ -1,0 +1,65 @@
+//! The environment as a layer: `AUTH__HTTP__BIND` is `http.bind`.
+
+use config::{Value, ValueKind};
+use serde_json::Value as Json;
+
+use super::error::{ConfigError, Origins};
+use super::file::{Given, read_secret_file};
+use super::known::{self, Known};
+
+/// Reads every variable that begins with the prefix. A variable that is no setting is an error: it is a typing
+/// mistake, and ignoring it would leave a default where somebody chose otherwise.
+pub(super) fn read(
+    defaults: &Json,
+    prefix: &str,
+    variables: &[(String, String)],
+    origins: &mut Origins,
+) -> Result<Given, ConfigError> {
+    let start = format!("{prefix}__");
+    let mut given = Given::default();
+    for (name, text) in variables {
+        let Some(rest) = name.strip_prefix(&start) else { continue };
+        let levels: Vec<String> = rest.split("__").map(str::to_ascii_lowercase).collect();
+        let (key, kind) = read_one(defaults, name, &levels, text)?;
+        if let Some(other) = given.written(&key) {
+            return Err(ConfigError::at(name, &format!("is given twice, also as {other}")));
+        }
+        origins.insert(key.clone(), name.clone());
+        given.insert(key, name.clone(), Value::new(None, kind));
+    }
+    Ok(given)
+}
+
+fn read_one(
+    defaults: &Json,
+    name: &str,
+    levels: &[String],
+    text: &str,
+) -> Result<(String, ValueKind), ConfigError> {
+    match known::find(defaults, levels) {
+        Ok(Known::Leaf(default)) => {
+            let kind = known::from_text(default, text).map_err(|allowed| ConfigError::at(name, allowed))?;
+            Ok((levels.join("."), kind))
+        }
+        Ok(Known::Open) => Ok((levels.join("."), ValueKind::String(text.to_owned()))),
+        Ok(Known::Group) => Err(ConfigError::at(name, "is a group of settings, not a setting")),
+        Err(siblings) => match secret_file_levels(defaults, levels) {
+            Some(secret) => Ok((secret.join("."), ValueKind::String(read_secret_file(name, text)?))),
+            None => {
+                let names = siblings.to_ascii_uppercase();
+                Err(ConfigError::at(name, &format!("unknown setting; known here: {names}")))
+            }
+        },
+    }
+}
+
+/// The levels of the secret that `…_FILE` stands for.
+pub(super) fn secret_file_levels(defaults: &Json, levels: &[String]) -> Option<Vec<String>> {
+    let (last, parents) = levels.split_last()?;
+    let mut secret = parents.to_vec();
+    secret.push(last.strip_suffix("_file")?.to_owned());
+    match known::find(defaults, &secret) {
+        Ok(Known::Leaf(Json::String(_) | Json::Null)) => Some(secret),
+        _ => None,
+    }
+}

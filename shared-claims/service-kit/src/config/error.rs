@@ -1,0 +1,81 @@
+//! The one line that stops the start.
+
+use std::collections::BTreeMap;
+
+use config::ConfigError as LayerError;
+
+/// What is wrong with the settings: one line that names the key as the user wrote it, and what is allowed. It never
+/// holds a value, since the value may be a secret that landed in the wrong place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    pub(super) fn new(line: impl Into<String>) -> Self {
+        Self(line.into().replace(['\n', '\r'], " "))
+    }
+
+    pub(super) fn at(key: &str, what: &str) -> Self {
+        Self::new(format!("{key}: {what}"))
+    }
+}
+
+/// Where each given key came from, in the user's words.
+#[derive(Debug, Default)]
+pub(super) struct Origins(BTreeMap<String, String>);
+
+impl Origins {
+    pub(super) fn insert(&mut self, key: String, written: String) {
+        self.0.insert(key, written);
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// The key as it was written, or dotted when nobody wrote it.
+    pub(super) fn written<'a>(&'a self, key: &'a str) -> &'a str {
+        let plain = key.split('[').next().unwrap_or(key);
+        self.get(plain).unwrap_or(plain)
+    }
+}
+
+/// The key and the complaint of an error of the layers.
+pub(super) fn explain(error: LayerError) -> (Option<String>, String) {
+    match error {
+        LayerError::Type { expected, key, .. } => (key, format!("must be {}", plain(expected))),
+        LayerError::At { error, key, .. } => {
+            let (inner, what) = explain(*error);
+            (key.or(inner), what)
+        }
+        LayerError::NotFound(key) => (Some(key), "is required".to_owned()),
+        LayerError::Message(message) => (None, without_value(&message)),
+        other => (None, without_value(&other.to_string())),
+    }
+}
+
+fn plain(expected: &str) -> String {
+    match expected.split_once("signed ") {
+        Some((before, bits)) if before.ends_with("un") => format!("a whole number from 0 ({bits})"),
+        Some((_, bits)) => format!("a whole number ({bits})"),
+        None => expected.to_owned(),
+    }
+}
+
+/// serde puts the value before the word `expected`.
+pub(super) fn without_value(message: &str) -> String {
+    let quotes_value = ["invalid type", "invalid value", "invalid length", "unknown variant"];
+    if let Some(unknown) = message.strip_prefix("unknown field ") {
+        return format!("unknown setting {}", unknown.replacen(", expected", "; known here:", 1));
+    }
+    if quotes_value.iter().any(|start| message.starts_with(start)) {
+        return match message.rsplit_once(", expected ") {
+            Some((_, expected)) => format!("must be {expected}"),
+            None => "is not allowed".to_owned(),
+        };
+    }
+    match message {
+        "invalid socket address syntax" => "must be an IP address and a port, like 127.0.0.1:8000".to_owned(),
+        other => other.to_owned(),
+    }
+}

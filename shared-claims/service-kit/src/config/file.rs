@@ -1,0 +1,117 @@
+//! The file as a layer, and what both upper layers share.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use config::{File, Map, Source, Value, ValueKind};
+use serde_json::Value as Json;
+
+use super::environment::secret_file_levels;
+use super::error::{ConfigError, Origins, without_value};
+use super::known::{self, Known};
+
+/// The keys of one layer, dotted, with the user's own word for each.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Given(BTreeMap<String, (String, Value)>);
+
+impl Given {
+    pub(super) fn insert(&mut self, key: String, written: String, value: Value) {
+        self.0.insert(key, (written, value));
+    }
+
+    pub(super) fn written(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(|(written, _)| written.as_str())
+    }
+}
+
+impl Source for Given {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
+        Ok(self.0.iter().map(|(key, (_, value))| (key.clone(), value.clone())).collect())
+    }
+}
+
+/// Reads the file; its ending says whether it is TOML, YAML or JSON.
+pub(super) fn read(defaults: &Json, path: &Path, origins: &mut Origins) -> Result<Given, ConfigError> {
+    let shown = path.display().to_string();
+    if let Err(error) = std::fs::metadata(path) {
+        return Err(ConfigError::at(&shown, &format!("cannot be read: {error}")));
+    }
+    let content = File::from(path).required(true).collect().map_err(|error| malformed(&shown, &error))?;
+    let mut given = Given::default();
+    collect(defaults, &shown, &mut Vec::new(), content, &mut given)?;
+    for (key, (written, _)) in &given.0 {
+        origins.insert(key.clone(), written.clone());
+    }
+    Ok(given)
+}
+
+/// The parser's first line: TOML's following ones quote the file, secrets and all.
+fn malformed(shown: &str, error: &config::ConfigError) -> ConfigError {
+    let text = match error {
+        config::ConfigError::FileParse { cause, .. } => match without_value(&cause.to_string()) {
+            allowed if allowed.starts_with("must be a map") => "must hold a group of settings".to_owned(),
+            other => other,
+        },
+        config::ConfigError::Type { .. } => "must hold a group of settings".to_owned(),
+        _ => "must end in .toml, .yaml, .yml or .json, and be one".to_owned(),
+    };
+    ConfigError::at(shown, text.lines().next().unwrap_or("cannot be parsed"))
+}
+
+fn collect(
+    defaults: &Json,
+    shown: &str,
+    levels: &mut Vec<String>,
+    content: Map<String, Value>,
+    given: &mut Given,
+) -> Result<(), ConfigError> {
+    for (name, value) in content {
+        levels.push(name);
+        let written = levels.join(".");
+        match (known::find(defaults, levels), value.kind) {
+            (Ok(Known::Group), ValueKind::Table(inner)) => {
+                collect(defaults, shown, levels, inner, given)?;
+            }
+            (Ok(Known::Group), _) => {
+                return Err(ConfigError::at(&written, "is a group of settings, not a setting"));
+            }
+            (Ok(Known::Leaf(default)), kind) => {
+                known::from_file(default, &kind).map_err(|allowed| ConfigError::at(&written, allowed))?;
+                insert_once(given, written.clone(), written, Value::new(None, kind))?;
+            }
+            (Ok(Known::Open), kind) => insert_once(given, written.clone(), written, Value::new(None, kind))?,
+            (Err(siblings), kind) => match (secret_file_levels(defaults, levels), kind) {
+                (Some(secret), ValueKind::String(path)) => {
+                    let text = read_secret_file(&written, &path)?;
+                    insert_once(given, secret.join("."), written, Value::new(None, text))?;
+                }
+                _ => {
+                    let line = format!("{written} in {shown}");
+                    return Err(ConfigError::at(&line, &format!("unknown setting; known here: {siblings}")));
+                }
+            },
+        }
+        levels.pop();
+    }
+    Ok(())
+}
+
+fn insert_once(given: &mut Given, key: String, written: String, value: Value) -> Result<(), ConfigError> {
+    if let Some(other) = given.written(&key) {
+        return Err(ConfigError::at(&written, &format!("is given twice, also as {other}")));
+    }
+    given.insert(key, written, value);
+    Ok(())
+}
+
+/// The content of a secret's file, without the newline that editors add.
+pub(super) fn read_secret_file(written: &str, path: &str) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::at(written, &format!("must name a readable text file: {error}")))?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}

@@ -1,0 +1,33 @@
+//! The effective settings for people: `check-config`.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::ConfigError;
+
+/// The settings as TOML, one line a key, secrets masked.
+pub fn render<T: Serialize>(settings: &T) -> Result<String, ConfigError> {
+    let tree = serde_json::to_value(settings).map_err(|error| ConfigError::new(error.to_string()))?;
+    let mut lines = String::new();
+    write_lines(&mut lines, "", &tree);
+    Ok(lines)
+}
+
+fn write_lines(lines: &mut String, key: &str, value: &Value) {
+    match value {
+        Value::Object(group) => {
+            for (name, inner) in group {
+                let name = if is_bare(name) { name.clone() } else { Value::from(name.as_str()).to_string() };
+                let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+                write_lines(lines, &key, inner);
+            }
+        }
+        // TOML knows no null.
+        Value::Null => lines.push_str(&format!("# {key} is unset\n")),
+        _ => lines.push_str(&format!("{key} = {value}\n")),
+    }
+}
+
+fn is_bare(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}

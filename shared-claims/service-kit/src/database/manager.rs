@@ -1,0 +1,197 @@
+//! Opens connections: what the URL names, set up as this house wants them.
+
+use std::path::{Path, PathBuf};
+
+use diesel::connection::SimpleConnection;
+use diesel::r2d2::R2D2Connection;
+use diesel::{Connection, PgConnection, SqliteConnection};
+
+use super::{Backend, DatabaseError, DatabaseSettings, DbConnection};
+
+/// What the URL names.
+#[derive(Clone)]
+pub(super) enum Target {
+    /// The connection string for libpq.
+    Postgres(String),
+    Sqlite(PathBuf),
+}
+
+impl Target {
+    /// Reads `database.url`. The error says what is allowed and never repeats the URL.
+    pub(super) fn parse(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
+        let url = settings.url.expose();
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            check_tls(url)?;
+            return Ok(Self::Postgres(with_defaults(url, settings)));
+        }
+        let Some(path) = url.strip_prefix("sqlite://") else {
+            return Err(refused("postgres://user:password@host/name or sqlite://path/to/file.db"));
+        };
+        if path.is_empty()
+            || path.ends_with('/')
+            || path.contains(['?', '#', '\0'])
+            || path.contains(":memory:")
+        {
+            return Err(refused("sqlite:// followed by the path of a file, without parameters"));
+        }
+        Ok(Self::Sqlite(PathBuf::from(path)))
+    }
+
+    pub(super) fn backend(&self) -> Backend {
+        match self {
+            Self::Postgres(_) => Backend::Postgres,
+            Self::Sqlite(_) => Backend::Sqlite,
+        }
+    }
+}
+
+fn refused(allowed: &str) -> DatabaseError {
+    DatabaseError::Settings(allowed.to_owned())
+}
+
+/// Without OpenSSL libpq would say that the *value* of `sslmode` is invalid; say what is really missing.
+fn check_tls(url: &str) -> Result<(), DatabaseError> {
+    if cfg!(feature = "postgres-tls") {
+        return Ok(());
+    }
+    match parameter(url, "sslmode") {
+        Some(mode @ ("require" | "verify-ca" | "verify-full")) => Err(refused(&format!(
+            "no sslmode={mode} in this build: TLS to PostgreSQL needs the cargo feature `postgres-tls`"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn parameter<'a>(url: &'a str, name: &str) -> Option<&'a str> {
+    let (_, query) = url.split_once('?')?;
+    query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, v)| v)
+}
+
+/// Parameters that the URL leaves open: a server that is gone is noticed in seconds, not in two hours.
+fn with_defaults(url: &str, settings: &DatabaseSettings) -> String {
+    let timeout = settings.connect_timeout_seconds.to_string();
+    let defaults = [
+        ("connect_timeout", timeout.as_str()),
+        ("application_name", "latchkey"),
+        ("keepalives_idle", "30"),
+        ("keepalives_interval", "5"),
+        ("keepalives_count", "3"),
+        ("tcp_user_timeout", "15000"),
+    ];
+    let mut full = url.to_owned();
+    for (name, value) in defaults {
+        if parameter(url, name).is_none() {
+            full.push(if full.contains('?') { '&' } else { '?' });
+            full.push_str(name);
+            full.push('=');
+            full.push_str(value);
+        }
+    }
+    full
+}
+
+/// What a connection is for; SQLite tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Reader,
+    Writer,
+}
+
+/// A connection as the pool keeps it.
+pub(super) struct Pooled {
+    pub(super) connection: DbConnection,
+    /// Set when the connection leads to the wrong place: the pool opens another one.
+    pub(super) discard: bool,
+}
+
+pub(super) struct Manager {
+    pub(super) target: Target,
+    pub(super) settings: DatabaseSettings,
+    pub(super) role: Role,
+}
+
+impl Manager {
+    pub(super) fn open(&self) -> Result<DbConnection, DatabaseError> {
+        match &self.target {
+            Target::Postgres(url) => open_postgres(url, &self.settings).map(DbConnection::Postgres),
+            Target::Sqlite(path) => open_sqlite(path, &self.settings, self.role).map(DbConnection::Sqlite),
+        }
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = DatabaseError;
+
+    fn connect(&self) -> Result<Pooled, DatabaseError> {
+        Ok(Pooled { connection: self.open()?, discard: false })
+    }
+
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), DatabaseError> {
+        match &mut pooled.connection {
+            DbConnection::Postgres(connection) => Ok(connection.batch_execute("SELECT 1")?),
+            DbConnection::Sqlite(_) => Ok(()),
+        }
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        pooled.discard || std::thread::panicking() || pooled.connection.is_broken()
+    }
+}
+
+fn unreachable(error: &diesel::ConnectionError) -> DatabaseError {
+    DatabaseError::Unavailable(error.to_string().lines().collect::<Vec<_>>().join("; "))
+}
+
+pub(super) fn open_postgres(url: &str, settings: &DatabaseSettings) -> Result<PgConnection, DatabaseError> {
+    let mut connection = PgConnection::establish(url).map_err(|error| unreachable(&error))?;
+    connection.batch_execute(&format!(
+        "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = 60000",
+        settings.statement_timeout_ms, settings.lock_timeout_ms
+    ))?;
+    Ok(connection)
+}
+
+/// `synchronous` is FULL: in WAL mode NORMAL syncs at checkpoints only, and a commit that was answered could be gone
+/// after a loss of power. A revocation must not be.
+fn open_sqlite(
+    path: &Path,
+    settings: &DatabaseSettings,
+    role: Role,
+) -> Result<SqliteConnection, DatabaseError> {
+    let file = path.to_str().ok_or_else(|| refused("a path in UTF-8"))?;
+    // SQLite reads a leading `file:` as a URI, and Diesel a leading scheme: `./` makes either a plain path.
+    let file = if path.is_absolute() { file.to_owned() } else { format!("./{file}") };
+    let mut connection = SqliteConnection::establish(&file).map_err(|error| unreachable(&error))?;
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {}", settings.lock_timeout_ms))?;
+    connection.batch_execute("PRAGMA foreign_keys = ON")?;
+    match role {
+        Role::Writer => {
+            connection.batch_execute("PRAGMA journal_mode = WAL")?;
+            connection.batch_execute("PRAGMA synchronous = FULL")?;
+        }
+        // A write outside the writer's turn would meet SQLITE_BUSY under load: refuse it always.
+        Role::Reader => connection.batch_execute("PRAGMA query_only = ON")?,
+    }
+    Ok(connection)
+}
+
+/// Makes the file and its folder, readable for their owner alone.
+pub(super) fn prepare_sqlite(path: &Path) -> Result<(), DatabaseError> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    let failed = |what: &Path, error: &std::io::Error| {
+        DatabaseError::Settings(format!("cannot create {}: {error}", what.display()))
+    };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| failed(folder, &error))?;
+    }
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(path, &error)),
+    }
+}

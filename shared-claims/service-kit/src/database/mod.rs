@@ -1,0 +1,22 @@
+//! One code path over PostgreSQL and SQLite, chosen by the URL's scheme.
+//!
+//! Work is a closure on a [`DbConnection`]: it runs on the blocking pool, behind a queue with a bound in length and
+//! in time, and carries the caller's tracing span. A closure that has begun runs to its end, whatever becomes of the
+//! request that asked for it.
+
+mod connection;
+mod error;
+mod manager;
+mod migrate;
+mod pool;
+mod queue;
+mod settings;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod transaction;
+
+pub use connection::{Backend, DbConnection};
+pub use error::DatabaseError;
+pub use migrate::Migrations;
+pub use pool::{Database, PoolStatus};
+pub use settings::DatabaseSettings;

@@ -1,0 +1,61 @@
+//! The queue before the connections: bounded in length and in time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::DatabaseError;
+
+/// As many tickets as there are connections; who waits for one is counted.
+#[derive(Clone)]
+pub(super) struct Queue {
+    tickets: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    limit: usize,
+    patience: Duration,
+}
+
+impl Queue {
+    pub(super) fn new(tickets: usize, limit: usize, patience: Duration) -> Self {
+        Self { tickets: Arc::new(Semaphore::new(tickets)), waiting: Arc::default(), limit, patience }
+    }
+
+    /// A ticket, in the order of asking. Dropping it passes it on.
+    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
+        if let Ok(ticket) = Arc::clone(&self.tickets).try_acquire_owned() {
+            return Ok(ticket);
+        }
+        let place = Place::take(&self.waiting);
+        if place.number > self.limit {
+            return Err(DatabaseError::Overloaded);
+        }
+        match tokio::time::timeout(self.patience, Arc::clone(&self.tickets).acquire_owned()).await {
+            Ok(Ok(ticket)) => Ok(ticket),
+            Ok(Err(_)) | Err(_) => Err(DatabaseError::Overloaded),
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+}
+
+/// A place in the queue, given up when the waiting ends, by whatever way.
+struct Place<'a> {
+    waiting: &'a AtomicUsize,
+    number: usize,
+}
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize) -> Self {
+        Self { waiting, number: waiting.fetch_add(1, Ordering::Relaxed) + 1 }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}

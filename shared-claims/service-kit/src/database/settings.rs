@@ -1,0 +1,58 @@
+//! The settings under `database.`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{InvalidSetting, UrlWithSecret, Validate, in_range};
+
+/// Where the database is, and how much is asked of it at once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseSettings {
+    /// `postgres://user:password@host/name`, or `sqlite://path/to/file.db` (`sqlite:///` for an absolute path).
+    pub url: UrlWithSecret,
+    /// Connections kept: all of them on PostgreSQL, the readers on SQLite (which has one writer besides).
+    pub pool_size: u32,
+    /// How much work may wait for a connection before more is refused.
+    pub queue_limit: u32,
+    /// How long work may wait for a connection.
+    pub wait_ms: u64,
+    /// How long PostgreSQL may take to accept a connection.
+    pub connect_timeout_seconds: u32,
+    /// How long one statement may run on PostgreSQL.
+    pub statement_timeout_ms: u32,
+    /// How long a statement may wait for a lock: on a row of PostgreSQL, on the file of SQLite.
+    pub lock_timeout_ms: u32,
+}
+
+impl DatabaseSettings {
+    /// The default settings for a database at this URL.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            url: UrlWithSecret::new(url),
+            pool_size: 8,
+            queue_limit: 512,
+            wait_ms: 2_000,
+            connect_timeout_seconds: 5,
+            statement_timeout_ms: 10_000,
+            lock_timeout_ms: 5_000,
+        }
+    }
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self::at("sqlite://data/service.db")
+    }
+}
+
+impl Validate for DatabaseSettings {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        super::manager::Target::parse(self).map_err(|error| InvalidSetting::new("url", error.to_string()))?;
+        in_range("pool_size", self.pool_size, 1..=200)?;
+        in_range("queue_limit", self.queue_limit, 1..=100_000)?;
+        in_range("wait_ms", self.wait_ms, 10..=60_000)?;
+        in_range("connect_timeout_seconds", self.connect_timeout_seconds, 1..=120)?;
+        in_range("statement_timeout_ms", self.statement_timeout_ms, 100..=600_000)?;
+        in_range("lock_timeout_ms", self.lock_timeout_ms, 100..=600_000)
+    }
+}

@@ -1,0 +1,98 @@
+//! The settings under `http.` and `cookies.`.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::Network;
+use crate::config::{InvalidSetting, Validate, in_range};
+
+/// How a service listens, and whom it believes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpSettings {
+    /// The address and port to listen on.
+    pub bind: SocketAddr,
+    /// Origins whose scripts may read our answers.
+    pub cors_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` or `Forwarded` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Worker threads; 0 for one per core.
+    pub workers: usize,
+    /// How long a stopping server waits for requests that run.
+    pub shutdown_seconds: u64,
+    /// How long a client may take to send its headers.
+    pub client_timeout_seconds: u64,
+    /// How long an idle connection is kept.
+    pub keep_alive_seconds: u64,
+    /// Connections each worker holds before it accepts no more.
+    pub max_connections: usize,
+}
+
+impl HttpSettings {
+    /// The default settings, listening at this address.
+    pub fn at(bind: SocketAddr) -> Self {
+        let ports = ["5173", "3000", "8080"];
+        let hosts = ["localhost", "127.0.0.1"];
+        let cors_origins =
+            hosts.iter().flat_map(|host| ports.iter().map(move |port| format!("http://{host}:{port}")));
+        Self {
+            bind,
+            cors_origins: cors_origins.collect(),
+            trusted_proxies: Vec::new(),
+            workers: 0,
+            shutdown_seconds: 10,
+            client_timeout_seconds: 10,
+            keep_alive_seconds: 30,
+            max_connections: 25_000,
+        }
+    }
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 8000)))
+    }
+}
+
+impl Validate for HttpSettings {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        for origin in &self.cors_origins {
+            if !is_origin(origin) {
+                return Err(InvalidSetting::new(
+                    "cors_origins",
+                    "origins like https://app.example.com: scheme, host and port, no path and no *",
+                ));
+            }
+        }
+        in_range("workers", self.workers, 0..=1024)?;
+        in_range("shutdown_seconds", self.shutdown_seconds, 0..=3600)?;
+        in_range("client_timeout_seconds", self.client_timeout_seconds, 1..=600)?;
+        in_range("keep_alive_seconds", self.keep_alive_seconds, 1..=3600)?;
+        in_range("max_connections", self.max_connections, 1..=1_000_000)
+    }
+}
+
+/// An origin exactly as browsers send it.
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
+    })
+}
+
+/// How cookies are set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CookieSettings {
+    /// `Secure`, and with it the name prefixes that need it. Off only in development.
+    pub secure: bool,
+}
+
+impl Default for CookieSettings {
+    fn default() -> Self {
+        Self { secure: true }
+    }
+}
+
+impl Validate for CookieSettings {}

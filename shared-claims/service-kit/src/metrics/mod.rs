@@ -1,0 +1,5 @@
+//! Numbers for Prometheus.
+
+mod settings;
+
+pub use settings::MetricsSettings;

@@ -1,0 +1,336 @@
+//! Settings as an operator gives them, and the line that stops the start.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use service_kit::config::{
+    InvalidSetting, LoadSpec, Secret, UrlWithSecret, Validate, in_range, load, render,
+};
+use service_kit::database::DatabaseSettings;
+use service_kit::http::HttpSettings;
+use service_kit::telemetry::LogSettings;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    issuer: String,
+    http: HttpSettings,
+    log: LogSettings,
+    database: DatabaseSettings,
+    passwords: Passwords,
+    keys: Keys,
+    revocation: Revocation,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Passwords {
+    bcrypt_cost: u32,
+    peppered: bool,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { bcrypt_cost: 12, peppered: true }
+    }
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Keys {
+    encryption_key: Option<Secret>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Revocation {
+    redis_url: Option<UrlWithSecret>,
+    max_entries: Option<u32>,
+}
+
+impl Validate for Settings {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        self.http.validate().map_err(|error| error.under("http"))?;
+        self.log.validate().map_err(|error| error.under("log"))?;
+        self.database.validate().map_err(|error| error.under("database"))?;
+        in_range("passwords.bcrypt_cost", self.passwords.bcrypt_cost, 4..=31)
+    }
+}
+
+fn from(file: Option<(&str, &str)>, env: &[(&str, &str)]) -> Result<Settings, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = file.map(|(name, content)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    });
+    let env = env.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let result = load(LoadSpec { prefix: "AUTH".to_owned(), file, env });
+    result.map_err(|error| {
+        let line = error.to_string();
+        assert!(!line.contains('\n'), "more than one line: {line}");
+        line.replace(&folder.path().display().to_string(), "DIR")
+    })
+}
+
+fn env(name: &str, text: &str) -> Result<Settings, String> {
+    from(None, &[(name, text)])
+}
+
+fn toml(content: &str) -> Result<Settings, String> {
+    from(Some(("settings.toml", content)), &[])
+}
+
+#[test]
+fn the_environment_goes_over_the_file_and_the_file_over_the_defaults() {
+    let file = "issuer = 'from-file'\n[passwords]\nbcrypt_cost = 10\n[http]\nworkers = 3\n";
+    let settings =
+        from(Some(("settings.toml", file)), &[("AUTH__PASSWORDS__BCRYPT_COST", "11"), ("PATH", "/bin")])
+            .unwrap();
+    assert_eq!(settings.issuer, "from-file");
+    assert_eq!(settings.passwords.bcrypt_cost, 11);
+    assert_eq!(settings.http.workers, 3);
+    assert_eq!(settings.http.bind.to_string(), "127.0.0.1:8000");
+    assert!(settings.http.cors_origins.contains(&"http://localhost:5173".to_owned()));
+}
+
+#[test]
+fn yaml_and_json_say_the_same_as_toml() {
+    let yaml = "http:\n  cors_origins:\n    - https://a.example\n    - https://b.example\n";
+    let json = r#"{"http": {"cors_origins": ["https://a.example", "https://b.example"]}}"#;
+    let toml = "[http]\ncors_origins = ['https://a.example', 'https://b.example']\n";
+    for (name, content) in [("s.yaml", yaml), ("s.yml", yaml), ("s.json", json), ("s.toml", toml)] {
+        let settings = from(Some((name, content)), &[]).unwrap();
+        assert_eq!(settings.http.cors_origins, ["https://a.example", "https://b.example"], "{name}");
+    }
+}
+
+#[test]
+fn lists_are_comma_separated_in_the_environment_and_replace_the_default() {
+    let list = |text| env("AUTH__HTTP__CORS_ORIGINS", text).unwrap().http.cors_origins;
+    assert_eq!(list("https://a.example, https://b.example"), ["https://a.example", "https://b.example"]);
+    assert_eq!(list("https://a.example"), ["https://a.example"]);
+    assert!(list("").is_empty());
+    let proxies = env("AUTH__HTTP__TRUSTED_PROXIES", "10.0.0.0/8,::1").unwrap().http.trusted_proxies;
+    assert_eq!(proxies.len(), 2);
+}
+
+#[test]
+fn what_looks_like_a_number_stays_what_was_written() {
+    for text in ["12345", "0x10", "1e9", "007", "true", "null", " spaced ", "a,b"] {
+        let settings = from(None, &[("AUTH__ISSUER", text), ("AUTH__KEYS__ENCRYPTION_KEY", text)]).unwrap();
+        assert_eq!(settings.issuer, text);
+        assert_eq!(settings.keys.encryption_key.unwrap().expose(), text);
+    }
+    assert_eq!(
+        toml("keys.encryption_key = 1e9").unwrap_err(),
+        "keys.encryption_key: must be a string in quotes"
+    );
+    assert_eq!(toml("issuer = 12345").unwrap_err(), "issuer: must be a string, in quotes");
+}
+
+#[test]
+fn an_empty_variable_unsets_what_is_optional() {
+    let file = "revocation.redis_url = 'redis://h:1/0'";
+    let settings = from(Some(("s.toml", file)), &[("AUTH__REVOCATION__REDIS_URL", "")]).unwrap();
+    assert!(settings.revocation.redis_url.is_none());
+    assert_eq!(
+        env("AUTH__PASSWORDS__BCRYPT_COST", "").unwrap_err(),
+        "AUTH__PASSWORDS__BCRYPT_COST: must be a whole number"
+    );
+}
+
+#[test]
+fn an_optional_number_comes_from_the_environment_too() {
+    assert_eq!(env("AUTH__REVOCATION__MAX_ENTRIES", "7").unwrap().revocation.max_entries, Some(7));
+    let line = env("AUTH__REVOCATION__MAX_ENTRIES", "many").unwrap_err();
+    assert_eq!(line, "AUTH__REVOCATION__MAX_ENTRIES: must be an integer");
+}
+
+#[test]
+fn a_key_that_is_none_stops_the_start() {
+    assert_eq!(
+        env("AUTH__PASSWORDS__BCRYPT_COTS", "12").unwrap_err(),
+        "AUTH__PASSWORDS__BCRYPT_COTS: unknown setting; known here: BCRYPT_COST, PEPPERED"
+    );
+    assert_eq!(
+        toml("[passwords]\nbcrypt_cots = 12").unwrap_err(),
+        "passwords.bcrypt_cots in DIR/settings.toml: unknown setting; known here: bcrypt_cost, peppered"
+    );
+    assert!(env("AUTH__NOTHING", "x").unwrap_err().starts_with("AUTH__NOTHING: unknown setting"));
+    assert!(env("AUTH__", "x").unwrap_err().starts_with("AUTH__: unknown setting"));
+    assert!(env("AUTH__ISSUER__DEEPER", "x").unwrap_err().starts_with("AUTH__ISSUER__DEEPER: unknown"));
+    assert_eq!(env("AUTH__HTTP", "x").unwrap_err(), "AUTH__HTTP: is a group of settings, not a setting");
+    assert!(toml("passwords = 3").unwrap_err().starts_with("passwords: is a group"));
+    env("AUTHENTICATION__X", "of somebody else").unwrap();
+    env("TODO__ISSUER__X", "of the other service").unwrap();
+}
+
+#[test]
+fn a_bad_value_is_named_by_its_key_in_the_words_of_who_gave_it() {
+    for (name, text, line) in [
+        ("AUTH__PASSWORDS__BCRYPT_COST", "high", "must be a whole number"),
+        ("AUTH__PASSWORDS__BCRYPT_COST", "12.5", "must be a whole number"),
+        ("AUTH__PASSWORDS__BCRYPT_COST", "true", "must be a whole number"),
+        ("AUTH__PASSWORDS__BCRYPT_COST", "3", "must be from 4 to 31"),
+        ("AUTH__PASSWORDS__PEPPERED", "maybe", "must be true or false"),
+        ("AUTH__LOG__FORMAT", "xml", "must be `json` or `pretty`"),
+        (
+            "AUTH__LOG__LEVEL",
+            "loud=very",
+            "must be error, warn, info, debug, trace or off, or directives like info,auth_service=debug",
+        ),
+        ("AUTH__HTTP__BIND", "nowhere", "must be an IP address and a port, like 127.0.0.1:8000"),
+        ("AUTH__HTTP__TRUSTED_PROXIES", "proxy", "must be IP addresses or networks like 10.0.0.0/8"),
+        (
+            "AUTH__HTTP__CORS_ORIGINS",
+            "*",
+            "must be origins like https://app.example.com: scheme, host and port, no path and no *",
+        ),
+        (
+            "AUTH__HTTP__CORS_ORIGINS",
+            "https://a.example/",
+            "must be origins like https://app.example.com: scheme, host and port, no path and no *",
+        ),
+        (
+            "AUTH__DATABASE__URL",
+            "mysql://u:hunter2@h/d",
+            "must be postgres://user:password@host/name or sqlite://path/to/file.db",
+        ),
+    ] {
+        assert_eq!(env(name, text).unwrap_err(), format!("{name}: {line}"), "{name}={text}");
+    }
+    let huge = env("AUTH__PASSWORDS__BCRYPT_COST", "4294967308").unwrap_err();
+    assert!(huge.starts_with("AUTH__PASSWORDS__BCRYPT_COST: must be a whole number"), "{huge}");
+    let negative = env("AUTH__PASSWORDS__BCRYPT_COST", "-1").unwrap_err();
+    assert!(negative.starts_with("AUTH__PASSWORDS__BCRYPT_COST: must be "), "{negative}");
+    assert_eq!(toml("passwords.bcrypt_cost = 3").unwrap_err(), "passwords.bcrypt_cost: must be from 4 to 31");
+    assert_eq!(
+        toml("passwords.bcrypt_cost = 12.7").unwrap_err(),
+        "passwords.bcrypt_cost: must be a whole number"
+    );
+    assert_eq!(toml("log.format = 'xml'").unwrap_err(), "log.format: must be `json` or `pretty`");
+}
+
+#[test]
+fn secrets_come_from_files_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    for (content, secret) in
+        [("s3cret\n", "s3cret"), ("s3cret", "s3cret"), ("s3cret\n\n", "s3cret\n"), (" s \r\n", " s ")]
+    {
+        std::fs::write(&path, content).unwrap();
+        let path = path.to_str().unwrap();
+        let settings = env("AUTH__KEYS__ENCRYPTION_KEY_FILE", path).unwrap();
+        assert_eq!(settings.keys.encryption_key.unwrap().expose(), secret);
+        let settings = toml(&format!("keys.encryption_key_file = '{path}'")).unwrap();
+        assert_eq!(settings.keys.encryption_key.unwrap().expose(), secret);
+    }
+    let path = path.to_str().unwrap();
+    let both = from(None, &[("AUTH__KEYS__ENCRYPTION_KEY", "x"), ("AUTH__KEYS__ENCRYPTION_KEY_FILE", path)])
+        .unwrap_err();
+    assert_eq!(both, "AUTH__KEYS__ENCRYPTION_KEY_FILE: is given twice, also as AUTH__KEYS__ENCRYPTION_KEY");
+    let missing = env("AUTH__KEYS__ENCRYPTION_KEY_FILE", "/nowhere/key").unwrap_err();
+    assert!(
+        missing.starts_with("AUTH__KEYS__ENCRYPTION_KEY_FILE: must name a readable text file"),
+        "{missing}"
+    );
+    let number = env("AUTH__PASSWORDS__BCRYPT_COST_FILE", path).unwrap_err();
+    assert!(number.starts_with("AUTH__PASSWORDS__BCRYPT_COST_FILE: unknown setting"), "{number}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_and_not_quoted() {
+    let missing = load::<Settings>(LoadSpec {
+        prefix: "AUTH".to_owned(),
+        file: Some(PathBuf::from("/nowhere/settings.toml")),
+        env: Vec::new(),
+    });
+    assert!(missing.unwrap_err().to_string().starts_with("/nowhere/settings.toml: cannot be read"));
+    for (name, content) in [
+        ("s.toml", "keys.encryption_key = 'hunter2\n"),
+        ("s.toml", "keys.encryption_key = hunter2\n"),
+        ("s.yaml", "keys: {encryption_key: 'hunter2"),
+        ("s.json", "{\"keys\": {\"encryption_key\": \"hunter2}"),
+        ("s.ini", "[keys]\nencryption_key=hunter2"),
+        ("s", "hunter2"),
+        ("s.yaml", "hunter2"),
+        ("s.json", "\"hunter2\""),
+    ] {
+        let line = from(Some((name, content)), &[]).unwrap_err();
+        assert!(line.starts_with(&format!("DIR/{name}: ")), "{line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+}
+
+#[test]
+fn no_error_and_no_listing_shows_a_secret() {
+    for (name, text) in [
+        ("AUTH__REVOCATION__MAX_ENTRIES", "hunter2"),
+        ("AUTH__PASSWORDS__BCRYPT_COST", "hunter2"),
+        ("AUTH__HTTP__BIND", "hunter2"),
+        ("AUTH__LOG__FORMAT", "hunter2"),
+        ("AUTH__LOG__LEVEL", "=hunter2="),
+        ("AUTH__DATABASE__URL", "hunter2"),
+    ] {
+        let line = env(name, text).unwrap_err();
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+    let settings = from(
+        None,
+        &[
+            ("AUTH__KEYS__ENCRYPTION_KEY", "hunter2"),
+            ("AUTH__REVOCATION__REDIS_URL", "redis://:hunter2@cache:6379/0"),
+            (
+                "AUTH__DATABASE__URL",
+                "postgres://latchkey:hunter2@db/auth?sslpassword=hunter2&application_name=a",
+            ),
+        ],
+    )
+    .unwrap();
+    let listing = render(&settings).unwrap();
+    let debug = format!("{settings:?} {}", settings.keys.encryption_key.as_ref().unwrap());
+    assert!(!listing.contains("hunter2"), "{listing}");
+    assert!(!debug.contains("hunter2"), "{debug}");
+    assert!(listing.contains(r#"keys.encryption_key = "********""#), "{listing}");
+    assert!(listing.contains(r#"revocation.redis_url = "redis://:********@cache:6379/0""#), "{listing}");
+    assert!(
+        listing.contains(
+            r#"database.url = "postgres://latchkey:********@db/auth?sslpassword=********&application_name=a""#
+        ),
+        "{listing}"
+    );
+    assert!(listing.contains("# revocation.max_entries is unset"), "{listing}");
+    assert_eq!(
+        settings.database.url.expose(),
+        "postgres://latchkey:hunter2@db/auth?sslpassword=hunter2&application_name=a"
+    );
+}
+
+#[test]
+fn the_listing_is_a_file_that_loads_again() {
+    let listing = render(&env("AUTH__ISSUER", "say \"hi\"\\").unwrap()).unwrap();
+    let again = toml(&listing).unwrap();
+    assert_eq!(again.issuer, "say \"hi\"\\");
+    assert_eq!(render(&again).unwrap(), listing);
+}
+
+#[test]
+fn a_masked_default_is_not_taken_for_the_value() {
+    #[derive(Serialize, Deserialize)]
+    #[serde(default)]
+    struct WithSecret {
+        token: Secret,
+        other: u32,
+    }
+    impl Default for WithSecret {
+        fn default() -> Self {
+            Self { token: Secret::new("built-in"), other: 1 }
+        }
+    }
+    impl Validate for WithSecret {}
+    let env = vec![("X__OTHER".to_owned(), "2".to_owned())];
+    let settings: WithSecret = load(LoadSpec { prefix: "X".to_owned(), file: None, env }).unwrap();
+    assert_eq!((settings.token.expose(), settings.other), ("built-in", 2));
+}
