@@ -33,7 +33,9 @@ impl Kind {
 
     /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Jti, Self::Sid, Self::Sub, Self::Client, Self::Key].into_iter().find(|kind| kind.as_str() == name)
+        [Self::Jti, Self::Sid, Self::Sub, Self::Client, Self::Key]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
     }
 
     /// Whether facts of this kind carry a cut.

@@ -1,11 +1,19 @@
 //! Revocation: what is revoked, and how a verifier knows.
 
 mod fact;
+mod mirror;
+mod set;
+mod status;
 
 pub use fact::{Fact, Kind, Marks};
+pub use mirror::{Mirror, MirrorSettings, MirrorWriter};
+pub use set::MalformedFact;
+pub use status::RevocationStatus;
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// What a revocation source says of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,4 +30,57 @@ pub enum Verdict {
 pub trait RevocationCheck: Send + Sync + 'static {
     /// Says what is known of the token that `marks` identify.
     fn check<'a>(&'a self, marks: &'a Marks<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+
+    /// The state of the source, if it can tell.
+    fn status(&self) -> Option<RevocationStatus> {
+        None
+    }
+}
+
+/// How a verifier knows what is revoked. Cheap to clone.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// A local mirror of the whole list: no call on the way of a request.
+    Mirror(Mirror),
+    /// A source of one's own.
+    Custom(Arc<dyn RevocationCheck>),
+}
+
+impl Revocation {
+    /// What is known of the token now. A caller that caches tokens asks each time.
+    pub async fn check(&self, marks: &Marks<'_>) -> Verdict {
+        match self {
+            Self::Mirror(mirror) => mirror.check(marks),
+            Self::Custom(check) => check.check(marks).await,
+        }
+    }
+
+    /// As [`check`](Self::check), where that needs no waiting.
+    pub fn check_now(&self, marks: &Marks<'_>) -> Option<Verdict> {
+        match self {
+            Self::Mirror(mirror) => Some(mirror.check(marks)),
+            Self::Custom(_) => None,
+        }
+    }
+
+    /// The state of the source; `None` when a source of one's own does not tell.
+    pub fn status(&self) -> Option<RevocationStatus> {
+        match self {
+            Self::Mirror(mirror) => Some(mirror.status()),
+            Self::Custom(check) => check.status(),
+        }
+    }
+}
+
+impl fmt::Debug for Revocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Revocation").field(&self.status()).finish()
+    }
+}
+
+impl From<Mirror> for Revocation {
+    fn from(mirror: Mirror) -> Self {
+        Self::Mirror(mirror)
+    }
 }

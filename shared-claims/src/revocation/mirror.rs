@@ -1,0 +1,218 @@
+//! The mirror: every live fact held in memory, and the moment as of which that is all of them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::set::FactSet;
+use super::{Fact, MalformedFact, Marks, RevocationStatus, Verdict};
+use crate::clock::{SharedClock, SystemClock};
+
+/// Before the first complete list.
+const NEVER: i64 = i64::MIN;
+
+/// How a mirror judges its own age.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct MirrorSettings {
+    /// The bound: a list that was complete longer ago proves nothing any more. 30 s by default.
+    pub max_staleness: Duration,
+    /// The clocks.
+    pub clock: SharedClock,
+}
+
+impl Default for MirrorSettings {
+    fn default() -> Self {
+        Self { max_staleness: Duration::from_secs(30), clock: Arc::new(SystemClock) }
+    }
+}
+
+impl MirrorSettings {
+    /// The default settings under another bound.
+    #[must_use]
+    pub fn max_staleness(mut self, bound: Duration) -> Self {
+        self.max_staleness = bound;
+        self
+    }
+
+    /// The same settings under another clock.
+    #[must_use]
+    pub fn clock(mut self, clock: SharedClock) -> Self {
+        self.clock = clock;
+        self
+    }
+}
+
+impl fmt::Debug for MirrorSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MirrorSettings").field("max_staleness", &self.max_staleness).finish_non_exhaustive()
+    }
+}
+
+/// A local copy of the revocation list that follows its source. Cheap to clone; what follows in the background stops
+/// when the last clone is dropped.
+#[derive(Clone)]
+pub struct Mirror {
+    state: Arc<MirrorState>,
+    _tasks: Arc<Tasks>,
+}
+
+impl Mirror {
+    /// A mirror that is told by the caller, for a service that holds the truth itself (and for tests).
+    pub fn by_hand(settings: MirrorSettings) -> (Self, MirrorWriter) {
+        let state = Arc::new(MirrorState::new("hand", settings));
+        let writer = MirrorWriter { state: Arc::clone(&state) };
+        (Self::new(state, Tasks::default()), writer)
+    }
+
+    pub(super) fn new(state: Arc<MirrorState>, tasks: Tasks) -> Self {
+        Self { state, _tasks: Arc::new(tasks) }
+    }
+
+    /// What is known of the token now. Waits for nothing.
+    pub fn check(&self, marks: &Marks<'_>) -> Verdict {
+        self.state.check(marks)
+    }
+
+    /// The state of the list.
+    pub fn status(&self) -> RevocationStatus {
+        self.state.status()
+    }
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Mirror").field(&self.status()).finish()
+    }
+}
+
+/// The writing end of a [`Mirror::by_hand`].
+#[derive(Clone)]
+pub struct MirrorWriter {
+    state: Arc<MirrorState>,
+}
+
+impl MirrorWriter {
+    /// Adds a fact; it counts at once.
+    pub fn add(&self, fact: &Fact) -> Result<(), MalformedFact> {
+        self.state.add(fact)
+    }
+
+    /// Says that every fact committed before `boot_ms` (a reading of the settings' boot clock, taken before the
+    /// truth was read) was added.
+    pub fn complete_as_of(&self, boot_ms: u64) {
+        self.state.sweep();
+        self.state.complete_as_of(i64::try_from(boot_ms).unwrap_or(NEVER));
+    }
+}
+
+impl fmt::Debug for MirrorWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MirrorWriter").finish_non_exhaustive()
+    }
+}
+
+/// Background tasks that end with their owner.
+#[derive(Default)]
+pub(super) struct Tasks(pub(super) Vec<tokio::task::AbortHandle>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+/// What the readers of a mirror and its source share.
+pub(super) struct MirrorState {
+    facts: FactSet,
+    /// Boot time (ms) before which every committed fact is among `facts`. Only ever grows: facts are not lost, so what
+    /// was complete once stays so, whatever becomes of the source.
+    as_of: AtomicI64,
+    pub(super) settings: MirrorSettings,
+    source: &'static str,
+    connected: AtomicBool,
+    epoch_known: AtomicBool,
+    resyncs: AtomicU64,
+    malformed: AtomicU64,
+    errors: AtomicU64,
+    last_error: Mutex<Option<String>>,
+}
+
+impl MirrorState {
+    pub(super) fn new(source: &'static str, settings: MirrorSettings) -> Self {
+        Self {
+            facts: FactSet::new(Arc::clone(&settings.clock)),
+            as_of: AtomicI64::new(NEVER),
+            settings,
+            source,
+            connected: AtomicBool::new(false),
+            epoch_known: AtomicBool::new(false),
+            resyncs: AtomicU64::new(0),
+            malformed: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            last_error: Mutex::new(None),
+        }
+    }
+
+    /// The order of the three looks is what makes this right. The moment of completeness is read before the facts:
+    /// read after them, it could belong to facts that came in between. The clock is read after everything: the process
+    /// may have been stopped at any point before.
+    pub(super) fn check(&self, marks: &Marks<'_>) -> Verdict {
+        let as_of = self.as_of.load(Ordering::Acquire);
+        if let Some(kind) = self.facts.check(marks) {
+            return Verdict::Revoked(kind);
+        }
+        if as_of == NEVER || self.facts.may_have_forgotten(marks) {
+            return Verdict::Unknown;
+        }
+        if self.age_ms(as_of) <= self.bound_ms() { Verdict::Live } else { Verdict::Unknown }
+    }
+
+    pub(super) fn status(&self) -> RevocationStatus {
+        let as_of = self.as_of.load(Ordering::Acquire);
+        let age_ms = (as_of != NEVER).then(|| self.age_ms(as_of));
+        RevocationStatus {
+            source: self.source,
+            connected: self.connected.load(Ordering::Relaxed),
+            current: age_ms.is_some_and(|age| age <= self.bound_ms()),
+            age_ms,
+            epoch_known: self.epoch_known.load(Ordering::Relaxed),
+            entries: self.facts.len(),
+            resyncs: self.resyncs.load(Ordering::Relaxed),
+            malformed: self.malformed.load(Ordering::Relaxed),
+            errors: self.errors.load(Ordering::Relaxed),
+            last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    pub(super) fn add(&self, fact: &Fact) -> Result<(), MalformedFact> {
+        self.facts.add(fact).inspect_err(|_| {
+            self.malformed.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
+    /// To be called only after every fact committed before that moment was added.
+    pub(super) fn complete_as_of(&self, boot_ms: i64) {
+        self.as_of.fetch_max(boot_ms, Ordering::AcqRel);
+    }
+
+    pub(super) fn sweep(&self) {
+        self.facts.sweep();
+    }
+
+    pub(super) fn boot_ms(&self) -> i64 {
+        i64::try_from(self.settings.clock.boot_ms()).unwrap_or(i64::MAX)
+    }
+
+    pub(super) fn bound_ms(&self) -> u64 {
+        u64::try_from(self.settings.max_staleness.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn age_ms(&self, as_of: i64) -> u64 {
+        u64::try_from(self.boot_ms().saturating_sub(as_of)).unwrap_or(0)
+    }
+}
