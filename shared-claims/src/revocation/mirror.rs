@@ -190,9 +190,7 @@ impl MirrorState {
     }
 
     pub(super) fn add(&self, fact: &Fact) -> Result<(), MalformedFact> {
-        self.facts.add(fact).inspect_err(|_| {
-            self.malformed.fetch_add(1, Ordering::Relaxed);
-        })
+        self.facts.add(fact)
     }
 
     /// To be called only after every fact committed before that moment was added.
@@ -204,6 +202,46 @@ impl MirrorState {
         self.facts.sweep();
     }
 
+    /// The source answered.
+    pub(super) fn connected(&self, epoch_known: bool) {
+        self.connected.store(true, Ordering::Relaxed);
+        self.epoch_known.store(epoch_known, Ordering::Relaxed);
+    }
+
+    pub(super) fn resynced(&self) {
+        self.resyncs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn met_malformed(&self) {
+        self.malformed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The list was read and is complete.
+    pub(super) fn succeeded(&self) {
+        let before = self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if before.is_some() {
+            tracing::info!(
+                source = self.source,
+                entries = self.facts.len(),
+                "revocation list complete again"
+            );
+        }
+    }
+
+    /// The list could not be read, or was not whole. Logged once for each reason, not for each try.
+    pub(super) fn failed(&self, why: &str) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
+        let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_deref() != Some(why) {
+            tracing::warn!(source = self.source, why, "revocation list not available");
+            *last = Some(why.to_owned());
+        }
+    }
+
+    pub(super) fn disconnected(&self) {
+        self.connected.store(false, Ordering::Relaxed);
+    }
+
     pub(super) fn boot_ms(&self) -> i64 {
         i64::try_from(self.settings.clock.boot_ms()).unwrap_or(i64::MAX)
     }
@@ -212,7 +250,12 @@ impl MirrorState {
         u64::try_from(self.settings.max_staleness.as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn age_ms(&self, as_of: i64) -> u64 {
+    /// The facts known, complete or not.
+    pub(super) fn facts(&self) -> &FactSet {
+        &self.facts
+    }
+
+    pub(super) fn age_ms(&self, as_of: i64) -> u64 {
         u64::try_from(self.boot_ms().saturating_sub(as_of)).unwrap_or(0)
     }
 }

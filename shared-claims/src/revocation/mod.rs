@@ -2,11 +2,15 @@
 
 mod fact;
 mod mirror;
+#[cfg(feature = "redis")]
+mod redis;
 mod set;
 mod status;
 
 pub use fact::{Fact, Kind, Marks};
 pub use mirror::{Mirror, MirrorSettings, MirrorWriter};
+#[cfg(feature = "redis")]
+pub use redis::{InvalidRedisUrl, RedisKeys, RedisLookup, RedisSettings};
 pub use set::MalformedFact;
 pub use status::RevocationStatus;
 
@@ -43,6 +47,9 @@ pub trait RevocationCheck: Send + Sync + 'static {
 pub enum Revocation {
     /// A local mirror of the whole list: no call on the way of a request.
     Mirror(Mirror),
+    /// A question to Redis at each check.
+    #[cfg(feature = "redis")]
+    Lookup(RedisLookup),
     /// A source of one's own.
     Custom(Arc<dyn RevocationCheck>),
 }
@@ -52,6 +59,8 @@ impl Revocation {
     pub async fn check(&self, marks: &Marks<'_>) -> Verdict {
         match self {
             Self::Mirror(mirror) => mirror.check(marks),
+            #[cfg(feature = "redis")]
+            Self::Lookup(lookup) => lookup.check(marks).await,
             Self::Custom(check) => check.check(marks).await,
         }
     }
@@ -60,6 +69,8 @@ impl Revocation {
     pub fn check_now(&self, marks: &Marks<'_>) -> Option<Verdict> {
         match self {
             Self::Mirror(mirror) => Some(mirror.check(marks)),
+            #[cfg(feature = "redis")]
+            Self::Lookup(_) => None,
             Self::Custom(_) => None,
         }
     }
@@ -68,6 +79,8 @@ impl Revocation {
     pub fn status(&self) -> Option<RevocationStatus> {
         match self {
             Self::Mirror(mirror) => Some(mirror.status()),
+            #[cfg(feature = "redis")]
+            Self::Lookup(lookup) => Some(lookup.status()),
             Self::Custom(check) => check.status(),
         }
     }
@@ -82,5 +95,12 @@ impl fmt::Debug for Revocation {
 impl From<Mirror> for Revocation {
     fn from(mirror: Mirror) -> Self {
         Self::Mirror(mirror)
+    }
+}
+
+#[cfg(feature = "redis")]
+impl From<RedisLookup> for Revocation {
+    fn from(lookup: RedisLookup) -> Self {
+        Self::Lookup(lookup)
     }
 }

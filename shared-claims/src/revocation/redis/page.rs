@@ -1,0 +1,70 @@
+//! What Redis answers to a reader of the stream, parsed.
+
+use redis::streams::{StreamId, StreamRangeReply};
+use redis::{FromRedisValue, RedisResult, Value};
+
+use super::RedisKeys;
+use crate::revocation::{Fact, Kind, MalformedFact};
+
+/// The page size: a page of it arrives well within a call's limit.
+pub(super) const PAGE: usize = 1_000;
+
+/// An entry of the stream.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) fact: Result<Fact, MalformedFact>,
+}
+
+/// One answer: entries behind a position, and what stood beside them at that moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Page {
+    pub(super) entries: Vec<Entry>,
+    /// Whether there may be more behind it.
+    pub(super) full: bool,
+    pub(super) epoch: Option<String>,
+    pub(super) as_of_ms: Option<i64>,
+    pub(super) time_ms: i64,
+}
+
+/// Redis's `TIME` in milliseconds, rounded up: an age is rather too great than too small.
+pub(super) fn time_ms((seconds, micros): (i64, i64)) -> i64 {
+    seconds.saturating_mul(1_000).saturating_add(micros.saturating_add(999) / 1_000)
+}
+
+/// Reads a page behind `position` in one transaction.
+pub(super) async fn read_page(
+    redis: &mut redis::aio::MultiplexedConnection,
+    keys: &RedisKeys,
+    position: &str,
+) -> RedisResult<Page> {
+    let mut transaction = redis::pipe();
+    transaction.atomic();
+    transaction.cmd("XRANGE").arg(keys.events()).arg(format!("({position}")).arg("+").arg("COUNT").arg(PAGE);
+    transaction.cmd("GET").arg(keys.epoch());
+    transaction.cmd("GET").arg(keys.as_of());
+    transaction.cmd("TIME");
+    let (range, epoch, as_of, time): (StreamRangeReply, Option<String>, Option<String>, (i64, i64)) =
+        transaction.query_async(redis).await?;
+    Ok(Page {
+        full: range.ids.len() >= PAGE,
+        entries: range.ids.into_iter().map(entry).collect(),
+        epoch,
+        as_of_ms: as_of.and_then(|as_of| as_of.parse().ok()),
+        time_ms: time_ms(time),
+    })
+}
+
+fn entry(entry: StreamId) -> Entry {
+    Entry { fact: fact(&entry).ok_or(MalformedFact), id: entry.id }
+}
+
+fn fact(entry: &StreamId) -> Option<Fact> {
+    let kind = Kind::parse(&text(entry, "kind")?)?;
+    let at = if kind.has_cut() { Some(text(entry, "at")?.parse().ok()?) } else { None };
+    Some(Fact { kind, id: text(entry, "id")?, at, exp: text(entry, "exp")?.parse().ok()? })
+}
+
+fn text(entry: &StreamId, field: &str) -> Option<String> {
+    entry.map.get(field).and_then(|value: &Value| String::from_redis_value_ref(value).ok())
+}

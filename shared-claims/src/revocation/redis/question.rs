@@ -1,0 +1,78 @@
+//! The one round trip of a lookup.
+
+use redis::aio::MultiplexedConnection;
+use redis::{FromRedisValue as _, RedisResult, Value};
+
+use super::RedisKeys;
+use super::page::time_ms;
+use crate::revocation::set::FACT_OUTLIVES_TOKEN_S;
+use crate::revocation::{Fact, Kind, Marks};
+
+/// What Redis answered about one token.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) epoch: Option<String>,
+    pub(super) as_of_ms: Option<i64>,
+    pub(super) time_ms: i64,
+    /// What was found, whether or not it concerns this token; to be kept until the token's facts may be forgotten.
+    pub(super) facts: Vec<Fact>,
+    /// Whether something was found that cannot be read.
+    pub(super) garbled: bool,
+}
+
+/// Asks for everything that can concern the token, and for the moment as of which nothing found means nothing revoked.
+/// `TIME` comes behind `MGET`: the age is rather too great than too small.
+pub(super) async fn ask(
+    redis: &mut MultiplexedConnection,
+    keys: &RedisKeys,
+    marks: &Marks<'_>,
+) -> RedisResult<Answer> {
+    let mut ids = vec![(Kind::Jti, marks.jti.to_string())];
+    ids.extend(marks.sid.map(|sid| (Kind::Sid, sid.to_string())));
+    ids.push((Kind::Sub, marks.sub.to_owned()));
+    ids.push((Kind::Client, marks.client_id.to_owned()));
+    ids.push((Kind::Key, marks.kid.to_owned()));
+    let names: Vec<String> = ids.iter().map(|(kind, id)| keys.fact(*kind, id)).collect();
+    let (mut answer, values) = query(redis, keys, &names).await?;
+    for ((kind, id), value) in ids.into_iter().zip(values) {
+        if value == Value::Nil {
+            continue;
+        }
+        let at = kind.has_cut().then(|| i64::from_redis_value(value).ok());
+        if at == Some(None) {
+            answer.garbled = true;
+            continue;
+        }
+        let exp = marks.exp.saturating_add(FACT_OUTLIVES_TOKEN_S);
+        answer.facts.push(Fact { kind, id, at: at.flatten(), exp });
+    }
+    Ok(answer)
+}
+
+/// Asks for the state of the list alone.
+pub(super) async fn ask_freshness(
+    redis: &mut MultiplexedConnection,
+    keys: &RedisKeys,
+) -> RedisResult<Answer> {
+    Ok(query(redis, keys, &[]).await?.0)
+}
+
+async fn query(
+    redis: &mut MultiplexedConnection,
+    keys: &RedisKeys,
+    names: &[String],
+) -> RedisResult<(Answer, Vec<Value>)> {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("MGET").arg(keys.epoch()).arg(keys.as_of()).arg(names);
+    pipeline.cmd("TIME");
+    let (values, time): (Vec<Value>, (i64, i64)) = pipeline.query_async(redis).await?;
+    if values.len() != names.len() + 2 {
+        return Err((redis::ErrorKind::UnexpectedReturnType, "MGET answered another number of values").into());
+    }
+    let mut values = values.into_iter();
+    let mut head =
+        || values.next().and_then(|value| Option::<String>::from_redis_value(value).ok()).flatten();
+    let (epoch, as_of) = (head(), head());
+    let as_of_ms = as_of.and_then(|as_of| as_of.parse().ok());
+    Ok((Answer { epoch, as_of_ms, time_ms: time_ms(time), ..Answer::default() }, values.collect()))
+}

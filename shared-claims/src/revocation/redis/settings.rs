@@ -1,0 +1,75 @@
+//! Where the list is and how it is reached.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::RedisKeys;
+
+/// How to reach the list in Redis (6.2 or later).
+///
+/// A user of its own (ACL) needs no more than
+/// `+@connection +info +time +get +mget +xrange +xread +multi +exec %R~{revoked}:*`.
+#[derive(Clone)]
+pub struct RedisSettings {
+    pub(super) client: redis::Client,
+    pub(super) keys: RedisKeys,
+    pub(super) time_limit: Duration,
+}
+
+/// A Redis URL that cannot be used. The URL is not repeated: it may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a Redis URL (redis://[user:password@]host[:port][/db], rediss://… for TLS, or unix:///path)")]
+pub struct InvalidRedisUrl;
+
+impl RedisSettings {
+    /// The list at that URL under the prefix `{revoked}`. Connects to nothing yet.
+    pub fn new(url: &str) -> Result<Self, InvalidRedisUrl> {
+        let client = redis::Client::open(url).map_err(|_| InvalidRedisUrl)?;
+        Ok(Self { client, keys: RedisKeys::default(), time_limit: Duration::from_secs(1) })
+    }
+
+    /// The same under another prefix.
+    #[must_use]
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        self.keys = RedisKeys::new(prefix);
+        self
+    }
+
+    /// How long any one call may take, connecting included; 1 s by default.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+}
+
+impl fmt::Debug for RedisSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.client.get_connection_info().addr().to_string();
+        f.debug_struct("RedisSettings")
+            .field("address", &address)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_shown_nowhere() {
+        let settings = RedisSettings::new("redis://reader:hunter2@localhost:6390/3").unwrap();
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("localhost:6390") && !shown.contains("hunter2"), "{shown}");
+        let error = RedisSettings::new("http://reader:hunter2@localhost").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn tls_users_databases_and_sockets_are_understood() {
+        for url in ["rediss://u:p@redis.example:6380/1", "redis://localhost", "unix:///run/redis.sock"] {
+            assert!(RedisSettings::new(url).is_ok(), "{url}");
+        }
+    }
+}
