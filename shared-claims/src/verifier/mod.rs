@@ -1,1 +1,20 @@
-//! Verification of access tokens: key set, signature, claims, revocation.
+//! Verify access tokens: key set, signature, claims, times, revocation.
+
+mod builder;
+mod cache;
+mod check;
+mod error;
+mod json;
+mod keys;
+mod metrics;
+mod payload;
+mod self_test;
+mod token;
+mod verified;
+
+pub use builder::{OnOutage, VerifierBuilder};
+pub use check::{Verifier, VerifierStatus};
+pub use error::{BuildError, Missing, Reason, VerifyError};
+pub use keys::{InvalidKeySet, KeyRefused, KeySet, KeySetHandle, PublicKey};
+pub use metrics::VerifierMetrics;
+pub use verified::Verified;

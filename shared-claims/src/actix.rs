@@ -1,1 +1,0 @@
-//! Extractors and error answers for actix-web.

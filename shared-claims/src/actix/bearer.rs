@@ -1,0 +1,68 @@
+//! What the extractors find in the app data.
+
+use actix_web::HttpRequest;
+
+use super::credentials;
+use super::origin::{InvalidOrigin, OriginRule};
+use super::problem::ProblemResponse;
+use crate::verifier::{Verified, Verifier};
+
+/// How requests authenticate: put it into the app data as `web::Data<BearerAuth>`.
+#[derive(Clone, Debug)]
+pub struct BearerAuth {
+    verifier: Verifier,
+    cookie: Option<String>,
+    origins: OriginRule,
+}
+
+impl BearerAuth {
+    /// Bearer tokens in the `Authorization` header, checked by `verifier`.
+    pub fn new(verifier: Verifier) -> Self {
+        Self { verifier, cookie: None, origins: OriginRule::default() }
+    }
+
+    /// Takes the token from this cookie too, when there is no `Authorization` header: `__Host-access_token`.
+    #[must_use]
+    pub fn cookie(mut self, name: impl Into<String>) -> Self {
+        self.cookie = Some(name.into());
+        self
+    }
+
+    /// The origins, besides our own, from which a cookie may change something.
+    ///
+    /// # Errors
+    /// [`InvalidOrigin`] names the first that is none.
+    pub fn allowed_origins<I, S>(mut self, origins: I) -> Result<Self, InvalidOrigin>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<str>,
+    {
+        self.origins = OriginRule::new(origins)?;
+        Ok(self)
+    }
+
+    /// The verifier.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// The rule that requests with cookies must keep.
+    pub fn origins(&self) -> &OriginRule {
+        &self.origins
+    }
+
+    /// Finds the token of a request and checks it.
+    ///
+    /// # Errors
+    /// The answer to give instead.
+    pub async fn authenticate(&self, request: &HttpRequest) -> Result<Verified, ProblemResponse> {
+        let presented = credentials::find(request, self.cookie.as_deref())?;
+        if presented.by_cookie {
+            self.origins.check(request)?;
+        }
+        self.verifier.verify(&presented.token).await.map_err(|error| {
+            tracing::debug!(%error, "access token not accepted");
+            error.into()
+        })
+    }
+}

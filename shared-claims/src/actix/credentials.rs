@@ -1,0 +1,45 @@
+//! Where in a request the access token is (RFC 6750 §2, and the cookie of the first-party face).
+
+use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+
+use super::problem::ProblemResponse;
+
+/// A token as it was sent, nothing of it checked.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Presented {
+    pub(super) token: String,
+    pub(super) by_cookie: bool,
+}
+
+/// Finds the token of a request. A token in the query is no credential (it would stand in every log), and beside a
+/// header it is one too many. With an `Authorization` header cookies are ignored.
+pub(super) fn find(request: &HttpRequest, cookie: Option<&str>) -> Result<Presented, ProblemResponse> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let Some(header) = headers.next() else {
+        return cookie
+            .and_then(|name| from_cookie(request, name))
+            .ok_or_else(ProblemResponse::no_credentials);
+    };
+    if headers.next().is_some() || is_in_query(request) {
+        return Err(ProblemResponse::ambiguous_credentials());
+    }
+    let Ok(text) = header.to_str() else { return Err(ProblemResponse::invalid_token()) };
+    // RFC 9110 §11.4: the scheme without regard to case, then at least one space.
+    let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let token = rest.trim_start_matches(' ');
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+        return Err(ProblemResponse::no_credentials());
+    }
+    Ok(Presented { token: token.to_owned(), by_cookie: false })
+}
+
+fn from_cookie(request: &HttpRequest, name: &str) -> Option<Presented> {
+    let cookie = request.cookie(name)?;
+    let token = cookie.value();
+    (!token.is_empty()).then(|| Presented { token: token.to_owned(), by_cookie: true })
+}
+
+fn is_in_query(request: &HttpRequest) -> bool {
+    url::form_urlencoded::parse(request.query_string().as_bytes()).any(|(name, _)| name == "access_token")
+}

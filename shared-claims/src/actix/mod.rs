@@ -1,0 +1,12 @@
+//! Extractors and error answers for actix-web.
+
+mod authenticated;
+mod bearer;
+mod credentials;
+mod origin;
+mod problem;
+
+pub use authenticated::{AnyScope, Authenticated, RequiredScope};
+pub use bearer::BearerAuth;
+pub use origin::{InvalidOrigin, OriginRule};
+pub use problem::ProblemResponse;

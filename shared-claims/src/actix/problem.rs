@@ -1,0 +1,152 @@
+//! Error answers: problem details (RFC 9457) with the headers that belong to them.
+
+use std::fmt;
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
+
+use crate::problem::{PROBLEM_JSON, Problem};
+use crate::verifier::VerifyError;
+
+/// A [`Problem`] as an answer. As an error of a handler or an extractor it answers the request.
+#[derive(Clone, Debug)]
+pub struct ProblemResponse {
+    // In a box: it is the error of many a `Result`.
+    inner: Box<Inner>,
+}
+
+#[derive(Clone, Debug)]
+struct Inner {
+    problem: Problem,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl ProblemResponse {
+    /// The answer that carries this problem.
+    pub fn new(problem: Problem) -> Self {
+        Self { inner: Box::new(Inner { problem, headers: Vec::new() }) }
+    }
+
+    /// A problem that its status explains.
+    pub fn of(status: StatusCode, detail: impl Into<String>) -> Self {
+        let status = http::StatusCode::from_u16(status.as_u16()).unwrap_or_default();
+        Self::new(Problem::new(status, detail))
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.inner.headers.push((name, value));
+        self
+    }
+
+    /// Adds `Retry-After`.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        self.header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// The problem.
+    pub fn problem(&self) -> &Problem {
+        &self.inner.problem
+    }
+
+    /// A request without credentials: 401 and the bare challenge (RFC 6750 §3: no error code then).
+    pub fn no_credentials() -> Self {
+        Self::of(StatusCode::UNAUTHORIZED, "Not authenticated").challenge("Bearer")
+    }
+
+    /// Credentials sent in more than one way: 400 (RFC 6750 §3.1).
+    pub fn ambiguous_credentials() -> Self {
+        const CHALLENGE: &str =
+            "Bearer error=\"invalid_request\", error_description=\"Send the access token once\"";
+        Self::of(StatusCode::BAD_REQUEST, "Send the access token once").challenge(CHALLENGE)
+    }
+
+    /// A token that is not accepted: 401 (RFC 6750 §3.1).
+    pub fn invalid_token() -> Self {
+        const CHALLENGE: &str = "Bearer error=\"invalid_token\", error_description=\"The access token is invalid, expired or revoked\"";
+        Self::of(StatusCode::UNAUTHORIZED, "The access token is invalid, expired or revoked")
+            .challenge(CHALLENGE)
+    }
+
+    /// A good token that does not permit this: 403, naming the scopes that would (RFC 6750 §3.1).
+    pub fn insufficient_scope(required: &[&str]) -> Self {
+        let scope = required.join(" ");
+        let answer = Self::of(StatusCode::FORBIDDEN, "The access token does not permit this");
+        match HeaderValue::try_from(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")) {
+            Ok(challenge) => answer.header(WWW_AUTHENTICATE, challenge),
+            Err(_) => answer.challenge("Bearer error=\"insufficient_scope\""),
+        }
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+
+    /// A request authenticated by cookie that may come from another site: 403.
+    pub fn foreign_origin() -> Self {
+        Self::of(StatusCode::FORBIDDEN, "The request comes from a foreign origin")
+            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+
+    /// What cannot be checked now: 503.
+    pub fn unavailable() -> Self {
+        Self::of(StatusCode::SERVICE_UNAVAILABLE, "The access token cannot be checked at the moment")
+            .retry_after(1)
+            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+
+    fn challenge(self, challenge: &'static str) -> Self {
+        self.header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+}
+
+impl From<VerifyError> for ProblemResponse {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Invalid(_) | VerifyError::Revoked(_) => Self::invalid_token(),
+            VerifyError::Unavailable(_) => Self::unavailable(),
+        }
+    }
+}
+
+impl From<Problem> for ProblemResponse {
+    fn from(problem: Problem) -> Self {
+        Self::new(problem)
+    }
+}
+
+impl fmt::Display for ProblemResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.inner.problem.status, self.inner.problem.detail)
+    }
+}
+
+impl std::error::Error for ProblemResponse {}
+
+impl ResponseError for ProblemResponse {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.inner.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut answer = HttpResponse::build(self.status_code());
+        for (name, value) in &self.inner.headers {
+            answer.append_header((name.clone(), value.clone()));
+        }
+        answer.insert_header((CONTENT_TYPE, PROBLEM_JSON));
+        // Strings and numbers: there is nothing in it that JSON could not hold.
+        answer.body(serde_json::to_vec(&self.inner.problem).unwrap_or_default())
+    }
+}
+
+impl Responder for ProblemResponse {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse<BoxBody> {
+        self.error_response()
+    }
+}

@@ -1,0 +1,226 @@
+//! The check of a token, cheap things first.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::builder::{OnOutage, Policy, VerifierBuilder};
+use super::cache::{Entry, TokenCache};
+use super::error::{Missing, Reason, VerifyError};
+use super::keys::{KeySource, PublicKey};
+use super::metrics::{Counters, VerifierMetrics, count};
+use super::payload::Expected;
+use super::token::{MAX_TOKEN_BYTES, Parts};
+use super::verified::Verified;
+use crate::claims::Claims;
+use crate::clock::SharedClock;
+use crate::revocation::{Revocation, RevocationStatus, Verdict};
+
+/// Verifies the access tokens of one issuer for one audience. Cheap to clone; the clones share everything.
+#[derive(Clone)]
+pub struct Verifier {
+    inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) expected: Expected,
+    pub(super) keys: KeySource,
+    pub(super) revocation: Option<Revocation>,
+    pub(super) on_outage: OnOutage,
+    pub(super) cache: Option<TokenCache>,
+    pub(super) policy: Option<Policy>,
+    pub(super) clock: SharedClock,
+    pub(super) counters: Arc<Counters>,
+}
+
+/// Whether a verifier can do its work, for readiness probes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifierStatus {
+    /// Whether there is a key set that may be used.
+    pub keys_loaded: bool,
+    /// How many keys of it serve.
+    pub keys: usize,
+    /// How old it is; `None` without one, and for keys that are not fetched.
+    pub keys_age_ms: Option<u64>,
+    /// Why the last reading of the key set failed, if it did.
+    pub keys_error: Option<String>,
+    /// The state of the revocation source; `None` without one, and where it does not tell.
+    pub revocation: Option<RevocationStatus>,
+}
+
+impl VerifierStatus {
+    /// Whether good tokens are accepted now.
+    pub fn is_ready(&self) -> bool {
+        self.keys_loaded && self.revocation.as_ref().is_none_or(|source| source.current)
+    }
+}
+
+impl Verifier {
+    /// Starts the description of a verifier for the tokens of `issuer` (the URL as its tokens' `iss` has it).
+    pub fn builder(issuer: &str) -> VerifierBuilder {
+        VerifierBuilder::new(issuer)
+    }
+
+    pub(super) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Checks a token (compact form, without `Bearer `) and gives its claims.
+    ///
+    /// # Errors
+    /// [`VerifyError`] says whether the token is bad, revoked, or cannot be checked now.
+    pub async fn verify(&self, token: &str) -> Result<Verified, VerifyError> {
+        let outcome = self.inner.verify(token).await;
+        self.inner.counters.count_outcome(&outcome);
+        outcome
+    }
+
+    /// How the verifier is.
+    pub fn status(&self) -> VerifierStatus {
+        let inner = &self.inner;
+        let set = inner.keys.current(&*inner.clock);
+        let (keys_age_ms, keys_error) = match &inner.keys {
+            KeySource::Handle(_) => (None, None),
+            KeySource::Fetched(follower) => (follower.age_ms(), follower.last_error()),
+        };
+        VerifierStatus {
+            keys_loaded: set.is_some(),
+            keys: set.map_or(0, |set| set.len()),
+            keys_age_ms,
+            keys_error,
+            revocation: inner.revocation.as_ref().and_then(Revocation::status),
+        }
+    }
+
+    /// What was counted so far.
+    pub fn metrics(&self) -> VerifierMetrics {
+        self.inner.counters.snapshot()
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("expected", &self.inner.expected)
+            .field("keys", &self.inner.keys)
+            .field("revocation", &self.inner.revocation)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    async fn verify(&self, token: &str) -> Result<Verified, VerifyError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Reason::TooLong.into());
+        }
+        let digest = self.cache.as_ref().map(|_| TokenCache::digest(token));
+        let remembered = match (&self.cache, &digest) {
+            (Some(cache), Some(digest)) => self.remembered(cache, digest)?,
+            _ => None,
+        };
+        let verified = if let Some(verified) = remembered {
+            verified
+        } else {
+            let verified = self.check(token).await?;
+            if let (Some(cache), Some(digest)) = (&self.cache, digest) {
+                let (claims, key) = (Arc::clone(&verified.claims), Arc::clone(&verified.key));
+                cache.insert(digest, Entry { claims, key });
+            }
+            verified
+        };
+        let outcome = self.check_live(&verified).await;
+        if let (Err(VerifyError::Invalid(_) | VerifyError::Revoked(_)), Some(cache), Some(digest)) =
+            (&outcome, &self.cache, &digest)
+        {
+            cache.remove(digest);
+        }
+        outcome.map(|()| verified)
+    }
+
+    /// A token whose signature was found good before, if the very key that it was checked with still serves.
+    fn remembered(&self, cache: &TokenCache, digest: &[u8; 32]) -> Result<Option<Verified>, VerifyError> {
+        let Some(Entry { claims, key }) = cache.get(digest) else {
+            count(&self.counters.cache_misses);
+            return Ok(None);
+        };
+        let verified = Verified { claims, key };
+        self.check_times(&verified.claims)?;
+        let set = self.keys.current(&*self.clock).ok_or(VerifyError::Unavailable(Missing::Keys))?;
+        let still =
+            set.get(verified.key.kid()).is_some_and(|now| now.fingerprint() == verified.key.fingerprint());
+        if !still {
+            cache.remove(digest);
+            count(&self.counters.cache_misses);
+            return Ok(None);
+        }
+        count(&self.counters.cache_hits);
+        Ok(Some(verified))
+    }
+
+    /// Everything that is the token's own: shape, signature, claims, times.
+    async fn check(&self, token: &str) -> Result<Verified, VerifyError> {
+        let parts = Parts::parse(token)?;
+        let Some(key) = self.find_key(&parts).await? else {
+            // What is bad in any case is bad now; of the rest nothing can be said.
+            self.claims(&parts.payload)?;
+            return Err(VerifyError::Unavailable(Missing::Keys));
+        };
+        if !key.verifies(parts.signed.as_bytes(), &parts.signature) {
+            return Err(Reason::Signature.into());
+        }
+        let claims = self.claims(&parts.payload)?;
+        Ok(Verified { claims: Arc::new(claims), key })
+    }
+
+    /// The key of the token's `kid`; `None` without a key set.
+    async fn find_key(&self, parts: &Parts<'_>) -> Result<Option<Arc<PublicKey>>, VerifyError> {
+        let Some(set) = self.keys.current(&*self.clock) else { return Ok(None) };
+        if let Some(key) = set.get(&parts.kid) {
+            return Ok(Some(Arc::clone(key)));
+        }
+        // Only a token that could be good is worth a look at the issuer's keys.
+        self.claims(&parts.payload)?;
+        if self.keys.refetched().await {
+            let set = self.keys.current(&*self.clock);
+            if let Some(key) = set.as_ref().and_then(|set| set.get(&parts.kid)) {
+                return Ok(Some(Arc::clone(key)));
+            }
+        }
+        Err(Reason::UnknownKey.into())
+    }
+
+    fn claims(&self, payload: &[u8]) -> Result<Claims, Reason> {
+        let claims = self.expected.read(payload)?;
+        self.check_times(&claims)?;
+        if self.policy.as_ref().is_some_and(|rule| !rule(&claims)) {
+            return Err(Reason::Policy);
+        }
+        Ok(claims)
+    }
+
+    fn check_times(&self, claims: &Claims) -> Result<(), Reason> {
+        self.expected.check_times(claims, self.clock.now_seconds())
+    }
+
+    /// Asks the revocation source; the clock is looked at again after its answer.
+    async fn check_live(&self, verified: &Verified) -> Result<(), VerifyError> {
+        let Some(source) = &self.revocation else { return Ok(()) };
+        let marks = verified.marks();
+        let verdict = if let Some(verdict) = source.check_now(&marks) {
+            verdict
+        } else {
+            let verdict = source.check(&marks).await;
+            self.check_times(&verified.claims)?;
+            verdict
+        };
+        match (verdict, self.on_outage) {
+            (Verdict::Live, _) => Ok(()),
+            (Verdict::Revoked(kind), _) => Err(VerifyError::Revoked(kind)),
+            (Verdict::Unknown, OnOutage::Refuse) => Err(VerifyError::Unavailable(Missing::Revocations)),
+            (Verdict::Unknown, OnOutage::Accept) => {
+                count(&self.counters.accepted_on_outage);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Why a token is not accepted.
+
+use crate::revocation::Kind;
+
+/// What is wrong with a token in itself. For logs and metrics: a client learns no more than `invalid_token`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Longer than 16 KiB.
+    TooLong,
+    /// Not three segments of strict base64url.
+    Malformed,
+    /// The header is no JSON object of the kind that is read here.
+    Header,
+    /// `alg` is not `RS256`.
+    Algorithm,
+    /// `typ` is not `at+jwt`.
+    Type,
+    /// The header carries `crit`, or a key of its own (`jwk`, `jku`, `x5c`, `x5u`), or `b64`.
+    ForbiddenHeader,
+    /// No key of the set has the token's `kid`.
+    UnknownKey,
+    /// The signature is not by that key.
+    Signature,
+    /// The payload is no JSON object of the kind that is read here, or a claim is absent or of the wrong type.
+    Claims,
+    /// `iss` is another issuer.
+    Issuer,
+    /// `aud` does not hold this service.
+    Audience,
+    /// `exp` has passed.
+    Expired,
+    /// `nbf` or `iat` lies ahead.
+    NotYetValid,
+    /// The verifier's own policy said no.
+    Policy,
+}
+
+impl Reason {
+    /// Every reason, in the order of the checks.
+    pub const ALL: [Self; 14] = [
+        Self::TooLong,
+        Self::Malformed,
+        Self::Header,
+        Self::Algorithm,
+        Self::Type,
+        Self::ForbiddenHeader,
+        Self::UnknownKey,
+        Self::Signature,
+        Self::Claims,
+        Self::Issuer,
+        Self::Audience,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Policy,
+    ];
+
+    /// A short name, for logs and metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::Malformed => "malformed",
+            Self::Header => "header",
+            Self::Algorithm => "algorithm",
+            Self::Type => "type",
+            Self::ForbiddenHeader => "forbidden_header",
+            Self::UnknownKey => "unknown_key",
+            Self::Signature => "signature",
+            Self::Claims => "claims",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Policy => "policy",
+        }
+    }
+}
+
+/// What the verifier cannot know at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Missing {
+    /// The issuer's keys: never read yet, or too long ago.
+    Keys,
+    /// The revocation list: never complete yet, or too old.
+    Revocations,
+}
+
+impl Missing {
+    /// A short name, for logs and metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keys => "keys",
+            Self::Revocations => "revocations",
+        }
+    }
+}
+
+/// Why [`Verifier::verify`](super::Verifier::verify) did not accept a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The token is bad in itself: 401, `invalid_token`.
+    #[error("the token is not valid ({})", .0.as_str())]
+    Invalid(Reason),
+    /// The token was revoked: 401, `invalid_token`.
+    #[error("the token is revoked (by {})", .0.as_str())]
+    Revoked(Kind),
+    /// Whether the token is good cannot be known now: 503 with `Retry-After`.
+    #[error("the token cannot be checked now (no {})", .0.as_str())]
+    Unavailable(Missing),
+}
+
+impl VerifyError {
+    /// The HTTP status that says so.
+    pub fn status(&self) -> http::StatusCode {
+        match self {
+            Self::Invalid(_) | Self::Revoked(_) => http::StatusCode::UNAUTHORIZED,
+            Self::Unavailable(_) => http::StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl From<Reason> for VerifyError {
+    fn from(reason: Reason) -> Self {
+        Self::Invalid(reason)
+    }
+}
+
+/// Why a verifier could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The issuer is not an `http` or `https` URL.
+    #[error("the issuer must be an http or https URL without query and fragment, not {0:?}")]
+    Issuer(String),
+    /// The key set URL is not an `http` or `https` URL.
+    #[error("the key set URL must be an http or https URL, not {0:?}")]
+    JwksUrl(String),
+    /// No audience was named.
+    #[error("no audience: name the resource identifier of this service")]
+    NoAudience,
+    /// More leeway than the contract allows.
+    #[error("leeway of {0} s: at most 30 are allowed")]
+    Leeway(u64),
+    /// Neither a revocation source nor `without_revocation()`.
+    #[error("no revocation source: name one, or say without_revocation()")]
+    NoRevocation,
+    /// The HTTP client could not be made.
+    #[error("the HTTP client could not be made: {0}")]
+    Http(String),
+    /// RS256 does not work in this process.
+    #[error("the RS256 self-test failed")]
+    SelfTest,
+}

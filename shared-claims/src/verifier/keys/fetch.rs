@@ -1,0 +1,171 @@
+//! One reading of the key set over HTTP, bounded in every direction.
+
+use std::time::Duration;
+
+use http::header::{ACCEPT, AGE, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use super::set::KeySet;
+
+/// No answer may take longer, body included.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// No answer may be longer.
+const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// Why a reading failed. For the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    #[error("no answer from {0}: {1}")]
+    Http(Url, String),
+    #[error("{0} answered {1}")]
+    Status(Url, StatusCode),
+    #[error("{0} answered more than 256 KiB")]
+    TooLong(Url),
+    #[error("{0} is no discovery document with issuer and jwks_uri")]
+    Discovery(Url),
+    #[error("the discovery document is of another issuer: {0:?}")]
+    Issuer(String),
+    #[error("the discovery document names an unusable jwks_uri: {0:?}")]
+    JwksUri(String),
+    #[error("{0} is no JWK Set")]
+    KeySet(Url),
+}
+
+/// What an earlier reading left.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) jwks_url: Option<Url>,
+    pub(crate) etag: Option<HeaderValue>,
+}
+
+/// What a reading brought.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub(crate) known: Known,
+    /// `None`: not modified.
+    pub(crate) keys: Option<KeySet>,
+    pub(crate) max_age: Option<Duration>,
+}
+
+/// Reads key sets of one issuer.
+#[derive(Debug)]
+pub(crate) struct Fetcher {
+    client: reqwest::Client,
+    issuer: String,
+    jwks_url: Option<Url>,
+}
+
+impl Fetcher {
+    pub(crate) fn new(issuer: String, jwks_url: Option<Url>) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(TIME_LIMIT)
+            // Readings are minutes apart: a connection kept for the next one would mostly be a dead one.
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("shared-claims/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client, issuer, jwks_url })
+    }
+
+    pub(crate) async fn fetch(&self, known: Known) -> Result<Fetched, FetchError> {
+        let url = match self.jwks_url.clone().or(known.jwks_url) {
+            Some(url) => url,
+            None => self.discover().await?,
+        };
+        let mut request =
+            self.client.get(url.clone()).header(ACCEPT, "application/jwk-set+json, application/json");
+        if let Some(etag) = &known.etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let answer = Answer::read(request, &url).await?;
+        let max_age = max_age(&answer.headers);
+        if answer.status == StatusCode::NOT_MODIFIED && known.etag.is_some() {
+            return Ok(Fetched { known: Known { jwks_url: Some(url), ..known }, keys: None, max_age });
+        }
+        if answer.status != StatusCode::OK {
+            return Err(FetchError::Status(url, answer.status));
+        }
+        let keys = KeySet::from_json(&answer.body).map_err(|_| FetchError::KeySet(url.clone()))?;
+        let etag = answer.headers.get(ETAG).cloned();
+        Ok(Fetched { known: Known { jwks_url: Some(url), etag }, keys: Some(keys), max_age })
+    }
+
+    /// OpenID Connect Discovery 1.0 §4: the document must name our issuer, to the letter.
+    async fn discover(&self) -> Result<Url, FetchError> {
+        #[derive(Deserialize)]
+        struct Discovery {
+            issuer: String,
+            jwks_uri: String,
+        }
+        let address = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let url = Url::parse(&address).map_err(|_| FetchError::Issuer(self.issuer.clone()))?;
+        let answer =
+            Answer::read(self.client.get(url.clone()).header(ACCEPT, "application/json"), &url).await?;
+        if answer.status != StatusCode::OK {
+            return Err(FetchError::Status(url, answer.status));
+        }
+        let document: Discovery =
+            serde_json::from_slice(&answer.body).map_err(|_| FetchError::Discovery(url.clone()))?;
+        if document.issuer != self.issuer {
+            return Err(FetchError::Issuer(document.issuer));
+        }
+        match Url::parse(&document.jwks_uri) {
+            // An issuer reached over TLS does not send its verifiers elsewhere in the clear.
+            Ok(jwks) if jwks.scheme() == "https" || (jwks.scheme() == "http" && url.scheme() == "http") => {
+                Ok(jwks)
+            }
+            _ => Err(FetchError::JwksUri(document.jwks_uri)),
+        }
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    async fn read(request: reqwest::RequestBuilder, url: &Url) -> Result<Self, FetchError> {
+        let failed = |error: reqwest::Error| FetchError::Http(url.clone(), describe(&error));
+        let mut response = request.send().await.map_err(failed)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        // Counted as it is unpacked: a small gzip may hold a large document.
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                return Err(FetchError::TooLong(url.clone()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Self { status, headers, body })
+    }
+}
+
+/// The innermost cause: the outer ones only repeat the URL.
+fn describe(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// How long the answer is fresh still (RFC 9111 §4.2): `max-age` less the `Age` it came with.
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|directive| {
+            let (name, value) = directive.trim().split_once('=')?;
+            name.eq_ignore_ascii_case("max-age").then(|| value.trim_matches('"').parse::<u64>().ok())?
+        })?;
+    let age = headers.get(AGE).and_then(|age| age.to_str().ok()?.trim().parse::<u64>().ok()).unwrap_or(0);
+    Some(Duration::from_secs(seconds.saturating_sub(age)))
+}

@@ -1,0 +1,257 @@
+//! The key set kept fresh in the background, so that no token waits for the network.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::fetch::{FetchError, Fetched, Fetcher, Known};
+use super::schedule;
+use super::set::KeySet;
+use crate::clock::{Clock, SharedClock};
+use crate::verifier::metrics::{Counters, count};
+
+/// How long a token with an unknown `kid` waits for the one extra reading.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Readings under way at once while there is no set: a new one starts although an earlier one hangs.
+const MAX_ATTEMPTS: usize = 8;
+
+/// How the set is followed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FollowSettings {
+    /// At least this long between two readings for unknown `kid`s.
+    pub(crate) cooldown: Duration,
+    /// How long the last good set serves while the issuer is away.
+    pub(crate) max_age: Duration,
+}
+
+/// Follows the key set of an issuer until it is dropped.
+pub(crate) struct Follower {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+struct Shared {
+    clock: SharedClock,
+    counters: Arc<Counters>,
+    settings: FollowSettings,
+    held: ArcSwapOption<Held>,
+    last_error: ArcSwapOption<String>,
+    /// An unknown `kid` asks for a reading.
+    wanted: Notify,
+    /// When one was last asked for, on the boot clock.
+    last_wanted_ms: Mutex<Option<u64>>,
+    /// Whether that reading is still to come.
+    awaited: AtomicBool,
+    /// Moves with every reading that ends.
+    readings: watch::Sender<u64>,
+}
+
+struct Held {
+    keys: Arc<KeySet>,
+    /// When the reading that brought or confirmed it was sent, on the boot clock.
+    as_of_ms: u64,
+}
+
+impl Follower {
+    pub(crate) fn start(
+        fetcher: Fetcher,
+        settings: FollowSettings,
+        clock: SharedClock,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            clock,
+            counters,
+            settings,
+            held: ArcSwapOption::empty(),
+            last_error: ArcSwapOption::empty(),
+            wanted: Notify::new(),
+            last_wanted_ms: Mutex::new(None),
+            awaited: AtomicBool::new(false),
+            readings: watch::Sender::new(0),
+        });
+        let task = tokio::spawn(follow(Arc::clone(&shared), fetcher));
+        Self { shared, task }
+    }
+
+    pub(crate) fn current(&self, clock: &dyn Clock) -> Option<Arc<KeySet>> {
+        self.shared.usable(clock).map(|held| Arc::clone(&held.keys))
+    }
+
+    /// How old the set is, if there is one.
+    pub(crate) fn age_ms(&self) -> Option<u64> {
+        let held = self.shared.held.load_full()?;
+        Some(self.shared.clock.boot_ms().saturating_sub(held.as_of_ms))
+    }
+
+    /// Why the last reading failed, if it did.
+    pub(crate) fn last_error(&self) -> Option<String> {
+        self.shared.last_error.load_full().map(|error| error.as_ref().clone())
+    }
+
+    /// Waits until a reading has ended, well or badly, at most for `patience`.
+    pub(crate) async fn first_reading(&self, patience: Duration) {
+        let mut readings = self.shared.readings.subscribe();
+        let _ = timeout(patience, readings.wait_for(|ended| *ended > 0)).await;
+    }
+
+    /// Asks for a reading because of an unknown `kid` and waits for it a little; false at once while the cooldown
+    /// runs.
+    pub(crate) async fn refetched(&self) -> bool {
+        let mut readings = self.shared.readings.subscribe();
+        if self.shared.may_ask() {
+            self.shared.awaited.store(true, Ordering::SeqCst);
+            self.shared.wanted.notify_one();
+        } else if !self.shared.awaited.load(Ordering::SeqCst) {
+            return false;
+        }
+        timeout(PATIENCE, readings.changed()).await.is_ok_and(|moved| moved.is_ok())
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl fmt::Debug for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follower").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn usable(&self, clock: &dyn Clock) -> Option<Arc<Held>> {
+        let held = self.held.load_full()?;
+        let age = clock.boot_ms().saturating_sub(held.as_of_ms);
+        (u128::from(age) <= self.settings.max_age.as_millis()).then_some(held)
+    }
+
+    /// The gate of the cooldown: true for one caller, then false until it has passed.
+    fn may_ask(&self) -> bool {
+        let now = self.clock.boot_ms();
+        let mut last = self.last_wanted_ms.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = last
+            .is_none_or(|last| u128::from(now.saturating_sub(last)) >= self.settings.cooldown.as_millis());
+        if open {
+            *last = Some(now);
+        }
+        open
+    }
+
+    fn keep(&self, fetched: Fetched, as_of_ms: u64) -> Known {
+        let keys =
+            fetched.keys.map(Arc::new).or_else(|| self.held.load_full().map(|held| Arc::clone(&held.keys)));
+        if let Some(keys) = keys {
+            self.held.store(Some(Arc::new(Held { keys, as_of_ms })));
+        }
+        self.last_error.store(None);
+        count(&self.counters.key_refreshes);
+        fetched.known
+    }
+
+    fn failed(&self, error: &FetchError, failures: u32) {
+        count(&self.counters.key_refresh_failures);
+        self.last_error.store(Some(Arc::new(error.to_string())));
+        if failures.is_power_of_two() {
+            tracing::warn!(%error, failures, "the issuer's keys could not be read");
+        }
+    }
+
+    fn reading_ended(&self) {
+        self.readings.send_modify(|ended| *ended = ended.wrapping_add(1));
+    }
+
+    /// Sleeps for `delay` by the timer or by the boot clock, whichever is over first (the timer stands still while
+    /// the machine is suspended), or until a reading is wanted.
+    async fn pause(&self, delay: Duration) {
+        let start = self.clock.boot_ms();
+        let mut left = delay;
+        while !left.is_zero() && u128::from(self.clock.boot_ms().saturating_sub(start)) < delay.as_millis() {
+            let nap = left.min(Duration::from_secs(1));
+            if timeout(nap, self.wanted.notified()).await.is_ok() {
+                return;
+            }
+            left = left.saturating_sub(nap);
+        }
+    }
+}
+
+async fn follow(shared: Arc<Shared>, reader: Fetcher) {
+    let mut known = Known::default();
+    let mut failures = 0_u32;
+    loop {
+        let delay = if shared.usable(&*shared.clock).is_none() {
+            let (fetched, as_of_ms) = first_good(&shared, &reader).await;
+            let max_age = fetched.max_age;
+            known = shared.keep(fetched, as_of_ms);
+            failures = 0;
+            schedule::after_success(max_age, shared.settings.max_age)
+        } else {
+            let asked = shared.awaited.load(Ordering::SeqCst);
+            let as_of_ms = shared.clock.boot_ms();
+            let delay = match reader.fetch(std::mem::take(&mut known)).await {
+                Ok(fetched) => {
+                    let max_age = fetched.max_age;
+                    known = shared.keep(fetched, as_of_ms);
+                    failures = 0;
+                    schedule::after_success(max_age, shared.settings.max_age)
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    shared.failed(&error, failures);
+                    schedule::after_failure(failures)
+                }
+            };
+            if asked {
+                shared.awaited.store(false, Ordering::SeqCst);
+            }
+            delay
+        };
+        shared.reading_ended();
+        shared.pause(delay).await;
+    }
+}
+
+/// Tries until a set is there. A new attempt starts every second at the latest, whether or not earlier ones have
+/// ended, so that an issuer that comes back is found within the second.
+async fn first_good(shared: &Shared, reader: &Fetcher) -> (Fetched, u64) {
+    let attempt = || async {
+        let as_of_ms = shared.clock.boot_ms();
+        (reader.fetch(Known::default()).await, as_of_ms)
+    };
+    let mut attempts = FuturesUnordered::new();
+    let mut failures = 0_u32;
+    for round in 0_u32.. {
+        if attempts.len() < MAX_ATTEMPTS {
+            attempts.push(attempt());
+        }
+        let next = sleep(schedule::between_first_attempts(round));
+        tokio::pin!(next);
+        loop {
+            tokio::select! {
+                () = &mut next => break,
+                Some((outcome, as_of_ms)) = attempts.next(), if !attempts.is_empty() => match outcome {
+                    Ok(fetched) => return (fetched, as_of_ms),
+                    Err(error) => {
+                        failures = failures.saturating_add(1);
+                        shared.failed(&error, failures);
+                        shared.reading_ended();
+                    }
+                },
+            }
+        }
+    }
+    unreachable!("the rounds do not end")
+}

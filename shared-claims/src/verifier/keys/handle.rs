@@ -1,0 +1,31 @@
+//! A key set that its holder replaces while verifiers use it.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use super::set::KeySet;
+
+/// The key set of a verifier that does not fetch one: the issuer's own, replaced as keys rotate. Clones share the
+/// set.
+#[derive(Clone, Debug, Default)]
+pub struct KeySetHandle {
+    shared: Arc<ArcSwapOption<KeySet>>,
+}
+
+impl KeySetHandle {
+    /// A handle without a set yet: until [`set`](Self::set), verifiers answer that they cannot know.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Replaces the set; the next token is checked with it.
+    pub fn set(&self, keys: KeySet) {
+        self.shared.store(Some(Arc::new(keys)));
+    }
+
+    /// The set as it stands.
+    pub fn get(&self) -> Option<Arc<KeySet>> {
+        self.shared.load_full()
+    }
+}

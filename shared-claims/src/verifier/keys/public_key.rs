@@ -1,0 +1,143 @@
+//! One RSA key that signatures are checked with.
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+use jsonwebtoken::{Algorithm, DecodingKey};
+
+use crate::verifier::token::{MAX_KID_BYTES, STRICT_BASE64};
+
+/// Why a key is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyRefused {
+    /// Not a JSON object with each member once and of its type.
+    #[error("not a well-formed JWK")]
+    Malformed,
+    /// `kty` is not `RSA`.
+    #[error("not an RSA key")]
+    Type,
+    /// `use`, `key_ops` or `alg` say that it is not for RS256 signatures.
+    #[error("not for RS256 signatures")]
+    Purpose,
+    /// It carries private members, so that it is nobody's secret any more.
+    #[error("private members are published")]
+    Private,
+    /// Its `kid` is absent, empty or too long.
+    #[error("no kid of 1 to 256 bytes")]
+    Kid,
+    /// The modulus is not of 2048 to 8192 bits, or even.
+    #[error("the modulus must be odd, of 2048 to 8192 bits")]
+    Modulus,
+    /// The exponent is not odd and at least 3, or has more than 32 bits.
+    #[error("the exponent must be odd, from 3, of at most 32 bits")]
+    Exponent,
+}
+
+/// An RSA public key under its `kid`, checked for size and exponent.
+#[derive(Clone)]
+pub struct PublicKey {
+    kid: String,
+    modulus: Vec<u8>,
+    exponent: Vec<u8>,
+    decoding: DecodingKey,
+    fingerprint: [u8; 32],
+}
+
+impl PublicKey {
+    /// The key of that modulus and exponent (big-endian bytes).
+    ///
+    /// # Errors
+    /// [`KeyRefused`] for a key that is too weak to be used.
+    pub fn from_components(
+        kid: impl Into<String>,
+        modulus: &[u8],
+        exponent: &[u8],
+    ) -> Result<Self, KeyRefused> {
+        let kid = kid.into();
+        if kid.is_empty() || kid.len() > MAX_KID_BYTES {
+            return Err(KeyRefused::Kid);
+        }
+        let (modulus, exponent) = (without_leading_zeros(modulus), without_leading_zeros(exponent));
+        let bits = modulus.first().map_or(0, |top| modulus.len() * 8 - top.leading_zeros() as usize);
+        if !(2048..=8192).contains(&bits) || !is_odd(modulus) {
+            return Err(KeyRefused::Modulus);
+        }
+        if exponent.len() > 4 || !is_odd(exponent) || exponent == [1] {
+            return Err(KeyRefused::Exponent);
+        }
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(exponent);
+        context.update(modulus);
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(context.finish().as_ref());
+        Ok(Self {
+            kid,
+            decoding: DecodingKey::from_rsa_raw_components(modulus, exponent),
+            modulus: modulus.to_vec(),
+            exponent: exponent.to_vec(),
+            fingerprint,
+        })
+    }
+
+    /// The key of that modulus and exponent, as a JWK writes them (base64url).
+    ///
+    /// # Errors
+    /// [`KeyRefused`] for a key that is malformed or too weak to be used.
+    pub fn from_base64url(kid: impl Into<String>, n: &str, e: &str) -> Result<Self, KeyRefused> {
+        let decode = |text: &str| STRICT_BASE64.decode(text).map_err(|_| KeyRefused::Malformed);
+        Self::from_components(kid, &decode(n)?, &decode(e)?)
+    }
+
+    /// The key's id.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The RFC 7638 thumbprint: SHA-256 over the required members, base64url.
+    pub fn thumbprint(&self) -> String {
+        let encode = |bytes: &[u8]| STRICT_BASE64.encode(bytes);
+        let members =
+            format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, encode(&self.exponent), encode(&self.modulus));
+        encode(digest::digest(&digest::SHA256, members.as_bytes()).as_ref())
+    }
+
+    /// What tells this key from any other, whatever their names.
+    pub(crate) fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// Whether `signature` is this key's RS256 signature over `message`.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        // RFC 8017 §8.2.2 step 1.
+        if signature.len() != self.modulus.len() {
+            return false;
+        }
+        // The provider by name: the process-wide default of `jsonwebtoken` panics when another crate turns on a
+        // second back end.
+        let Ok(verifier) = (DEFAULT_PROVIDER.verifier_factory)(&Algorithm::RS256, &self.decoding) else {
+            return false;
+        };
+        verifier.verify(message, &signature.to_vec()).is_ok()
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublicKey")
+            .field("kid", &self.kid)
+            .field("bits", &(self.modulus.len() * 8))
+            .finish_non_exhaustive()
+    }
+}
+
+fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.get(zeros..).unwrap_or_default()
+}
+
+fn is_odd(bytes: &[u8]) -> bool {
+    bytes.last().is_some_and(|last| last % 2 == 1)
+}

@@ -1,0 +1,87 @@
+//! What a verifier counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::error::{Missing, Reason, VerifyError};
+use crate::revocation::Kind;
+
+const KINDS: [Kind; 5] = [Kind::Jti, Kind::Sid, Kind::Sub, Kind::Client, Kind::Key];
+const MISSING: [Missing; 2] = [Missing::Keys, Missing::Revocations];
+
+/// The counters of a verifier since it was built, read one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifierMetrics {
+    /// Tokens accepted.
+    pub verified: u64,
+    /// Tokens bad in themselves, by reason.
+    pub refused: Vec<(Reason, u64)>,
+    /// Tokens refused as revoked, by the kind of the fact.
+    pub revoked: Vec<(Kind, u64)>,
+    /// Tokens that could not be checked, by what was missing.
+    pub unavailable: Vec<(Missing, u64)>,
+    /// Tokens accepted although the revocation source could not tell (`OnOutage::Accept`).
+    pub accepted_on_outage: u64,
+    /// Tokens whose signature had been checked before.
+    pub cache_hits: u64,
+    /// Tokens whose signature had to be checked.
+    pub cache_misses: u64,
+    /// Key set fetches that brought a set, or said that ours still holds.
+    pub key_refreshes: u64,
+    /// Key set fetches that failed.
+    pub key_refresh_failures: u64,
+}
+
+/// The counters themselves.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    verified: AtomicU64,
+    refused: [AtomicU64; Reason::ALL.len()],
+    revoked: [AtomicU64; KINDS.len()],
+    unavailable: [AtomicU64; MISSING.len()],
+    pub(super) accepted_on_outage: AtomicU64,
+    pub(super) cache_hits: AtomicU64,
+    pub(super) cache_misses: AtomicU64,
+    pub(super) key_refreshes: AtomicU64,
+    pub(super) key_refresh_failures: AtomicU64,
+}
+
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+fn count_in<T: PartialEq>(names: &[T], counters: &[AtomicU64], name: &T) {
+    if let Some((_, counter)) = names.iter().zip(counters).find(|(known, _)| *known == name) {
+        count(counter);
+    }
+}
+
+fn read_all<T: Copy>(names: &[T], counters: &[AtomicU64]) -> Vec<(T, u64)> {
+    names.iter().zip(counters).map(|(name, counter)| (*name, counter.load(Ordering::Relaxed))).collect()
+}
+
+impl Counters {
+    pub(super) fn count_outcome<T>(&self, outcome: &Result<T, VerifyError>) {
+        match outcome {
+            Ok(_) => count(&self.verified),
+            Err(VerifyError::Invalid(reason)) => count_in(&Reason::ALL, &self.refused, reason),
+            Err(VerifyError::Revoked(kind)) => count_in(&KINDS, &self.revoked, kind),
+            Err(VerifyError::Unavailable(missing)) => count_in(&MISSING, &self.unavailable, missing),
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> VerifierMetrics {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        VerifierMetrics {
+            verified: read(&self.verified),
+            refused: read_all(&Reason::ALL, &self.refused),
+            revoked: read_all(&KINDS, &self.revoked),
+            unavailable: read_all(&MISSING, &self.unavailable),
+            accepted_on_outage: read(&self.accepted_on_outage),
+            cache_hits: read(&self.cache_hits),
+            cache_misses: read(&self.cache_misses),
+            key_refreshes: read(&self.key_refreshes),
+            key_refresh_failures: read(&self.key_refresh_failures),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The claims of a token, each of the type and the size that it must have.
+
+use serde::de::{Error as _, MapAccess};
+use uuid::{Uuid, Variant};
+
+use super::error::Reason;
+use super::json::{self, Members};
+use crate::claims::Claims;
+use crate::scope::Scopes;
+
+/// The longest `sub` and `client_id`.
+const MAX_ID_BYTES: usize = 255;
+
+/// What a token must say to be for this service, now.
+#[derive(Clone, Debug)]
+pub(super) struct Expected {
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    pub(super) leeway_seconds: i64,
+}
+
+impl Expected {
+    /// Reads the claims and holds them against what is expected, times left out.
+    pub(super) fn read(&self, payload: &[u8]) -> Result<Claims, Reason> {
+        let raw = json::read_object(payload, RawClaims::default()).map_err(|_| Reason::Claims)?;
+        let claims = raw.complete().ok_or(Reason::Claims)?;
+        if claims.iss != self.issuer {
+            return Err(Reason::Issuer);
+        }
+        if !claims.aud.contains(&self.audience) {
+            return Err(Reason::Audience);
+        }
+        Ok(claims)
+    }
+
+    /// Holds the times against the wall clock: valid while `now < exp + leeway`, and once `nbf` and `iat` are at
+    /// most `now + leeway`.
+    pub(super) fn check_times(&self, claims: &Claims, now: i64) -> Result<(), Reason> {
+        if now >= claims.exp.saturating_add(self.leeway_seconds) {
+            return Err(Reason::Expired);
+        }
+        let latest = now.saturating_add(self.leeway_seconds);
+        if claims.iat > latest || claims.nbf.is_some_and(|nbf| nbf > latest) {
+            return Err(Reason::NotYetValid);
+        }
+        Ok(())
+    }
+}
+
+/// The claims as they are met.
+#[derive(Default)]
+struct RawClaims {
+    iss: Option<String>,
+    sub: Option<String>,
+    aud: Option<Vec<String>>,
+    client_id: Option<String>,
+    scope: Option<Scopes>,
+    iat: Option<i64>,
+    nbf: Option<i64>,
+    exp: Option<i64>,
+    jti: Option<Uuid>,
+    sid: Option<Uuid>,
+    username: Option<String>,
+    roles: Option<Vec<String>>,
+    auth_time: Option<i64>,
+    amr: Option<Vec<String>>,
+    acr: Option<String>,
+}
+
+impl RawClaims {
+    fn complete(self) -> Option<Claims> {
+        Some(Claims {
+            iss: self.iss?,
+            sub: self.sub?,
+            aud: self.aud?,
+            client_id: self.client_id?,
+            scope: self.scope.unwrap_or_default(),
+            iat: self.iat?,
+            nbf: self.nbf,
+            exp: self.exp?,
+            jti: self.jti?,
+            sid: self.sid,
+            username: self.username,
+            roles: self.roles.unwrap_or_default(),
+            auth_time: self.auth_time,
+            amr: self.amr.unwrap_or_default(),
+            acr: self.acr,
+        })
+    }
+}
+
+impl<'de> Members<'de> for RawClaims {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, value: &mut A) -> Result<(), A::Error> {
+        match name {
+            "iss" => self.iss = Some(value.next_value()?),
+            "sub" => self.sub = Some(identifier(value)?),
+            "aud" => self.aud = Some(audience(value)?),
+            "client_id" => self.client_id = Some(identifier(value)?),
+            "scope" => self.scope = Some(value.next_value()?),
+            "iat" => self.iat = Some(seconds(value)?),
+            "nbf" => self.nbf = Some(seconds(value)?),
+            "exp" => self.exp = Some(seconds(value)?),
+            "jti" => self.jti = Some(token_id(value)?),
+            "sid" => self.sid = Some(uuid(value)?),
+            "username" => self.username = Some(value.next_value()?),
+            "roles" => self.roles = Some(value.next_value()?),
+            "auth_time" => self.auth_time = Some(seconds(value)?),
+            "amr" => self.amr = Some(value.next_value()?),
+            "acr" => self.acr = Some(value.next_value()?),
+            _ => json::skip(value)?,
+        }
+        Ok(())
+    }
+}
+
+fn identifier<'de, A: MapAccess<'de>>(value: &mut A) -> Result<String, A::Error> {
+    let id: String = value.next_value()?;
+    if id.is_empty() || id.len() > MAX_ID_BYTES || id.chars().any(char::is_control) {
+        return Err(A::Error::custom("an identifier of 1 to 255 bytes without control characters"));
+    }
+    Ok(id)
+}
+
+/// A list, or as RFC 7519 §4.1.3 allows for one audience, a plain string.
+fn audience<'de, A: MapAccess<'de>>(value: &mut A) -> Result<Vec<String>, A::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Audience {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match value.next_value()? {
+        Audience::One(audience) => vec![audience],
+        Audience::Many(audiences) => audiences,
+    })
+}
+
+/// Whole seconds since the epoch, from 0. The fractions that RFC 7519 allows are refused: no issuer of ours writes
+/// them, and they are the door for 1e308.
+fn seconds<'de, A: MapAccess<'de>>(value: &mut A) -> Result<i64, A::Error> {
+    i64::try_from(value.next_value::<u64>()?).map_err(A::Error::custom)
+}
+
+/// A UUID in the one form that is written: lower case, with hyphens. Other forms of it would be other keys in
+/// Redis.
+fn uuid<'de, A: MapAccess<'de>>(value: &mut A) -> Result<Uuid, A::Error> {
+    let text: String = value.next_value()?;
+    let id = Uuid::try_parse(&text).map_err(A::Error::custom)?;
+    if *id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) != *text {
+        return Err(A::Error::custom("a UUID in lower case with hyphens"));
+    }
+    Ok(id)
+}
+
+fn token_id<'de, A: MapAccess<'de>>(value: &mut A) -> Result<Uuid, A::Error> {
+    let id = uuid(value)?;
+    if id.get_version_num() != 7 || id.get_variant() != Variant::RFC4122 {
+        return Err(A::Error::custom("a UUIDv7"));
+    }
+    Ok(id)
+}
