@@ -1,6 +1,8 @@
 //! Revocation: what is revoked, and how a verifier knows.
 
 mod fact;
+#[cfg(feature = "feed")]
+mod feed;
 mod mirror;
 #[cfg(feature = "redis")]
 mod redis;
@@ -8,6 +10,8 @@ mod set;
 mod status;
 
 pub use fact::{Fact, Kind, Marks};
+#[cfg(feature = "feed")]
+pub use feed::{FeedSettings, InvalidFeedUrl};
 pub use mirror::{Mirror, MirrorSettings, MirrorWriter};
 #[cfg(feature = "redis")]
 pub use redis::{InvalidRedisUrl, RedisKeys, RedisLookup, RedisSettings};

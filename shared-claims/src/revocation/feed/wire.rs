@@ -1,0 +1,159 @@
+//! One request to the feed.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, AUTHORIZATION};
+use serde::Deserialize;
+
+use super::FeedSettings;
+use super::follower::Query;
+use crate::revocation::Fact;
+
+/// Ten thousand entries are about a megabyte.
+const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// No cursor is longer.
+const MAX_CURSOR_BYTES: usize = 1024;
+
+/// What the feed answers.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub(super) struct FeedPage {
+    pub(super) epoch: String,
+    pub(super) cursor: Cursor,
+    pub(super) complete: bool,
+    pub(super) entries: Vec<Fact>,
+}
+
+/// Opaque to us: handed back as it came.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(untagged)]
+pub(super) enum Cursor {
+    Text(String),
+    Number(u64),
+}
+
+impl Cursor {
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Page(FeedPage),
+    /// 410: the cursor cannot be used.
+    Gone,
+}
+
+/// What went wrong between us and the feed. Shown in logs and status: no secrets in here.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("no answer from the feed within {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    #[error("the feed cannot be reached: {0}")]
+    Unreachable(&'static str),
+    #[error("the feed answers {0}")]
+    Refused(StatusCode),
+    #[error("the feed's answer is longer than {MAX_BODY_BYTES} bytes")]
+    TooLong,
+    #[error("the feed's answer cannot be read: {0}")]
+    Malformed(&'static str),
+}
+
+impl From<reqwest::Error> for Fault {
+    // The error's own text may show the URL, which is not ours to judge harmless.
+    fn from(error: reqwest::Error) -> Self {
+        Self::Unreachable(match error {
+            error if error.is_connect() => "no connection",
+            error if error.is_decode() => "the body is damaged",
+            error if error.is_body() => "the answer broke off",
+            _ => "the request failed",
+        })
+    }
+}
+
+impl FeedSettings {
+    pub(super) async fn ask(&self, query: &Query, limit: Duration) -> Result<Answer, Fault> {
+        tokio::time::timeout(limit, self.exchange(query)).await.unwrap_or(Err(Fault::TimedOut(limit)))
+    }
+
+    async fn exchange(&self, query: &Query) -> Result<Answer, Fault> {
+        let mut url = self.url.clone();
+        if let Some(after) = &query.after {
+            url.query_pairs_mut().append_pair("after", after).append_pair("wait", &query.wait_s.to_string());
+        }
+        let mut request = self.client.get(url).header(ACCEPT, "application/json");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let mut response = request.send().await?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::GONE => return Ok(Answer::Gone),
+            status => return Err(Fault::Refused(status)),
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                return Err(Fault::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        parse(&body).map(Answer::Page)
+    }
+}
+
+fn parse(body: &[u8]) -> Result<FeedPage, Fault> {
+    let page: FeedPage =
+        serde_json::from_slice(body).map_err(|_| Fault::Malformed("not the JSON of a feed"))?;
+    match &page.cursor {
+        Cursor::Text(text) if text.len() > MAX_CURSOR_BYTES => {
+            Err(Fault::Malformed("the cursor is too long"))
+        }
+        _ => Ok(page),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::revocation::Kind;
+
+    #[test]
+    fn an_answer_of_the_contract_is_read() {
+        let body = br#"{"epoch":"e","cursor":"12","complete":true,"more":1,"entries":[
+            {"kind":"sub","id":"u","at":17,"exp":18},{"kind":"jti","id":"j","at":null,"exp":19}]}"#;
+        let page = parse(body).unwrap();
+        assert_eq!(
+            (page.epoch.as_str(), page.complete, page.cursor.into_text()),
+            ("e", true, "12".to_owned())
+        );
+        let facts = [(Kind::Sub, "u", Some(17), 18), (Kind::Jti, "j", None, 19)];
+        let facts = facts.map(|(kind, id, at, exp)| Fact { kind, id: id.to_owned(), at, exp });
+        assert_eq!(page.entries, facts);
+        assert!(matches!(parse(br#"{"epoch":"e","cursor":7,"complete":false,"entries":[]}"#), Ok(page) if
+            page.cursor.clone().into_text() == "7"));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_skipped() {
+        for bad in [
+            &br#"{"epoch":"e","cursor":"1","complete":true,"entries":[{"kind":"device","id":"d","at":null,"exp":1}]}"#[..],
+            br#"{"epoch":"e","cursor":"1","complete":true,"entries":[{"kind":"jti","id":"d","at":null}]}"#,
+            br#"{"epoch":"e","cursor":"1","complete":true}"#,
+            br#"{"epoch":"e","cursor":"1","entries":[]}"#,
+            br#"{"epoch":null,"cursor":"1","complete":true,"entries":[]}"#,
+            b"<html>",
+            b"",
+        ] {
+            assert!(matches!(parse(bad), Err(Fault::Malformed(_))), "{}", String::from_utf8_lossy(bad));
+        }
+        let long = format!(r#"{{"epoch":"e","cursor":"{}","complete":true,"entries":[]}}"#, "x".repeat(1025));
+        assert!(matches!(parse(long.as_bytes()), Err(Fault::Malformed(_))));
+    }
+}
