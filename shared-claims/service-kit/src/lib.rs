@@ -1,9 +1,14 @@
 //! What both Latchkey services share at their edges: configuration, database, HTTP manners, observation.
+//!
+//! A service hands its settings, routes and checks to [`server::bind`], and gets an application with all of it.
 
 #![deny(missing_docs)]
 
 pub mod config;
 pub mod database;
+pub mod docs;
+pub mod health;
 pub mod http;
 pub mod metrics;
+pub mod server;
 pub mod telemetry;

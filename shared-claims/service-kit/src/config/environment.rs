@@ -43,13 +43,13 @@ fn read_one(
         }
         Ok(Known::Open) => Ok((levels.join("."), ValueKind::String(text.to_owned()))),
         Ok(Known::Group) => Err(ConfigError::at(name, "is a group of settings, not a setting")),
-        Err(siblings) => match secret_file_levels(defaults, levels) {
-            Some(secret) => Ok((secret.join("."), ValueKind::String(read_secret_file(name, text)?))),
-            None => {
+        Err(siblings) => {
+            let Some(secret) = secret_file_levels(defaults, levels) else {
                 let names = siblings.to_ascii_uppercase();
-                Err(ConfigError::at(name, &format!("unknown setting; known here: {names}")))
-            }
-        },
+                return Err(ConfigError::at(name, &format!("unknown setting; known here: {names}")));
+            };
+            Ok((secret.join("."), ValueKind::String(read_secret_file(name, text)?)))
+        }
     }
 }
 

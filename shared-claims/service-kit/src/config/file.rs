@@ -84,16 +84,16 @@ fn collect(
                 insert_once(given, written.clone(), written, Value::new(None, kind))?;
             }
             (Ok(Known::Open), kind) => insert_once(given, written.clone(), written, Value::new(None, kind))?,
-            (Err(siblings), kind) => match (secret_file_levels(defaults, levels), kind) {
-                (Some(secret), ValueKind::String(path)) => {
-                    let text = read_secret_file(&written, &path)?;
-                    insert_once(given, secret.join("."), written, Value::new(None, text))?;
-                }
-                _ => {
-                    let line = format!("{written} in {shown}");
-                    return Err(ConfigError::at(&line, &format!("unknown setting; known here: {siblings}")));
-                }
-            },
+            (Err(siblings), kind) => {
+                let (Some(secret), ValueKind::String(path)) = (secret_file_levels(defaults, levels), kind)
+                else {
+                    let place = format!("{written} in {shown}");
+                    let what = format!("unknown setting; known here: {siblings}");
+                    return Err(ConfigError::at(&place, &what));
+                };
+                let text = read_secret_file(&written, &path)?;
+                insert_once(given, secret.join("."), written, Value::new(None, text))?;
+            }
         }
         levels.pop();
     }

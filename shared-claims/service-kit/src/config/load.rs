@@ -35,6 +35,10 @@ impl LoadSpec {
 }
 
 /// Loads settings: `T::default()`, over it the file, over it the environment; then [`Validate`].
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what it holds may be secret, and is not needed any longer"
+)]
 pub fn load<T>(spec: LoadSpec) -> Result<T, ConfigError>
 where
     T: Default + Serialize + DeserializeOwned + Validate,
@@ -48,9 +52,8 @@ where
     };
     let environment = environment::read(&defaults, &spec.prefix, &spec.env, &mut origins)?;
 
-    let lowest = match known::to_layer(&defaults).kind {
-        ValueKind::Table(table) => table,
-        _ => return Err(ConfigError::new("the built-in defaults are no group of settings")),
+    let ValueKind::Table(lowest) = known::to_layer(&defaults).kind else {
+        return Err(ConfigError::new("the built-in defaults are no group of settings"));
     };
     let mut builder = Config::builder();
     for (key, value) in lowest {

@@ -23,8 +23,8 @@ fn write_lines(lines: &mut String, key: &str, value: &Value) {
             }
         }
         // TOML knows no null.
-        Value::Null => lines.push_str(&format!("# {key} is unset\n")),
-        _ => lines.push_str(&format!("{key} = {value}\n")),
+        Value::Null => lines.extend(["# ", key, " is unset\n"]),
+        _ => lines.extend([key, " = ", &value.to_string(), "\n"]),
     }
 }
 

@@ -35,7 +35,7 @@ pub trait Validate {
 }
 
 /// The commonest rule.
-pub fn in_range<N: PartialOrd + Display>(
+pub fn in_range<N: PartialOrd + Display + Copy>(
     key: &str,
     value: N,
     range: RangeInclusive<N>,

@@ -33,11 +33,11 @@ pub(super) fn within<T, E>(
 where
     E: From<DatabaseError>,
 {
-    let begun = match connection {
+    let opened = match connection {
         DbConnection::Postgres(inner) => AnsiTransactionManager::begin_transaction_sql(inner, begin.postgres),
         DbConnection::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, begin.sqlite),
     };
-    begun.map_err(DatabaseError::from)?;
+    opened.map_err(DatabaseError::from)?;
     match work(connection) {
         Ok(value) => match Manager::commit_transaction(connection) {
             Ok(()) => Ok(value),

@@ -1,7 +1,27 @@
 //! HTTP manners: what every answer of both services has in common.
+//!
+//! [`app`] is an actix application with all of it in place; routes are added by [`resource`], which answers `HEAD`
+//! and, for a method that is not there, 405 with `Allow`.
 
+mod answer;
+mod app;
+mod bare;
+mod client;
+mod cors;
+mod extract;
 mod network;
+mod observe;
+mod request_id;
+mod resource;
+mod security;
 mod settings;
+mod visit;
 
+pub use answer::{Refusal, problem_response};
+pub use app::{Front, app};
+pub use client::ClientAddress;
+pub use extract::{BODY_LIMIT, Form, Json, Path, Query};
 pub use network::Network;
+pub use request_id::RequestId;
+pub use resource::{Endpoint, resource};
 pub use settings::{CookieSettings, HttpSettings};

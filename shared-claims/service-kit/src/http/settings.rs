@@ -24,6 +24,8 @@ pub struct HttpSettings {
     pub shutdown_seconds: u64,
     /// How long a client may take to send its headers.
     pub client_timeout_seconds: u64,
+    /// How long a request may run in all, its body included. Above the longest wait that a client may ask for.
+    pub request_timeout_seconds: u64,
     /// How long an idle connection is kept.
     pub keep_alive_seconds: u64,
     /// Connections each worker holds before it accepts no more.
@@ -44,6 +46,7 @@ impl HttpSettings {
             workers: 0,
             shutdown_seconds: 10,
             client_timeout_seconds: 10,
+            request_timeout_seconds: 60,
             keep_alive_seconds: 30,
             max_connections: 25_000,
         }
@@ -69,6 +72,7 @@ impl Validate for HttpSettings {
         in_range("workers", self.workers, 0..=1024)?;
         in_range("shutdown_seconds", self.shutdown_seconds, 0..=3600)?;
         in_range("client_timeout_seconds", self.client_timeout_seconds, 1..=600)?;
+        in_range("request_timeout_seconds", self.request_timeout_seconds, 1..=3600)?;
         in_range("keep_alive_seconds", self.keep_alive_seconds, 1..=3600)?;
         in_range("max_connections", self.max_connections, 1..=1_000_000)
     }

@@ -1,5 +1,110 @@
-//! Logs: one line an event, JSON or for people.
+//! Logs: one line an event, JSON or for people, on standard error (standard output is for what a command prints).
 
 mod settings;
 
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt};
+
 pub use settings::{LogFormat, LogSettings};
+
+/// Why logging did not begin.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot begin to log: {0}")]
+pub struct TelemetryError(String);
+
+/// Begins to log, panics included. Once in a process.
+pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
+    let subscriber = subscriber(settings, BoxMakeWriter::new(std::io::stderr))?;
+    subscriber.try_init().map_err(|error| TelemetryError(error.to_string()))?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+fn subscriber(
+    settings: &LogSettings,
+    writer: BoxMakeWriter,
+) -> Result<impl tracing::Subscriber + Send + Sync, TelemetryError> {
+    let filter = EnvFilter::try_new(&settings.level).map_err(|error| TelemetryError(error.to_string()))?;
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.format {
+        LogFormat::Json => Box::new(
+            fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_current_span(true)
+                .with_span_list(false)
+                .with_writer(writer),
+        ),
+        LogFormat::Pretty => Box::new(fmt::layer().with_ansi(false).with_writer(writer)),
+    };
+    Ok(tracing_subscriber::registry().with(lines).with(filter))
+}
+
+/// Where it happened, and the program's own words; what the words were about is not known to be safe, so only a
+/// message that is part of the program is shown.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let message = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(formatted message)");
+    tracing::error!(place, message, "panic");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(level: &str, format: LogFormat) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let settings = LogSettings { level: level.to_owned(), format };
+        let subscriber = subscriber(&settings, BoxMakeWriter::new(move || writer.clone())).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("http.request", request_id = "abc");
+            span.in_scope(|| {
+                tracing::info!(status = 200, "request");
+                tracing::debug!("detail\nwith a second line");
+            });
+        });
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn json_is_one_object_a_line_with_the_request_in_it() {
+        let text = logged("debug", LogFormat::Json);
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["message"], "request");
+        assert_eq!(lines[0]["status"], 200);
+        assert_eq!(lines[0]["span"]["request_id"], "abc");
+        assert_eq!(lines[0]["level"], "INFO");
+        assert!(lines[0]["timestamp"].is_string());
+    }
+
+    #[test]
+    fn the_level_filters() {
+        assert_eq!(logged("info", LogFormat::Json).lines().count(), 1);
+        assert_eq!(logged("warn", LogFormat::Json).lines().count(), 0);
+        assert_eq!(logged("off,service_kit=info", LogFormat::Pretty).lines().count(), 1);
+        assert!(logged("info", LogFormat::Pretty).contains("request_id=\"abc\""));
+    }
+}

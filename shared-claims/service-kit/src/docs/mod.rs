@@ -1,0 +1,74 @@
+//! `/openapi.json`, and `/docs` with Swagger UI, whose files are part of the binary.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{self, Bytes, ServiceConfig};
+use utoipa::openapi::OpenApi;
+
+use crate::http::{Path, Refusal, resource};
+
+const PAGE: &str = include_str!("page.html");
+const START: &str = include_str!("start.js");
+
+/// The page runs its own files and asks its own origin; the password flow asks the `tokenUrl` of the document, which
+/// may stand on another one. Swagger UI sets inline styles and shows images from `data:`.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; font-src 'self'; connect-src 'self'";
+const POLICY_END: &str = "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+#[derive(Clone)]
+struct Docs {
+    document: Bytes,
+    policy: Arc<str>,
+    files: Arc<utoipa_swagger_ui::Config<'static>>,
+}
+
+/// Registers `/openapi.json`, `/docs` and the files below it. `token_origin` is the origin of the document's token
+/// URL where that is another one than ours.
+pub fn configure(config: &mut ServiceConfig, document: &OpenApi, token_origin: Option<&str>) {
+    let docs = Docs {
+        document: document.to_json().unwrap_or_default().into(),
+        policy: format!("{POLICY} {}{POLICY_END}", token_origin.unwrap_or_default()).into(),
+        files: Arc::new(utoipa_swagger_ui::Config::from("/openapi.json")),
+    };
+    config
+        .app_data(web::Data::new(docs))
+        .service(resource("/openapi.json").get(document_of))
+        .service(resource("/docs").get(page))
+        .service(resource("/docs/{file}").get(file));
+}
+
+async fn document_of(docs: web::Data<Docs>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(docs.document.clone())
+}
+
+async fn page(docs: web::Data<Docs>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, docs.policy.as_ref()))
+        .body(PAGE)
+}
+
+async fn file(docs: web::Data<Docs>, name: Path<String>) -> Result<HttpResponse, Refusal> {
+    let not_found = || Refusal::new(StatusCode::NOT_FOUND, "Not found");
+    if name.as_str() == "start.js" {
+        return Ok(HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(START));
+    }
+    let wanted = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "favicon-16x16.png"];
+    if !wanted.contains(&name.as_str()) {
+        return Err(not_found());
+    }
+    let file = utoipa_swagger_ui::serve(&name, Arc::clone(&docs.files)).map_err(Refusal::internal)?;
+    let file = file.ok_or_else(not_found)?;
+    let bytes = match file.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    Ok(HttpResponse::Ok()
+        .content_type(file.content_type)
+        .insert_header((header::CACHE_CONTROL, "public, max-age=3600"))
+        .body(bytes))
+}

@@ -1,0 +1,105 @@
+//! Error answers: problem details (RFC 9457).
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use shared_claims::problem::{FieldError, PROBLEM_JSON, Problem};
+
+use crate::database::DatabaseError;
+
+/// Renders a problem.
+pub fn problem_response(problem: &Problem) -> HttpResponse {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_string(problem).unwrap_or_default();
+    HttpResponseBuilder::new(status).insert_header((header::CONTENT_TYPE, PROBLEM_JSON)).body(body)
+}
+
+/// An error with two faces: the problem for the client, and the cause for the log, which never leaves.
+#[derive(Debug)]
+pub struct Refusal {
+    problem: Box<Problem>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    cause: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal that its status explains.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        // `actix-web` and `shared-claims` know two versions of the crate `http`.
+        let code =
+            http::StatusCode::from_u16(status.as_u16()).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+        Self::from(Problem::new(code, detail))
+    }
+
+    /// 422 for one field.
+    pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::from(Problem::validation(vec![FieldError { field: field.into(), message: message.into() }]))
+    }
+
+    /// 503 with `Retry-After`.
+    pub fn unavailable(retry_after_seconds: u32) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Service temporarily unavailable, try again shortly")
+            .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds))
+    }
+
+    /// 500: the fault is ours, and what it was is for the log.
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error").because(cause)
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Adds the cause, for the log alone.
+    #[must_use]
+    pub fn because(mut self, cause: impl fmt::Display) -> Self {
+        self.cause = Some(cause.to_string());
+        self
+    }
+
+    /// What the client gets.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self { problem: Box::new(problem), headers: Vec::new(), cause: None }
+    }
+}
+
+impl From<DatabaseError> for Refusal {
+    fn from(error: DatabaseError) -> Self {
+        if error.is_transient() { Self::unavailable(1).because(error) } else { Self::internal(error) }
+    }
+}
+
+/// For the log: the cause where there is one.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.cause.as_deref().unwrap_or(&self.problem.detail))
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = problem_response(&self.problem);
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response
+    }
+}

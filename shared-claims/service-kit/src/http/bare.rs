@@ -1,0 +1,43 @@
+//! Errors that actix or another middleware answered in words of its own, dressed as problems. Their text goes nowhere:
+//! it is written for developers and may hold what was sent.
+
+use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use shared_claims::problem::Problem;
+
+use super::problem_response;
+
+/// An error without a body, or with plain text.
+fn is_bare(response: &HttpResponse) -> bool {
+    let status = response.status();
+    let plain = match response.headers().get(CONTENT_TYPE) {
+        Some(kind) => kind.as_bytes().starts_with(b"text/plain"),
+        None => true,
+    };
+    (status.is_client_error() || status.is_server_error()) && plain
+}
+
+fn dressed(bare: &HttpResponse) -> HttpResponse {
+    let code = http::StatusCode::from_u16(bare.status().as_u16()).unwrap_or_default();
+    let mut response = problem_response(&Problem::new(code, code.canonical_reason().unwrap_or("Error")));
+    for (name, value) in bare.headers() {
+        if name != CONTENT_TYPE && name != CONTENT_LENGTH {
+            response.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    response
+}
+
+pub(super) fn dress(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    if !is_bare(response.response()) {
+        return response;
+    }
+    let dressed = dressed(response.response());
+    response.into_response(dressed)
+}
+
+pub(super) fn dress_alone(response: HttpResponse) -> HttpResponse {
+    if is_bare(&response) { dressed(&response) } else { response }
+}

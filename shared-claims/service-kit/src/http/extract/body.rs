@@ -1,0 +1,61 @@
+//! A body within its limit.
+
+use actix_web::dev::Payload;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::BytesMut;
+use actix_web::{HttpMessage, HttpRequest};
+use futures_util::StreamExt;
+
+use crate::http::Refusal;
+
+/// The largest body that is read: 64 KiB.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// Reads the whole body, in UTF-8; more than the limit is refused as soon as it shows.
+pub(super) async fn text(request: &HttpRequest, payload: &mut Payload) -> Result<String, Refusal> {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > BODY_LIMIT as u64) {
+        return Err(too_large());
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| malformed("The body broke off").because(error))?;
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    String::from_utf8(body.into()).map_err(|_| malformed("The body is not UTF-8"))
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 64 KiB")
+}
+
+pub(super) fn malformed(detail: &str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, detail)
+}
+
+/// Requires a media type, in UTF-8 where it says so.
+pub(super) fn require_type(
+    request: &HttpRequest,
+    allowed: &str,
+    is_allowed: impl Fn(&str) -> bool,
+) -> Result<(), Refusal> {
+    let kind = request.content_type().to_ascii_lowercase();
+    let is_utf8 = request.encoding().is_ok_and(|encoding| encoding.name() == "UTF-8");
+    if is_allowed(&kind) && is_utf8 {
+        return Ok(());
+    }
+    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("The body must be {allowed}")))
+}
+
+/// Whether a member may hold NUL: a password is hashed, never stored as text, and may be anything.
+pub(super) fn may_hold_nul(name: &str) -> bool {
+    name.ends_with("password")
+}
+
+pub(super) fn holds_nul(name: &str) -> Refusal {
+    malformed(&format!("{name} holds a NUL character"))
+}

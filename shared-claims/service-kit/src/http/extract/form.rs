@@ -1,0 +1,117 @@
+//! Forms and queries: the same format in two places.
+
+use std::future::{Future, Ready, ready};
+use std::ops::Deref;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use serde::de::DeserializeOwned;
+use url::form_urlencoded;
+
+use super::body::{self, holds_nul, malformed, may_hold_nul};
+use super::refuse::wrong_shape;
+use crate::http::Refusal;
+
+/// A form body: 415 for another content type, 413 above [`BODY_LIMIT`](super::BODY_LIMIT), 400 for broken UTF-8, 422
+/// with the field for what is not a `T`. A NUL character is 400 outside of passwords.
+#[derive(Clone, Copy, Debug)]
+pub struct Form<T>(pub T);
+
+/// The query: refused like a [`Form`].
+#[derive(Clone, Copy, Debug)]
+pub struct Query<T>(pub T);
+
+impl<T> Form<T> {
+    /// The form itself.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Query<T> {
+    /// The query itself.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Form<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> Deref for Query<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
+    type Error = Refusal;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Refusal>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        Box::pin(async move {
+            body::require_type(&request, FORM, |kind| kind == FORM)?;
+            parse(&body::text(&request, &mut payload).await?).map(Self)
+        })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(parse(request.query_string()).map(Self))
+    }
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+    if !decodes(text) {
+        return Err(malformed("The parameters are not UTF-8"));
+    }
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        if name.contains('\0') || (value.contains('\0') && !may_hold_nul(&name)) {
+            return Err(holds_nul(&name.replace('\0', "")));
+        }
+    }
+    let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
+    serde_path_to_error::deserialize(reader)
+        .map_err(|error| wrong_shape(&error.path().to_string(), error.inner()))
+}
+
+/// Whether what is percent-encoded is UTF-8: the parser would replace what is not, and two names become one.
+fn decodes(text: &str) -> bool {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        match (first, tail) {
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                decoded.push(hex(*high) << 4 | hex(*low));
+                rest = after;
+            }
+            _ => decoded.push(first),
+        }
+    }
+    std::str::from_utf8(&decoded).is_ok()
+}
+
+fn hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => digit - b'A' + 10,
+    }
+}

@@ -1,0 +1,84 @@
+//! JSON bodies.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::error::Category;
+
+use super::body::{self, holds_nul, malformed, may_hold_nul};
+use super::refuse::wrong_shape;
+use crate::http::Refusal;
+
+/// A JSON body: 415 for another content type, 413 above [`BODY_LIMIT`](super::BODY_LIMIT), 400 for what is no JSON,
+/// 422 with the field for what is not a `T`. A NUL character is 400 outside of passwords.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T> Json<T> {
+    /// The body itself.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Json<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Refusal;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Refusal>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        Box::pin(async move {
+            body::require_type(&request, "application/json", is_json)?;
+            parse(&body::text(&request, &mut payload).await?).map(Self)
+        })
+    }
+}
+
+fn is_json(kind: &str) -> bool {
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+    if text.contains("\\u0000")
+        && let Ok(tree) = serde_json::from_str::<Value>(text)
+    {
+        refuse_nul("body", &tree)?;
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        match error.inner().classify() {
+            Category::Data => wrong_shape(&path, error.inner()),
+            Category::Io | Category::Syntax | Category::Eof => not_json(),
+        }
+    })?;
+    reader.end().map_err(|_| not_json())?;
+    Ok(value)
+}
+
+fn not_json() -> Refusal {
+    malformed("The body is not valid JSON")
+}
+
+fn refuse_nul(name: &str, value: &Value) -> Result<(), Refusal> {
+    match value {
+        Value::String(text) if text.contains('\0') && !may_hold_nul(name) => Err(holds_nul(name)),
+        Value::Array(items) => items.iter().try_for_each(|item| refuse_nul(name, item)),
+        Value::Object(members) => members.iter().try_for_each(|(name, value)| refuse_nul(name, value)),
+        _ => Ok(()),
+    }
+}

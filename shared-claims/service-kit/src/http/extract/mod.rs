@@ -1,0 +1,12 @@
+//! Extractors whose refusals are problems that name the field.
+
+mod body;
+mod form;
+mod json;
+mod path;
+mod refuse;
+
+pub use body::BODY_LIMIT;
+pub use form::{Form, Query};
+pub use json::Json;
+pub use path::Path;

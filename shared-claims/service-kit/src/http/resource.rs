@@ -1,0 +1,106 @@
+//! Routes that know which methods they have.
+
+use actix_web::dev::{AppService, HttpServiceFactory};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, guard, web};
+
+use super::Refusal;
+
+/// A path and its methods. Anything else is 405 with `Allow`; `OPTIONS` tells; `GET` answers `HEAD`.
+pub struct Endpoint {
+    resource: Resource,
+    allow: Vec<Method>,
+}
+
+/// Begins a path: `cfg.service(http::resource("/todos/{id}").get(show).put(change))`. Without trailing slash: requests
+/// are served with it and without.
+pub fn resource(path: &str) -> Endpoint {
+    Endpoint { resource: web::resource(path.to_owned()), allow: Vec::new() }
+}
+
+impl Endpoint {
+    /// Answers `GET` and `HEAD`.
+    #[must_use]
+    pub fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let either = guard::Any(guard::Get()).or(guard::Head());
+        let mut this = self.add(web::route().guard(either).to(handler), Method::GET);
+        this.allow.push(Method::HEAD);
+        this
+    }
+
+    /// Answers `POST`.
+    #[must_use]
+    pub fn post<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add(web::post().to(handler), Method::POST)
+    }
+
+    /// Answers `PUT`.
+    #[must_use]
+    pub fn put<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add(web::put().to(handler), Method::PUT)
+    }
+
+    /// Answers `PATCH`.
+    #[must_use]
+    pub fn patch<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add(web::patch().to(handler), Method::PATCH)
+    }
+
+    /// Answers `DELETE`.
+    #[must_use]
+    pub fn delete<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add(web::delete().to(handler), Method::DELETE)
+    }
+
+    fn add(mut self, route: Route, method: Method) -> Self {
+        self.resource = self.resource.route(route);
+        self.allow.push(method);
+        self
+    }
+}
+
+impl HttpServiceFactory for Endpoint {
+    fn register(self, config: &mut AppService) {
+        let methods: Vec<&str> = self.allow.iter().map(Method::as_str).chain(["OPTIONS"]).collect();
+        let allow = HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"));
+        let other = move |request: HttpRequest| {
+            let allow = allow.clone();
+            async move { other_method(&request, allow) }
+        };
+        self.resource.default_service(web::to(other)).register(config);
+    }
+}
+
+fn other_method(request: &HttpRequest, allow: HeaderValue) -> Result<HttpResponse, Refusal> {
+    if request.method() == Method::OPTIONS {
+        return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish());
+    }
+    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
+    Err(refusal.with_header(header::ALLOW, allow))
+}

@@ -1,0 +1,31 @@
+//! How busy the database pool is.
+
+use super::{Kind, Metrics, Sample};
+use crate::database::Database;
+
+impl Metrics {
+    /// Watches a database's pool.
+    pub fn watch_database(&self, database: &Database) -> prometheus::Result<()> {
+        let pool = database.clone();
+        self.sampled(
+            Kind::Gauge,
+            "database_connections",
+            "Connections of the pool, by state.",
+            &["state"],
+            move || {
+                let status = pool.status();
+                let sample = |state: &str, value| Sample { labels: vec![("state", state.to_owned())], value };
+                let used = status.connections.saturating_sub(status.idle);
+                vec![sample("idle", f64::from(status.idle)), sample("used", f64::from(used))]
+            },
+        )?;
+        let pool = database.clone();
+        self.sampled(
+            Kind::Gauge,
+            "database_waiting",
+            "Pieces of work that wait for a connection.",
+            &[],
+            move || Sample::plain(f64::from(u32::try_from(pool.status().waiting).unwrap_or(u32::MAX))),
+        )
+    }
+}

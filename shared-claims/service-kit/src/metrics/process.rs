@@ -1,0 +1,27 @@
+//! The process itself.
+
+use super::{Kind, Metrics, Sample};
+
+pub(super) fn register(metrics: &Metrics, started_at_seconds: i64) -> prometheus::Result<()> {
+    metrics.sampled(
+        Kind::Gauge,
+        "process_start_time_seconds",
+        "When the process began, seconds since the epoch.",
+        &[],
+        move || Sample::plain(i32::try_from(started_at_seconds).map_or(f64::NAN, f64::from)),
+    )?;
+    metrics.sampled(
+        Kind::Gauge,
+        "process_resident_memory_bytes",
+        "Memory that the process holds.",
+        &[],
+        || resident_kib().map(|kib| Sample::plain(f64::from(kib) * 1024.0)).unwrap_or_default(),
+    )
+}
+
+/// What Linux tells; elsewhere nothing.
+fn resident_kib() -> Option<u32> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
