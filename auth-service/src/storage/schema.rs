@@ -1,0 +1,103 @@
+//! The tables, as both sides of `migrations/auth` make them.
+
+diesel::table! {
+    meta (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    secrets (name) {
+        name -> Text,
+        ciphertext -> Binary,
+        key_id -> Text,
+        created_at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        username -> Text,
+        username_key -> Text,
+        username_skeleton -> Text,
+        email -> Nullable<Text>,
+        email_key -> Nullable<Text>,
+        email_verified -> Bool,
+        is_active -> Bool,
+        roles -> Text,
+        password_scheme -> Text,
+        password_hash -> Text,
+        credentials_version -> BigInt,
+        token_cut_ms -> Nullable<BigInt>,
+        created_at_ms -> BigInt,
+        updated_at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        user_id -> Text,
+        client_id -> Text,
+        scope -> Text,
+        amr -> Text,
+        auth_time_s -> BigInt,
+        created_at_ms -> BigInt,
+        last_used_at_ms -> BigInt,
+        expires_at_ms -> BigInt,
+        ended_at_ms -> Nullable<BigInt>,
+        end_reason -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        address -> Nullable<Text>,
+        access_expires_at_s -> BigInt,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (token_hash) {
+        token_hash -> Binary,
+        session_id -> Text,
+        issued_at_ms -> BigInt,
+        expires_at_ms -> BigInt,
+        consumed_at_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    signing_keys (kid) {
+        kid -> Text,
+        state -> Text,
+        algorithm -> Text,
+        modulus -> Text,
+        exponent -> Text,
+        private_key -> Binary,
+        key_id -> Text,
+        created_at_ms -> BigInt,
+        activates_at_ms -> BigInt,
+        retires_at_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    revocations (seq) {
+        seq -> BigInt,
+        kind -> Text,
+        subject_id -> Text,
+        at_ms -> Nullable<BigInt>,
+        exp_s -> BigInt,
+        created_at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    revocation_log (id) {
+        id -> Integer,
+        last_seq -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(users, sessions, refresh_tokens);
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));

@@ -1,0 +1,2 @@
+DROP TABLE revocation_log;
+DROP TABLE revocations;
