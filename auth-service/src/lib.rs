@@ -1,1 +1,4 @@
-//! x
+//! The Latchkey authorization server: users, sessions, RS256 tokens, key set, revocation list.
+
+pub mod domain;
+pub mod storage;

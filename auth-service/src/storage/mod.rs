@@ -1,0 +1,41 @@
+//! The only place that knows Diesel: the schema, and one file of queries for each table.
+//!
+//! Queries are free functions on a connection. Those that decide something (issue, consume, end) are called inside
+//! `Database::write`, after [`users::lock`].
+
+pub mod meta;
+pub mod refresh_tokens;
+pub mod schema;
+pub mod secrets;
+pub mod sessions;
+pub mod signing_keys;
+pub mod users;
+
+#[cfg(test)]
+mod tests;
+
+use diesel::result::Error as QueryError;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use service_kit::database::Migrations;
+
+const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/auth/postgres");
+const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/auth/sqlite");
+
+/// The migrations of this service, for both back ends.
+pub fn migrations() -> Migrations {
+    Migrations { postgres: POSTGRES, sqlite: SQLITE }
+}
+
+/// A row that this version of the service cannot read.
+fn unreadable(what: impl Into<String>) -> QueryError {
+    QueryError::DeserializationError(what.into().into())
+}
+
+/// Whether `error` says that a unique column holds the value already.
+pub fn is_unique_violation(error: &QueryError) -> bool {
+    matches!(error, QueryError::DatabaseError(diesel::result::DatabaseErrorKind::UniqueViolation, _))
+}
+
+fn parse_uuid(column: &'static str, text: &str) -> Result<uuid::Uuid, QueryError> {
+    text.parse().map_err(|_| unreadable(format!("{column} is no UUID")))
+}

@@ -1,0 +1,74 @@
+//! `refresh_tokens`.
+
+use diesel::prelude::*;
+use service_kit::database::DbConnection;
+use uuid::Uuid;
+
+use super::parse_uuid;
+use super::schema::refresh_tokens;
+use crate::domain::{RefreshToken, RefreshTokenHash};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = refresh_tokens)]
+struct RefreshTokenRow {
+    token_hash: Vec<u8>,
+    session_id: String,
+    issued_at_ms: i64,
+    expires_at_ms: i64,
+    consumed_at_ms: Option<i64>,
+}
+
+/// Stores a new token. The caller holds the user's lock.
+pub fn insert(conn: &mut DbConnection, hash: &RefreshTokenHash, token: &RefreshToken) -> QueryResult<()> {
+    let row = RefreshTokenRow {
+        token_hash: hash.as_bytes().to_vec(),
+        session_id: token.session_id.to_string(),
+        issued_at_ms: token.issued_at_ms,
+        expires_at_ms: token.expires_at_ms,
+        consumed_at_ms: token.consumed_at_ms,
+    };
+    diesel::insert_into(refresh_tokens::table).values(row).execute(conn)?;
+    Ok(())
+}
+
+/// The token with that hash.
+pub fn find(conn: &mut DbConnection, hash: &RefreshTokenHash) -> QueryResult<Option<RefreshToken>> {
+    let row = refresh_tokens::table
+        .find(hash.as_bytes())
+        .select(RefreshTokenRow::as_select())
+        .first(conn)
+        .optional()?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(RefreshToken {
+        session_id: parse_uuid("refresh_tokens.session_id", &row.session_id)?,
+        issued_at_ms: row.issued_at_ms,
+        expires_at_ms: row.expires_at_ms,
+        consumed_at_ms: row.consumed_at_ms,
+    }))
+}
+
+/// Consumes the token if nobody did; whether this call did.
+pub fn consume(conn: &mut DbConnection, hash: &RefreshTokenHash, now_ms: i64) -> QueryResult<bool> {
+    let unused = refresh_tokens::table.find(hash.as_bytes()).filter(refresh_tokens::consumed_at_ms.is_null());
+    let consumed = diesel::update(unused).set(refresh_tokens::consumed_at_ms.eq(now_ms)).execute(conn)?;
+    Ok(consumed == 1)
+}
+
+/// Forgets at most `limit` tokens that expired before `before_ms`; how many.
+pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
+    let over = refresh_tokens::table
+        .filter(refresh_tokens::expires_at_ms.lt(before_ms))
+        .order(refresh_tokens::expires_at_ms)
+        .limit(limit)
+        .select(refresh_tokens::token_hash)
+        .load::<Vec<u8>>(conn)?;
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::token_hash.eq_any(over))).execute(conn)
+}
+
+/// How many tokens a session has, consumed ones included.
+pub fn count_of_session(conn: &mut DbConnection, session_id: Uuid) -> QueryResult<i64> {
+    refresh_tokens::table
+        .filter(refresh_tokens::session_id.eq(session_id.to_string()))
+        .count()
+        .get_result(conn)
+}

@@ -1,0 +1,154 @@
+//! `sessions`.
+
+use diesel::prelude::*;
+use service_kit::database::DbConnection;
+use uuid::Uuid;
+
+use super::schema::sessions;
+use super::{parse_uuid, unreadable};
+use crate::domain::{EndReason, Session};
+use shared_claims::scope::Scopes;
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions)]
+struct SessionRow {
+    id: String,
+    user_id: String,
+    client_id: String,
+    scope: String,
+    amr: String,
+    auth_time_s: i64,
+    created_at_ms: i64,
+    last_used_at_ms: i64,
+    expires_at_ms: i64,
+    ended_at_ms: Option<i64>,
+    user_agent: Option<String>,
+    address: Option<String>,
+    access_expires_at_s: i64,
+}
+
+impl SessionRow {
+    fn from_session(session: &Session) -> Self {
+        Self {
+            id: session.id.to_string(),
+            user_id: session.user_id.to_string(),
+            client_id: session.client_id.clone(),
+            scope: session.scope.to_string(),
+            amr: session.amr.join(" "),
+            auth_time_s: session.auth_time_s,
+            created_at_ms: session.created_at_ms,
+            last_used_at_ms: session.last_used_at_ms,
+            expires_at_ms: session.expires_at_ms,
+            ended_at_ms: session.ended_at_ms,
+            user_agent: session.user_agent.clone(),
+            address: session.address.clone(),
+            access_expires_at_s: session.access_expires_at_s,
+        }
+    }
+
+    fn into_session(self) -> QueryResult<Session> {
+        Ok(Session {
+            id: parse_uuid("sessions.id", &self.id)?,
+            user_id: parse_uuid("sessions.user_id", &self.user_id)?,
+            client_id: self.client_id,
+            scope: Scopes::parse(&self.scope).map_err(|_| unreadable("sessions.scope is no scope list"))?,
+            amr: self.amr.split_ascii_whitespace().map(str::to_owned).collect(),
+            auth_time_s: self.auth_time_s,
+            created_at_ms: self.created_at_ms,
+            last_used_at_ms: self.last_used_at_ms,
+            expires_at_ms: self.expires_at_ms,
+            ended_at_ms: self.ended_at_ms,
+            user_agent: self.user_agent,
+            address: self.address,
+            access_expires_at_s: self.access_expires_at_s,
+        })
+    }
+}
+
+/// Stores a new session. The caller holds the user's lock.
+pub fn insert(conn: &mut DbConnection, session: &Session) -> QueryResult<()> {
+    diesel::insert_into(sessions::table).values(SessionRow::from_session(session)).execute(conn)?;
+    Ok(())
+}
+
+/// The session with that id, ended or not.
+pub fn find(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<Session>> {
+    let row = sessions::table.find(id.to_string()).select(SessionRow::as_select()).first(conn).optional()?;
+    row.map(SessionRow::into_session).transpose()
+}
+
+/// A user's sessions that have not ended by `now_ms`, last used first.
+pub fn live_of_user(conn: &mut DbConnection, user_id: Uuid, now_ms: i64) -> QueryResult<Vec<Session>> {
+    sessions::table
+        .filter(sessions::user_id.eq(user_id.to_string()))
+        .filter(sessions::ended_at_ms.is_null())
+        .filter(sessions::expires_at_ms.gt(now_ms))
+        .order((sessions::last_used_at_ms.desc(), sessions::id.desc()))
+        .select(SessionRow::as_select())
+        .load(conn)?
+        .into_iter()
+        .map(SessionRow::into_session)
+        .collect()
+}
+
+/// Notes that the session gave an access token that lives until `access_expires_at_s`.
+pub fn touch(
+    conn: &mut DbConnection,
+    id: Uuid,
+    used_at_ms: i64,
+    access_expires_at_s: i64,
+) -> QueryResult<()> {
+    let id = id.to_string();
+    diesel::update(sessions::table.find(&id)).set(sessions::last_used_at_ms.eq(used_at_ms)).execute(conn)?;
+    diesel::update(sessions::table.find(&id).filter(sessions::access_expires_at_s.lt(access_expires_at_s)))
+        .set(sessions::access_expires_at_s.eq(access_expires_at_s))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Ends a session that has not ended; whether it did. The caller holds the user's lock.
+pub fn end(conn: &mut DbConnection, id: Uuid, reason: EndReason, now_ms: i64) -> QueryResult<bool> {
+    let live = sessions::table.find(id.to_string()).filter(sessions::ended_at_ms.is_null());
+    let ended = diesel::update(live)
+        .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(reason.as_str())))
+        .execute(conn)?;
+    Ok(ended == 1)
+}
+
+/// Ends every session of a user; how many. The caller holds the user's lock.
+pub fn end_all_of_user(
+    conn: &mut DbConnection,
+    user_id: Uuid,
+    reason: EndReason,
+    now_ms: i64,
+) -> QueryResult<usize> {
+    let live = sessions::table
+        .filter(sessions::user_id.eq(user_id.to_string()))
+        .filter(sessions::ended_at_ms.is_null());
+    diesel::update(live)
+        .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(reason.as_str())))
+        .execute(conn)
+}
+
+/// When the last access token of any session of the user ends, ended sessions included.
+pub fn last_access_expiry_of_user(conn: &mut DbConnection, user_id: Uuid) -> QueryResult<Option<i64>> {
+    sessions::table
+        .filter(sessions::user_id.eq(user_id.to_string()))
+        .select(diesel::dsl::max(sessions::access_expires_at_s))
+        .first(conn)
+}
+
+/// Forgets at most `limit` sessions that ended or expired before `before_ms` and whose access tokens have all
+/// expired; how many. Their refresh tokens go with them.
+pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
+    let over = sessions::table
+        .filter(
+            sessions::expires_at_ms.lt(before_ms).or(sessions::ended_at_ms.lt(before_ms).assume_not_null()),
+        )
+        .filter(sessions::access_expires_at_s.lt(before_ms.div_euclid(1000)))
+        .order(sessions::expires_at_ms)
+        .limit(limit)
+        .select(sessions::id)
+        .load::<String>(conn)?;
+    diesel::delete(sessions::table.filter(sessions::id.eq_any(over))).execute(conn)
+}

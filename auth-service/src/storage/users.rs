@@ -1,0 +1,155 @@
+//! `users`.
+
+use diesel::prelude::*;
+use service_kit::database::DbConnection;
+use uuid::Uuid;
+
+use super::parse_uuid;
+use super::schema::users;
+use crate::domain::{Credentials, NewUser, PasswordHash, User};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+struct UserRow {
+    id: String,
+    username: String,
+    email: Option<String>,
+    email_verified: bool,
+    is_active: bool,
+    roles: String,
+    token_cut_ms: Option<i64>,
+    created_at_ms: i64,
+    password_scheme: String,
+    password_hash: String,
+    credentials_version: i64,
+}
+
+impl UserRow {
+    fn into_credentials(self) -> QueryResult<Credentials> {
+        Ok(Credentials {
+            user: User {
+                id: parse_uuid("users.id", &self.id)?,
+                username: self.username,
+                email: self.email,
+                email_verified: self.email_verified,
+                is_active: self.is_active,
+                roles: self.roles.split_ascii_whitespace().map(str::to_owned).collect(),
+                token_cut_ms: self.token_cut_ms,
+                created_at_ms: self.created_at_ms,
+            },
+            hash: PasswordHash { scheme: self.password_scheme, value: self.password_hash },
+            version: self.credentials_version,
+        })
+    }
+}
+
+/// Stores a new user; a unique violation when the name, or one that looks like it, is taken.
+pub fn insert(conn: &mut DbConnection, new: &NewUser) -> QueryResult<()> {
+    let email = new.email.as_ref();
+    diesel::insert_into(users::table)
+        .values((
+            users::id.eq(new.id.to_string()),
+            users::username.eq(new.username.as_typed()),
+            users::username_key.eq(new.username.key()),
+            users::username_skeleton.eq(new.username.skeleton()),
+            users::email.eq(email.map(|email| email.as_str())),
+            users::email_key.eq(email.map(|email| email.key())),
+            users::email_verified.eq(false),
+            users::is_active.eq(true),
+            users::roles.eq(new.roles.join(" ")),
+            users::password_scheme.eq(&new.hash.scheme),
+            users::password_hash.eq(&new.hash.value),
+            users::credentials_version.eq(1),
+            users::created_at_ms.eq(new.created_at_ms),
+            users::updated_at_ms.eq(new.created_at_ms),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Whether a user with this name, or one that looks like it, exists.
+pub fn is_taken(conn: &mut DbConnection, key: &str, skeleton: &str) -> QueryResult<bool> {
+    let same = users::table.filter(users::username_key.eq(key).or(users::username_skeleton.eq(skeleton)));
+    Ok(same.select(users::id).first::<String>(conn).optional()?.is_some())
+}
+
+/// The user of that name, with what a login is held against.
+pub fn find_by_name(conn: &mut DbConnection, key: &str) -> QueryResult<Option<Credentials>> {
+    let row = users::table
+        .filter(users::username_key.eq(key))
+        .select(UserRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.map(UserRow::into_credentials).transpose()
+}
+
+/// The user with that id.
+pub fn find(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<User>> {
+    let row = users::table.find(id.to_string()).select(UserRow::as_select()).first(conn).optional()?;
+    row.map(|row| row.into_credentials().map(|credentials| credentials.user)).transpose()
+}
+
+/// The user with that id, locked until this transaction ends. Whoever issues a token or ends something holds this
+/// lock: a cut is either seen by an issue or waits for it. On SQLite the transaction itself is the lock.
+pub fn lock(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<Credentials>> {
+    let user = users::table.find(id.to_string());
+    let row: Option<UserRow> = match conn {
+        DbConnection::Postgres(conn) => {
+            user.select(UserRow::as_select()).for_no_key_update().first(conn).optional()?
+        }
+        DbConnection::Sqlite(conn) => user.select(UserRow::as_select()).first(conn).optional()?,
+    };
+    row.map(UserRow::into_credentials).transpose()
+}
+
+/// Replaces a hash by one of the same password, unless the password was changed meanwhile.
+pub fn upgrade_hash(
+    conn: &mut DbConnection,
+    id: Uuid,
+    old: &PasswordHash,
+    new: &PasswordHash,
+    now_ms: i64,
+) -> QueryResult<bool> {
+    let same = users::table.find(id.to_string()).filter(users::password_hash.eq(&old.value));
+    let changed = diesel::update(same)
+        .set((
+            users::password_scheme.eq(&new.scheme),
+            users::password_hash.eq(&new.value),
+            users::updated_at_ms.eq(now_ms),
+        ))
+        .execute(conn)?;
+    Ok(changed == 1)
+}
+
+/// Moves the cut: tokens whose `jti` time is not later are revoked. The caller holds [`lock`].
+pub fn set_token_cut(conn: &mut DbConnection, id: Uuid, cut_ms: i64, now_ms: i64) -> QueryResult<()> {
+    diesel::update(users::table.find(id.to_string()))
+        .set((users::token_cut_ms.eq(cut_ms), users::updated_at_ms.eq(now_ms)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Switches a user on or off. The caller holds [`lock`] and ends what the user has.
+pub fn set_active(conn: &mut DbConnection, id: Uuid, is_active: bool, now_ms: i64) -> QueryResult<()> {
+    diesel::update(users::table.find(id.to_string()))
+        .set((
+            users::is_active.eq(is_active),
+            users::credentials_version.eq(users::credentials_version + 1),
+            users::updated_at_ms.eq(now_ms),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Replaces the password. The caller holds [`lock`].
+pub fn set_password(conn: &mut DbConnection, id: Uuid, hash: &PasswordHash, now_ms: i64) -> QueryResult<()> {
+    diesel::update(users::table.find(id.to_string()))
+        .set((
+            users::password_scheme.eq(&hash.scheme),
+            users::password_hash.eq(&hash.value),
+            users::credentials_version.eq(users::credentials_version + 1),
+            users::updated_at_ms.eq(now_ms),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
