@@ -28,6 +28,7 @@ impl RefreshTokenPlain {
     }
 
     /// The token that follows this one. Derived, so that the same one can be given again without being stored.
+    #[must_use]
     pub fn child(&self, key: &hmac::Key) -> Self {
         Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(hmac::sign(key, self.0.as_bytes()))))
     }

@@ -8,20 +8,20 @@ use service_kit::database::{Backend, Database, DatabaseError, DbConnection};
 #[derive(QueryableByName, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Column {
     #[diesel(sql_type = Text)]
-    table_name: String,
+    in_table: String,
     #[diesel(sql_type = Text)]
-    column_name: String,
+    name: String,
     #[diesel(sql_type = Text)]
-    column_type: String,
+    kind: String,
     #[diesel(sql_type = BigInt)]
     not_null: i64,
 }
 
-const POSTGRES_COLUMNS: &str = "SELECT table_name::text, column_name::text, data_type::text AS column_type, \
+const POSTGRES_COLUMNS: &str = "SELECT table_name::text AS in_table, column_name::text AS name, data_type::text AS kind, \
     CASE is_nullable WHEN 'NO' THEN 1::bigint ELSE 0::bigint END AS not_null \
     FROM information_schema.columns WHERE table_schema = 'public'";
 
-const SQLITE_COLUMNS: &str = "SELECT m.name AS table_name, c.name AS column_name, c.type AS column_type, \
+const SQLITE_COLUMNS: &str = "SELECT m.name AS in_table, c.name AS name, c.type AS kind, \
     c.\"notnull\" AS not_null FROM sqlite_master m JOIN pragma_table_info(m.name) c \
     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'";
 
@@ -67,9 +67,9 @@ async fn shape(test: &TestDatabase) -> (Vec<Column>, Vec<Name>) {
         ))
     });
     let (mut columns, mut indexes) = read.await.unwrap();
-    columns.retain(|column| column.table_name != "__diesel_schema_migrations");
+    columns.retain(|column| column.in_table != "__diesel_schema_migrations");
     for column in &mut columns {
-        column.column_type = common_type(&column.column_type).to_owned();
+        column.kind = common_type(&column.kind).to_owned();
     }
     columns.sort();
     indexes.sort();

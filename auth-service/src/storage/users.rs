@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::parse_uuid;
 use super::schema::users;
-use crate::domain::{Credentials, NewUser, PasswordHash, User};
+use crate::domain::{Credentials, Email, NewUser, PasswordHash, User};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
@@ -52,8 +52,8 @@ pub fn insert(conn: &mut DbConnection, new: &NewUser) -> QueryResult<()> {
             users::username.eq(new.username.as_typed()),
             users::username_key.eq(new.username.key()),
             users::username_skeleton.eq(new.username.skeleton()),
-            users::email.eq(email.map(|email| email.as_str())),
-            users::email_key.eq(email.map(|email| email.key())),
+            users::email.eq(email.map(Email::as_str)),
+            users::email_key.eq(email.map(Email::key)),
             users::email_verified.eq(false),
             users::is_active.eq(true),
             users::roles.eq(new.roles.join(" ")),
