@@ -9,4 +9,6 @@ pub mod clock;
 pub mod problem;
 pub mod revocation;
 pub mod scope;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod verifier;

@@ -128,7 +128,7 @@ impl Drop for Tasks {
 
 /// What the readers of a mirror and its source share.
 pub(super) struct MirrorState {
-    facts: FactSet,
+    pub(super) facts: FactSet,
     /// Boot time (ms) before which every committed fact is among `facts`. Only ever grows: facts are not lost, so what
     /// was complete once stays so, whatever becomes of the source.
     as_of: AtomicI64,
@@ -202,6 +202,22 @@ impl MirrorState {
         self.facts.sweep();
     }
 
+    pub(super) fn boot_ms(&self) -> i64 {
+        i64::try_from(self.settings.clock.boot_ms()).unwrap_or(i64::MAX)
+    }
+
+    pub(super) fn bound_ms(&self) -> u64 {
+        u64::try_from(self.settings.max_staleness.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn age_ms(&self, as_of: i64) -> u64 {
+        u64::try_from(self.boot_ms().saturating_sub(as_of)).unwrap_or(0)
+    }
+}
+
+/// What a source in another process needs.
+#[cfg(any(feature = "feed", feature = "redis"))]
+impl MirrorState {
     /// The source answered.
     pub(super) fn connected(&self, epoch_known: bool) {
         self.connected.store(true, Ordering::Relaxed);
@@ -240,22 +256,5 @@ impl MirrorState {
 
     pub(super) fn disconnected(&self) {
         self.connected.store(false, Ordering::Relaxed);
-    }
-
-    pub(super) fn boot_ms(&self) -> i64 {
-        i64::try_from(self.settings.clock.boot_ms()).unwrap_or(i64::MAX)
-    }
-
-    pub(super) fn bound_ms(&self) -> u64 {
-        u64::try_from(self.settings.max_staleness.as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// The facts known, complete or not.
-    pub(super) fn facts(&self) -> &FactSet {
-        &self.facts
-    }
-
-    pub(super) fn age_ms(&self, as_of: i64) -> u64 {
-        u64::try_from(self.boot_ms().saturating_sub(as_of)).unwrap_or(0)
     }
 }

@@ -89,7 +89,7 @@ impl fmt::Debug for RedisLookup {
 
 impl Inner {
     async fn check(&self, marks: &Marks<'_>) -> Verdict {
-        if let Some(kind) = self.met.facts().check(marks) {
+        if let Some(kind) = self.met.facts.check(marks) {
             return Verdict::Revoked(kind);
         }
         let limit = self.settings.time_limit;
@@ -104,7 +104,7 @@ impl Inner {
                 return Verdict::Unknown;
             }
         }
-        if let Some(kind) = self.met.facts().check(marks) {
+        if let Some(kind) = self.met.facts.check(marks) {
             return Verdict::Revoked(kind);
         }
         if answer.garbled {
@@ -114,7 +114,7 @@ impl Inner {
         let Some(as_of_ms) = self.as_of_ms(&answer, &run_id, sent_ms) else { return Verdict::Unknown };
         // Redis forgets keys by its own clock: past this moment nothing found means nothing.
         let forgotten_ms = marks.exp.saturating_add(FACT_OUTLIVES_TOKEN_S).saturating_mul(1_000);
-        if answer.time_ms >= forgotten_ms || self.met.facts().may_have_forgotten(marks) {
+        if answer.time_ms >= forgotten_ms || self.met.facts.may_have_forgotten(marks) {
             return Verdict::Unknown;
         }
         // The last look at the clock, after everything: this process may have been stopped at any point before.

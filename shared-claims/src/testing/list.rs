@@ -1,0 +1,101 @@
+//! The writing side of the list, by hand: what the issuer does, one step at a time.
+
+use redis::aio::MultiplexedConnection;
+
+use crate::revocation::{Fact, RedisKeys};
+
+/// How long a list proves itself after its last renewal, milliseconds.
+const LIST_TTL_MS: i64 = 30_000;
+
+/// Keeps a list in Redis for a test, and the facts of a database that is not there.
+#[derive(Debug)]
+pub struct ListWriter {
+    redis: MultiplexedConnection,
+    keys: RedisKeys,
+    log: Vec<Fact>,
+}
+
+impl ListWriter {
+    /// A writer without facts, which has written nothing yet.
+    pub fn new(redis: MultiplexedConnection, keys: RedisKeys) -> Self {
+        Self { redis, keys, log: Vec::new() }
+    }
+
+    /// The same facts, through another connection: after Redis was restarted.
+    pub fn reconnect(&mut self, redis: MultiplexedConnection) {
+        self.redis = redis;
+    }
+
+    /// Commits a fact without telling Redis.
+    pub fn commit(&mut self, fact: Fact) {
+        self.log.push(fact);
+    }
+
+    /// Commits a fact and appends it to the list.
+    pub async fn revoke(&mut self, fact: Fact) {
+        self.commit(fact);
+        let mut step = redis::pipe();
+        step.atomic();
+        self.append(&mut step, self.log.len());
+        step.exec_async(&mut self.redis).await.expect("Redis takes the fact");
+    }
+
+    /// Says that the list is complete as of now.
+    pub async fn renew(&mut self) {
+        let now_ms = self.now_ms().await;
+        self.renew_as_of(now_ms).await;
+    }
+
+    /// Says that the list is complete as of a moment on Redis's clock.
+    pub async fn renew_as_of(&mut self, as_of_ms: i64) {
+        let mut step = redis::pipe();
+        step.atomic();
+        self.stamp(&mut step, as_of_ms);
+        step.exec_async(&mut self.redis).await.expect("Redis takes the moment");
+    }
+
+    /// Writes the whole list anew, under a new epoch of the process that is there.
+    pub async fn rebuild(&mut self) {
+        let info: String = redis::cmd("INFO").arg("server").query_async(&mut self.redis).await.expect("INFO");
+        let run_id =
+            info.lines().find_map(|line| line.strip_prefix("run_id:")).expect("a run_id").trim().to_owned();
+        let now_us = self.now_us().await;
+        let mut step = redis::pipe();
+        step.atomic().del(self.keys.events()).ignore();
+        for seq in 1..=self.log.len() {
+            self.append(&mut step, seq);
+        }
+        step.set(self.keys.epoch(), format!("{run_id}:{now_us}")).ignore();
+        self.stamp(&mut step, now_us / 1_000);
+        step.exec_async(&mut self.redis).await.expect("Redis takes the list");
+    }
+
+    /// Redis's clock, milliseconds.
+    pub async fn now_ms(&mut self) -> i64 {
+        self.now_us().await / 1_000
+    }
+
+    async fn now_us(&mut self) -> i64 {
+        let (s, us): (i64, i64) = redis::cmd("TIME").query_async(&mut self.redis).await.expect("TIME");
+        s * 1_000_000 + us
+    }
+
+    fn append(&self, step: &mut redis::Pipeline, seq: usize) {
+        let Some(fact) = seq.checked_sub(1).and_then(|index| self.log.get(index)) else { return };
+        let at = fact.at.map(|at| at.to_string());
+        let add = step.cmd("XADD").arg(self.keys.events()).arg(format!("{seq}-0"));
+        add.arg("kind").arg(fact.kind.as_str()).arg("id").arg(&fact.id).arg("exp").arg(fact.exp);
+        if let Some(at) = &at {
+            add.arg("at").arg(at);
+        }
+        add.ignore();
+        let key = self.keys.fact(fact.kind, &fact.id);
+        step.cmd("SET").arg(key).arg(at.as_deref().unwrap_or("1")).arg("EXAT").arg(fact.exp).ignore();
+    }
+
+    fn stamp(&self, step: &mut redis::Pipeline, as_of_ms: i64) {
+        let until = as_of_ms + LIST_TTL_MS;
+        step.cmd("SET").arg(self.keys.as_of()).arg(as_of_ms).arg("PXAT").arg(until).ignore();
+        step.cmd("PEXPIREAT").arg(self.keys.epoch()).arg(until).ignore();
+    }
+}

@@ -1,0 +1,149 @@
+//! A TCP proxy that misbehaves on demand.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+
+/// What a [`Proxy`] does with connections, those that stand included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyMode {
+    /// Passes everything on.
+    Forward,
+    /// Closes what stands and listens no more: connections are refused.
+    Refuse,
+    /// Takes connections and passes nothing on, either way.
+    Hang,
+    /// Passes everything on, but later.
+    Delay(Duration),
+    /// Closes a connection after so many bytes of answers.
+    CutAfter(usize),
+    /// Resets what stands, and each new connection as soon as it is there.
+    Reset,
+}
+
+/// A proxy before one upstream address.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    mode: watch::Sender<ProxyMode>,
+    task: AbortHandle,
+}
+
+impl Proxy {
+    /// A proxy on a free port before `upstream` (host and port).
+    pub async fn before(upstream: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("the address of a listener");
+        let (mode, watching) = watch::channel(ProxyMode::Forward);
+        let task = tokio::spawn(listen(listener, address, upstream.to_owned(), watching)).abort_handle();
+        Self { address, mode, task }
+    }
+
+    /// Host and port to connect to.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Behaves so from now on.
+    pub fn set(&self, mode: ProxyMode) {
+        self.mode.send_replace(mode);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn listen(
+    first: TcpListener,
+    address: SocketAddr,
+    upstream: String,
+    mut mode: watch::Receiver<ProxyMode>,
+) {
+    let mut connections = JoinSet::new();
+    let mut listener = Some(first);
+    loop {
+        let now = *mode.borrow_and_update();
+        if now == ProxyMode::Refuse {
+            listener = None;
+            connections.shutdown().await;
+        } else if listener.is_none() {
+            listener = TcpListener::bind(address).await.ok();
+        }
+        let Some(open) = &listener else {
+            // Elapsed: the port was not free yet; tried again.
+            let _ = tokio::time::timeout(Duration::from_millis(20), mode.changed()).await;
+            continue;
+        };
+        tokio::select! {
+            accepted = open.accept() => if let Ok((client, _)) = accepted {
+                connections.spawn(carry(client, upstream.clone(), mode.clone()));
+            },
+            changed = mode.changed() => if changed.is_err() { return },
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn carry(client: TcpStream, upstream: String, mode: watch::Receiver<ProxyMode>) {
+    if *mode.borrow() == ProxyMode::Reset {
+        // Dropped with a linger of nothing: a reset.
+        let _ = client.set_zero_linger();
+        return;
+    }
+    let Ok(server) = TcpStream::connect(upstream).await else { return };
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    tokio::select! {
+        () = pump(from_client, to_server, mode.clone(), false) => {}
+        () = pump(from_server, to_client, mode, true) => {}
+    }
+}
+
+/// Passes one direction on for as long as the mode lets it.
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut mode: watch::Receiver<ProxyMode>,
+    answers: bool,
+) {
+    let mut buffer = [0; 16 * 1024];
+    let mut passed = 0;
+    loop {
+        let now = *mode.borrow_and_update();
+        if now == ProxyMode::Reset {
+            let _ = if answers { to.as_ref().set_zero_linger() } else { from.as_ref().set_zero_linger() };
+            return;
+        }
+        let read = tokio::select! {
+            read = from.read(&mut buffer), if now != ProxyMode::Hang => read,
+            changed = mode.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
+        };
+        let Some(bytes) = read.ok().filter(|n| *n > 0).and_then(|n| buffer.get(..n)) else { return };
+        let bytes = match now {
+            ProxyMode::CutAfter(limit) if answers => {
+                bytes.get(..limit.saturating_sub(passed)).unwrap_or(bytes)
+            }
+            _ => bytes,
+        };
+        if let ProxyMode::Delay(by) = now {
+            tokio::time::sleep(by).await;
+        }
+        passed += bytes.len();
+        if to.write_all(bytes).await.is_err() {
+            return;
+        }
+        if matches!(now, ProxyMode::CutAfter(limit) if answers && passed >= limit) {
+            return;
+        }
+    }
+}

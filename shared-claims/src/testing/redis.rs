@@ -1,0 +1,145 @@
+//! A `redis-server` process that a test may do anything to.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// A Redis process on a free port, with a directory of its own. Killed when dropped.
+#[derive(Debug)]
+pub struct RedisProcess {
+    child: Option<Child>,
+    directory: TempDir,
+    port: u16,
+    arguments: Vec<String>,
+}
+
+impl RedisProcess {
+    /// Starts an empty Redis that writes nothing to disk unless told to (`SAVE`).
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts it with further arguments (`--maxmemory`, `10mb`, …).
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        let directory = TempDir::new().expect("a directory for redis-server");
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut process = Self { child: None, directory, port: 0, arguments };
+        for _ in 0..5 {
+            process.port = free_port();
+            // Another process may have taken the port in between: then another port.
+            if process.spawn().await {
+                return process;
+            }
+        }
+        panic!("redis-server does not start; is it installed (package redis-server)?");
+    }
+
+    /// The URL of its database 0.
+    pub fn url(&self) -> String {
+        format!("redis://{}/0", self.address())
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where it would write its dump.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A connection to it.
+    pub async fn connection(&self) -> MultiplexedConnection {
+        let client = ::redis::Client::open(self.url()).expect("a URL of our own");
+        client.get_multiplexed_async_connection().await.expect("a connection to redis-server")
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may be gone already; either way it is gone now.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Starts it again on the same port, with what it had saved, if anything.
+    pub async fn restart(&mut self) {
+        self.kill();
+        assert!(self.spawn().await, "redis-server does not start again on port {}", self.port);
+    }
+
+    /// Stops it where it is (`SIGSTOP`): connections stay, nothing is answered.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("redis-server is running");
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(pid, signal).expect("a signal to our own child");
+    }
+
+    async fn spawn(&mut self) -> bool {
+        let mut command = Command::new("redis-server");
+        command.args([
+            "--port",
+            &self.port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]);
+        command.arg("--dir").arg(self.directory.path()).args(&self.arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("redis-server on the PATH (package redis-server)");
+        let child = self.child.insert(child);
+        for _ in 0..500 {
+            if child.try_wait().expect("the state of our own child").is_some() {
+                break;
+            }
+            if answers(self.port).await {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.kill();
+        false
+    }
+}
+
+impl Drop for RedisProcess {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("the address of a listener").port()
+}
+
+/// Whether it speaks, and has loaded what it had saved. Asked in plain text, so that a password is no obstacle.
+async fn answers(port: u16) -> bool {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let Ok(mut stream) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else { return false };
+    let mut answer = [0; 128];
+    let exchange = async {
+        stream.write_all(b"PING\r\n").await?;
+        stream.read(&mut answer).await
+    };
+    let read = tokio::time::timeout(Duration::from_secs(1), exchange).await;
+    matches!(read, Ok(Ok(n)) if answer.get(..n).is_some_and(|answer| answer.starts_with(b"+PONG") || answer.starts_with(b"-NOAUTH")))
+}

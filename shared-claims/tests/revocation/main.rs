@@ -1,0 +1,59 @@
+//! The reading side of the revocation list against real Redis processes, a misbehaving proxy and a scripted feed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod lookup;
+mod mirror;
+mod mirror_faults;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared_claims::clock::{ManualClock, SystemClock};
+use shared_claims::revocation::{Fact, Kind, Marks, MirrorSettings, RedisKeys, RedisSettings, Verdict};
+use shared_claims::testing::{ListWriter, RedisProcess};
+use uuid::Uuid;
+
+/// For what happens at once when it happens.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Point 4 of the promise: a good token is accepted again within this of the parts being in touch.
+const RECOVERY: Duration = Duration::from_secs(3);
+
+/// Beyond the bound of 30 s.
+const LONG_MS: u64 = 31_000;
+
+const REVOKED: Verdict = Verdict::Revoked(Kind::Jti);
+
+fn now_s() -> i64 {
+    use shared_claims::clock::Clock as _;
+    SystemClock.now_seconds()
+}
+
+/// A token known by its number alone.
+fn token(number: u128) -> Marks<'static> {
+    let exp = now_s() + 900;
+    Marks { jti: Uuid::from_u128(number), sid: None, sub: "user", client_id: "client", kid: "key", exp }
+}
+
+fn revocation_of(number: u128) -> Fact {
+    Fact { kind: Kind::Jti, id: Uuid::from_u128(number).to_string(), at: None, exp: now_s() + 960 }
+}
+
+/// A clock that moves when told to, starting now.
+fn manual_clock() -> Arc<ManualClock> {
+    ManualClock::at(now_s() * 1_000)
+}
+
+fn under(clock: &Arc<ManualClock>) -> MirrorSettings {
+    MirrorSettings::default().clock(clock.clone())
+}
+
+fn settings(address: &str) -> RedisSettings {
+    RedisSettings::new(&format!("redis://{address}")).unwrap()
+}
+
+async fn list_in(redis: &RedisProcess) -> ListWriter {
+    let mut list = ListWriter::new(redis.connection().await, RedisKeys::default());
+    list.rebuild().await;
+    list
+}

@@ -1,0 +1,166 @@
+//! The mirror while things go wrong. Asked of all of it: a revoked token is never live, a good one is live again within
+//! 3 s of the parts being in touch.
+
+use shared_claims::revocation::{Mirror, RedisKeys};
+use shared_claims::testing::{Proxy, ProxyMode, eventually};
+
+use super::mirror::says;
+use super::*;
+
+#[tokio::test]
+async fn a_new_epoch_is_read_from_the_start_and_nothing_is_forgotten() {
+    let redis = RedisProcess::start().await;
+    let mut list = list_in(&redis).await;
+    list.revoke(revocation_of(1)).await;
+    let mirror = Mirror::follow_redis(settings(&redis.address()), MirrorSettings::default());
+    says(&mirror, 9, Verdict::Live, SOON).await;
+    // Another list in its place, which knows nothing of the first fact, and the second stands before our position.
+    let mut other = ListWriter::new(redis.connection().await, RedisKeys::default());
+    other.commit(revocation_of(2));
+    other.rebuild().await;
+    says(&mirror, 2, REVOKED, RECOVERY).await;
+    assert_eq!(mirror.check(&token(1)), REVOKED);
+    assert_eq!(mirror.check(&token(9)), Verdict::Live);
+    assert_eq!(mirror.status().resyncs, 1);
+}
+
+#[tokio::test]
+async fn a_flushed_redis_proves_nothing() {
+    let redis = RedisProcess::start().await;
+    let clock = manual_clock();
+    let mut list = list_in(&redis).await;
+    list.revoke(revocation_of(1)).await;
+    let mirror = Mirror::follow_redis(settings(&redis.address()), under(&clock));
+    says(&mirror, 9, Verdict::Live, SOON).await;
+    redis::cmd("FLUSHALL").exec_async(&mut redis.connection().await).await.unwrap();
+    eventually("the loss is noticed", SOON, async || !mirror.status().epoch_known).await;
+    clock.advance_ms(LONG_MS);
+    assert_eq!(mirror.check(&token(9)), Verdict::Unknown);
+    assert_eq!(mirror.check(&token(1)), REVOKED);
+    let fresh = Mirror::follow_redis(settings(&redis.address()), under(&clock));
+    eventually("it looked", SOON, async || fresh.status().connected).await;
+    assert_eq!(fresh.check(&token(1)), Verdict::Unknown, "a mirror that never saw the fact is not fooled");
+    list.rebuild().await;
+    says(&mirror, 9, Verdict::Live, RECOVERY).await;
+    says(&fresh, 1, REVOKED, RECOVERY).await;
+}
+
+#[tokio::test]
+async fn an_older_dump_proves_nothing() {
+    let mut redis = RedisProcess::start().await;
+    let clock = manual_clock();
+    let mut list = list_in(&redis).await;
+    redis::cmd("SAVE").exec_async(&mut redis.connection().await).await.unwrap();
+    list.revoke(revocation_of(1)).await;
+    let seen = Mirror::follow_redis(settings(&redis.address()), under(&clock));
+    says(&seen, 9, Verdict::Live, SOON).await;
+    redis.restart().await;
+    let mut connection = redis.connection().await;
+    let epoch: Option<String> =
+        redis::cmd("GET").arg(RedisKeys::default().epoch()).query_async(&mut connection).await.unwrap();
+    assert!(epoch.is_some(), "the dump holds a list that looks whole");
+    // A mirror that starts now knows nothing of the fact that the dump misses.
+    let fresh = Mirror::follow_redis(settings(&redis.address()), under(&clock));
+    eventually("it looked", SOON, async || {
+        fresh.status().last_error.is_some_and(|error| error.contains("another Redis process"))
+    })
+    .await;
+    assert_eq!(fresh.check(&token(1)), Verdict::Unknown);
+    assert_eq!(seen.check(&token(1)), REVOKED);
+    clock.advance_ms(LONG_MS);
+    assert_eq!(seen.check(&token(9)), Verdict::Unknown);
+    list.reconnect(redis.connection().await);
+    list.rebuild().await;
+    for mirror in [&seen, &fresh] {
+        says(mirror, 9, Verdict::Live, RECOVERY).await;
+        assert_eq!(mirror.check(&token(1)), REVOKED);
+    }
+}
+
+#[tokio::test]
+async fn a_hanging_redis_is_as_good_as_a_dead_one() {
+    let redis = RedisProcess::start().await;
+    let clock = manual_clock();
+    let mut list = list_in(&redis).await;
+    let mirror = Mirror::follow_redis(settings(&redis.address()), under(&clock));
+    says(&mirror, 1, Verdict::Live, SOON).await;
+    redis.pause();
+    eventually("the silence is noticed", SOON, async || !mirror.status().connected).await;
+    clock.advance_ms(LONG_MS);
+    assert_eq!(mirror.check(&token(1)), Verdict::Unknown);
+    assert!(!mirror.status().current);
+    redis.resume();
+    list.revoke(revocation_of(1)).await;
+    list.renew().await;
+    says(&mirror, 1, REVOKED, RECOVERY).await;
+    says(&mirror, 2, Verdict::Live, RECOVERY).await;
+}
+
+#[tokio::test]
+async fn a_killed_redis_is_found_again() {
+    let mut redis = RedisProcess::start().await;
+    let clock = manual_clock();
+    let mut list = list_in(&redis).await;
+    list.revoke(revocation_of(1)).await;
+    let mirror = Mirror::follow_redis(settings(&redis.address()), under(&clock));
+    says(&mirror, 2, Verdict::Live, SOON).await;
+    redis.kill();
+    eventually("the loss is noticed", SOON, async || !mirror.status().connected).await;
+    assert_eq!(mirror.check(&token(2)), Verdict::Live, "within the bound nothing is lost");
+    clock.advance_ms(LONG_MS);
+    assert_eq!((mirror.check(&token(1)), mirror.check(&token(2))), (REVOKED, Verdict::Unknown));
+    redis.restart().await;
+    list.reconnect(redis.connection().await);
+    list.rebuild().await;
+    says(&mirror, 2, Verdict::Live, RECOVERY).await;
+    assert_eq!(mirror.check(&token(1)), REVOKED);
+}
+
+#[tokio::test]
+async fn no_fault_on_the_wire_lets_a_revoked_token_live() {
+    let redis = RedisProcess::start().await;
+    let proxy = Proxy::before(&redis.address()).await;
+    let clock = manual_clock();
+    let mut list = list_in(&redis).await;
+    let mirror = Mirror::follow_redis(settings(&proxy.address()), under(&clock));
+    says(&mirror, 999, Verdict::Live, SOON).await;
+    let faults = [
+        ProxyMode::Refuse,
+        ProxyMode::Hang,
+        ProxyMode::Delay(Duration::from_millis(1_500)),
+        ProxyMode::CutAfter(50),
+        ProxyMode::CutAfter(700),
+        ProxyMode::Reset,
+    ];
+    for (number, fault) in (1..).zip(faults) {
+        let errors = mirror.status().errors;
+        proxy.set(fault);
+        list.revoke(revocation_of(number)).await;
+        list.renew().await;
+        eventually("the fault is noticed", SOON, async || mirror.status().errors > errors + 1).await;
+        clock.advance_ms(LONG_MS);
+        let verdict = mirror.check(&token(number));
+        assert_ne!(verdict, Verdict::Live, "{fault:?}");
+        assert_eq!(mirror.check(&token(999)), Verdict::Unknown, "{fault:?}: nothing can be known");
+        proxy.set(ProxyMode::Forward);
+        list.renew().await;
+        says(&mirror, 999, Verdict::Live, RECOVERY).await;
+        assert_eq!(mirror.check(&token(number)), REVOKED, "{fault:?}: complete means complete");
+    }
+}
+
+#[tokio::test]
+async fn slow_answers_do_not_make_an_old_list_young() {
+    let redis = RedisProcess::start().await;
+    let proxy = Proxy::before(&redis.address()).await;
+    let mut list = list_in(&redis).await;
+    let mirror = Mirror::follow_redis(settings(&proxy.address()), MirrorSettings::default());
+    says(&mirror, 1, Verdict::Live, SOON).await;
+    proxy.set(ProxyMode::Delay(Duration::from_millis(300)));
+    for number in 1..5 {
+        list.revoke(revocation_of(number)).await;
+        list.renew().await;
+        says(&mirror, number, REVOKED, SOON).await;
+        assert!(mirror.status().age_ms.unwrap() >= 300, "counted from the request: {mirror:?}");
+    }
+}
