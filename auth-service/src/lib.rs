@@ -1,4 +1,5 @@
 //! The Latchkey authorization server: users, sessions, RS256 tokens, key set, revocation list.
 
 pub mod domain;
+pub mod revocation;
 pub mod storage;

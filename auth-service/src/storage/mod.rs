@@ -5,6 +5,7 @@
 
 pub mod meta;
 pub mod refresh_tokens;
+pub mod revocations;
 pub mod schema;
 pub mod secrets;
 pub mod sessions;

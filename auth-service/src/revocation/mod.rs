@@ -1,0 +1,144 @@
+//! Revocation, the writing side: the truth in the database, its projection to Redis, and news for the feed.
+//!
+//! A use case appends a fact to the log in the transaction that ends the state
+//! ([`crate::storage::revocations::append`]), and after the commit calls [`Revocations::announce`]. Nothing else has
+//! to succeed: what is in the log reaches every verifier, whatever dies in between.
+
+pub mod feed;
+mod news;
+mod projector;
+mod rebuild;
+pub mod redis;
+mod status;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use service_kit::database::{Database, DatabaseError};
+use shared_claims::clock::SharedClock;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use self::news::News;
+use self::projector::Projector;
+use self::redis::{RedisError, RevocationList};
+pub use self::status::{ProjectionState, ProjectionStatus};
+use crate::storage::meta;
+
+/// How long an answer waits for Redis to have the fact. The fact is durable before.
+const ANNOUNCE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Where the list is projected to, and for how long one proof of its wholeness counts.
+#[derive(Clone, Debug)]
+pub struct ProjectionSettings {
+    /// The Redis URL. Holds a password, perhaps: never logged.
+    pub url: String,
+    /// What the keys begin with; a hash tag (`{…}`) keeps them in one slot.
+    pub prefix: String,
+    /// How long after its proof the list counts as whole.
+    pub list_ttl: Duration,
+    /// Whether to go on although Redis may evict; evictions are then looked for each second.
+    pub allow_eviction: bool,
+}
+
+/// Why the projection does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The list's log cannot be read.
+    #[error(transparent)]
+    Log(#[from] DatabaseError),
+    /// The settings do not name a Redis.
+    #[error("revocation.redis_url: {0}")]
+    Redis(#[from] RedisError),
+    /// Redis may drop facts when its memory is full: a revoked token would come back to life.
+    #[error(
+        "revocation.redis_url: this Redis has a maxmemory and a maxmemory-policy other than noeviction, so it may \
+         drop revocations; set `maxmemory-policy noeviction`, or revocation.allow_eviction = true to go on all the same"
+    )]
+    MayEvict,
+}
+
+/// The handle that use cases and the feed hold.
+#[derive(Clone, Debug)]
+pub struct Revocations {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    database_id: String,
+    news: News,
+    projection: Option<projector::Shared>,
+    stop: watch::Sender<bool>,
+    tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Revocations {
+    /// Starts the background work: the feed's news, and the projection where a Redis is configured.
+    ///
+    /// A Redis that cannot be reached does not stop the start; one that may evict does.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(
+        database: Database,
+        projection: Option<ProjectionSettings>,
+        clock: SharedClock,
+        fresh_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
+    ) -> Result<Self, StartError> {
+        let fresh = fresh_id().to_string();
+        let database_id = database
+            .write(move |conn| Ok::<_, DatabaseError>(meta::ensure_database_id(conn, &fresh)?))
+            .await?;
+        let (stop, stopped) = watch::channel(false);
+        let (news, watcher) = News::new(database.clone());
+        let mut tasks = vec![tokio::spawn(watcher.run(stopped.clone()))];
+        let mut shared = None;
+        if let Some(settings) = projection {
+            let list = RevocationList::new(&settings.url, &settings.prefix)?;
+            let mut projector =
+                Projector::new(database, database_id.clone(), list, settings, clock, fresh_id);
+            projector.refuse_eviction().await?;
+            shared = Some(projector.shared());
+            tasks.push(tokio::spawn(projector.run(stopped)));
+        }
+        let tasks = std::sync::Mutex::new(tasks);
+        Ok(Self { inner: Arc::new(Inner { database_id, news, projection: shared, stop, tasks }) })
+    }
+
+    /// Tells everybody of a committed fact; waits up to a second for Redis to have it.
+    pub async fn announce(&self, seq: i64) {
+        self.inner.news.publish(seq);
+        if let Some(projection) = &self.inner.projection {
+            // Late is not lost: the fact is committed and the projector goes on with it.
+            let _ = tokio::time::timeout(ANNOUNCE_LIMIT, projection.delivered(seq)).await;
+        }
+    }
+
+    /// Waits until something later than `seq` is in the log, `limit` has passed, or the service stops.
+    pub async fn wait_for_news(&self, seq: i64, limit: Duration) {
+        self.inner.news.later_than(seq, limit).await;
+    }
+
+    /// The database's own id: the feed's epoch.
+    pub fn database_id(&self) -> &str {
+        &self.inner.database_id
+    }
+
+    /// How the projection stands; `None` without Redis.
+    pub fn status(&self) -> Option<ProjectionStatus> {
+        self.inner.projection.as_ref().map(projector::Shared::status)
+    }
+
+    /// Ends the background work; waiting feeds are answered.
+    pub async fn stop(&self) {
+        self.inner.stop.send_replace(true);
+        let tasks =
+            std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for task in tasks {
+            // Only a panic makes this an error, and that was logged where it happened.
+            let _ = task.await;
+        }
+    }
+}

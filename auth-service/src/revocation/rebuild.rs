@@ -1,0 +1,54 @@
+//! Rebuilding the list where it is not whole: flushed, restarted, failed over, back with older data, evicted, or made
+//! from another database.
+
+use super::projector::{FACTS_A_STEP, Projector, RoundError};
+use super::redis::{Delivery, Look, Rebuilt};
+
+impl Projector {
+    /// Fills a stream beside the standing one and puts it in place, if the epoch that `look` saw still stands.
+    ///
+    /// The bulk is read first and what came meanwhile last, after a `TIME` of its own: so the proof is fresh however
+    /// long the bulk took.
+    pub(super) async fn rebuild(&mut self, look: &Look) -> Result<Delivery, RoundError> {
+        let epoch = (self.fresh_id)().to_string();
+        let stream = format!("events:rebuild:{epoch}");
+        let (mut facts, mut after) = (0, 0);
+        let taken_ms = loop {
+            let taken = self.list.look(false).await?;
+            if taken.run_id != look.run_id {
+                return Ok(Delivery::Outrun);
+            }
+            let now = self.clock.now_seconds();
+            let mut page = self.read_page(after, None, now).await?;
+            let end = page.last_seq;
+            let at_once = page.is_last(FACTS_A_STEP);
+            loop {
+                let last = page.is_last(FACTS_A_STEP);
+                if !page.facts.is_empty() {
+                    facts += page.facts.len();
+                    if self.list.fill(&stream, &page.facts).await? != facts {
+                        // It expired, or Redis lost it, while it was being filled.
+                        return Ok(Delivery::Outrun);
+                    }
+                }
+                after = if last { end } else { page.last_read(after) };
+                if last {
+                    break;
+                }
+                page = self.read_page(after, Some(end), now).await?;
+            }
+            if at_once {
+                break taken.time_ms;
+            }
+        };
+        let rebuilt =
+            Rebuilt { stream: &stream, epoch: &epoch, database: &self.database_id, facts, up_to: after };
+        let outcome = self.list.install(look, taken_ms, &rebuilt, self.settings.list_ttl).await?;
+        if outcome == Delivery::Done {
+            self.shared.update(|status| status.rebuilds += 1);
+            self.shared.reached(after);
+            tracing::info!(facts, "revocation.projection.rebuilt");
+        }
+        Ok(outcome)
+    }
+}

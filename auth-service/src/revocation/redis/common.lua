@@ -1,0 +1,62 @@
+-- Shared by the scripts below; each is sent as common.lua followed by its own text.
+
+-- The process id that `INFO server` gives: it changes with every start and every failover.
+local function run_id()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+end
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The last id the stream has given out, also when that entry is gone; '0-0' where there is no stream.
+local function last_id(stream)
+  if redis.call('EXISTS', stream) == 0 then return '0-0' end
+  local info = redis.call('XINFO', 'STREAM', stream)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return info[i + 1] end
+  end
+end
+
+-- Moves the stream's last id forward without an entry: facts that have expired are not written any more.
+local function set_last_id(stream, id)
+  if last_id(stream) == id then return end
+  if redis.call('EXISTS', stream) == 1 then
+    redis.call('XSETID', stream, id)
+  else
+    redis.call('XADD', stream, id, 'kind', 'none')
+    redis.call('XDEL', stream, id)
+  end
+end
+
+-- Appends facts to a stream and sets their keys. KEYS[first_key] is the first fact's key;
+-- ARGV[first_arg] begins quintuples of seq, kind, id, at ('' without a cut), exp (seconds).
+local function put_facts(stream, first_key, first_arg)
+  local arg = first_arg
+  for k = first_key, #KEYS do
+    local seq, kind, id, at, exp = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4]
+    arg = arg + 5
+    if at == '' then
+      redis.call('XADD', stream, seq .. '-0', 'kind', kind, 'id', id, 'exp', exp)
+      redis.call('SET', KEYS[k], '1', 'EXAT', exp)
+    else
+      redis.call('XADD', stream, seq .. '-0', 'kind', kind, 'id', id, 'at', at, 'exp', exp)
+      -- Of several cuts the latest counts, and the longest life.
+      local standing = tonumber(redis.call('GET', KEYS[k]) or '')
+      local cut = at
+      if standing and standing > tonumber(at) then cut = string.format('%.0f', standing) end
+      local ends = tonumber(exp) * 1000
+      local left = redis.call('PTTL', KEYS[k])
+      if left > 0 and now_ms() + left > ends then ends = now_ms() + left end
+      redis.call('SET', KEYS[k], cut, 'PXAT', string.format('%.0f', ends))
+    end
+  end
+end
+
+-- Lets the list count as whole until `taken` + `ttl`, both milliseconds on Redis's clock.
+local function prove(epoch_key, as_of_key, epoch, taken, ttl)
+  local ends = string.format('%.0f', tonumber(taken) + tonumber(ttl))
+  redis.call('SET', epoch_key, epoch, 'PXAT', ends)
+  redis.call('SET', as_of_key, taken, 'PXAT', ends)
+end

@@ -1,0 +1,276 @@
+//! The list's keys and scripts (CONTRACT: Redis).
+
+use std::time::Duration;
+
+use redis::{Script, ScriptInvocation};
+use shared_claims::revocation::Fact;
+
+use super::connection::{Connection, RedisError};
+
+/// A fact and its place in the order of commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SequencedFact {
+    /// The place: gapless, and the stream's id.
+    pub seq: i64,
+    /// The fact.
+    pub fact: Fact,
+}
+
+/// What stands in Redis at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// `TIME`, milliseconds on Redis's clock.
+    pub time_ms: i64,
+    /// The Redis process.
+    pub run_id: String,
+    /// The standing epoch; empty where there is none.
+    pub epoch: String,
+    /// The id of the database the list was made from; empty where there is none.
+    pub database: String,
+    /// The place of the last fact delivered; `None` for an id that is none of ours.
+    pub last_seq: Option<i64>,
+    /// As of when the list is proven whole, milliseconds on Redis's clock; 0 where it is not.
+    pub as_of_ms: i64,
+    /// Whether Redis may evict: a `maxmemory`, and a policy other than `noeviction`. Only read when asked for.
+    pub may_evict: bool,
+    /// Keys evicted since Redis started. Only read when asked for.
+    pub evicted_keys: u64,
+}
+
+impl Look {
+    /// The place up to which the list is whole, if it is: made by this process, from this database, and proven as of
+    /// a moment that has been. (A proof from the future is what a clock that was set back leaves; until the clock has
+    /// caught up no renewal would count.)
+    pub fn whole_up_to(&self, database: &str) -> Option<i64> {
+        let made_here = self.epoch.split_once(':').is_some_and(|(run_id, _)| run_id == self.run_id);
+        let proven = self.as_of_ms <= self.time_ms.saturating_add(SET_BACK_MS);
+        if made_here && proven && self.database == database { self.last_seq } else { None }
+    }
+}
+
+/// What became of a delivery or an installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Done.
+    Done,
+    /// Somebody else was there first, or Redis is another than was looked at: look again.
+    Outrun,
+}
+
+/// The list in one Redis.
+#[derive(Debug)]
+pub struct RevocationList {
+    connection: Connection,
+    prefix: String,
+    scripts: Scripts,
+}
+
+#[derive(Debug)]
+struct Scripts {
+    look: Script,
+    deliver: Script,
+    fill: Script,
+    install: Script,
+    trim: Script,
+}
+
+macro_rules! script {
+    ($name:literal) => {
+        Script::new(concat!(include_str!("common.lua"), include_str!($name)))
+    };
+}
+
+/// By how much Redis's clock may be set back before the list is rebuilt rather than waited for.
+const SET_BACK_MS: i64 = 1_000;
+
+/// How long a stream that is being filled outlives whoever fills it.
+const FILL_LIFE_MS: u64 = 60_000;
+
+impl RevocationList {
+    /// The list under `prefix` in the Redis at `url`. Does not connect yet.
+    pub fn new(url: &str, prefix: &str) -> Result<Self, RedisError> {
+        Ok(Self {
+            connection: Connection::new(url)?,
+            prefix: prefix.to_owned(),
+            scripts: Scripts {
+                look: script!("look.lua"),
+                deliver: script!("deliver.lua"),
+                fill: script!("fill.lua"),
+                install: script!("install.lua"),
+                trim: script!("trim.lua"),
+            },
+        })
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.prefix)
+    }
+
+    fn fact_key(&self, fact: &Fact) -> String {
+        format!("{}:{}:{}", self.prefix, fact.kind.as_str(), fact.id)
+    }
+
+    /// Reads what stands; with `memory` also whether Redis may evict.
+    pub async fn look(&mut self, memory: bool) -> Result<Look, RedisError> {
+        let mut call = self.scripts.look.prepare_invoke();
+        for name in ["epoch", "as_of", "events", "database"] {
+            call.key(self.key(name));
+        }
+        call.arg(if memory { "1" } else { "0" });
+        let answer: Vec<String> = self.connection.call(&call).await?;
+        let [time, run_id, epoch, database, last_id, as_of, maxmemory, policy, evicted] =
+            <[String; 9]>::try_from(answer).map_err(|_| RedisError::Answer)?;
+        Ok(Look {
+            time_ms: time.parse().map_err(|_| RedisError::Answer)?,
+            run_id,
+            epoch,
+            database,
+            last_seq: parse_id(&last_id),
+            as_of_ms: as_of.parse().map_err(|_| RedisError::Answer)?,
+            may_evict: maxmemory != "0" && policy != "noeviction",
+            evicted_keys: evicted.parse().map_err(|_| RedisError::Answer)?,
+        })
+    }
+
+    /// Appends `facts`, which follow `after`, and moves the list's end to `up_to`. With `proven_at` (a `TIME` taken
+    /// before the facts were read) the list counts as whole for `list_ttl` from then.
+    pub async fn deliver(
+        &mut self,
+        look: &Look,
+        after: i64,
+        facts: &[SequencedFact],
+        up_to: i64,
+        proof: Option<Duration>,
+    ) -> Result<Delivery, RedisError> {
+        let mut call = self.scripts.deliver.prepare_invoke();
+        for name in ["epoch", "as_of", "events"] {
+            call.key(self.key(name));
+        }
+        call.arg(&look.epoch).arg(&look.run_id).arg(stream_id(after)).arg(stream_id(up_to));
+        match proof {
+            Some(life) => call.arg(look.time_ms).arg(millis(life)),
+            None => call.arg("").arg(""),
+        };
+        self.add_facts(&mut call, facts);
+        let outcome: String = self.connection.call(&call).await?;
+        Ok(delivery(&outcome))
+    }
+
+    /// Appends `facts` to the stream that is being filled under `name`; the number it holds then.
+    pub async fn fill(&mut self, name: &str, facts: &[SequencedFact]) -> Result<usize, RedisError> {
+        let mut call = self.scripts.fill.prepare_invoke();
+        call.key(self.key(name)).arg(FILL_LIFE_MS);
+        self.add_facts(&mut call, facts);
+        self.connection.call(&call).await
+    }
+
+    /// Puts the filled stream in place under a new epoch, if the epoch that `look` saw still stands.
+    pub async fn install(
+        &mut self,
+        look: &Look,
+        taken_ms: i64,
+        rebuilt: &Rebuilt<'_>,
+        life: Duration,
+    ) -> Result<Delivery, RedisError> {
+        let mut call = self.scripts.install.prepare_invoke();
+        for name in ["epoch", "as_of", "events", "database", rebuilt.stream] {
+            call.key(self.key(name));
+        }
+        call.arg(&look.epoch)
+            .arg(&look.run_id)
+            .arg(format!("{}:{}", look.run_id, rebuilt.epoch))
+            .arg(rebuilt.database)
+            .arg(rebuilt.facts)
+            .arg(stream_id(rebuilt.up_to))
+            .arg(taken_ms)
+            .arg(millis(life));
+        let outcome: String = self.connection.call(&call).await?;
+        Ok(delivery(&outcome))
+    }
+
+    /// Forgets what of the stream stands before `first_live`.
+    pub async fn trim(&mut self, look: &Look, first_live: i64) -> Result<u64, RedisError> {
+        let mut call = self.scripts.trim.prepare_invoke();
+        call.key(self.key("epoch")).key(self.key("events")).arg(&look.epoch).arg(stream_id(first_live));
+        self.connection.call(&call).await
+    }
+
+    fn add_facts(&self, call: &mut ScriptInvocation<'_>, facts: &[SequencedFact]) {
+        for SequencedFact { seq, fact } in facts {
+            call.key(self.fact_key(fact));
+            call.arg(*seq).arg(fact.kind.as_str()).arg(&fact.id);
+            match fact.at {
+                Some(at) => call.arg(at),
+                None => call.arg(""),
+            };
+            call.arg(fact.exp);
+        }
+    }
+}
+
+/// A stream that was filled beside the standing one.
+#[derive(Clone, Copy, Debug)]
+pub struct Rebuilt<'a> {
+    /// Its name under the prefix.
+    pub stream: &'a str,
+    /// The random part of the new epoch.
+    pub epoch: &'a str,
+    /// The id of the database it was made from.
+    pub database: &'a str,
+    /// How many facts it holds.
+    pub facts: usize,
+    /// The place of the last fact committed when it was read.
+    pub up_to: i64,
+}
+
+fn delivery(outcome: &str) -> Delivery {
+    if outcome == "ok" { Delivery::Done } else { Delivery::Outrun }
+}
+
+fn millis(life: Duration) -> u64 {
+    u64::try_from(life.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn stream_id(seq: i64) -> String {
+    format!("{seq}-0")
+}
+
+fn parse_id(id: &str) -> Option<i64> {
+    id.strip_suffix("-0")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(run_id: &str, epoch: &str, last_seq: Option<i64>) -> Look {
+        Look {
+            time_ms: 1,
+            run_id: run_id.to_owned(),
+            epoch: epoch.to_owned(),
+            database: "db".to_owned(),
+            last_seq,
+            as_of_ms: 0,
+            may_evict: false,
+            evicted_keys: 0,
+        }
+    }
+
+    #[test]
+    fn a_list_is_whole_only_in_the_process_and_from_the_database_that_made_it() {
+        assert_eq!(look("a", "a:1", Some(4)).whole_up_to("db"), Some(4));
+        assert_eq!(look("b", "a:1", Some(4)).whole_up_to("db"), None, "restarted, or failed over");
+        assert_eq!(look("a", "", Some(4)).whole_up_to("db"), None, "flushed, or expired");
+        assert_eq!(look("a", "a:1", Some(4)).whole_up_to("other"), None, "another database");
+        let set_back = Look { as_of_ms: 5_000, ..look("a", "a:1", Some(4)) };
+        assert_eq!(set_back.whole_up_to("db"), None, "proven as of a moment yet to come");
+        assert_eq!(look("a", "a:1", None).whole_up_to("db"), None, "a stream that is not ours");
+    }
+
+    #[test]
+    fn stream_ids_are_places() {
+        assert_eq!(parse_id(&stream_id(17)), Some(17));
+        assert_eq!(parse_id("17-1"), None);
+        assert_eq!(parse_id("x-0"), None);
+    }
+}

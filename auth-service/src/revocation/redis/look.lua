@@ -1,0 +1,18 @@
+-- What stands in Redis now. KEYS: epoch, as_of, events, database.
+-- ARGV: '1' to read memory and eviction figures too.
+local memory, stats = '', ''
+if ARGV[1] == '1' then
+  memory = redis.call('INFO', 'memory')
+  stats = redis.call('INFO', 'stats')
+end
+return {
+  string.format('%.0f', now_ms()),
+  run_id(),
+  redis.call('GET', KEYS[1]) or '',
+  redis.call('GET', KEYS[4]) or '',
+  last_id(KEYS[3]),
+  redis.call('GET', KEYS[2]) or '0',
+  string.match(memory, 'maxmemory:(%d+)') or '0',
+  string.match(memory, 'maxmemory_policy:([%w-]+)') or '',
+  string.match(stats, 'evicted_keys:(%d+)') or '0',
+}

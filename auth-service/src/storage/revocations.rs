@@ -1,0 +1,149 @@
+//! The revocation log: every fact, in the order of commits.
+//!
+//! A fact's place is the next number of one counter row, taken in the transaction that commits the fact. The row's lock
+//! is held until that commit, so places are gapless and in the order of commits on every replica.
+
+use diesel::prelude::*;
+use diesel::result::Error as QueryError;
+use service_kit::database::DbConnection;
+use shared_claims::revocation::{Fact, Kind, Marks};
+
+use super::schema::{revocation_log, revocations};
+use crate::revocation::redis::SequencedFact;
+
+/// Facts in order, and where the log ended when they were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPage {
+    /// The facts that still count.
+    pub facts: Vec<SequencedFact>,
+    /// The place of the last fact committed.
+    pub last_seq: i64,
+}
+
+impl LogPage {
+    /// Whether nothing follows this page of at most `limit` facts.
+    pub fn is_last(&self, limit: i64) -> bool {
+        i64::try_from(self.facts.len()).unwrap_or(i64::MAX) < limit
+    }
+
+    /// The place of the last fact of the page, or `after` for an empty one.
+    pub fn last_read(&self, after: i64) -> i64 {
+        self.facts.last().map_or(after, |fact| fact.seq)
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = revocations)]
+struct RevocationRow {
+    seq: i64,
+    kind: String,
+    subject_id: String,
+    at_ms: Option<i64>,
+    exp_s: i64,
+}
+
+impl RevocationRow {
+    fn into_fact(self) -> QueryResult<SequencedFact> {
+        let kind = Kind::parse(&self.kind).ok_or_else(|| {
+            QueryError::DeserializationError(format!("revocation {} is of an unknown kind", self.seq).into())
+        })?;
+        let fact = Fact { kind, id: self.subject_id, at: self.at_ms, exp: self.exp_s };
+        Ok(SequencedFact { seq: self.seq, fact })
+    }
+}
+
+/// Appends a fact; the place it got. To be called last in a transaction: the counter's lock is held until it commits.
+pub fn append(conn: &mut DbConnection, fact: &Fact, now_ms: i64) -> QueryResult<i64> {
+    diesel::update(revocation_log::table.find(1))
+        .set(revocation_log::last_seq.eq(revocation_log::last_seq + 1))
+        .execute(conn)?;
+    let seq = last_seq(conn)?;
+    diesel::insert_into(revocations::table)
+        .values((
+            revocations::seq.eq(seq),
+            revocations::kind.eq(fact.kind.as_str()),
+            revocations::subject_id.eq(&fact.id),
+            revocations::at_ms.eq(fact.at),
+            revocations::exp_s.eq(fact.exp),
+            revocations::created_at_ms.eq(now_ms),
+        ))
+        .execute(conn)?;
+    Ok(seq)
+}
+
+/// The place of the last fact committed (or, in the transaction that took it, of its own last fact).
+pub fn last_seq(conn: &mut DbConnection) -> QueryResult<i64> {
+    revocation_log::table.find(1).select(revocation_log::last_seq).first(conn)
+}
+
+/// At most `limit` facts later than `after` that count beyond `now` (seconds); with `up_to` none later than that.
+/// Both reads belong in one snapshot.
+pub fn page(
+    conn: &mut DbConnection,
+    after: i64,
+    up_to: Option<i64>,
+    now: i64,
+    limit: i64,
+) -> QueryResult<LogPage> {
+    let last_seq = match up_to {
+        Some(up_to) => up_to,
+        None => last_seq(conn)?,
+    };
+    let facts = revocations::table
+        .filter(revocations::seq.gt(after))
+        .filter(revocations::seq.le(last_seq))
+        .filter(revocations::exp_s.gt(now))
+        .order(revocations::seq)
+        .limit(limit)
+        .select(RevocationRow::as_select())
+        .load(conn)?
+        .into_iter()
+        .map(RevocationRow::into_fact)
+        .collect::<QueryResult<_>>()?;
+    Ok(LogPage { facts, last_seq })
+}
+
+/// The place of the first fact that counts beyond `now` (seconds), or the one after the log's end.
+pub fn first_live(conn: &mut DbConnection, now: i64) -> QueryResult<i64> {
+    let end = last_seq(conn)?;
+    let first: Option<i64> = revocations::table
+        .filter(revocations::exp_s.gt(now))
+        .select(diesel::dsl::min(revocations::seq))
+        .first(conn)?;
+    Ok(first.unwrap_or(end + 1))
+}
+
+/// The facts that concern a token with these marks; cuts that lie before it are not among them.
+pub fn find_for(conn: &mut DbConnection, marks: &Marks<'_>) -> QueryResult<Vec<Fact>> {
+    let issued = shared_claims::claims::uuid_v7_ms(marks.jti);
+    let jti = marks.jti.to_string();
+    let sid = marks.sid.map(|sid| sid.to_string()).unwrap_or_default();
+    let named =
+        |kind: Kind, id: String| revocations::kind.eq(kind.as_str()).and(revocations::subject_id.eq(id));
+    revocations::table
+        .filter(
+            named(Kind::Jti, jti)
+                .or(named(Kind::Sid, sid))
+                .or(named(Kind::Key, marks.kid.to_owned()))
+                .or(named(Kind::Sub, marks.sub.to_owned())
+                    .and(revocations::at_ms.ge(issued).assume_not_null()))
+                .or(named(Kind::Client, marks.client_id.to_owned())
+                    .and(revocations::at_ms.ge(issued).assume_not_null())),
+        )
+        .select(RevocationRow::as_select())
+        .load(conn)?
+        .into_iter()
+        .map(|row| row.into_fact().map(|sequenced| sequenced.fact))
+        .collect()
+}
+
+/// Forgets at most `limit` facts that ended before `ended_before` (seconds); how many.
+pub fn prune(conn: &mut DbConnection, ended_before: i64, limit: i64) -> QueryResult<usize> {
+    let ended: Vec<i64> = revocations::table
+        .filter(revocations::exp_s.lt(ended_before))
+        .order(revocations::exp_s)
+        .limit(limit)
+        .select(revocations::seq)
+        .load(conn)?;
+    diesel::delete(revocations::table.filter(revocations::seq.eq_any(ended))).execute(conn)
+}
