@@ -1,0 +1,70 @@
+//! A Redis that may evict is refused, or watched.
+
+use auth_service::revocation::{ProjectionState, StartError};
+
+use crate::helpers::{World, eventually, session};
+
+async fn configure(world: &World, name: &str, value: &str) {
+    let mut redis = world.connection().await;
+    let () = redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query_async(&mut redis).await.unwrap();
+}
+
+async fn let_it_evict(world: &World) {
+    configure(world, "maxmemory", "100mb").await;
+    configure(world, "maxmemory-policy", "allkeys-lru").await;
+}
+
+#[actix_web::test]
+async fn a_redis_that_may_evict_stops_the_start() {
+    let world = World::sqlite().await;
+    let_it_evict(&world).await;
+    let refused = world.start_with(world.settings()).await;
+    assert!(matches!(refused, Err(StartError::MayEvict)));
+}
+
+#[actix_web::test]
+async fn one_that_comes_to_evict_later_is_not_renewed_until_it_no_longer_does() {
+    let world = World::sqlite().await;
+    let revocations = world.start().await;
+    eventually("the list is proven", async || world.exists("epoch").await).await;
+    let_it_evict(&world).await;
+    let state = || revocations.status().unwrap().state;
+    eventually("noticed", async || state() == ProjectionState::MayEvict).await;
+    let before = world.get("as_of").await;
+    let seq = world.commit(session(1)).await;
+    revocations.announce(seq).await;
+    assert_eq!(world.stream().await, ["1-0"], "facts are delivered all the same");
+    assert_eq!(world.get("as_of").await, before, "but nothing is proven");
+    configure(&world, "maxmemory-policy", "noeviction").await;
+    eventually("renewed", async || state() == ProjectionState::Current).await;
+    revocations.stop().await;
+}
+
+#[actix_web::test]
+async fn an_allowed_eviction_is_answered_by_a_rebuild() {
+    let world = World::sqlite().await;
+    let_it_evict(&world).await;
+    let mut settings = world.settings();
+    settings.allow_eviction = true;
+    let revocations = world.start_with(settings).await.unwrap();
+    let seq = world.commit(session(1)).await;
+    revocations.announce(seq).await;
+    let epoch = world.get("epoch").await;
+    // Filled until something must go.
+    configure(&world, "maxmemory", "3mb").await;
+    let mut redis = world.connection().await;
+    for i in 0..200 {
+        let _: Result<(), _> = redis::cmd("SET")
+            .arg(format!("filler:{i}"))
+            .arg("x".repeat(20_000))
+            .query_async(&mut redis)
+            .await;
+    }
+    configure(&world, "maxmemory", "100mb").await;
+    eventually("rebuilt under a new epoch", async || {
+        let now = world.get("epoch").await;
+        now.is_some() && now != epoch && world.stream().await == ["1-0"]
+    })
+    .await;
+    revocations.stop().await;
+}

@@ -1,0 +1,111 @@
+//! A database, a Redis and the writing side of the list, each of the test's own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::redis_process::RedisProcess;
+use auth_service::revocation::{ProjectionSettings, Revocations, StartError};
+use auth_service::storage;
+use redis::aio::MultiplexedConnection;
+use service_kit::database::testing::TestDatabase;
+use service_kit::database::{Database, DatabaseError};
+use shared_claims::clock::{Clock, SystemClock};
+use shared_claims::revocation::{Fact, Kind};
+use uuid::Uuid;
+
+pub(crate) const PREFIX: &str = "{revoked}";
+
+pub(crate) struct World {
+    pub(crate) database: Database,
+    pub(crate) redis: RedisProcess,
+    _place: TestDatabase,
+}
+
+impl World {
+    pub(crate) async fn new(place: TestDatabase) -> Self {
+        let database = Database::connect(&place.settings()).await.unwrap();
+        database.migrate(storage::migrations()).await.unwrap();
+        Self { database, redis: RedisProcess::start(), _place: place }
+    }
+
+    pub(crate) async fn sqlite() -> Self {
+        Self::new(TestDatabase::create(service_kit::database::Backend::Sqlite)).await
+    }
+
+    pub(crate) fn settings(&self) -> ProjectionSettings {
+        ProjectionSettings {
+            url: self.redis.url(),
+            prefix: PREFIX.to_owned(),
+            list_ttl: Duration::from_secs(30),
+            allow_eviction: false,
+        }
+    }
+
+    pub(crate) async fn start(&self) -> Revocations {
+        self.start_with(self.settings()).await.unwrap()
+    }
+
+    pub(crate) async fn start_with(&self, settings: ProjectionSettings) -> Result<Revocations, StartError> {
+        let fresh = Arc::new(|| Uuid::from_u128(rand::random()));
+        Revocations::start(self.database.clone(), Some(settings), Arc::new(SystemClock), fresh).await
+    }
+
+    /// Commits a fact, as a use case does.
+    pub(crate) async fn commit(&self, fact: Fact) -> i64 {
+        self.database
+            .write(move |conn| Ok::<_, DatabaseError>(storage::revocations::append(conn, &fact, now_ms())?))
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn connection(&self) -> MultiplexedConnection {
+        let client = redis::Client::open(self.redis.url()).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
+    }
+
+    pub(crate) async fn exists(&self, name: &str) -> bool {
+        let mut redis = self.connection().await;
+        redis::cmd("EXISTS").arg(format!("{PREFIX}:{name}")).query_async(&mut redis).await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, name: &str) -> Option<String> {
+        let mut redis = self.connection().await;
+        redis::cmd("GET").arg(format!("{PREFIX}:{name}")).query_async(&mut redis).await.unwrap()
+    }
+
+    /// The stream's ids, oldest first.
+    pub(crate) async fn stream(&self) -> Vec<String> {
+        let mut redis = self.connection().await;
+        let reply: redis::streams::StreamRangeReply = redis::cmd("XRANGE")
+            .arg(format!("{PREFIX}:events"))
+            .arg("-")
+            .arg("+")
+            .query_async(&mut redis)
+            .await
+            .unwrap();
+        reply.ids.into_iter().map(|entry| entry.id).collect()
+    }
+}
+
+pub(crate) fn now_ms() -> i64 {
+    SystemClock.now_ms()
+}
+
+pub(crate) fn session(id: u128) -> Fact {
+    Fact { kind: Kind::Sid, id: Uuid::from_u128(id).to_string(), at: None, exp: now_ms() / 1000 + 900 }
+}
+
+pub(crate) fn cut(user: &str, at: i64, life: i64) -> Fact {
+    Fact { kind: Kind::Sub, id: user.to_owned(), at: Some(at), exp: now_ms() / 1000 + life }
+}
+
+/// Polls until `condition` holds; fails after ten seconds.
+pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    for _ in 0..500 {
+        if condition().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never came true: {what}");
+}
