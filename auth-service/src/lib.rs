@@ -1,5 +1,6 @@
 //! The Latchkey authorization server: users, sessions, RS256 tokens, key set, revocation list.
 
 pub mod domain;
+pub mod http;
 pub mod revocation;
 pub mod storage;

@@ -1,0 +1,123 @@
+//! `GET /revocations`: the feed, for verifiers without Redis.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use service_kit::config::Secret;
+use service_kit::database::Database;
+use service_kit::http::{Query, Refusal};
+use shared_claims::clock::SharedClock;
+use subtle::ConstantTimeEq;
+
+use crate::revocation::Revocations;
+use crate::revocation::feed::{self, FeedError, FeedPage, LONGEST_WAIT};
+
+/// What the feed's endpoint needs.
+#[derive(Clone)]
+pub struct Feed {
+    /// The truth.
+    pub database: Database,
+    /// Its news.
+    pub revocations: Revocations,
+    /// The clocks.
+    pub clock: SharedClock,
+    /// Whom it answers.
+    pub access: FeedAccess,
+}
+
+/// Whom the feed answers. It holds identifiers only, but tells when users log out.
+#[derive(Clone, Debug)]
+pub enum FeedAccess {
+    /// Whoever presents this token as Bearer.
+    Token(Arc<Secret>),
+    /// Processes on this machine, as long as nobody forwards for them.
+    Loopback,
+}
+
+/// The query of the feed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FeedQuery {
+    after: Option<String>,
+    wait: Option<u64>,
+}
+
+/// Answers with what was committed after the cursor; holds the request for as long as `wait` says where there is nothing.
+#[utoipa::path(
+    get,
+    path = "/revocations",
+    tag = "revocation",
+    params(
+        ("after" = Option<String>, Query, description = "The cursor of the last answer; without it, the whole list"),
+        ("wait" = Option<u64>, Query, maximum = 30, description = "Seconds to hold the request for news"),
+    ),
+    responses(
+        (status = 200, description = "The facts since the cursor", body = FeedPage),
+        (status = 401, description = "The feed's token is missing or wrong"),
+        (status = 403, description = "No token is set, and the request does not come from this machine"),
+        (status = 410, description = "The cursor belongs to another list: start again"),
+    )
+)]
+pub async fn show(
+    request: HttpRequest,
+    feed: web::Data<Feed>,
+    query: Query<FeedQuery>,
+) -> Result<HttpResponse, Refusal> {
+    feed.access.admit(&request)?;
+    let wait = Duration::from_secs(query.wait.unwrap_or(0));
+    if wait > LONGEST_WAIT {
+        return Err(Refusal::field("wait", format!("at most {} seconds", LONGEST_WAIT.as_secs())));
+    }
+    let page =
+        feed::read(&feed.database, &feed.revocations, &feed.clock, query.after.as_deref(), wait).await?;
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(page))
+}
+
+impl FeedAccess {
+    fn admit(&self, request: &HttpRequest) -> Result<(), Refusal> {
+        match self {
+            Self::Token(token) => {
+                let presented = bearer(request).unwrap_or_default();
+                if presented.as_bytes().ct_eq(token.expose().as_bytes()).into() {
+                    return Ok(());
+                }
+                let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "The feed's token is missing or wrong");
+                Err(refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+            }
+            Self::Loopback => {
+                let forwarded =
+                    ["forwarded", "x-forwarded-for"].iter().any(|name| request.headers().contains_key(*name));
+                let local = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+                if local && !forwarded {
+                    return Ok(());
+                }
+                Err(Refusal::new(
+                    StatusCode::FORBIDDEN,
+                    "Without revocation.feed_token the feed answers this machine alone",
+                ))
+            }
+        }
+    }
+}
+
+/// The token of a single `Authorization: Bearer` header.
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let mut headers = request.headers().get_all(header::AUTHORIZATION);
+    let (value, None) = (headers.next()?, headers.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+impl From<FeedError> for Refusal {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Cursor(cursor) => {
+                Self::new(StatusCode::GONE, format!("{cursor}: start again without one"))
+            }
+            FeedError::Log(error) => error.into(),
+        }
+    }
+}
