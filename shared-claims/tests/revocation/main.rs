@@ -1,6 +1,8 @@
 //! The reading side of the revocation list against real Redis processes, a misbehaving proxy and a scripted feed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod feed;
+mod feed_server;
 mod lookup;
 mod mirror;
 mod mirror_faults;

@@ -1,0 +1,154 @@
+//! An issuer's feed that does what it is told.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use shared_claims::revocation::Fact;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Behaviour {
+    Well,
+    /// Ignores `wait`.
+    Hasty,
+    Hang,
+    /// Answers so, with an empty object.
+    Status(&'static str),
+    /// Answers 200 with that body.
+    Body(String),
+    /// Promises more than it sends.
+    Cut,
+    /// Never says that this is all.
+    Incomplete,
+}
+
+pub(crate) struct Feed {
+    pub(crate) epoch: String,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) page: usize,
+    pub(crate) behaviour: Behaviour,
+    /// Request lines and headers, as they came.
+    pub(crate) requests: Vec<String>,
+}
+
+pub(crate) struct FeedServer {
+    address: String,
+    feed: Arc<Mutex<Feed>>,
+    news: Arc<Notify>,
+    task: AbortHandle,
+}
+
+impl FeedServer {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let feed = Feed {
+            epoch: "database-1".to_owned(),
+            facts: Vec::new(),
+            page: 10_000,
+            behaviour: Behaviour::Well,
+            requests: Vec::new(),
+        };
+        let (feed, news) = (Arc::new(Mutex::new(feed)), Arc::new(Notify::new()));
+        let task = tokio::spawn(serve(listener, Arc::clone(&feed), Arc::clone(&news))).abort_handle();
+        Self { address, feed, news, task }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/revocations", self.address)
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Feed)) {
+        change(&mut self.feed.lock().unwrap());
+        self.news.notify_waiters();
+    }
+
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.feed.lock().unwrap().requests.clone()
+    }
+}
+
+impl Drop for FeedServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, feed: Arc<Mutex<Feed>>, news: Arc<Notify>) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        tokio::spawn(converse(stream, Arc::clone(&feed), Arc::clone(&news)));
+    }
+}
+
+async fn converse(mut stream: TcpStream, feed: Arc<Mutex<Feed>>, news: Arc<Notify>) {
+    while let Some(head) = head(&mut stream).await {
+        feed.lock().unwrap().requests.push(head.clone());
+        let query =
+            head.lines().next().unwrap().split(' ').nth(1).unwrap().split_once('?').map_or("", |(_, q)| q);
+        let parameter = |name: &str| {
+            let pair = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            pair.map(str::to_owned)
+        };
+        let wait = parameter("wait").map_or(0, |wait| wait.parse().unwrap());
+        let mut told = std::pin::pin!(news.notified());
+        told.as_mut().enable();
+        let (mut status, mut body, mut entries) = answer(&feed, parameter("after").as_deref());
+        let behaviour = feed.lock().unwrap().behaviour.clone();
+        if entries == 0 && behaviour == Behaviour::Well && wait > 0 {
+            let _ = tokio::time::timeout(Duration::from_secs(wait), told).await;
+            (status, body, entries) = answer(&feed, parameter("after").as_deref());
+        }
+        let behaviour = feed.lock().unwrap().behaviour.clone();
+        let length = match behaviour {
+            Behaviour::Hang => return std::future::pending().await,
+            Behaviour::Cut => body.len() + 1_000,
+            _ => body.len(),
+        };
+        let _ = entries;
+        let location = "location: /elsewhere\r\n";
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{location}\r\n");
+        if stream.write_all((head + &body).as_bytes()).await.is_err() || behaviour == Behaviour::Cut {
+            return;
+        }
+    }
+}
+
+/// Status, body, and how many entries are in it.
+fn answer(feed: &Mutex<Feed>, after: Option<&str>) -> (String, String, usize) {
+    let feed = feed.lock().unwrap();
+    let whole = match &feed.behaviour {
+        Behaviour::Status(status) => return ((*status).to_owned(), "{}".to_owned(), 0),
+        Behaviour::Body(body) => return ("200 OK".to_owned(), body.clone(), 0),
+        behaviour => *behaviour != Behaviour::Incomplete,
+    };
+    let from = match after.map(|after| after.rsplit_once('.').expect("a cursor of ours")) {
+        None => 0,
+        Some((epoch, _)) if epoch != feed.epoch => return ("410 Gone".to_owned(), "{}".to_owned(), 0),
+        Some((_, position)) => position.parse().unwrap(),
+    };
+    let entries: Vec<&Fact> = feed.facts.iter().skip(from).take(feed.page).collect();
+    let to = from + entries.len();
+    let body = serde_json::json!({
+        "epoch": feed.epoch,
+        "cursor": format!("{}.{to}", feed.epoch),
+        "complete": whole && to == feed.facts.len(),
+        "entries": entries,
+    });
+    ("200 OK".to_owned(), body.to_string(), entries.len())
+}
+
+async fn head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if stream.read(&mut byte).await.ok()? == 0 {
+            return None;
+        }
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).ok()
+}
