@@ -53,8 +53,10 @@ where
     C: MigrationHarness<DB>,
     DB: diesel::backend::Backend,
 {
-    let applied = connection
-        .run_pending_migrations(migrations)
-        .map_err(|error| DatabaseError::Migration(error.to_string()))?;
-    Ok(applied.iter().map(ToString::to_string).collect())
+    let failed =
+        |error: Box<dyn std::error::Error + Send + Sync>| DatabaseError::Migration(error.to_string());
+    let pending = connection.pending_migrations(migrations).map_err(failed)?;
+    let names = pending.iter().map(|migration| migration.name().to_string()).collect();
+    connection.run_migrations(&pending).map_err(failed)?;
+    Ok(names)
 }

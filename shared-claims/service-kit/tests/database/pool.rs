@@ -1,0 +1,165 @@
+//! The queue, and what becomes of work that nobody waits for.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use service_kit::database::testing::TestDatabase;
+use service_kit::database::{Database, DatabaseError, DatabaseSettings};
+
+use crate::{count_up, hits, migrated, migrated_with};
+
+/// Occupies the only writer until the sender is dropped.
+async fn occupy(database: &Database) -> (mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
+    let (release, held) = mpsc::channel::<()>();
+    let (began, beginning) = tokio::sync::oneshot::channel();
+    let database = database.clone();
+    let busy = tokio::spawn(async move {
+        let work = move |_: &mut _| {
+            began.send(()).unwrap();
+            let _ = held.recv_timeout(Duration::from_secs(10));
+            Ok::<_, DatabaseError>(())
+        };
+        database.write(work).await.unwrap();
+    });
+    beginning.await.unwrap();
+    (release, busy)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_is_full_refuses_at_once_and_one_that_stands_still_in_time() {
+    for test in TestDatabase::both() {
+        let settings = DatabaseSettings { pool_size: 1, queue_limit: 1, wait_ms: 300, ..test.settings() };
+        let database = migrated_with(&settings).await;
+        let (release, busy) = occupy(&database).await;
+
+        let waiting = database.clone();
+        let patient = tokio::spawn(async move { waiting.write(count_up).await });
+        while database.status().waiting == 0 {
+            tokio::task::yield_now().await;
+        }
+        let began = tokio::time::Instant::now();
+        assert!(matches!(database.write(count_up).await, Err(DatabaseError::Overloaded)));
+        assert!(began.elapsed() < Duration::from_millis(200), "refused only after {:?}", began.elapsed());
+        assert!(matches!(patient.await.unwrap(), Err(DatabaseError::Overloaded)));
+        assert!(DatabaseError::Overloaded.is_transient());
+
+        drop(release);
+        busy.await.unwrap();
+        assert_eq!(database.write(count_up).await.unwrap(), 1, "{:?}", test.backend());
+        assert_eq!(database.status().waiting, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_has_begun_is_finished_though_nobody_waits() {
+    for test in TestDatabase::both() {
+        let database = migrated(&test).await;
+        let (release, held) = mpsc::channel::<()>();
+        let (began, beginning) = tokio::sync::oneshot::channel();
+        let writing = database.clone();
+        let request = tokio::spawn(async move {
+            writing
+                .write(move |c| {
+                    count_up(c)?;
+                    began.send(()).unwrap();
+                    held.recv_timeout(Duration::from_secs(5)).unwrap();
+                    Ok::<_, DatabaseError>(())
+                })
+                .await
+        });
+        beginning.await.unwrap();
+        request.abort();
+        assert!(request.await.unwrap_err().is_cancelled());
+        release.send(()).unwrap();
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+        while hits(&database).await == 0 {
+            assert!(tokio::time::Instant::now() < deadline, "never committed on {:?}", test.backend());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_and_a_panic_roll_back() {
+    for test in TestDatabase::both() {
+        let database = migrated(&test).await;
+        let failed: Result<(), DatabaseError> = database
+            .write(|c| {
+                count_up(c)?;
+                Err(DatabaseError::Overloaded)
+            })
+            .await;
+        assert!(matches!(failed, Err(DatabaseError::Overloaded)));
+
+        let panicked: Result<(), DatabaseError> = database
+            .write(|c| {
+                count_up(c)?;
+                panic!("on purpose");
+            })
+            .await;
+        assert!(matches!(panicked, Err(DatabaseError::Panicked)));
+        assert_eq!(hits(&database).await, 0, "{:?}", test.backend());
+        assert_eq!(database.write(count_up).await.unwrap(), 1, "{:?}", test.backend());
+    }
+}
+
+#[tokio::test]
+async fn the_error_may_be_the_callers_own() {
+    #[derive(Debug)]
+    enum Mine {
+        Database(String),
+        Query(String),
+        Refused,
+    }
+    impl From<DatabaseError> for Mine {
+        fn from(error: DatabaseError) -> Self {
+            Self::Database(error.to_string())
+        }
+    }
+    impl From<diesel::result::Error> for Mine {
+        fn from(error: diesel::result::Error) -> Self {
+            Self::Query(error.to_string())
+        }
+    }
+    for test in TestDatabase::both() {
+        let database = migrated(&test).await;
+        let refused = database
+            .write(|c| {
+                diesel::delete(crate::schema::counters::table).execute(c)?;
+                Err::<(), _>(Mine::Refused)
+            })
+            .await;
+        assert!(matches!(refused, Err(Mine::Refused)));
+        assert_eq!(hits(&database).await, 0);
+        let broken = database.write(|c| Ok::<_, Mine>(diesel::sql_query("SELEKT").execute(c)?)).await;
+        let Err(Mine::Query(text)) = broken else { panic!("{broken:?}") };
+        assert!(text.contains("SELEKT"), "{text}");
+    }
+    let test = TestDatabase::create(service_kit::database::Backend::Sqlite);
+    let settings = DatabaseSettings { pool_size: 1, queue_limit: 1, wait_ms: 10, ..test.settings() };
+    let database = migrated_with(&settings).await;
+    let (release, busy) = occupy(&database).await;
+    let late = database.write(|_| Ok::<_, Mine>(())).await;
+    let Err(Mine::Database(text)) = late else { panic!("{late:?}") };
+    assert_eq!(text, "the database is overloaded");
+    drop(release);
+    busy.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_callers_span_is_carried() {
+    use tracing::Instrument;
+    // Of the whole process: the blocking thread must know the span too.
+    tracing::subscriber::set_global_default(tracing_subscriber::fmt().with_writer(std::io::sink).finish())
+        .unwrap();
+    let test = TestDatabase::create(service_kit::database::Backend::Sqlite);
+    let database = migrated(&test).await;
+    let span = tracing::info_span!("outer");
+    let id = span.id().unwrap();
+    let seen = database
+        .read(|_| Ok::<_, DatabaseError>(tracing::Span::current().id()))
+        .instrument(span)
+        .await
+        .unwrap();
+    assert_eq!(seen, Some(id));
+}

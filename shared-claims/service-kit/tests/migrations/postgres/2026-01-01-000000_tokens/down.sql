@@ -1,0 +1,1 @@
+DROP TABLE counters; DROP TABLE tokens;

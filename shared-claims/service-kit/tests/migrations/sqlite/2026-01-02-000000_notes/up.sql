@@ -1,0 +1,1 @@
+CREATE TABLE notes (id TEXT PRIMARY KEY NOT NULL, counter TEXT NOT NULL REFERENCES counters (name));
