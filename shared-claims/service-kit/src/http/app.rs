@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::error::{JsonPayloadError, UrlencodedError};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, Error, HttpResponse};
+use actix_web::{App, Error, HttpResponse, ResponseError};
 
 use super::cors::cors;
 use super::observe::observe;
@@ -58,12 +59,30 @@ async fn not_found() -> Result<HttpResponse, Refusal> {
 
 /// actix's own extractors, for handlers that use them: the same limit, and their errors become problems.
 fn extractor_limits(config: &mut ServiceConfig) {
+    let json = web::JsonConfig::default().limit(BODY_LIMIT).error_handler(|error, _| {
+        refused(match &error {
+            JsonPayloadError::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            JsonPayloadError::Deserialize(inner) if inner.is_data() => StatusCode::UNPROCESSABLE_ENTITY,
+            other => other.status_code(),
+        })
+    });
+    let form = web::FormConfig::default().limit(BODY_LIMIT).error_handler(|error, _| {
+        refused(match &error {
+            UrlencodedError::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            UrlencodedError::Parse(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            other => other.status_code(),
+        })
+    });
+    let query = web::QueryConfig::default().error_handler(|_, _| refused(StatusCode::UNPROCESSABLE_ENTITY));
+    let path = web::PathConfig::default().error_handler(|_, _| refused(StatusCode::NOT_FOUND));
     config
         .app_data(web::PayloadConfig::new(BODY_LIMIT))
-        .app_data(web::JsonConfig::default().limit(BODY_LIMIT))
-        .app_data(web::FormConfig::default().limit(BODY_LIMIT))
-        .app_data(
-            web::PathConfig::default()
-                .error_handler(|_, _| Refusal::new(StatusCode::NOT_FOUND, "Not found").into()),
-        );
+        .app_data(json)
+        .app_data(form)
+        .app_data(query)
+        .app_data(path);
+}
+
+fn refused(status: StatusCode) -> Error {
+    Refusal::new(status, status.canonical_reason().unwrap_or("Error")).into()
 }

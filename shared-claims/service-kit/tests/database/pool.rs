@@ -140,8 +140,8 @@ async fn the_error_may_be_the_callers_own() {
     let database = migrated_with(&settings).await;
     let (release, busy) = occupy(&database).await;
     let late = database.write(|_| Ok::<_, Mine>(())).await;
-    let Err(Mine::Database(text)) = late else { panic!("{late:?}") };
-    assert_eq!(text, "the database is overloaded");
+    let Err(Mine::Database(line)) = late else { panic!("{late:?}") };
+    assert_eq!(line, "the database is overloaded");
     drop(release);
     busy.await.unwrap();
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_json::error::Category;
 
@@ -14,7 +14,7 @@ use super::body::{self, holds_nul, malformed, may_hold_nul};
 use super::refuse::wrong_shape;
 use crate::http::Refusal;
 
-/// A JSON body: 415 for another content type, 413 above [`BODY_LIMIT`](super::BODY_LIMIT), 400 for what is no JSON,
+/// A JSON object as body: 415 for another content type, 413 above [`BODY_LIMIT`](super::BODY_LIMIT), 400 for what is no JSON,
 /// 422 with the field for what is not a `T`. A NUL character is 400 outside of passwords.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
@@ -53,6 +53,11 @@ fn is_json(kind: &str) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+    // serde would fill a struct from a list, by position.
+    if !text.trim_start().starts_with('{') {
+        let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
+        return Err(if is_json { Refusal::field("body", "must be an object") } else { not_json() });
+    }
     if text.contains("\\u0000")
         && let Ok(tree) = serde_json::from_str::<Value>(text)
     {

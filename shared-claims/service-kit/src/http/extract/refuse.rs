@@ -32,11 +32,37 @@ fn describe(path: &str, text: &str) -> (String, String) {
     let field = if path == "." { "body".to_owned() } else { path.to_owned() };
     // serde puts the value before the word `expected`: the client knows it, and a log need not.
     let message = match text.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("must be {expected}"),
-        None if text.starts_with("invalid ") => "is not valid".to_owned(),
-        None => text.to_owned(),
+        Some((_, expected)) => format!("must be {}", in_words(expected)),
+        None => reworded(text).to_owned(),
     };
     (field, message)
+}
+
+/// Rust's types in the words of somebody who sends JSON.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, not negative",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        structure if structure.starts_with("struct ") => "an object",
+        other => other,
+    }
+}
+
+/// What the standard library says of numbers in a form.
+fn reworded(text: &str) -> &str {
+    match text {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "must be a whole number"
+        }
+        "number too large to fit in target type" => "is too large",
+        "number too small to fit in target type" => "is too small",
+        "provided string was not `true` or `false`" => "must be true or false",
+        value if value.starts_with("invalid ") => "is not valid",
+        other => other,
+    }
 }
 
 /// The first words, without any value.

@@ -1,0 +1,140 @@
+//! Bodies and parameters that are not what they should be.
+
+use crate::start;
+use crate::wire::{get, post, send};
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[test]
+fn a_good_body_arrives() {
+    let service = start();
+    for kind in [JSON, "application/json; charset=utf-8", "APPLICATION/JSON", "application/merge-patch+json"]
+    {
+        let answer = post(service.address, "/notes", kind, r#"{"title":"é","unknown":1}"#);
+        assert_eq!((answer.status, answer.json()["title"].as_str()), (200, Some("é")), "{kind}");
+    }
+    let answer = post(service.address, "/login", FORM, "username=a+b&password=%E2%82%AC");
+    assert_eq!(answer.json()["username"], "a b");
+    assert_eq!(answer.json()["password"], "€");
+    let answer = get(service.address, "/page?limit=3&cursor=a%26b");
+    assert_eq!((answer.json()["limit"].as_u64(), answer.json()["cursor"].as_str()), (Some(3), Some("a&b")));
+}
+
+#[test]
+fn another_content_type_is_415() {
+    let service = start();
+    for kind in
+        ["text/plain", FORM, "application/json; charset=latin1", "application/jsonp", "*/*", "json", ""]
+    {
+        post(service.address, "/notes", kind, r#"{"title":"x"}"#).problem(415);
+    }
+    let without =
+        "POST /notes HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 13\r\n\r\n{\"title\":\"x\"}";
+    send(service.address, without).problem(415);
+    for kind in [JSON, "multipart/form-data; boundary=x", "text/plain"] {
+        post(service.address, "/login", kind, "username=a&password=b").problem(415);
+    }
+    post(service.address, "/plain-json", "text/plain", r#"{"title":"x"}"#).problem(415);
+}
+
+#[test]
+fn a_body_above_64_kib_is_413_however_it_is_sent() {
+    let service = start();
+    let body = |length: usize| format!(r#"{{"title":"{}"}}"#, "a".repeat(length - 12));
+    assert_eq!(post(service.address, "/notes", JSON, body(64 * 1024)).status, 200);
+    post(service.address, "/notes", JSON, body(64 * 1024 + 1)).problem(413);
+    post(service.address, "/plain-json", JSON, body(64 * 1024 + 1)).problem(413);
+    post(service.address, "/login", FORM, format!("username={}", "a".repeat(64 * 1024))).problem(413);
+    let announced = "POST /notes HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: 100000000\r\n\r\n{";
+    send(service.address, announced).problem(413);
+    let mut chunked =
+        b"POST /notes HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Transfer-Encoding: chunked\r\n\r\n"
+            .to_vec();
+    for _ in 0..80 {
+        chunked.extend_from_slice(format!("400\r\n{}\r\n", "a".repeat(1024)).as_bytes());
+    }
+    chunked.extend_from_slice(b"0\r\n\r\n");
+    send(service.address, chunked).problem(413);
+}
+
+#[test]
+fn what_is_no_json_is_400_and_is_not_quoted() {
+    let service = start();
+    let deep = format!("{{\"x\":{}", "[".repeat(60_000));
+    for body in [
+        "",
+        "{",
+        "{\"title\":hunter2}",
+        "{\"title\":\"x\"} trailing",
+        "\u{feff}{}",
+        "{\"title\":\"\0\"}",
+        deep.as_str(),
+    ] {
+        let answer = post(service.address, "/notes", JSON, body);
+        answer.problem(400);
+        assert!(!answer.body.contains("hunter2"));
+    }
+    post(service.address, "/notes", JSON, b"{\"title\":\"\xff\xfe\"}").problem(400);
+    post(service.address, "/notes", JSON, br#"{"title":"\ud800"}"#).problem(400);
+    post(service.address, "/plain-json", JSON, "{").problem(400);
+}
+
+#[test]
+fn a_field_of_the_wrong_shape_is_422_and_named() {
+    let service = start();
+    let errors = |body: &str| post(service.address, "/notes", JSON, body).errors();
+    assert_eq!(errors("{}"), ["title: is required"]);
+    assert_eq!(errors(r#"{"title":null}"#), ["title: must be a string"]);
+    assert_eq!(errors(r#"{"title":5}"#), ["title: must be a string"]);
+    assert_eq!(errors(r#"{"title":"a","size":"hunter2"}"#), ["size: must be a whole number, not negative"]);
+    assert_eq!(errors(r#"{"title":"a","size":-1}"#), ["size: must be a whole number, not negative"]);
+    assert_eq!(errors(r#"{"title":"a","tags":["b",7]}"#), ["tags[1]: must be a string"]);
+    assert_eq!(errors(r#"{"title":"a","title":"b"}"#), ["title: is given twice"]);
+    assert_eq!(errors(r#"["a title"]"#), ["body: must be an object"]);
+    assert_eq!(errors(r#""hunter2""#), ["body: must be an object"]);
+    let form = |body: &str| post(service.address, "/login", FORM, body).errors();
+    assert_eq!(form(""), ["username: is required"]);
+    assert_eq!(form("username=a"), ["password: is required"]);
+    assert_eq!(form("username=a&username=b&password=c"), ["username: is given twice"]);
+    assert_eq!(form("username=a&password=c&limit=900"), ["limit: is too large"]);
+    assert_eq!(get(service.address, "/page?limit=many").errors(), ["limit: must be a whole number"]);
+}
+
+#[test]
+fn broken_utf_8_and_nul_are_400() {
+    let service = start();
+    post(service.address, "/login", FORM, "username=%ff&password=b").problem(400);
+    post(service.address, "/login", FORM, b"username=\xff&password=b").problem(400);
+    post(service.address, "/login", FORM, "username=a%00b&password=b").problem(400);
+    post(service.address, "/login", FORM, "user%00name=a&password=b").problem(400);
+    post(service.address, "/notes", JSON, r#"{"title":"a\u0000b"}"#).problem(400);
+    post(service.address, "/notes", JSON, r#"{"title":"a","tags":["\u0000"]}"#).problem(400);
+    get(service.address, "/page?cursor=%ff").problem(400);
+    get(service.address, "/page?cursor=%00").problem(400);
+}
+
+#[test]
+fn a_password_may_hold_anything() {
+    let service = start();
+    let answer = post(service.address, "/login", FORM, "username=a&password=a%00b");
+    assert_eq!(answer.json()["password"], "a\0b");
+    let answer = post(service.address, "/notes", JSON, r#"{"title":"a","new_password":"a\u0000b"}"#);
+    assert_eq!(answer.json()["new_password"], "a\0b");
+    // What only looks encoded is text.
+    assert_eq!(post(service.address, "/login", FORM, "username=100%&password=%zz").json()["password"], "%zz");
+}
+
+#[test]
+fn a_path_that_names_nothing_is_404() {
+    let service = start();
+    let id = "0190163d-8694-739b-aea5-966c26f8ad91";
+    assert_eq!(get(service.address, &format!("/notes/{id}")).body, id);
+    for path in
+        ["/notes/1", "/notes/%00", "/notes/%ff", "/notes/..%2f..%2fetc", "/notes/' OR 1=1", "/notes/x/y"]
+    {
+        get(service.address, &path.replace(' ', "%20")).problem(404);
+    }
+}

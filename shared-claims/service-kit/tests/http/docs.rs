@@ -1,0 +1,38 @@
+//! The documents.
+
+use crate::{get, start};
+
+#[test]
+fn the_document_is_served_as_json() {
+    let service = start();
+    let answer = get(service.address, "/openapi.json");
+    assert_eq!(answer.json()["info"]["title"], "A small service");
+    let flow = &answer.json()["components"]["securitySchemes"]["password"]["flows"]["password"];
+    assert_eq!(flow["tokenUrl"], "/auth/token");
+}
+
+#[test]
+fn the_page_and_everything_it_loads_is_served_from_here() {
+    let service = start();
+    for path in ["/docs", "/docs/"] {
+        let page = get(service.address, path);
+        assert_eq!(page.status, 200);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("script-src 'self';"), "{policy}");
+        assert!(policy.contains("connect-src 'self' http://auth.example:8000;"), "{policy}");
+        let links = page.body.split('"').filter(|part| part.starts_with("/docs/"));
+        let links: Vec<&str> = links.collect();
+        assert_eq!(links.len(), 4, "{links:?}");
+        for link in links {
+            let file = get(service.address, link);
+            assert_eq!(file.status, 200, "{link}");
+            assert!(file.body.len() > 100, "{link}");
+            let kind = file.header("content-type").unwrap();
+            assert!(kind.contains("javascript") || kind.contains("css") || kind.contains("png"), "{kind}");
+        }
+        assert!(!page.body.contains("http"), "something is loaded from elsewhere");
+    }
+    get(service.address, "/docs/nothing.js").problem(404);
+    get(service.address, "/docs/..%2f..%2fCargo.toml").problem(404);
+}

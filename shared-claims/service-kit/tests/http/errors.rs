@@ -1,0 +1,101 @@
+//! Whatever goes wrong is a problem that says nothing it should not.
+
+use service_kit::health::Health;
+
+use crate::wire::request;
+use crate::{get, send, start, start_with};
+
+#[test]
+fn an_unknown_route_is_404() {
+    let service = start();
+    assert_eq!(get(service.address, "/nothing").problem(404), "Not found");
+    get(service.address, "/nothing?token=abc").problem(404);
+    get(service.address, "/").problem(404);
+    get(service.address, "//evil.example/").problem(404);
+    get(service.address, "/../../etc/passwd").problem(404);
+}
+
+#[test]
+fn another_method_is_405_with_what_is_allowed() {
+    let service = start();
+    for (method, path, allow) in [
+        ("DELETE", "/notes", "GET, HEAD, POST, OPTIONS"),
+        ("PUT", "/notes/0190163d-8694-739b-aea5-966c26f8ad91", "GET, HEAD, DELETE, OPTIONS"),
+        ("GET", "/login", "POST, OPTIONS"),
+        ("BREW", "/login", "POST, OPTIONS"),
+        ("POST", "/healthz", "GET, HEAD, OPTIONS"),
+    ] {
+        let answer = request(service.address, method, path, &["Content-Length: 0"]);
+        assert_eq!(answer.problem(405), "Method not allowed");
+        assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
+    }
+    for method in ["TRACE", "CONNECT"] {
+        let answer = request(service.address, method, "/notes", &["X-Secret: hunter2"]);
+        answer.problem(405);
+        assert!(answer.header("allow").is_some() && !answer.body.contains("hunter2"));
+    }
+}
+
+#[test]
+fn options_tells_and_head_answers_like_get() {
+    let service = start();
+    let answer = request(service.address, "OPTIONS", "/notes", &[]);
+    assert_eq!((answer.status, answer.header("allow")), (204, Some("GET, HEAD, POST, OPTIONS")));
+    let answer = request(service.address, "HEAD", "/notes", &[]);
+    assert_eq!((answer.status, answer.header("content-length"), answer.body.as_str()), (200, Some("3"), ""));
+    let answer = request(service.address, "HEAD", "/nothing", &[]);
+    assert_eq!((answer.status, answer.body.as_str()), (404, ""));
+}
+
+#[test]
+fn a_path_is_the_same_with_and_without_the_slash_at_its_end() {
+    let service = start();
+    for path in ["/notes", "/notes/", "/notes/?limit=1"] {
+        assert_eq!(get(service.address, path).body, "all", "{path}");
+    }
+    assert_eq!(get(service.address, "/page/?limit=3").json()["limit"], 3);
+}
+
+#[test]
+fn a_panic_is_500_without_its_words_and_the_service_lives_on() {
+    let service = start();
+    for path in ["/panic", "/fails"] {
+        let answer = get(service.address, path);
+        assert_eq!(answer.problem(500), "Internal server error");
+        assert!(!answer.body.contains("hunter2"));
+        assert!(answer.header("x-request-id").is_some());
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    }
+    assert_eq!(get(service.address, "/notes").status, 200);
+}
+
+#[test]
+fn an_error_in_plain_text_is_dressed_and_its_text_dropped() {
+    let service = start();
+    let answer = get(service.address, "/teapot");
+    answer.problem(418);
+    assert!(!answer.body.contains("hunter2"));
+}
+
+#[test]
+fn no_bytes_make_a_5xx_or_kill_the_service() {
+    let service = start_with(|http, _| http.client_timeout_seconds = 1, Health::new());
+    let long = "a".repeat(1_000_000);
+    for bytes in [
+        b"\r\n\r\n".to_vec(),
+        b"GET\r\n\r\n".to_vec(),
+        b"\x16\x03\x01\x02\x00\x01\x00".to_vec(),
+        b"GET /notes HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n".to_vec(),
+        b"GET /notes HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(),
+        b"GET /\xff HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".to_vec(),
+        b"GET /notes HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n".to_vec(),
+        format!("GET /{long} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").into_bytes(),
+        format!("GET /notes HTTP/1.1\r\nHost: h\r\nX: {long}\r\nConnection: close\r\n\r\n").into_bytes(),
+    ] {
+        let answer = std::panic::catch_unwind(|| send(service.address, &bytes));
+        if let Ok(answer) = answer {
+            assert!((400..500).contains(&answer.status), "{answer:?}");
+        }
+        assert_eq!(get(service.address, "/notes").status, 200);
+    }
+}

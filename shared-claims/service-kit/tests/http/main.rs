@@ -1,0 +1,15 @@
+//! HTTP manners, seen from outside: a small service on a port of its own, spoken to in plain bytes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod bodies;
+mod docs;
+mod errors;
+mod headers;
+mod log;
+mod metrics;
+mod service;
+mod shutdown;
+mod wire;
+
+use service::{Running, start, start_with};
+use wire::{Answer, get, send};

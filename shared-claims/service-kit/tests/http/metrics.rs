@@ -1,0 +1,95 @@
+//! `/metrics`, `/healthz`, `/readyz`.
+
+use service_kit::health::{Finding, Health};
+
+use crate::wire::request;
+use crate::{get, start, start_with};
+
+#[test]
+fn requests_are_counted_by_route_and_not_by_path() {
+    let service = start();
+    let id = "0190163d-8694-739b-aea5-966c26f8ad91";
+    get(service.address, &format!("/notes/{id}"));
+    get(service.address, "/notes/nothing");
+    get(service.address, "/made-up-1");
+    request(service.address, "BREW", "/made-up-2", &[]);
+    let answer = get(service.address, "/metrics");
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4"));
+    let has = |line: &str| assert!(answer.body.lines().any(|l| l == line), "{line} in {}", answer.body);
+    has(r#"http_requests_total{method="GET",route="/notes/{id}",status="2xx"} 1"#);
+    has(r#"http_requests_total{method="GET",route="/notes/{id}",status="4xx"} 1"#);
+    has(r#"http_requests_total{method="GET",route="unmatched",status="4xx"} 1"#);
+    has(r#"http_requests_total{method="other",route="unmatched",status="4xx"} 1"#);
+    has(r#"http_request_duration_seconds_count{method="GET",route="/notes/{id}"} 2"#);
+    has("http_requests_in_flight 1");
+    has("process_start_time_seconds 1700000000");
+    assert!(answer.body.contains("process_resident_memory_bytes "));
+    assert!(!answer.body.contains("made-up") && !answer.body.contains("BREW") && !answer.body.contains(id));
+}
+
+#[test]
+fn metrics_stand_on_their_own_listener_when_they_have_one() {
+    let service = start_with(|_, metrics| metrics.bind = Some("127.0.0.1:0".parse().unwrap()), Health::new());
+    get(service.address, "/metrics").problem(404);
+    let beside = service.metrics_address.unwrap();
+    let answer = get(beside, "/metrics");
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains(r#"http_requests_total{method="GET",route="unmatched",status="4xx"} 1"#));
+    get(beside, "/notes").problem(404);
+}
+
+#[test]
+fn alive_is_alive() {
+    let service = start();
+    let answer = get(service.address, "/healthz");
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"ok"}"#));
+}
+
+#[test]
+fn ready_names_each_dependency() {
+    let health = |database: fn() -> Finding, redis: fn() -> Finding| {
+        Health::new()
+            .required("database", move || async move { database() })
+            .reported("redis", move || async move { redis() })
+    };
+    for (database, redis, code, status) in [
+        (Finding::ok as fn() -> Finding, Finding::ok as fn() -> Finding, 200, "ready"),
+        (Finding::ok, || Finding::down("unreachable"), 200, "degraded"),
+        (|| Finding::degraded("slow"), Finding::ok, 200, "degraded"),
+        (|| Finding::down("unreachable"), Finding::ok, 503, "unready"),
+    ] {
+        let service = start_with(|_, _| {}, health(database, redis));
+        let answer = get(service.address, "/readyz");
+        assert_eq!((answer.status, answer.json()["status"].as_str()), (code, Some(status)));
+        assert!(answer.json()["dependencies"]["redis"]["state"].is_string());
+        assert_eq!(answer.header("retry-after").is_some(), code == 503);
+    }
+}
+
+#[test]
+fn a_check_that_hangs_is_down_and_facts_are_told() {
+    let health = Health::new()
+        .required("database", std::future::pending::<Finding>)
+        .reported("list", || async { Finding::ok().with("age_ms", 12) });
+    let service = start_with(|_, _| {}, health);
+    let answer = get(service.address, "/readyz");
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.json()["dependencies"]["database"]["state"], "down");
+    assert_eq!(answer.json()["dependencies"]["list"]["age_ms"], 12);
+}
+
+#[tokio::test]
+async fn the_database_is_checked_and_its_pool_is_counted() {
+    use service_kit::database::{Database, testing::TestDatabase};
+    for test in TestDatabase::both() {
+        let database = Database::connect(&test.settings()).await.unwrap();
+        let (is_ready, report) = Health::new().database(&database).ask().await;
+        assert!(is_ready);
+        assert_eq!(report["dependencies"]["database"]["state"], "ok");
+        let metrics = service_kit::metrics::Metrics::new(0).unwrap();
+        metrics.watch_database(&database).unwrap();
+        let text = service_kit::metrics::render(&metrics).unwrap();
+        assert!(text.contains("database_connections{state=\"idle\"} "), "{text}");
+        assert!(text.contains("database_waiting 0"), "{text}");
+    }
+}

@@ -1,0 +1,160 @@
+//! A small service with a handler for each thing that can happen.
+
+use std::net::{SocketAddr, TcpListener};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Responder};
+use serde::{Deserialize, Serialize};
+use service_kit::health::{Finding, Health};
+use service_kit::http::{ClientAddress, Form, HttpSettings, Json, Path, Query, Refusal, RequestId, resource};
+use service_kit::metrics::{Metrics, MetricsSettings};
+use service_kit::server::{Service, bind};
+use tokio::sync::oneshot;
+use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
+use utoipa::openapi::{Info, OpenApi};
+use uuid::Uuid;
+
+#[derive(Deserialize, Serialize)]
+struct Note {
+    title: String,
+    #[serde(default)]
+    size: Option<u32>,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    new_password: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Login {
+    username: String,
+    password: String,
+    limit: Option<u8>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Page {
+    limit: Option<u8>,
+    cursor: Option<String>,
+}
+
+fn routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            resource("/notes").get(|| async { "all" }).post(|note: Json<Note>| async { web::Json(note.0) }),
+        )
+        .service(resource("/notes/{id}").get(|id: Path<Uuid>| async move { id.to_string() }).delete(gone))
+        .service(resource("/login").post(|form: Form<Login>| async { web::Json(form.0) }))
+        .service(resource("/page").get(|page: Query<Page>| async { web::Json(page.0) }))
+        .service(resource("/plain-json").post(|note: web::Json<Note>| async { note }))
+        .service(
+            resource("/who")
+                .get(|who: ClientAddress, id: RequestId| async move { format!("{} {}", who.0, id.as_str()) }),
+        )
+        .service(resource("/panic").get(panics))
+        .service(resource("/fails").get(fails))
+        .service(
+            resource("/teapot").get(|| async { HttpResponse::ImATeapot().body("the secret is hunter2") }),
+        )
+        .service(resource("/own").get(own_headers))
+        .service(resource("/slow/{ms}").get(slow));
+}
+
+async fn gone() -> impl Responder {
+    HttpResponse::NoContent()
+}
+
+async fn panics() -> HttpResponse {
+    panic!("the secret is hunter2");
+}
+
+async fn fails() -> Result<HttpResponse, Refusal> {
+    Err(Refusal::internal("the secret is hunter2"))
+}
+
+async fn own_headers() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("cache-control", "public, max-age=60"))
+        .insert_header(("content-security-policy", "default-src 'self'"))
+        .body("own")
+}
+
+async fn slow(ms: Path<u64>) -> &'static str {
+    tokio::time::sleep(Duration::from_millis(*ms)).await;
+    "slept"
+}
+
+fn document() -> OpenApi {
+    let flow = Flow::Password(Password::new("/auth/token", Scopes::new()));
+    let mut document = OpenApi::default();
+    document.info = Info::new("A small service", "1");
+    document
+        .components
+        .get_or_insert_with(Default::default)
+        .add_security_scheme("password", SecurityScheme::OAuth2(OAuth2::new([flow])));
+    document
+}
+
+/// A service that runs until it is dropped.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) metrics_address: Option<SocketAddr>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Tells it to stop, and gives what ends when it has.
+    pub(crate) fn stop(&mut self) -> JoinHandle<()> {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.thread.take().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+pub(crate) fn start() -> Running {
+    start_with(|_, _| {}, Health::new().required("database", || async { Finding::ok() }))
+}
+
+pub(crate) fn start_with(
+    change: impl FnOnce(&mut HttpSettings, &mut MetricsSettings),
+    health: Health,
+) -> Running {
+    let mut http = HttpSettings { workers: 1, shutdown_seconds: 1, ..HttpSettings::default() };
+    let mut metrics_settings = MetricsSettings::default();
+    change(&mut http, &mut metrics_settings);
+    let service = Service {
+        http,
+        metrics_settings,
+        metrics: Metrics::new(1_700_000_000).unwrap(),
+        health,
+        api: document(),
+        token_origin: Some("http://auth.example:8000".to_owned()),
+        routes,
+    };
+    let (started, starting) = std::sync::mpsc::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let application = bind(service, Some(listener)).unwrap();
+            started.send((application.address(), application.metrics_address())).unwrap();
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            application.run_until(stopped).await.unwrap();
+        });
+    });
+    let (address, metrics_address) = starting.recv().unwrap();
+    Running { address, metrics_address, stop: Some(stop), thread: Some(thread) }
+}

@@ -1,0 +1,114 @@
+//! Stopping in order, and clients that take their time.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use service_kit::health::Health;
+
+use crate::wire::parse;
+use crate::{Running, get, start, start_with};
+
+fn open(service: &Running, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(service.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    stream
+}
+
+fn read_some(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = vec![0; 4096];
+    let length = stream.read(&mut bytes).unwrap();
+    bytes.truncate(length);
+    bytes
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test measures real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn in_flight(service: &Running, count: u32) {
+    let line = format!("http_requests_in_flight {}", count + 1);
+    while !get(service.address, "/metrics").body.contains(&line) {}
+}
+
+#[test]
+fn what_runs_is_finished_and_nothing_new_is_accepted() {
+    let mut service = start_with(|http, _| http.shutdown_seconds = 10, Health::new());
+    // An idle connection must not hold the stop up.
+    let mut idle = open(&service, "/notes");
+    read_some(&mut idle);
+    let mut running = open(&service, "/slow/1000");
+    in_flight(&service, 1);
+    let began = now();
+    let address = service.address;
+    let thread = service.stop();
+    let answer = parse(&read_some(&mut running));
+    assert_eq!((answer.status, answer.body.as_str()), (200, "slept"));
+    thread.join().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5), "stopped only after {:?}", began.elapsed());
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn what_runs_too_long_is_closed() {
+    let mut service = start();
+    let mut running = open(&service, "/slow/30000");
+    in_flight(&service, 1);
+    let began = now();
+    service.stop().join().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5), "stopped only after {:?}", began.elapsed());
+    let mut rest = Vec::new();
+    let _ = running.read_to_end(&mut rest);
+    assert!(!String::from_utf8_lossy(&rest).contains("slept"));
+}
+
+#[test]
+fn a_client_that_never_ends_its_headers_is_cut_off() {
+    let service = start_with(|http, _| http.client_timeout_seconds = 1, Health::new());
+    let mut stream = TcpStream::connect(service.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let began = now();
+    write!(stream, "GET /notes HTTP/1.1\r\nHost: h\r\nX: ").unwrap();
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest);
+    assert!(began.elapsed() < Duration::from_secs(8), "cut off only after {:?}", began.elapsed());
+}
+
+#[test]
+fn a_body_that_never_ends_meets_the_deadline() {
+    let service = start_with(|http, _| http.request_timeout_seconds = 1, Health::new());
+    let mut stream = TcpStream::connect(service.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let head =
+        "POST /notes HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{";
+    stream.write_all(head.as_bytes()).unwrap();
+    let answer = parse(&read_some(&mut stream));
+    answer.problem(503);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+}
+
+#[test]
+fn a_handler_that_hangs_meets_the_deadline() {
+    let service = start_with(|http, _| http.request_timeout_seconds = 1, Health::new());
+    get(service.address, "/slow/30000").problem(503);
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_by_its_setting() {
+    use service_kit::http::HttpSettings;
+    use service_kit::metrics::{Metrics, MetricsSettings};
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let service = service_kit::server::Service {
+        http: HttpSettings::at(taken.local_addr().unwrap()),
+        metrics_settings: MetricsSettings::default(),
+        metrics: Metrics::new(0).unwrap(),
+        health: Health::new(),
+        api: utoipa::openapi::OpenApi::default(),
+        token_origin: None,
+        routes: |_: &mut actix_web::web::ServiceConfig| {},
+    };
+    let Err(error) = service_kit::server::bind(service, None) else { panic!("bound twice") };
+    assert!(error.to_string().starts_with("http.bind: cannot listen at 127.0.0.1:"), "{error}");
+}
