@@ -1,5 +1,24 @@
-//! Test support: a Redis of one's own, a proxy that misbehaves, a list kept by hand. For tests only: nothing here is
-//! careful, and what goes wrong panics.
+//! Test support: an issuer of one's own with its keys and tokens, a Redis of one's own, a proxy that misbehaves, a list
+//! kept by hand. For tests only: nothing here is careful, and what goes wrong panics.
+//!
+//! ```
+//! # async fn example() {
+//! use std::sync::Arc;
+//! use shared_claims::clock::SystemClock;
+//! use shared_claims::testing::{TestIssuer, TestKey};
+//! use shared_claims::verifier::Verifier;
+//!
+//! let issuer = TestIssuer::start([TestKey::shared(0)]);
+//! let verifier = Verifier::builder(issuer.url())
+//!     .audience("todo-service")
+//!     .without_revocation()
+//!     .build()
+//!     .await
+//!     .unwrap();
+//! let token = TestKey::shared(0).token(issuer.url(), "todo-service", &SystemClock).sign();
+//! assert!(verifier.verify(&token).await.is_ok());
+//! # }
+//! ```
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
@@ -7,12 +26,20 @@
     reason = "test support: what goes wrong is a failed test"
 )]
 
+mod issuer;
+mod key;
 mod list;
 mod proxy;
 mod redis;
+mod source;
+mod token;
 mod wait;
 
+pub use issuer::{Behaviour, Fetches, TestIssuer};
+pub use key::{SignatureKind, TestKey};
 pub use list::ListWriter;
 pub use proxy::{Proxy, ProxyMode};
 pub use redis::RedisProcess;
+pub use source::ScriptedSource;
+pub use token::{TokenBuilder, token_id};
 pub use wait::eventually;

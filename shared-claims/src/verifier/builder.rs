@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use url::Url;
@@ -186,6 +187,7 @@ impl VerifierBuilder {
             policy: self.policy,
             clock: self.clock,
             counters,
+            outage_logged_ms: AtomicU64::new(0),
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::builder::{OnOutage, Policy, VerifierBuilder};
 use super::cache::{Entry, TokenCache};
@@ -30,6 +31,8 @@ pub(super) struct Inner {
     pub(super) policy: Option<Policy>,
     pub(super) clock: SharedClock,
     pub(super) counters: Arc<Counters>,
+    /// When [`OnOutage::Accept`] was last logged, on the boot clock; 0 for never.
+    pub(super) outage_logged_ms: AtomicU64,
 }
 
 /// Whether a verifier can do its work, for readiness probes.
@@ -143,23 +146,23 @@ impl Inner {
             count(&self.counters.cache_misses);
             return Ok(None);
         };
-        let verified = Verified { claims, key };
-        self.check_times(&verified.claims)?;
-        let set = self.keys.current(&*self.clock).ok_or(VerifyError::Unavailable(Missing::Keys))?;
-        let still =
-            set.get(verified.key.kid()).is_some_and(|now| now.fingerprint() == verified.key.fingerprint());
-        if !still {
+        let set = self.keys.current(&*self.clock);
+        let same = |now: &Arc<PublicKey>| now.fingerprint() == key.fingerprint();
+        if set.as_ref().is_some_and(|set| !set.get(key.kid()).is_some_and(same)) {
             cache.remove(digest);
             count(&self.counters.cache_misses);
             return Ok(None);
         }
         count(&self.counters.cache_hits);
-        Ok(Some(verified))
+        self.check_claims(&claims)?;
+        set.ok_or(VerifyError::Unavailable(Missing::Keys))?;
+        Ok(Some(Verified { claims, key }))
     }
 
     /// Everything that is the token's own: shape, signature, claims, times.
     async fn check(&self, token: &str) -> Result<Verified, VerifyError> {
         let parts = Parts::parse(token)?;
+        parts.require_access_token()?;
         let Some(key) = self.find_key(&parts).await? else {
             // What is bad in any case is bad now; of the rest nothing can be said.
             self.claims(&parts.payload)?;
@@ -191,36 +194,56 @@ impl Inner {
 
     fn claims(&self, payload: &[u8]) -> Result<Claims, Reason> {
         let claims = self.expected.read(payload)?;
-        self.check_times(&claims)?;
-        if self.policy.as_ref().is_some_and(|rule| !rule(&claims)) {
-            return Err(Reason::Policy);
-        }
+        self.check_claims(&claims)?;
         Ok(claims)
+    }
+
+    /// What may change while a token lives: its times, and the policy.
+    fn check_claims(&self, claims: &Claims) -> Result<(), Reason> {
+        self.check_times(claims)?;
+        match &self.policy {
+            Some(rule) if !rule(claims) => Err(Reason::Policy),
+            _ => Ok(()),
+        }
     }
 
     fn check_times(&self, claims: &Claims) -> Result<(), Reason> {
         self.expected.check_times(claims, self.clock.now_seconds())
     }
 
-    /// Asks the revocation source; the clock is looked at again after its answer.
+    /// Asks the revocation source, and looks at the clock once more after its answer.
     async fn check_live(&self, verified: &Verified) -> Result<(), VerifyError> {
-        let Some(source) = &self.revocation else { return Ok(()) };
-        let marks = verified.marks();
-        let verdict = if let Some(verdict) = source.check_now(&marks) {
-            verdict
-        } else {
-            let verdict = source.check(&marks).await;
-            self.check_times(&verified.claims)?;
-            verdict
-        };
-        match (verdict, self.on_outage) {
-            (Verdict::Live, _) => Ok(()),
-            (Verdict::Revoked(kind), _) => Err(VerifyError::Revoked(kind)),
-            (Verdict::Unknown, OnOutage::Refuse) => Err(VerifyError::Unavailable(Missing::Revocations)),
-            (Verdict::Unknown, OnOutage::Accept) => {
-                count(&self.counters.accepted_on_outage);
-                Ok(())
+        if let Some(source) = &self.revocation {
+            let marks = verified.marks();
+            let verdict = match source.check_now(&marks) {
+                Some(verdict) => verdict,
+                None => source.check(&marks).await,
+            };
+            match (verdict, self.on_outage) {
+                (Verdict::Live, _) => {}
+                (Verdict::Revoked(kind), _) => return Err(VerifyError::Revoked(kind)),
+                (Verdict::Unknown, OnOutage::Refuse) => {
+                    return Err(VerifyError::Unavailable(Missing::Revocations));
+                }
+                (Verdict::Unknown, OnOutage::Accept) => self.accept_unknown(),
             }
+        }
+        Ok(self.check_times(&verified.claims)?)
+    }
+
+    /// Counts a token that is accepted although it may be revoked, and says so every ten seconds.
+    fn accept_unknown(&self) {
+        const QUIET_MS: u64 = 10_000;
+        count(&self.counters.accepted_on_outage);
+        let now = self.clock.boot_ms().max(1);
+        let last = self.outage_logged_ms.load(Ordering::Relaxed);
+        if (last == 0 || now.saturating_sub(last) >= QUIET_MS)
+            && self.outage_logged_ms.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
+            tracing::warn!(
+                accepted = self.counters.accepted_on_outage.load(Ordering::Relaxed),
+                "tokens are accepted although it is not known what is revoked"
+            );
         }
     }
 }

@@ -11,6 +11,8 @@ mod payload;
 mod self_test;
 mod token;
 mod verified;
+#[cfg(test)]
+mod wycheproof;
 
 pub use builder::{OnOutage, VerifierBuilder};
 pub use check::{Verifier, VerifierStatus};

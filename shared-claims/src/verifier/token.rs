@@ -29,6 +29,7 @@ pub(super) struct Parts<'a> {
     /// What the signature is over: header and payload as they were sent.
     pub(super) signed: &'a str,
     pub(super) kid: String,
+    typ: Option<String>,
     pub(super) payload: Vec<u8>,
     pub(super) signature: Vec<u8>,
 }
@@ -44,8 +45,15 @@ impl<'a> Parts<'a> {
         // A further dot is none of base64url's characters, so that four segments fail here.
         let decode = |segment: &str| STRICT_BASE64.decode(segment).map_err(|_| Reason::Malformed);
         let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
-        let kid = read_header(&header)?;
-        Ok(Self { signed, kid, payload, signature })
+        let (kid, typ) = read_header(&header)?;
+        Ok(Self { signed, kid, typ, payload, signature })
+    }
+
+    /// Refuses what is no access token: RFC 9068 §4 has `at+jwt` or `application/at+jwt`, and media types know no
+    /// case.
+    pub(super) fn require_access_token(&self) -> Result<(), Reason> {
+        let is = |name: &str| self.typ.as_ref().is_some_and(|typ| typ.eq_ignore_ascii_case(name));
+        if is("at+jwt") || is("application/at+jwt") { Ok(()) } else { Err(Reason::Type) }
     }
 }
 
@@ -76,8 +84,8 @@ impl<'de> Members<'de> for Header {
     }
 }
 
-/// Reads the header and gives the `kid`.
-fn read_header(json: &[u8]) -> Result<String, Reason> {
+/// Reads the header and gives `kid` and `typ`.
+fn read_header(json: &[u8]) -> Result<(String, Option<String>), Reason> {
     let header = json::read_object(json, Header::default()).map_err(|_| Reason::Header)?;
     if header.alg.as_deref() != Some("RS256") {
         return Err(Reason::Algorithm);
@@ -85,12 +93,8 @@ fn read_header(json: &[u8]) -> Result<String, Reason> {
     if header.forbidden {
         return Err(Reason::ForbiddenHeader);
     }
-    // RFC 9068 §4: `at+jwt` or `application/at+jwt`; media types know no case.
-    let typ = header.typ.ok_or(Reason::Type)?;
-    if !typ.eq_ignore_ascii_case("at+jwt") && !typ.eq_ignore_ascii_case("application/at+jwt") {
-        return Err(Reason::Type);
-    }
-    header.kid.filter(|kid| !kid.is_empty() && kid.len() <= MAX_KID_BYTES).ok_or(Reason::Header)
+    let kid = header.kid.filter(|kid| !kid.is_empty() && kid.len() <= MAX_KID_BYTES).ok_or(Reason::Header)?;
+    Ok((kid, header.typ))
 }
 
 #[cfg(test)]
@@ -99,7 +103,8 @@ mod tests {
 
     fn parse(header: &str) -> Result<String, Reason> {
         let encode = |text: &str| STRICT_BASE64.encode(text);
-        Parts::parse(&format!("{}.{}.{}", encode(header), encode("{}"), encode("signature"))).map(|p| p.kid)
+        Parts::parse(&format!("{}.{}.{}", encode(header), encode("{}"), encode("signature")))
+            .and_then(|parts| parts.require_access_token().map(|()| parts.kid))
     }
 
     #[test]

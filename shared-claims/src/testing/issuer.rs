@@ -1,0 +1,244 @@
+//! An issuer for tests, which serves discovery and keys, well or badly.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::key::TestKey;
+
+/// How an endpoint answers.
+#[derive(Clone, Debug, Default)]
+pub enum Behaviour {
+    /// As it should.
+    #[default]
+    Well,
+    /// With this status and no document.
+    Status(u16),
+    /// After so long.
+    Slowly(Duration),
+    /// Not at all.
+    Hang,
+    /// With a page of HTML.
+    Html,
+    /// With 10 MB.
+    Huge,
+    /// With a redirect to this.
+    Redirect(String),
+    /// With this text.
+    Text(String),
+}
+
+/// How often each endpoint was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fetches {
+    /// The discovery document.
+    pub discovery: usize,
+    /// The key set.
+    pub keys: usize,
+    /// Key set answers that were `304 Not Modified`.
+    pub not_modified: usize,
+    /// Anything else.
+    pub other: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    url: String,
+    discovery: Mutex<Behaviour>,
+    keys: Mutex<Behaviour>,
+    set: Mutex<Value>,
+    cache_control: Mutex<String>,
+    fetches: [AtomicUsize; 4],
+}
+
+/// An issuer on a port of its own. It stops when it is dropped.
+#[derive(Debug)]
+pub struct TestIssuer {
+    state: Arc<State>,
+    server: ServerHandle,
+}
+
+impl TestIssuer {
+    /// An issuer that publishes these keys. It runs on the Tokio runtime that this is called on.
+    pub fn start<'a>(keys: impl IntoIterator<Item = &'a TestKey>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::start_on(listener, keys)
+    }
+
+    /// An issuer on a port that was bound before.
+    pub fn start_on<'a>(listener: TcpListener, keys: impl IntoIterator<Item = &'a TestKey>) -> Self {
+        let address = listener.local_addr().expect("a bound port");
+        let state = Arc::new(State {
+            url: format!("http://{address}"),
+            discovery: Mutex::default(),
+            keys: Mutex::default(),
+            set: Mutex::new(key_set(keys)),
+            cache_control: Mutex::new("public, max-age=300".to_owned()),
+            fetches: Default::default(),
+        });
+        let data = web::Data::from(Arc::clone(&state));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(data.clone())
+                .route("/.well-known/openid-configuration", web::get().to(serve_discovery))
+                .route("/.well-known/jwks.json", web::get().to(serve_keys))
+                .default_service(web::to(serve_other))
+        })
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(0)
+        .listen(listener)
+        .expect("a listening server")
+        .run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self { state, server: handle }
+    }
+
+    /// The issuer's URL, as `iss` has it.
+    pub fn url(&self) -> &str {
+        &self.state.url
+    }
+
+    /// Where the key set is.
+    pub fn jwks_url(&self) -> String {
+        format!("{}/.well-known/jwks.json", self.state.url)
+    }
+
+    /// Publishes these keys instead.
+    pub fn publish<'a>(&self, keys: impl IntoIterator<Item = &'a TestKey>) {
+        self.publish_document(key_set(keys));
+    }
+
+    /// Publishes this document as key set.
+    pub fn publish_document(&self, document: Value) {
+        set(&self.state.set, document);
+    }
+
+    /// Changes how the key set is answered.
+    pub fn keys_behave(&self, behaviour: Behaviour) {
+        set(&self.state.keys, behaviour);
+    }
+
+    /// Changes how the discovery document is answered.
+    pub fn discovery_behaves(&self, behaviour: Behaviour) {
+        set(&self.state.discovery, behaviour);
+    }
+
+    /// Changes the `Cache-Control` of the key set.
+    pub fn cache_control(&self, value: &str) {
+        set(&self.state.cache_control, value.to_owned());
+    }
+
+    /// How often each endpoint was asked so far.
+    pub fn fetches(&self) -> Fetches {
+        let [discovery, keys, not_modified, other] =
+            [0, 1, 2, 3].map(|at: usize| self.state.fetches.get(at).map_or(0, |n| n.load(Ordering::SeqCst)));
+        Fetches { discovery, keys, not_modified, other }
+    }
+
+    /// Stops answering and gives the port free.
+    pub async fn stop(self) {
+        self.server.stop(false).await;
+    }
+}
+
+impl Drop for TestIssuer {
+    fn drop(&mut self) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(self.server.stop(false));
+        }
+    }
+}
+
+fn key_set<'a>(keys: impl IntoIterator<Item = &'a TestKey>) -> Value {
+    json!({ "keys": keys.into_iter().map(TestKey::jwk).collect::<Vec<_>>() })
+}
+
+fn set<T>(place: &Mutex<T>, value: T) {
+    *place.lock().unwrap_or_else(PoisonError::into_inner) = value;
+}
+
+fn get<T: Clone>(place: &Mutex<T>) -> T {
+    place.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+impl State {
+    fn count(&self, at: usize) {
+        if let Some(counter) = self.fetches.get(at) {
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+async fn serve_discovery(state: web::Data<State>) -> HttpResponse {
+    state.count(0);
+    let document = json!({
+        "issuer": state.url,
+        "jwks_uri": format!("{}/.well-known/jwks.json", state.url),
+    });
+    match misbehave(&get(&state.discovery)).await {
+        Some(answer) => answer,
+        None => HttpResponse::Ok().json(document),
+    }
+}
+
+async fn serve_keys(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+    state.count(1);
+    if let Some(answer) = misbehave(&get(&state.keys)).await {
+        return answer;
+    }
+    let document = get(&state.set).to_string();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, document.as_bytes());
+    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest));
+    let cache_control = get(&state.cache_control);
+    let asked = request.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let mut answer = if asked == Some(&etag) {
+        state.count(2);
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    answer.insert_header((ETAG, etag.clone())).insert_header(("Cache-Control", cache_control));
+    if asked == Some(&etag) {
+        answer.finish()
+    } else {
+        answer.content_type("application/jwk-set+json").body(document)
+    }
+}
+
+async fn serve_other(state: web::Data<State>) -> HttpResponse {
+    state.count(3);
+    HttpResponse::Ok().json(get(&state.set))
+}
+
+async fn misbehave(behaviour: &Behaviour) -> Option<HttpResponse> {
+    match behaviour {
+        Behaviour::Well => None,
+        Behaviour::Status(status) => {
+            let status = actix_web::http::StatusCode::from_u16(*status).expect("a status");
+            Some(HttpResponse::new(status))
+        }
+        Behaviour::Slowly(delay) => {
+            tokio::time::sleep(*delay).await;
+            None
+        }
+        Behaviour::Hang => std::future::pending().await,
+        Behaviour::Html => {
+            Some(HttpResponse::Ok().content_type("text/html").body("<!doctype html><title>Sorry</title>"))
+        }
+        Behaviour::Huge => {
+            Some(HttpResponse::Ok().content_type("application/json").body(vec![b' '; 10_000_000]))
+        }
+        Behaviour::Redirect(to) => Some(HttpResponse::Found().insert_header((LOCATION, to.clone())).finish()),
+        Behaviour::Text(text) => Some(HttpResponse::Ok().content_type("application/json").body(text.clone())),
+    }
+}

@@ -1,0 +1,98 @@
+//! Signing keys for tests.
+
+use std::sync::OnceLock;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{
+    KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::token::TokenBuilder;
+use crate::clock::Clock;
+use crate::verifier::PublicKey;
+
+/// How a signature is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureKind {
+    /// PKCS#1 v1.5 with SHA-256: the one that is accepted.
+    Rs256,
+    /// PKCS#1 v1.5 with SHA-384.
+    Rs384,
+    /// PKCS#1 v1.5 with SHA-512.
+    Rs512,
+    /// PSS with SHA-256.
+    Ps256,
+}
+
+/// An RSA key pair.
+#[derive(Debug)]
+pub struct TestKey {
+    pair: KeyPair,
+    public: PublicKey,
+    modulus: Vec<u8>,
+    exponent: Vec<u8>,
+}
+
+impl TestKey {
+    /// A fresh key of 2048 bits, named by its thumbprint.
+    pub fn generate() -> Self {
+        let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key is generated");
+        let modulus = pair.public_key().modulus().big_endian_without_leading_zero().to_vec();
+        let exponent = pair.public_key().exponent().big_endian_without_leading_zero().to_vec();
+        let unnamed = PublicKey::from_components("unnamed", &modulus, &exponent).expect("a good key");
+        let public =
+            PublicKey::from_components(unnamed.thumbprint(), &modulus, &exponent).expect("a good key");
+        Self { pair, public, modulus, exponent }
+    }
+
+    /// One of four keys that are made once in a process: making one takes long.
+    pub fn shared(index: usize) -> &'static Self {
+        static KEYS: [OnceLock<TestKey>; 4] = [const { OnceLock::new() }; 4];
+        KEYS.get(index).expect("four keys are shared").get_or_init(Self::generate)
+    }
+
+    /// The key's id.
+    pub fn kid(&self) -> &str {
+        self.public.kid()
+    }
+
+    /// The public half.
+    pub fn public(&self) -> PublicKey {
+        self.public.clone()
+    }
+
+    /// The modulus, big-endian.
+    pub fn modulus(&self) -> &[u8] {
+        &self.modulus
+    }
+
+    /// The public half as a JWK.
+    pub fn jwk(&self) -> Value {
+        json!({
+            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid(),
+            "n": URL_SAFE_NO_PAD.encode(&self.modulus), "e": URL_SAFE_NO_PAD.encode(&self.exponent),
+        })
+    }
+
+    /// Signs `message`.
+    pub fn sign(&self, kind: SignatureKind, message: &[u8]) -> Vec<u8> {
+        let encoding: &'static dyn RsaEncoding = match kind {
+            SignatureKind::Rs256 => &RSA_PKCS1_SHA256,
+            SignatureKind::Rs384 => &RSA_PKCS1_SHA384,
+            SignatureKind::Rs512 => &RSA_PKCS1_SHA512,
+            SignatureKind::Ps256 => &RSA_PSS_SHA256,
+        };
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair.sign(encoding, &SystemRandom::new(), message, &mut signature).expect("a message is signed");
+        signature
+    }
+
+    /// An access token that a verifier of that issuer and audience accepts, to be changed before it is signed.
+    pub fn token(&'static self, issuer: &str, audience: &str, clock: &dyn Clock) -> TokenBuilder {
+        TokenBuilder::new(self, issuer, audience, clock)
+    }
+}

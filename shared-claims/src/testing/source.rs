@@ -1,0 +1,65 @@
+//! A revocation source that says what it was told to say.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::revocation::{Kind, Marks, Revocation, RevocationCheck, Verdict};
+
+type Script = Box<dyn FnMut(&Marks<'_>) -> Verdict + Send>;
+
+/// A [`RevocationCheck`] for tests: the script decides on every check, and may move clocks while it does.
+#[derive(Clone)]
+pub struct ScriptedSource {
+    script: Arc<Mutex<Script>>,
+}
+
+impl ScriptedSource {
+    /// A source that asks `script`.
+    pub fn new(script: impl FnMut(&Marks<'_>) -> Verdict + Send + 'static) -> Self {
+        Self { script: Arc::new(Mutex::new(Box::new(script))) }
+    }
+
+    /// A source that always says the same.
+    pub fn always(verdict: Verdict) -> Self {
+        Self::new(move |_| verdict)
+    }
+
+    /// A source that knows of one revoked identifier.
+    pub fn revoking(kind: Kind, id: impl Into<String>) -> Self {
+        let id = id.into();
+        Self::new(move |marks| {
+            let met = match kind {
+                Kind::Jti => marks.jti.to_string() == id,
+                Kind::Sid => marks.sid.is_some_and(|sid| sid.to_string() == id),
+                Kind::Sub => marks.sub == id,
+                Kind::Client => marks.client_id == id,
+                Kind::Key => marks.kid == id,
+            };
+            if met { Verdict::Revoked(kind) } else { Verdict::Live }
+        })
+    }
+
+    /// Replaces the script.
+    pub fn set(&self, script: impl FnMut(&Marks<'_>) -> Verdict + Send + 'static) {
+        *self.script.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(script);
+    }
+
+    /// As the source of a verifier.
+    pub fn revocation(&self) -> Revocation {
+        Revocation::Custom(Arc::new(self.clone()))
+    }
+}
+
+impl RevocationCheck for ScriptedSource {
+    fn check<'a>(&'a self, marks: &'a Marks<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
+        let verdict = (self.script.lock().unwrap_or_else(PoisonError::into_inner))(marks);
+        Box::pin(std::future::ready(verdict))
+    }
+}
+
+impl std::fmt::Debug for ScriptedSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScriptedSource").finish_non_exhaustive()
+    }
+}

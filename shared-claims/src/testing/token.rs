@@ -1,0 +1,136 @@
+//! Tokens for tests: good ones, and any other.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::key::{SignatureKind, TestKey};
+use crate::clock::Clock;
+
+/// A token in the making.
+#[derive(Clone, Debug)]
+pub struct TokenBuilder {
+    key: &'static TestKey,
+    kind: SignatureKind,
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+    raw_header: Option<Vec<u8>>,
+    raw_claims: Option<Vec<u8>>,
+}
+
+impl TokenBuilder {
+    pub(super) fn new(key: &'static TestKey, issuer: &str, audience: &str, clock: &dyn Clock) -> Self {
+        let now = clock.now_seconds();
+        let Value::Object(header) = json!({ "alg": "RS256", "typ": "at+jwt", "kid": key.kid() }) else {
+            unreachable!("an object was written")
+        };
+        let Value::Object(claims) = json!({
+            "iss": issuer,
+            "sub": "0198d2c4-0000-7000-8000-000000000001",
+            "aud": [audience],
+            "client_id": "first-party",
+            "scope": "openid profile todos:read todos:write",
+            "iat": now,
+            "nbf": now,
+            "exp": now + 900,
+            "jti": token_id(clock.now_ms()).to_string(),
+            "sid": "0198d2c4-0000-7000-8000-000000000002",
+            "username": "ada",
+        }) else {
+            unreachable!("an object was written")
+        };
+        Self { key, kind: SignatureKind::Rs256, header, claims, raw_header: None, raw_claims: None }
+    }
+
+    /// Sets a claim.
+    #[must_use]
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Leaves a claim out.
+    #[must_use]
+    pub fn without_claim(mut self, name: &str) -> Self {
+        self.claims.remove(name);
+        self
+    }
+
+    /// Sets a member of the header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.header.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Leaves a member of the header out.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.header.remove(name);
+        self
+    }
+
+    /// Sets the bytes of the header.
+    #[must_use]
+    pub fn raw_header(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.raw_header = Some(bytes.into());
+        self
+    }
+
+    /// Sets the bytes of the payload.
+    #[must_use]
+    pub fn raw_claims(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.raw_claims = Some(bytes.into());
+        self
+    }
+
+    /// Signs in another way (the header's `alg` stays as it is).
+    #[must_use]
+    pub fn signed_as(mut self, kind: SignatureKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Signs with another key (the header's `kid` stays as it is).
+    #[must_use]
+    pub fn signed_by(mut self, key: &'static TestKey) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// The header as JSON.
+    pub fn header_json(&self) -> Vec<u8> {
+        self.raw_header.clone().unwrap_or_else(|| Value::Object(self.header.clone()).to_string().into_bytes())
+    }
+
+    /// The payload as JSON.
+    pub fn claims_json(&self) -> Vec<u8> {
+        self.raw_claims.clone().unwrap_or_else(|| Value::Object(self.claims.clone()).to_string().into_bytes())
+    }
+
+    /// What is signed: header and payload, encoded.
+    pub fn signing_input(&self) -> String {
+        let encode = |bytes: Vec<u8>| URL_SAFE_NO_PAD.encode(bytes);
+        format!("{}.{}", encode(self.header_json()), encode(self.claims_json()))
+    }
+
+    /// The token.
+    pub fn sign(&self) -> String {
+        let input = self.signing_input();
+        let signature = self.key.sign(self.kind, input.as_bytes());
+        format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// The token with this signature.
+    pub fn with_signature(&self, signature: &[u8]) -> String {
+        format!("{}.{}", self.signing_input(), URL_SAFE_NO_PAD.encode(signature))
+    }
+}
+
+/// A fresh token id (UUIDv7) of that moment.
+pub fn token_id(ms: i64) -> Uuid {
+    let mut random = [0; 10];
+    aws_lc_rs::rand::fill(&mut random).expect("random bytes");
+    uuid::Builder::from_unix_timestamp_millis(u64::try_from(ms).unwrap_or(0), &random).into_uuid()
+}

@@ -1,0 +1,19 @@
+//! The verifier against the attacks that must fail, through its API and through HTTP.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in tests, also outside the test functions"
+)]
+
+mod cache;
+mod follow;
+
+mod http;
+mod key_set;
+mod mutation;
+mod revocation;
+mod support;
+mod times;
+mod tokens;
