@@ -2,5 +2,8 @@
 
 pub mod domain;
 pub mod http;
+pub mod keys;
+pub mod passwords;
+pub mod random;
 pub mod revocation;
 pub mod storage;

@@ -31,7 +31,10 @@ pub enum PasswordRule {
 /// A password in plain, in NFKC form: the same password typed in another Unicode form is the same. NUL is a character
 /// like any other. Wiped when dropped, never shown.
 #[derive(Clone)]
-pub struct Password(Zeroizing<String>);
+pub struct Password {
+    as_typed: Zeroizing<String>,
+    normal: Zeroizing<String>,
+}
 
 impl Password {
     /// Takes a password that is to be set: the rules count characters of the NFKC form. A huge input is refused before
@@ -41,7 +44,7 @@ impl Password {
             return Err(PasswordRule::TooLong(rules.max_length));
         }
         let password = Self::presented(text);
-        let characters = password.0.chars().count();
+        let characters = password.normal.chars().count();
         if characters < rules.min_length {
             return Err(PasswordRule::TooShort(rules.min_length));
         }
@@ -53,7 +56,7 @@ impl Password {
 
     /// Takes a password that is to be held against a hash: no rule applies, since rules change.
     pub fn presented(text: &str) -> Self {
-        Self(Zeroizing::new(text.nfkc().collect()))
+        Self { as_typed: Zeroizing::new(text.to_owned()), normal: Zeroizing::new(text.nfkc().collect()) }
     }
 
     /// Whether so many bytes cannot be a password under these rules.
@@ -63,7 +66,12 @@ impl Password {
 
     /// The NFKC form: for the hash alone.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.normal
+    }
+
+    /// As it was typed: for hashes that others made.
+    pub fn as_typed(&self) -> &str {
+        &self.as_typed
     }
 }
 

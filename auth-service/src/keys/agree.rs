@@ -1,0 +1,87 @@
+//! What is made once for a database: replicas that start together agree on one.
+
+use service_kit::database::{Database, DatabaseError, DbConnection};
+use shared_claims::clock::Clock;
+
+use super::{KeysError, Sealer};
+use crate::random::Random;
+use crate::storage::secrets::SecretRow;
+use crate::storage::{is_unique_violation, meta, secrets, signing_keys};
+
+/// The secrets of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretName {
+    /// Keys the pre-hash of passwords.
+    PasswordPepper,
+    /// Keys the derivation of a refresh token's child.
+    RefreshDerivation,
+}
+
+impl SecretName {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::PasswordPepper => "password-pepper",
+            Self::RefreshDerivation => "refresh-derivation",
+        }
+    }
+}
+
+/// The id of this database, made at the first start.
+pub async fn agree_on_database_id(database: &Database, random: &Random) -> Result<String, KeysError> {
+    let candidate = random.uuid().to_string();
+    let made = database.write(move |conn| match meta::find(conn, meta::DATABASE_ID)? {
+        Some(id) => Ok(id),
+        None => {
+            meta::insert(conn, meta::DATABASE_ID, &candidate).map(|()| candidate).map_err(KeysError::from)
+        }
+    });
+    match made.await {
+        // Another replica was faster.
+        Err(KeysError::Query(error)) if is_unique_violation(&error) => {
+            let read =
+                |conn: &mut DbConnection| meta::find(conn, meta::DATABASE_ID).map_err(DatabaseError::from);
+            let id: Option<String> = database.read(read).await?;
+            id.ok_or_else(|| KeysError::Damaged("id".to_owned()))
+        }
+        made => made,
+    }
+}
+
+/// Whether anything in this database is sealed already.
+pub async fn has_sealed(database: &Database) -> Result<bool, KeysError> {
+    database
+        .read(|conn| {
+            let pepper = secrets::find(conn, SecretName::PasswordPepper.as_str())?;
+            Ok(pepper.is_some() || !signing_keys::all(conn)?.is_empty())
+        })
+        .await
+}
+
+/// The secret of that name, made at the first start.
+pub async fn agree_on_secret(
+    database: &Database,
+    sealer: &Sealer,
+    random: &Random,
+    clock: &dyn Clock,
+    name: SecretName,
+) -> Result<[u8; 32], KeysError> {
+    let name = name.as_str();
+    let candidate = SecretRow {
+        name: name.to_owned(),
+        ciphertext: sealer.seal(name, &random.bytes::<32>())?,
+        key_id: sealer.key_id().to_owned(),
+        created_at_ms: clock.now_ms(),
+    };
+    let row = database
+        .write(move |conn| {
+            meta::lock(conn)?;
+            if let Some(row) = secrets::find(conn, name)? {
+                return Ok(row);
+            }
+            secrets::insert(conn, &candidate)?;
+            Ok::<_, KeysError>(candidate)
+        })
+        .await?;
+    let plain = sealer.open(name, &row.ciphertext)?;
+    plain.as_slice().try_into().map_err(|_| KeysError::Damaged(name.to_owned()))
+}

@@ -1,0 +1,68 @@
+//! What is published of the keys (RFC 7517).
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::storage::signing_keys::SigningKeyRow;
+
+/// A public key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Jwk {
+    /// Key type.
+    #[schema(example = "RSA")]
+    pub kty: &'static str,
+    /// What the key is for.
+    #[serde(rename = "use")]
+    #[schema(example = "sig")]
+    pub usage: &'static str,
+    /// The one algorithm that it signs with.
+    #[schema(example = "RS256")]
+    pub alg: String,
+    /// RFC 7638 thumbprint.
+    pub kid: String,
+    /// Modulus, base64url.
+    pub n: String,
+    /// Exponent, base64url.
+    pub e: String,
+}
+
+/// The key set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct JwkSet {
+    /// Next, active and retired keys.
+    pub keys: Vec<Jwk>,
+}
+
+/// The key set as it is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedKeys {
+    /// The document.
+    pub json: String,
+    /// Its entity tag, in quotes.
+    pub etag: String,
+}
+
+impl PublishedKeys {
+    /// The document of these keys.
+    pub(super) fn of(rows: &[SigningKeyRow]) -> Self {
+        let keys = rows
+            .iter()
+            .map(|row| Jwk {
+                kty: "RSA",
+                usage: "sig",
+                alg: row.algorithm.clone(),
+                kid: row.kid.clone(),
+                n: row.modulus.clone(),
+                e: row.exponent.clone(),
+            })
+            .collect();
+        // Strings alone: there is nothing in it that JSON could not hold.
+        let json = serde_json::to_string(&JwkSet { keys }).unwrap_or_default();
+        let hash = digest::digest(&digest::SHA256, json.as_bytes());
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash.as_ref().get(..18).unwrap_or_default()));
+        Self { json, etag }
+    }
+}

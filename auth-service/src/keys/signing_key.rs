@@ -1,0 +1,74 @@
+//! A key that signs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::signature::RsaKeyPair;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use shared_claims::claims::{ACCESS_TOKEN_TYPE, Claims};
+use shared_claims::verifier::PublicKey;
+
+use super::{KeysError, Sealer, provider};
+use crate::storage::signing_keys::SigningKeyRow;
+
+/// An RSA key, opened and parsed once.
+pub struct SigningKey {
+    header: Header,
+    kid: String,
+    der: EncodingKey,
+    // The table of the provider finds it while it is held here.
+    _parsed: Arc<RsaKeyPair>,
+}
+
+impl SigningKey {
+    /// Opens the private half of a stored key.
+    pub fn open(row: &SigningKeyRow, sealer: &Sealer) -> Result<Self, KeysError> {
+        let damaged = || KeysError::Damaged(format!("signing key {}", row.kid));
+        let pkcs8 = sealer.open(&row.kid, &row.private_key)?;
+        let parsed = Arc::new(RsaKeyPair::from_pkcs8(&pkcs8).map_err(|_| damaged())?);
+        let mut header = Header::new(Algorithm::RS256);
+        header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
+        header.kid = Some(row.kid.clone());
+        provider::remember(&pkcs8, &parsed);
+        let key =
+            Self { header, kid: row.kid.clone(), der: EncodingKey::from_rsa_der(&pkcs8), _parsed: parsed };
+        key.test(row)?;
+        Ok(key)
+    }
+
+    /// The key's id.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// An access token with these claims.
+    pub fn sign(&self, claims: &Claims) -> Result<String, KeysError> {
+        jsonwebtoken::encode(&self.header, claims, &self.der).map_err(|_| KeysError::Crypto)
+    }
+
+    /// Signs, and verifies with what is published: nothing goes out under a key whose halves do not belong together.
+    fn test(&self, row: &SigningKeyRow) -> Result<(), KeysError> {
+        let failed = |why: &str| KeysError::SelfTest(format!("signing key {}: {why}", row.kid));
+        let public = PublicKey::from_base64url(&row.kid, &row.modulus, &row.exponent)
+            .map_err(|error| failed(&error.to_string()))?;
+        if public.thumbprint() != row.kid {
+            return Err(failed("its id is not its thumbprint"));
+        }
+        let message = "latchkey";
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.der, Algorithm::RS256)
+            .map_err(|error| failed(&error.to_string()))?;
+        let decoding = jsonwebtoken::DecodingKey::from_rsa_components(&row.modulus, &row.exponent)
+            .map_err(|error| failed(&error.to_string()))?;
+        match jsonwebtoken::crypto::verify(&signature, message.as_bytes(), &decoding, Algorithm::RS256) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(failed("the signature does not verify")),
+            Err(error) => Err(failed(&error.to_string())),
+        }
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.kid)
+    }
+}

@@ -1,0 +1,207 @@
+//! Hash and verify passwords, on a bounded pool of their own.
+
+mod pool;
+mod scheme;
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+
+use self::pool::HashPool;
+pub use self::pool::{HashPoolStatus, Overloaded};
+use self::scheme::Scheme;
+use crate::domain::{Password, PasswordHash};
+use crate::random::Random;
+
+/// Why a password could not be hashed or verified.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// More logins are waiting than the queue holds: 503 with `Retry-After`.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// The hash function itself failed.
+    #[error("bcrypt: {0}")]
+    Hash(#[from] bcrypt::BcryptError),
+    /// The hashing thread panicked.
+    #[error("password hashing panicked")]
+    Panicked,
+}
+
+/// How much hashing costs and how much of it is done at once.
+#[derive(Clone, Copy, Debug)]
+pub struct HashSettings {
+    /// bcrypt's cost: the binary logarithm of its rounds.
+    pub bcrypt_cost: u32,
+    /// Hashes computed at once.
+    pub workers: usize,
+    /// Hashes waiting before more are refused.
+    pub queue_limit: usize,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// Another password, or nobody to compare with.
+    Wrong,
+    /// The password; with a new hash of it where the stored one is of an older scheme or cost.
+    Right {
+        /// To be stored in the old one's place.
+        upgraded: Option<PasswordHash>,
+    },
+}
+
+/// Hashes and verifies. Cheap to clone.
+#[derive(Clone)]
+pub struct Passwords {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pepper: hmac::Key,
+    cost: u32,
+    /// What an unknown user's password is held against.
+    dummy: PasswordHash,
+    random: Random,
+    pool: HashPool,
+}
+
+impl Passwords {
+    /// Hashing under `pepper`.
+    pub fn new(pepper: &[u8; 32], settings: HashSettings, random: Random) -> Self {
+        let pepper = hmac::Key::new(hmac::HMAC_SHA384, pepper);
+        let dummy = Scheme::dummy(settings.bcrypt_cost);
+        let pool = HashPool::new(settings.workers, settings.queue_limit);
+        Self { inner: Arc::new(Inner { pepper, cost: settings.bcrypt_cost, dummy, random, pool }) }
+    }
+
+    /// Hashes a password that is to be set.
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordError> {
+        let inner = Arc::clone(&self.inner);
+        self.inner.pool.run(move |count| inner.hash(&password, count)).await
+    }
+
+    /// Holds a password against the user's hash. Without one it costs the same and is never right.
+    pub async fn verify(
+        &self,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<Verification, PasswordError> {
+        let inner = Arc::clone(&self.inner);
+        self.inner.pool.run(move |count| inner.verify(&password, stored.as_ref(), count)).await
+    }
+
+    /// How busy the pool is, for metrics.
+    pub fn status(&self) -> HashPoolStatus {
+        self.inner.pool.status()
+    }
+}
+
+impl Inner {
+    fn hash(&self, password: &Password, count: &pool::Counter) -> Result<PasswordHash, PasswordError> {
+        count.hash();
+        Ok(Scheme::hash(&self.pepper, password, self.cost, self.random.bytes())?)
+    }
+
+    fn verify(
+        &self,
+        password: &Password,
+        stored: Option<&PasswordHash>,
+        count: &pool::Counter,
+    ) -> Result<Verification, PasswordError> {
+        count.hash();
+        let held_against = stored.unwrap_or(&self.dummy);
+        let is_right = if let Some(scheme) = Scheme::of(held_against) {
+            scheme.verify(&self.pepper, password, held_against)?
+        } else {
+            // Made by a version that knows more schemes: costs the same, and is never right.
+            tracing::error!("password.unknown_scheme");
+            Scheme::PepperedBcrypt.verify(&self.pepper, password, &self.dummy)?;
+            false
+        };
+        match stored.filter(|_| is_right) {
+            None => Ok(Verification::Wrong),
+            Some(stored) if Scheme::is_current(stored, self.cost) => {
+                Ok(Verification::Right { upgraded: None })
+            }
+            Some(_) => Ok(Verification::Right { upgraded: Some(self.hash(password, count)?) }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passwords(cost: u32) -> Passwords {
+        let settings = HashSettings { bcrypt_cost: cost, workers: 2, queue_limit: 8 };
+        Passwords::new(&[5; 32], settings, Random::system())
+    }
+
+    async fn hashed(passwords: &Passwords, text: &str) -> PasswordHash {
+        passwords.hash(Password::presented(text)).await.unwrap()
+    }
+
+    async fn is_right(passwords: &Passwords, text: &str, hash: &PasswordHash) -> bool {
+        let found = passwords.verify(Password::presented(text), Some(hash.clone())).await.unwrap();
+        found == Verification::Right { upgraded: None }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_truncated_and_nul_counts() {
+        let passwords = passwords(4);
+        for length in [71, 72, 73, 200] {
+            let text = "x".repeat(length);
+            let hash = hashed(&passwords, &text).await;
+            assert!(is_right(&passwords, &text, &hash).await);
+            assert!(!is_right(&passwords, &text[..length - 1], &hash).await, "{length}");
+            assert!(!is_right(&passwords, &format!("{text}x"), &hash).await, "{length}");
+        }
+        let hash = hashed(&passwords, "a").await;
+        assert!(!is_right(&passwords, "a\0a", &hash).await);
+        assert!(!is_right(&passwords, "a\0", &hash).await);
+    }
+
+    #[tokio::test]
+    async fn another_unicode_form_is_the_same_password() {
+        let passwords = passwords(4);
+        let hash = hashed(&passwords, "caf\u{e9} ﬁne").await;
+        assert!(is_right(&passwords, "cafe\u{301} fine", &hash).await);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_user_costs_one_hash_and_is_never_right() {
+        let passwords = passwords(4);
+        let before = passwords.status().hashes;
+        let found = passwords.verify(Password::presented("anything"), None).await.unwrap();
+        assert_eq!(found, Verification::Wrong);
+        assert_eq!(passwords.status().hashes, before + 1);
+    }
+
+    #[tokio::test]
+    async fn plain_bcrypt_and_older_costs_are_upgraded() {
+        let passwords = passwords(5);
+        let plain =
+            PasswordHash { scheme: "bcrypt".into(), value: bcrypt::hash("correct horse", 4).unwrap() };
+        let cheap = hashed(&self::passwords(4), "correct horse").await;
+        for old in [plain, cheap] {
+            let found =
+                passwords.verify(Password::presented("correct horse"), Some(old.clone())).await.unwrap();
+            let Verification::Right { upgraded: Some(new) } = found else { panic!("{found:?}") };
+            assert!(is_right(&passwords, "correct horse", &new).await);
+            let wrong = passwords.verify(Password::presented("battery"), Some(old)).await.unwrap();
+            assert_eq!(wrong, Verification::Wrong);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_cannot_be_read_is_never_right() {
+        let passwords = passwords(4);
+        for (scheme, value) in
+            [("bcrypt", "rubbish"), ("argon2id", "$argon2id$x"), ("hmac-sha384+bcrypt", "")]
+        {
+            let hash = PasswordHash { scheme: scheme.into(), value: value.into() };
+            let found = passwords.verify(Password::presented("x"), Some(hash)).await.unwrap();
+            assert_eq!(found, Verification::Wrong, "{scheme}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! As many hashes at once as there are cores, a bounded number waiting, the rest refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use tokio::sync::Semaphore;
+use tracing::Span;
+
+use super::PasswordError;
+
+/// More logins are waiting than the queue holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are waiting to be hashed")]
+pub struct Overloaded;
+
+/// How busy the pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashPoolStatus {
+    /// Hashes computed since the start.
+    pub hashes: u64,
+    /// Requests refused since the start, because the queue was full.
+    pub refused: u64,
+    /// Requests that wait for a worker.
+    pub waiting: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Counter {
+    hashes: AtomicU64,
+    refused: AtomicU64,
+    waiting: AtomicUsize,
+}
+
+impl Counter {
+    /// One bcrypt computation.
+    pub(super) fn hash(&self) {
+        self.hashes.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+pub(super) struct HashPool {
+    workers: Arc<Semaphore>,
+    queue_limit: usize,
+    counter: Arc<Counter>,
+}
+
+/// A place in the queue, given back however the waiting ends.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl HashPool {
+    pub(super) fn new(workers: usize, queue_limit: usize) -> Self {
+        let workers = Arc::new(Semaphore::new(workers.max(1)));
+        Self { workers, queue_limit, counter: Arc::default() }
+    }
+
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Counter) -> Result<T, PasswordError> + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let place = self.enter()?;
+        // Never closed, so this only waits.
+        let permit = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| Overloaded)?;
+        drop(place);
+        let (span, counter) = (Span::current(), Arc::clone(&self.counter));
+        let done = tokio::task::spawn_blocking(move || {
+            let result = span.in_scope(|| work(&counter));
+            drop(permit);
+            result
+        });
+        done.await.unwrap_or(Err(PasswordError::Panicked))
+    }
+
+    fn enter(&self) -> Result<Place<'_>, Overloaded> {
+        let before = self.counter.waiting.fetch_add(1, Ordering::Relaxed);
+        let place = Place(&self.counter.waiting);
+        if before >= self.queue_limit && self.workers.available_permits() == 0 {
+            self.counter.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(Overloaded);
+        }
+        Ok(place)
+    }
+
+    pub(super) fn status(&self) -> HashPoolStatus {
+        HashPoolStatus {
+            hashes: self.counter.hashes.load(Ordering::Relaxed),
+            refused: self.counter.refused.load(Ordering::Relaxed),
+            waiting: self.counter.waiting.load(Ordering::Relaxed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn beyond_the_queue_is_refused_and_the_queue_empties() {
+        let pool = Arc::new(HashPool::new(1, 1));
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let work = |gate: Option<std::sync::mpsc::Receiver<()>>| {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move {
+                pool.run(move |_| {
+                    if let Some(gate) = gate {
+                        gate.recv().unwrap();
+                    }
+                    Ok(())
+                })
+                .await
+            })
+        };
+        let running = work(Some(gate));
+        while pool.workers.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = work(None);
+        while pool.status().waiting == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(work(None).await.unwrap(), Err(PasswordError::Overloaded(_))));
+        open.send(()).unwrap();
+        assert!(running.await.unwrap().is_ok() && waiting.await.unwrap().is_ok());
+        assert_eq!(pool.status(), HashPoolStatus { hashes: 0, refused: 1, waiting: 0 });
+    }
+}

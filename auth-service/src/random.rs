@@ -1,0 +1,73 @@
+//! Randomness as a parameter.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rand::rngs::{StdRng, SysRng};
+use rand::{CryptoRng, Rng, SeedableRng, rand_core::UnwrapErr};
+use uuid::{Builder, Uuid};
+
+/// A source of cryptographic randomness that is handed around; a test seeds it.
+#[derive(Clone)]
+pub struct Random(Arc<Mutex<Box<dyn CryptoRng + Send>>>);
+
+impl Random {
+    /// The operating system's.
+    pub fn system() -> Self {
+        Self::from_rng(UnwrapErr(SysRng))
+    }
+
+    /// One's own.
+    pub fn from_rng(rng: impl CryptoRng + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(rng))))
+    }
+
+    /// So many random bytes.
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        // The generator has no state that a panic elsewhere could have left half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// A generator of its own, for work that needs many bytes.
+    pub fn fork(&self) -> StdRng {
+        StdRng::from_seed(self.bytes())
+    }
+
+    /// A random UUID.
+    pub fn uuid(&self) -> Uuid {
+        Builder::from_random_bytes(self.bytes()).into_uuid()
+    }
+
+    /// A UUIDv7 of that time (milliseconds since the Unix epoch).
+    pub fn uuid_at(&self, ms: i64) -> Uuid {
+        Builder::from_unix_timestamp_millis(u64::try_from(ms).unwrap_or(0), &self.bytes()).into_uuid()
+    }
+}
+
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Random")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared_claims::claims::uuid_v7_ms;
+
+    use super::*;
+
+    #[test]
+    fn a_seed_repeats_and_the_system_does_not() {
+        let seeded = || Random::from_rng(StdRng::from_seed([1; 32]));
+        assert_eq!(seeded().bytes::<16>(), seeded().bytes::<16>());
+        assert_ne!(Random::system().bytes::<16>(), Random::system().bytes::<16>());
+    }
+
+    #[test]
+    fn a_timed_id_holds_its_time() {
+        let id = Random::system().uuid_at(1_700_000_000_123);
+        assert_eq!((id.get_version_num(), uuid_v7_ms(id)), (7, 1_700_000_000_123));
+    }
+}
