@@ -8,6 +8,7 @@ pub mod config;
 pub mod database;
 pub mod docs;
 pub mod health;
+pub mod healthcheck;
 pub mod http;
 pub mod metrics;
 pub mod server;
