@@ -1,0 +1,69 @@
+//! The settings, as they are written: one struct a file. `startup` turns them into what the parts take.
+
+mod auth;
+mod limits;
+mod revocation;
+
+use serde::{Deserialize, Serialize};
+use service_kit::config::{InvalidSetting, Validate};
+use service_kit::database::DatabaseSettings;
+use service_kit::http::{CookieSettings, HttpSettings};
+use service_kit::metrics::MetricsSettings;
+use service_kit::telemetry::LogSettings;
+
+pub use auth::AuthSettings;
+pub use limits::LimitSettings;
+pub use revocation::{OnOutage, RevocationMode, RevocationSettings};
+
+/// What the environment variables begin with.
+pub const PREFIX: &str = "TODO";
+
+/// All settings of the todo-service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// How it listens.
+    pub http: HttpSettings,
+    /// How cookies are named.
+    pub cookies: CookieSettings,
+    /// Whose tokens are taken.
+    pub auth: AuthSettings,
+    /// How it knows what is revoked.
+    pub revocation: RevocationSettings,
+    /// Where the todos are.
+    pub database: DatabaseSettings,
+    /// What a user may use up.
+    pub limits: LimitSettings,
+    /// How it logs.
+    pub log: LogSettings,
+    /// Where `/metrics` is.
+    pub metrics: MetricsSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            http: HttpSettings::at(([127, 0, 0, 1], 8001).into()),
+            cookies: CookieSettings::default(),
+            auth: AuthSettings::default(),
+            revocation: RevocationSettings::default(),
+            database: DatabaseSettings::at("sqlite://data/todo.db"),
+            limits: LimitSettings::default(),
+            log: LogSettings::default(),
+            metrics: MetricsSettings::default(),
+        }
+    }
+}
+
+impl Validate for Settings {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        self.http.validate().map_err(|invalid| invalid.under("http"))?;
+        self.cookies.validate().map_err(|invalid| invalid.under("cookies"))?;
+        self.auth.validate().map_err(|invalid| invalid.under("auth"))?;
+        self.revocation.validate().map_err(|invalid| invalid.under("revocation"))?;
+        self.database.validate().map_err(|invalid| invalid.under("database"))?;
+        self.limits.validate().map_err(|invalid| invalid.under("limits"))?;
+        self.log.validate().map_err(|invalid| invalid.under("log"))?;
+        self.metrics.validate().map_err(|invalid| invalid.under("metrics"))
+    }
+}

@@ -1,0 +1,15 @@
+//! Todos: what they are, and what may be asked of them. Knows neither HTTP nor the database.
+
+mod cursor;
+mod description;
+mod id;
+mod page;
+mod title;
+mod todo;
+
+pub use cursor::{Cursor, InvalidCursor};
+pub use description::{Description, InvalidDescription};
+pub use id::TodoIds;
+pub use page::{InvalidLimit, Limit, Page};
+pub use title::{InvalidTitle, Title};
+pub use todo::{NewTodo, Todo, TodoChange};

@@ -1,0 +1,113 @@
+//! What is sent to create or change a todo.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use service_kit::http::Refusal;
+use shared_claims::problem::{FieldError, Problem};
+use utoipa::ToSchema;
+
+use crate::domain::{Description, NewTodo, Title, TodoChange};
+
+/// A todo to be created.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = NewTodo)]
+pub(super) struct CreateRequest {
+    /// 1 to 200 characters, not blank, no control characters.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = true, min_length = 1, max_length = 200, example = "Buy milk")]
+    title: Given,
+    /// Up to 10,000 characters.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, required = false, max_length = 10_000)]
+    description: Given,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = bool, required = false, default = false)]
+    completed: Given,
+}
+
+/// A change: members that are left out keep their value.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = TodoChange)]
+pub(super) struct ChangeRequest {
+    /// 1 to 200 characters, not blank, no control characters.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
+    title: Given,
+    /// Up to 10,000 characters; `null` for none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, required = false, max_length = 10_000)]
+    description: Given,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = bool, required = false, example = true)]
+    completed: Given,
+}
+
+/// A member as it was sent, if it was; `null` is something that was sent.
+type Given = Option<Value>;
+
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Given, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+impl CreateRequest {
+    /// The todo, or everything that is wrong with it.
+    pub(super) fn parse(self) -> Result<NewTodo, Refusal> {
+        let mut errors = Errors::default();
+        let title = match self.title {
+            Some(value) => errors.keep("title", title(value)),
+            None => errors.keep("title", Err("is required".to_owned())),
+        };
+        let description = self.description.and_then(|value| errors.keep("description", description(value)));
+        let completed = self.completed.and_then(|value| errors.keep("completed", completed(&value)));
+        errors.none_or_refuse()?;
+        let title = title.ok_or_else(|| Refusal::internal("a title without error is missing"))?;
+        Ok(NewTodo { title, description: description.flatten(), completed: completed.unwrap_or(false) })
+    }
+}
+
+impl ChangeRequest {
+    /// The change, or everything that is wrong with it.
+    pub(super) fn parse(self) -> Result<TodoChange, Refusal> {
+        let mut errors = Errors::default();
+        let change = TodoChange {
+            title: self.title.and_then(|value| errors.keep("title", title(value))),
+            description: self.description.and_then(|value| errors.keep("description", description(value))),
+            completed: self.completed.and_then(|value| errors.keep("completed", completed(&value))),
+        };
+        errors.none_or_refuse()?;
+        Ok(change)
+    }
+}
+
+fn title(value: Value) -> Result<Title, String> {
+    match value {
+        Value::String(text) => Title::parse(&text).map_err(|invalid| invalid.to_string()),
+        _ => Err("must be a string".to_owned()),
+    }
+}
+
+fn description(value: Value) -> Result<Option<Description>, String> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Description::parse(&text).map(Some).map_err(|invalid| invalid.to_string()),
+        _ => Err("must be a string or null".to_owned()),
+    }
+}
+
+fn completed(value: &Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| "must be true or false".to_owned())
+}
+
+/// What was found wrong so far.
+#[derive(Default)]
+struct Errors(Vec<FieldError>);
+
+impl Errors {
+    fn keep<T>(&mut self, field: &str, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|message| self.0.push(FieldError { field: field.to_owned(), message })).ok()
+    }
+
+    fn none_or_refuse(self) -> Result<(), Refusal> {
+        if self.0.is_empty() { Ok(()) } else { Err(Problem::validation(self.0).into()) }
+    }
+}

@@ -1,0 +1,38 @@
+//! `PUT /todos/{id}`.
+
+use actix_web::{HttpResponse, web};
+use service_kit::http::{Json, Refusal};
+
+use super::authorized::Authorized;
+use super::body::ChangeRequest;
+use super::location::TodoId;
+use super::refuse::not_found;
+use super::render::TodoResponse;
+use super::scopes::TodosWrite;
+use crate::todos::Todos;
+
+#[utoipa::path(
+    put,
+    path = "/todos/{id}",
+    tag = "todos",
+    summary = "Change a todo",
+    description = "Members that are left out keep their value.",
+    params(("id" = String, Path, format = Uuid, description = "Whose id")),
+    request_body = ChangeRequest,
+    responses(
+        (status = 200, body = TodoResponse),
+        (status = 404, response = super::docs::Refused),
+        (status = 413, response = super::docs::Refused),
+        (status = 415, response = super::docs::Refused),
+        (status = 422, response = super::docs::Refused),
+    ),
+    security(("password" = ["todos:write"]), ("bearer" = [])),
+)]
+pub(super) async fn change(
+    request: Authorized<TodosWrite, (TodoId, Json<ChangeRequest>)>,
+    todos: web::Data<Todos>,
+) -> Result<HttpResponse, Refusal> {
+    let Authorized { user, sent: (TodoId(id), body) } = request;
+    let changed = todos.change(&user.sub, id, body.into_inner().parse()?).await?;
+    Ok(HttpResponse::Ok().json(TodoResponse::from(changed.ok_or_else(not_found)?)))
+}

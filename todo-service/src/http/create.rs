@@ -1,0 +1,38 @@
+//! `POST /todos/`.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use service_kit::http::{Json, Refusal};
+
+use super::authorized::Authorized;
+use super::body::CreateRequest;
+use super::location::path_of;
+use super::refuse::create_error;
+use super::render::TodoResponse;
+use super::scopes::TodosWrite;
+use crate::todos::Todos;
+
+#[utoipa::path(
+    post,
+    path = "/todos/",
+    tag = "todos",
+    summary = "Create a todo",
+    request_body = CreateRequest,
+    responses(
+        (status = 201, body = TodoResponse, headers(("Location" = String, description = "Where it stands"))),
+        (status = 409, response = super::docs::Refused),
+        (status = 413, response = super::docs::Refused),
+        (status = 415, response = super::docs::Refused),
+        (status = 422, response = super::docs::Refused),
+    ),
+    security(("password" = ["todos:write"]), ("bearer" = [])),
+)]
+pub(super) async fn create(
+    request: Authorized<TodosWrite, Json<CreateRequest>>,
+    todos: web::Data<Todos>,
+) -> Result<HttpResponse, Refusal> {
+    let Authorized { user, sent } = request;
+    let todo = todos.create(&user.sub, sent.into_inner().parse()?).await.map_err(create_error)?;
+    let location = (header::LOCATION, path_of(todo.id));
+    Ok(HttpResponse::Created().insert_header(location).json(TodoResponse::from(todo)))
+}

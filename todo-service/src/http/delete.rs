@@ -1,0 +1,27 @@
+//! `DELETE /todos/{id}`.
+
+use actix_web::{HttpResponse, web};
+use service_kit::http::Refusal;
+
+use super::authorized::Authorized;
+use super::location::TodoId;
+use super::refuse::not_found;
+use super::scopes::TodosWrite;
+use crate::todos::Todos;
+
+#[utoipa::path(
+    delete,
+    path = "/todos/{id}",
+    tag = "todos",
+    summary = "Delete a todo",
+    params(("id" = String, Path, format = Uuid, description = "Whose id")),
+    responses((status = 204, description = "It is gone"), (status = 404, response = super::docs::Refused)),
+    security(("password" = ["todos:write"]), ("bearer" = [])),
+)]
+pub(super) async fn delete(
+    request: Authorized<TodosWrite, TodoId>,
+    todos: web::Data<Todos>,
+) -> Result<HttpResponse, Refusal> {
+    let Authorized { user, sent: TodoId(id) } = request;
+    if todos.delete(&user.sub, id).await? { Ok(HttpResponse::NoContent().finish()) } else { Err(not_found()) }
+}

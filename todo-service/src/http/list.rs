@@ -1,0 +1,119 @@
+//! `GET /todos/`.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use service_kit::http::{Query, Refusal};
+use url::form_urlencoded;
+
+use super::authorized::Authorized;
+use super::render::TodoResponse;
+use super::scopes::TodosRead;
+use crate::domain::{Cursor, Limit, Page};
+use crate::todos::Todos;
+
+#[utoipa::path(
+    get,
+    path = "/todos/",
+    tag = "todos",
+    summary = "List todos",
+    description = "Newest first. Where there is more, the header `Link` has the next page's address.",
+    params(
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 200, description = "How many: 50 unless said"),
+        ("cursor" = Option<String>, Query, description = "From a `Link` header"),
+        ("completed" = Option<bool>, Query, description = "Only the completed ones, or only the others"),
+    ),
+    responses(
+        (status = 200, body = [TodoResponse], headers(("Link" = String, description = "rel=\"next\""))),
+        (status = 422, response = super::docs::Refused),
+    ),
+    security(("password" = ["todos:read"]), ("bearer" = [])),
+)]
+pub(super) async fn list(
+    request: Authorized<TodosRead, Query<Vec<(String, String)>>>,
+    todos: web::Data<Todos>,
+) -> Result<HttpResponse, Refusal> {
+    let Authorized { user, sent } = request;
+    let wanted = Wanted::parse(sent.into_inner())?;
+    let listing = todos.list(&user.sub, wanted.page).await?;
+    let mut answer = HttpResponse::Ok();
+    if let Some(next) = listing.next {
+        answer.insert_header((header::LINK, format!("<{}>; rel=\"next\"", wanted.path_to(next))));
+    }
+    Ok(answer.json(listing.todos.into_iter().map(TodoResponse::from).collect::<Vec<_>>()))
+}
+
+/// The parameters. Others are none of ours and stay unread.
+#[derive(Debug, Default)]
+struct Parameters {
+    limit: Option<String>,
+    cursor: Option<String>,
+    completed: Option<String>,
+}
+
+impl Parameters {
+    fn read(pairs: Vec<(String, String)>) -> Result<Self, Refusal> {
+        let mut read = Self::default();
+        for (name, value) in pairs {
+            let place = match name.as_str() {
+                "limit" => &mut read.limit,
+                "cursor" => &mut read.cursor,
+                "completed" => &mut read.completed,
+                _ => continue,
+            };
+            if place.replace(value).is_some() {
+                return Err(Refusal::field(name, "is given twice"));
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// The page that is asked for, and how it was.
+#[derive(Debug)]
+struct Wanted {
+    page: Page,
+    limit: Option<String>,
+    completed: Option<String>,
+}
+
+impl Wanted {
+    fn parse(pairs: Vec<(String, String)>) -> Result<Self, Refusal> {
+        let Parameters { limit, cursor, completed } = Parameters::read(pairs)?;
+        let page = Page {
+            limit: match &limit {
+                Some(text) => Limit::parse(text).map_err(|invalid| refuse("limit", &invalid))?,
+                None => Limit::default(),
+            },
+            after: match &cursor {
+                Some(text) => {
+                    let cursor: Cursor = text.parse().map_err(|invalid| refuse("cursor", &invalid))?;
+                    Some(cursor.id())
+                }
+                None => None,
+            },
+            completed: match completed.as_deref() {
+                Some("true") => Some(true),
+                Some("false") => Some(false),
+                Some(_) => return Err(refuse("completed", &"must be true or false")),
+                None => None,
+            },
+        };
+        Ok(Self { page, limit, completed })
+    }
+
+    /// The same question from there on.
+    fn path_to(&self, next: Cursor) -> String {
+        let mut query = form_urlencoded::Serializer::for_suffix("/todos/?".to_owned(), "/todos/?".len());
+        for (name, value) in [("limit", &self.limit), ("completed", &self.completed)] {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        query.append_pair("cursor", &next.to_string());
+        query.finish()
+    }
+}
+
+fn refuse(field: &str, message: &impl ToString) -> Refusal {
+    Refusal::field(field, message.to_string())
+}

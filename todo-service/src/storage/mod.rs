@@ -1,0 +1,8 @@
+//! The database. The only place that knows Diesel.
+
+mod migrations;
+mod row;
+mod schema;
+pub mod todos;
+
+pub use migrations::migrations;

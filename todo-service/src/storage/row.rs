@@ -1,0 +1,79 @@
+//! A row of `todos`, and the way from it to the domain.
+
+use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
+use service_kit::database::DatabaseError;
+use uuid::Uuid;
+
+use super::schema::todos;
+use crate::domain::{Description, Title, Todo, TodoChange};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = todos)]
+pub(super) struct TodoRow {
+    pub(super) id: String,
+    pub(super) owner: String,
+    pub(super) title: String,
+    pub(super) description: Option<String>,
+    pub(super) completed: bool,
+    pub(super) created_at_ms: i64,
+    pub(super) updated_at_ms: i64,
+}
+
+/// What is `None` stays as it is.
+#[derive(AsChangeset)]
+#[diesel(table_name = todos)]
+#[expect(clippy::option_option, reason = "Diesel's form: let it be, set it to NULL, set it to a text")]
+pub(super) struct Changes {
+    title: Option<String>,
+    description: Option<Option<String>>,
+    completed: Option<bool>,
+    updated_at_ms: i64,
+}
+
+/// The form in which ids are stored and compared.
+pub(super) fn key(id: Uuid) -> String {
+    id.hyphenated().to_string()
+}
+
+impl TodoRow {
+    pub(super) fn new(owner: &str, todo: &Todo) -> Self {
+        Self {
+            id: key(todo.id),
+            owner: owner.to_owned(),
+            title: todo.title.as_str().to_owned(),
+            description: todo.description.as_ref().map(|text| text.as_str().to_owned()),
+            completed: todo.completed,
+            created_at_ms: todo.created_at_ms,
+            updated_at_ms: todo.updated_at_ms,
+        }
+    }
+
+    pub(super) fn into_todo(self) -> Result<Todo, DatabaseError> {
+        let broken = |what: &str| {
+            let message = format!("{what} of todo {} is not of ours", self.id);
+            DatabaseError::Query(diesel::result::Error::DeserializationError(message.into()))
+        };
+        Ok(Todo {
+            id: Uuid::try_parse(&self.id).map_err(|_| broken("the id"))?,
+            title: Title::parse(&self.title).map_err(|_| broken("the title"))?,
+            description: match &self.description {
+                Some(text) => Some(Description::parse(text).map_err(|_| broken("the description"))?),
+                None => None,
+            },
+            completed: self.completed,
+            created_at_ms: self.created_at_ms,
+            updated_at_ms: self.updated_at_ms,
+        })
+    }
+}
+
+impl Changes {
+    pub(super) fn new(change: TodoChange, now_ms: i64) -> Self {
+        Self {
+            title: change.title.map(Title::into_string),
+            description: change.description.map(|text| text.map(Description::into_string)),
+            completed: change.completed,
+            updated_at_ms: now_ms,
+        }
+    }
+}

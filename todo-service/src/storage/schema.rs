@@ -1,0 +1,13 @@
+//! The tables, as `migrations/todo` makes them.
+
+diesel::table! {
+    todos (id) {
+        id -> Text,
+        owner -> Text,
+        title -> Text,
+        description -> Nullable<Text>,
+        completed -> Bool,
+        created_at_ms -> BigInt,
+        updated_at_ms -> BigInt,
+    }
+}
