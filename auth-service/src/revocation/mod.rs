@@ -14,17 +14,16 @@ mod status;
 use std::sync::Arc;
 use std::time::Duration;
 
-use service_kit::database::{Database, DatabaseError};
+use service_kit::database::Database;
 use shared_claims::clock::SharedClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use self::news::News;
 use self::projector::Projector;
 use self::redis::{RedisError, RevocationList};
 pub use self::status::{ProjectionState, ProjectionStatus};
-use crate::storage::meta;
+use crate::random::Random;
 
 /// How long an answer waits for Redis to have the fact. The fact is durable before.
 const ANNOUNCE_LIMIT: Duration = Duration::from_secs(1);
@@ -45,9 +44,6 @@ pub struct ProjectionSettings {
 /// Why the projection does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The list's log cannot be read.
-    #[error(transparent)]
-    Log(#[from] DatabaseError),
     /// The settings do not name a Redis.
     #[error("revocation.redis_url: {0}")]
     Redis(#[from] RedisError),
@@ -83,22 +79,18 @@ impl Revocations {
     /// See [`StartError`].
     pub async fn start(
         database: Database,
+        database_id: String,
         projection: Option<ProjectionSettings>,
         clock: SharedClock,
-        fresh_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
+        random: Random,
     ) -> Result<Self, StartError> {
-        let fresh = fresh_id().to_string();
-        let database_id = database
-            .write(move |conn| Ok::<_, DatabaseError>(meta::ensure_database_id(conn, &fresh)?))
-            .await?;
         let (stop, stopped) = watch::channel(false);
         let (news, watcher) = News::new(database.clone());
         let mut tasks = vec![tokio::spawn(watcher.run(stopped.clone()))];
         let mut shared = None;
         if let Some(settings) = projection {
             let list = RevocationList::new(&settings.url, &settings.prefix)?;
-            let mut projector =
-                Projector::new(database, database_id.clone(), list, settings, clock, fresh_id);
+            let mut projector = Projector::new(database, database_id.clone(), list, settings, clock, random);
             projector.refuse_eviction().await?;
             shared = Some(projector.shared());
             tasks.push(tokio::spawn(projector.run(stopped)));

@@ -10,11 +10,11 @@ use std::time::Duration;
 use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::SharedClock;
 use tokio::sync::{Notify, watch};
-use uuid::Uuid;
 
 use super::redis::{Delivery, Look, RedisError, RevocationList};
 use super::status::{ProjectionState, ProjectionStatus};
 use super::{ProjectionSettings, StartError};
+use crate::random::Random;
 use crate::storage::revocations::{self, LogPage};
 
 /// The longest pause between two renewals.
@@ -74,7 +74,7 @@ pub(super) struct Projector {
     pub(super) list: RevocationList,
     pub(super) settings: ProjectionSettings,
     pub(super) clock: SharedClock,
-    pub(super) fresh_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
+    pub(super) random: Random,
     pub(super) shared: Shared,
     memory_looked_at: Option<u64>,
     trimmed_at: u64,
@@ -87,7 +87,7 @@ impl Projector {
         list: RevocationList,
         settings: ProjectionSettings,
         clock: SharedClock,
-        fresh_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
+        random: Random,
     ) -> Self {
         let shared = Shared {
             wake: Arc::new(Notify::new()),
@@ -101,7 +101,7 @@ impl Projector {
             list,
             settings,
             clock,
-            fresh_id,
+            random,
             shared,
             memory_looked_at: None,
             trimmed_at,

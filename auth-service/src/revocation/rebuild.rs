@@ -10,7 +10,7 @@ impl Projector {
     /// The bulk is read first and what came meanwhile last, after a `TIME` of its own: so the proof is fresh however
     /// long the bulk took.
     pub(super) async fn rebuild(&mut self, look: &Look) -> Result<Delivery, RoundError> {
-        let epoch = (self.fresh_id)().to_string();
+        let epoch = self.random.uuid().to_string();
         let stream = format!("events:rebuild:{epoch}");
         let (mut facts, mut after) = (0, 0);
         let taken_ms = loop {

@@ -25,7 +25,7 @@ async fn an_empty_list_is_proven_whole() {
     eventually("the list is proven", async || world.exists("epoch").await && world.exists("as_of").await)
         .await;
     let epoch = world.get("epoch").await.unwrap();
-    assert!(epoch.starts_with(&format!("{}:", world.redis.run_id().await)), "{epoch}");
+    assert!(epoch.starts_with(&format!("{}:", world.run_id().await)), "{epoch}");
     revocations.stop().await;
 }
 

@@ -33,16 +33,16 @@ async fn a_redis_that_restarted_with_older_data_is_not_believed() {
     let mut world = World::sqlite().await;
     let revocations = world.start().await;
     let before = standing(&world, [session(1)]).await;
-    world.redis.save().await;
+    let () = redis::cmd("SAVE").query_async(&mut world.connection().await).await.unwrap();
     let seq = world.commit(session(2)).await;
     revocations.announce(seq).await;
-    world.redis.restart();
+    world.redis.restart().await;
     eventually("rebuilt", async || {
         let epoch = world.get("epoch").await;
         epoch.is_some_and(|epoch| epoch != before) && world.stream().await.len() == 2
     })
     .await;
-    let run_id = world.redis.run_id().await;
+    let run_id = world.run_id().await;
     assert!(world.get("epoch").await.unwrap().starts_with(&run_id));
     revocations.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The revocation list's projection against real Redis processes and both databases.
+//! Parts of the service against real databases and Redis processes, below HTTP.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -6,4 +6,3 @@ mod delivery;
 mod eviction;
 mod helpers;
 mod rebuild;
-mod redis_process;

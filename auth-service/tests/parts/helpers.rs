@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::redis_process::RedisProcess;
+use auth_service::keys::agree_on_database_id;
+use auth_service::random::Random;
 use auth_service::revocation::{ProjectionSettings, Revocations, StartError};
 use auth_service::storage;
 use redis::aio::MultiplexedConnection;
@@ -11,6 +12,7 @@ use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::{Clock, SystemClock};
 use shared_claims::revocation::{Fact, Kind};
+use shared_claims::testing::RedisProcess;
 use uuid::Uuid;
 
 pub(crate) const PREFIX: &str = "{revoked}";
@@ -25,7 +27,7 @@ impl World {
     pub(crate) async fn new(place: TestDatabase) -> Self {
         let database = Database::connect(&place.settings()).await.unwrap();
         database.migrate(storage::migrations()).await.unwrap();
-        Self { database, redis: RedisProcess::start(), _place: place }
+        Self { database, redis: RedisProcess::start().await, _place: place }
     }
 
     pub(crate) async fn sqlite() -> Self {
@@ -46,8 +48,9 @@ impl World {
     }
 
     pub(crate) async fn start_with(&self, settings: ProjectionSettings) -> Result<Revocations, StartError> {
-        let fresh = Arc::new(|| Uuid::from_u128(rand::random()));
-        Revocations::start(self.database.clone(), Some(settings), Arc::new(SystemClock), fresh).await
+        let random = Random::system();
+        let id = agree_on_database_id(&self.database, &random).await.unwrap();
+        Revocations::start(self.database.clone(), id, Some(settings), Arc::new(SystemClock), random).await
     }
 
     /// Commits a fact, as a use case does.
@@ -59,8 +62,13 @@ impl World {
     }
 
     pub(crate) async fn connection(&self) -> MultiplexedConnection {
-        let client = redis::Client::open(self.redis.url()).unwrap();
-        client.get_multiplexed_async_connection().await.unwrap()
+        self.redis.connection().await
+    }
+
+    pub(crate) async fn run_id(&self) -> String {
+        let mut redis = self.connection().await;
+        let info: String = redis::cmd("INFO").arg("server").query_async(&mut redis).await.unwrap();
+        info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap().to_owned()
     }
 
     pub(crate) async fn exists(&self, name: &str) -> bool {
