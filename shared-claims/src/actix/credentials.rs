@@ -1,7 +1,7 @@
 //! Where in a request the access token is (RFC 6750 §2, and the cookie of the first-party face).
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, COOKIE};
 
 use super::problem::ProblemResponse;
 
@@ -34,9 +34,12 @@ pub(super) fn find(request: &HttpRequest, cookie: Option<&str>) -> Result<Presen
     Ok(Presented { token: token.to_owned(), by_cookie: false })
 }
 
+/// Read by hand: `HttpRequest::cookie` finds nothing at all where some other cookie is malformed.
 fn from_cookie(request: &HttpRequest, name: &str) -> Option<Presented> {
-    let cookie = request.cookie(name)?;
-    let token = cookie.value();
+    let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
+    let mut cookies = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.split_once('='));
+    let (_, token) = cookies.find(|(other, _)| other.trim() == name)?;
+    let token = token.trim();
     (!token.is_empty()).then(|| Presented { token: token.to_owned(), by_cookie: true })
 }
 

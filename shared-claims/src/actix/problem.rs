@@ -10,7 +10,7 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 
 use crate::problem::{PROBLEM_JSON, Problem};
-use crate::verifier::VerifyError;
+use crate::verifier::{INVALID_TOKEN, VerifyError};
 
 /// A [`Problem`] as an answer. As an error of a handler or an extractor it answers the request.
 #[derive(Clone, Debug)]
@@ -69,9 +69,8 @@ impl ProblemResponse {
 
     /// A token that is not accepted: 401 (RFC 6750 §3.1).
     pub fn invalid_token() -> Self {
-        const CHALLENGE: &str = "Bearer error=\"invalid_token\", error_description=\"The access token is invalid, expired or revoked\"";
         Self::of(StatusCode::UNAUTHORIZED, "The access token is invalid, expired or revoked")
-            .challenge(CHALLENGE)
+            .challenge(INVALID_TOKEN)
     }
 
     /// A good token that does not permit this: 403, naming the scopes that would (RFC 6750 §3.1).

@@ -151,7 +151,8 @@ impl VerifierBuilder {
     /// # Errors
     /// [`BuildError`] for settings that cannot be meant.
     pub async fn build(self) -> Result<Verifier, BuildError> {
-        if !is_web_url(&self.issuer) {
+        // RFC 8414 §2: an issuer has no query and no fragment.
+        if !is_web_url(&self.issuer) || self.issuer.contains(['?', '#']) {
             return Err(BuildError::Issuer(self.issuer));
         }
         let audience = self.audience.filter(|audience| !audience.is_empty()).ok_or(BuildError::NoAudience)?;
@@ -192,11 +193,9 @@ impl VerifierBuilder {
     }
 }
 
-/// RFC 8414 §2: an issuer has no query and no fragment. (It may be plain http here: on localhost, or inside.)
+/// It may be plain http: on localhost, or inside.
 fn is_web_url(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none()
-    })
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 impl fmt::Debug for VerifierBuilder {

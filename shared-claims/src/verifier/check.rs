@@ -154,53 +154,40 @@ impl Inner {
             return Ok(None);
         }
         count(&self.counters.cache_hits);
-        self.check_claims(&claims)?;
+        self.check_times(&claims)?;
         set.ok_or(VerifyError::Unavailable(Missing::Keys))?;
+        self.check_policy(&claims)?;
         Ok(Some(Verified { claims, key }))
     }
 
-    /// Everything that is the token's own: shape, signature, claims, times.
+    /// Everything that is the token's own: shape, claims and times, which cost little, then the signature.
     async fn check(&self, token: &str) -> Result<Verified, VerifyError> {
         let parts = Parts::parse(token)?;
         parts.require_access_token()?;
-        let Some(key) = self.find_key(&parts).await? else {
-            // What is bad in any case is bad now; of the rest nothing can be said.
-            self.claims(&parts.payload)?;
-            return Err(VerifyError::Unavailable(Missing::Keys));
-        };
+        let claims = self.expected.read(&parts.payload)?;
+        self.check_times(&claims)?;
+        let key = self.find_key(&parts.kid).await?;
         if !key.verifies(parts.signed.as_bytes(), &parts.signature) {
             return Err(Reason::Signature.into());
         }
-        let claims = self.claims(&parts.payload)?;
+        self.check_policy(&claims)?;
         Ok(Verified { claims: Arc::new(claims), key })
     }
 
-    /// The key of the token's `kid`; `None` without a key set.
-    async fn find_key(&self, parts: &Parts<'_>) -> Result<Option<Arc<PublicKey>>, VerifyError> {
-        let Some(set) = self.keys.current(&*self.clock) else { return Ok(None) };
-        if let Some(key) = set.get(&parts.kid) {
-            return Ok(Some(Arc::clone(key)));
+    /// The key of that id. Where there is none the issuer may have a new one: the token, and it alone, waits for a
+    /// look.
+    async fn find_key(&self, kid: &str) -> Result<Arc<PublicKey>, VerifyError> {
+        let find = || {
+            let set = self.keys.current(&*self.clock).ok_or(VerifyError::Unavailable(Missing::Keys))?;
+            set.get(kid).cloned().ok_or(VerifyError::Invalid(Reason::UnknownKey))
+        };
+        match find() {
+            Err(VerifyError::Invalid(Reason::UnknownKey)) if self.keys.refetched().await => find(),
+            outcome => outcome,
         }
-        // Only a token that could be good is worth a look at the issuer's keys.
-        self.claims(&parts.payload)?;
-        if self.keys.refetched().await {
-            let set = self.keys.current(&*self.clock);
-            if let Some(key) = set.as_ref().and_then(|set| set.get(&parts.kid)) {
-                return Ok(Some(Arc::clone(key)));
-            }
-        }
-        Err(Reason::UnknownKey.into())
     }
 
-    fn claims(&self, payload: &[u8]) -> Result<Claims, Reason> {
-        let claims = self.expected.read(payload)?;
-        self.check_claims(&claims)?;
-        Ok(claims)
-    }
-
-    /// What may change while a token lives: its times, and the policy.
-    fn check_claims(&self, claims: &Claims) -> Result<(), Reason> {
-        self.check_times(claims)?;
+    fn check_policy(&self, claims: &Claims) -> Result<(), Reason> {
         match &self.policy {
             Some(rule) if !rule(claims) => Err(Reason::Policy),
             _ => Ok(()),

@@ -96,6 +96,10 @@ impl Missing {
     }
 }
 
+/// The challenge to whoever sent a token that is not accepted.
+pub(crate) const INVALID_TOKEN: &str =
+    "Bearer error=\"invalid_token\", error_description=\"The access token is invalid, expired or revoked\"";
+
 /// Why [`Verifier::verify`](super::Verifier::verify) did not accept a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -112,6 +116,15 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    /// The `WWW-Authenticate` challenge that says so (RFC 6750 §3); none for what cannot be checked now. It is the
+    /// same for every bad token: what is wrong with one is no business of whoever made it up.
+    pub fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::Invalid(_) | Self::Revoked(_) => Some(INVALID_TOKEN),
+            Self::Unavailable(_) => None,
+        }
+    }
+
     /// The HTTP status that says so.
     pub fn status(&self) -> http::StatusCode {
         match self {

@@ -16,6 +16,8 @@ mod wycheproof;
 
 pub use builder::{OnOutage, VerifierBuilder};
 pub use check::{Verifier, VerifierStatus};
+#[cfg(feature = "actix")]
+pub(crate) use error::INVALID_TOKEN;
 pub use error::{BuildError, Missing, Reason, VerifyError};
 pub use keys::{InvalidKeySet, KeyRefused, KeySet, KeySetHandle, PublicKey};
 pub use metrics::VerifierMetrics;

@@ -170,7 +170,9 @@ async fn a_verifier_needs_a_word_on_revocation() {
     assert!(matches!(unsaid.build().await, Err(BuildError::NoRevocation)));
     let nameless = Verifier::builder(ISSUER).keys(handle(&[])).without_revocation();
     assert!(matches!(nameless.build().await, Err(BuildError::NoAudience)));
-    for issuer in ["", "localhost:8000", "ftp://localhost", "http://", "http://localhost/#a"] {
+    for issuer in
+        ["", "localhost:8000", "ftp://localhost", "http://", "http://localhost/#a", "http://localhost/?a"]
+    {
         let verifier = Verifier::builder(issuer).audience(AUDIENCE).keys(handle(&[])).without_revocation();
         assert!(matches!(verifier.build().await, Err(BuildError::Issuer(_))), "{issuer}");
     }

@@ -1,9 +1,7 @@
 //! The key set kept fresh in the background, so that no token waits for the network.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -48,12 +46,18 @@ struct Shared {
     last_error: ArcSwapOption<String>,
     /// An unknown `kid` asks for a reading.
     wanted: Notify,
-    /// When one was last asked for, on the boot clock.
-    last_wanted_ms: Mutex<Option<u64>>,
-    /// Whether that reading is still to come.
-    awaited: AtomicBool,
+    wish: Mutex<Wish>,
     /// Moves with every reading that ends.
     readings: watch::Sender<u64>,
+}
+
+/// The extra reading for unknown `kid`s.
+#[derive(Default)]
+struct Wish {
+    /// When one was last asked for, on the boot clock.
+    asked_ms: Option<u64>,
+    /// Whether that reading is still to come.
+    open: bool,
 }
 
 struct Held {
@@ -76,8 +80,7 @@ impl Follower {
             held: ArcSwapOption::empty(),
             last_error: ArcSwapOption::empty(),
             wanted: Notify::new(),
-            last_wanted_ms: Mutex::new(None),
-            awaited: AtomicBool::new(false),
+            wish: Mutex::default(),
             readings: watch::Sender::new(0),
         });
         let task = tokio::spawn(follow(Arc::clone(&shared), fetcher));
@@ -109,13 +112,12 @@ impl Follower {
     /// runs.
     pub(crate) async fn refetched(&self) -> bool {
         let mut readings = self.shared.readings.subscribe();
-        if self.shared.may_ask() {
-            self.shared.awaited.store(true, Ordering::SeqCst);
-            self.shared.wanted.notify_one();
-        } else if !self.shared.awaited.load(Ordering::SeqCst) {
+        if !self.shared.wish_is_open() {
             return false;
         }
-        timeout(PATIENCE, readings.changed()).await.is_ok_and(|moved| moved.is_ok())
+        // One that was under way already does not count: it may be older than the key.
+        let done = readings.wait_for(|_| !self.shared.wish().open);
+        timeout(PATIENCE, done).await.is_ok_and(|done| done.is_ok())
     }
 }
 
@@ -138,16 +140,23 @@ impl Shared {
         (u128::from(age) <= self.settings.max_age.as_millis()).then_some(held)
     }
 
-    /// The gate of the cooldown: true for one caller, then false until it has passed.
-    fn may_ask(&self) -> bool {
+    fn wish(&self) -> MutexGuard<'_, Wish> {
+        self.wish.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an extra reading is to come: one that was asked for before, or one asked for now because the cooldown
+    /// is over.
+    fn wish_is_open(&self) -> bool {
         let now = self.clock.boot_ms();
-        let mut last = self.last_wanted_ms.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = last
-            .is_none_or(|last| u128::from(now.saturating_sub(last)) >= self.settings.cooldown.as_millis());
-        if open {
-            *last = Some(now);
+        let mut wish = self.wish();
+        let cool = wish
+            .asked_ms
+            .is_none_or(|asked| u128::from(now.saturating_sub(asked)) >= self.settings.cooldown.as_millis());
+        if cool && !wish.open {
+            *wish = Wish { asked_ms: Some(now), open: true };
+            self.wanted.notify_one();
         }
-        open
+        wish.open
     }
 
     fn keep(&self, fetched: Fetched, as_of_ms: u64) -> Known {
@@ -192,6 +201,7 @@ async fn follow(shared: Arc<Shared>, reader: Fetcher) {
     let mut known = Known::default();
     let mut failures = 0_u32;
     loop {
+        let wished = shared.wish().open;
         let delay = if shared.usable(&*shared.clock).is_none() {
             let (fetched, as_of_ms) = first_good(&shared, &reader).await;
             let max_age = fetched.max_age;
@@ -199,9 +209,8 @@ async fn follow(shared: Arc<Shared>, reader: Fetcher) {
             failures = 0;
             schedule::after_success(max_age, shared.settings.max_age)
         } else {
-            let asked = shared.awaited.load(Ordering::SeqCst);
             let as_of_ms = shared.clock.boot_ms();
-            let delay = match reader.fetch(std::mem::take(&mut known)).await {
+            match reader.fetch(std::mem::take(&mut known)).await {
                 Ok(fetched) => {
                     let max_age = fetched.max_age;
                     known = shared.keep(fetched, as_of_ms);
@@ -213,12 +222,11 @@ async fn follow(shared: Arc<Shared>, reader: Fetcher) {
                     shared.failed(&error, failures);
                     schedule::after_failure(failures)
                 }
-            };
-            if asked {
-                shared.awaited.store(false, Ordering::SeqCst);
             }
-            delay
         };
+        if wished {
+            shared.wish().open = false;
+        }
         shared.reading_ended();
         shared.pause(delay).await;
     }

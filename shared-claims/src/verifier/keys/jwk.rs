@@ -13,6 +13,9 @@ use super::set::{InvalidKeySet, KeySet};
 /// The members that only the private half of an RSA key has (RFC 7518 §6.3.2), and a symmetric key's.
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
+/// How many refused keys of one set are named in the log.
+const MAX_LOGGED: usize = 4;
+
 impl KeySet {
     /// Reads a JWK Set. A key that cannot be used is left out and logged; so are all keys that share a `kid`, even
     /// with one that cannot be used.
@@ -26,18 +29,19 @@ impl KeySet {
             *times_seen.entry(kid).or_default() += 1;
         }
         let mut usable = Vec::new();
+        let mut refused = Vec::new();
         for jwk in &document.keys {
-            let kid = jwk.kid().unwrap_or_default();
-            if times_seen.get(kid).is_some_and(|times| *times > 1) {
-                tracing::warn!(kid = %kid.escape_debug(), "several keys share this kid: none of them serves");
-                continue;
-            }
+            let shared = jwk.kid().and_then(|kid| times_seen.get(kid)).is_some_and(|times| *times > 1);
             match jwk.public_key() {
+                Ok(_) if shared => refused.push((jwk, KeyRefused::Shared)),
                 Ok(key) => usable.push(key),
-                Err(refused) => {
-                    tracing::warn!(kid = %kid.escape_debug(), reason = %refused, "a key of the set is not used");
-                }
+                Err(reason) => refused.push((jwk, reason)),
             }
+        }
+        for (jwk, reason) in refused.iter().take(MAX_LOGGED) {
+            let kid = jwk.kid().unwrap_or_default();
+            let kid: String = kid.chars().take(64).flat_map(char::escape_debug).collect();
+            tracing::warn!(kid, %reason, refused = refused.len(), "a key of the set is not used");
         }
         if usable.len() > Self::MAX_KEYS {
             tracing::warn!(keys = usable.len(), used = Self::MAX_KEYS, "the key set is too long");

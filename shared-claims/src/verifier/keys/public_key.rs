@@ -28,6 +28,9 @@ pub enum KeyRefused {
     /// Its `kid` is absent, empty or too long.
     #[error("no kid of 1 to 256 bytes")]
     Kid,
+    /// Another key of the set has the same `kid`.
+    #[error("several keys share this kid")]
+    Shared,
     /// The modulus is not of 2048 to 8192 bits, or even.
     #[error("the modulus must be odd, of 2048 to 8192 bits")]
     Modulus,
