@@ -1,4 +1,53 @@
 //! Verify Latchkey access tokens offline, and refuse them the moment they are revoked.
+//!
+//! A [`Verifier`](verifier::Verifier) holds the issuer's keys and a copy of its revocation list, both kept fresh in the
+//! background, so that checking a token is a matter of microseconds and of no network. With actix-web, a handler says
+//! in its signature what it needs:
+//!
+//! ```no_run
+//! use actix_web::{App, HttpServer, web};
+//! use shared_claims::actix::{Authenticated, BearerAuth};
+//! use shared_claims::required_scope;
+//! use shared_claims::revocation::{FeedSettings, Mirror, MirrorSettings};
+//! use shared_claims::verifier::Verifier;
+//!
+//! required_scope!(NotesRead, "notes:read");
+//!
+//! async fn notes(user: Authenticated<NotesRead>) -> String {
+//!     format!("the notes of {}", user.sub)
+//! }
+//!
+//! #[actix_web::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let feed = FeedSettings::new("http://localhost:8000/revocations")?;
+//!     let verifier = Verifier::builder("http://localhost:8000")
+//!         .audience("notes-service")
+//!         .revocation(Mirror::follow_feed(feed, MirrorSettings::default()).into())
+//!         .build()
+//!         .await?;
+//!     let auth = web::Data::new(BearerAuth::new(verifier));
+//!     HttpServer::new(move || App::new().app_data(auth.clone()).route("/notes", web::get().to(notes)))
+//!         .bind("127.0.0.1:8002")?
+//!         .run()
+//!         .await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Without actix-web, [`Verifier::verify`](verifier::Verifier::verify) takes the token and gives its claims.
+//!
+//! # What is promised
+//! - A token is accepted only if it is signed with RS256 by a key of the issuer's set, of the type `at+jwt`, for this
+//!   audience, within its times, and nothing revoked concerns it.
+//! - Once the issuer has acknowledged a revocation, no token that it concerns is accepted later than the bound
+//!   ([`MirrorSettings::max_staleness`](revocation::MirrorSettings::max_staleness), 30 s) after that, whatever fails.
+//!   Who cannot know refuses: [`VerifyError::Unavailable`](verifier::VerifyError::Unavailable).
+//! - The check of a good token waits for no fetch of keys, and with a mirror for nothing at all.
+//!
+//! # Features
+//! - `actix`: extractors and error answers for actix-web.
+//! - `feed`, `redis`: where revocations are learnt.
+//! - `testing`: an issuer, keys and tokens for the tests of your service.
 
 #![deny(missing_docs)]
 

@@ -8,6 +8,19 @@ use super::problem::ProblemResponse;
 use crate::verifier::{Verified, Verifier};
 
 /// How requests authenticate: put it into the app data as `web::Data<BearerAuth>`.
+///
+/// ```
+/// # use shared_claims::verifier::Verifier;
+/// use actix_web::{App, web};
+/// use shared_claims::actix::{BearerAuth, InvalidOrigin};
+///
+/// fn auth(verifier: Verifier) -> Result<web::Data<BearerAuth>, InvalidOrigin> {
+///     let auth = BearerAuth::new(verifier)
+///         .cookie("__Host-access_token")
+///         .allowed_origins(["http://localhost:5173"])?;
+///     Ok(web::Data::new(auth))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct BearerAuth {
     verifier: Verifier,

@@ -14,6 +14,17 @@ pub struct InvalidOrigin(pub String);
 ///
 /// Our own is recognised by the `Host` header, which no page can choose. Where a proxy rewrites it, list the public
 /// origin.
+///
+/// ```
+/// use actix_web::test::TestRequest;
+/// use shared_claims::actix::OriginRule;
+///
+/// let rule = OriginRule::new(["https://app.example"])?;
+/// let post = |origin| TestRequest::post().insert_header(("Origin", origin)).to_http_request();
+/// assert!(rule.check(&post("https://app.example")).is_ok());
+/// assert!(rule.check(&post("https://evil.example")).is_err());
+/// # Ok::<(), shared_claims::actix::InvalidOrigin>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct OriginRule {
     allowed: Vec<Origin>,

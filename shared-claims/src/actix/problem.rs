@@ -13,6 +13,15 @@ use crate::problem::{PROBLEM_JSON, Problem};
 use crate::verifier::{INVALID_TOKEN, VerifyError};
 
 /// A [`Problem`] as an answer. As an error of a handler or an extractor it answers the request.
+///
+/// ```
+/// use actix_web::http::StatusCode;
+/// use shared_claims::actix::ProblemResponse;
+///
+/// async fn note(id: &str) -> Result<String, ProblemResponse> {
+///     Err(ProblemResponse::of(StatusCode::NOT_FOUND, format!("There is no note {id}")))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ProblemResponse {
     // In a box: it is the error of many a `Result`.

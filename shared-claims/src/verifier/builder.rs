@@ -133,7 +133,15 @@ impl VerifierBuilder {
         self
     }
 
-    /// A rule of the service's own over the claims; a token that breaks it is `invalid_token`.
+    /// A rule of the service's own over the claims; a token that breaks it is `invalid_token`. It is asked on every
+    /// check, after the signature was found good.
+    ///
+    /// ```
+    /// # use shared_claims::verifier::Verifier;
+    /// let builder = Verifier::builder("http://localhost:8000")
+    ///     .audience("http://localhost:8000")
+    ///     .policy(|claims| claims.client_id == "first-party");
+    /// ```
     pub fn policy(mut self, rule: impl Fn(&Claims) -> bool + Send + Sync + 'static) -> Self {
         self.policy = Some(Arc::new(rule));
         self

@@ -16,7 +16,28 @@ use crate::claims::Claims;
 use crate::clock::SharedClock;
 use crate::revocation::{Revocation, RevocationStatus, Verdict};
 
-/// Verifies the access tokens of one issuer for one audience. Cheap to clone; the clones share everything.
+/// Verifies the access tokens of one issuer for one audience. Cheap to clone; the clones share everything. What
+/// happens in the background runs on the Tokio runtime that it was built on, and ends with the last clone.
+///
+/// ```no_run
+/// # async fn example(token: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// use shared_claims::revocation::{Mirror, MirrorSettings, RedisSettings};
+/// use shared_claims::verifier::{Verifier, VerifyError};
+///
+/// let redis = RedisSettings::new("redis://localhost")?;
+/// let verifier = Verifier::builder("http://localhost:8000")
+///     .audience("notes-service")
+///     .revocation(Mirror::follow_redis(redis, MirrorSettings::default()).into())
+///     .build()
+///     .await?;
+/// match verifier.verify(token).await {
+///     Ok(claims) => println!("{} may {}", claims.sub, claims.scope),
+///     Err(VerifyError::Unavailable(_)) => println!("ask again in a second"),
+///     Err(error) => println!("{}: {error}", error.status()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Verifier {
     inner: Arc<Inner>,
@@ -79,6 +100,13 @@ impl Verifier {
     }
 
     /// How the verifier is.
+    ///
+    /// ```
+    /// # use shared_claims::verifier::Verifier;
+    /// fn readyz(verifier: &Verifier) -> u16 {
+    ///     if verifier.status().is_ready() { 200 } else { 503 }
+    /// }
+    /// ```
     pub fn status(&self) -> VerifierStatus {
         let inner = &self.inner;
         let set = inner.keys.current(&*inner.clock);
@@ -96,6 +124,17 @@ impl Verifier {
     }
 
     /// What was counted so far.
+    ///
+    /// ```
+    /// # use shared_claims::verifier::Verifier;
+    /// fn lines(verifier: &Verifier) -> Vec<String> {
+    ///     let refused = verifier.metrics().refused;
+    ///     refused
+    ///         .into_iter()
+    ///         .map(|(reason, count)| format!("tokens_refused{{reason=\"{}\"}} {count}", reason.as_str()))
+    ///         .collect()
+    /// }
+    /// ```
     pub fn metrics(&self) -> VerifierMetrics {
         self.inner.counters.snapshot()
     }

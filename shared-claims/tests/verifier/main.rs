@@ -8,6 +8,7 @@
 )]
 
 mod cache;
+mod end_to_end;
 mod follow;
 
 mod http;

@@ -32,7 +32,8 @@ async fn assert_refused(clock: &Arc<ManualClock>, cases: Vec<Case>) {
     for Case { name, token, reason } in cases {
         let outcome = verifier.verify(&token).await.map(Verified::into_claims);
         assert_eq!(outcome, Err(VerifyError::Invalid(reason)), "{name}");
-        if token.bytes().all(|byte| byte.is_ascii_graphic()) && !token.is_empty() {
+        // What no header can carry, and what the server answers with 431 by itself, goes no further.
+        if token.bytes().all(|byte| byte.is_ascii_graphic()) && (1..100_000).contains(&token.len()) {
             service.whoami(&token).await.assert_invalid_token(&name);
         }
     }
@@ -258,12 +259,8 @@ async fn a10_size_and_depth() {
         case("1,400 claims", good.clone().raw_claims(many(1_400)).sign(), Reason::Claims),
         case("1,400 in the header", good.clone().raw_header(many(1_400)).sign(), Reason::Header),
     ];
-    let verifier = builder(&clock).build().await.unwrap();
-    for Case { name, token, reason } in cases {
-        let outcome = verifier.verify(&token).await.map(Verified::into_claims);
-        assert_eq!(outcome, Err(VerifyError::Invalid(reason)), "{name}");
-    }
-    assert!(verifier.verify(&good.claim("x", "x".repeat(8_000)).sign()).await.is_ok());
+    assert_refused(&clock, cases).await;
+    assert_accepted(&clock, vec![("8 KB", good.claim("x", "x".repeat(8_000)))]).await;
 }
 
 const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -8,6 +8,16 @@ use super::set::KeySet;
 
 /// The key set of a verifier that does not fetch one: the issuer's own, replaced as keys rotate. Clones share the
 /// set.
+///
+/// ```
+/// use shared_claims::verifier::{KeySet, KeySetHandle};
+///
+/// let handle = KeySetHandle::new();
+/// assert!(handle.get().is_none());
+/// handle.set(KeySet::from_json(br#"{"keys":[]}"#)?);
+/// assert!(handle.get().is_some());
+/// # Ok::<(), shared_claims::verifier::InvalidKeySet>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct KeySetHandle {
     shared: Arc<ArcSwapOption<KeySet>>,

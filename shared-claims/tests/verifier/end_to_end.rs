@@ -1,0 +1,136 @@
+//! SECURITY-CASES A26 through HTTP: issuer, Redis and services as they are put together in earnest, in both modes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared_claims::actix::BearerAuth;
+use shared_claims::clock::{Clock, SystemClock};
+use shared_claims::revocation::{
+    Fact, Kind, Mirror, MirrorSettings, RedisKeys, RedisLookup, RedisSettings, Revocation,
+};
+use shared_claims::testing::{
+    ListWriter, RedisProcess, TestIssuer, TestKey, TokenBuilder, eventually, token_id,
+};
+use shared_claims::verifier::Verifier;
+
+use crate::support::{AUDIENCE, Service};
+
+struct Parts {
+    issuer: TestIssuer,
+    redis: RedisProcess,
+    list: ListWriter,
+}
+
+impl Parts {
+    async fn start() -> Self {
+        let issuer = TestIssuer::start([TestKey::shared(0), TestKey::shared(1)]);
+        let redis = RedisProcess::start().await;
+        let mut list = ListWriter::new(redis.connection().await, RedisKeys::default());
+        list.rebuild().await;
+        Self { issuer, redis, list }
+    }
+
+    /// A service whose verifier begins now.
+    async fn service(&self, mode: &str) -> Service {
+        let redis = RedisSettings::new(&self.redis.url()).unwrap();
+        let revocation: Revocation = match mode {
+            "mirror" => Mirror::follow_redis(redis, MirrorSettings::default()).into(),
+            _ => RedisLookup::new(redis, MirrorSettings::default()).into(),
+        };
+        let builder = Verifier::builder(self.issuer.url()).audience(AUDIENCE).revocation(revocation);
+        Service::start(BearerAuth::new(builder.clock(Arc::new(SystemClock)).build().await.unwrap()))
+    }
+
+    /// A token of a user, a session and a client of its own.
+    fn token(&self, key: usize, jti_ms: i64) -> (TokenBuilder, [String; 4]) {
+        let id = || token_id(SystemClock.now_ms()).to_string();
+        let (jti, sid, sub, client) = (token_id(jti_ms).to_string(), id(), id(), format!("client-{}", id()));
+        let token = TestKey::shared(key)
+            .token(self.issuer.url(), AUDIENCE, &SystemClock)
+            .claim("jti", jti.clone())
+            .claim("sid", sid.clone())
+            .claim("sub", sub.clone())
+            .claim("client_id", client.clone());
+        (token, [jti, sid, sub, client])
+    }
+
+    /// Revokes, as of `at_ms` where the kind has a cut.
+    async fn revoke(&mut self, kind: Kind, id: &str, at_ms: i64) {
+        let at = kind.has_cut().then_some(at_ms);
+        let exp = SystemClock.now_seconds() + 1_000;
+        self.list.revoke(Fact { kind, id: id.to_owned(), at, exp }).await;
+    }
+}
+
+async fn answers(service: &Service, token: &str, status: u16) {
+    eventually(&format!("answer {status}"), Duration::from_secs(3), async || {
+        service.whoami(token).await.status == status
+    })
+    .await;
+}
+
+async fn a26(mode: &str) {
+    let mut parts = Parts::start().await;
+    let before = parts.service(mode).await;
+    for kind in [Kind::Jti, Kind::Sid, Kind::Sub, Kind::Client, Kind::Key] {
+        // The key goes last: every token of it dies.
+        let key = usize::from(kind == Kind::Key);
+        let now = SystemClock.now_ms();
+        let (token, [jti, sid, sub, client]) = parts.token(key, now);
+        let later = token.clone().claim("jti", token_id(now + 1).to_string()).sign();
+        let token = token.sign();
+        let (bystander, _) = parts.token(0, now);
+        let bystander = bystander.sign();
+        answers(&before, &token, 200).await;
+        answers(&before, &later, 200).await;
+        let id = match kind {
+            Kind::Jti => jti,
+            Kind::Sid => sid,
+            Kind::Sub => sub,
+            Kind::Client => client,
+            Kind::Key => TestKey::shared(1).kid().to_owned(),
+        };
+        parts.revoke(kind, &id, now).await;
+        parts.list.renew().await;
+        answers(&before, &token, 401).await;
+        let after = parts.service(mode).await;
+        answers(&after, &bystander, 200).await;
+        for service in [&before, &after] {
+            service.whoami(&token).await.assert_invalid_token(kind.as_str());
+            answers(service, &bystander, 200).await;
+            // A session and a key end as wholes; of a user and a client what was issued later lives, from the next
+            // millisecond on, and so does any other token.
+            let lives = !matches!(kind, Kind::Sid | Kind::Key);
+            answers(service, &later, if lives { 200 } else { 401 }).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a26_revoked_in_any_way_with_a_mirror() {
+    a26("mirror").await;
+}
+
+#[tokio::test]
+async fn a26_revoked_in_any_way_with_lookups() {
+    a26("lookup").await;
+}
+
+/// Two tokens of one millisecond, the cut between them: the issuer gives the later one a later `jti` time.
+#[tokio::test]
+async fn a26_what_was_issued_in_the_millisecond_of_the_cut() {
+    let mut parts = Parts::start().await;
+    let service = parts.service("mirror").await;
+    let now = SystemClock.now_ms();
+    let (token, [_, _, sub, _]) = parts.token(0, now);
+    let same = |time: i64, random: u8| {
+        let id = uuid::Builder::from_unix_timestamp_millis(u64::try_from(time).unwrap(), &[random; 10]);
+        token.clone().claim("jti", id.into_uuid().to_string()).sign()
+    };
+    let (smallest, largest, next) = (same(now, 0), same(now, 0xff), same(now + 1, 0));
+    parts.revoke(Kind::Sub, &sub, now).await;
+    answers(&service, &next, 200).await;
+    for token in [smallest, largest] {
+        answers(&service, &token, 401).await;
+    }
+}
