@@ -4,6 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -77,12 +78,8 @@ impl<S: RequiredScope> Authenticated<S> {
         self.verified
     }
 
-    async fn extract(request: &HttpRequest) -> Result<Self, ProblemResponse> {
-        let Some(auth) = request.app_data::<web::Data<BearerAuth>>() else {
-            tracing::error!("no web::Data<BearerAuth> in the app data: nothing can be authenticated");
-            return Err(ProblemResponse::of(StatusCode::INTERNAL_SERVER_ERROR, "The service is not set up"));
-        };
-        let verified = auth.authenticate(request).await?;
+    /// Lets the token pass if it holds the scopes.
+    fn admit(verified: Verified) -> Result<Self, ProblemResponse> {
         if S::SCOPES.iter().all(|scope| verified.scope.contains(scope)) {
             Ok(Self { verified, scope: PhantomData })
         } else {
@@ -101,10 +98,54 @@ impl<S: RequiredScope> Deref for Authenticated<S> {
 
 impl<S: RequiredScope> FromRequest for Authenticated<S> {
     type Error = ProblemResponse;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ProblemResponse>>>>;
+    type Future = Extraction<S>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move { Self::extract(&request).await })
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Extraction<S> {
+        let Some(auth) = request.app_data::<web::Data<BearerAuth>>() else {
+            tracing::error!("no web::Data<BearerAuth> in the app data: nothing can be authenticated");
+            let answer = ProblemResponse::of(StatusCode::INTERNAL_SERVER_ERROR, "The service is not set up");
+            return Extraction::ready(Err(answer));
+        };
+        if let Some(outcome) = auth.authenticate_now(request) {
+            return Extraction::ready(outcome.and_then(Authenticated::admit));
+        }
+        let (auth, request) = (auth.clone(), request.clone());
+        Extraction(State::Waiting(Box::pin(async move {
+            auth.authenticate(&request).await.and_then(Authenticated::admit)
+        })))
+    }
+}
+
+/// The future of [`Authenticated`]: with a mirror it is ready at once.
+pub struct Extraction<S: RequiredScope>(State<S>);
+
+type Outcome<S> = Result<Authenticated<S>, ProblemResponse>;
+
+enum State<S: RequiredScope> {
+    Ready(Option<Outcome<S>>),
+    Waiting(Pin<Box<dyn Future<Output = Outcome<S>>>>),
+}
+
+impl<S: RequiredScope> Extraction<S> {
+    fn ready(outcome: Outcome<S>) -> Self {
+        Self(State::Ready(Some(outcome)))
+    }
+}
+
+impl<S: RequiredScope> Future for Extraction<S> {
+    type Output = Outcome<S>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<S>> {
+        match &mut self.get_mut().0 {
+            // Once it has answered it is done, and as a future it need not be polled again.
+            State::Ready(outcome) => outcome.take().map_or(Poll::Pending, Poll::Ready),
+            State::Waiting(future) => future.as_mut().poll(context),
+        }
+    }
+}
+
+impl<S: RequiredScope> std::fmt::Debug for Extraction<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Extraction").finish_non_exhaustive()
     }
 }

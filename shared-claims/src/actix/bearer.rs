@@ -5,7 +5,7 @@ use actix_web::HttpRequest;
 use super::credentials;
 use super::origin::{InvalidOrigin, OriginRule};
 use super::problem::ProblemResponse;
-use crate::verifier::{Verified, Verifier};
+use crate::verifier::{Verified, Verifier, VerifyError};
 
 /// How requests authenticate: put it into the app data as `web::Data<BearerAuth>`.
 ///
@@ -69,13 +69,30 @@ impl BearerAuth {
     /// # Errors
     /// The answer to give instead.
     pub async fn authenticate(&self, request: &HttpRequest) -> Result<Verified, ProblemResponse> {
+        let token = self.find_token(request)?;
+        answer(self.verifier.verify(token).await)
+    }
+
+    /// The same without waiting; `None` where that cannot be, as [`Verifier::verify_now`].
+    pub fn authenticate_now(&self, request: &HttpRequest) -> Option<Result<Verified, ProblemResponse>> {
+        match self.find_token(request) {
+            Ok(token) => self.verifier.verify_now(token).map(answer),
+            Err(refusal) => Some(Err(refusal)),
+        }
+    }
+
+    fn find_token<'a>(&self, request: &'a HttpRequest) -> Result<&'a str, ProblemResponse> {
         let presented = credentials::find(request, self.cookie.as_deref())?;
         if presented.by_cookie {
             self.origins.check(request)?;
         }
-        self.verifier.verify(&presented.token).await.map_err(|error| {
-            tracing::debug!(%error, "access token not accepted");
-            error.into()
-        })
+        Ok(presented.token)
     }
+}
+
+fn answer(outcome: Result<Verified, VerifyError>) -> Result<Verified, ProblemResponse> {
+    outcome.map_err(|error| {
+        tracing::debug!(%error, "access token not accepted");
+        error.into()
+    })
 }

@@ -7,14 +7,17 @@ use super::problem::ProblemResponse;
 
 /// A token as it was sent, nothing of it checked.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Presented {
-    pub(super) token: String,
+pub(super) struct Presented<'a> {
+    pub(super) token: &'a str,
     pub(super) by_cookie: bool,
 }
 
 /// Finds the token of a request. A token in the query is no credential (it would stand in every log), and beside a
 /// header it is one too many. With an `Authorization` header cookies are ignored.
-pub(super) fn find(request: &HttpRequest, cookie: Option<&str>) -> Result<Presented, ProblemResponse> {
+pub(super) fn find<'a>(
+    request: &'a HttpRequest,
+    cookie: Option<&str>,
+) -> Result<Presented<'a>, ProblemResponse> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
     let Some(header) = headers.next() else {
         return cookie
@@ -31,16 +34,16 @@ pub(super) fn find(request: &HttpRequest, cookie: Option<&str>) -> Result<Presen
     if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
         return Err(ProblemResponse::no_credentials());
     }
-    Ok(Presented { token: token.to_owned(), by_cookie: false })
+    Ok(Presented { token, by_cookie: false })
 }
 
 /// Read by hand: `HttpRequest::cookie` finds nothing at all where some other cookie is malformed.
-fn from_cookie(request: &HttpRequest, name: &str) -> Option<Presented> {
+fn from_cookie<'a>(request: &'a HttpRequest, name: &str) -> Option<Presented<'a>> {
     let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
     let mut cookies = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.split_once('='));
     let (_, token) = cookies.find(|(other, _)| other.trim() == name)?;
     let token = token.trim();
-    (!token.is_empty()).then(|| Presented { token: token.to_owned(), by_cookie: true })
+    (!token.is_empty()).then_some(Presented { token, by_cookie: true })
 }
 
 fn is_in_query(request: &HttpRequest) -> bool {

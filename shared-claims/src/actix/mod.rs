@@ -6,7 +6,7 @@ mod credentials;
 mod origin;
 mod problem;
 
-pub use authenticated::{AnyScope, Authenticated, RequiredScope};
+pub use authenticated::{AnyScope, Authenticated, Extraction, RequiredScope};
 pub use bearer::BearerAuth;
 pub use origin::{InvalidOrigin, OriginRule};
 pub use problem::ProblemResponse;

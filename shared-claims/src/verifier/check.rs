@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::builder::{OnOutage, Policy, VerifierBuilder};
-use super::cache::{Entry, TokenCache};
+use super::cache::{Digest, Entry, TokenCache};
 use super::error::{Missing, Reason, VerifyError};
-use super::keys::{KeySource, PublicKey};
+use super::keys::KeySource;
 use super::metrics::{Counters, VerifierMetrics, count};
 use super::payload::Expected;
 use super::token::{MAX_TOKEN_BYTES, Parts};
@@ -15,6 +15,8 @@ use super::verified::Verified;
 use crate::claims::Claims;
 use crate::clock::SharedClock;
 use crate::revocation::{Revocation, RevocationStatus, Verdict};
+
+const UNKNOWN_KEY: VerifyError = VerifyError::Invalid(Reason::UnknownKey);
 
 /// Verifies the access tokens of one issuer for one audience. Cheap to clone; the clones share everything. What
 /// happens in the background runs on the Tokio runtime that it was built on, and ends with the last clone.
@@ -99,6 +101,14 @@ impl Verifier {
         outcome
     }
 
+    /// The same without waiting; `None` where [`verify`](Self::verify) would have to: for a token of a key that is not
+    /// known yet, and with a source of revocations that is asked over the network.
+    pub fn verify_now(&self, token: &str) -> Option<Result<Verified, VerifyError>> {
+        let outcome = self.inner.verify_now(token)?;
+        self.inner.counters.count_outcome(&outcome);
+        Some(outcome)
+    }
+
     /// How the verifier is.
     ///
     /// ```
@@ -152,78 +162,87 @@ impl fmt::Debug for Verifier {
 
 impl Inner {
     async fn verify(&self, token: &str) -> Result<Verified, VerifyError> {
+        let verified = match self.identify(token) {
+            // The issuer may have a new key: this token, and it alone, waits for a look.
+            Err(UNKNOWN_KEY) if self.keys.refetched().await => self.identify(token)?,
+            outcome => outcome?,
+        };
+        let verdict = match &self.revocation {
+            None => Verdict::Live,
+            Some(source) => match source.check_now(&verified.marks()) {
+                Some(verdict) => verdict,
+                None => source.check(&verified.marks()).await,
+            },
+        };
+        self.conclude(verified, verdict)
+    }
+
+    fn verify_now(&self, token: &str) -> Option<Result<Verified, VerifyError>> {
+        // Known without a token, so that no signature is checked in vain.
+        let answers_at_once = matches!(self.revocation, None | Some(Revocation::Mirror(_)));
+        if !answers_at_once {
+            return None;
+        }
+        let verified = match self.identify(token) {
+            Err(UNKNOWN_KEY) if self.keys.is_fetched() => return None,
+            Err(error) => return Some(Err(error)),
+            Ok(verified) => verified,
+        };
+        let verdict = match &self.revocation {
+            None => Verdict::Live,
+            Some(source) => source.check_now(&verified.marks())?,
+        };
+        Some(self.conclude(verified, verdict))
+    }
+
+    /// Everything but the revocation list, from the cache where it can be.
+    fn identify(&self, token: &str) -> Result<Verified, VerifyError> {
+        let Some(cache) = &self.cache else { return self.check(token) };
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Reason::TooLong.into());
         }
-        let digest = self.cache.as_ref().map(|_| TokenCache::digest(token));
-        let remembered = match (&self.cache, &digest) {
-            (Some(cache), Some(digest)) => self.remembered(cache, digest)?,
-            _ => None,
-        };
-        let verified = if let Some(verified) = remembered {
-            verified
-        } else {
-            let verified = self.check(token).await?;
-            if let (Some(cache), Some(digest)) = (&self.cache, digest) {
-                let (claims, key) = (Arc::clone(&verified.claims), Arc::clone(&verified.key));
-                cache.insert(digest, Entry { claims, key });
-            }
-            verified
-        };
-        let outcome = self.check_live(&verified).await;
-        if let (Err(VerifyError::Invalid(_) | VerifyError::Revoked(_)), Some(cache), Some(digest)) =
-            (&outcome, &self.cache, &digest)
-        {
-            cache.remove(digest);
+        let digest = TokenCache::digest(token);
+        if let Some(verified) = self.remembered(cache, &digest)? {
+            count(&self.counters.cache_hits);
+            return Ok(verified);
         }
-        outcome.map(|()| verified)
+        let verified = self.check(token)?;
+        count(&self.counters.cache_misses);
+        let (claims, key) = (Arc::clone(&verified.claims), Arc::clone(&verified.key));
+        cache.insert(digest, Entry { claims, key });
+        Ok(verified)
     }
 
-    /// A token whose signature was found good before, if the very key that it was checked with still serves.
-    fn remembered(&self, cache: &TokenCache, digest: &[u8; 32]) -> Result<Option<Verified>, VerifyError> {
-        let Some(Entry { claims, key }) = cache.get(digest) else {
-            count(&self.counters.cache_misses);
-            return Ok(None);
-        };
-        let set = self.keys.current(&*self.clock);
-        let same = |now: &Arc<PublicKey>| now.fingerprint() == key.fingerprint();
-        if set.as_ref().is_some_and(|set| !set.get(key.kid()).is_some_and(same)) {
+    /// A token whose signature was found good before, if the very key that it was checked with still serves. Whatever
+    /// may change while a token lives is looked at again.
+    fn remembered(&self, cache: &TokenCache, digest: &Digest) -> Result<Option<Verified>, VerifyError> {
+        let Some(Entry { claims, key }) = cache.get(digest) else { return Ok(None) };
+        if let Err(reason) = self.check_times(&claims) {
             cache.remove(digest);
-            count(&self.counters.cache_misses);
+            return Err(reason.into());
+        }
+        let set = self.keys.current(&*self.clock).ok_or(VerifyError::Unavailable(Missing::Keys))?;
+        if set.get(key.kid()).is_none_or(|now| now.fingerprint() != key.fingerprint()) {
+            cache.remove(digest);
             return Ok(None);
         }
-        count(&self.counters.cache_hits);
-        self.check_times(&claims)?;
-        set.ok_or(VerifyError::Unavailable(Missing::Keys))?;
         self.check_policy(&claims)?;
         Ok(Some(Verified { claims, key }))
     }
 
     /// Everything that is the token's own: shape, claims and times, which cost little, then the signature.
-    async fn check(&self, token: &str) -> Result<Verified, VerifyError> {
+    fn check(&self, token: &str) -> Result<Verified, VerifyError> {
         let parts = Parts::parse(token)?;
         parts.require_access_token()?;
         let claims = self.expected.read(&parts.payload)?;
         self.check_times(&claims)?;
-        let key = self.find_key(&parts.kid).await?;
+        let set = self.keys.current(&*self.clock).ok_or(VerifyError::Unavailable(Missing::Keys))?;
+        let key = set.get(&parts.kid).ok_or(UNKNOWN_KEY)?;
         if !key.verifies(parts.signed.as_bytes(), &parts.signature) {
             return Err(Reason::Signature.into());
         }
         self.check_policy(&claims)?;
-        Ok(Verified { claims: Arc::new(claims), key })
-    }
-
-    /// The key of that id. Where there is none the issuer may have a new one: the token, and it alone, waits for a
-    /// look.
-    async fn find_key(&self, kid: &str) -> Result<Arc<PublicKey>, VerifyError> {
-        let find = || {
-            let set = self.keys.current(&*self.clock).ok_or(VerifyError::Unavailable(Missing::Keys))?;
-            set.get(kid).cloned().ok_or(VerifyError::Invalid(Reason::UnknownKey))
-        };
-        match find() {
-            Err(VerifyError::Invalid(Reason::UnknownKey)) if self.keys.refetched().await => find(),
-            outcome => outcome,
-        }
+        Ok(Verified { claims: Arc::new(claims), key: Arc::clone(key) })
     }
 
     fn check_policy(&self, claims: &Claims) -> Result<(), Reason> {
@@ -237,24 +256,18 @@ impl Inner {
         self.expected.check_times(claims, self.clock.now_seconds())
     }
 
-    /// Asks the revocation source, and looks at the clock once more after its answer.
-    async fn check_live(&self, verified: &Verified) -> Result<(), VerifyError> {
-        if let Some(source) = &self.revocation {
-            let marks = verified.marks();
-            let verdict = match source.check_now(&marks) {
-                Some(verdict) => verdict,
-                None => source.check(&marks).await,
-            };
-            match (verdict, self.on_outage) {
-                (Verdict::Live, _) => {}
-                (Verdict::Revoked(kind), _) => return Err(VerifyError::Revoked(kind)),
-                (Verdict::Unknown, OnOutage::Refuse) => {
-                    return Err(VerifyError::Unavailable(Missing::Revocations));
-                }
-                (Verdict::Unknown, OnOutage::Accept) => self.accept_unknown(),
+    /// What the source's answer makes of a token. The clock is looked at once more, after that answer.
+    fn conclude(&self, verified: Verified, verdict: Verdict) -> Result<Verified, VerifyError> {
+        match (verdict, self.on_outage) {
+            (Verdict::Live, _) => {}
+            (Verdict::Revoked(kind), _) => return Err(VerifyError::Revoked(kind)),
+            (Verdict::Unknown, OnOutage::Refuse) => {
+                return Err(VerifyError::Unavailable(Missing::Revocations));
             }
+            (Verdict::Unknown, OnOutage::Accept) => self.accept_unknown(),
         }
-        Ok(self.check_times(&verified.claims)?)
+        self.check_times(&verified.claims)?;
+        Ok(verified)
     }
 
     /// Counts a token that is accepted although it may be revoked, and says so every ten seconds.

@@ -24,7 +24,7 @@ pub struct VerifierMetrics {
     pub accepted_on_outage: u64,
     /// Tokens whose signature had been checked before.
     pub cache_hits: u64,
-    /// Tokens whose signature had to be checked.
+    /// Tokens whose signature was checked and found good, to be remembered.
     pub cache_misses: u64,
     /// Key set fetches that brought a set, or said that ours still holds.
     pub key_refreshes: u64,

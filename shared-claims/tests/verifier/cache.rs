@@ -140,6 +140,7 @@ proptest! {
             };
             let cached: Verifier = describe().token_cache_entries(entries).build().await.unwrap();
             let plain: Verifier = describe().token_cache_entries(0).build().await.unwrap();
+            let mirrored = describe().without_revocation().build().await.unwrap();
             let tokens = tokens(&clock);
             for step in steps {
                 match step {
@@ -150,6 +151,9 @@ proptest! {
                         let with = answer(cached.verify(&tokens[which]).await);
                         let without = answer(plain.verify(&tokens[which]).await);
                         assert_eq!(with, without, "token {which}");
+                        let now = mirrored.verify_now(&tokens[which]).map(answer);
+                        let later = answer(mirrored.verify(&tokens[which]).await);
+                        assert_eq!(now, Some(later), "token {which}");
                     }
                     Step::Advance(ms) => clock.advance_ms(ms),
                     Step::SetWall(ms) => clock.set_wall_ms(NOW_MS + ms),

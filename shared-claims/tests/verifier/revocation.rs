@@ -1,6 +1,7 @@
 //! SECURITY-CASES A26 as far as the verifier goes: what it does with what its source says.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shared_claims::actix::BearerAuth;
@@ -187,4 +188,12 @@ async fn a_policy_of_the_service_is_kept_on_every_check() {
     for _ in 0..2 {
         assert_eq!(outcome(&verifier, &foreign).await, Err(VerifyError::Invalid(Reason::Policy)));
     }
+    // Also when it changes its mind about a token that was accepted before.
+    let open = Arc::new(AtomicBool::new(true));
+    let asked = open.clone();
+    let verifier = builder(&clock).policy(move |_| asked.load(Ordering::SeqCst)).build().await.unwrap();
+    let token = token(&clock).sign();
+    assert_eq!(outcome(&verifier, &token).await, Ok(()));
+    open.store(false, Ordering::SeqCst);
+    assert_eq!(outcome(&verifier, &token).await, Err(VerifyError::Invalid(Reason::Policy)));
 }

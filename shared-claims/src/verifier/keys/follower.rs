@@ -183,13 +183,16 @@ impl Shared {
     }
 
     /// Sleeps for `delay` by the timer or by the boot clock, whichever is over first (the timer stands still while
-    /// the machine is suspended), or until a reading is wanted.
+    /// the machine is suspended), or until a reading is wanted, or until the set is too old to serve.
     async fn pause(&self, delay: Duration) {
         let start = self.clock.boot_ms();
         let mut left = delay;
         while !left.is_zero() && u128::from(self.clock.boot_ms().saturating_sub(start)) < delay.as_millis() {
             let nap = left.min(Duration::from_secs(1));
             if timeout(nap, self.wanted.notified()).await.is_ok() {
+                return;
+            }
+            if self.usable(&*self.clock).is_none() {
                 return;
             }
             left = left.saturating_sub(nap);

@@ -23,6 +23,11 @@ impl KeySource {
         }
     }
 
+    /// Whether asking for a newer set can help.
+    pub(crate) fn is_fetched(&self) -> bool {
+        matches!(self, Self::Fetched(_))
+    }
+
     /// After an unknown `kid`: true when a newer set may have come and another look is worth it.
     pub(crate) async fn refetched(&self) -> bool {
         match self {
