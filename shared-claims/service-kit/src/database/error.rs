@@ -62,6 +62,7 @@ impl From<QueryError> for DatabaseError {
                     | DatabaseErrorKind::SerializationFailure
                     | DatabaseErrorKind::UnableToSendCommand => Self::Unavailable(message.to_owned()),
                     DatabaseErrorKind::ReadOnlyTransaction => Self::Standby,
+                    _ if message.contains("during recovery") => Self::Standby,
                     _ if PASSING.iter().any(|passing| message.contains(passing)) => {
                         Self::Unavailable(message.to_owned())
                     }

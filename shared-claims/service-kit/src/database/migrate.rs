@@ -3,7 +3,7 @@
 use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
-use super::manager::{Manager, Role};
+use super::manager::{Manager, Pooled, Role};
 use super::transaction::{self, WRITE};
 use super::{Database, DatabaseError, DbConnection};
 
@@ -33,16 +33,18 @@ impl Database {
 
 /// On a connection of its own: waiting for another replica's migration may take longer than a request may.
 fn apply(manager: &Manager, migrations: Migrations) -> Result<Vec<String>, DatabaseError> {
-    let mut connection = manager.open()?;
-    if let DbConnection::Postgres(inner) = &mut connection {
-        inner.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
-        // Held by the session, and so released whenever the connection ends.
-        inner.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
-        return run(inner, migrations.postgres);
+    let mut pooled = Pooled { connection: manager.open()?, discard: false };
+    match &mut pooled.connection {
+        DbConnection::Postgres(inner) => {
+            inner.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
+            // Held by the session, and so released whenever the connection ends.
+            inner.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
+            return run(inner, migrations.postgres);
+        }
+        DbConnection::Sqlite(inner) => inner.batch_execute("PRAGMA busy_timeout = 60000")?,
     }
     // The write lock of the file is the turn; each migration is a savepoint within.
-    connection.batch_execute("PRAGMA busy_timeout = 60000")?;
-    transaction::within(&mut connection, WRITE, |connection| match connection {
+    transaction::within(&mut pooled, WRITE, |connection| match connection {
         DbConnection::Sqlite(inner) => run(inner, migrations.sqlite),
         DbConnection::Postgres(_) => Ok(Vec::new()),
     })

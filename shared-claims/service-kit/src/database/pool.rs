@@ -92,7 +92,7 @@ impl Database {
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
     {
-        self.writers.run(|pooled| transaction::within(&mut pooled.connection, WRITE, work)).await
+        self.writers.run(|pooled| transaction::within(pooled, WRITE, work)).await
     }
 
     /// Runs work on one moment of the primary, begun after this call: REPEATABLE READ, read-only. Fails on a standby,
@@ -106,7 +106,7 @@ impl Database {
         self.readers
             .run(|pooled| {
                 transaction::require_primary(pooled)?;
-                transaction::within(&mut pooled.connection, SNAPSHOT, work)
+                transaction::within(pooled, SNAPSHOT, work)
             })
             .await
     }

@@ -26,18 +26,24 @@ pub(super) const SNAPSHOT: Begin =
 
 /// Runs the work in a transaction; an error of the work rolls it back.
 pub(super) fn within<T, E>(
-    connection: &mut DbConnection,
+    pooled: &mut Pooled,
     begin: Begin,
     work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
 ) -> Result<T, E>
 where
     E: From<DatabaseError>,
 {
+    let connection = &mut pooled.connection;
     let opened = match connection {
         DbConnection::Postgres(inner) => AnsiTransactionManager::begin_transaction_sql(inner, begin.postgres),
         DbConnection::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, begin.sqlite),
     };
-    opened.map_err(DatabaseError::from)?;
+    if let Err(error) = opened {
+        let error = DatabaseError::from(error);
+        // Have the pool look for the primary again.
+        pooled.discard |= matches!(error, DatabaseError::Standby);
+        return Err(error.into());
+    }
     match work(connection) {
         Ok(value) => match Manager::commit_transaction(connection) {
             Ok(()) => Ok(value),

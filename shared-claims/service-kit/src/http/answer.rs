@@ -4,16 +4,15 @@ use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use shared_claims::problem::{FieldError, PROBLEM_JSON, Problem};
+use actix_web::{HttpResponse, ResponseError};
+use shared_claims::actix::ProblemResponse;
+use shared_claims::problem::{FieldError, Problem};
 
 use crate::database::DatabaseError;
 
 /// Renders a problem.
-pub fn problem_response(problem: &Problem) -> HttpResponse {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = serde_json::to_string(problem).unwrap_or_default();
-    HttpResponseBuilder::new(status).insert_header((header::CONTENT_TYPE, PROBLEM_JSON)).body(body)
+pub fn problem_response(problem: Problem) -> HttpResponse {
+    ProblemResponse::new(problem).error_response()
 }
 
 /// An error with two faces: the problem for the client, and the cause for the log, which never leaves.
@@ -96,7 +95,7 @@ impl ResponseError for Refusal {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = problem_response(&self.problem);
+        let mut response = problem_response(self.problem.as_ref().clone());
         for (name, value) in &self.headers {
             response.headers_mut().insert(name.clone(), value.clone());
         }

@@ -21,7 +21,7 @@ fn is_bare(response: &HttpResponse) -> bool {
 
 fn dressed(bare: &HttpResponse) -> HttpResponse {
     let code = http::StatusCode::from_u16(bare.status().as_u16()).unwrap_or_default();
-    let mut response = problem_response(&Problem::new(code, code.canonical_reason().unwrap_or("Error")));
+    let mut response = problem_response(Problem::new(code, code.canonical_reason().unwrap_or("Error")));
     for (name, value) in bare.headers() {
         if name != CONTENT_TYPE && name != CONTENT_LENGTH {
             response.headers_mut().append(name.clone(), value.clone());

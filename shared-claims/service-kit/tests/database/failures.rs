@@ -125,3 +125,39 @@ async fn a_constraint_is_no_passing_trouble() {
         assert!(!error.is_transient(), "{error:?} on {:?}", test.backend());
     }
 }
+
+/// A stand-in for `pg_is_in_recovery()`, found before the real one: what it says stands in a table.
+const PRETENDER: &str = "CREATE SCHEMA fake; CREATE TABLE fake.role (standby BOOLEAN NOT NULL); \
+     INSERT INTO fake.role VALUES (true); \
+     CREATE FUNCTION fake.pg_is_in_recovery() RETURNS BOOLEAN LANGUAGE SQL AS 'SELECT standby FROM fake.role'";
+
+#[tokio::test]
+async fn a_snapshot_of_a_standby_is_refused_and_the_primary_is_looked_for_again() {
+    use diesel::connection::SimpleConnection;
+    let test = TestDatabase::create(Backend::Postgres);
+    let primary = migrated(&test).await;
+    primary.write(|c| Ok::<_, DatabaseError>(c.batch_execute(PRETENDER)?)).await.unwrap();
+
+    let url = format!("{}?options=-csearch_path%3Dfake,pg_catalog,public", test.url());
+    let database =
+        Database::connect(&DatabaseSettings { pool_size: 1, ..DatabaseSettings::at(url) }).await.unwrap();
+    let pid = "SELECT pg_backend_pid() AS pid";
+    let before: Pid =
+        database.read(move |c| Ok::<_, DatabaseError>(sql_query(pid).get_result(c)?)).await.unwrap();
+    let refused = database.snapshot(|_| Ok::<_, DatabaseError>(())).await;
+    assert!(matches!(refused, Err(DatabaseError::Standby)), "{refused:?}");
+
+    primary
+        .write(|c| Ok::<_, DatabaseError>(c.batch_execute("UPDATE fake.role SET standby = false")?))
+        .await
+        .unwrap();
+    let after: Pid =
+        database.snapshot(move |c| Ok::<_, DatabaseError>(sql_query(pid).get_result(c)?)).await.unwrap();
+    assert_ne!(before.pid, after.pid, "the connection to the standby was kept");
+}
+
+#[derive(QueryableByName)]
+struct Pid {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    pid: i32,
+}
