@@ -35,7 +35,8 @@ pub struct HttpSettings {
 impl HttpSettings {
     /// The default settings, listening at this address.
     pub fn at(bind: SocketAddr) -> Self {
-        let ports = ["5173", "3000", "8080"];
+        // The last one is the todo-service's own `/docs`, which asks the auth-service for a token.
+        let ports = ["5173", "3000", "8080", "8001"];
         let hosts = ["localhost", "127.0.0.1"];
         let cors_origins =
             hosts.iter().flat_map(|host| ports.iter().map(move |port| format!("http://{host}:{port}")));

@@ -105,7 +105,7 @@ fn a_preflight_is_answered_for_listed_origins() {
         let headers = [
             &format!("Origin: {origin}"),
             "Access-Control-Request-Method: DELETE",
-            "Access-Control-Request-Headers: authorization, content-type",
+            "Access-Control-Request-Headers: authorization, content-type, x-requested-with",
         ];
         request(service.address, "OPTIONS", "/notes", &headers)
     };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use service_kit::health::{Finding, Health};
 use service_kit::http::{ClientAddress, Form, HttpSettings, Json, Path, Query, Refusal, RequestId, resource};
 use service_kit::metrics::{Metrics, MetricsSettings};
-use service_kit::server::{Service, bind};
+use service_kit::server::{Service, Stopping, bind};
 use tokio::sync::oneshot;
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{Info, OpenApi};
@@ -59,7 +59,8 @@ fn routes(config: &mut ServiceConfig) {
             resource("/teapot").get(|| async { HttpResponse::ImATeapot().body("the secret is hunter2") }),
         )
         .service(resource("/own").get(own_headers))
-        .service(resource("/slow/{ms}").get(slow));
+        .service(resource("/slow/{ms}").get(slow))
+        .service(resource("/news").get(news));
 }
 
 async fn gone() -> impl Responder {
@@ -84,6 +85,11 @@ async fn own_headers() -> HttpResponse {
 async fn slow(ms: Path<u64>) -> &'static str {
     tokio::time::sleep(Duration::from_millis(*ms)).await;
     "slept"
+}
+
+async fn news(stopping: Stopping) -> &'static str {
+    stopping.wait().await;
+    "no news"
 }
 
 fn document() -> OpenApi {

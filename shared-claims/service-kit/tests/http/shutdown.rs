@@ -52,6 +52,18 @@ fn what_runs_is_finished_and_nothing_new_is_accepted() {
 }
 
 #[test]
+fn who_waits_for_news_is_told_of_the_stop() {
+    let mut service = start_with(|http, _| http.shutdown_seconds = 10, Health::new());
+    let mut waiting = open(&service, "/news");
+    in_flight(&service, 1);
+    let began = now();
+    let thread = service.stop();
+    assert_eq!(parse(&read_some(&mut waiting)).body, "no news");
+    thread.join().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5), "stopped only after {:?}", began.elapsed());
+}
+
+#[test]
 fn what_runs_too_long_is_closed() {
     let mut service = start();
     let mut running = open(&service, "/slow/30000");

@@ -1,5 +1,7 @@
 //! Listens, serves, and stops in order.
 
+mod stopping;
+
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -8,7 +10,10 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpServer, rt};
+use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
+
+pub use stopping::Stopping;
 
 use crate::http::{Front, HttpSettings, app};
 use crate::metrics::{Metrics, MetricsSettings};
@@ -39,6 +44,7 @@ pub struct Application {
     main: Server,
     beside: Option<Server>,
     patience: Duration,
+    stopping: watch::Sender<bool>,
 }
 
 /// Listens at `http.bind`, or with the listener given (tests: port 0).
@@ -60,8 +66,9 @@ where
         None => None,
     };
     let (metrics_address, beside) = beside.unzip();
-    let main = serve(service, listener)?;
-    Ok(Application { address, metrics_address, main, beside, patience })
+    let (stopping, word) = Stopping::new();
+    let main = serve(service, listener, word)?;
+    Ok(Application { address, metrics_address, main, beside, patience, stopping })
 }
 
 /// Says which setting it was that could not be.
@@ -70,7 +77,7 @@ fn listen(address: SocketAddr, key: &str) -> io::Result<TcpListener> {
         .map_err(|error| io::Error::new(error.kind(), format!("{key}: cannot listen at {address}: {error}")))
 }
 
-fn serve<R>(service: Service<R>, listener: TcpListener) -> io::Result<Server>
+fn serve<R>(service: Service<R>, listener: TcpListener, word: Stopping) -> io::Result<Server>
 where
     R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
 {
@@ -87,7 +94,7 @@ where
             if has_metrics {
                 metrics::configure(config, &counted);
             }
-            config.configure(&routes);
+            config.app_data(word.clone()).configure(&routes);
         })
     });
     let workers = match settings.workers {
@@ -145,6 +152,7 @@ impl Application {
         tokio::select! {
             () = &mut stop => {
                 tracing::info!(seconds = self.patience.as_secs(), "server.stopping");
+                self.stopping.send_replace(true);
                 main.stop(true).await;
                 (&mut running).await.map_err(io::Error::other)??;
             }
