@@ -1,5 +1,6 @@
 //! The Latchkey authorization server: users, sessions, RS256 tokens, key set, revocation list.
 
+pub mod accounts;
 pub mod domain;
 pub mod http;
 pub mod keys;
@@ -7,3 +8,4 @@ pub mod passwords;
 pub mod random;
 pub mod revocation;
 pub mod storage;
+pub mod tokens;

@@ -1,12 +1,12 @@
 //! What is made once for a database: replicas that start together agree on one.
 
-use service_kit::database::{Database, DatabaseError, DbConnection};
+use service_kit::database::Database;
 use shared_claims::clock::Clock;
 
 use super::{KeysError, Sealer};
 use crate::random::Random;
 use crate::storage::secrets::SecretRow;
-use crate::storage::{is_unique_violation, meta, secrets, signing_keys};
+use crate::storage::{meta, secrets, signing_keys};
 
 /// The secrets of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,22 +29,7 @@ impl SecretName {
 /// The id of this database, made at the first start.
 pub async fn agree_on_database_id(database: &Database, random: &Random) -> Result<String, KeysError> {
     let candidate = random.uuid().to_string();
-    let made = database.write(move |conn| match meta::find(conn, meta::DATABASE_ID)? {
-        Some(id) => Ok(id),
-        None => {
-            meta::insert(conn, meta::DATABASE_ID, &candidate).map(|()| candidate).map_err(KeysError::from)
-        }
-    });
-    match made.await {
-        // Another replica was faster.
-        Err(KeysError::Query(error)) if is_unique_violation(&error) => {
-            let read =
-                |conn: &mut DbConnection| meta::find(conn, meta::DATABASE_ID).map_err(DatabaseError::from);
-            let id: Option<String> = database.read(read).await?;
-            id.ok_or_else(|| KeysError::Damaged("id".to_owned()))
-        }
-        made => made,
-    }
+    database.write(move |conn| Ok(meta::ensure_database_id(conn, &candidate)?)).await
 }
 
 /// Whether anything in this database is sealed already.

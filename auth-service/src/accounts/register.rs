@@ -1,0 +1,103 @@
+//! Registration.
+
+use service_kit::database::DatabaseError;
+
+use super::{AccountError, Accounts};
+use crate::domain::{Email, NewUser, Password, User, Username};
+use crate::storage::{is_unique_violation, users};
+
+/// What somebody who registers gives.
+#[derive(Debug)]
+pub struct RegistrationRequest<'a> {
+    /// The name.
+    pub username: &'a str,
+    /// The password.
+    pub password: &'a str,
+    /// The address.
+    pub email: Option<&'a str>,
+}
+
+/// A part of it that breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrationField {
+    /// Which.
+    pub field: &'static str,
+    /// The rule.
+    pub message: String,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum Registration {
+    /// A user.
+    Registered(Box<User>),
+    /// The name, or one that looks like it, is taken.
+    Taken,
+    /// These break a rule.
+    Invalid(Vec<RegistrationField>),
+}
+
+impl Accounts {
+    /// Makes a user who may log in, without roles.
+    pub async fn register(&self, request: RegistrationRequest<'_>) -> Result<Registration, AccountError> {
+        let parts = &self.parts;
+        let (username, email, password) = match self.parse(&request) {
+            Ok(parsed) => parsed,
+            Err(broken) => return Ok(Registration::Invalid(broken)),
+        };
+        // Before the hash, so that a name that is taken costs nothing; the insert decides.
+        let (key, skeleton) = (username.key().to_owned(), username.skeleton().to_owned());
+        let taken: Result<_, AccountError> =
+            parts.database.read(move |conn| Ok(users::is_taken(conn, &key, &skeleton)?)).await;
+        if taken? {
+            return Ok(Registration::Taken);
+        }
+        let now_ms = parts.clock.now_ms();
+        let new = NewUser {
+            id: parts.random.uuid(),
+            username,
+            email,
+            roles: Vec::new(),
+            hash: parts.passwords.hash(password).await?,
+            created_at_ms: now_ms,
+        };
+        let user = User {
+            id: new.id,
+            username: new.username.as_typed().to_owned(),
+            email: new.email.as_ref().map(|email| email.as_str().to_owned()),
+            email_verified: false,
+            is_active: true,
+            roles: Vec::new(),
+            token_cut_ms: None,
+            created_at_ms: now_ms,
+        };
+        let inserted: Result<(), AccountError> =
+            parts.database.write(move |conn| Ok(users::insert(conn, &new)?)).await;
+        match inserted {
+            Ok(()) => Ok(Registration::Registered(Box::new(user))),
+            // Another registration was faster.
+            Err(AccountError::Database(DatabaseError::Query(error))) if is_unique_violation(&error) => {
+                Ok(Registration::Taken)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn parse(
+        &self,
+        request: &RegistrationRequest<'_>,
+    ) -> Result<(Username, Option<Email>, Password), Vec<RegistrationField>> {
+        let broken =
+            |field, error: &dyn std::fmt::Display| RegistrationField { field, message: error.to_string() };
+        let username = Username::parse(request.username).map_err(|error| broken("username", &error));
+        let password = Password::parse(request.password, self.parts.password_rules)
+            .map_err(|error| broken("password", &error));
+        let email = request.email.map(Email::parse).transpose().map_err(|error| broken("email", &error));
+        match (username, email, password) {
+            (Ok(username), Ok(email), Ok(password)) => Ok((username, email, password)),
+            (username, email, password) => {
+                Err([username.err(), password.err(), email.err()].into_iter().flatten().collect())
+            }
+        }
+    }
+}

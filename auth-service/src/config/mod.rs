@@ -1,0 +1,86 @@
+//! The settings, as they are written: one struct a file. `startup` turns them into what the parts take.
+
+mod issuer;
+mod keys;
+mod passwords;
+mod revocation;
+mod sessions;
+mod tokens;
+
+use serde::{Deserialize, Serialize};
+use service_kit::config::{InvalidSetting, Validate};
+use service_kit::database::DatabaseSettings;
+use service_kit::http::{CookieSettings, HttpSettings};
+use service_kit::metrics::MetricsSettings;
+use service_kit::telemetry::LogSettings;
+
+pub use keys::KeySettings;
+pub use passwords::PasswordSettings;
+pub use revocation::RevocationSettings;
+pub use sessions::SessionSettings;
+pub use tokens::TokenSettings;
+
+/// What the environment variables begin with.
+pub const PREFIX: &str = "AUTH";
+
+/// All settings of the auth-service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// What tokens carry as `iss`: the URL that this service is reached at, without a slash at its end.
+    pub issuer: String,
+    /// How it listens.
+    pub http: HttpSettings,
+    /// How cookies are set.
+    pub cookies: CookieSettings,
+    /// Where the truth is.
+    pub database: DatabaseSettings,
+    /// How revocations are carried to verifiers.
+    pub revocation: RevocationSettings,
+    /// How tokens are made.
+    pub tokens: TokenSettings,
+    /// How long logins last.
+    pub sessions: SessionSettings,
+    /// Which passwords are taken, and how they are hashed.
+    pub passwords: PasswordSettings,
+    /// How keys are made and kept.
+    pub keys: KeySettings,
+    /// How it logs.
+    pub log: LogSettings,
+    /// Where `/metrics` is.
+    pub metrics: MetricsSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            issuer: "http://localhost:8000".to_owned(),
+            http: HttpSettings::at(([127, 0, 0, 1], 8000).into()),
+            cookies: CookieSettings::default(),
+            database: DatabaseSettings::at("sqlite://data/auth.db"),
+            revocation: RevocationSettings::default(),
+            tokens: TokenSettings::default(),
+            sessions: SessionSettings::default(),
+            passwords: PasswordSettings::default(),
+            keys: KeySettings::default(),
+            log: LogSettings::default(),
+            metrics: MetricsSettings::default(),
+        }
+    }
+}
+
+impl Validate for Settings {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        issuer::check(&self.issuer)?;
+        self.http.validate().map_err(|error| error.under("http"))?;
+        self.cookies.validate().map_err(|error| error.under("cookies"))?;
+        self.database.validate().map_err(|error| error.under("database"))?;
+        self.revocation.validate().map_err(|error| error.under("revocation"))?;
+        self.tokens.validate().map_err(|error| error.under("tokens"))?;
+        self.sessions.validate().map_err(|error| error.under("sessions"))?;
+        self.passwords.validate().map_err(|error| error.under("passwords"))?;
+        self.keys.validate().map_err(|error| error.under("keys"))?;
+        self.log.validate().map_err(|error| error.under("log"))?;
+        self.metrics.validate().map_err(|error| error.under("metrics"))
+    }
+}

@@ -1,0 +1,47 @@
+//! The settings under `tokens.`.
+
+use serde::{Deserialize, Serialize};
+use service_kit::config::{InvalidSetting, Validate, in_range};
+use shared_claims::scope::Scopes;
+
+/// How tokens are made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenSettings {
+    /// The audience of first-party tokens, beside the issuer.
+    pub audience: String,
+    /// What a first-party login gives when it asks for nothing narrower.
+    pub default_scope: String,
+    /// Life of an access token.
+    pub access_ttl_seconds: i64,
+    /// Life of a refresh token, from its issue.
+    pub refresh_ttl_seconds: i64,
+    /// For how long a refresh token that was used gives the same successor again; 0: never.
+    pub refresh_replay_seconds: i64,
+}
+
+impl Default for TokenSettings {
+    fn default() -> Self {
+        Self {
+            audience: "todo-service".to_owned(),
+            default_scope: "openid profile todos:read todos:write".to_owned(),
+            access_ttl_seconds: 900,
+            refresh_ttl_seconds: 2_592_000,
+            refresh_replay_seconds: 60,
+        }
+    }
+}
+
+impl Validate for TokenSettings {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        if self.audience.trim().is_empty() {
+            return Err(InvalidSetting::new("audience", "a resource identifier, not empty"));
+        }
+        if Scopes::parse(&self.default_scope).is_err() {
+            return Err(InvalidSetting::new("default_scope", "scopes separated by single spaces"));
+        }
+        in_range("access_ttl_seconds", self.access_ttl_seconds, 1..=86_400)?;
+        in_range("refresh_ttl_seconds", self.refresh_ttl_seconds, 1..=315_360_000)?;
+        in_range("refresh_replay_seconds", self.refresh_replay_seconds, 0..=3600)
+    }
+}

@@ -1,0 +1,95 @@
+//! A login's tokens: a session, its first access token and its first refresh token.
+
+use std::sync::Arc;
+
+use shared_claims::claims::FIRST_PARTY_CLIENT;
+use shared_claims::scope::Scopes;
+use uuid::Uuid;
+
+use super::mint::Minted;
+use super::{TokenAnswer, TokenError, Tokens};
+use crate::domain::{NewSession, PasswordHash, RefreshToken, RefreshTokenPlain, Session};
+use crate::storage::{refresh_tokens, sessions, users};
+
+/// Credentials that were verified, and in which state.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    /// Whose they are.
+    pub user_id: Uuid,
+    /// Their version when they were verified.
+    pub version: i64,
+    /// The hash that was verified and the one to put in its place, where it was of an older kind.
+    pub upgrade: Option<(PasswordHash, PasswordHash)>,
+}
+
+/// What became of a login.
+#[derive(Debug)]
+pub enum Login {
+    /// It gave a session.
+    Issued {
+        /// The session.
+        session_id: Uuid,
+        /// Its first tokens.
+        tokens: Box<TokenAnswer>,
+    },
+    /// The user was switched off, or the password changed, since the password was verified.
+    Refused,
+}
+
+impl Tokens {
+    /// Begins a session, if the credentials are still those that were verified.
+    pub async fn issue(
+        &self,
+        proven: Proven,
+        scope: Scopes,
+        caller: NewSession,
+    ) -> Result<Login, TokenError> {
+        let inner = Arc::clone(&self.inner);
+        let refresh_token = RefreshTokenPlain::from_random(inner.random.bytes());
+        let decided = self.inner.database.write(move |conn| {
+            let Some(credentials) = users::lock(conn, proven.user_id)? else { return Ok(None) };
+            let now_ms = inner.clock.now_ms();
+            let user = credentials.user;
+            // The version and not the hash: a login beside this one may have upgraded the hash of the same password.
+            if !user.is_active || credentials.version != proven.version {
+                return Ok(None);
+            }
+            if let Some((old, new)) = &proven.upgrade {
+                users::upgrade_hash(conn, user.id, old, new, now_ms)?;
+            }
+            let mut session = Session {
+                id: inner.random.uuid_at(now_ms),
+                user_id: user.id,
+                client_id: FIRST_PARTY_CLIENT.to_owned(),
+                scope: scope.clone(),
+                amr: vec!["pwd".to_owned()],
+                auth_time_s: now_ms.div_euclid(1000),
+                created_at_ms: now_ms,
+                last_used_at_ms: now_ms,
+                expires_at_ms: now_ms.saturating_add(inner.settings.session_max_age_s.saturating_mul(1000)),
+                ended_at_ms: None,
+                user_agent: caller.user_agent,
+                address: caller.address,
+                access_expires_at_s: 0,
+            };
+            let claims = inner.mint(&user, &session, scope, now_ms);
+            session.access_expires_at_s = claims.exp;
+            let refresh_expires_at_ms = inner.refresh_end_ms(&session, now_ms);
+            sessions::insert(conn, &session)?;
+            let token = RefreshToken {
+                session_id: session.id,
+                issued_at_ms: now_ms,
+                expires_at_ms: refresh_expires_at_ms,
+                consumed_at_ms: None,
+            };
+            refresh_tokens::insert(conn, &refresh_token.hash(), &token)?;
+            Ok::<_, TokenError>(Some((session.id, Minted { claims, refresh_token, refresh_expires_at_ms })))
+        });
+        match decided.await? {
+            None => Ok(Login::Refused),
+            Some((session_id, minted)) => {
+                Ok(Login::Issued { session_id, tokens: Box::new(self.inner.answer(minted)?) })
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The use cases around tokens: issue, refresh, revoke, and what of them still counts.
+//!
+//! Each decides inside one write transaction that holds the user's lock, and reads the clock after it got it: so a cut
+//! is either seen by an issue, or waits for it and then takes its own moment.
+
+mod check;
+mod error;
+mod issue;
+mod logout;
+mod mint;
+mod prune;
+mod refresh;
+mod revoke;
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use service_kit::database::Database;
+use shared_claims::clock::SharedClock;
+use shared_claims::scope::Scopes;
+
+pub use self::check::OwnTokens;
+pub use self::error::TokenError;
+pub use self::issue::{Login, Proven};
+pub use self::mint::TokenAnswer;
+pub use self::prune::Pruned;
+pub use self::refresh::Refreshed;
+use crate::keys::KeyStore;
+use crate::random::Random;
+use crate::revocation::Revocations;
+
+/// How tokens are made.
+#[derive(Clone, Debug)]
+pub struct TokenSettings {
+    /// `iss`, and an audience of every first-party token.
+    pub issuer: String,
+    /// The other audience of first-party tokens.
+    pub audience: String,
+    /// What a login gives when it asks for nothing narrower.
+    pub default_scope: Scopes,
+    /// Life of an access token.
+    pub access_ttl_s: i64,
+    /// Life of a refresh token, from its issue.
+    pub refresh_ttl_s: i64,
+    /// For how long a refresh token's parent is forgiven.
+    pub refresh_replay_s: i64,
+    /// Life of a session, whatever is refreshed.
+    pub session_max_age_s: i64,
+    /// How far the clocks of replicas may be apart.
+    pub clock_skew_ms: i64,
+}
+
+/// What [`Tokens`] works with.
+pub struct TokenParts {
+    /// The truth.
+    pub database: Database,
+    /// Who signs.
+    pub keys: KeyStore,
+    /// Who carries revocations to verifiers.
+    pub revocations: Revocations,
+    /// Keys the derivation of child refresh tokens.
+    pub refresh_derivation: [u8; 32],
+    /// The time.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub random: Random,
+    /// How tokens are made.
+    pub settings: TokenSettings,
+}
+
+/// The use cases. Cheap to clone.
+#[derive(Clone)]
+pub struct Tokens {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    database: Database,
+    keys: KeyStore,
+    revocations: Revocations,
+    refresh_derivation: hmac::Key,
+    clock: SharedClock,
+    random: Random,
+    settings: TokenSettings,
+}
+
+impl Tokens {
+    /// The use cases over these parts.
+    pub fn new(parts: TokenParts) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                database: parts.database,
+                keys: parts.keys,
+                revocations: parts.revocations,
+                refresh_derivation: hmac::Key::new(hmac::HMAC_SHA256, &parts.refresh_derivation),
+                clock: parts.clock,
+                random: parts.random,
+                settings: parts.settings,
+            }),
+        }
+    }
+
+    /// What a login gives when it asks for nothing narrower.
+    pub fn default_scope(&self) -> &Scopes {
+        &self.inner.settings.default_scope
+    }
+
+    /// Waits, at most a second, until verifiers in touch know of it.
+    async fn announce(&self, seq: i64) {
+        self.inner.revocations.announce(seq).await;
+    }
+}

@@ -1,0 +1,171 @@
+//! The rotation of a refresh token: it forgives the network, and not the thief.
+
+use std::sync::Arc;
+
+use service_kit::database::DbConnection;
+use shared_claims::claims::FIRST_PARTY_CLIENT;
+use shared_claims::scope::Scopes;
+use uuid::Uuid;
+
+use super::mint::Minted;
+use super::{Inner, TokenAnswer, TokenError, Tokens};
+use crate::domain::{EndReason, Presented, RefreshToken, RefreshTokenPlain, Session, User};
+use crate::storage::{refresh_tokens, sessions, users};
+
+/// What became of a refresh token that was presented.
+#[derive(Debug)]
+pub enum Refreshed {
+    /// It gave its successor.
+    Issued {
+        /// Whose it is.
+        user_id: Uuid,
+        /// Its session.
+        session_id: Uuid,
+        /// Whether the successor had been given before.
+        is_replay: bool,
+        /// The tokens.
+        tokens: Box<TokenAnswer>,
+    },
+    /// It was used before: the session and all that it gave are ended.
+    Reused {
+        /// Whose it was.
+        user_id: Uuid,
+        /// The session that ended.
+        session_id: Uuid,
+    },
+    /// It is unknown, its time is over, its session has ended, or its user is switched off.
+    Refused,
+    /// More was asked for than the session permits. Nothing was consumed.
+    WiderScope,
+}
+
+/// The same, decided and committed, and not yet signed or announced.
+enum Decided {
+    Issued { user_id: Uuid, session_id: Uuid, is_replay: bool, minted: Box<Minted> },
+    Reused { user_id: Uuid, session_id: Uuid, seq: i64 },
+    Refused,
+    WiderScope,
+}
+
+impl Tokens {
+    /// Rotates. `scope` narrows the access token; the successor keeps what the session permits.
+    pub async fn refresh(
+        &self,
+        presented: RefreshTokenPlain,
+        scope: Option<Scopes>,
+    ) -> Result<Refreshed, TokenError> {
+        let inner = Arc::clone(&self.inner);
+        let decided = self.inner.database.write(move |conn| inner.decide(conn, &presented, scope)).await?;
+        match decided {
+            Decided::Issued { user_id, session_id, is_replay, minted } => {
+                let tokens = Box::new(self.inner.answer(*minted)?);
+                Ok(Refreshed::Issued { user_id, session_id, is_replay, tokens })
+            }
+            Decided::Reused { user_id, session_id, seq } => {
+                self.announce(seq).await;
+                Ok(Refreshed::Reused { user_id, session_id })
+            }
+            Decided::Refused => Ok(Refreshed::Refused),
+            Decided::WiderScope => Ok(Refreshed::WiderScope),
+        }
+    }
+}
+
+/// A refresh token with all that decides on it, read under the user's lock.
+struct Found {
+    token: RefreshToken,
+    session: Session,
+    user: User,
+}
+
+/// Finds whose it is, locks the user, and reads again what may have changed before the lock was there.
+fn find_locked(conn: &mut DbConnection, presented: &RefreshTokenPlain) -> Result<Option<Found>, TokenError> {
+    let hash = presented.hash();
+    let Some(token) = refresh_tokens::find(conn, &hash)? else { return Ok(None) };
+    let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
+    let Some(credentials) = users::lock(conn, session.user_id)? else { return Ok(None) };
+    let Some(token) = refresh_tokens::find(conn, &hash)? else { return Ok(None) };
+    let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
+    Ok(Some(Found { token, session, user: credentials.user }))
+}
+
+impl Inner {
+    fn decide(
+        &self,
+        conn: &mut DbConnection,
+        presented: &RefreshTokenPlain,
+        scope: Option<Scopes>,
+    ) -> Result<Decided, TokenError> {
+        let Some(Found { token, session, user }) = find_locked(conn, presented)? else {
+            return Ok(Decided::Refused);
+        };
+        let now_ms = self.clock.now_ms();
+        if session.client_id != FIRST_PARTY_CLIENT || !session.is_live(now_ms) || !user.is_active {
+            return Ok(Decided::Refused);
+        }
+        let child = presented.child(&self.refresh_derivation);
+        let successor = refresh_tokens::find(conn, &child.hash())?;
+        let replay_ms = self.settings.refresh_replay_s.saturating_mul(1000);
+        let meaning = token.present(successor.as_ref(), now_ms, replay_ms);
+        match meaning {
+            Presented::Expired => return Ok(Decided::Refused),
+            Presented::Reuse => return self.end_family(conn, &session, now_ms),
+            Presented::Rotate | Presented::Replay => {}
+        }
+        let scope = match scope {
+            Some(scope) if !scope.is_subset(&session.scope) => return Ok(Decided::WiderScope),
+            Some(scope) => scope,
+            None => session.scope.clone(),
+        };
+        let refresh_expires_at_ms = match (meaning, successor) {
+            (Presented::Replay, Some(successor)) => successor.expires_at_ms,
+            _ => match self.rotate(conn, presented, &child, &session, now_ms)? {
+                Some(end) => end,
+                None => return self.end_family(conn, &session, now_ms),
+            },
+        };
+        let claims = self.mint(&user, &session, scope, now_ms);
+        sessions::touch(conn, session.id, now_ms, claims.exp)?;
+        Ok(Decided::Issued {
+            user_id: user.id,
+            session_id: session.id,
+            is_replay: meaning == Presented::Replay,
+            minted: Box::new(Minted { claims, refresh_token: child, refresh_expires_at_ms }),
+        })
+    }
+
+    /// Consumes the token and stores its child; when the child ends. `None` if another transaction was faster, which
+    /// the user's lock rules out.
+    fn rotate(
+        &self,
+        conn: &mut DbConnection,
+        presented: &RefreshTokenPlain,
+        child: &RefreshTokenPlain,
+        session: &Session,
+        now_ms: i64,
+    ) -> Result<Option<i64>, TokenError> {
+        if !refresh_tokens::consume(conn, &presented.hash(), now_ms)? {
+            return Ok(None);
+        }
+        let expires_at_ms = self.refresh_end_ms(session, now_ms);
+        let token = RefreshToken {
+            session_id: session.id,
+            issued_at_ms: now_ms,
+            expires_at_ms,
+            consumed_at_ms: None,
+        };
+        refresh_tokens::insert(conn, &child.hash(), &token)?;
+        Ok(Some(expires_at_ms))
+    }
+
+    fn end_family(
+        &self,
+        conn: &mut DbConnection,
+        session: &Session,
+        now_ms: i64,
+    ) -> Result<Decided, TokenError> {
+        let (user_id, session_id) = (session.user_id, session.id);
+        let seq = self.end_session(conn, session, EndReason::Reuse, now_ms)?;
+        Ok(Decided::Reused { user_id, session_id, seq })
+    }
+}
