@@ -1,11 +1,15 @@
 //! The Latchkey authorization server: users, sessions, RS256 tokens, key set, revocation list.
 
 pub mod accounts;
+pub mod config;
 pub mod domain;
 pub mod http;
 pub mod keys;
+mod maintenance;
+mod observe;
 pub mod passwords;
 pub mod random;
 pub mod revocation;
+pub mod startup;
 pub mod storage;
 pub mod tokens;

@@ -31,8 +31,15 @@ mod tests {
             assert!(check(fine).is_ok(), "{fine}");
         }
         for bad in [
-            "", "id.example.com", "https://id.example.com/", "https://id.example.com/?a", "https://id.example.com#a",
-            "https://ID.example.com", "ftp://id.example.com", "https://user@id.example.com", "https://example.com:443",
+            "",
+            "id.example.com",
+            "https://id.example.com/",
+            "https://id.example.com/?a",
+            "https://id.example.com#a",
+            "https://ID.example.com",
+            "ftp://id.example.com",
+            "https://user@id.example.com",
+            "https://example.com:443",
             "https:id.example.com",
         ] {
             assert!(check(bad).is_err(), "{bad}");

@@ -37,12 +37,17 @@ impl Default for RevocationSettings {
 impl Validate for RevocationSettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
         let is_redis = |url: &UrlWithSecret| {
-            ["redis://", "rediss://", "unix://", "redis+unix://"].iter().any(|scheme| url.expose().starts_with(scheme))
+            ["redis://", "rediss://", "unix://", "redis+unix://"]
+                .iter()
+                .any(|scheme| url.expose().starts_with(scheme))
         };
         if self.redis_url.as_ref().is_some_and(|url| !is_redis(url)) {
             return Err(InvalidSetting::new("redis_url", "redis://[user:password@]host[:port][/database]"));
         }
-        if self.prefix.is_empty() || self.prefix.len() > 64 || !self.prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if self.prefix.is_empty()
+            || self.prefix.len() > 64
+            || !self.prefix.bytes().all(|byte| byte.is_ascii_graphic())
+        {
             return Err(InvalidSetting::new("prefix", "1 to 64 visible ASCII characters"));
         }
         if self.feed_token.as_ref().is_some_and(|token| token.expose().len() < 16) {

@@ -1,3 +1,77 @@
 //! The only place that knows actix: one file for each endpoint.
 
+mod body;
+mod caller;
+mod cookies;
+mod credentials;
+mod discovery;
+pub mod docs;
+mod jwks;
+mod login;
+mod logout;
+mod logout_all;
+mod me;
+mod oauth_error;
+mod refresh;
+mod refuse;
+mod register;
 pub mod revocations;
+mod revoke;
+mod sessions;
+mod token;
+mod view;
+
+use actix_web::web::{self, ServiceConfig};
+use service_kit::http::resource;
+use shared_claims::actix::BearerAuth;
+
+pub use self::cookies::Cookies;
+pub use self::discovery::{Metadata, Published};
+use crate::accounts::Accounts;
+use crate::keys::KeyStore;
+use crate::tokens::Tokens;
+
+/// What the endpoints need. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    /// Users.
+    pub accounts: Accounts,
+    /// Tokens.
+    pub tokens: Tokens,
+    /// Keys.
+    pub keys: KeyStore,
+    /// How requests with an access token authenticate.
+    pub bearer: BearerAuth,
+    /// How cookies are set.
+    pub cookies: Cookies,
+    /// What is published of this issuer.
+    pub published: Published,
+    /// The feed.
+    pub feed: revocations::Feed,
+}
+
+/// Registers the endpoints and what they need.
+pub fn configure(config: &mut ServiceConfig, services: &Services) {
+    config
+        .app_data(web::Data::new(services.accounts.clone()))
+        .app_data(web::Data::new(services.tokens.clone()))
+        .app_data(web::Data::new(services.keys.clone()))
+        .app_data(web::Data::new(services.bearer.clone()))
+        .app_data(web::Data::new(services.cookies))
+        .app_data(web::Data::new(services.published.clone()))
+        .app_data(web::Data::new(services.feed.clone()))
+        .service(resource("/auth/register").post(register::register))
+        .service(resource("/auth/token").post(token::token))
+        .service(resource("/auth/login").post(login::login))
+        .service(resource("/auth/refresh").post(refresh::refresh))
+        .service(resource("/auth/logout").post(logout::logout))
+        .service(resource("/auth/logout-all").post(logout_all::logout_all))
+        .service(resource("/auth/me").get(me::me))
+        .service(resource("/auth/sessions").get(sessions::list))
+        .service(resource("/auth/sessions/{sid}").delete(sessions::end))
+        .service(resource("/oauth2/revoke").post(revoke::revoke))
+        .service(resource("/.well-known/jwks.json").get(jwks::show))
+        .service(resource("/.well-known/openid-configuration").get(discovery::show))
+        .service(resource("/.well-known/oauth-authorization-server").get(discovery::show))
+        .service(resource("/revocations").get(revocations::show));
+}

@@ -113,6 +113,11 @@ impl Revocations {
         self.inner.news.later_than(seq, limit).await;
     }
 
+    /// Answers the feeds that wait, and those to come at once: for a server that is to end soon.
+    pub fn answer_waiting(&self) {
+        self.inner.news.publish(i64::MAX);
+    }
+
     /// The database's own id: the feed's epoch.
     pub fn database_id(&self) -> &str {
         &self.inner.database_id

@@ -40,7 +40,7 @@ impl Tokens {
             else {
                 return Ok(None);
             };
-            inner.end_session(conn, &session, reason, now_ms).map(Some)
+            end_with_fact(conn, &session, reason, now_ms).map(Some)
         });
         let ended: Option<i64> = ended.await?;
         if let Some(seq) = ended {
@@ -61,29 +61,28 @@ impl Tokens {
     }
 }
 
-impl Inner {
-    /// Ends a session that is live, with the fact that its access tokens die; the fact's place. Under the user's lock,
-    /// last in the transaction.
-    pub(super) fn end_session(
-        &self,
-        conn: &mut DbConnection,
-        session: &Session,
-        reason: EndReason,
-        now_ms: i64,
-    ) -> Result<i64, TokenError> {
-        if !sessions::end(conn, session.id, reason, now_ms)? {
-            return Ok(revocations::last_seq(conn)?);
-        }
-        let remembered_from = session.access_expires_at_s.max(now_ms.div_euclid(1000));
-        let fact = Fact {
-            kind: Kind::Sid,
-            id: session.id.to_string(),
-            at: None,
-            exp: remembered_from.saturating_add(REMEMBER_S),
-        };
-        Ok(revocations::append(conn, &fact, now_ms)?)
+/// Ends a session that is live, with the fact that its access tokens die; the fact's place. Under the user's lock, last
+/// in the transaction.
+pub(super) fn end_with_fact(
+    conn: &mut DbConnection,
+    session: &Session,
+    reason: EndReason,
+    now_ms: i64,
+) -> Result<i64, TokenError> {
+    if !sessions::end(conn, session.id, reason, now_ms)? {
+        return Ok(revocations::last_seq(conn)?);
     }
+    let remembered_from = session.access_expires_at_s.max(now_ms.div_euclid(1000));
+    let fact = Fact {
+        kind: Kind::Sid,
+        id: session.id.to_string(),
+        at: None,
+        exp: remembered_from.saturating_add(REMEMBER_S),
+    };
+    Ok(revocations::append(conn, &fact, now_ms)?)
+}
 
+impl Inner {
     /// Takes the user's lock, then the moment: what was issued before lies before the cut, what comes after lies
     /// after it.
     pub(super) fn end_all(

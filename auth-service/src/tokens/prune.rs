@@ -30,8 +30,8 @@ impl Pruned {
 impl Tokens {
     /// Removes one batch of each kind.
     pub async fn prune(&self) -> Result<Pruned, TokenError> {
-        let before_s = self.inner.clock.now_seconds().saturating_sub(MARGIN_S);
-        let before_ms = before_s.saturating_mul(1000);
+        let over_since = self.inner.clock.now_seconds().saturating_sub(MARGIN_S);
+        let before_ms = over_since.saturating_mul(1000);
         let database = &self.inner.database;
         let sessions =
             database.write(move |conn| Ok::<_, TokenError>(sessions::prune(conn, before_ms, BATCH)?));
@@ -40,7 +40,7 @@ impl Tokens {
             database.write(move |conn| Ok::<_, TokenError>(refresh_tokens::prune(conn, before_ms, BATCH)?));
         let refresh_tokens = tokens.await?;
         let facts =
-            database.write(move |conn| Ok::<_, TokenError>(revocations::prune(conn, before_s, BATCH)?));
+            database.write(move |conn| Ok::<_, TokenError>(revocations::prune(conn, over_since, BATCH)?));
         let revocations = facts.await?;
         Ok(Pruned { sessions, refresh_tokens, revocations })
     }

@@ -7,6 +7,7 @@ use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
 
+use super::logout::end_with_fact;
 use super::mint::Minted;
 use super::{Inner, TokenAnswer, TokenError, Tokens};
 use crate::domain::{EndReason, Presented, RefreshToken, RefreshTokenPlain, Session, User};
@@ -109,7 +110,7 @@ impl Inner {
         let meaning = token.present(successor.as_ref(), now_ms, replay_ms);
         match meaning {
             Presented::Expired => return Ok(Decided::Refused),
-            Presented::Reuse => return self.end_family(conn, &session, now_ms),
+            Presented::Reuse => return end_family(conn, &session, now_ms),
             Presented::Rotate | Presented::Replay => {}
         }
         let scope = match scope {
@@ -121,7 +122,7 @@ impl Inner {
             (Presented::Replay, Some(successor)) => successor.expires_at_ms,
             _ => match self.rotate(conn, presented, &child, &session, now_ms)? {
                 Some(end) => end,
-                None => return self.end_family(conn, &session, now_ms),
+                None => return end_family(conn, &session, now_ms),
             },
         };
         let claims = self.mint(&user, &session, scope, now_ms);
@@ -157,15 +158,10 @@ impl Inner {
         refresh_tokens::insert(conn, &child.hash(), &token)?;
         Ok(Some(expires_at_ms))
     }
+}
 
-    fn end_family(
-        &self,
-        conn: &mut DbConnection,
-        session: &Session,
-        now_ms: i64,
-    ) -> Result<Decided, TokenError> {
-        let (user_id, session_id) = (session.user_id, session.id);
-        let seq = self.end_session(conn, session, EndReason::Reuse, now_ms)?;
-        Ok(Decided::Reused { user_id, session_id, seq })
-    }
+fn end_family(conn: &mut DbConnection, session: &Session, now_ms: i64) -> Result<Decided, TokenError> {
+    let (user_id, session_id) = (session.user_id, session.id);
+    let seq = end_with_fact(conn, session, EndReason::Reuse, now_ms)?;
+    Ok(Decided::Reused { user_id, session_id, seq })
 }

@@ -6,7 +6,7 @@ use shared_claims::claims::Claims;
 use shared_claims::revocation::{Fact, Kind};
 use uuid::Uuid;
 
-use super::logout::REMEMBER_S;
+use super::logout::{REMEMBER_S, end_with_fact};
 use super::{TokenError, Tokens};
 use crate::domain::{EndReason, RefreshTokenPlain, Session};
 use crate::storage::{refresh_tokens, revocations, sessions, users};
@@ -44,18 +44,18 @@ impl Tokens {
         client_id: String,
         reason: EndReason,
     ) -> Result<Option<Session>, TokenError> {
-        let inner = Arc::clone(&self.inner);
+        let clock = Arc::clone(&self.inner.clock);
         let ended = self.inner.database.write(move |conn| {
             let Some(token) = refresh_tokens::find(conn, &presented.hash())? else { return Ok(None) };
             let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
             users::lock(conn, session.user_id)?;
             let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
-            let now_ms = inner.clock.now_ms();
+            let now_ms = clock.now_ms();
             let is_dead = session.client_id != client_id || !session.is_live(now_ms);
             if is_dead || now_ms >= token.expires_at_ms {
                 return Ok(None);
             }
-            let seq = inner.end_session(conn, &session, reason, now_ms)?;
+            let seq = end_with_fact(conn, &session, reason, now_ms)?;
             Ok::<_, TokenError>(Some((session, seq)))
         });
         let Some((session, seq)) = ended.await? else { return Ok(None) };

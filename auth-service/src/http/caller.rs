@@ -1,0 +1,31 @@
+//! What a caller says of itself, for the list of sessions.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::USER_AGENT;
+use actix_web::{FromRequest, HttpRequest};
+use service_kit::http::{ClientAddress, Refusal};
+
+use crate::domain::NewSession;
+
+/// The longest `User-Agent` that is kept.
+const MAX_USER_AGENT: usize = 256;
+
+/// Program and address of the caller. An extractor.
+#[derive(Debug)]
+pub(super) struct Caller(pub(super) NewSession);
+
+impl FromRequest for Caller {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+        let user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect());
+        let address = ClientAddress::from_request(request, payload).into_inner();
+        ready(address.map(|ClientAddress(address)| {
+            Self(NewSession { user_agent, address: Some(address.to_string()) })
+        }))
+    }
+}

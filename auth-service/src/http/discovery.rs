@@ -1,0 +1,66 @@
+//! `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0) and
+//! `GET /.well-known/oauth-authorization-server` (RFC 8414): one document, which lists only what works.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::jwks::public;
+
+/// What is published of this issuer. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The document.
+    pub metadata: Arc<Metadata>,
+    /// How long it and the key set may be kept.
+    pub max_age_seconds: u32,
+}
+
+/// The document.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Metadata {
+    #[schema(example = "http://localhost:8000")]
+    issuer: String,
+    jwks_uri: String,
+    revocation_endpoint: String,
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    scopes_supported: Vec<String>,
+    /// Empty: there is no authorization endpoint
+    response_types_supported: Vec<&'static str>,
+    /// Empty: there is no token endpoint
+    grant_types_supported: Vec<&'static str>,
+    subject_types_supported: Vec<&'static str>,
+    id_token_signing_alg_values_supported: Vec<&'static str>,
+}
+
+impl Metadata {
+    /// The document of that issuer.
+    pub fn of(issuer: &str, scopes: impl Iterator<Item = impl Into<String>>) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            jwks_uri: format!("{issuer}/.well-known/jwks.json"),
+            revocation_endpoint: format!("{issuer}/oauth2/revoke"),
+            revocation_endpoint_auth_methods_supported: vec!["none"],
+            scopes_supported: scopes.map(Into::into).collect(),
+            response_types_supported: Vec::new(),
+            grant_types_supported: Vec::new(),
+            subject_types_supported: vec!["public"],
+            id_token_signing_alg_values_supported: vec!["RS256"],
+        }
+    }
+}
+
+/// Tells clients and services where things are.
+#[utoipa::path(
+    get,
+    path = "/.well-known/openid-configuration",
+    tag = "discovery",
+    responses((status = 200, description = "The document", body = Metadata))
+)]
+pub(super) async fn show(published: web::Data<Published>) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    public(&mut answer, published.max_age_seconds);
+    answer.json(published.metadata.as_ref())
+}

@@ -1,0 +1,56 @@
+//! `POST /auth/login`: the tokens go into cookies.
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use shared_claims::actix::BearerAuth;
+use utoipa::ToSchema;
+
+use super::body;
+use super::caller::Caller;
+use super::cookies::Cookies;
+use super::credentials::log_in;
+use super::docs::Refused;
+use crate::accounts::Accounts;
+use crate::tokens::Tokens;
+
+/// Credentials in JSON: a form of another site cannot send that.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct LoginRequest {
+    #[schema(example = "alice")]
+    username: String,
+    #[schema(example = "correct horse battery staple", format = Password)]
+    password: String,
+}
+
+/// Logs a browser in.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    tag = "browser",
+    request_body = LoginRequest,
+    responses(
+        (status = 204, description = "Both cookies are set"),
+        (status = 401, response = Refused),
+        (status = 403, response = Refused),
+        (status = 415, response = Refused),
+        (status = 503, response = Refused),
+    )
+)]
+pub(super) async fn login(
+    request: HttpRequest,
+    bearer: web::Data<BearerAuth>,
+    accounts: web::Data<Accounts>,
+    tokens: web::Data<Tokens>,
+    cookies: web::Data<Cookies>,
+    caller: Caller,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    bearer.origins().check_not_foreign(&request)?;
+    let body: LoginRequest = body::read(&request, payload, accounts.password_rules()).await?;
+    let scope = tokens.default_scope().clone();
+    let given = log_in(&accounts, &tokens, &body.username, &body.password, scope, caller).await?;
+    let mut answer = HttpResponse::NoContent();
+    cookies.set(&mut answer, &given);
+    Ok(answer.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish())
+}

@@ -1,0 +1,33 @@
+//! `POST /auth/logout-all`.
+
+use actix_web::{HttpResponse, web};
+use service_kit::http::Refusal;
+use shared_claims::actix::Authenticated;
+
+use super::cookies::Cookies;
+use super::docs::Refused;
+use super::logout::done;
+use super::me::user_id;
+use crate::tokens::Tokens;
+
+/// Ends every session of the user, and revokes every token.
+#[utoipa::path(
+    post,
+    path = "/auth/logout-all",
+    tag = "account",
+    security(("bearer" = []), ("password" = [])),
+    responses(
+        (status = 204, description = "Every session has ended"),
+        (status = 401, response = Refused),
+    )
+)]
+pub(super) async fn logout_all(
+    token: Authenticated,
+    tokens: web::Data<Tokens>,
+    cookies: web::Data<Cookies>,
+) -> Result<HttpResponse, Refusal> {
+    let user_id = user_id(&token)?;
+    tokens.end_all_sessions(user_id).await?;
+    tracing::info!(%user_id, "auth.logout_all");
+    Ok(done(**cookies))
+}

@@ -1,0 +1,34 @@
+//! `GET /auth/me`.
+
+use actix_web::{HttpResponse, web};
+use service_kit::http::Refusal;
+use shared_claims::actix::Authenticated;
+use shared_claims::claims::Claims;
+use uuid::Uuid;
+
+use super::docs::Refused;
+use super::refuse::not_found;
+use super::view::UserResponse;
+use crate::accounts::Accounts;
+
+/// Tells who the token is about.
+#[utoipa::path(
+    get,
+    path = "/auth/me",
+    tag = "account",
+    security(("bearer" = []), ("password" = [])),
+    responses(
+        (status = 200, description = "The user", body = UserResponse),
+        (status = 401, response = Refused),
+    )
+)]
+pub(super) async fn me(token: Authenticated, accounts: web::Data<Accounts>) -> Result<HttpResponse, Refusal> {
+    // A token whose user is gone does not get here.
+    let user = accounts.find(user_id(&token)?).await?.ok_or_else(not_found)?;
+    Ok(HttpResponse::Ok().json(UserResponse::from(user)))
+}
+
+/// Whom a first-party token is about.
+pub(super) fn user_id(claims: &Claims) -> Result<Uuid, Refusal> {
+    claims.sub.parse().map_err(|_| Refusal::internal("the subject of a first-party token is no user"))
+}

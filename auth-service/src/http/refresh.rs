@@ -1,0 +1,77 @@
+//! `POST /auth/refresh`: the cookies are rotated. And the rotation itself, which `/auth/token` shares.
+
+use actix_web::{Error, HttpRequest, HttpResponse, ResponseError, web};
+use service_kit::http::Refusal;
+use shared_claims::actix::BearerAuth;
+use shared_claims::scope::Scopes;
+
+use super::cookies::Cookies;
+use super::docs::Refused;
+use super::refuse::{bad_refresh_token, unknown_scope};
+use crate::domain::RefreshTokenPlain;
+use crate::tokens::{Refreshed, TokenAnswer, Tokens};
+
+/// Rotates a refresh token.
+pub(super) async fn rotate(
+    tokens: &Tokens,
+    presented: &str,
+    scope: Option<Scopes>,
+) -> Result<TokenAnswer, Refusal> {
+    let Some(presented) = RefreshTokenPlain::parse(presented) else { return Err(bad_refresh_token()) };
+    match tokens.refresh(presented, scope).await? {
+        Refreshed::Issued { user_id, session_id, is_replay, tokens } => {
+            tracing::info!(%user_id, %session_id, is_replay, "auth.refresh");
+            Ok(*tokens)
+        }
+        Refreshed::Reused { user_id, session_id } => {
+            tracing::warn!(%user_id, %session_id, "auth.refresh_reuse");
+            Err(bad_refresh_token())
+        }
+        Refreshed::Refused => Err(bad_refresh_token()),
+        Refreshed::WiderScope => Err(unknown_scope()),
+    }
+}
+
+/// Rotates a browser's cookies.
+#[utoipa::path(
+    post,
+    path = "/auth/refresh",
+    tag = "browser",
+    responses(
+        (status = 204, description = "Both cookies are set anew"),
+        (status = 401, response = Refused),
+        (status = 403, response = Refused),
+    )
+)]
+pub(super) async fn refresh(
+    request: HttpRequest,
+    bearer: web::Data<BearerAuth>,
+    tokens: web::Data<Tokens>,
+    cookies: web::Data<Cookies>,
+) -> Result<HttpResponse, Error> {
+    let Some(presented) = cookies.refresh_token(&request) else {
+        return Ok(cleared(**cookies, &bad_refresh_token()));
+    };
+    bearer.origins().check(&request)?;
+    match rotate(&tokens, &presented, None).await {
+        Ok(given) => {
+            let mut answer = HttpResponse::NoContent();
+            cookies.set(&mut answer, &given);
+            Ok(answer.finish())
+        }
+        Err(refusal) if refusal.problem().status == 401 => Ok(cleared(**cookies, &refusal)),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// The refusal, with which the cookies go.
+pub(super) fn cleared(cookies: Cookies, refusal: &dyn ResponseError) -> HttpResponse {
+    let mut response = refusal.error_response();
+    for cookie in cookies.cleared() {
+        // Only a name or value that no header can hold would fail, and these are ours.
+        if let Err(error) = response.add_cookie(&cookie) {
+            tracing::error!(%error, "cookie.not_cleared");
+        }
+    }
+    response
+}

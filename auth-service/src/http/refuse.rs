@@ -1,0 +1,50 @@
+//! What cannot be done, as an answer of the first-party face.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
+use service_kit::http::Refusal;
+
+use crate::accounts::AccountError;
+use crate::passwords::PasswordError;
+use crate::tokens::TokenError;
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Database(error) => error.into(),
+            TokenError::Keys(error) => Self::internal(error),
+        }
+    }
+}
+
+impl From<AccountError> for Refusal {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Database(error) => error.into(),
+            AccountError::Password(PasswordError::Overloaded(error)) => Self::unavailable(1).because(error),
+            AccountError::Password(error @ (PasswordError::Hash(_) | PasswordError::Panicked)) => {
+                Self::internal(error)
+            }
+        }
+    }
+}
+
+/// The one answer to a login that fails, whatever the reason.
+pub(super) fn bad_credentials() -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "Incorrect username or password")
+        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+}
+
+/// The one answer to a refresh token that is not taken.
+pub(super) fn bad_refresh_token() -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "The refresh token is invalid, expired or was used before")
+        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+}
+
+pub(super) fn unknown_scope() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "The requested scope is unknown or more than may be given")
+}
+
+pub(super) fn not_found() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "Not found")
+}

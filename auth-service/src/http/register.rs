@@ -1,0 +1,65 @@
+//! `POST /auth/register`.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use service_kit::http::Refusal;
+use shared_claims::problem::{FieldError, Problem};
+use utoipa::ToSchema;
+
+use super::body;
+use super::docs::Refused;
+use super::view::UserResponse;
+use crate::accounts::{Accounts, Registration, RegistrationField, RegistrationRequest};
+
+/// Members that are not named here are ignored.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct RegisterRequest {
+    #[schema(example = "alice", min_length = 1, max_length = 100)]
+    username: String,
+    #[schema(example = "correct horse battery staple", format = Password)]
+    password: String,
+    #[serde(default)]
+    #[schema(example = "alice@example.com")]
+    email: Option<String>,
+}
+
+/// Registers a user.
+#[utoipa::path(
+    post,
+    path = "/auth/register",
+    tag = "account",
+    request_body = RegisterRequest,
+    responses(
+        (status = 201, description = "The user", body = UserResponse),
+        (status = 400, response = Refused),
+        (status = 422, response = Refused),
+        (status = 503, response = Refused),
+    )
+)]
+pub(super) async fn register(
+    request: HttpRequest,
+    accounts: web::Data<Accounts>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let body: RegisterRequest = body::read(&request, payload, accounts.password_rules()).await?;
+    let given = RegistrationRequest {
+        username: &body.username,
+        password: &body.password,
+        email: body.email.as_deref(),
+    };
+    match accounts.register(given).await? {
+        Registration::Registered(user) => {
+            tracing::info!(user_id = %user.id, "auth.register");
+            Ok(HttpResponse::Created().json(UserResponse::from(*user)))
+        }
+        Registration::Taken => Err(Refusal::new(StatusCode::BAD_REQUEST, "Username already registered")),
+        Registration::Invalid(broken) => Err(invalid(broken)),
+    }
+}
+
+fn invalid(broken: Vec<RegistrationField>) -> Refusal {
+    let errors = broken.into_iter();
+    let errors = errors.map(|rule| FieldError { field: rule.field.to_owned(), message: rule.message });
+    Refusal::from(Problem::validation(errors.collect()))
+}

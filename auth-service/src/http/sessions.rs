@@ -1,0 +1,63 @@
+//! `GET /auth/sessions`, `DELETE /auth/sessions/{sid}`.
+
+use actix_web::{HttpResponse, web};
+use service_kit::http::{Path, Refusal};
+use shared_claims::actix::Authenticated;
+use uuid::Uuid;
+
+use super::cookies::Cookies;
+use super::docs::Refused;
+use super::logout::done;
+use super::me::user_id;
+use super::refuse::not_found;
+use super::view::SessionResponse;
+use crate::domain::EndReason;
+use crate::tokens::Tokens;
+
+/// Lists the user's sessions, last used first.
+#[utoipa::path(
+    get,
+    path = "/auth/sessions",
+    tag = "account",
+    security(("bearer" = []), ("password" = [])),
+    responses(
+        (status = 200, description = "The sessions that have not ended", body = Vec<SessionResponse>),
+        (status = 401, response = Refused),
+    )
+)]
+pub(super) async fn list(token: Authenticated, tokens: web::Data<Tokens>) -> Result<HttpResponse, Refusal> {
+    let sessions = tokens.sessions_of(user_id(&token)?).await?;
+    let sessions: Vec<_> =
+        sessions.into_iter().map(|session| SessionResponse::of(session, token.sid)).collect();
+    Ok(HttpResponse::Ok().json(sessions))
+}
+
+/// Ends one of the user's sessions.
+#[utoipa::path(
+    delete,
+    path = "/auth/sessions/{sid}",
+    tag = "account",
+    params(("sid" = Uuid, Path, description = "The session")),
+    security(("bearer" = []), ("password" = [])),
+    responses(
+        (status = 204, description = "It has ended"),
+        (status = 401, response = Refused),
+        (status = 404, response = Refused),
+    )
+)]
+pub(super) async fn end(
+    token: Authenticated,
+    tokens: web::Data<Tokens>,
+    cookies: web::Data<Cookies>,
+    session_id: Path<Uuid>,
+) -> Result<HttpResponse, Refusal> {
+    let (user_id, session_id) = (user_id(&token)?, session_id.into_inner());
+    if !tokens.end_session(user_id, session_id, EndReason::EndedByUser).await? {
+        return Err(not_found());
+    }
+    tracing::info!(%user_id, %session_id, "auth.session_ended");
+    if token.sid == Some(session_id) {
+        return Ok(done(**cookies));
+    }
+    Ok(HttpResponse::NoContent().finish())
+}

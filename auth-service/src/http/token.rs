@@ -1,0 +1,120 @@
+//! `POST /auth/token`: a password or a refresh token against tokens.
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use service_kit::http::{Form, Refusal};
+use shared_claims::problem::{FieldError, Problem};
+use shared_claims::scope::Scopes;
+use utoipa::ToSchema;
+
+use super::caller::Caller;
+use super::credentials::log_in;
+use super::docs::Refused;
+use super::refresh::rotate;
+use super::refuse::unknown_scope;
+use crate::accounts::Accounts;
+use crate::tokens::{TokenAnswer, Tokens};
+
+/// What the form may hold. Client credentials, which some libraries send along, are not looked at: this face has one
+/// client.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct TokenRequest {
+    /// `password` (the default) or `refresh_token`
+    #[schema(example = "password")]
+    grant_type: Option<String>,
+    #[schema(example = "alice")]
+    username: Option<String>,
+    #[schema(example = "correct horse battery staple", format = Password)]
+    password: Option<String>,
+    refresh_token: Option<String>,
+    /// Less than everything
+    #[schema(example = "todos:read")]
+    scope: Option<String>,
+}
+
+/// The answer (RFC 6749 §5.1).
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokenResponse {
+    access_token: String,
+    #[schema(example = "bearer")]
+    token_type: &'static str,
+    /// Seconds until the access token ends
+    #[schema(example = 900)]
+    expires_in: i64,
+    #[schema(example = "lkr_…")]
+    refresh_token: String,
+    #[schema(example = "openid profile todos:read todos:write")]
+    scope: String,
+}
+
+impl From<TokenAnswer> for TokenResponse {
+    fn from(tokens: TokenAnswer) -> Self {
+        Self {
+            access_token: tokens.access_token,
+            token_type: "bearer",
+            expires_in: tokens.expires_in,
+            refresh_token: tokens.refresh_token.expose().to_owned(),
+            scope: tokens.scope.to_string(),
+        }
+    }
+}
+
+/// Gives tokens for a password, or for a refresh token.
+#[utoipa::path(
+    post,
+    path = "/auth/token",
+    tag = "token",
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The tokens", body = TokenResponse),
+        (status = 400, response = Refused),
+        (status = 401, response = Refused),
+        (status = 422, response = Refused),
+        (status = 503, response = Refused),
+    )
+)]
+pub(super) async fn token(
+    accounts: web::Data<Accounts>,
+    tokens: web::Data<Tokens>,
+    caller: Caller,
+    form: Form<TokenRequest>,
+) -> Result<HttpResponse, Refusal> {
+    let form = form.into_inner();
+    let scope = narrowed(form.scope.as_deref(), &tokens)?;
+    let answer = match form.grant_type.as_deref() {
+        None | Some("" | "password") => {
+            let (username, password) = both(form.username, form.password)?;
+            let scope = scope.unwrap_or_else(|| tokens.default_scope().clone());
+            log_in(&accounts, &tokens, &username, &password, scope, caller).await?
+        }
+        Some("refresh_token") => {
+            let Some(presented) = form.refresh_token else {
+                return Err(Refusal::field("refresh_token", "is required"));
+            };
+            rotate(&tokens, &presented, scope).await?
+        }
+        Some(_) => return Err(Refusal::field("grant_type", "must be password or refresh_token")),
+    };
+    Ok(HttpResponse::Ok().json(TokenResponse::from(answer)))
+}
+
+/// The scope that is asked for; nothing is asked for by an empty one.
+fn narrowed(scope: Option<&str>, tokens: &Tokens) -> Result<Option<Scopes>, Refusal> {
+    let Some(scope) = scope.filter(|scope| !scope.is_empty()) else { return Ok(None) };
+    match Scopes::parse(scope) {
+        Ok(scope) if scope.is_subset(tokens.default_scope()) => Ok(Some(scope)),
+        _ => Err(unknown_scope()),
+    }
+}
+
+fn both(username: Option<String>, password: Option<String>) -> Result<(String, String), Refusal> {
+    let missing = |field: &str| FieldError { field: field.to_owned(), message: "is required".to_owned() };
+    match (username, password) {
+        (Some(username), Some(password)) => Ok((username, password)),
+        (username, password) => {
+            let username = username.is_none().then(|| missing("username"));
+            let password = password.is_none().then(|| missing("password"));
+            Err(Problem::validation(username.into_iter().chain(password).collect()).into())
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What is done beside requests: keys are read again, and what no longer matters is forgotten.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::keys::KeyStore;
+use crate::tokens::Tokens;
+
+const KEYS_EVERY: Duration = Duration::from_secs(1);
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// Between two batches of one round.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// The running work; it ends when told to, or with the process.
+pub(crate) struct Maintenance {
+    stop: watch::Sender<bool>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Maintenance {
+    pub(crate) fn start(keys: KeyStore, tokens: Tokens) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let tasks =
+            vec![tokio::spawn(read_keys(keys, stopped.clone())), tokio::spawn(prune(tokens, stopped))];
+        Self { stop, tasks: Mutex::new(tasks) }
+    }
+
+    /// Ends the work after what runs.
+    pub(crate) async fn stop(&self) {
+        self.stop.send_replace(true);
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            // Only a panic makes this an error, and that was logged where it happened.
+            let _ = task.await;
+        }
+    }
+}
+
+async fn read_keys(keys: KeyStore, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = interval(KEYS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failed_before = false;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        let outcome = keys.refresh().await;
+        // The keys that are known go on serving; said once, and not each second.
+        if let Err(error) = &outcome
+            && !failed_before
+        {
+            tracing::error!(%error, "keys.not_read");
+        }
+        failed_before = outcome.is_err();
+    }
+}
+
+async fn prune(tokens: Tokens, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = interval(PRUNE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        loop {
+            match tokens.prune().await {
+                Ok(pruned) if pruned.is_partial() && !*stopped.borrow() => tokio::time::sleep(BREATH).await,
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "prune.failed");
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What the service tells of itself: checks behind `/readyz`, numbers for Prometheus.
+
+use service_kit::database::Database;
+use service_kit::health::{Finding, Health};
+use service_kit::metrics::{Kind, Metrics, Sample};
+
+use crate::keys::KeyStore;
+use crate::passwords::{HashPoolStatus, Passwords};
+use crate::revocation::{ProjectionState, ProjectionStatus, Revocations};
+
+/// The checks: without the database nothing works, without Redis verifiers follow the feed or refuse.
+pub(crate) fn checks(database: &Database, keys: &KeyStore, revocations: &Revocations) -> Health {
+    let keys = keys.clone();
+    let health = Health::new().database(database).required("signing_key", move || {
+        let kid = keys.active_kid();
+        async move { Finding::ok().with("kid", kid) }
+    });
+    if revocations.status().is_none() {
+        return health;
+    }
+    let revocations = revocations.clone();
+    health.reported("redis", move || {
+        let found = revocations.status().map_or_else(Finding::ok, projection);
+        async move { found }
+    })
+}
+
+fn projection(status: ProjectionStatus) -> Finding {
+    let state = status.state.as_str();
+    let finding = match status.state {
+        ProjectionState::Current => Finding::ok(),
+        ProjectionState::Starting
+        | ProjectionState::Outrun
+        | ProjectionState::MayEvict
+        | ProjectionState::DatabaseUnavailable => Finding::degraded(state),
+        ProjectionState::RedisUnavailable => Finding::down(state),
+    };
+    finding.with("delivered", status.delivered).with("evicted_keys", status.evicted_keys)
+}
+
+/// Registers the service's own numbers.
+pub(crate) fn watch(
+    metrics: &Metrics,
+    passwords: &Passwords,
+    revocations: &Revocations,
+) -> prometheus::Result<()> {
+    watch_passwords(metrics, passwords)?;
+    if revocations.status().is_some() { watch_projection(metrics, revocations) } else { Ok(()) }
+}
+
+fn watch_passwords(metrics: &Metrics, passwords: &Passwords) -> prometheus::Result<()> {
+    type Read = fn(HashPoolStatus) -> u64;
+    let numbers: [(Kind, &str, &str, Read); 3] = [
+        (Kind::Counter, "password_hashes_total", "Password hashes computed.", |status| status.hashes),
+        (Kind::Counter, "password_hashes_refused_total", "Hashes refused: the queue was full.", |status| {
+            status.refused
+        }),
+        (Kind::Gauge, "password_hashes_waiting", "Hashes that wait for a worker.", |status| {
+            u64::try_from(status.waiting).unwrap_or(u64::MAX)
+        }),
+    ];
+    for (kind, name, help, read) in numbers {
+        let passwords = passwords.clone();
+        metrics.sampled(kind, name, help, &[], move || Sample::plain(number(read(passwords.status()))))?;
+    }
+    Ok(())
+}
+
+fn watch_projection(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {
+    type Read = fn(ProjectionStatus) -> u64;
+    let numbers: [(Kind, &str, &str, Read); 6] = [
+        (Kind::Gauge, "revocation_list_current", "1 while the list in Redis is proven whole.", |status| {
+            u64::from(status.state == ProjectionState::Current)
+        }),
+        (Kind::Gauge, "revocation_list_may_evict", "1 while Redis may drop revocations.", |status| {
+            u64::from(status.may_evict)
+        }),
+        (Kind::Counter, "revocation_list_renewals_total", "Proofs renewed.", |status| status.renewals),
+        (Kind::Counter, "revocation_list_failures_total", "Rounds that failed.", |status| status.failures),
+        (Kind::Counter, "revocation_list_rebuilds_total", "Lists put in place anew.", |status| {
+            status.rebuilds
+        }),
+        (Kind::Counter, "revocation_list_evicted_keys_total", "Keys that Redis evicted.", |status| {
+            status.evicted_keys
+        }),
+    ];
+    for (kind, name, help, read) in numbers {
+        let revocations = revocations.clone();
+        metrics.sampled(kind, name, help, &[], move || {
+            Sample::plain(number(revocations.status().map_or(0, read)))
+        })?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floats")]
+fn number(count: u64) -> f64 {
+    count as f64
+}

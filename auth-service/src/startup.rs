@@ -1,0 +1,300 @@
+//! Puts the parts together. The only place that does.
+
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::ServiceConfig;
+use service_kit::database::{Database, DatabaseError};
+use service_kit::metrics::Metrics;
+use service_kit::server::{self, Service};
+use shared_claims::actix::{BearerAuth, InvalidOrigin};
+use shared_claims::claims::FIRST_PARTY_CLIENT;
+use shared_claims::clock::{SharedClock, SystemClock};
+use shared_claims::revocation::Revocation;
+use shared_claims::scope::{InvalidScope, Scopes};
+use shared_claims::verifier::{BuildError, Verifier};
+
+use crate::accounts::{AccountParts, Accounts};
+use crate::config::Settings;
+use crate::domain::PasswordRules;
+use crate::http::revocations::{Feed, FeedAccess};
+use crate::http::{self, Cookies, Metadata, Published, Services};
+use crate::keys::{KeyStore, KeyStoreSettings, KeysError, MasterKey, Sealer, SecretName};
+use crate::keys::{agree_on_database_id, agree_on_secret, has_sealed};
+use crate::maintenance::Maintenance;
+use crate::passwords::{HashSettings, Passwords};
+use crate::random::Random;
+use crate::revocation::{self, ProjectionSettings, Revocations};
+use crate::tokens::{OwnTokens, TokenParts, TokenSettings, Tokens};
+use crate::{observe, storage};
+
+/// Why the service did not start. One line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error("database.url: {0}")]
+    Database(#[from] DatabaseError),
+    /// The keys.
+    #[error("{0}")]
+    Keys(#[from] KeysError),
+    /// The revocation list.
+    #[error("{0}")]
+    Revocation(#[from] revocation::StartError),
+    /// Our own verifier.
+    #[error("{0}")]
+    Verifier(#[from] BuildError),
+    /// The origins that may use the cookies.
+    #[error("http.cors_origins: {0}")]
+    Origin(#[from] InvalidOrigin),
+    /// The scope of first-party tokens.
+    #[error("tokens.default_scope: {0}")]
+    Scope(#[from] InvalidScope),
+    /// The numbers for Prometheus.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The listeners.
+    #[error("{0}")]
+    Listen(#[from] io::Error),
+}
+
+/// What the service takes from the world; a test gives its own.
+pub struct World {
+    /// The clocks.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub random: Random,
+    /// Listens here instead of at `http.bind`.
+    pub listener: Option<TcpListener>,
+}
+
+impl World {
+    /// The operating system's.
+    pub fn system() -> Self {
+        Self { clock: Arc::new(SystemClock), random: Random::system(), listener: None }
+    }
+}
+
+/// The service, listening.
+pub struct Application {
+    server: server::Application,
+    maintenance: Maintenance,
+    revocations: Revocations,
+}
+
+impl Application {
+    /// Opens and migrates the database, opens or makes the keys, begins to carry revocations, and listens.
+    pub async fn build(settings: Settings, world: World) -> Result<Self, StartError> {
+        warn_of(&settings);
+        let World { clock, random, listener } = world;
+        let database = open(&settings).await?;
+        let database_id = agree_on_database_id(&database, &random).await?;
+        let (keys, secrets) = open_keys(&settings, &database, &random, &clock).await?;
+
+        let projection = projection(&settings);
+        let revocations =
+            Revocations::start(database.clone(), database_id, projection, clock.clone(), random.clone())
+                .await?;
+        let passwords = Passwords::new(&secrets.pepper, hash_settings(&settings), random.clone());
+        let accounts = Accounts::new(AccountParts {
+            database: database.clone(),
+            passwords: passwords.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            password_rules: PasswordRules {
+                min_length: settings.passwords.min_length,
+                max_length: settings.passwords.max_length,
+            },
+        });
+        let token_settings = token_settings(&settings)?;
+        let scopes: Vec<String> = token_settings.default_scope.iter().map(str::to_owned).collect();
+        let tokens = Tokens::new(TokenParts {
+            database: database.clone(),
+            keys: keys.clone(),
+            revocations: revocations.clone(),
+            refresh_derivation: secrets.refresh_derivation,
+            clock: clock.clone(),
+            random,
+            settings: token_settings,
+        });
+
+        let metrics = Metrics::new(clock.now_seconds())?;
+        metrics.watch_database(&database)?;
+        observe::watch(&metrics, &passwords, &revocations)?;
+        let health = observe::checks(&database, &keys, &revocations);
+        let services = Services {
+            accounts,
+            tokens: tokens.clone(),
+            keys: keys.clone(),
+            bearer: bearer(&settings, &database, &keys, clock.clone()).await?,
+            cookies: Cookies::new(settings.cookies.secure),
+            published: Published {
+                metadata: Arc::new(Metadata::of(&settings.issuer, scopes.iter())),
+                max_age_seconds: settings.keys.jwks_max_age_seconds,
+            },
+            feed: Feed {
+                database,
+                revocations: revocations.clone(),
+                clock,
+                access: match settings.revocation.feed_token {
+                    Some(token) => FeedAccess::Token(Arc::new(token)),
+                    None => FeedAccess::Loopback,
+                },
+            },
+        };
+        let service = Service {
+            api: http::docs::document(scopes.into_iter()),
+            token_origin: None,
+            http: settings.http,
+            metrics_settings: settings.metrics,
+            metrics,
+            health,
+            routes: move |config: &mut ServiceConfig| http::configure(config, &services),
+        };
+        let server = server::bind(service, listener)?;
+        Ok(Self { server, maintenance: Maintenance::start(keys, tokens), revocations })
+    }
+
+    /// The port that it listens at.
+    pub fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    /// Serves until SIGTERM or SIGINT.
+    pub async fn run_until_stopped(self) -> io::Result<()> {
+        let stop = server::stop_signal()?;
+        self.run_until(stop).await
+    }
+
+    /// Serves until `stop` is done; then finishes what runs.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let (revocations, maintenance) = (self.revocations, self.maintenance);
+        let feeds = revocations.clone();
+        let stop = async move {
+            stop.await;
+            feeds.answer_waiting();
+        };
+        let served = self.server.run_until(stop).await;
+        maintenance.stop().await;
+        revocations.stop().await;
+        served
+    }
+}
+
+/// Opens the database and applies what migrations are missing.
+pub async fn open(settings: &Settings) -> Result<Database, DatabaseError> {
+    let database = Database::connect(&settings.database).await?;
+    for applied in database.migrate(storage::migrations()).await? {
+        tracing::info!(migration = applied, "database.migrated");
+    }
+    Ok(database)
+}
+
+/// Settings that are allowed and yet meant for development.
+fn warn_of(settings: &Settings) {
+    if settings.passwords.bcrypt_cost < 10 {
+        tracing::warn!(
+            cost = settings.passwords.bcrypt_cost,
+            "passwords.bcrypt_cost is low: for tests alone"
+        );
+    }
+    if !settings.cookies.secure {
+        tracing::warn!("cookies.secure is off: cookies travel in the clear");
+    }
+    if settings.keys.encryption_key.is_none() {
+        tracing::warn!(
+            path = %settings.keys.master_key_path.display(),
+            "keys.encryption_key is unset: the key is kept in a file; whoever has it and the database has the keys"
+        );
+    }
+}
+
+/// The server's own secrets.
+struct Secrets {
+    pepper: [u8; 32],
+    refresh_derivation: [u8; 32],
+}
+
+async fn open_keys(
+    settings: &Settings,
+    database: &Database,
+    random: &Random,
+    clock: &SharedClock,
+) -> Result<(KeyStore, Secrets), StartError> {
+    let master = if let Some(key) = &settings.keys.encryption_key {
+        MasterKey::parse(key.expose())?
+    } else {
+        let may_create = !has_sealed(database).await?;
+        MasterKey::from_file(&settings.keys.master_key_path, may_create, random)?
+    };
+    let sealer = Sealer::new(&master, random.clone())?;
+    let secret = |name| agree_on_secret(database, &sealer, random, clock.as_ref(), name);
+    let secrets = Secrets {
+        pepper: secret(SecretName::PasswordPepper).await?,
+        refresh_derivation: secret(SecretName::RefreshDerivation).await?,
+    };
+    let store = KeyStoreSettings { rsa_bits: settings.keys.rsa_bits };
+    let keys = KeyStore::open(database.clone(), sealer, random, clock, store).await?;
+    Ok((keys, secrets))
+}
+
+fn projection(settings: &Settings) -> Option<ProjectionSettings> {
+    let revocation = &settings.revocation;
+    revocation.redis_url.as_ref().map(|url| ProjectionSettings {
+        url: url.expose().to_owned(),
+        prefix: revocation.prefix.clone(),
+        list_ttl: Duration::from_secs(revocation.list_ttl_seconds),
+        allow_eviction: revocation.allow_eviction,
+    })
+}
+
+fn hash_settings(settings: &Settings) -> HashSettings {
+    let workers = match settings.passwords.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    };
+    HashSettings {
+        bcrypt_cost: settings.passwords.bcrypt_cost,
+        workers,
+        queue_limit: settings.passwords.queue_limit,
+    }
+}
+
+fn token_settings(settings: &Settings) -> Result<TokenSettings, InvalidScope> {
+    Ok(TokenSettings {
+        issuer: settings.issuer.clone(),
+        audience: settings.tokens.audience.clone(),
+        default_scope: Scopes::parse(&settings.tokens.default_scope)?,
+        access_ttl_s: settings.tokens.access_ttl_seconds,
+        refresh_ttl_s: settings.tokens.refresh_ttl_seconds,
+        refresh_replay_s: settings.tokens.refresh_replay_seconds,
+        session_max_age_s: settings.sessions.max_age_seconds,
+        clock_skew_ms: settings.revocation.clock_skew_ms,
+    })
+}
+
+/// How `/auth/*` knows who asks: first-party tokens for this issuer, held against the database each time.
+async fn bearer(
+    settings: &Settings,
+    database: &Database,
+    keys: &KeyStore,
+    clock: SharedClock,
+) -> Result<BearerAuth, StartError> {
+    let own = OwnTokens::new(database.clone(), clock.clone());
+    let verifier = Verifier::builder(&settings.issuer)
+        .audience(&settings.issuer)
+        .keys(keys.handle())
+        .revocation(Revocation::Custom(Arc::new(own)))
+        .policy(|claims| claims.client_id == FIRST_PARTY_CLIENT)
+        .clock(clock)
+        .build()
+        .await?;
+    // The issuer's own origin, for proxies that rewrite `Host`.
+    let own_origin = url::Url::parse(&settings.issuer).map(|url| url.origin().ascii_serialization());
+    let origins = settings.http.cors_origins.iter().cloned().chain(own_origin);
+    Ok(BearerAuth::new(verifier)
+        .cookie(Cookies::new(settings.cookies.secure).access_name())
+        .allowed_origins(origins)?)
+}
