@@ -28,7 +28,7 @@ pub enum Behaviour {
     Hang,
     /// With a page of HTML.
     Html,
-    /// With 10 MB.
+    /// The key set as it should be, but with 10 MB of white space after it.
     Huge,
     /// With a redirect to this.
     Redirect(String),
@@ -193,10 +193,14 @@ async fn serve_discovery(state: web::Data<State>) -> HttpResponse {
 
 async fn serve_keys(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     state.count(1);
-    if let Some(answer) = misbehave(&get(&state.keys)).await {
+    let behaviour = get(&state.keys);
+    if let Some(answer) = misbehave(&behaviour).await {
         return answer;
     }
-    let document = get(&state.set).to_string();
+    let mut document = get(&state.set).to_string();
+    if matches!(behaviour, Behaviour::Huge) {
+        document.push_str(&" ".repeat(10_000_000));
+    }
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, document.as_bytes());
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest));
     let cache_control = get(&state.cache_control);
@@ -222,7 +226,7 @@ async fn serve_other(state: web::Data<State>) -> HttpResponse {
 
 async fn misbehave(behaviour: &Behaviour) -> Option<HttpResponse> {
     match behaviour {
-        Behaviour::Well => None,
+        Behaviour::Well | Behaviour::Huge => None,
         Behaviour::Status(status) => {
             let status = actix_web::http::StatusCode::from_u16(*status).expect("a status");
             Some(HttpResponse::new(status))
@@ -234,9 +238,6 @@ async fn misbehave(behaviour: &Behaviour) -> Option<HttpResponse> {
         Behaviour::Hang => std::future::pending().await,
         Behaviour::Html => {
             Some(HttpResponse::Ok().content_type("text/html").body("<!doctype html><title>Sorry</title>"))
-        }
-        Behaviour::Huge => {
-            Some(HttpResponse::Ok().content_type("application/json").body(vec![b' '; 10_000_000]))
         }
         Behaviour::Redirect(to) => Some(HttpResponse::Found().insert_header((LOCATION, to.clone())).finish()),
         Behaviour::Text(text) => Some(HttpResponse::Ok().content_type("application/json").body(text.clone())),

@@ -4,12 +4,13 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared_claims::actix::BearerAuth;
 use shared_claims::clock::{ManualClock, SystemClock};
 use shared_claims::testing::{Behaviour, TestIssuer, TestKey};
 use shared_claims::verifier::{BuildError, Missing, Reason, Verifier, VerifierBuilder, VerifyError};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{AUDIENCE, clock};
+use crate::support::{AUDIENCE, Service, clock};
 
 const UNKNOWN_KEY: Result<(), VerifyError> = Err(VerifyError::Invalid(Reason::UnknownKey));
 const NO_KEYS: Result<(), VerifyError> = Err(VerifyError::Unavailable(Missing::Keys));
@@ -181,6 +182,20 @@ async fn a28_the_first_token_of_a_new_key_is_accepted() {
     assert!(many.iter().all(Result::is_ok), "{many:?}");
     assert_eq!(outcome(&verifier, &old).await, Ok(()));
     assert_eq!(issuer.fetches().keys, 2);
+}
+
+#[tokio::test]
+async fn a28_also_through_http() {
+    let clock = clock();
+    let issuer = TestIssuer::start([TestKey::shared(0)]);
+    let verifier = following(issuer.url(), &clock).build().await.unwrap();
+    let service = Service::start(BearerAuth::new(verifier.clone()));
+    issuer.publish([TestKey::shared(0), TestKey::shared(1)]);
+    let new = token(&issuer, &clock, 1);
+    assert_eq!(verifier.verify_now(&new).map(|outcome| outcome.is_ok()), None, "it would have to wait");
+    assert_eq!(service.whoami(&new).await.status, 200);
+    assert_eq!(verifier.verify_now(&new).map(|outcome| outcome.is_ok()), Some(true));
+    service.whoami(&token(&issuer, &clock, 2)).await.assert_invalid_token("a key that is not published");
 }
 
 #[tokio::test]
