@@ -45,6 +45,7 @@ pub(crate) fn watch(
     revocations: &Revocations,
 ) -> prometheus::Result<()> {
     watch_passwords(metrics, passwords)?;
+    watch_feed(metrics, revocations)?;
     if revocations.status().is_some() { watch_projection(metrics, revocations) } else { Ok(()) }
 }
 
@@ -64,6 +65,17 @@ fn watch_passwords(metrics: &Metrics, passwords: &Passwords) -> prometheus::Resu
         metrics.sampled(kind, name, help, &[], move || Sample::plain(number(read(passwords.status()))))?;
     }
     Ok(())
+}
+
+fn watch_feed(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {
+    let revocations = revocations.clone();
+    metrics.sampled(
+        Kind::Gauge,
+        "revocation_feed_waiting",
+        "Requests to the feed that wait for news.",
+        &[],
+        move || Sample::plain(number(u64::try_from(revocations.waiting()).unwrap_or(u64::MAX))),
+    )
 }
 
 fn watch_projection(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {

@@ -21,6 +21,7 @@ mod sessions;
 mod token;
 mod view;
 
+use actix_web::middleware::Compress;
 use actix_web::web::{self, ServiceConfig};
 use service_kit::http::resource;
 use shared_claims::actix::BearerAuth;
@@ -73,5 +74,8 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .service(resource("/.well-known/jwks.json").get(jwks::show))
         .service(resource("/.well-known/openid-configuration").get(discovery::show))
         .service(resource("/.well-known/oauth-authorization-server").get(discovery::show))
-        .service(resource("/revocations").get(revocations::show));
+        // The whole list is long and much the same.
+        .service(
+            web::scope("/revocations").wrap(Compress::default()).service(resource("").get(revocations::show)),
+        );
 }

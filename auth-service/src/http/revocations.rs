@@ -10,11 +10,12 @@ use serde::Deserialize;
 use service_kit::config::Secret;
 use service_kit::database::Database;
 use service_kit::http::{Query, Refusal};
+use service_kit::server::Stopping;
 use shared_claims::clock::SharedClock;
 use subtle::ConstantTimeEq;
 
 use crate::revocation::Revocations;
-use crate::revocation::feed::{self, FeedError, FeedPage, LONGEST_WAIT};
+use crate::revocation::feed::{self, FeedError, FeedPage, LONGEST_WAIT, Until};
 
 /// What the feed's endpoint needs.
 #[derive(Clone)]
@@ -65,14 +66,16 @@ pub async fn show(
     request: HttpRequest,
     feed: web::Data<Feed>,
     query: Query<FeedQuery>,
+    stopping: Stopping,
 ) -> Result<HttpResponse, Refusal> {
     feed.access.admit(&request)?;
     let wait = Duration::from_secs(query.wait.unwrap_or(0));
     if wait > LONGEST_WAIT {
         return Err(Refusal::field("wait", format!("at most {} seconds", LONGEST_WAIT.as_secs())));
     }
+    let until = Until { limit: wait, stop: stopping.wait() };
     let page =
-        feed::read(&feed.database, &feed.revocations, &feed.clock, query.after.as_deref(), wait).await?;
+        feed::read(&feed.database, &feed.revocations, &feed.clock, query.after.as_deref(), until).await?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(page))
 }
 

@@ -65,8 +65,16 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// How long to wait for news: so long, and not beyond the end of `stop`.
+pub struct Until<F> {
+    /// The longest wait.
+    pub limit: Duration,
+    /// Done when there is no more waiting.
+    pub stop: F,
+}
+
 /// Reads what was committed after `cursor` (all that counts, without one), after this call began. Where there is
-/// nothing it waits up to `wait` for news.
+/// nothing it waits for news.
 ///
 /// # Errors
 /// [`FeedError::Cursor`] for a cursor of another list; [`FeedError::Log`] when the database does not answer.
@@ -75,7 +83,7 @@ pub async fn read(
     revocations: &Revocations,
     clock: &SharedClock,
     cursor: Option<&str>,
-    wait: Duration,
+    until: Until<impl Future<Output = ()>>,
 ) -> Result<FeedPage, FeedError> {
     let epoch = revocations.database_id();
     let after = match cursor.map(Cursor::parse).transpose()? {
@@ -84,8 +92,11 @@ pub async fn read(
         None => 0,
     };
     let mut page = read_page(database, clock, after).await?;
-    if page.facts.is_empty() && after == page.last_seq && !wait.is_zero() {
-        revocations.wait_for_news(after, wait.min(LONGEST_WAIT)).await;
+    if page.facts.is_empty() && after == page.last_seq && !until.limit.is_zero() {
+        tokio::select! {
+            () = revocations.wait_for_news(after, until.limit.min(LONGEST_WAIT)) => {}
+            () = until.stop => {}
+        }
         page = read_page(database, clock, after).await?;
     }
     if after > page.last_seq {

@@ -118,6 +118,11 @@ impl Revocations {
         self.inner.news.publish(i64::MAX);
     }
 
+    /// How many requests to the feed wait for news.
+    pub fn waiting(&self) -> usize {
+        self.inner.news.waiting()
+    }
+
     /// The database's own id: the feed's epoch.
     pub fn database_id(&self) -> &str {
         &self.inner.database_id

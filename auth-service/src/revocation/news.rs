@@ -40,6 +40,11 @@ impl News {
         });
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.latest.receiver_count()
+    }
+
     pub(super) async fn later_than(&self, seq: i64, limit: Duration) {
         let mut latest = self.latest.subscribe();
         self.asked.notify_one();

@@ -1,0 +1,184 @@
+//! An auth-service process, a client of it, and a verifier that asks it.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use service_kit::database::testing::TestDatabase;
+use shared_claims::revocation::{Mirror, MirrorSettings, RedisSettings, Revocation};
+use shared_claims::verifier::{Verifier, VerifyError};
+
+pub(crate) const PASSWORD: &str = "a good long password";
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// How a process is started; the same values start its replica, or start it again.
+#[derive(Clone)]
+pub(crate) struct Recipe {
+    pub(crate) issuer: String,
+    environment: Vec<(String, String)>,
+}
+
+impl Recipe {
+    pub(crate) fn on(database: &TestDatabase) -> Self {
+        let port = free_port();
+        let recipe = Self { issuer: format!("http://127.0.0.1:{port}"), environment: Vec::new() };
+        recipe
+            .with("AUTH__HTTP__BIND", &format!("127.0.0.1:{port}"))
+            .with("AUTH__DATABASE__URL", database.url())
+            .with("AUTH__PASSWORDS__BCRYPT_COST", "4")
+            .with("AUTH__KEYS__ENCRYPTION_KEY", &"a".repeat(64))
+            .with("AUTH__HTTP__WORKERS", "2")
+    }
+
+    /// The list is projected to this Redis, and counts as whole for three seconds.
+    pub(crate) fn projecting_to(self, address: &str) -> Self {
+        self.with("AUTH__REVOCATION__REDIS_URL", &format!("redis://{address}/0"))
+            .with("AUTH__REVOCATION__LIST_TTL_SECONDS", "3")
+    }
+
+    /// A second one of the same, listening elsewhere.
+    pub(crate) fn replica(&self) -> Self {
+        self.clone().with("AUTH__HTTP__BIND", &format!("127.0.0.1:{}", free_port()))
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn get(&self, name: &str) -> &str {
+        &self.environment.iter().find(|(known, _)| known == name).unwrap().1
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
+        command.env_clear().env("AUTH__ISSUER", &self.issuer).stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        command
+    }
+
+    /// Starts it and waits until it serves.
+    pub(crate) async fn start(&self) -> Service {
+        let child = self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let service =
+            Service { child, url: format!("http://{}", self.get("AUTH__HTTP__BIND")), client: Client::new() };
+        let serving = async || {
+            let asked = service.client.get(format!("{}/readyz", service.url)).send().await;
+            asked.is_ok_and(|answer| answer.status() == StatusCode::OK)
+        };
+        eventually("the service is ready", START_LIMIT, serving).await;
+        service
+    }
+}
+
+pub(crate) struct Service {
+    child: Child,
+    pub(crate) url: String,
+    pub(crate) client: Client,
+}
+
+impl Service {
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// `SIGTERM`, and how it ended.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.child.wait().unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    pub(crate) async fn register(&self, username: &str) -> StatusCode {
+        let body = json!({"username": username, "password": PASSWORD});
+        self.client.post(format!("{}/auth/register", self.url)).json(&body).send().await.unwrap().status()
+    }
+
+    pub(crate) async fn tokens(&self, username: &str) -> Value {
+        let form = [("username", username), ("password", PASSWORD)];
+        let answer = self.client.post(format!("{}/auth/token", self.url)).form(&form).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.json().await.unwrap()
+    }
+
+    pub(crate) async fn access_token(&self, username: &str) -> String {
+        self.tokens(username).await["access_token"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn post(&self, path: &str, token: &str) -> StatusCode {
+        self.client.post(format!("{}{path}", self.url)).bearer_auth(token).send().await.unwrap().status()
+    }
+
+    pub(crate) async fn me(&self, token: &str) -> StatusCode {
+        self.client.get(format!("{}/auth/me", self.url)).bearer_auth(token).send().await.unwrap().status()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a verifier says of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Say {
+    Accepted,
+    Refused,
+    CannotKnow,
+}
+
+pub(crate) struct Resource(Verifier);
+
+/// The bound of the verifiers here.
+pub(crate) const BOUND: Duration = Duration::from_secs(3);
+
+impl Resource {
+    /// A service that mirrors the list from Redis.
+    pub(crate) async fn mirroring(issuer: &str, redis_url: &str) -> Self {
+        let settings = MirrorSettings::default().max_staleness(BOUND);
+        let mirror = Mirror::follow_redis(RedisSettings::new(redis_url).unwrap(), settings);
+        let builder = Verifier::builder(issuer).audience("todo-service");
+        Self(builder.revocation(Revocation::Mirror(mirror)).build().await.unwrap())
+    }
+
+    pub(crate) async fn asked(&self, token: &str) -> Say {
+        match self.0.verify(token).await {
+            Ok(_) => Say::Accepted,
+            Err(VerifyError::Revoked(_)) => Say::Refused,
+            Err(VerifyError::Unavailable(_)) => Say::CannotKnow,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub(crate) async fn comes_to(&self, say: Say, token: &str) {
+        let same = async || self.asked(token).await == say;
+        eventually(&format!("{say:?}"), Duration::from_secs(15), same).await;
+    }
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Polls until `condition` holds.
+pub(crate) async fn eventually(what: &str, limit: Duration, mut condition: impl AsyncFnMut() -> bool) {
+    let polling = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(limit, polling).await.is_ok(), "not within {limit:?}: {what}");
+}

@@ -1,0 +1,10 @@
+//! The binary as a process of its own: killed at the worst moment, started twice, stopped in order.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod durability;
+mod feed;
+mod helpers;
+mod outages;
+mod replicas;
+mod starts;

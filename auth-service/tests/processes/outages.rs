@@ -1,0 +1,105 @@
+//! A revoked token is refused whatever dies between the issuer and the verifier.
+
+use reqwest::StatusCode;
+use rustix::process::Signal;
+use service_kit::database::testing::TestDatabase;
+use shared_claims::testing::{Proxy, ProxyMode, RedisProcess};
+
+use crate::helpers::{BOUND, Recipe, Resource, Say, eventually};
+
+fn sqlite() -> TestDatabase {
+    TestDatabase::create(service_kit::database::Backend::Sqlite)
+}
+
+#[actix_web::test]
+async fn a_revocation_whose_author_died_before_delivery_is_delivered_by_the_next_start() {
+    let (database, redis) = (sqlite(), RedisProcess::start().await);
+    let between = Proxy::before(&redis.address()).await;
+    let recipe = Recipe::on(&database).projecting_to(&between.address());
+    let service = recipe.start().await;
+    service.register("alice").await;
+    let (ended, standing) = (service.access_token("alice").await, service.access_token("alice").await);
+    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+    resource.comes_to(Say::Accepted, &ended).await;
+
+    between.set(ProxyMode::Refuse);
+    assert_eq!(
+        service.post("/auth/logout", &ended).await,
+        StatusCode::NO_CONTENT,
+        "durable, so it is answered"
+    );
+    service.kill();
+    // Nobody can tell the verifier; within its bound it stops accepting anything.
+    resource.comes_to(Say::CannotKnow, &ended).await;
+    resource.comes_to(Say::CannotKnow, &standing).await;
+
+    between.set(ProxyMode::Forward);
+    let _service = recipe.start().await;
+    resource.comes_to(Say::Refused, &ended).await;
+    resource.comes_to(Say::Accepted, &standing).await;
+}
+
+#[actix_web::test]
+async fn a_flushed_redis_brings_no_revoked_token_back() {
+    let (database, redis) = (sqlite(), RedisProcess::start().await);
+    let recipe = Recipe::on(&database).projecting_to(&redis.address());
+    let service = recipe.start().await;
+    service.register("alice").await;
+    let (ended, standing) = (service.access_token("alice").await, service.access_token("alice").await);
+    let before = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+    before.comes_to(Say::Accepted, &standing).await;
+    assert_eq!(service.post("/auth/logout", &ended).await, StatusCode::NO_CONTENT);
+    before.comes_to(Say::Refused, &ended).await;
+
+    for _ in 0..5 {
+        let mut connection = redis.connection().await;
+        let () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
+        // One that knew, and one that starts into the empty list.
+        let after = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+        eventually("the good one is accepted again", BOUND, async || {
+            assert_eq!(before.asked(&ended).await, Say::Refused);
+            assert_ne!(after.asked(&ended).await, Say::Accepted);
+            before.asked(&standing).await == Say::Accepted && after.asked(&standing).await == Say::Accepted
+        })
+        .await;
+        assert_eq!(after.asked(&ended).await, Say::Refused);
+    }
+}
+
+#[actix_web::test]
+async fn a_paused_issuer_proves_nothing_when_it_wakes() {
+    let (database, redis) = (sqlite(), RedisProcess::start().await);
+    let recipe = Recipe::on(&database).projecting_to(&redis.address());
+    let (service, replica) = (recipe.start().await, recipe.replica().start().await);
+    service.register("alice").await;
+    let ended = service.access_token("alice").await;
+    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+    resource.comes_to(Say::Accepted, &ended).await;
+
+    replica.signal(Signal::STOP);
+    assert_eq!(service.post("/auth/logout", &ended).await, StatusCode::NO_CONTENT);
+    resource.comes_to(Say::Refused, &ended).await;
+    replica.signal(Signal::CONT);
+    let standing = replica.access_token("alice").await;
+    resource.comes_to(Say::Accepted, &standing).await;
+    assert_eq!(resource.asked(&ended).await, Say::Refused);
+}
+
+#[actix_web::test]
+async fn a_hanging_redis_is_as_safe_as_a_dead_one() {
+    let (database, redis) = (sqlite(), RedisProcess::start().await);
+    let recipe = Recipe::on(&database).projecting_to(&redis.address());
+    let service = recipe.start().await;
+    service.register("alice").await;
+    let (ended, standing) = (service.access_token("alice").await, service.access_token("alice").await);
+    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+    resource.comes_to(Say::Accepted, &ended).await;
+
+    redis.pause();
+    assert_eq!(service.post("/auth/logout", &ended).await, StatusCode::NO_CONTENT);
+    assert_eq!(service.me(&ended).await, StatusCode::UNAUTHORIZED, "the issuer itself asks the database");
+    resource.comes_to(Say::CannotKnow, &standing).await;
+    redis.resume();
+    resource.comes_to(Say::Refused, &ended).await;
+    resource.comes_to(Say::Accepted, &standing).await;
+}

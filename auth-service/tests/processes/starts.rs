@@ -1,0 +1,54 @@
+//! Starting and stopping: one clear line, or an orderly end.
+
+use service_kit::database::Backend;
+use service_kit::database::testing::TestDatabase;
+use shared_claims::testing::RedisProcess;
+
+use crate::helpers::Recipe;
+
+/// What a start that must fail wrote, in one line.
+fn refusal(recipe: &Recipe) -> String {
+    let output = recipe.command().output().unwrap();
+    assert!(!output.status.success(), "it must not start");
+    let text = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("error:") || line.contains("error: ")).collect();
+    assert_eq!(lines.len(), 1, "one clear line: {text}");
+    lines[0].to_owned()
+}
+
+#[actix_web::test]
+async fn a_stop_is_orderly() {
+    let database = TestDatabase::create(Backend::Sqlite);
+    let service = Recipe::on(&database).start().await;
+    assert!(service.terminate().success());
+}
+
+#[actix_web::test]
+async fn a_wrong_encryption_key_stops_the_start() {
+    let database = TestDatabase::create(Backend::Sqlite);
+    let recipe = Recipe::on(&database);
+    recipe.start().await.terminate();
+    let line = refusal(&recipe.with("AUTH__KEYS__ENCRYPTION_KEY", &"b".repeat(64)));
+    assert!(line.contains("keys.encryption_key"), "{line}");
+}
+
+#[actix_web::test]
+async fn an_unknown_key_or_a_bad_value_stops_the_start_and_is_named() {
+    let database = TestDatabase::create(Backend::Sqlite);
+    let recipe = Recipe::on(&database);
+    let line = refusal(&recipe.clone().with("AUTH__TOKENS__ACESS_TTL_SECONDS", "900"));
+    assert!(line.contains("AUTH__TOKENS__ACESS_TTL_SECONDS"), "{line}");
+    let line = refusal(&recipe.with("AUTH__TOKENS__ACCESS_TTL_SECONDS", "soon"));
+    assert!(line.contains("AUTH__TOKENS__ACCESS_TTL_SECONDS"), "{line}");
+}
+
+#[actix_web::test]
+async fn a_redis_that_may_evict_stops_the_start() {
+    let (database, redis) = (
+        TestDatabase::create(Backend::Sqlite),
+        RedisProcess::start_with(&["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]).await,
+    );
+    let line = refusal(&Recipe::on(&database).projecting_to(&redis.address()));
+    assert!(line.contains("noeviction"), "{line}");
+}
