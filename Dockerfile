@@ -1,0 +1,92 @@
+# syntax=docker/dockerfile:1
+# One image for each service, and the gateway:
+#   docker build --target auth-service -t latchkey/auth-service .
+#   docker build --target todo-service -t latchkey/todo-service .
+#   docker build --target gateway      -t latchkey/gateway .
+
+ARG RUST_VERSION=1.95
+ARG DEBIAN_RELEASE=bookworm
+
+# --- Build ----------------------------------------------------------------------------------------------------------
+FROM rust:${RUST_VERSION}-${DEBIAN_RELEASE} AS build
+# `postgres-tls` links libpq with the system's OpenSSL.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libssl-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+
+# The dependencies first: this layer is built again only when a manifest or the lock file changes. Empty crates stand in
+# for ours.
+COPY Cargo.toml Cargo.lock ./
+COPY auth-service/Cargo.toml auth-service/
+COPY todo-service/Cargo.toml todo-service/
+COPY shared-claims/Cargo.toml shared-claims/
+COPY shared-claims/service-kit/Cargo.toml shared-claims/service-kit/
+RUN for crate in auth-service todo-service shared-claims shared-claims/service-kit; do \
+        mkdir -p "$crate/src" && touch "$crate/src/lib.rs"; \
+    done \
+    && for crate in auth-service todo-service; do echo 'fn main() {}' > "$crate/src/main.rs"; done \
+    && cargo build --release --locked -p auth-service -p todo-service \
+        --features auth-service/postgres-tls,todo-service/postgres-tls
+
+# Then ours. Cargo goes by the time of change, and that of a copied file may lie before the stand-in's.
+COPY migrations migrations
+COPY shared-claims shared-claims
+COPY auth-service auth-service
+COPY todo-service todo-service
+RUN find auth-service todo-service shared-claims -name '*.rs' -exec touch {} + \
+    && cargo build --release --locked -p auth-service -p todo-service \
+        --features auth-service/postgres-tls,todo-service/postgres-tls \
+    && target/release/auth-service --version \
+    && target/release/todo-service --version
+
+# --- What both services run on --------------------------------------------------------------------------------------
+FROM debian:${DEBIAN_RELEASE}-slim AS base
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates libssl3 \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --system --gid 65532 latchkey \
+    && useradd --system --uid 65532 --gid latchkey --home-dir /var/lib/latchkey --shell /usr/sbin/nologin latchkey \
+    # For SQLite and the key file, where no other place is named: mount a volume here.
+    && install -d -o latchkey -g latchkey -m 0700 /var/lib/latchkey /var/lib/latchkey/data
+COPY LICENSE /usr/share/doc/latchkey/LICENSE
+WORKDIR /var/lib/latchkey
+USER 65532:65532
+STOPSIGNAL SIGTERM
+LABEL org.opencontainers.image.vendor="The Latchkey authors" \
+      org.opencontainers.image.licenses="MIT"
+
+# --- auth-service ---------------------------------------------------------------------------------------------------
+FROM base AS auth-service
+LABEL org.opencontainers.image.title="latchkey/auth-service" \
+      org.opencontainers.image.description="Users, sessions, RS256 tokens, key set, revocation list"
+COPY --from=build /src/target/release/auth-service /usr/local/bin/auth-service
+ENV AUTH__HTTP__BIND=0.0.0.0:8000
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["auth-service", "healthcheck"]
+ENTRYPOINT ["auth-service"]
+CMD ["serve"]
+
+# --- todo-service ---------------------------------------------------------------------------------------------------
+FROM base AS todo-service
+LABEL org.opencontainers.image.title="latchkey/todo-service" \
+      org.opencontainers.image.description="A resource server: todos, with tokens verified offline"
+COPY --from=build /src/target/release/todo-service /usr/local/bin/todo-service
+ENV TODO__HTTP__BIND=0.0.0.0:8001
+EXPOSE 8001
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["todo-service", "healthcheck"]
+ENTRYPOINT ["todo-service"]
+CMD ["serve"]
+
+# --- The gateway ----------------------------------------------------------------------------------------------------
+FROM caddy:2 AS gateway
+LABEL org.opencontainers.image.title="latchkey/gateway" \
+      org.opencontainers.image.description="Both services on one origin" \
+      org.opencontainers.image.vendor="The Latchkey authors" \
+      org.opencontainers.image.licenses="MIT"
+COPY deploy/Caddyfile /etc/caddy/Caddyfile
+# Certificates are kept here: a volume that is made from this image belongs to the user that runs.
+ENV XDG_DATA_HOME=/var/lib/caddy/data XDG_CONFIG_HOME=/var/lib/caddy/config
+RUN mkdir -p /var/lib/caddy/data /var/lib/caddy/config && chown -R 65532:65532 /var/lib/caddy
+USER 65532:65532
+EXPOSE 8080 443
