@@ -42,7 +42,7 @@ pub(super) struct RefusedField {
         super::delete::delete,
         super::whoami::whoami,
     ),
-    components(responses(Refused)),
+    components(responses(Refused), schemas(RefusedField)),
     tags((name = "todos"), (name = "token"))
 )]
 struct Api;

@@ -1,0 +1,91 @@
+//! The cookie of the first-party face, and from where it may change something.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::helpers::{ADA, Answer, BOTH, TestApp, spawn_app, spawn_app_with};
+
+async fn post(app: &TestApp, cookie: &str, headers: &[(&str, &str)]) -> Answer {
+    let request = app.request(Method::POST, "/todos/", None).header("cookie", cookie);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    Answer::of(request.json(&json!({ "title": "a" }))).await
+}
+
+#[actix_web::test]
+async fn a_cookie_reads_from_anywhere_and_writes_from_known_origins() {
+    let app = spawn_app_with(BOTH[0], |settings| {
+        settings.http.cors_origins = vec!["https://app.example.com".to_owned()];
+    })
+    .await;
+    let cookie = format!("__Host-access_token={}", app.token(ADA));
+    let own = app.url.clone();
+    let read = app.request(Method::GET, "/todos/", None).header("cookie", &cookie);
+    assert_eq!(Answer::of(read.header("origin", "https://evil.example")).await.status, 200);
+
+    for headers in [
+        [("origin", "https://app.example.com")],
+        [("origin", own.as_str())],
+        [("sec-fetch-site", "same-origin")],
+    ] {
+        assert_eq!(post(&app, &cookie, &headers).await.status, 201, "{headers:?}");
+    }
+    for headers in [
+        vec![],
+        vec![("origin", "https://evil.example")],
+        vec![("origin", "null")],
+        vec![("origin", "https://app.example.com.evil.example")],
+        vec![("origin", "http://app.example.com")],
+        vec![("sec-fetch-site", "cross-site")],
+        vec![("sec-fetch-site", "same-site")],
+        vec![("origin", "https://evil.example"), ("sec-fetch-site", "same-origin")],
+    ] {
+        post(&app, &cookie, &headers).await.problem(403);
+    }
+}
+
+#[actix_web::test]
+async fn with_a_header_cookies_are_ignored() {
+    let app = spawn_app(BOTH[0]).await;
+    let cookie = format!("__Host-access_token={}", app.token(ADA));
+    let bad =
+        Answer::of(app.request(Method::GET, "/todos/", Some("garbage")).header("cookie", &cookie)).await;
+    bad.problem(401);
+    // A bearer token needs no origin, whatever cookies say.
+    let good =
+        app.request(Method::POST, "/todos/", Some(&app.token(ADA))).header("cookie", "__Host-access_token=x");
+    let good = good.header("origin", "https://evil.example").json(&json!({ "title": "a" }));
+    assert_eq!(Answer::of(good).await.status, 201);
+}
+
+#[actix_web::test]
+async fn the_cookie_has_no_prefix_where_cookies_are_not_secure() {
+    let insecure = spawn_app_with(BOTH[0], |settings| settings.cookies.secure = false).await;
+    let secure = spawn_app(BOTH[0]).await;
+    for (app, name, status) in [
+        (&insecure, "access_token", 200),
+        (&insecure, "__Host-access_token", 401),
+        (&secure, "__Host-access_token", 200),
+        (&secure, "access_token", 401),
+    ] {
+        let request = app.request(Method::GET, "/todos/", None);
+        let request = request.header("cookie", format!("theme=dark; {name}={}", app.token(ADA)));
+        assert_eq!(Answer::of(request).await.status, status, "{name}");
+    }
+}
+
+#[actix_web::test]
+async fn scripts_of_listed_origins_may_read_answers() {
+    let app = spawn_app(BOTH[0]).await;
+    let asked = |origin: &'static str| {
+        let request = app.request(Method::OPTIONS, "/todos/", None).header("origin", origin);
+        Answer::of(
+            request
+                .header("access-control-request-method", "POST")
+                .header("access-control-request-headers", "authorization,content-type"),
+        )
+    };
+    let answer = asked("http://localhost:5173").await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:5173"));
+    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+    assert_eq!(asked("https://evil.example").await.header("access-control-allow-origin"), None);
+}

@@ -1,0 +1,51 @@
+//! `/openapi.json` and `/docs`.
+
+use serde_json::Value;
+
+use crate::helpers::{BOTH, spawn_app};
+
+#[actix_web::test]
+async fn the_document_shows_every_endpoint_and_the_password_flow() {
+    let app = spawn_app(BOTH[0]).await;
+    let answer = app.get("/openapi.json", None).await;
+    assert_eq!(answer.status, 200);
+    let document = answer.json();
+    for (path, methods) in [
+        ("/todos/", vec!["get", "post"]),
+        ("/todos/{id}", vec!["delete", "get", "put"]),
+        ("/whoami", vec!["get"]),
+    ] {
+        let mut found: Vec<&str> =
+            document["paths"][path].as_object().unwrap().keys().map(String::as_str).collect();
+        found.sort_unstable();
+        assert_eq!(found, methods, "{path}");
+    }
+    let flow = &document["components"]["securitySchemes"]["password"]["flows"]["password"];
+    assert_eq!(flow["tokenUrl"], format!("{}/auth/token", app.issuer.url()));
+    assert!(flow["scopes"]["todos:read"].is_string() && flow["scopes"]["todos:write"].is_string());
+    assert!(refers_only_to_what_is_there(&document, &document));
+}
+
+fn refers_only_to_what_is_there(document: &Value, part: &Value) -> bool {
+    match part {
+        Value::Object(members) => members.iter().all(|(name, value)| match value {
+            Value::String(place) if name == "$ref" => {
+                document.pointer(place.trim_start_matches('#')).is_some()
+            }
+            value => refers_only_to_what_is_there(document, value),
+        }),
+        Value::Array(items) => items.iter().all(|item| refers_only_to_what_is_there(document, item)),
+        _ => true,
+    }
+}
+
+#[actix_web::test]
+async fn the_page_may_ask_the_issuer_for_a_token() {
+    let app = spawn_app(BOTH[0]).await;
+    for path in ["/docs", "/docs/"] {
+        let page = app.get(path, None).await;
+        assert_eq!(page.status, 200);
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains(&format!("connect-src 'self' {}", app.issuer.url())), "{policy}");
+    }
+}

@@ -1,0 +1,95 @@
+//! A feed that says what the test revokes.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use serde::Deserialize;
+use serde_json::json;
+use shared_claims::revocation::{Fact, Kind};
+
+#[derive(Default)]
+struct State {
+    facts: Vec<Fact>,
+    is_down: bool,
+}
+
+type Shared = Arc<Mutex<State>>;
+
+/// Stops when dropped.
+pub(crate) struct TestFeed {
+    state: Shared,
+    url: String,
+    server: ServerHandle,
+}
+
+#[derive(Deserialize)]
+struct Question {
+    after: Option<usize>,
+    wait: Option<u64>,
+}
+
+impl TestFeed {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/revocations", listener.local_addr().unwrap());
+        let state = Shared::default();
+        let data = web::Data::new(Arc::clone(&state));
+        let server = HttpServer::new(move || {
+            App::new().app_data(data.clone()).route("/revocations", web::get().to(tell))
+        })
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(0)
+        .listen(listener)
+        .unwrap()
+        .run();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        Self { state, url, server: handle }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Revokes; a cut for a user or a client.
+    pub(crate) fn revoke(&self, kind: Kind, id: &str, at: Option<i64>) {
+        let fact = Fact { kind, id: id.to_owned(), at, exp: 4_000_000_000 };
+        self.state.lock().unwrap().facts.push(fact);
+    }
+
+    /// From now on it answers 500, or no more.
+    pub(crate) fn set_down(&self, is_down: bool) {
+        self.state.lock().unwrap().is_down = is_down;
+    }
+}
+
+impl Drop for TestFeed {
+    fn drop(&mut self) {
+        actix_web::rt::spawn(self.server.stop(false));
+    }
+}
+
+async fn tell(state: web::Data<Shared>, question: web::Query<Question>) -> HttpResponse {
+    let after = question.after.unwrap_or(0);
+    let rounds = question.wait.unwrap_or(0) * 100;
+    for round in 0..=rounds {
+        {
+            let state = state.lock().unwrap();
+            if state.is_down {
+                return HttpResponse::InternalServerError().finish();
+            }
+            let news = &state.facts[after..];
+            if !news.is_empty() || round == rounds {
+                let cursor = state.facts.len().to_string();
+                let page = json!({ "epoch": "test", "cursor": cursor, "complete": true, "entries": news });
+                return HttpResponse::Ok().json(page);
+            }
+        }
+        actix_web::rt::time::sleep(Duration::from_millis(10)).await;
+    }
+    HttpResponse::InternalServerError().finish()
+}

@@ -1,0 +1,27 @@
+//! How many todos a user may have.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::helpers::{ADA, BOB, BOTH, spawn_app_with};
+
+#[actix_web::test]
+async fn no_more_than_allowed_also_when_asked_for_at_once() {
+    for backend in BOTH {
+        let app = spawn_app_with(backend, |settings| settings.limits.todos_per_user = 3).await;
+        let (ada, body) = (app.token(ADA), json!({ "title": "a" }));
+        let answers = join_all((0..8).map(|_| app.post("/todos/", &ada, &body))).await;
+        let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 201, 201, 409, 409, 409, 409, 409]);
+        let list = app.get("/todos/", Some(&ada)).await.json();
+        assert_eq!(list.as_array().unwrap().len(), 3);
+
+        // Others have room of their own, and who deletes one may create one.
+        app.create(&app.token(BOB), "b").await;
+        app.delete(&format!("/todos/{}", list[0]["id"].as_str().unwrap()), &ada).await;
+        app.create(&ada, "c").await;
+        let refused = app.post("/todos/", &ada, &body).await;
+        assert!(refused.problem(409).contains("At most 3 todos"), "{refused:?}");
+    }
+}

@@ -1,0 +1,123 @@
+//! The list: order, pages, filters.
+
+use serde_json::{Value, json};
+
+use crate::helpers::{ADA, Answer, BOB, BOTH, TestApp, spawn_app};
+
+fn titles(answer: &Answer) -> Vec<String> {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let list = answer.json();
+    list.as_array().unwrap().iter().map(|todo| todo["title"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The address in `Link`.
+fn next(answer: &Answer) -> Option<String> {
+    let link = answer.header("link")?;
+    let (address, relation) = link.strip_prefix('<').unwrap().split_once(">; ").unwrap();
+    assert_eq!(relation, "rel=\"next\"");
+    Some(address.to_owned())
+}
+
+/// Every page from this one on.
+async fn walk(app: &TestApp, token: &str, first: &str) -> Vec<Vec<String>> {
+    let mut pages = Vec::new();
+    let mut path = Some(first.to_owned());
+    while let Some(at) = path {
+        let answer = app.get(&at, Some(token)).await;
+        pages.push(titles(&answer));
+        path = next(&answer);
+        assert!(pages.len() < 100, "pages without end");
+    }
+    pages
+}
+
+#[actix_web::test]
+async fn newest_first_in_pages_that_neither_lose_nor_repeat() {
+    for backend in BOTH {
+        let app = spawn_app(backend).await;
+        let token = app.token(ADA);
+        for number in 1..=7 {
+            app.create(&token, &number.to_string()).await;
+            app.create(&app.token(BOB), "Bob's").await;
+        }
+        assert_eq!(walk(&app, &token, "/todos/").await, [["7", "6", "5", "4", "3", "2", "1"]]);
+        assert_eq!(
+            walk(&app, &token, "/todos/?limit=3").await,
+            [vec!["7", "6", "5"], vec!["4", "3", "2"], vec!["1"]]
+        );
+        assert_eq!(walk(&app, &token, "/todos?limit=7").await.len(), 1);
+    }
+}
+
+#[actix_web::test]
+async fn a_page_goes_on_where_it_was_although_the_list_changes() {
+    for backend in BOTH {
+        let app = spawn_app(backend).await;
+        let token = app.token(ADA);
+        let mut ids = Vec::new();
+        for title in ["1", "2", "3", "4", "5"] {
+            ids.push(app.create(&token, title).await["id"].as_str().unwrap().to_owned());
+        }
+        let first = app.get("/todos/?limit=2", Some(&token)).await;
+        assert_eq!(titles(&first), ["5", "4"]);
+        // The todo that the cursor stands behind goes, another one comes.
+        app.delete(&format!("/todos/{}", ids[3]), &token).await;
+        app.create(&token, "6").await;
+        let second = app.get(&next(&first).unwrap(), Some(&token)).await;
+        assert_eq!(titles(&second), ["3", "2"]);
+    }
+}
+
+#[actix_web::test]
+async fn the_filter_is_kept_from_page_to_page() {
+    for backend in BOTH {
+        let app = spawn_app(backend).await;
+        let token = app.token(ADA);
+        for number in 1..=6 {
+            let body = json!({ "title": number.to_string(), "completed": number % 2 == 0 });
+            assert_eq!(app.post("/todos/", &token, &body).await.status, 201);
+        }
+        assert_eq!(walk(&app, &token, "/todos/?completed=true&limit=2").await, [vec!["6", "4"], vec!["2"]]);
+        assert_eq!(walk(&app, &token, "/todos/?completed=false").await, [["5", "3", "1"]]);
+    }
+}
+
+#[actix_web::test]
+async fn fifty_at_a_time_unless_said_and_two_hundred_at_most() {
+    let app = spawn_app(BOTH[0]).await;
+    let token = app.token(ADA);
+    for number in 0..51 {
+        app.create(&token, &number.to_string()).await;
+    }
+    let answer = app.get("/todos/", Some(&token)).await;
+    assert_eq!(titles(&answer).len(), 50);
+    assert!(next(&answer).is_some());
+    assert_eq!(titles(&app.get("/todos/?limit=200", Some(&token)).await).len(), 51);
+}
+
+#[actix_web::test]
+async fn what_is_no_page_is_refused_by_name() {
+    let app = spawn_app(BOTH[0]).await;
+    let token = app.token(ADA);
+    for (query, field) in [
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=5&limit=6", "limit"),
+        ("cursor=", "cursor"),
+        ("cursor=x", "cursor"),
+        ("cursor=AAAAAAAAAAAAAAAAAAAAAA", "cursor"),
+        ("cursor='%20OR%201=1", "cursor"),
+        ("completed=maybe", "completed"),
+        ("completed=", "completed"),
+    ] {
+        let answer = app.get(&format!("/todos/?{query}"), Some(&token)).await;
+        assert_eq!(answer.refused_fields(), [field], "{query}");
+    }
+    for query in ["cursor=%ff", "cursor=%00"] {
+        assert_eq!(app.get(&format!("/todos/?{query}"), Some(&token)).await.status, 400, "{query}");
+    }
+    assert_eq!(app.get("/todos/?unknown=1&q=%F0%9F%A6%80", Some(&token)).await.json(), Value::Array(vec![]));
+}

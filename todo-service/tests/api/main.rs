@@ -1,0 +1,16 @@
+//! The service through its HTTP surface, on both databases, against an issuer and a revocation list of the test's own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod helpers;
+
+mod bad_input;
+mod cookies;
+mod documents;
+mod limits;
+mod list;
+mod observation;
+mod revocation;
+mod settings;
+mod todos;
+mod tokens;
+mod whoami;

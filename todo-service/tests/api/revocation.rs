@@ -1,0 +1,119 @@
+//! Revoked tokens, by feed and by Redis, as mirror and as lookup.
+
+use std::time::Duration;
+
+use shared_claims::clock::{Clock, SystemClock};
+use shared_claims::revocation::{Fact, Kind, RedisKeys};
+use shared_claims::testing::{ListWriter, RedisProcess, TestKey, eventually, token_id};
+use todo_service::config::Settings;
+use todo_service::config::{OnOutage, RevocationMode};
+
+use crate::helpers::{ADA, BOB, BOTH, TestApp, spawn_app, spawn_app_with};
+
+const SOON: Duration = Duration::from_secs(1);
+
+async fn refused_within_a_second(app: &TestApp, token: &str) {
+    eventually("the token is refused", SOON, || async {
+        app.get("/todos/", Some(token)).await.status == 401
+    })
+    .await;
+    let answer = app.get("/todos/", Some(token)).await;
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("Bearer error=\"invalid_token\""), "{challenge}");
+    answer.problem(401);
+}
+
+#[actix_web::test]
+async fn every_kind_of_fact_counts_and_only_for_whom_it_concerns() {
+    let app = spawn_app(BOTH[0]).await;
+    let now_ms = SystemClock.now_ms();
+    let session = "0198d2c4-0000-7000-8000-00000000005e";
+    let id = token_id(now_ms);
+    let revoked = [
+        (Kind::Jti, id.to_string(), None, app.token_of(ADA).claim("jti", id.to_string()).sign()),
+        (Kind::Sid, session.to_owned(), None, app.token_of(ADA).claim("sid", session).sign()),
+        (Kind::Sub, BOB.to_owned(), Some(now_ms + 500), app.token(BOB)),
+        (
+            Kind::Client,
+            "app".to_owned(),
+            Some(now_ms + 500),
+            app.token_of(ADA).claim("client_id", "app").sign(),
+        ),
+    ];
+    let other = app.token(ADA);
+    for (kind, subject, cut, token) in revoked {
+        assert_eq!(app.get("/todos/", Some(&token)).await.status, 200, "{kind:?}");
+        app.feed.revoke(kind, &subject, cut);
+        refused_within_a_second(&app, &token).await;
+        assert_eq!(app.get("/todos/", Some(&other)).await.status, 200, "{kind:?}");
+    }
+    let later = app.token_of(BOB).claim("jti", token_id(now_ms + 501).to_string()).sign();
+    assert_eq!(app.get("/todos/", Some(&later)).await.status, 200, "issued after the cut");
+    app.feed.revoke(Kind::Key, TestKey::shared(0).kid(), None);
+    refused_within_a_second(&app, &other).await;
+}
+
+#[actix_web::test]
+async fn past_the_bound_nothing_is_accepted_and_soon_after_all_is_again() {
+    let app = spawn_app_with(BOTH[0], |settings| settings.revocation.max_staleness_seconds = 3).await;
+    let (good, bad) = (app.token(ADA), app.token(BOB));
+    app.feed.revoke(Kind::Sub, BOB, Some(SystemClock.now_ms() + 1000));
+    refused_within_a_second(&app, &bad).await;
+
+    app.feed.set_down(true);
+    eventually("the list is too old", Duration::from_secs(6), || async {
+        app.get("/todos/", Some(&good)).await.status == 503
+    })
+    .await;
+    assert!(app.get("/todos/", Some(&good)).await.header("retry-after").is_some());
+    assert_eq!(app.get("/todos/", Some(&bad)).await.status, 401, "refused once, refused for good");
+    assert_eq!(app.get("/readyz", None).await.status, 503);
+
+    app.feed.set_down(false);
+    eventually("good tokens are accepted again", Duration::from_secs(3), || async {
+        app.get("/todos/", Some(&good)).await.status == 200
+    })
+    .await;
+    assert_eq!(app.get("/todos/", Some(&bad)).await.status, 401);
+}
+
+#[actix_web::test]
+async fn an_outage_may_be_accepted_and_is_counted() {
+    let app = spawn_app_with(BOTH[0], |settings| {
+        settings.revocation.feed_url = Some("http://127.0.0.1:9/revocations".parse().unwrap());
+        settings.revocation.on_outage = OnOutage::Accept;
+    })
+    .await;
+    assert_eq!(app.get("/todos/", Some(&app.token(ADA))).await.status, 200);
+    assert_eq!(app.get("/readyz", None).await.json()["status"], "degraded");
+    let metrics = app.get("/metrics", None).await.body;
+    assert!(metrics.contains("tokens_accepted_on_outage_total 1"), "{metrics}");
+}
+
+fn by_redis(redis: &RedisProcess, mode: RevocationMode) -> impl FnOnce(&mut Settings) {
+    let url = redis.url();
+    move |settings| {
+        settings.revocation.redis_url = Some(service_kit::config::UrlWithSecret::new(url));
+        "{test}".clone_into(&mut settings.revocation.prefix);
+        settings.revocation.mode = mode;
+    }
+}
+
+#[actix_web::test]
+async fn by_redis_as_mirror_and_as_lookup() {
+    for (mode, source) in [(RevocationMode::Mirror, "redis"), (RevocationMode::Lookup, "lookup")] {
+        let redis = RedisProcess::start().await;
+        let mut list = ListWriter::new(redis.connection().await, RedisKeys::new("{test}"));
+        list.rebuild().await;
+        let app = spawn_app_with(BOTH[0], by_redis(&redis, mode)).await;
+        let ready = app.get("/readyz", None).await.json();
+        assert_eq!(ready["dependencies"]["revocation_list"]["source"], source);
+
+        let session = "0198d2c4-0000-7000-8000-00000000005e";
+        let (good, bad) = (app.token(ADA), app.token_of(ADA).claim("sid", session).sign());
+        assert_eq!(app.get("/todos/", Some(&bad)).await.status, 200);
+        list.revoke(Fact { kind: Kind::Sid, id: session.to_owned(), at: None, exp: 4_000_000_000 }).await;
+        refused_within_a_second(&app, &bad).await;
+        assert_eq!(app.get("/todos/", Some(&good)).await.status, 200);
+    }
+}

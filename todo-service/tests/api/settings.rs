@@ -1,0 +1,104 @@
+//! The program: its settings and its commands.
+
+use std::process::{Command, Output};
+
+fn program(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    // What should not start and does is ended, and fails the test by how it ended.
+    Command::new("timeout")
+        .args(["20", env!("CARGO_BIN_EXE_todo-service")])
+        .args(arguments)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(environment.iter().copied())
+        .current_dir(folder.path())
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn the_effective_settings_are_shown_without_secrets() {
+    let output = program(
+        &["check-config"],
+        &[
+            ("TODO__DATABASE__URL", "postgres://todo:hunter2@db.example/todo"),
+            ("TODO__REVOCATION__REDIS_URL", "redis://:hunter2@redis.example/0"),
+            ("TODO__REVOCATION__FEED_TOKEN", "hunter2"),
+            ("TODO__HTTP__CORS_ORIGINS", "https://a.example,https://b.example"),
+        ],
+    );
+    assert!(output.status.success(), "{output:?}");
+    let shown = text(&output.stdout);
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("postgres://todo:********@db.example/todo"), "{shown}");
+    assert!(shown.contains("https://b.example"), "{shown}");
+}
+
+#[test]
+fn the_defaults_are_those_of_the_contract() {
+    insta::assert_snapshot!("defaults", text(&program(&["check-config"], &[]).stdout));
+}
+
+#[test]
+fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
+    for (name, value) in [
+        ("TODO__HTTP__BIN", "127.0.0.1:1"),
+        ("TODO__HTTP__BIND", "everywhere"),
+        ("TODO__AUTH__ISSUER", "localhost"),
+        ("TODO__AUTH__ISSUER", "https://id.example?x=1"),
+        ("TODO__AUTH__AUDIENCE", " "),
+        ("TODO__AUTH__JWKS_URL", "ftp://id.example/keys"),
+        ("TODO__AUTH__LEEWAY_SECONDS", "31"),
+        ("TODO__AUTH__JWKS_COOLDOWN_SECONDS", "0"),
+        ("TODO__DATABASE__URL", "mysql://localhost/todo"),
+        ("TODO__REVOCATION__MODE", "guess"),
+        ("TODO__REVOCATION__MODE", "lookup"),
+        ("TODO__REVOCATION__ON_OUTAGE", "shrug"),
+        ("TODO__REVOCATION__REDIS_URL", "http://redis.example"),
+        ("TODO__REVOCATION__FEED_URL", "/revocations"),
+        ("TODO__REVOCATION__PREFIX", ""),
+        ("TODO__REVOCATION__MAX_STALENESS_SECONDS", "-1"),
+        ("TODO__COOKIES__SECURE", "perhaps"),
+        ("TODO__LIMITS__TODOS_PER_USER", "many"),
+        ("TODO__LOG__LEVEL", "info,todo_service=loud"),
+    ] {
+        let output = program(&[], &[(name, value)]);
+        let said = text(&output.stderr);
+        assert!(!output.status.success(), "{name}={value}");
+        assert_eq!(said.lines().count(), 1, "{name}={value}: {said}");
+        assert!(said.contains(name), "{name}={value}: {said}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn the_commands_say_what_they_are() {
+    let help = text(&program(&["--help"], &[]).stdout);
+    for command in ["serve", "check-config", "migrate", "healthcheck", "--config"] {
+        assert!(help.contains(command), "{help}");
+    }
+    let version = text(&program(&["--version"], &[]).stdout);
+    assert_eq!(version.trim(), format!("todo-service {}", env!("CARGO_PKG_VERSION")));
+    assert!(!program(&["--nonsense"], &[]).status.success());
+}
+
+#[test]
+fn migrating_makes_the_database_and_twice_is_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/todo.db", folder.path().display());
+    for _ in 0..2 {
+        let output = program(&["migrate"], &[("TODO__DATABASE__URL", &url)]);
+        assert!(output.status.success(), "{output:?}");
+    }
+    assert!(folder.path().join("todo.db").exists());
+}
+
+#[test]
+fn a_health_check_of_nobody_fails() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    assert!(!program(&["healthcheck"], &[("TODO__HTTP__BIND", &free)]).status.success());
+}
