@@ -200,6 +200,9 @@ fn warn_of(settings: &Settings) {
             "passwords.bcrypt_cost is low: for tests alone"
         );
     }
+    if settings.revocation.feed_token.as_ref().is_some_and(|token| token.expose().len() < 16) {
+        tracing::warn!("revocation.feed_token is short: it could be guessed");
+    }
     if !settings.cookies.secure {
         tracing::warn!("cookies.secure is off: cookies travel in the clear");
     }

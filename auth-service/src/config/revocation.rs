@@ -50,8 +50,8 @@ impl Validate for RevocationSettings {
         {
             return Err(InvalidSetting::new("prefix", "1 to 64 visible ASCII characters"));
         }
-        if self.feed_token.as_ref().is_some_and(|token| token.expose().len() < 16) {
-            return Err(InvalidSetting::new("feed_token", "at least 16 characters"));
+        if self.feed_token.as_ref().is_some_and(|token| token.expose().trim().is_empty()) {
+            return Err(InvalidSetting::new("feed_token", "a secret, not empty (openssl rand -hex 32)"));
         }
         in_range("list_ttl_seconds", self.list_ttl_seconds, 2..=3600)?;
         in_range("clock_skew_ms", self.clock_skew_ms, 0..=60_000)

@@ -52,3 +52,20 @@ async fn a_redis_that_may_evict_stops_the_start() {
     let line = refusal(&Recipe::on(&database).projecting_to(&redis.address()));
     assert!(line.contains("noeviction"), "{line}");
 }
+
+#[actix_web::test]
+async fn every_setting_is_documented() {
+    let database = TestDatabase::create(Backend::Sqlite);
+    let output = Recipe::on(&database).command().arg("check-config").output().unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains(&"a".repeat(64)), "secrets are masked");
+    let page = include_str!("../../../docs/configuration.md");
+    let keys: Vec<&str> =
+        text.lines().filter_map(|line| line.trim_start_matches("# ").split([' ', '=']).next()).collect();
+    assert!(keys.len() > 30, "{text}");
+    for key in keys {
+        let name = format!("`AUTH__{}`", key.replace('.', "__").to_uppercase());
+        assert!(page.contains(&name), "{name} is missing in docs/configuration.md");
+    }
+}
