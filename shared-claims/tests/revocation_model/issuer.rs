@@ -1,0 +1,110 @@
+//! An auth-service's round. Each step is atomic in Redis or in the database; between any two it may be paused, for ever
+//! if need be, which is as good as killed.
+
+use crate::list::{Epoch, Facts, LIFE, last_of, up_to};
+use crate::model::{Flaw, Protocol, State};
+
+/// What the first script of a round saw of a list that is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Look {
+    /// How long ago `TIME` was taken.
+    taken: i8,
+    epoch: Epoch,
+    last: u8,
+}
+
+/// Where an auth-service stands in its round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Issuer {
+    #[default]
+    Idle,
+    /// The list looked whole: what is undelivered is read next.
+    Whole(Look),
+    /// It is delivered next, and the proof renewed.
+    Read(Look, Facts),
+    /// With the flaws only: delivered, and the proof is renewed next.
+    Delivered(Look),
+    /// The list did not look whole, under that epoch: `TIME` is taken and everything read next. (Read at once: later
+    /// it would only be more, under the same proof.)
+    Bad(Option<Epoch>),
+    /// The stream is filled beside, as of so long ago: it is put in place next.
+    Filled(Option<Epoch>, i8, Facts),
+}
+
+impl Issuer {
+    pub(crate) fn tick(&mut self) {
+        match self {
+            Self::Whole(look) | Self::Read(look, _) | Self::Delivered(look) => {
+                look.taken = LIFE.min(look.taken + 1);
+            }
+            Self::Filled(_, taken, _) => *taken = LIFE.min(*taken + 1),
+            Self::Idle | Self::Bad(_) => {}
+        }
+    }
+
+    pub(crate) fn epoch_mut(&mut self) -> Option<&mut Epoch> {
+        match self {
+            Self::Whole(look) | Self::Read(look, _) | Self::Delivered(look) => Some(&mut look.epoch),
+            Self::Bad(epoch) | Self::Filled(epoch, ..) => epoch.as_mut(),
+            Self::Idle => None,
+        }
+    }
+}
+
+impl Protocol {
+    /// The next step of an auth-service that stands there.
+    pub(crate) fn issue(&self, state: &mut State, issuer: Issuer) -> Issuer {
+        let list = &state.redis.list;
+        let standing = list.proof.map(|proof| proof.epoch);
+        match issuer {
+            Issuer::Idle => match list.proof {
+                Some(proof) if proof.epoch.of_this_run && proof.age >= 0 => {
+                    Issuer::Whole(Look { taken: 0, epoch: proof.epoch, last: list.last })
+                }
+                _ => Issuer::Bad(standing),
+            },
+            Issuer::Whole(look) => {
+                let mut undelivered = up_to(state.committed()) & !up_to(look.last);
+                if self.flaw == Flaw::Claims {
+                    undelivered &= !state.claimed;
+                    state.claimed |= undelivered;
+                }
+                Issuer::Read(look, undelivered)
+            }
+            Issuer::Read(look, facts) => self.deliver(state, look, facts),
+            Issuer::Delivered(look) => {
+                let taken = if self.flaw == Flaw::TimeAfterSnapshot { 0 } else { look.taken };
+                state.redis.prove(look.epoch, taken);
+                Issuer::Idle
+            }
+            Issuer::Bad(epoch) => Issuer::Filled(epoch, 0, up_to(state.committed())),
+            Issuer::Filled(epoch, taken, facts) => {
+                if standing == epoch {
+                    state.redis.list.stream = facts;
+                    state.redis.list.last = last_of(facts);
+                    let fresh = Epoch { random: state.fresh_random(), of_this_run: true };
+                    state.redis.prove(fresh, taken);
+                    state.rebuilt = true;
+                }
+                Issuer::Idle
+            }
+        }
+    }
+
+    fn deliver(&self, state: &mut State, look: Look, facts: Facts) -> Issuer {
+        let list = &mut state.redis.list;
+        let predecessor = list.last == look.last || matches!(self.flaw, Flaw::Claims | Flaw::NoPredecessor);
+        let Some(proof) = list.proof.filter(|proof| proof.epoch == look.epoch && predecessor) else {
+            return Issuer::Idle;
+        };
+        list.stream |= facts;
+        list.last = list.last.max(last_of(facts));
+        if matches!(self.flaw, Flaw::TornRenewal | Flaw::TimeAfterSnapshot) {
+            return Issuer::Delivered(look);
+        }
+        if look.taken < proof.age {
+            state.redis.prove(look.epoch, look.taken);
+        }
+        Issuer::Idle
+    }
+}

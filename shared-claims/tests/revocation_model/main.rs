@@ -1,0 +1,122 @@
+//! The revocation protocol (database, auth-services, Redis, mirror) as a model whose every interleaving is tried.
+//!
+//! Every state is reached, for time without end: moments are kept as ages, and ages beyond the bound are alike.
+//!
+//! What is in it: a database that commits facts in order; two auth-services whose rounds are separate steps, each
+//! pausable for ever; a Redis that is flushed, restarted with anything it held before (on a machine whose clock is
+//! behind), or handed back by a failover with less than it had; a mirror that reads in pages, over a connection, each
+//! request sent, executed and received separately; a check whose three looks may lie apart; a lookup. Mirrors only
+//! read and do not know each other, so one stands for all of them. Facts do not expire in here, and Redis's clock is
+//! not set back under one `run_id`: the bound grows by that.
+//!
+//! What is asked: nothing is accepted later than the bound after its revocation was acknowledged, and nothing again
+//! that was refused. Each [`Flaw`] leaves one precaution out, and has to be found.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
+
+mod issuer;
+mod list;
+mod model;
+mod verifier;
+
+use stateright::{Checker as _, HasDiscoveries, Model as _};
+
+use model::{Flaw, Protocol};
+
+/// Tries everything; says what was violated.
+fn violated(protocol: Protocol) -> Vec<&'static str> {
+    let checker = protocol.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    println!("{:?}: {} states, depth {}", checker.model(), checker.unique_state_count(), checker.max_depth());
+    let discoveries = checker.discoveries();
+    let mut names: Vec<_> =
+        discoveries.keys().copied().filter(|name| !name.starts_with("it happens:")).collect();
+    names.sort_unstable();
+    for name in &names {
+        println!("{name}:");
+        for action in discoveries[name].clone().into_actions() {
+            println!("  {action:?}");
+        }
+    }
+    names
+}
+
+/// Tries everything, and also that the model is about something: good tokens are accepted, lists rebuilt.
+fn holds(protocol: Protocol) {
+    let checker = protocol.checker().threads(2).spawn_bfs().join();
+    println!("{:?}: {} states, depth {}", checker.model(), checker.unique_state_count(), checker.max_depth());
+    checker.assert_properties();
+}
+
+#[test]
+fn the_protocol_holds_with_two_facts() {
+    holds(Protocol { facts: 2, faults: 1, ..Protocol::default() });
+}
+
+#[test]
+fn the_protocol_holds_through_several_faults() {
+    holds(Protocol { facts: 1, faults: 2, ..Protocol::default() });
+}
+
+#[test]
+fn requests_and_answers_may_take_time() {
+    holds(Protocol { facts: 1, faults: 1, slow: true, ..Protocol::default() });
+}
+
+#[test]
+fn the_looks_of_a_check_may_lie_apart() {
+    holds(Protocol { facts: 1, faults: 0, check_apart: true, ..Protocol::default() });
+}
+
+#[test]
+fn time_taken_after_the_snapshot_is_found_out() {
+    let protocol = Protocol { flaw: Flaw::TimeAfterSnapshot, faults: 0, ..Protocol::default() };
+    assert_eq!(violated(protocol), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn claimed_facts_that_count_as_delivered_are_found_out() {
+    let protocol = Protocol { flaw: Flaw::Claims, faults: 0, ..Protocol::default() };
+    assert_eq!(violated(protocol), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn a_delivery_that_does_not_compare_its_predecessor_is_found_out() {
+    let protocol = Protocol { flaw: Flaw::NoPredecessor, facts: 2, ..Protocol::default() };
+    assert_eq!(violated(protocol), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn a_renewal_in_two_steps_is_found_out() {
+    let protocol = Protocol { flaw: Flaw::TornRenewal, ..Protocol::default() };
+    assert_eq!(violated(protocol), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn a_mirror_that_trusts_any_process_is_found_out() {
+    let protocol = Protocol { flaw: Flaw::AnyProcess, ..Protocol::default() };
+    assert_eq!(violated(protocol), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn a_mirror_that_counts_its_age_from_the_answer_is_found_out() {
+    let protocol = Protocol { flaw: Flaw::AgeFromAnswer, faults: 0, slow: true, ..Protocol::default() };
+    assert_eq!(violated(protocol), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn a_mirror_that_is_complete_with_its_first_page_is_found_out() {
+    let protocol = Protocol { flaw: Flaw::FirstPageSuffices, facts: 2, faults: 0, ..Protocol::default() };
+    assert_eq!(violated(protocol), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn a_resynchronisation_that_forgets_is_found_out() {
+    let protocol = Protocol { flaw: Flaw::ForgetsOnResync, ..Protocol::default() };
+    assert!(violated(protocol).contains(&model::NEVER_AGAIN));
+}
+
+#[test]
+fn a_check_that_looks_at_the_age_after_the_facts_is_found_out() {
+    let protocol =
+        Protocol { flaw: Flaw::AgeAfterFacts, faults: 0, check_apart: true, ..Protocol::default() };
+    assert_eq!(violated(protocol), [model::WITHIN_THE_BOUND]);
+}
