@@ -1,0 +1,50 @@
+//! The ways from the auth-service's database to the todo-service.
+
+use service_kit::database::Backend;
+use service_kit::database::testing::TestDatabase;
+use shared_claims::testing::RedisProcess;
+
+use crate::issuer::Issuer;
+use crate::service::Process;
+
+/// How revocations travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Feed,
+    RedisMirror,
+    RedisLookup,
+}
+
+/// Both services, in touch.
+pub(crate) struct World {
+    pub(crate) issuer: Issuer,
+    pub(crate) service: Process,
+    pub(crate) redis: Option<RedisProcess>,
+    settings: Vec<(&'static str, String)>,
+    database: TestDatabase,
+}
+
+impl World {
+    pub(crate) async fn start(carrier: Carrier, backend: Backend) -> Self {
+        let redis = match carrier {
+            Carrier::Feed => None,
+            Carrier::RedisMirror | Carrier::RedisLookup => Some(RedisProcess::start().await),
+        };
+        let issuer = Issuer::start(backend, redis.as_ref()).await;
+        let mut settings = vec![("TODO__AUTH__ISSUER", issuer.url.clone())];
+        if let Some(redis) = &redis {
+            settings.push(("TODO__REVOCATION__REDIS_URL", redis.url()));
+        }
+        if carrier == Carrier::RedisLookup {
+            settings.push(("TODO__REVOCATION__MODE", "lookup".to_owned()));
+        }
+        let database = TestDatabase::create(backend);
+        let service = Process::start(&database, &settings).await;
+        Self { issuer, service, redis, settings, database }
+    }
+
+    /// Another replica of the todo-service.
+    pub(crate) async fn replica(&self) -> Process {
+        Process::start(&self.database, &self.settings).await
+    }
+}

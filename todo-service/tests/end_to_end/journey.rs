@@ -1,0 +1,102 @@
+//! What a user does, and what must not work afterwards.
+
+use std::time::Duration;
+
+use service_kit::database::Backend;
+use tokio::time::{Instant, sleep};
+
+use crate::carriers::{Carrier, World};
+
+async fn from_password_to_refused_token(carrier: Carrier, backend: Backend) {
+    let World { issuer, service, .. } = &World::start(carrier, backend).await;
+    issuer.register("ada").await;
+    issuer.register("bob").await;
+    let (ada, phone, bob) = (issuer.login("ada").await, issuer.login("ada").await, issuer.login("bob").await);
+
+    let (status, todo) = service.create(&ada.access).await;
+    assert_eq!(status, 201);
+    assert_eq!(service.get(&todo, &ada.access).await, 200);
+    assert_eq!(service.get(&todo, &phone.access).await, 200);
+    assert_eq!(service.get(&todo, &bob.access).await, 404);
+    let reader = issuer.login_for("ada", "todos:read").await;
+    assert_eq!(service.get(&todo, &reader.access).await, 200);
+    assert_eq!(service.create(&reader.access).await.0, 403);
+
+    let ada = issuer.refresh(&ada).await;
+    service.accepts(&ada.access).await;
+    issuer.leave("logout", &ada).await;
+    service.refuses_within_a_second(&ada.access).await;
+    service.accepts(&phone.access).await;
+
+    let single = issuer.login("bob").await;
+    issuer.revoke(&single.access).await;
+    service.refuses_within_a_second(&single.access).await;
+    service.accepts(&issuer.refresh(&single).await.access).await;
+
+    issuer.leave("logout-all", &phone).await;
+    service.refuses_within_a_second(&phone.access).await;
+    service.refuses_within_a_second(&reader.access).await;
+    service.accepts(&bob.access).await;
+    service.accepts(&issuer.login("ada").await.access).await;
+}
+
+#[actix_web::test]
+async fn by_feed() {
+    from_password_to_refused_token(Carrier::Feed, Backend::Sqlite).await;
+}
+
+#[actix_web::test]
+async fn by_redis_as_mirror() {
+    from_password_to_refused_token(Carrier::RedisMirror, Backend::Postgres).await;
+}
+
+#[actix_web::test]
+async fn by_redis_as_lookup() {
+    from_password_to_refused_token(Carrier::RedisLookup, Backend::Sqlite).await;
+}
+
+#[actix_web::test]
+async fn what_was_revoked_before_a_service_started_is_refused_by_it() {
+    for carrier in [Carrier::Feed, Carrier::RedisMirror, Carrier::RedisLookup] {
+        let world = World::start(carrier, Backend::Postgres).await;
+        world.issuer.register("ada").await;
+        let (gone, here) = (world.issuer.login("ada").await, world.issuer.login("ada").await);
+        world.issuer.leave("logout", &gone).await;
+
+        let replica = world.replica().await;
+        assert_eq!(replica.get("/todos/", &gone.access).await, 401, "{carrier:?}");
+        replica.accepts(&here.access).await;
+        assert!(replica.stop().await, "SIGTERM is an orderly end");
+    }
+}
+
+#[actix_web::test]
+async fn an_emptied_redis_revives_nobody() {
+    for carrier in [Carrier::RedisMirror, Carrier::RedisLookup] {
+        let world = World::start(carrier, Backend::Sqlite).await;
+        world.issuer.register("ada").await;
+        // One that the service met as revoked, and one that it never saw before Redis forgot it.
+        let (met, unmet, good) = (
+            world.issuer.login("ada").await,
+            world.issuer.login("ada").await,
+            world.issuer.login("ada").await,
+        );
+        world.issuer.leave("logout", &met).await;
+        world.service.refuses_within_a_second(&met.access).await;
+        world.issuer.leave("logout", &unmet).await;
+
+        let mut redis = world.redis.as_ref().unwrap().connection().await;
+        redis::cmd("FLUSHALL").exec_async(&mut redis).await.unwrap();
+        let emptied = Instant::now();
+        let mut is_back = false;
+        while emptied.elapsed() < Duration::from_secs(4) {
+            assert_eq!(world.service.get("/todos/", &met.access).await, 401, "{carrier:?}");
+            assert_ne!(world.service.get("/todos/", &unmet.access).await, 200, "{carrier:?}");
+            let is_good = world.service.get("/todos/", &good.access).await == 200;
+            is_back |= is_good && emptied.elapsed() < Duration::from_secs(3);
+            sleep(Duration::from_millis(20)).await;
+        }
+        assert!(is_back, "{carrier:?}: good tokens are accepted again within 3 s");
+        assert_eq!(world.service.get("/todos/", &unmet.access).await, 401, "{carrier:?}");
+    }
+}
