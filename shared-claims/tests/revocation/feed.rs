@@ -115,7 +115,9 @@ async fn the_token_is_shown_to_the_feed_alone() {
     let feed = FeedSettings::new(&server.url()).unwrap().token("feed-token-1");
     let mirror = Mirror::follow_feed(feed, MirrorSettings::default());
     says(&mirror, 1, Verdict::Live, SOON).await;
-    assert!(server.requests()[0].to_lowercase().contains("authorization: bearer feed-token-1\r\n"));
+    let asked = server.requests()[0].to_lowercase();
+    assert!(asked.contains("authorization: bearer feed-token-1\r\n"), "{asked}");
+    assert!(asked.contains("cache-control: no-cache\r\n"), "{asked}");
     server.change(|feed| feed.behaviour = Behaviour::Status("401 Unauthorized"));
     eventually("it is told", SOON, async || mirror.status().last_error.is_some()).await;
     let shown = format!("{mirror:?}");

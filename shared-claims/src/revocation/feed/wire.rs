@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, AUTHORIZATION};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL};
 use serde::Deserialize;
 
 use super::FeedSettings;
@@ -87,7 +87,9 @@ impl FeedSettings {
         if let Some(after) = &query.after {
             url.query_pairs_mut().append_pair("after", after).append_pair("wait", &query.wait_s.to_string());
         }
-        let mut request = self.client.get(url).header(ACCEPT, "application/json");
+        // An answer out of a cache would be older than its request.
+        let mut request =
+            self.client.get(url).header(ACCEPT, "application/json").header(CACHE_CONTROL, "no-cache");
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
