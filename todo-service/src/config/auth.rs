@@ -73,7 +73,7 @@ impl Validate for AuthSettings {
             return Err(InvalidSetting::new("jwks_url", "an http or https URL"));
         }
         in_range("jwks_cooldown_seconds", self.jwks_cooldown_seconds, 1..=3_600)?;
-        in_range("jwks_max_age_seconds", self.jwks_max_age_seconds, 60..=2_592_000)?;
+        in_range("jwks_max_age_seconds", self.jwks_max_age_seconds, 1..=2_592_000)?;
         in_range("leeway_seconds", self.leeway_seconds, 0..=30)?;
         in_range("token_cache_entries", self.token_cache_entries, 0..=10_000_000)
     }

@@ -77,6 +77,6 @@ impl Validate for RevocationSettings {
         if self.feed_url.as_ref().is_some_and(|url| !is_web_url(url)) {
             return Err(InvalidSetting::new("feed_url", "an http or https URL"));
         }
-        in_range("max_staleness_seconds", self.max_staleness_seconds, 3..=3_600)
+        in_range("max_staleness_seconds", self.max_staleness_seconds, 1..=3_600)
     }
 }
