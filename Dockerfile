@@ -22,6 +22,8 @@ COPY auth-service/Cargo.toml auth-service/
 COPY todo-service/Cargo.toml todo-service/
 COPY shared-claims/Cargo.toml shared-claims/
 COPY shared-claims/service-kit/Cargo.toml shared-claims/service-kit/
+# Named in its manifest, and so needed for reading it.
+COPY shared-claims/examples shared-claims/examples
 RUN for crate in auth-service todo-service shared-claims shared-claims/service-kit; do \
         mkdir -p "$crate/src" && touch "$crate/src/lib.rs"; \
     done \
