@@ -98,7 +98,7 @@ async fn converse(mut stream: TcpStream, feed: Arc<Mutex<Feed>>, news: Arc<Notif
         told.as_mut().enable();
         let (mut status, mut body, mut entries) = answer(&feed, parameter("after").as_deref());
         let behaviour = feed.lock().unwrap().behaviour.clone();
-        if entries == 0 && behaviour == Behaviour::Well && wait > 0 {
+        if status.starts_with("200") && entries == 0 && behaviour == Behaviour::Well && wait > 0 {
             let _ = tokio::time::timeout(Duration::from_secs(wait), told).await;
             (status, body, entries) = answer(&feed, parameter("after").as_deref());
         }
