@@ -38,11 +38,17 @@ fn fingerprint(der: &[u8]) -> [u8; 32] {
     id
 }
 
-/// Keeps a parsed key findable while somebody holds it.
-pub(super) fn remember(der: &[u8], key: &Arc<RsaKeyPair>) {
+/// Keeps a parsed key findable while somebody holds it; where it is there already, that one is given back.
+pub(super) fn remember(der: &[u8], key: RsaKeyPair) -> Arc<RsaKeyPair> {
     let mut table = PARSED.write().unwrap_or_else(PoisonError::into_inner);
     table.retain(|_, key| key.strong_count() > 0);
-    table.insert(fingerprint(der), Arc::downgrade(key));
+    let id = fingerprint(der);
+    if let Some(known) = table.get(&id).and_then(Weak::upgrade) {
+        return known;
+    }
+    let key = Arc::new(key);
+    table.insert(id, Arc::downgrade(&key));
+    key
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the type of `CryptoProvider::signer_factory`")]

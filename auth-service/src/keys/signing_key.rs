@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::signature::RsaKeyPair;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rsa::pkcs8::PrivateKeyInfoRef;
 use shared_claims::claims::{ACCESS_TOKEN_TYPE, Claims};
 use shared_claims::verifier::PublicKey;
 
@@ -25,13 +26,19 @@ impl SigningKey {
     pub fn open(row: &SigningKeyRow, sealer: &Sealer) -> Result<Self, KeysError> {
         let damaged = || KeysError::Damaged(format!("signing key {}", row.kid));
         let pkcs8 = sealer.open(&row.kid, &row.private_key)?;
-        let parsed = Arc::new(RsaKeyPair::from_pkcs8(&pkcs8).map_err(|_| damaged())?);
+        let parsed = RsaKeyPair::from_pkcs8(&pkcs8).map_err(|_| damaged())?;
+        // What is inside, PKCS#1, is what `jsonwebtoken` takes for a key in DER.
+        let inside = PrivateKeyInfoRef::try_from(pkcs8.as_slice()).map_err(|_| damaged())?;
+        let der = inside.private_key.as_bytes();
         let mut header = Header::new(Algorithm::RS256);
         header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
         header.kid = Some(row.kid.clone());
-        provider::remember(&pkcs8, &parsed);
-        let key =
-            Self { header, kid: row.kid.clone(), der: EncodingKey::from_rsa_der(&pkcs8), _parsed: parsed };
+        let key = Self {
+            header,
+            kid: row.kid.clone(),
+            der: EncodingKey::from_rsa_der(der),
+            _parsed: provider::remember(der, parsed),
+        };
         key.test(row)?;
         Ok(key)
     }

@@ -98,3 +98,21 @@ async fn a_key_that_another_replica_stored_is_noticed() {
     assert!(keys.published().json.contains(&first.0), "the older key stays published");
     assert_eq!(keys.handle().get().unwrap().len(), 2);
 }
+
+/// The table of parsed keys is shared by the process: a second keystore on the same key must not take it away, and a
+/// key that the table lost is parsed again.
+#[tokio::test]
+async fn a_key_signs_however_many_keystores_come_and_go() {
+    let test = TestDatabase::create(service_kit::database::Backend::Sqlite);
+    let database = opened(&test).await;
+    let stays = keystore(&database, RIGHT).await.unwrap();
+    drop(keystore(&database, RIGHT).await.unwrap());
+    let message = |keys: &KeyStore| {
+        let claims = serde_json::from_value(serde_json::json!({
+            "iss": "i", "sub": "s", "aud": [], "client_id": "c", "iat": 0, "exp": 0,
+            "jti": "018bcfe5-6800-7e8a-8173-0b6b7e62ac19",
+        }));
+        keys.sign(&claims.unwrap()).unwrap()
+    };
+    assert_eq!(message(&stays), message(&stays));
+}

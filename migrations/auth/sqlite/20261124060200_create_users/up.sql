@@ -7,7 +7,8 @@ CREATE TABLE users (
     -- UTS 39 skeleton: two users must not look alike.
     username_skeleton TEXT NOT NULL UNIQUE,
     email TEXT,
-    email_key TEXT UNIQUE,
+    -- Not unique: an address that nobody proved to own must not keep its owner out.
+    email_key TEXT,
     email_verified BOOLEAN NOT NULL,
     is_active BOOLEAN NOT NULL,
     -- Space-separated.
@@ -21,3 +22,4 @@ CREATE TABLE users (
     created_at_ms BIGINT NOT NULL,
     updated_at_ms BIGINT NOT NULL
 );
+CREATE INDEX users_email_key_index ON users (email_key);

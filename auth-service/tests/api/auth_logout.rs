@@ -1,0 +1,78 @@
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::helpers::{START_MS, both, both_with, claims_of};
+
+#[tokio::test]
+async fn logout_ends_this_session_alone() {
+    for app in both().await {
+        let here = app.user("alice").await;
+        let there = app.login("alice").await;
+        let refreshed = app.refresh(&here.refresh).await;
+        assert_eq!(app.logout(&here.access).await.status(), StatusCode::NO_CONTENT);
+        for token in [&here.access, &refreshed.access] {
+            assert!(!app.is_live(token).await);
+        }
+        assert!(app.is_refused(&refreshed.refresh).await);
+        assert!(app.is_live(&there.access).await);
+        app.refresh(&there.refresh).await;
+        assert_eq!(app.logout(&here.access).await.status(), StatusCode::UNAUTHORIZED);
+        let facts = app.facts().await;
+        assert_eq!(facts.len(), 1);
+        assert_eq!(facts[0]["kind"], "sid");
+        assert_eq!(facts[0]["exp"], START_MS / 1000 + 900 + 60);
+    }
+}
+
+#[tokio::test]
+async fn logout_all_ends_every_session_and_a_login_at_once_gives_good_tokens() {
+    for app in both().await {
+        let one = app.user("alice").await;
+        let two = app.login("alice").await;
+        let other = app.user("bob").await;
+        for round in 0..3 {
+            let last = app.login("alice").await;
+            assert_eq!(app.logout_all(&last.access).await.status(), StatusCode::NO_CONTENT);
+            // The clock stands: the same millisecond.
+            let next = app.login("alice").await;
+            assert!(app.is_live(&next.access).await, "round {round}");
+            for tokens in [&one, &two, &last] {
+                assert!(!app.is_live(&tokens.access).await);
+                assert!(app.is_refused(&tokens.refresh).await);
+            }
+            let cut = app.facts().await.last().unwrap()["at"].as_i64().unwrap();
+            assert_eq!(cut, START_MS + 1000 + round);
+            let jti = claims_of(&next.access)["jti"].as_str().unwrap().replace('-', "");
+            let minted = i64::from_str_radix(&jti[..12], 16).unwrap();
+            assert!(minted > cut);
+        }
+        assert!(app.is_live(&other.access).await);
+    }
+}
+
+#[tokio::test]
+async fn nobody_logs_out_without_a_session() {
+    for app in both().await {
+        for path in ["/auth/logout", "/auth/logout-all"] {
+            let response = app.post(path).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+            let body: Value = response.json().await.unwrap();
+            assert_eq!(body["detail"], "Not authenticated");
+            let response = app.post(path).bearer_auth("x.y.z").send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_has_ended_is_forgotten_in_time() {
+    let short = |settings: &mut auth_service::config::Settings| settings.tokens.access_ttl_seconds = 5;
+    for app in both_with(short).await {
+        let tokens = app.user("alice").await;
+        app.logout(&tokens.access).await;
+        assert_eq!(app.facts().await.len(), 1);
+        app.clock.advance_ms(66_000);
+        assert!(app.facts().await.is_empty(), "the feed gives what counts");
+        assert!(!app.is_live(&tokens.access).await);
+    }
+}

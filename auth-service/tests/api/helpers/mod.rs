@@ -1,0 +1,120 @@
+//! `spawn_app`: the service on a free port, with a database of its own, a clock that stands and randomness that repeats.
+
+mod verbs;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use auth_service::config::Settings;
+use auth_service::random::Random;
+use auth_service::startup::{Application, StartError, World};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use service_kit::config::Secret;
+use service_kit::database::testing::TestDatabase;
+use service_kit::database::{Backend, Database};
+use shared_claims::clock::ManualClock;
+use tokio::sync::oneshot;
+
+pub(crate) use verbs::{Tokens, claims_of, is_invalid_token};
+
+/// 2023-11-14T22:13:20Z.
+pub(crate) const START_MS: i64 = 1_700_000_000_000;
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// The service, running.
+pub(crate) struct TestApp {
+    pub(crate) url: String,
+    pub(crate) client: reqwest::Client,
+    pub(crate) clock: Arc<ManualClock>,
+    /// The same database, for what HTTP does not offer.
+    pub(crate) database: Database,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    // The last to go.
+    _place: Arc<TestDatabase>,
+}
+
+/// Settings as the tests want them: cheap hashes, a key that is not made, few threads.
+pub(crate) fn settings(place: &TestDatabase) -> Settings {
+    let mut settings = Settings { database: place.settings(), ..Settings::default() };
+    settings.http.workers = 2;
+    settings.passwords.bcrypt_cost = 4;
+    settings.passwords.queue_limit = 1000;
+    settings.keys.encryption_key = Some(Secret::new("a test's key of more than thirty-two characters"));
+    settings
+}
+
+/// One app on each back end.
+pub(crate) async fn both() -> [TestApp; 2] {
+    both_with(|_| {}).await
+}
+
+/// One app on each back end, with other settings.
+pub(crate) async fn both_with(change: impl Fn(&mut Settings)) -> [TestApp; 2] {
+    [spawn_app(Backend::Sqlite, &change).await, spawn_app(Backend::Postgres, &change).await]
+}
+
+pub(crate) async fn spawn_app(backend: Backend, change: impl FnOnce(&mut Settings)) -> TestApp {
+    let place = Arc::new(TestDatabase::create(backend));
+    let mut settings = settings(&place);
+    change(&mut settings);
+    let clock = ManualClock::at(START_MS);
+    spawn_replica(&place, settings, clock, 1).await.unwrap()
+}
+
+/// A service on a database that others may use too.
+pub(crate) async fn spawn_replica(
+    place: &Arc<TestDatabase>,
+    settings: Settings,
+    clock: Arc<ManualClock>,
+    seed: u8,
+) -> Result<TestApp, StartError> {
+    let database = settings.database.clone();
+    let world_clock = clock.clone();
+    let (started, starting) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    // actix wants a system of its own.
+    let thread = std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let world = World {
+                clock: world_clock,
+                random: Random::from_rng(StdRng::from_seed([seed; 32])),
+                listener: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
+            };
+            match Application::build(settings, world).await {
+                Ok(application) => {
+                    started.send(Ok(application.port())).unwrap();
+                    let stop = async move { drop(stopped.await) };
+                    application.run_until(stop).await.unwrap();
+                }
+                Err(error) => started.send(Err(error)).unwrap(),
+            }
+        });
+    });
+    let port = starting.await.unwrap()?;
+    Ok(TestApp {
+        url: format!("http://127.0.0.1:{port}"),
+        client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+        clock,
+        database: Database::connect(&database).await.unwrap(),
+        stop: Some(stop),
+        thread: Some(thread),
+        _place: Arc::clone(place),
+    })
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        // The client's idle connections would be waited for.
+        self.client = reqwest::Client::new();
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            if !std::thread::panicking() {
+                ended.unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The service through its HTTP surface, on both databases.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod auth_cookies;
+mod auth_logout;
+mod auth_refresh;
+mod auth_register;
+mod auth_sessions;
+mod auth_token;
+mod helpers;
+mod oauth2_revoke;
+mod races;
+mod startup;
+mod well_known;
