@@ -1,7 +1,11 @@
 use reqwest::StatusCode;
 use serde_json::Value;
+use service_kit::config::UrlWithSecret;
+use service_kit::database::Backend;
+use service_kit::database::testing::TestDatabase;
+use shared_claims::clock::{Clock, ManualClock, SystemClock};
 
-use crate::helpers::{START_MS, both, both_with, claims_of};
+use crate::helpers::{START_MS, both, both_with, claims_of, settings, spawn_replica};
 
 #[tokio::test]
 async fn logout_ends_this_session_alone() {
@@ -75,4 +79,37 @@ async fn what_has_ended_is_forgotten_in_time() {
         assert!(app.facts().await.is_empty(), "the feed gives what counts");
         assert!(!app.is_live(&tokens.access).await);
     }
+}
+
+/// CONTRACT §2: the answer waits until Redis has it.
+#[tokio::test]
+async fn redis_has_the_fact_when_the_answer_comes() {
+    let url =
+        std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL is not set: run the tests by ./scripts/test");
+    let prefix = format!("{{test-{:016x}}}", rand::random::<u64>());
+    let place = std::sync::Arc::new(TestDatabase::create(Backend::Sqlite));
+    let mut settings = settings(&place);
+    settings.revocation.redis_url = Some(UrlWithSecret::new(&url));
+    settings.revocation.prefix.clone_from(&prefix);
+    // Redis forgets facts by its own clock.
+    let clock = ManualClock::at(SystemClock.now_ms());
+    let app = spawn_replica(&place, settings, clock, 1).await.unwrap();
+    let mut redis = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    let mut has = |key: String| redis::cmd("EXISTS").arg(key).query::<bool>(&mut redis).unwrap();
+    let tokens = app.user("alice").await;
+    let second = app.refresh(&tokens.refresh).await;
+    let claims = claims_of(&second.access);
+    let of = |kind: &str, claim: &str| format!("{prefix}:{kind}:{}", claims[claim].as_str().unwrap());
+    app.revoke(&[("token", &second.access), ("client_id", "first-party")]).await;
+    assert!(has(of("jti", "jti")) && !has(of("sid", "sid")));
+    app.logout(&tokens.access).await;
+    assert!(has(of("sid", "sid")) && !has(of("sub", "sub")));
+    let third = app.login("alice").await;
+    app.logout_all(&third.access).await;
+    assert!(has(of("sub", "sub")));
+    let ready: Value = app.get("/readyz").send().await.unwrap().json().await.unwrap();
+    assert!(ready["dependencies"]["redis"].is_object());
+    drop(app);
+    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{prefix}*")).query(&mut redis).unwrap();
+    redis::cmd("DEL").arg(keys).exec(&mut redis).unwrap();
 }

@@ -21,6 +21,7 @@ pub(crate) use verbs::{Tokens, claims_of, is_invalid_token};
 
 /// 2023-11-14T22:13:20Z.
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
+pub(crate) const ENCRYPTION_KEY: &str = "a test's key of more than thirty-two characters";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// The service, running.
@@ -42,7 +43,7 @@ pub(crate) fn settings(place: &TestDatabase) -> Settings {
     settings.http.workers = 2;
     settings.passwords.bcrypt_cost = 4;
     settings.passwords.queue_limit = 1000;
-    settings.keys.encryption_key = Some(Secret::new("a test's key of more than thirty-two characters"));
+    settings.keys.encryption_key = Some(Secret::new(ENCRYPTION_KEY));
     settings
 }
 
