@@ -11,6 +11,10 @@ use shared_claims::revocation::{Fact, Kind, Marks};
 use super::schema::{revocation_log, revocations};
 use crate::revocation::redis::SequencedFact;
 
+/// How long after its end a fact is still carried, and kept: a replica whose clock is ahead by less than this hides
+/// nothing and forgets nothing that counts.
+pub const GRACE_S: i64 = 3_600;
+
 /// Facts in order, and where the log ended when they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPage {
@@ -76,7 +80,7 @@ pub fn last_seq(conn: &mut DbConnection) -> QueryResult<i64> {
     revocation_log::table.find(1).select(revocation_log::last_seq).first(conn)
 }
 
-/// At most `limit` facts later than `after` that count beyond `now` (seconds); with `up_to` none later than that.
+/// At most `limit` facts later than `after` that have not long ended at `now` (seconds); with `up_to` none later than that.
 /// Both reads belong in one snapshot.
 pub fn page(
     conn: &mut DbConnection,
@@ -92,7 +96,7 @@ pub fn page(
     let facts = revocations::table
         .filter(revocations::seq.gt(after))
         .filter(revocations::seq.le(last_seq))
-        .filter(revocations::exp_s.gt(now))
+        .filter(revocations::exp_s.gt(now.saturating_sub(GRACE_S)))
         .order(revocations::seq)
         .limit(limit)
         .select(RevocationRow::as_select())
@@ -103,11 +107,11 @@ pub fn page(
     Ok(LogPage { facts, last_seq })
 }
 
-/// The place of the first fact that counts beyond `now` (seconds), or the one after the log's end.
+/// The place of the first fact that has not long ended at `now` (seconds), or the one after the log's end.
 pub fn first_live(conn: &mut DbConnection, now: i64) -> QueryResult<i64> {
     let end = last_seq(conn)?;
     let first: Option<i64> = revocations::table
-        .filter(revocations::exp_s.gt(now))
+        .filter(revocations::exp_s.gt(now.saturating_sub(GRACE_S)))
         .select(diesel::dsl::min(revocations::seq))
         .first(conn)?;
     Ok(first.unwrap_or(end + 1))
@@ -137,10 +141,10 @@ pub fn find_for(conn: &mut DbConnection, marks: &Marks<'_>) -> QueryResult<Vec<F
         .collect()
 }
 
-/// Forgets at most `limit` facts that ended before `ended_before` (seconds); how many.
-pub fn prune(conn: &mut DbConnection, ended_before: i64, limit: i64) -> QueryResult<usize> {
+/// Forgets at most `limit` facts that have long ended at `now` (seconds); how many.
+pub fn prune(conn: &mut DbConnection, now: i64, limit: i64) -> QueryResult<usize> {
     let ended: Vec<i64> = revocations::table
-        .filter(revocations::exp_s.lt(ended_before))
+        .filter(revocations::exp_s.lt(now.saturating_sub(GRACE_S)))
         .order(revocations::exp_s)
         .limit(limit)
         .select(revocations::seq)

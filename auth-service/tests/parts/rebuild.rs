@@ -79,3 +79,29 @@ async fn no_stream_is_left_beside() {
     assert_eq!(left, -1, "the stream in place does not expire");
     revocations.stop().await;
 }
+
+#[actix_web::test]
+async fn a_stream_that_is_lost_alone_is_missed() {
+    let world = World::sqlite().await;
+    let revocations = world.start().await;
+    let before = standing(&world, [session(1)]).await;
+    let mut redis = world.connection().await;
+    let () = redis::cmd("DEL").arg("{revoked}:events").query_async(&mut redis).await.unwrap();
+    eventually("rebuilt under a new epoch", async || {
+        world.get("epoch").await.is_some_and(|epoch| epoch != before) && world.stream().await == ["1-0"]
+    })
+    .await;
+    revocations.stop().await;
+}
+
+#[actix_web::test]
+async fn an_empty_list_has_its_stream() {
+    let world = World::sqlite().await;
+    let revocations = world.start().await;
+    eventually("the list is proven", async || world.exists("epoch").await).await;
+    assert!(world.exists("events").await);
+    let epoch = world.get("epoch").await;
+    eventually("renewed twice", async || revocations.status().unwrap().renewals > 2).await;
+    assert_eq!(world.get("epoch").await, epoch, "and is not rebuilt over and over");
+    revocations.stop().await;
+}

@@ -10,9 +10,10 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The last id the stream has given out, also when that entry is gone; '0-0' where there is no stream.
+-- The last id the stream has given out, also when that entry is gone; '' where there is no stream. A list that is in place
+-- has one always, also when it is empty: one that is missing was lost.
 local function last_id(stream)
-  if redis.call('EXISTS', stream) == 0 then return '0-0' end
+  if redis.call('EXISTS', stream) == 0 then return '' end
   local info = redis.call('XINFO', 'STREAM', stream)
   for i = 1, #info, 2 do
     if info[i] == 'last-generated-id' then return info[i + 1] end
@@ -22,12 +23,11 @@ end
 -- Moves the stream's last id forward without an entry: facts that have expired are not written any more.
 local function set_last_id(stream, id)
   if last_id(stream) == id then return end
-  if redis.call('EXISTS', stream) == 1 then
-    redis.call('XSETID', stream, id)
-  else
-    redis.call('XADD', stream, id, 'kind', 'none')
-    redis.call('XDEL', stream, id)
+  if redis.call('EXISTS', stream) == 0 then
+    redis.call('XGROUP', 'CREATE', stream, 'none', '0', 'MKSTREAM')
+    redis.call('XGROUP', 'DESTROY', stream, 'none')
   end
+  if id ~= '0-0' then redis.call('XSETID', stream, id) end
 end
 
 -- Appends facts to a stream and sets their keys. KEYS[first_key] is the first fact's key;

@@ -5,13 +5,9 @@
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 'epoch' end
 if run_id() ~= ARGV[2] then return 'run_id' end
 if redis.call('XLEN', KEYS[5]) ~= tonumber(ARGV[5]) then return 'incomplete' end
-if ARGV[6] == '0-0' then
-  redis.call('DEL', KEYS[3], KEYS[5])
-else
-  set_last_id(KEYS[5], ARGV[6])
-  redis.call('PERSIST', KEYS[5])
-  redis.call('RENAME', KEYS[5], KEYS[3])
-end
+set_last_id(KEYS[5], ARGV[6])
+redis.call('PERSIST', KEYS[5])
+redis.call('RENAME', KEYS[5], KEYS[3])
 redis.call('SET', KEYS[4], ARGV[4])
 prove(KEYS[1], KEYS[2], ARGV[3], ARGV[7], ARGV[8])
 return 'ok'

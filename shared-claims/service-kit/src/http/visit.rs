@@ -17,7 +17,7 @@ pub(super) struct Visit {
     method: Method,
     span: Span,
     id: RequestId,
-    is_probe: bool,
+    is_routine: bool,
     _in_flight: InFlight,
 }
 
@@ -45,7 +45,10 @@ impl Visit {
             method: request.method().clone(),
             span,
             id,
-            is_probe: matches!(path.trim_end_matches('/'), "/healthz" | "/readyz" | "/metrics"),
+            is_routine: matches!(
+                path.trim_end_matches('/'),
+                "/healthz" | "/readyz" | "/metrics" | "/revocations"
+            ),
             _in_flight: front.metrics.request_began(),
         }
     }
@@ -80,7 +83,7 @@ impl Visit {
                 tracing::error!(route, status = status_code, duration_ms, cause, "request");
             } else if status.is_client_error() {
                 tracing::warn!(route, status = status_code, duration_ms, "request");
-            } else if self.is_probe {
+            } else if self.is_routine {
                 tracing::debug!(route, status = status_code, duration_ms, "request");
             } else {
                 tracing::info!(route, status = status_code, duration_ms, "request");
