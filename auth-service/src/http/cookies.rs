@@ -2,6 +2,7 @@
 
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponseBuilder};
 
 use crate::tokens::TokenAnswer;
@@ -27,8 +28,11 @@ impl Cookies {
         if self.is_secure { "__Secure-refresh_token" } else { "refresh_token" }
     }
 
-    /// The refresh token that the request carries.
+    /// The refresh token that the request carries. With an `Authorization` header, cookies are ignored.
     pub(super) fn refresh_token(self, request: &HttpRequest) -> Option<String> {
+        if request.headers().contains_key(AUTHORIZATION) {
+            return None;
+        }
         request.cookie(self.refresh_name()).map(|cookie| cookie.value().to_owned())
     }
 

@@ -13,7 +13,7 @@ use crate::revocation::redis::SequencedFact;
 
 /// How long after its end a fact is still carried, and kept: a replica whose clock is ahead by less than this hides
 /// nothing and forgets nothing that counts.
-pub const GRACE_S: i64 = 3_600;
+pub const GRACE_S: i64 = 60;
 
 /// Facts in order, and where the log ended when they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub fn last_seq(conn: &mut DbConnection) -> QueryResult<i64> {
     revocation_log::table.find(1).select(revocation_log::last_seq).first(conn)
 }
 
-/// At most `limit` facts later than `after` that have not long ended at `now` (seconds); with `up_to` none later than that.
+/// At most `limit` facts later than `after` whose end is not past by [`GRACE_S`] at `now` (seconds); with `up_to` none later than that.
 /// Both reads belong in one snapshot.
 pub fn page(
     conn: &mut DbConnection,
@@ -107,7 +107,7 @@ pub fn page(
     Ok(LogPage { facts, last_seq })
 }
 
-/// The place of the first fact that has not long ended at `now` (seconds), or the one after the log's end.
+/// The place of the first fact whose end is not past by [`GRACE_S`] at `now` (seconds), or the one after the log's end.
 pub fn first_live(conn: &mut DbConnection, now: i64) -> QueryResult<i64> {
     let end = last_seq(conn)?;
     let first: Option<i64> = revocations::table
@@ -141,7 +141,7 @@ pub fn find_for(conn: &mut DbConnection, marks: &Marks<'_>) -> QueryResult<Vec<F
         .collect()
 }
 
-/// Forgets at most `limit` facts that have long ended at `now` (seconds); how many.
+/// Forgets at most `limit` facts whose end is past by [`GRACE_S`] at `now` (seconds); how many.
 pub fn prune(conn: &mut DbConnection, now: i64, limit: i64) -> QueryResult<usize> {
     let ended: Vec<i64> = revocations::table
         .filter(revocations::exp_s.lt(now.saturating_sub(GRACE_S)))

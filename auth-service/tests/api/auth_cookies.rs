@@ -72,6 +72,8 @@ async fn refresh_and_logout_by_cookie() {
         let cookie = format!("{REFRESH}={}", value(&response, REFRESH));
         let refresh =
             |cookie: String| app.post("/auth/refresh").header(COOKIE, cookie).header(ORIGIN, own(&app));
+        let with_header = refresh(cookie.clone()).bearer_auth("x").send().await.unwrap();
+        assert_eq!(with_header.status(), StatusCode::UNAUTHORIZED, "with a header, cookies are ignored");
         let rotated = refresh(cookie.clone()).send().await.unwrap();
         assert_eq!(rotated.status(), StatusCode::NO_CONTENT);
         assert_ne!(value(&rotated, REFRESH), value(&response, REFRESH));
