@@ -21,6 +21,8 @@ use crate::storage::revocations::{self, LogPage};
 const ROUND_EVERY: Duration = Duration::from_secs(1);
 /// The pause after a round that failed: short, since good tokens wait for the list.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// How long a read of the log may take.
+const READ_LIMIT: Duration = Duration::from_secs(2);
 /// How often a round starts anew because another auth-service was a step ahead.
 const TRIES: usize = 8;
 /// Facts written by one script.
@@ -213,9 +215,13 @@ impl Projector {
         up_to: Option<i64>,
         now: i64,
     ) -> Result<LogPage, DatabaseError> {
-        self.database
-            .snapshot(move |conn| Ok(revocations::page(conn, after, up_to, now, FACTS_A_STEP)?))
-            .await
+        let read =
+            self.database.snapshot(move |conn| Ok(revocations::page(conn, after, up_to, now, FACTS_A_STEP)?));
+        // A read that hangs goes on by itself; the next round tries another connection.
+        match tokio::time::timeout(READ_LIMIT, read).await {
+            Ok(page) => page,
+            Err(_) => Err(DatabaseError::Unavailable(format!("no answer within {} s", READ_LIMIT.as_secs()))),
+        }
     }
 
     /// Delivers what the list lacks, and proves it whole as of the moment of the look, which came before the read.

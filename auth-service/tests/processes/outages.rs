@@ -2,13 +2,14 @@
 
 use reqwest::StatusCode;
 use rustix::process::Signal;
+use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::testing::{Proxy, ProxyMode, RedisProcess};
 
 use crate::helpers::{BOUND, Recipe, Resource, Say, eventually};
 
 fn sqlite() -> TestDatabase {
-    TestDatabase::create(service_kit::database::Backend::Sqlite)
+    TestDatabase::create(Backend::Sqlite)
 }
 
 #[actix_web::test]
@@ -102,4 +103,27 @@ async fn a_hanging_redis_is_as_safe_as_a_dead_one() {
     redis.resume();
     resource.comes_to(Say::Refused, &ended).await;
     resource.comes_to(Say::Accepted, &standing).await;
+}
+
+#[actix_web::test]
+async fn an_issuer_cut_off_from_its_database_proves_nothing_until_it_is_back() {
+    let (database, redis) = (TestDatabase::create(Backend::Postgres), RedisProcess::start().await);
+    let mut url = url::Url::parse(database.url()).unwrap();
+    let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let between = Proxy::before(&server).await;
+    url.set_port(between.address().rsplit_once(':').unwrap().1.parse().ok()).unwrap();
+    let recipe =
+        Recipe::on(&database).with("AUTH__DATABASE__URL", url.as_str()).projecting_to(&redis.address());
+    let service = recipe.start().await;
+    service.register("alice").await;
+    let token = service.access_token("alice").await;
+    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+    for cut in [ProxyMode::Hang, ProxyMode::Refuse] {
+        resource.comes_to(Say::Accepted, &token).await;
+        between.set(cut);
+        resource.comes_to(Say::CannotKnow, &token).await;
+        between.set(ProxyMode::Forward);
+    }
+    resource.comes_to(Say::Accepted, &token).await;
+    assert_eq!(service.me(&token).await, StatusCode::OK);
 }

@@ -73,10 +73,10 @@ fn with_defaults(url: &str, settings: &DatabaseSettings) -> String {
     let defaults = [
         ("connect_timeout", timeout.as_str()),
         ("application_name", "latchkey"),
-        ("keepalives_idle", "30"),
-        ("keepalives_interval", "5"),
-        ("keepalives_count", "3"),
-        ("tcp_user_timeout", "15000"),
+        ("keepalives_idle", "5"),
+        ("keepalives_interval", "2"),
+        ("keepalives_count", "2"),
+        ("tcp_user_timeout", "4000"),
     ];
     let mut full = url.to_owned();
     for (name, value) in defaults {
