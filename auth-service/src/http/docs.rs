@@ -1,32 +1,9 @@
 //! `/openapi.json`: the document, made from the handlers.
 
-use utoipa::openapi::security::{
-    Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes as SchemeScopes, SecurityScheme,
-};
-use utoipa::openapi::{Components, OpenApi as Document};
-use utoipa::{OpenApi, ToResponse, ToSchema};
-
-/// A refusal: problem details (RFC 9457).
-#[derive(ToSchema, ToResponse)]
-#[response(description = "Problem details (RFC 9457)", content_type = "application/problem+json")]
-#[expect(dead_code, reason = "the shape of `shared_claims::problem::Problem`, for the document")]
-pub(super) struct Refused {
-    r#type: String,
-    title: String,
-    status: u16,
-    /// What happened, safe to show.
-    detail: String,
-    /// The fields that broke a rule (422 only).
-    errors: Option<Vec<RefusedField>>,
-}
-
-/// A field that broke a rule.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "the shape of `shared_claims::problem::FieldError`, for the document")]
-pub(super) struct RefusedField {
-    field: String,
-    message: String,
-}
+use service_kit::docs::{Refused, authorize_at};
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::Scopes;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -73,11 +50,6 @@ pub fn document(scopes: impl Iterator<Item = String>) -> Document {
         };
         (scope, description.to_owned())
     });
-    let password =
-        OAuth2::new([Flow::Password(Password::new("/auth/token", scopes.collect::<SchemeScopes>()))]);
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-    let components = document.components.get_or_insert_with(Components::new);
-    components.add_security_scheme("password", SecurityScheme::OAuth2(password));
-    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    authorize_at(&mut document, "/auth/token", scopes.collect::<Scopes>());
     document
 }

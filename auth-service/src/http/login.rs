@@ -10,9 +10,9 @@ use super::body;
 use super::caller::Caller;
 use super::cookies::Cookies;
 use super::credentials::log_in;
-use super::docs::Refused;
 use crate::accounts::Accounts;
 use crate::tokens::Tokens;
+use service_kit::docs::Refused;
 
 /// Credentials in JSON: a form of another site cannot send that.
 #[derive(Deserialize, ToSchema)]

@@ -7,10 +7,10 @@ use shared_claims::claims::{Claims, FIRST_PARTY_CLIENT};
 use uuid::Uuid;
 
 use super::cookies::Cookies;
-use super::docs::Refused;
 use super::refresh::cleared;
 use crate::domain::{EndReason, RefreshTokenPlain};
 use crate::tokens::Tokens;
+use service_kit::docs::Refused;
 
 /// Ends the session that the request is made with.
 #[utoipa::path(

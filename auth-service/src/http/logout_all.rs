@@ -5,10 +5,10 @@ use service_kit::http::Refusal;
 use shared_claims::actix::Authenticated;
 
 use super::cookies::Cookies;
-use super::docs::Refused;
 use super::logout::done;
 use super::me::user_id;
 use crate::tokens::Tokens;
+use service_kit::docs::Refused;
 
 /// Ends every session of the user, and revokes every token.
 #[utoipa::path(

@@ -6,10 +6,10 @@ use shared_claims::actix::Authenticated;
 use shared_claims::claims::Claims;
 use uuid::Uuid;
 
-use super::docs::Refused;
 use super::refuse::not_found;
 use super::view::UserResponse;
 use crate::accounts::Accounts;
+use service_kit::docs::Refused;
 
 /// Tells who the token is about.
 #[utoipa::path(

@@ -6,10 +6,10 @@ use shared_claims::actix::BearerAuth;
 use shared_claims::scope::Scopes;
 
 use super::cookies::Cookies;
-use super::docs::Refused;
 use super::refuse::{bad_refresh_token, unknown_scope};
 use crate::domain::RefreshTokenPlain;
 use crate::tokens::{Refreshed, TokenAnswer, Tokens};
+use service_kit::docs::Refused;
 
 /// Rotates a refresh token.
 pub(super) async fn rotate(

@@ -8,9 +8,9 @@ use shared_claims::problem::{FieldError, Problem};
 use utoipa::ToSchema;
 
 use super::body;
-use super::docs::Refused;
 use super::view::UserResponse;
 use crate::accounts::{Accounts, Registration, RegistrationField, RegistrationRequest};
+use service_kit::docs::Refused;
 
 /// Members that are not named here are ignored.
 #[derive(Deserialize, ToSchema)]

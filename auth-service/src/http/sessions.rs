@@ -6,13 +6,13 @@ use shared_claims::actix::Authenticated;
 use uuid::Uuid;
 
 use super::cookies::Cookies;
-use super::docs::Refused;
 use super::logout::done;
 use super::me::user_id;
 use super::refuse::not_found;
 use super::view::SessionResponse;
 use crate::domain::EndReason;
 use crate::tokens::Tokens;
+use service_kit::docs::Refused;
 
 /// Lists the user's sessions, last used first.
 #[utoipa::path(

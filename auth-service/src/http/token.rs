@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 
 use super::caller::Caller;
 use super::credentials::log_in;
-use super::docs::Refused;
 use super::refresh::rotate;
 use super::refuse::unknown_scope;
 use crate::accounts::Accounts;
 use crate::tokens::{TokenAnswer, Tokens};
+use service_kit::docs::Refused;
 
 /// What the form may hold. Client credentials, which some libraries send along, are not looked at: this face has one
 /// client.

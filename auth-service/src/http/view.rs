@@ -1,8 +1,7 @@
 //! What users and sessions look like on the wire.
 
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use service_kit::http::rfc3339;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -63,23 +62,5 @@ impl SessionResponse {
             address: session.address,
             current: current == Some(session.id),
         }
-    }
-}
-
-/// A moment in UTC. What lies beyond the calendar (no clock shows it) becomes the epoch.
-fn rfc3339(ms: i64) -> String {
-    let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
-    moment.unwrap_or(OffsetDateTime::UNIX_EPOCH).format(&Rfc3339).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_rfc_3339_in_utc() {
-        assert_eq!(rfc3339(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
-        assert_eq!(rfc3339(1_700_000_000_000), "2023-11-14T22:13:20Z");
-        assert_eq!(rfc3339(i64::MAX), "1970-01-01T00:00:00Z");
     }
 }

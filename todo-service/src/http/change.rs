@@ -21,10 +21,10 @@ use crate::todos::Todos;
     request_body = ChangeRequest,
     responses(
         (status = 200, body = TodoResponse),
-        (status = 404, response = super::docs::Refused),
-        (status = 413, response = super::docs::Refused),
-        (status = 415, response = super::docs::Refused),
-        (status = 422, response = super::docs::Refused),
+        (status = 404, response = service_kit::docs::Refused),
+        (status = 413, response = service_kit::docs::Refused),
+        (status = 415, response = service_kit::docs::Refused),
+        (status = 422, response = service_kit::docs::Refused),
     ),
     security(("password" = ["todos:write"]), ("bearer" = [])),
 )]

@@ -20,10 +20,10 @@ use crate::todos::Todos;
     request_body = CreateRequest,
     responses(
         (status = 201, body = TodoResponse, headers(("Location" = String, description = "Where it stands"))),
-        (status = 409, response = super::docs::Refused),
-        (status = 413, response = super::docs::Refused),
-        (status = 415, response = super::docs::Refused),
-        (status = 422, response = super::docs::Refused),
+        (status = 409, response = service_kit::docs::Refused),
+        (status = 413, response = service_kit::docs::Refused),
+        (status = 415, response = service_kit::docs::Refused),
+        (status = 422, response = service_kit::docs::Refused),
     ),
     security(("password" = ["todos:write"]), ("bearer" = [])),
 )]

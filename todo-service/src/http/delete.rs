@@ -15,7 +15,7 @@ use crate::todos::Todos;
     tag = "todos",
     summary = "Delete a todo",
     params(("id" = String, Path, format = Uuid, description = "Whose id")),
-    responses((status = 204, description = "It is gone"), (status = 404, response = super::docs::Refused)),
+    responses((status = 204, description = "It is gone"), (status = 404, response = service_kit::docs::Refused)),
     security(("password" = ["todos:write"]), ("bearer" = [])),
 )]
 pub(super) async fn delete(

@@ -24,7 +24,7 @@ use crate::todos::Todos;
     ),
     responses(
         (status = 200, body = [TodoResponse], headers(("Link" = String, description = "rel=\"next\""))),
-        (status = 422, response = super::docs::Refused),
+        (status = 422, response = service_kit::docs::Refused),
     ),
     security(("password" = ["todos:read"]), ("bearer" = [])),
 )]

@@ -16,7 +16,7 @@ use crate::todos::Todos;
     tag = "todos",
     summary = "Show a todo",
     params(("id" = String, Path, format = Uuid, description = "Whose id")),
-    responses((status = 200, body = TodoResponse), (status = 404, response = super::docs::Refused)),
+    responses((status = 200, body = TodoResponse), (status = 404, response = service_kit::docs::Refused)),
     security(("password" = ["todos:read"]), ("bearer" = [])),
 )]
 pub(super) async fn show(

@@ -1,5 +1,9 @@
 //! `/openapi.json`, and `/docs` with Swagger UI, whose files are part of the binary.
 
+mod parts;
+
+pub use parts::{Refused, RefusedField, authorize_at};
+
 use std::borrow::Cow;
 use std::sync::Arc;
 

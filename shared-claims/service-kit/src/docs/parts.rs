@@ -1,0 +1,38 @@
+//! What both documents have in common: the refusal, and the way to authorize.
+
+use utoipa::openapi::security::{
+    Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
+};
+use utoipa::openapi::{Components, OpenApi};
+use utoipa::{ToResponse, ToSchema};
+
+/// A refusal: problem details (RFC 9457).
+#[derive(ToSchema, ToResponse)]
+#[response(description = "Problem details (RFC 9457)", content_type = "application/problem+json")]
+#[expect(dead_code, reason = "the shape of `shared_claims::problem::Problem`, for the document")]
+pub struct Refused {
+    r#type: String,
+    title: String,
+    status: u16,
+    /// What happened, safe to show.
+    detail: String,
+    /// The fields that broke a rule (422 only).
+    errors: Option<Vec<RefusedField>>,
+}
+
+/// A field that broke a rule.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the shape of `shared_claims::problem::FieldError`, for the document")]
+pub struct RefusedField {
+    field: String,
+    message: String,
+}
+
+/// Adds the security schemes `password` (OAuth 2.0, with these scopes, at that token endpoint) and `bearer`.
+pub fn authorize_at(document: &mut OpenApi, token_url: &str, scopes: Scopes) {
+    let password = OAuth2::new([Flow::Password(Password::new(token_url, scopes))]);
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let components = document.components.get_or_insert_with(Components::new);
+    components.add_security_scheme("password", SecurityScheme::OAuth2(password));
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+}
