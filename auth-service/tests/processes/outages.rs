@@ -6,7 +6,7 @@ use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::testing::{Proxy, ProxyMode, RedisProcess};
 
-use crate::helpers::{BOUND, Recipe, Resource, Say, eventually};
+use crate::helpers::{PATIENCE, Recipe, Resource, Say, eventually};
 
 fn sqlite() -> TestDatabase {
     TestDatabase::create(Backend::Sqlite)
@@ -57,7 +57,7 @@ async fn a_flushed_redis_brings_no_revoked_token_back() {
         let () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
         // One that knew, and one that starts into the empty list.
         let after = Resource::mirroring(&recipe.issuer, &redis.url()).await;
-        eventually("the good one is accepted again", BOUND, async || {
+        eventually("the good one is accepted again", PATIENCE, async || {
             assert_eq!(before.asked(&ended).await, Say::Refused);
             assert_ne!(after.asked(&ended).await, Say::Accepted);
             before.asked(&standing).await == Say::Accepted && after.asked(&standing).await == Say::Accepted
