@@ -78,7 +78,9 @@ pub(super) struct Projector {
     pub(super) clock: SharedClock,
     pub(super) random: Random,
     pub(super) shared: Shared,
+    /// When Redis's memory was last looked at, and of which process.
     memory_looked_at: Option<u64>,
+    run_id: String,
     trimmed_at: u64,
 }
 
@@ -106,6 +108,7 @@ impl Projector {
             random,
             shared,
             memory_looked_at: None,
+            run_id: String::new(),
             trimmed_at,
         }
     }
@@ -188,6 +191,11 @@ impl Projector {
         for _ in 0..TRIES {
             let memory = self.memory_is_due();
             let look = self.list.look(memory).await?;
+            if !memory && look.run_id != self.run_id {
+                // Another process than the one whose memory was looked at.
+                self.memory_looked_at = None;
+                continue;
+            }
             let evicted = memory && self.note_memory(&look);
             let may_prove = self.settings.allow_eviction || !self.shared.status().may_evict;
             let whole_up_to = look.whole_up_to(&self.database_id).filter(|_| !evicted);
@@ -250,17 +258,15 @@ impl Projector {
         }
     }
 
-    fn memory_is_due(&mut self) -> bool {
+    fn memory_is_due(&self) -> bool {
         let now = self.clock.boot_ms();
-        let due = self.memory_looked_at.is_none_or(|at| now.saturating_sub(at) >= 1000);
-        if due {
-            self.memory_looked_at = Some(now);
-        }
-        due
+        self.memory_looked_at.is_none_or(|at| now.saturating_sub(at) >= 1000)
     }
 
     /// Notes whether Redis may evict; true when it has evicted something since the last look.
-    fn note_memory(&self, look: &Look) -> bool {
+    fn note_memory(&mut self, look: &Look) -> bool {
+        self.memory_looked_at = Some(self.clock.boot_ms());
+        look.run_id.clone_into(&mut self.run_id);
         let before = self.shared.status().evicted_keys;
         self.shared.update(|status| {
             status.may_evict = look.may_evict;

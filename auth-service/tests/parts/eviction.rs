@@ -2,6 +2,8 @@
 
 use auth_service::revocation::{ProjectionState, StartError};
 
+use shared_claims::testing::{Proxy, ProxyMode};
+
 use crate::helpers::{World, eventually, session};
 
 async fn configure(world: &World, name: &str, value: &str) {
@@ -66,5 +68,22 @@ async fn an_allowed_eviction_is_answered_by_a_rebuild() {
         now.is_some() && now != epoch && world.stream().await == ["1-0"]
     })
     .await;
+    revocations.stop().await;
+}
+
+#[actix_web::test]
+async fn one_that_may_evict_and_is_met_only_later_is_not_proven_once() {
+    let world = World::sqlite().await;
+    let_it_evict(&world).await;
+    let between = Proxy::before(&world.redis.address()).await;
+    between.set(ProxyMode::Refuse);
+    let mut settings = world.settings();
+    settings.url = format!("redis://{}/0", between.address());
+    let revocations = world.start_with(settings).await.unwrap();
+    let state = || revocations.status().unwrap().state;
+    eventually("it is away", async || state() == ProjectionState::RedisUnavailable).await;
+    between.set(ProxyMode::Forward);
+    eventually("noticed", async || state() == ProjectionState::MayEvict).await;
+    assert_eq!(world.get("epoch").await, None);
     revocations.stop().await;
 }
