@@ -129,10 +129,11 @@ async fn an_issuer_that_does_not_hold_requests_is_not_asked_without_end() {
     let server = FeedServer::start().await;
     server.change(|feed| feed.behaviour = Behaviour::Hasty);
     let mirror = follow(&server, MirrorSettings::default());
-    says(&mirror, 1, Verdict::Live, SOON).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let asked = server.requests().len();
-    assert!((2..=8).contains(&asked), "{asked} requests in a second");
+    eventually("it is asked again and again", SOON, async || server.arrivals().len() >= 6).await;
+    // A machine under load makes the gaps longer, never shorter: each request follows the answer to the one before.
+    let gaps: Vec<u64> = server.arrivals().windows(2).skip(1).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.iter().all(|gap| *gap >= 100), "{gaps:?}");
+    drop(mirror);
 }
 
 #[tokio::test]
@@ -152,9 +153,7 @@ async fn nothing_runs_on_when_the_last_handle_is_gone() {
     server.change(|feed| feed.behaviour = Behaviour::Hasty);
     let mirror = follow(&server, MirrorSettings::default());
     says(&mirror, 1, Verdict::Live, SOON).await;
+    assert_eq!(server.connections(), 1);
     drop(mirror);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let asked = server.requests().len();
-    tokio::time::sleep(Duration::from_millis(600)).await;
-    assert_eq!(server.requests().len(), asked);
+    eventually("its connection is closed", SOON, async || server.connections() == 0).await;
 }

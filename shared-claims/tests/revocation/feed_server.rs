@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use shared_claims::clock::{Clock as _, SystemClock};
 use shared_claims::revocation::Fact;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,6 +33,10 @@ pub(crate) struct Feed {
     pub(crate) behaviour: Behaviour,
     /// Request lines and headers, as they came.
     pub(crate) requests: Vec<String>,
+    /// When they came, milliseconds since boot.
+    pub(crate) arrivals: Vec<u64>,
+    /// Connections that stand.
+    pub(crate) connections: usize,
 }
 
 pub(crate) struct FeedServer {
@@ -51,6 +56,8 @@ impl FeedServer {
             page: 10_000,
             behaviour: Behaviour::Well,
             requests: Vec::new(),
+            arrivals: Vec::new(),
+            connections: 0,
         };
         let (feed, news) = (Arc::new(Mutex::new(feed)), Arc::new(Notify::new()));
         let task = tokio::spawn(serve(listener, Arc::clone(&feed), Arc::clone(&news))).abort_handle();
@@ -64,6 +71,16 @@ impl FeedServer {
     pub(crate) fn change(&self, change: impl FnOnce(&mut Feed)) {
         change(&mut self.feed.lock().unwrap());
         self.news.notify_waiters();
+    }
+
+    /// When requests came, milliseconds since boot.
+    pub(crate) fn arrivals(&self) -> Vec<u64> {
+        self.feed.lock().unwrap().arrivals.clone()
+    }
+
+    /// Connections that stand.
+    pub(crate) fn connections(&self) -> usize {
+        self.feed.lock().unwrap().connections
     }
 
     pub(crate) fn requests(&self) -> Vec<String> {
@@ -80,13 +97,22 @@ impl Drop for FeedServer {
 async fn serve(listener: TcpListener, feed: Arc<Mutex<Feed>>, news: Arc<Notify>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        tokio::spawn(converse(stream, Arc::clone(&feed), Arc::clone(&news)));
+        let (feed, news) = (Arc::clone(&feed), Arc::clone(&news));
+        tokio::spawn(async move {
+            feed.lock().unwrap().connections += 1;
+            converse(stream, Arc::clone(&feed), news).await;
+            feed.lock().unwrap().connections -= 1;
+        });
     }
 }
 
 async fn converse(mut stream: TcpStream, feed: Arc<Mutex<Feed>>, news: Arc<Notify>) {
     while let Some(head) = head(&mut stream).await {
-        feed.lock().unwrap().requests.push(head.clone());
+        {
+            let mut feed = feed.lock().unwrap();
+            feed.requests.push(head.clone());
+            feed.arrivals.push(SystemClock.boot_ms());
+        }
         let query =
             head.lines().next().unwrap().split(' ').nth(1).unwrap().split_once('?').map_or("", |(_, q)| q);
         let parameter = |name: &str| {
