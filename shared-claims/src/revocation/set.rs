@@ -5,6 +5,7 @@
 //! ahead and back forgets nothing; and should a clock have been wrong for longer, the set knows up to which end it
 //! may have forgotten facts and says so ([`FactSet::may_have_forgotten`]) instead of passing a token off as live.
 
+mod filter;
 mod horizon;
 mod sharded;
 
@@ -75,7 +76,7 @@ impl FactSet {
             sub: Sharded::new(SHARDS),
             named_sub: Sharded::new(16),
             client: Sharded::new(16),
-            key: Sharded::new(1),
+            key: Sharded::new(16),
             horizon: Mutex::new(Horizon::default()),
             forgotten_before_s: AtomicI64::new(i64::MIN),
             clock,

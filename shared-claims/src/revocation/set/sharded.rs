@@ -6,6 +6,8 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::filter::Filter;
+
 /// Keys that end within the same so many seconds are dropped together.
 const BUCKET_S: u32 = 64;
 
@@ -19,32 +21,39 @@ pub(super) fn is_due(end_s: u32, now_s: u32) -> bool {
     bucket_of(end_s) < bucket_of(now_s)
 }
 
-/// What one shard holds. Grown in small steps, so that a million entries stay in their 64 MiB.
+/// A shard, and what tells most readers that they need not look into it.
 struct Shard<K, V> {
+    /// Changed under the lock.
+    filter: Filter,
+    len: AtomicUsize,
+    held: RwLock<Held<K, V>>,
+}
+
+/// What one shard holds. Grown in small steps, so that a million entries stay in their 64 MiB.
+struct Held<K, V> {
     entries: HashMap<K, (V, u32)>,
     ends: BTreeMap<u32, Vec<K>>,
 }
 
 /// A concurrent map from ids to values with an end. Of two values for an id the greater counts, of two ends the later.
 pub(super) struct Sharded<K, V> {
-    shards: Box<[RwLock<Shard<K, V>>]>,
+    shards: Box<[Shard<K, V>]>,
     hasher: RandomState,
-    len: AtomicUsize,
 }
 
 impl<K: Hash + Eq + Clone, V: Ord + Copy> Sharded<K, V> {
     pub(super) fn new(shards: usize) -> Self {
-        let shard = || RwLock::new(Shard { entries: HashMap::new(), ends: BTreeMap::new() });
-        Self {
-            shards: (0..shards.max(1)).map(|_| shard()).collect(),
-            hasher: RandomState::new(),
+        let shard = || Shard {
+            filter: Filter::default(),
             len: AtomicUsize::new(0),
-        }
+            held: RwLock::new(Held { entries: HashMap::new(), ends: BTreeMap::new() }),
+        };
+        Self { shards: (0..shards.max(1)).map(|_| shard()).collect(), hasher: RandomState::new() }
     }
 
     /// How many ids are held.
     pub(super) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+        self.shards.iter().map(|shard| shard.len.load(Ordering::Relaxed)).sum()
     }
 
     /// The value that stands for `key`.
@@ -53,14 +62,18 @@ impl<K: Hash + Eq + Clone, V: Ord + Copy> Sharded<K, V> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        read(self.shard(key)?).entries.get(key).map(|(value, _)| *value)
+        let (shard, hash) = self.shard(key)?;
+        if !shard.filter.may_hold(hash) {
+            return None;
+        }
+        read(&shard.held).entries.get(key).map(|(value, _)| *value)
     }
 
     /// Adds a value, or raises the one that stands.
     pub(super) fn add(&self, key: K, value: V, end_s: u32) {
-        let Some(shard) = self.shard(&key) else { return };
-        let mut guard = write(shard);
-        let Shard { entries, ends } = &mut *guard;
+        let Some((shard, hash)) = self.shard(&key) else { return };
+        let mut guard = write(&shard.held);
+        let Held { entries, ends } = &mut *guard;
         if let Some((standing, end)) = entries.get_mut(&key) {
             *standing = value.max(*standing);
             let moved = bucket_of(end_s) > bucket_of(*end);
@@ -70,7 +83,8 @@ impl<K: Hash + Eq + Clone, V: Ord + Copy> Sharded<K, V> {
             }
         } else {
             entries.insert(key.clone(), (value, end_s));
-            self.len.fetch_add(1, Ordering::Relaxed);
+            shard.filter.add(hash);
+            shard.len.store(entries.len(), Ordering::Relaxed);
         }
         let bucket = ends.entry(bucket_of(end_s)).or_default();
         if bucket.len() == bucket.capacity() {
@@ -83,37 +97,42 @@ impl<K: Hash + Eq + Clone, V: Ord + Copy> Sharded<K, V> {
     /// that every dropped end precedes.
     pub(super) fn sweep(&self, now_s: u32, forgetting: impl Fn(u32)) {
         for shard in &self.shards {
-            let first = read(shard).ends.first_key_value().map(|(bucket, _)| *bucket);
+            let first = read(&shard.held).ends.first_key_value().map(|(bucket, _)| *bucket);
             if first.is_some_and(|bucket| bucket < bucket_of(now_s)) {
                 forgetting(bucket_of(now_s) * BUCKET_S);
-                let dropped = write(shard).drop_due(now_s);
-                self.len.fetch_sub(dropped, Ordering::Relaxed);
+                let mut held = write(&shard.held);
+                held.drop_due(now_s);
+                shard.filter.keep_only(held.entries.keys().map(|key| self.place(key).1));
+                shard.len.store(held.entries.len(), Ordering::Relaxed);
             }
         }
     }
 
-    fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> Option<&RwLock<Shard<K, V>>> {
-        let count = u64::try_from(self.shards.len()).unwrap_or(1);
-        self.shards.get(usize::try_from(self.hasher.hash_one(key) % count).unwrap_or(0))
+    /// The shard of `key`, and the hash that its filter goes by.
+    fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> Option<(&Shard<K, V>, u64)> {
+        let (index, hash) = self.place(key);
+        Some((self.shards.get(index)?, hash))
+    }
+
+    fn place<Q: Hash + ?Sized>(&self, key: &Q) -> (usize, u64) {
+        let (count, hash) = (u64::try_from(self.shards.len()).unwrap_or(1), self.hasher.hash_one(key));
+        (usize::try_from(hash % count).unwrap_or(0), hash / count)
     }
 }
 
-impl<K: Hash + Eq, V> Shard<K, V> {
-    fn drop_due(&mut self, now_s: u32) -> usize {
-        let mut dropped = 0;
+impl<K: Hash + Eq, V> Held<K, V> {
+    fn drop_due(&mut self, now_s: u32) {
         while let Some(bucket) = self.ends.first_entry().filter(|bucket| *bucket.key() < bucket_of(now_s)) {
             for key in bucket.remove() {
                 // An end that was raised meanwhile has its key in a later bucket, too.
                 if self.entries.get(&key).is_some_and(|(_, end)| is_due(*end, now_s)) {
                     self.entries.remove(&key);
-                    dropped += 1;
                 }
             }
         }
         if self.entries.len() < self.entries.capacity() / 4 {
             self.entries.shrink_to(self.entries.len() * 2);
         }
-        dropped
     }
 }
 
