@@ -25,12 +25,13 @@ pub(crate) fn key() -> &'static TestKey {
     TestKey::shared(0)
 }
 
-/// Good tokens, each of its own session, with every claim that the issuer writes.
+/// Good tokens, each of its own user and session, with every claim that the issuer writes.
 pub(crate) fn tokens(count: usize) -> Vec<String> {
     let now = SystemClock.now_seconds();
     let token = |_| {
         let token = key().token(ISSUER, AUDIENCE, &SystemClock);
         let token = token.claim("aud", json!([AUDIENCE, ISSUER])).claim("sid", id().to_string());
+        let token = token.claim("sub", id().to_string());
         let token = token.claim("exp", now + 86_400).claim("auth_time", now).claim("amr", json!(["pwd"]));
         token.claim("acr", "1").claim("roles", json!([])).sign()
     };

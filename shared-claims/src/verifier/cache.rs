@@ -1,29 +1,19 @@
 //! The tokens whose signature was found good, so that it need not be checked again.
 
-use std::sync::Arc;
-
 use aws_lc_rs::digest;
 use quick_cache::sync::Cache;
 
-use super::keys::PublicKey;
-use crate::claims::Claims;
+use super::verified::Verified;
 
 /// Bounded; the least used entries make room. Nothing else of a check is remembered: whether the key still serves,
 /// the times and the revocation list are looked at each time.
 #[derive(Debug)]
 pub(super) struct TokenCache {
-    entries: Cache<Digest, Entry>,
+    entries: Cache<Digest, Verified>,
 }
 
 /// SHA-256 of the whole token, signature included.
 pub(super) type Digest = [u8; 32];
-
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) claims: Arc<Claims>,
-    /// The very key that the signature was checked with.
-    pub(super) key: Arc<PublicKey>,
-}
 
 impl TokenCache {
     /// `None` for a capacity of 0.
@@ -37,11 +27,11 @@ impl TokenCache {
         bytes
     }
 
-    pub(super) fn get(&self, digest: &Digest) -> Option<Entry> {
+    pub(super) fn get(&self, digest: &Digest) -> Option<Verified> {
         self.entries.get(digest)
     }
 
-    pub(super) fn insert(&self, digest: Digest, entry: Entry) {
+    pub(super) fn insert(&self, digest: Digest, entry: Verified) {
         self.entries.insert(digest, entry);
     }
 

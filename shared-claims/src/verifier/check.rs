@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::builder::{OnOutage, Policy, VerifierBuilder};
-use super::cache::{Digest, Entry, TokenCache};
+use super::cache::{Digest, TokenCache};
 use super::error::{Missing, Reason, VerifyError};
-use super::keys::KeySource;
+use super::keys::{KeySet, KeySource};
 use super::metrics::{Counters, VerifierMetrics, count};
 use super::payload::Expected;
 use super::token::{MAX_TOKEN_BYTES, Parts};
@@ -119,14 +119,14 @@ impl Verifier {
     /// ```
     pub fn status(&self) -> VerifierStatus {
         let inner = &self.inner;
-        let set = inner.keys.current(&*inner.clock);
+        let keys = inner.keys.look(&*inner.clock, KeySet::len);
         let (keys_age_ms, keys_error) = match &inner.keys {
             KeySource::Handle(_) => (None, None),
             KeySource::Fetched(follower) => (follower.age_ms(), follower.last_error()),
         };
         VerifierStatus {
-            keys_loaded: set.is_some(),
-            keys: set.map_or(0, |set| set.len()),
+            keys_loaded: keys.is_some(),
+            keys: keys.unwrap_or(0),
             keys_age_ms,
             keys_error,
             revocation: inner.revocation.as_ref().and_then(Revocation::status),
@@ -203,31 +203,32 @@ impl Inner {
         }
         let digest = TokenCache::digest(token);
         if let Some(verified) = self.remembered(cache, &digest)? {
-            count(&self.counters.cache_hits);
+            self.counters.cache_hits.count();
             return Ok(verified);
         }
         let verified = self.check(token)?;
-        count(&self.counters.cache_misses);
-        let (claims, key) = (Arc::clone(&verified.claims), Arc::clone(&verified.key));
-        cache.insert(digest, Entry { claims, key });
+        self.counters.cache_misses.count();
+        cache.insert(digest, verified.clone());
         Ok(verified)
     }
 
     /// A token whose signature was found good before, if the very key that it was checked with still serves. Whatever
     /// may change while a token lives is looked at again.
     fn remembered(&self, cache: &TokenCache, digest: &Digest) -> Result<Option<Verified>, VerifyError> {
-        let Some(Entry { claims, key }) = cache.get(digest) else { return Ok(None) };
-        if let Err(reason) = self.check_times(&claims) {
+        let Some(verified) = cache.get(digest) else { return Ok(None) };
+        if let Err(reason) = self.check_times(&verified) {
             cache.remove(digest);
             return Err(reason.into());
         }
-        let set = self.keys.current(&*self.clock).ok_or(VerifyError::Unavailable(Missing::Keys))?;
-        if set.get(key.kid()).is_none_or(|now| now.fingerprint() != key.fingerprint()) {
+        let key = verified.key();
+        let serves =
+            |set: &KeySet| set.get(key.kid()).is_some_and(|now| now.fingerprint() == key.fingerprint());
+        if !self.look_at_keys(serves)? {
             cache.remove(digest);
             return Ok(None);
         }
-        self.check_policy(&claims)?;
-        Ok(Some(Verified { claims, key }))
+        self.check_policy(&verified)?;
+        Ok(Some(verified))
     }
 
     /// Everything that is the token's own: shape, claims and times, which cost little, then the signature.
@@ -236,13 +237,16 @@ impl Inner {
         parts.require_access_token()?;
         let claims = self.expected.read(&parts.payload)?;
         self.check_times(&claims)?;
-        let set = self.keys.current(&*self.clock).ok_or(VerifyError::Unavailable(Missing::Keys))?;
-        let key = set.get(&parts.kid).ok_or(UNKNOWN_KEY)?;
+        let key = self.look_at_keys(|set| set.get(&parts.kid).map(Arc::clone))?.ok_or(UNKNOWN_KEY)?;
         if !key.verifies(parts.signed.as_bytes(), &parts.signature) {
             return Err(Reason::Signature.into());
         }
         self.check_policy(&claims)?;
-        Ok(Verified { claims: Arc::new(claims), key: Arc::clone(key) })
+        Ok(Verified::new(claims, key))
+    }
+
+    fn look_at_keys<T>(&self, look: impl FnOnce(&KeySet) -> T) -> Result<T, VerifyError> {
+        self.keys.look(&*self.clock, look).ok_or(VerifyError::Unavailable(Missing::Keys))
     }
 
     fn check_policy(&self, claims: &Claims) -> Result<(), Reason> {
@@ -266,7 +270,7 @@ impl Inner {
             }
             (Verdict::Unknown, OnOutage::Accept) => self.accept_unknown(),
         }
-        self.check_times(&verified.claims)?;
+        self.check_times(&verified)?;
         Ok(verified)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::{Missing, Reason, VerifyError};
+use super::striped::Striped;
 use crate::revocation::Kind;
 
 const KINDS: [Kind; 5] = [Kind::Jti, Kind::Sid, Kind::Sub, Kind::Client, Kind::Key];
@@ -32,16 +33,16 @@ pub struct VerifierMetrics {
     pub key_refresh_failures: u64,
 }
 
-/// The counters themselves.
+/// The counters themselves. Those that count every good token are striped.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    verified: AtomicU64,
+    verified: Striped,
     refused: [AtomicU64; Reason::ALL.len()],
     revoked: [AtomicU64; KINDS.len()],
     unavailable: [AtomicU64; MISSING.len()],
     pub(super) accepted_on_outage: AtomicU64,
-    pub(super) cache_hits: AtomicU64,
-    pub(super) cache_misses: AtomicU64,
+    pub(super) cache_hits: Striped,
+    pub(super) cache_misses: Striped,
     pub(super) key_refreshes: AtomicU64,
     pub(super) key_refresh_failures: AtomicU64,
 }
@@ -63,7 +64,7 @@ fn read_all<T: Copy>(names: &[T], counters: &[AtomicU64]) -> Vec<(T, u64)> {
 impl Counters {
     pub(super) fn count_outcome<T>(&self, outcome: &Result<T, VerifyError>) {
         match outcome {
-            Ok(_) => count(&self.verified),
+            Ok(_) => self.verified.count(),
             Err(VerifyError::Invalid(reason)) => count_in(&Reason::ALL, &self.refused, reason),
             Err(VerifyError::Revoked(kind)) => count_in(&KINDS, &self.revoked, kind),
             Err(VerifyError::Unavailable(missing)) => count_in(&MISSING, &self.unavailable, missing),
@@ -73,13 +74,13 @@ impl Counters {
     pub(super) fn snapshot(&self) -> VerifierMetrics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         VerifierMetrics {
-            verified: read(&self.verified),
+            verified: self.verified.read(),
             refused: read_all(&Reason::ALL, &self.refused),
             revoked: read_all(&KINDS, &self.revoked),
             unavailable: read_all(&MISSING, &self.unavailable),
             accepted_on_outage: read(&self.accepted_on_outage),
-            cache_hits: read(&self.cache_hits),
-            cache_misses: read(&self.cache_misses),
+            cache_hits: self.cache_hits.read(),
+            cache_misses: self.cache_misses.read(),
             key_refreshes: read(&self.key_refreshes),
             key_refresh_failures: read(&self.key_refresh_failures),
         }

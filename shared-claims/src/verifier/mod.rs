@@ -13,6 +13,7 @@ mod keys;
 mod metrics;
 mod payload;
 mod self_test;
+mod striped;
 mod token;
 mod verified;
 #[cfg(test)]

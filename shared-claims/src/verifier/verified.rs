@@ -11,40 +11,56 @@ use crate::scope::Scopes;
 /// The claims of a token that was checked just now. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    pub(super) claims: Arc<Claims>,
-    pub(super) key: Arc<PublicKey>,
+    /// One allocation, so that a clone writes to nothing that other tokens share.
+    checked: Arc<Checked>,
+}
+
+#[derive(Debug)]
+struct Checked {
+    claims: Claims,
+    /// The very key that the signature was checked with.
+    key: Arc<PublicKey>,
 }
 
 impl Verified {
+    pub(super) fn new(claims: Claims, key: Arc<PublicKey>) -> Self {
+        Self { checked: Arc::new(Checked { claims, key }) }
+    }
+
     /// The claims.
     pub fn claims(&self) -> &Claims {
-        &self.claims
+        &self.checked.claims
     }
 
     /// The claims, to keep.
     pub fn into_claims(self) -> Claims {
-        Arc::unwrap_or_clone(self.claims)
+        Arc::try_unwrap(self.checked).map_or_else(|held| held.claims.clone(), |checked| checked.claims)
     }
 
     /// The id of the key that signed it.
     pub fn kid(&self) -> &str {
-        self.key.kid()
+        self.key().kid()
+    }
+
+    pub(super) fn key(&self) -> &PublicKey {
+        &self.checked.key
     }
 
     /// What the token permits.
     pub fn scopes(&self) -> &Scopes {
-        &self.claims.scope
+        &self.claims().scope
     }
 
     /// What is held against the revocation list.
     pub(super) fn marks(&self) -> Marks<'_> {
+        let claims = self.claims();
         Marks {
-            jti: self.claims.jti,
-            sid: self.claims.sid,
-            sub: &self.claims.sub,
-            client_id: &self.claims.client_id,
-            kid: self.key.kid(),
-            exp: self.claims.exp,
+            jti: claims.jti,
+            sid: claims.sid,
+            sub: &claims.sub,
+            client_id: &claims.client_id,
+            kid: self.kid(),
+            exp: claims.exp,
         }
     }
 }
@@ -53,6 +69,6 @@ impl Deref for Verified {
     type Target = Claims;
 
     fn deref(&self) -> &Claims {
-        &self.claims
+        self.claims()
     }
 }

@@ -87,8 +87,11 @@ impl Follower {
         Self { shared, task }
     }
 
-    pub(crate) fn current(&self, clock: &dyn Clock) -> Option<Arc<KeySet>> {
-        self.shared.usable(clock).map(|held| Arc::clone(&held.keys))
+    /// Looks into the set, if it may be used.
+    pub(super) fn look<T>(&self, clock: &dyn Clock, look: impl FnOnce(&KeySet) -> T) -> Option<T> {
+        let held = self.shared.held.load();
+        let held = held.as_deref().filter(|held| self.shared.is_usable(held, clock))?;
+        Some(look(&held.keys))
     }
 
     /// How old the set is, if there is one.
@@ -134,10 +137,14 @@ impl fmt::Debug for Follower {
 }
 
 impl Shared {
-    fn usable(&self, clock: &dyn Clock) -> Option<Arc<Held>> {
-        let held = self.held.load_full()?;
+    fn is_usable(&self, held: &Held, clock: &dyn Clock) -> bool {
         let age = clock.boot_ms().saturating_sub(held.as_of_ms);
-        (u128::from(age) <= self.settings.max_age.as_millis()).then_some(held)
+        u128::from(age) <= self.settings.max_age.as_millis()
+    }
+
+    /// Whether there is a set that may be used now.
+    fn has_usable(&self) -> bool {
+        self.held.load().as_deref().is_some_and(|held| self.is_usable(held, &*self.clock))
     }
 
     fn wish(&self) -> MutexGuard<'_, Wish> {
@@ -192,7 +199,7 @@ impl Shared {
             if timeout(nap, self.wanted.notified()).await.is_ok() {
                 return;
             }
-            if self.usable(&*self.clock).is_none() {
+            if !self.has_usable() {
                 return;
             }
             left = left.saturating_sub(nap);
@@ -205,13 +212,7 @@ async fn follow(shared: Arc<Shared>, reader: Fetcher) {
     let mut failures = 0_u32;
     loop {
         let wished = shared.wish().open;
-        let delay = if shared.usable(&*shared.clock).is_none() {
-            let (fetched, as_of_ms) = first_good(&shared, &reader).await;
-            let max_age = fetched.max_age;
-            known = shared.keep(fetched, as_of_ms);
-            failures = 0;
-            schedule::after_success(max_age, shared.settings.max_age)
-        } else {
+        let delay = if shared.has_usable() {
             let as_of_ms = shared.clock.boot_ms();
             match reader.fetch(std::mem::take(&mut known)).await {
                 Ok(fetched) => {
@@ -226,6 +227,12 @@ async fn follow(shared: Arc<Shared>, reader: Fetcher) {
                     schedule::after_failure(failures)
                 }
             }
+        } else {
+            let (fetched, as_of_ms) = first_good(&shared, &reader).await;
+            let max_age = fetched.max_age;
+            known = shared.keep(fetched, as_of_ms);
+            failures = 0;
+            schedule::after_success(max_age, shared.settings.max_age)
         };
         if wished {
             shared.wish().open = false;

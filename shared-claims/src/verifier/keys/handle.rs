@@ -38,4 +38,8 @@ impl KeySetHandle {
     pub fn get(&self) -> Option<Arc<KeySet>> {
         self.shared.load_full()
     }
+
+    pub(super) fn look<T>(&self, look: impl FnOnce(&KeySet) -> T) -> Option<T> {
+        self.shared.load().as_deref().map(look)
+    }
 }

@@ -1,7 +1,5 @@
 //! Where a verifier's keys come from.
 
-use std::sync::Arc;
-
 use super::follower::Follower;
 use super::handle::KeySetHandle;
 use super::set::KeySet;
@@ -15,11 +13,12 @@ pub(crate) enum KeySource {
 }
 
 impl KeySource {
-    /// The set that may be used now.
-    pub(crate) fn current(&self, clock: &dyn Clock) -> Option<Arc<KeySet>> {
+    /// Looks into the set that may be used now; `None` where there is none. Nothing of it is cloned: counting references
+    /// to the one set would make every thread write to the same place.
+    pub(crate) fn look<T>(&self, clock: &dyn Clock, look: impl FnOnce(&KeySet) -> T) -> Option<T> {
         match self {
-            Self::Handle(handle) => handle.get(),
-            Self::Fetched(follower) => follower.current(clock),
+            Self::Handle(handle) => handle.look(look),
+            Self::Fetched(follower) => follower.look(clock, look),
         }
     }
 
