@@ -81,6 +81,8 @@ pub(super) struct Projector {
     /// When Redis's memory was last looked at, and of which process.
     memory_looked_at: Option<u64>,
     run_id: String,
+    /// Whether Redis evicted something since the list was made, as of that look.
+    pub(super) evicted: bool,
     trimmed_at: u64,
 }
 
@@ -109,6 +111,7 @@ impl Projector {
             shared,
             memory_looked_at: None,
             run_id: String::new(),
+            evicted: false,
             trimmed_at,
         }
     }
@@ -125,7 +128,6 @@ impl Projector {
                 if look.may_evict {
                     tracing::warn!("revocation.redis.may_evict: revoked tokens may come back to life");
                 }
-                // Only what is evicted from now on calls for a rebuild.
                 self.shared.update(|status| status.evicted_keys = look.evicted_keys);
                 Ok(())
             }
@@ -196,9 +198,13 @@ impl Projector {
                 self.memory_looked_at = None;
                 continue;
             }
-            let evicted = memory && self.note_memory(&look);
+            if memory {
+                self.note_memory(&look);
+            }
             let may_prove = self.settings.allow_eviction || !self.shared.status().may_evict;
-            let whole_up_to = look.whole_up_to(&self.database_id).filter(|_| !evicted);
+            // Of a list that cannot be proven now, what is left is still worth following.
+            let rebuild = self.evicted && may_prove;
+            let whole_up_to = look.whole_up_to(&self.database_id).filter(|_| !rebuild);
             let now = self.clock.now_seconds();
             let after = whole_up_to.unwrap_or(0);
             let page = self.read_page(after, None, now).await?;
@@ -263,24 +269,18 @@ impl Projector {
         self.memory_looked_at.is_none_or(|at| now.saturating_sub(at) >= 1000)
     }
 
-    /// Notes whether Redis may evict; true when it has evicted something since the last look.
-    fn note_memory(&mut self, look: &Look) -> bool {
+    /// Notes whether Redis may evict, and whether it has since the list was made.
+    fn note_memory(&mut self, look: &Look) {
         self.memory_looked_at = Some(self.clock.boot_ms());
         look.run_id.clone_into(&mut self.run_id);
-        let before = self.shared.status().evicted_keys;
         self.shared.update(|status| {
             status.may_evict = look.may_evict;
             status.evicted_keys = look.evicted_keys;
         });
-        // A count that fell is another process, whose list is not whole anyway.
-        let evicted = look.evicted_keys > before;
-        if evicted {
-            tracing::error!(
-                keys = look.evicted_keys - before,
-                "revocation.redis.evicted: the list is rebuilt"
-            );
+        let before = std::mem::replace(&mut self.evicted, look.evicted_since());
+        if self.evicted && !before && look.whole_up_to(&self.database_id).is_some() {
+            tracing::error!(keys = look.evicted_keys, "revocation.redis.evicted: the list is to be rebuilt");
         }
-        evicted
     }
 
     async fn trim_if_due(&mut self, look: &Look, now: i64) -> Result<(), RoundError> {

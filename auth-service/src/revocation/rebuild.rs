@@ -12,9 +12,10 @@ impl Projector {
     pub(super) async fn rebuild(&mut self, look: &Look) -> Result<Delivery, RoundError> {
         let epoch = self.random.uuid().to_string();
         let stream = format!("events:rebuild:{epoch}");
-        let (mut facts, mut after) = (0, 0);
-        let taken_ms = loop {
-            let taken = self.list.look(false).await?;
+        let (mut facts, mut after, mut began) = (0, 0, None);
+        let (taken_ms, evicted_before) = loop {
+            let taken = self.list.look(began.is_none()).await?;
+            let evicted_before = *began.get_or_insert(taken.evicted_keys);
             if taken.run_id != look.run_id {
                 return Ok(Delivery::Outrun);
             }
@@ -38,13 +39,20 @@ impl Projector {
                 page = self.read_page(after, Some(end), now).await?;
             }
             if at_once {
-                break taken.time_ms;
+                break (taken.time_ms, evicted_before);
             }
         };
-        let rebuilt =
-            Rebuilt { stream: &stream, epoch: &epoch, database: &self.database_id, facts, up_to: after };
+        let rebuilt = Rebuilt {
+            stream: &stream,
+            epoch: &epoch,
+            database: &self.database_id,
+            facts,
+            up_to: after,
+            evicted_before,
+        };
         let outcome = self.list.install(look, taken_ms, &rebuilt, self.settings.list_ttl).await?;
         if outcome == Delivery::Done {
+            self.evicted = false;
             self.shared.update(|status| status.rebuilds += 1);
             self.shared.reached(after);
             tracing::info!(facts, "revocation.projection.rebuilt");

@@ -87,3 +87,54 @@ async fn one_that_may_evict_and_is_met_only_later_is_not_proven_once() {
     assert_eq!(world.get("epoch").await, None);
     revocations.stop().await;
 }
+
+/// Evicts other keys than ours, which end later: what is lost cannot be told from the count.
+async fn evict_others(world: &World) {
+    let mut redis = world.connection().await;
+    for i in 0..100 {
+        let mut filler = redis::cmd("SETEX");
+        filler.arg(format!("filler:{i}")).arg(5).arg("x".repeat(20_000));
+        filler.exec_async(&mut redis).await.unwrap();
+    }
+    configure(world, "maxmemory-policy", "volatile-ttl").await;
+    configure(world, "maxmemory", "2mb").await;
+    redis::cmd("PING").exec_async(&mut redis).await.unwrap();
+}
+
+async fn is_under_another_epoch_than(world: &World, epoch: Option<&String>) -> bool {
+    let now = world.get("epoch").await;
+    now.is_some() && now.as_ref() != epoch
+}
+
+#[actix_web::test]
+async fn what_was_evicted_while_nothing_could_be_proven_is_rebuilt_afterwards() {
+    let world = World::sqlite().await;
+    let revocations = world.start().await;
+    let seq = world.commit(session(1)).await;
+    revocations.announce(seq).await;
+    let epoch = world.get("epoch").await;
+    evict_others(&world).await;
+    let status = || revocations.status().unwrap();
+    eventually("noticed", async || status().state == ProjectionState::MayEvict && status().evicted_keys > 0)
+        .await;
+    assert_eq!(world.get("epoch").await, epoch);
+    configure(&world, "maxmemory", "0").await;
+    eventually("rebuilt", async || is_under_another_epoch_than(&world, epoch.as_ref()).await).await;
+    revocations.stop().await;
+}
+
+#[actix_web::test]
+async fn what_was_evicted_while_no_service_ran_is_rebuilt_by_the_next() {
+    let world = World::sqlite().await;
+    let revocations = world.start().await;
+    let seq = world.commit(session(1)).await;
+    revocations.announce(seq).await;
+    revocations.stop().await;
+    let epoch = world.get("epoch").await;
+    evict_others(&world).await;
+    configure(&world, "maxmemory", "0").await;
+    assert_eq!(world.get("epoch").await, epoch);
+    let revocations = world.start().await;
+    eventually("rebuilt", async || is_under_another_epoch_than(&world, epoch.as_ref()).await).await;
+    revocations.stop().await;
+}

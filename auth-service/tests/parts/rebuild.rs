@@ -105,3 +105,25 @@ async fn an_empty_list_has_its_stream() {
     assert_eq!(world.get("epoch").await, epoch, "and is not rebuilt over and over");
     revocations.stop().await;
 }
+
+#[actix_web::test]
+async fn a_stream_from_which_somebody_removed_entries_is_replaced() {
+    let world = World::sqlite().await;
+    let revocations = world.start().await;
+    let mut before = standing(&world, [session(1), session(2), session(3)]).await;
+    for removal in ["XTRIM MAXLEN 1", "XTRIM MAXLEN 0", "XDEL 2-0", "DEL"] {
+        eventually("whole", async || world.stream().await.len() == 3).await;
+        let mut words = removal.split(' ');
+        let mut remove = redis::cmd(words.next().unwrap());
+        remove.arg(format!("{PREFIX}:events"));
+        remove.arg(words.collect::<Vec<_>>());
+        let () = remove.query_async(&mut world.connection().await).await.unwrap();
+        eventually(removal, async || {
+            let epoch = world.get("epoch").await;
+            epoch.is_some_and(|epoch| epoch != before) && world.stream().await.len() == 3
+        })
+        .await;
+        before = world.get("epoch").await.unwrap();
+    }
+    revocations.stop().await;
+}

@@ -20,6 +20,16 @@ local function last_id(stream)
   end
 end
 
+-- How many entries the stream holds is noted beside it with every change of ours: another number shows that somebody
+-- else trimmed it, or deleted from it.
+local function holds_what_was_noted(stream, entries)
+  return redis.call('XLEN', stream) == tonumber(redis.call('GET', entries) or '-1')
+end
+
+local function note_entries(stream, entries)
+  redis.call('SET', entries, redis.call('XLEN', stream))
+end
+
 -- Moves the stream's last id forward without an entry: facts that have expired are not written any more.
 local function set_last_id(stream, id)
   if last_id(stream) == id then return end

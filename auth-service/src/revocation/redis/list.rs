@@ -29,12 +29,16 @@ pub struct Look {
     pub database: String,
     /// The place of the last fact delivered; `None` for an id that is none of ours.
     pub last_seq: Option<i64>,
+    /// Whether the stream holds as many entries as were put into it and not trimmed by us.
+    pub undiminished: bool,
     /// As of when the list is proven whole, milliseconds on Redis's clock; 0 where it is not.
     pub as_of_ms: i64,
     /// Whether Redis may evict: a `maxmemory`, and a policy other than `noeviction`. Only read when asked for.
     pub may_evict: bool,
     /// Keys evicted since Redis started. Only read when asked for.
     pub evicted_keys: u64,
+    /// Keys that had been evicted when the list was made; `None` where that is not said.
+    pub evicted_before: Option<u64>,
 }
 
 impl Look {
@@ -44,7 +48,14 @@ impl Look {
     pub fn whole_up_to(&self, database: &str) -> Option<i64> {
         let made_here = self.epoch.split_once(':').is_some_and(|(run_id, _)| run_id == self.run_id);
         let proven = self.as_of_ms <= self.time_ms.saturating_add(SET_BACK_MS);
-        if made_here && proven && self.database == database { self.last_seq } else { None }
+        let whole = made_here && proven && self.undiminished && self.database == database;
+        if whole { self.last_seq } else { None }
+    }
+
+    /// Whether Redis evicted something since the list was made, be it of the list or not. Only known of a look at its
+    /// memory.
+    pub fn evicted_since(&self) -> bool {
+        self.evicted_before != Some(self.evicted_keys)
     }
 }
 
@@ -113,22 +124,35 @@ impl RevocationList {
     /// Reads what stands; with `memory` also whether Redis may evict.
     pub async fn look(&mut self, memory: bool) -> Result<Look, RedisError> {
         let mut call = self.scripts.look.prepare_invoke();
-        for name in ["epoch", "as_of", "events", "database"] {
+        for name in ["epoch", "as_of", "events", "entries", "database", "evicted"] {
             call.key(self.key(name));
         }
         call.arg(if memory { "1" } else { "0" });
         let answer: Vec<String> = self.connection.call(&call).await?;
-        let [time, run_id, epoch, database, last_id, as_of, maxmemory, policy, evicted] =
-            <[String; 9]>::try_from(answer).map_err(|_| RedisError::Answer)?;
+        let [
+            time,
+            run_id,
+            epoch,
+            database,
+            last_id,
+            undiminished,
+            as_of,
+            maxmemory,
+            policy,
+            evicted,
+            evicted_before,
+        ] = <[String; 11]>::try_from(answer).map_err(|_| RedisError::Answer)?;
         Ok(Look {
             time_ms: time.parse().map_err(|_| RedisError::Answer)?,
             run_id,
             epoch,
             database,
             last_seq: parse_id(&last_id),
+            undiminished: undiminished == "1",
             as_of_ms: as_of.parse().map_err(|_| RedisError::Answer)?,
             may_evict: maxmemory != "0" && policy != "noeviction",
             evicted_keys: evicted.parse().map_err(|_| RedisError::Answer)?,
+            evicted_before: evicted_before.parse().ok(),
         })
     }
 
@@ -143,7 +167,7 @@ impl RevocationList {
         proof: Option<Duration>,
     ) -> Result<Delivery, RedisError> {
         let mut call = self.scripts.deliver.prepare_invoke();
-        for name in ["epoch", "as_of", "events"] {
+        for name in ["epoch", "as_of", "events", "entries"] {
             call.key(self.key(name));
         }
         call.arg(&look.epoch).arg(&look.run_id).arg(stream_id(after)).arg(stream_id(up_to));
@@ -173,7 +197,7 @@ impl RevocationList {
         life: Duration,
     ) -> Result<Delivery, RedisError> {
         let mut call = self.scripts.install.prepare_invoke();
-        for name in ["epoch", "as_of", "events", "database", rebuilt.stream] {
+        for name in ["epoch", "as_of", "events", "entries", "database", "evicted", rebuilt.stream] {
             call.key(self.key(name));
         }
         call.arg(&look.epoch)
@@ -183,7 +207,8 @@ impl RevocationList {
             .arg(rebuilt.facts)
             .arg(stream_id(rebuilt.up_to))
             .arg(taken_ms)
-            .arg(millis(life));
+            .arg(millis(life))
+            .arg(rebuilt.evicted_before);
         let outcome: String = self.connection.call(&call).await?;
         Ok(delivery(&outcome))
     }
@@ -191,7 +216,11 @@ impl RevocationList {
     /// Forgets what of the stream stands before `first_live`.
     pub async fn trim(&mut self, look: &Look, first_live: i64) -> Result<u64, RedisError> {
         let mut call = self.scripts.trim.prepare_invoke();
-        call.key(self.key("epoch")).key(self.key("events")).arg(&look.epoch).arg(stream_id(first_live));
+        call.key(self.key("epoch"))
+            .key(self.key("events"))
+            .key(self.key("entries"))
+            .arg(&look.epoch)
+            .arg(stream_id(first_live));
         self.connection.call(&call).await
     }
 
@@ -221,6 +250,8 @@ pub struct Rebuilt<'a> {
     pub facts: usize,
     /// The place of the last fact committed when it was read.
     pub up_to: i64,
+    /// Keys that Redis had evicted when the filling began: what goes after that may be part of the list.
+    pub evicted_before: u64,
 }
 
 fn delivery(outcome: &str) -> Delivery {
@@ -250,9 +281,11 @@ mod tests {
             epoch: epoch.to_owned(),
             database: "db".to_owned(),
             last_seq,
+            undiminished: true,
             as_of_ms: 0,
             may_evict: false,
             evicted_keys: 0,
+            evicted_before: Some(0),
         }
     }
 
@@ -264,6 +297,8 @@ mod tests {
         assert_eq!(look("a", "a:1", Some(4)).whole_up_to("other"), None, "another database");
         let set_back = Look { as_of_ms: 5_000, ..look("a", "a:1", Some(4)) };
         assert_eq!(set_back.whole_up_to("db"), None, "proven as of a moment yet to come");
+        let diminished = Look { undiminished: false, ..look("a", "a:1", Some(4)) };
+        assert_eq!(diminished.whole_up_to("db"), None, "trimmed by somebody else");
         assert_eq!(look("a", "a:1", None).whole_up_to("db"), None, "a stream that is not ours");
     }
 

@@ -1,4 +1,4 @@
--- What stands in Redis now. KEYS: epoch, as_of, events, database.
+-- What stands in Redis now. KEYS: epoch, as_of, events, entries, database, evicted.
 -- ARGV: '1' to read memory and eviction figures too.
 local memory, stats = '', ''
 if ARGV[1] == '1' then
@@ -9,10 +9,12 @@ return {
   string.format('%.0f', now_ms()),
   run_id(),
   redis.call('GET', KEYS[1]) or '',
-  redis.call('GET', KEYS[4]) or '',
+  redis.call('GET', KEYS[5]) or '',
   last_id(KEYS[3]),
+  holds_what_was_noted(KEYS[3], KEYS[4]) and '1' or '0',
   redis.call('GET', KEYS[2]) or '0',
   string.match(memory, 'maxmemory:(%d+)') or '0',
   string.match(memory, 'maxmemory_policy:([%w-]+)') or '',
   string.match(stats, 'evicted_keys:(%d+)') or '0',
+  redis.call('GET', KEYS[6]) or '',
 }
