@@ -1,6 +1,5 @@
 //! An auth-service process, a client of it, and a verifier that asks it.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use service_kit::database::testing::TestDatabase;
 use shared_claims::revocation::{Mirror, MirrorSettings, RedisSettings, Revocation};
+use shared_claims::testing::free_port;
 use shared_claims::verifier::{Verifier, VerifyError};
 
 pub(crate) const PASSWORD: &str = "a good long password";
@@ -170,10 +170,6 @@ impl Resource {
         let same = async || self.asked(token).await == say;
         eventually(&format!("{say:?}"), PATIENCE, same).await;
     }
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Polls until `condition` holds.

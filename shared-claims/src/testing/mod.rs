@@ -29,6 +29,7 @@
 mod issuer;
 mod key;
 mod list;
+mod port;
 mod proxy;
 mod redis;
 mod source;
@@ -38,6 +39,7 @@ mod wait;
 pub use issuer::{Behaviour, Fetches, TestIssuer};
 pub use key::{SignatureKind, TestKey};
 pub use list::ListWriter;
+pub use port::free_port;
 pub use proxy::{Proxy, ProxyMode};
 pub use redis::RedisProcess;
 pub use source::ScriptedSource;

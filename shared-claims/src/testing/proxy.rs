@@ -31,6 +31,7 @@ pub enum ProxyMode {
 pub struct Proxy {
     address: SocketAddr,
     mode: watch::Sender<ProxyMode>,
+    upstream: watch::Sender<String>,
     task: AbortHandle,
 }
 
@@ -40,13 +41,19 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("the address of a listener");
         let (mode, watching) = watch::channel(ProxyMode::Forward);
-        let task = tokio::spawn(listen(listener, address, upstream.to_owned(), watching)).abort_handle();
-        Self { address, mode, task }
+        let (upstream, target) = watch::channel(upstream.to_owned());
+        let task = tokio::spawn(listen(listener, address, target, watching)).abort_handle();
+        Self { address, mode, upstream, task }
     }
 
     /// Host and port to connect to.
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Leads to another upstream from now on, as after a failover: what stands is closed.
+    pub fn redirect(&self, upstream: &str) {
+        self.upstream.send_replace(upstream.to_owned());
     }
 
     /// Behaves so from now on.
@@ -64,7 +71,7 @@ impl Drop for Proxy {
 async fn listen(
     first: TcpListener,
     address: SocketAddr,
-    upstream: String,
+    mut upstream: watch::Receiver<String>,
     mut mode: watch::Receiver<ProxyMode>,
 ) {
     let mut connections = JoinSet::new();
@@ -84,9 +91,13 @@ async fn listen(
         };
         tokio::select! {
             accepted = open.accept() => if let Ok((client, _)) = accepted {
-                connections.spawn(carry(client, upstream.clone(), mode.clone()));
+                connections.spawn(carry(client, upstream.borrow().clone(), mode.clone()));
             },
             changed = mode.changed() => if changed.is_err() { return },
+            changed = upstream.changed() => {
+                if changed.is_err() { return }
+                connections.shutdown().await;
+            },
         }
         while connections.try_join_next().is_some() {}
     }

@@ -8,6 +8,8 @@ use ::redis::aio::MultiplexedConnection;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::port::free_port;
+
 /// A Redis process on a free port, with a directory of its own. Killed when dropped.
 #[derive(Debug)]
 pub struct RedisProcess {
@@ -124,11 +126,6 @@ impl Drop for RedisProcess {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("the address of a listener").port()
 }
 
 /// Whether it speaks, and has loaded what it had saved. Asked in plain text, so that a password is no obstacle.
