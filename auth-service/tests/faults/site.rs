@@ -1,0 +1,231 @@
+//! The parts of one row, each of its own: database, Redis, auth-services, proxies, verifiers.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use service_kit::database::Backend;
+use service_kit::database::testing::TestDatabase;
+use shared_claims::revocation::{
+    FeedSettings, Mirror, MirrorSettings, RedisLookup, RedisSettings, Revocation,
+};
+use shared_claims::testing::{Proxy, RedisProcess};
+use shared_claims::verifier::{KeySet, KeySetHandle, Verifier};
+
+use crate::helpers::{PASSWORD, Recipe, Service, eventually};
+use crate::judge::{Counted, Fate, History, Way, judge};
+use crate::watch::{Carrier, Say, Watch, now};
+
+/// The bound here, and the life of a proof.
+pub(crate) const BOUND_MS: u64 = 3_000;
+
+/// How long what must come true may take; the judge looks at what the contract gives it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a request to the auth-service may take.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+
+/// An auth-service, and its way to Redis.
+pub(crate) struct Issuer {
+    pub(crate) recipe: Recipe,
+    pub(crate) to_redis: Proxy,
+    pub(crate) process: Option<Service>,
+    url: String,
+}
+
+/// A token and whose it is.
+struct Token {
+    text: String,
+    user: String,
+}
+
+pub(crate) struct Site {
+    pub(crate) redis: RedisProcess,
+    /// What takes over from it.
+    pub(crate) other_redis: Option<RedisProcess>,
+    pub(crate) issuers: Vec<Issuer>,
+    /// The verifiers' way to Redis.
+    pub(crate) from_redis: Proxy,
+    /// The verifiers' way to the feed.
+    pub(crate) feed: Proxy,
+    pub(crate) history: History,
+    watch: Watch,
+    tokens: Vec<Token>,
+    client: Client,
+    keys: KeySetHandle,
+    _database: TestDatabase,
+}
+
+impl Site {
+    /// All parts in touch; with two auth-services they share a PostgreSQL.
+    pub(crate) async fn start(issuers: usize) -> Self {
+        let backend = if issuers > 1 { Backend::Postgres } else { Backend::Sqlite };
+        let (database, redis) = (TestDatabase::create(backend), RedisProcess::start().await);
+        let first = Recipe::on(&database).with("AUTH__TOKENS__ACCESS_TTL_SECONDS", "7200");
+        let mut recipes = vec![first.clone()];
+        recipes.extend((1..issuers).map(|_| first.replica()));
+        let started = recipes.into_iter().map(async |recipe| {
+            let to_redis = Proxy::before(&redis.address()).await;
+            let recipe = recipe.projecting_to(&to_redis.address());
+            let process = recipe.start().await;
+            let url = process.url.clone();
+            Issuer { recipe, to_redis, process: Some(process), url }
+        });
+        let issuers = join_all(started).await;
+        let client = Client::builder().timeout(REQUEST_LIMIT).build().unwrap();
+        let keys = KeySetHandle::new();
+        let jwks = client.get(format!("{}/.well-known/jwks.json", issuers[0].url)).send().await.unwrap();
+        keys.set(KeySet::from_json(&jwks.bytes().await.unwrap()).unwrap());
+        let mut site = Self {
+            from_redis: Proxy::before(&redis.address()).await,
+            feed: Proxy::before(issuers[0].url.trim_start_matches("http://")).await,
+            redis,
+            other_redis: None,
+            issuers,
+            history: History::default(),
+            watch: Watch::start(),
+            tokens: Vec::new(),
+            client,
+            keys,
+            _database: database,
+        };
+        site.verifiers("").await;
+        site.turn(Way::Well, &[Carrier::Redis, Carrier::Feed]);
+        site.issue(12).await;
+        site
+    }
+
+    /// One more verifier of each kind, which knows nothing yet.
+    pub(crate) async fn verifiers(&mut self, name: &str) {
+        let settings = || MirrorSettings::default().max_staleness(Duration::from_millis(BOUND_MS));
+        let redis = RedisSettings::new(&format!("redis://{}/0", self.from_redis.address())).unwrap();
+        let feed = FeedSettings::new(&format!("http://{}/revocations", self.feed.address())).unwrap();
+        let kinds = [
+            ("mirror", Carrier::Redis, Revocation::from(Mirror::follow_redis(redis.clone(), settings()))),
+            ("lookup", Carrier::Redis, Revocation::from(RedisLookup::new(redis, settings()))),
+            ("feed", Carrier::Feed, Revocation::from(Mirror::follow_feed(feed, settings()))),
+        ];
+        for (kind, carrier, source) in kinds {
+            let builder = Verifier::builder(&self.issuers[0].recipe.issuer).audience("todo-service");
+            let verifier = builder.keys(self.keys.clone()).revocation(source).build().await.unwrap();
+            self.watch.add(format!("{name}{kind}"), carrier, verifier);
+        }
+    }
+
+    /// The way over these carriers is such from now on.
+    pub(crate) fn turn(&mut self, way: Way, carriers: &[Carrier]) {
+        for carrier in carriers {
+            self.history.note(now(), *carrier, way);
+        }
+    }
+
+    /// New users, each with a token.
+    pub(crate) async fn issue(&mut self, number: usize) {
+        let first = self.tokens.len();
+        let users: Vec<String> = (first..first + number).map(|n| format!("user-{n}")).collect();
+        let issuer = self.issuers.iter().find(|issuer| issuer.process.is_some()).unwrap();
+        let given = users.iter().map(async |user| {
+            let body = json!({ "username": user, "password": PASSWORD });
+            let register = self.client.post(format!("{}/auth/register", issuer.url)).json(&body);
+            assert_eq!(register.send().await.unwrap().status(), StatusCode::CREATED);
+            self.login(&issuer.url, user).await
+        });
+        let given = join_all(given).await;
+        for (user, text) in users.into_iter().zip(given) {
+            self.keep(user, text.unwrap());
+        }
+    }
+
+    async fn login(&self, issuer: &str, user: &str) -> Option<String> {
+        let form = [("username", user), ("password", PASSWORD)];
+        let answer = self.client.post(format!("{issuer}/auth/token")).form(&form).send().await.ok()?;
+        let tokens: Value = answer.error_for_status().ok()?.json().await.ok()?;
+        Some(tokens["access_token"].as_str().unwrap().to_owned())
+    }
+
+    fn keep(&mut self, user: String, text: String) {
+        self.watch.ask_about(self.tokens.len(), &text);
+        self.tokens.push(Token { text, user });
+        self.history.tokens.push(Fate::default());
+    }
+
+    /// How many tokens nobody asked to revoke.
+    pub(crate) fn good(&self) -> usize {
+        self.history.tokens.iter().filter(|fate| fate.asked.is_none()).count()
+    }
+
+    /// Revokes the next tokens at that auth-service, each in another way: the token, its session, all of its user (who
+    /// then gets a new one, later than the cut).
+    pub(crate) async fn revoke(&mut self, number: usize, at: usize) {
+        let next: Vec<usize> =
+            (0..self.tokens.len()).filter(|n| self.history.tokens[*n].asked.is_none()).take(number).collect();
+        assert_eq!(next.len(), number, "enough tokens are left");
+        for token in &next {
+            self.history.tokens[*token].asked = Some(now());
+        }
+        let url = self.issuers[at].url.clone();
+        let done = join_all(next.iter().map(async |token| {
+            let done = self.revoked(&url, *token).await;
+            (*token, done.then(now))
+        }))
+        .await;
+        for (token, acknowledged) in done {
+            self.history.tokens[token].acknowledged = acknowledged;
+            if acknowledged.is_some() && token % 3 == 2 {
+                let user = self.tokens[token].user.clone();
+                if let Some(text) = self.login(&url, &user).await {
+                    self.keep(user, text);
+                }
+            }
+        }
+    }
+
+    async fn revoked(&self, url: &str, token: usize) -> bool {
+        let text = &self.tokens[token].text;
+        let request = match token % 3 {
+            0 => {
+                let form = [("token", text.as_str()), ("client_id", "first-party")];
+                self.client.post(format!("{url}/oauth2/revoke")).form(&form)
+            }
+            1 => self.client.post(format!("{url}/auth/logout")).bearer_auth(text),
+            _ => self.client.post(format!("{url}/auth/logout-all")).bearer_auth(text),
+        };
+        request.send().await.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Asks about the oldest revoked tokens no more, so that a long run does not grow.
+    pub(crate) fn retire(&self, keep: usize) {
+        let revoked: Vec<usize> =
+            (0..self.tokens.len()).filter(|n| self.history.tokens[*n].asked.is_some()).collect();
+        for token in revoked.iter().take(revoked.len().saturating_sub(keep)) {
+            self.watch.leave_out(*token);
+        }
+    }
+
+    /// Waits until all verifiers know all that was acknowledged, and accept all that is good.
+    pub(crate) async fn settled(&self) {
+        eventually("all verifiers say what is true", PATIENCE, async || {
+            let expected = |token: usize| match &self.history.tokens[token] {
+                Fate { acknowledged: Some(_), .. } => Some(Say::Refused),
+                Fate { asked: Some(_), .. } => None,
+                Fate { .. } => Some(Say::Accepted),
+            };
+            self.watch.all_say(expected).await
+        })
+        .await;
+    }
+
+    pub(crate) fn judge(&self) -> Counted {
+        judge(&self.history, &self.watch)
+    }
+
+    pub(crate) async fn redis_command(&self, command: &str) {
+        let mut words = command.split(' ');
+        let mut redis = redis::cmd(words.next().unwrap());
+        for word in words {
+            redis.arg(word);
+        }
+        redis.exec_async(&mut self.redis.connection().await).await.unwrap();
+    }
+}
