@@ -4,33 +4,71 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// The most scopes of one token: more would only cost time to read.
+const MAX_SCOPES: usize = 256;
+
 /// A set of scopes, in the order they were given, each once.
+///
+/// ```
+/// use shared_claims::scope::Scopes;
+///
+/// let scopes = Scopes::parse("notes:read notes:write")?;
+/// assert!(scopes.contains("notes:read") && !scopes.contains("notes"));
+/// assert!(Scopes::parse("notes:write")?.is_subset(&scopes));
+/// # Ok::<(), shared_claims::scope::InvalidScope>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(Vec<String>);
 
-/// Why a string is no scope list: RFC 6749 §3.3 allows `%x21 / %x23-5B / %x5D-7E`, single spaces between.
+/// Why a string is no scope list: RFC 6749 §3.3 allows `%x21 / %x23-5B / %x5D-7E`, single spaces between. More than 256
+/// are none either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a scope is made of visible ASCII characters without '\"' and '\\', separated by single spaces")]
 pub struct InvalidScope;
+
+/// Whether `text` is one scope (RFC 6749 §3.3: `scope-token`).
+///
+/// ```
+/// use shared_claims::scope::is_scope;
+///
+/// assert!(is_scope("notes:read"));
+/// assert!(!is_scope("notes:read notes:write") && !is_scope(""));
+/// ```
+pub const fn is_scope(text: &str) -> bool {
+    let mut bytes = text.as_bytes();
+    if bytes.is_empty() {
+        return false;
+    }
+    while let [byte, rest @ ..] = bytes {
+        if !matches!(*byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e) {
+            return false;
+        }
+        bytes = rest;
+    }
+    true
+}
 
 impl Scopes {
     /// Parses a space-delimited list; the empty string is the empty set.
     ///
     /// # Errors
-    /// [`InvalidScope`] for a character that RFC 6749 §3.3 does not allow.
+    /// [`InvalidScope`] for a character that RFC 6749 §3.3 does not allow, and for more than 256 scopes.
     pub fn parse(text: &str) -> Result<Self, InvalidScope> {
         let mut scopes = Vec::new();
         if text.is_empty() {
             return Ok(Self(scopes));
         }
         for scope in text.split(' ') {
-            let allowed = |b: u8| b == 0x21 || (0x23..=0x5b).contains(&b) || (0x5d..=0x7e).contains(&b);
-            if scope.is_empty() || !scope.bytes().all(allowed) {
+            if !is_scope(scope) {
                 return Err(InvalidScope);
             }
-            if !scopes.iter().any(|known| known == scope) {
-                scopes.push(scope.to_owned());
+            if scopes.iter().any(|known| known == scope) {
+                continue;
             }
+            if scopes.len() == MAX_SCOPES {
+                return Err(InvalidScope);
+            }
+            scopes.push(scope.to_owned());
         }
         Ok(Self(scopes))
     }
@@ -91,5 +129,12 @@ mod tests {
         for bad in [" a", "a ", "a  b", "a\tb", "a\"b", "a\\b", "ä", "a\u{7f}"] {
             assert_eq!(Scopes::parse(bad), Err(InvalidScope), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn their_number_is_bounded() {
+        let many = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
+        assert!(Scopes::parse(&many(MAX_SCOPES)).is_ok());
+        assert_eq!(Scopes::parse(&many(MAX_SCOPES + 1)), Err(InvalidScope));
     }
 }
