@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::rngs::{StdRng, SysRng};
 use rand::{CryptoRng, Rng, SeedableRng, rand_core::UnwrapErr};
+use shared_claims::claims::TokenId;
 use uuid::{Builder, Uuid};
 
 /// A source of cryptographic randomness that is handed around; a test seeds it.
@@ -40,6 +41,11 @@ impl Random {
         Builder::from_random_bytes(self.bytes()).into_uuid()
     }
 
+    /// A token's id of that time (milliseconds since the Unix epoch).
+    pub fn token_id(&self, ms: i64) -> TokenId {
+        TokenId::new(ms, self.bytes())
+    }
+
     /// A UUIDv7 of that time (milliseconds since the Unix epoch).
     pub fn uuid_at(&self, ms: i64) -> Uuid {
         Builder::from_unix_timestamp_millis(u64::try_from(ms).unwrap_or(0), &self.bytes()).into_uuid()
@@ -54,8 +60,6 @@ impl fmt::Debug for Random {
 
 #[cfg(test)]
 mod tests {
-    use shared_claims::claims::uuid_v7_ms;
-
     use super::*;
 
     #[test]
@@ -68,6 +72,7 @@ mod tests {
     #[test]
     fn a_timed_id_holds_its_time() {
         let id = Random::system().uuid_at(1_700_000_000_123);
-        assert_eq!((id.get_version_num(), uuid_v7_ms(id)), (7, 1_700_000_000_123));
+        assert_eq!(TokenId::parse(&id.to_string()).map(TokenId::time_ms), Ok(1_700_000_000_123));
+        assert_eq!(Random::system().token_id(1_700_000_000_123).time_ms(), 1_700_000_000_123);
     }
 }

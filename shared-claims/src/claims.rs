@@ -1,7 +1,16 @@
 //! The claims of an access token (RFC 9068 §2.2), as the issuer writes them and every service reads them.
 
+mod custom;
+mod id;
+mod roles;
+
+pub use custom::CustomClaims;
+pub use id::{InvalidId, SessionId, TokenId};
+pub use roles::Roles;
+
+pub(crate) use custom::REGISTERED;
+
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::scope::Scopes;
 
@@ -11,9 +20,23 @@ pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 /// The `client_id` of tokens that the first-party face (`/auth/*`) issues.
 pub const FIRST_PARTY_CLIENT: &str = "first-party";
 
-/// The claims of a verified access token.
+/// The claims of an access token. `C` is what a service reads of its own beside them
+/// ([`VerifierBuilder::custom_claims`](crate::verifier::VerifierBuilder::custom_claims)); nothing, unless it says so.
+///
+/// An issuer starts with [`new`](Self::new) and sets the rest:
+///
+/// ```
+/// use shared_claims::claims::{Claims, TokenId};
+///
+/// let jti = TokenId::new(1_700_000_000_000, [7; 10]);
+/// let mut claims = Claims::new("https://id.example", "ada", "notes-app", jti, 1_700_000_000, 1_700_000_900);
+/// claims.aud = vec!["notes".to_owned()];
+/// assert_eq!(serde_json::to_value(&claims)?["aud"][0], "notes");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
+#[non_exhaustive]
+pub struct Claims<C = ()> {
     /// Issuer (RFC 7519 §4.1.1): the URL, exactly as configured.
     pub iss: String,
     /// Subject (RFC 7519 §4.1.2): the user's id, or the client id for `client_credentials`.
@@ -32,17 +55,17 @@ pub struct Claims {
     pub nbf: Option<i64>,
     /// Expiry, seconds since the Unix epoch.
     pub exp: i64,
-    /// Token id: a UUIDv7, whose time is later than every cut that stood when the token was issued.
-    pub jti: Uuid,
+    /// Token id, whose time is later than every cut that stood when the token was issued.
+    pub jti: TokenId,
     /// Session id; absent for `client_credentials`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sid: Option<Uuid>,
+    pub sid: Option<SessionId>,
     /// The user's name, as typed at registration; absent for `client_credentials`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// Roles (RFC 9068 §2.2.3.1).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Roles::is_empty")]
+    pub roles: Roles,
     /// When the user authenticated, seconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
@@ -52,9 +75,119 @@ pub struct Claims {
     /// Authentication context class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// The service's own claims: members of the token like those above.
+    #[serde(flatten)]
+    pub custom: C,
 }
 
-/// The time inside a UUIDv7 (RFC 9562 §5.7), milliseconds since the Unix epoch.
-pub fn uuid_v7_ms(id: Uuid) -> i64 {
-    i64::try_from(id.as_u128() >> 80).unwrap_or(i64::MAX)
+impl Claims {
+    /// What every token has, for the issuer: who issued it to whom, for which client, under which id, and its times
+    /// (seconds since the Unix epoch). The audience has to be set; everything else is absent until it is.
+    pub fn new(
+        iss: impl Into<String>,
+        sub: impl Into<String>,
+        client_id: impl Into<String>,
+        jti: TokenId,
+        iat: i64,
+        exp: i64,
+    ) -> Self {
+        Self {
+            iss: iss.into(),
+            sub: sub.into(),
+            aud: Vec::new(),
+            client_id: client_id.into(),
+            scope: Scopes::default(),
+            iat,
+            nbf: None,
+            exp,
+            jti,
+            sid: None,
+            username: None,
+            roles: Roles::default(),
+            auth_time: None,
+            amr: Vec::new(),
+            acr: None,
+            custom: (),
+        }
+    }
+}
+
+impl<C> Claims<C> {
+    /// The same claims with others of the service's own.
+    ///
+    /// ```
+    /// # use shared_claims::claims::{Claims, TokenId};
+    /// #[derive(serde::Serialize)]
+    /// struct Tenant {
+    ///     tenant: String,
+    /// }
+    ///
+    /// # let jti = TokenId::new(1_700_000_000_000, [7; 10]);
+    /// let claims = Claims::new("https://id.example", "ada", "notes-app", jti, 1_700_000_000, 1_700_000_900);
+    /// let claims = claims.with_custom(Tenant { tenant: "acme".to_owned() });
+    /// assert_eq!(serde_json::to_value(&claims)?["tenant"], "acme");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn with_custom<D>(self, custom: D) -> Claims<D> {
+        Claims {
+            iss: self.iss,
+            sub: self.sub,
+            aud: self.aud,
+            client_id: self.client_id,
+            scope: self.scope,
+            iat: self.iat,
+            nbf: self.nbf,
+            exp: self.exp,
+            jti: self.jti,
+            sid: self.sid,
+            username: self.username,
+            roles: self.roles,
+            auth_time: self.auth_time,
+            amr: self.amr,
+            acr: self.acr,
+            custom,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn claims() -> Claims {
+        Claims::new("https://id.example", "ada", "app", TokenId::new(1, [0; 10]), 1, 2)
+    }
+
+    #[test]
+    fn what_is_absent_is_not_written() {
+        let written = serde_json::to_value(claims()).unwrap();
+        let expected = json!({
+            "iss": "https://id.example", "sub": "ada", "aud": [], "client_id": "app", "iat": 1, "exp": 2,
+            "jti": "00000000-0001-7000-8000-000000000000",
+        });
+        assert_eq!(written, expected);
+        assert_eq!(serde_json::from_value::<Claims>(written).unwrap(), claims());
+    }
+
+    #[test]
+    fn own_claims_stand_beside_the_others_and_every_other_is_registered() {
+        let own = BTreeMap::from([("tenant".to_owned(), json!("acme"))]);
+        let mut full = claims().with_custom(own);
+        full.scope = Scopes::parse("a").unwrap();
+        full.nbf = Some(1);
+        full.sid = Some(SessionId::from_bytes([0; 16]));
+        full.username = Some("ada".to_owned());
+        full.roles = ["admin"].into_iter().collect();
+        full.auth_time = Some(1);
+        full.amr = vec!["pwd".to_owned()];
+        full.acr = Some("1".to_owned());
+        let Value::Object(mut written) = serde_json::to_value(&full).unwrap() else { unreachable!() };
+        assert_eq!(written.remove("tenant"), Some(json!("acme")));
+        assert!(REGISTERED.iter().all(|name| written.remove(*name).is_some()));
+        assert!(written.is_empty(), "{written:?}");
+    }
 }

@@ -56,6 +56,7 @@ pub mod actix;
 pub mod claims;
 pub mod clock;
 pub mod problem;
+pub mod require;
 pub mod revocation;
 pub mod scope;
 #[cfg(feature = "testing")]

@@ -2,9 +2,9 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+use shared_claims::claims::TokenId;
 use shared_claims::clock::ManualClock;
 use shared_claims::revocation::{Fact, Kind, Marks, Mirror, MirrorSettings, Verdict};
-use uuid::Uuid;
 
 const NOW_S: i64 = 1_790_000_000;
 const ENTRIES: u128 = 1_000_000;
@@ -18,8 +18,9 @@ fn resident() -> u64 {
 }
 
 /// Spread like the random bits of real ids.
-fn id(number: u128) -> Uuid {
-    Uuid::from_u128(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
+fn id(number: u128) -> TokenId {
+    let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes();
+    TokenId::new(NOW_S * 1_000 + i64::try_from(number).unwrap(), *spread.last_chunk().unwrap())
 }
 
 #[test]

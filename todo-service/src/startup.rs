@@ -132,7 +132,7 @@ async fn verifier(settings: &Settings, clock: SharedClock) -> Result<Verifier, S
         })
         .clock(clock);
     if let Some(url) = &auth.jwks_url {
-        builder = builder.jwks_url(url.clone());
+        builder = builder.jwks_url(url.as_str());
     }
     if settings.revocation.on_outage == OnOutage::Accept {
         tracing::warn!(

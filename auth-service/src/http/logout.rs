@@ -63,6 +63,7 @@ pub(super) async fn logout(
 async fn end_session_of(tokens: &Tokens, claims: &Claims) -> Result<(), Error> {
     let user_id: Uuid = claims.sub.parse().map_err(|_| ProblemResponse::invalid_token())?;
     let session_id = claims.sid.ok_or_else(ProblemResponse::invalid_token)?;
+    let session_id = Uuid::from_bytes(*session_id.as_bytes());
     let ended = tokens.end_session(user_id, session_id, EndReason::Logout).await;
     // One that ended meanwhile has ended.
     let ended = ended.map_err(service_kit::http::Refusal::from)?;

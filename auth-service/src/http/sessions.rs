@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use service_kit::http::{Path, Refusal};
 use shared_claims::actix::Authenticated;
+use shared_claims::claims::Claims;
 use uuid::Uuid;
 
 use super::cookies::Cookies;
@@ -28,7 +29,7 @@ use service_kit::docs::Refused;
 pub(super) async fn list(token: Authenticated, tokens: web::Data<Tokens>) -> Result<HttpResponse, Refusal> {
     let sessions = tokens.sessions_of(user_id(&token)?).await?;
     let sessions: Vec<_> =
-        sessions.into_iter().map(|session| SessionResponse::of(session, token.sid)).collect();
+        sessions.into_iter().map(|session| SessionResponse::of(session, current_session(&token))).collect();
     Ok(HttpResponse::Ok().json(sessions))
 }
 
@@ -56,8 +57,13 @@ pub(super) async fn end(
         return Err(not_found());
     }
     tracing::info!(%user_id, %session_id, "auth.session_ended");
-    if token.sid == Some(session_id) {
+    if current_session(&token) == Some(session_id) {
         return Ok(done(**cookies));
     }
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// The session that the token belongs to.
+fn current_session(claims: &Claims) -> Option<Uuid> {
+    claims.sid.map(|sid| Uuid::from_bytes(*sid.as_bytes()))
 }

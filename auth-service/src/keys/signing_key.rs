@@ -6,7 +6,8 @@ use std::sync::Arc;
 use aws_lc_rs::signature::RsaKeyPair;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rsa::pkcs8::PrivateKeyInfoRef;
-use shared_claims::claims::{ACCESS_TOKEN_TYPE, Claims};
+use serde::Serialize;
+use shared_claims::claims::ACCESS_TOKEN_TYPE;
 use shared_claims::verifier::PublicKey;
 
 use super::{KeysError, Sealer, provider};
@@ -49,7 +50,7 @@ impl SigningKey {
     }
 
     /// An access token with these claims.
-    pub fn sign(&self, claims: &Claims) -> Result<String, KeysError> {
+    pub fn sign(&self, claims: &impl Serialize) -> Result<String, KeysError> {
         jsonwebtoken::encode(&self.header, claims, &self.der).map_err(|_| KeysError::Crypto)
     }
 

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use serde::Serialize;
 use service_kit::database::Database;
-use shared_claims::claims::Claims;
 use shared_claims::clock::SharedClock;
 use shared_claims::verifier::KeySetHandle;
 
@@ -89,7 +89,7 @@ impl KeyStore {
     }
 
     /// An access token with these claims, signed by the active key.
-    pub fn sign(&self, claims: &Claims) -> Result<String, KeysError> {
+    pub fn sign(&self, claims: &impl Serialize) -> Result<String, KeysError> {
         self.ring().active().sign(claims)
     }
 

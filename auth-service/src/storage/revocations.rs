@@ -119,7 +119,7 @@ pub fn first_live(conn: &mut DbConnection, now: i64) -> QueryResult<i64> {
 
 /// The facts that concern a token with these marks; cuts that lie before it are not among them.
 pub fn find_for(conn: &mut DbConnection, marks: &Marks<'_>) -> QueryResult<Vec<Fact>> {
-    let issued = shared_claims::claims::uuid_v7_ms(marks.jti);
+    let issued = marks.jti.time_ms();
     let jti = marks.jti.to_string();
     let sid = marks.sid.map(|sid| sid.to_string()).unwrap_or_default();
     let named =

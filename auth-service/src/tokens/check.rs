@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use service_kit::database::{Database, DatabaseError, DbConnection};
+use shared_claims::claims::{SessionId, TokenId};
 use shared_claims::clock::SharedClock;
 use shared_claims::revocation::{Kind, Marks, RevocationCheck, Verdict};
 use uuid::Uuid;
@@ -25,8 +26,8 @@ impl OwnTokens {
 
 /// Marks that may go to another thread.
 struct OwnedMarks {
-    jti: Uuid,
-    sid: Option<Uuid>,
+    jti: TokenId,
+    sid: Option<SessionId>,
     sub: String,
     client_id: String,
     kid: String,
@@ -78,7 +79,7 @@ fn judge(conn: &mut DbConnection, marks: &OwnedMarks, now_ms: i64) -> Result<Ver
     }
     let Some(sid) = marks.sid else { return Ok(Verdict::Live) };
     // Facts are forgotten after their time; the session and the user say it too.
-    let session = sessions::find(conn, sid)?;
+    let session = sessions::find(conn, Uuid::from_bytes(*sid.as_bytes()))?;
     let Some(session) = session.filter(|session| session.is_live(now_ms)) else {
         return Ok(Verdict::Revoked(Kind::Sid));
     };

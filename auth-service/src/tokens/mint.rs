@@ -1,6 +1,6 @@
 //! The claims of an access token, decided under the user's lock.
 
-use shared_claims::claims::Claims;
+use shared_claims::claims::{Claims, SessionId};
 use shared_claims::scope::Scopes;
 
 use super::{Inner, TokenError};
@@ -34,23 +34,20 @@ impl Inner {
         let settings = &self.settings;
         let after_the_cut = user.token_cut_ms.map_or(now_ms, |cut| cut.saturating_add(1));
         let now = now_ms.div_euclid(1000);
-        Claims {
-            iss: settings.issuer.clone(),
-            sub: user.id.to_string(),
-            aud: vec![settings.audience.clone(), settings.issuer.clone()],
-            client_id: session.client_id.clone(),
-            scope,
-            iat: now,
-            nbf: Some(now),
-            exp: now.saturating_add(settings.access_ttl_s).min(session.expires_at_ms.div_euclid(1000)),
-            jti: self.random.uuid_at(now_ms.max(after_the_cut)),
-            sid: Some(session.id),
-            username: Some(user.username.clone()),
-            roles: user.roles.clone(),
-            auth_time: Some(session.auth_time_s),
-            amr: session.amr.clone(),
-            acr: Some("1".to_owned()),
-        }
+        let exp = now.saturating_add(settings.access_ttl_s).min(session.expires_at_ms.div_euclid(1000));
+        let jti = self.random.token_id(now_ms.max(after_the_cut));
+        let (issuer, sub, client) = (&settings.issuer, user.id.to_string(), &session.client_id);
+        let mut claims = Claims::new(issuer, sub, client, jti, now, exp);
+        claims.aud = vec![settings.audience.clone(), settings.issuer.clone()];
+        claims.scope = scope;
+        claims.nbf = Some(now);
+        claims.sid = Some(SessionId::from_bytes(session.id.into_bytes()));
+        claims.username = Some(user.username.clone());
+        claims.roles = user.roles.iter().cloned().collect();
+        claims.auth_time = Some(session.auth_time_s);
+        claims.amr.clone_from(&session.amr);
+        claims.acr = Some("1".to_owned());
+        claims
     }
 
     /// When a refresh token that is issued now ends.

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use shared_claims::claims::TokenId;
 use shared_claims::clock::{Clock as _, SystemClock};
 use shared_claims::revocation::{Fact, Kind, Mirror, MirrorSettings};
 use shared_claims::testing::{TestKey, token_id};
 use shared_claims::verifier::{KeySet, KeySetHandle, Verifier};
-use uuid::Uuid;
 
 const ISSUER: &str = "https://auth.example.com";
 const AUDIENCE: &str = "todo-service";
@@ -38,7 +38,7 @@ pub(crate) fn tokens(count: usize) -> Vec<String> {
     (0..count).map(token).collect()
 }
 
-fn id() -> Uuid {
+fn id() -> TokenId {
     token_id(SystemClock.now_ms())
 }
 

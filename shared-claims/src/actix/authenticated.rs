@@ -12,97 +12,68 @@ use actix_web::{FromRequest, HttpRequest, web};
 
 use super::bearer::BearerAuth;
 use super::problem::ProblemResponse;
-use crate::claims::Claims;
+use crate::claims::{Claims, CustomClaims};
+use crate::require::{AnyScope, Requirement};
 use crate::verifier::Verified;
 
-/// Scopes as a type: what a token must hold for a handler to run. [`required_scope!`](crate::required_scope)
-/// declares one.
-pub trait RequiredScope: 'static {
-    /// All of them are needed.
-    const SCOPES: &'static [&'static str];
-}
-
-/// Any good token will do.
-#[derive(Clone, Copy, Debug)]
-pub struct AnyScope;
-
-impl RequiredScope for AnyScope {
-    const SCOPES: &'static [&'static str] = &[];
-}
-
-/// Declares a type for [`Authenticated`] that needs one or more scopes.
+/// A request with a good access token that holds what `S` needs. Reads as its [`Claims`].
 ///
 /// ```
-/// use shared_claims::{actix::Authenticated, required_scope};
+/// use shared_claims::{actix::Authenticated, required_role, required_scope};
 ///
-/// required_scope!(pub TodosWrite, "todos:write");
+/// required_scope!(pub NotesWrite, "notes:write");
+/// required_role!(pub Editor, "editor");
 ///
-/// async fn delete(user: Authenticated<TodosWrite>) -> String {
-///     user.sub.clone()
+/// async fn delete(user: Authenticated<(NotesWrite, Editor)>) -> String {
+///     format!("{} deletes", user.sub)
 /// }
 /// ```
-#[macro_export]
-macro_rules! required_scope {
-    ($(#[$attribute:meta])* $visibility:vis $name:ident, $($scope:literal),+ $(,)?) => {
-        $(#[$attribute])*
-        #[doc = concat!("Needs the scope" $(, " `", $scope, "`")+, ".")]
-        #[derive(Clone, Copy, Debug)]
-        $visibility struct $name;
-
-        impl $crate::actix::RequiredScope for $name {
-            const SCOPES: &'static [&'static str] = &[$($scope),+];
-        }
-    };
-}
-
-/// A request with a good access token that holds the scopes of `S`. Reads as its [`Claims`].
 ///
-/// It answers by itself: 401 without a token or for one that is not accepted, 403 when a scope is missing (or a
+/// It answers by itself: 401 without a token or for one that is not accepted, 403 when a scope or a role is missing (or a
 /// cookie comes with a foreign origin), 400 for two tokens, 503 when the token cannot be checked now; the body is a
 /// [`Problem`](crate::problem::Problem), `WWW-Authenticate` as RFC 6750 has it. It needs a
-/// [`web::Data<BearerAuth>`](BearerAuth) in the app data.
+/// [`web::Data<BearerAuth<C>>`](BearerAuth) in the app data.
 #[derive(Clone, Debug)]
-pub struct Authenticated<S: RequiredScope = AnyScope> {
-    verified: Verified,
-    scope: PhantomData<fn() -> S>,
+pub struct Authenticated<S: Requirement = AnyScope, C = ()> {
+    verified: Verified<C>,
+    required: PhantomData<fn() -> S>,
 }
 
-impl<S: RequiredScope> Authenticated<S> {
+impl<S: Requirement, C> Authenticated<S, C> {
     /// The token's claims.
-    pub fn claims(&self) -> &Claims {
+    pub fn claims(&self) -> &Claims<C> {
         self.verified.claims()
     }
 
     /// The checked token.
-    pub fn into_verified(self) -> Verified {
+    pub fn into_verified(self) -> Verified<C> {
         self.verified
     }
 
-    /// Lets the token pass if it holds the scopes.
-    fn admit(verified: Verified) -> Result<Self, ProblemResponse> {
-        if S::SCOPES.iter().all(|scope| verified.scope.contains(scope)) {
-            Ok(Self { verified, scope: PhantomData })
-        } else {
-            Err(ProblemResponse::insufficient_scope(S::SCOPES))
-        }
+    /// Lets the token pass if it holds what is needed.
+    fn admit(verified: Verified<C>) -> Result<Self, ProblemResponse> {
+        S::check(&verified)?;
+        Ok(Self { verified, required: PhantomData })
     }
 }
 
-impl<S: RequiredScope> Deref for Authenticated<S> {
-    type Target = Claims;
+impl<S: Requirement, C> Deref for Authenticated<S, C> {
+    type Target = Claims<C>;
 
-    fn deref(&self) -> &Claims {
+    fn deref(&self) -> &Claims<C> {
         self.verified.claims()
     }
 }
 
-impl<S: RequiredScope> FromRequest for Authenticated<S> {
+impl<S: Requirement, C: CustomClaims> FromRequest for Authenticated<S, C> {
     type Error = ProblemResponse;
-    type Future = Extraction<S>;
+    type Future = Extraction<S, C>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Extraction<S> {
-        let Some(auth) = request.app_data::<web::Data<BearerAuth>>() else {
-            tracing::error!("no web::Data<BearerAuth> in the app data: nothing can be authenticated");
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Extraction<S, C> {
+        let Some(auth) = request.app_data::<web::Data<BearerAuth<C>>>() else {
+            tracing::error!(
+                "no web::Data<BearerAuth<C>> of this C in the app data: nothing can be authenticated"
+            );
             let answer = ProblemResponse::of(StatusCode::INTERNAL_SERVER_ERROR, "The service is not set up");
             return Extraction::ready(Err(answer));
         };
@@ -117,25 +88,25 @@ impl<S: RequiredScope> FromRequest for Authenticated<S> {
 }
 
 /// The future of [`Authenticated`]: with a mirror it is ready at once.
-pub struct Extraction<S: RequiredScope>(State<S>);
+pub struct Extraction<S: Requirement, C>(State<S, C>);
 
-type Outcome<S> = Result<Authenticated<S>, ProblemResponse>;
+type Outcome<S, C> = Result<Authenticated<S, C>, ProblemResponse>;
 
-enum State<S: RequiredScope> {
-    Ready(Option<Outcome<S>>),
-    Waiting(Pin<Box<dyn Future<Output = Outcome<S>>>>),
+enum State<S: Requirement, C> {
+    Ready(Option<Outcome<S, C>>),
+    Waiting(Pin<Box<dyn Future<Output = Outcome<S, C>>>>),
 }
 
-impl<S: RequiredScope> Extraction<S> {
-    fn ready(outcome: Outcome<S>) -> Self {
+impl<S: Requirement, C> Extraction<S, C> {
+    fn ready(outcome: Outcome<S, C>) -> Self {
         Self(State::Ready(Some(outcome)))
     }
 }
 
-impl<S: RequiredScope> Future for Extraction<S> {
-    type Output = Outcome<S>;
+impl<S: Requirement, C> Future for Extraction<S, C> {
+    type Output = Outcome<S, C>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<S>> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<S, C>> {
         match &mut self.get_mut().0 {
             // Once it has answered it is done, and as a future it need not be polled again.
             State::Ready(outcome) => outcome.take().map_or(Poll::Pending, Poll::Ready),
@@ -144,7 +115,7 @@ impl<S: RequiredScope> Future for Extraction<S> {
     }
 }
 
-impl<S: RequiredScope> std::fmt::Debug for Extraction<S> {
+impl<S: Requirement, C> std::fmt::Debug for Extraction<S, C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Extraction").finish_non_exhaustive()
     }

@@ -5,9 +5,11 @@ use actix_web::HttpRequest;
 use super::credentials;
 use super::origin::{InvalidOrigin, OriginRule};
 use super::problem::ProblemResponse;
+use crate::claims::CustomClaims;
 use crate::verifier::{Verified, Verifier, VerifyError};
 
-/// How requests authenticate: put it into the app data as `web::Data<BearerAuth>`.
+/// How requests authenticate: put it into the app data as `web::Data<BearerAuth>`, or with the service's own claims as
+/// `web::Data<BearerAuth<C>>`.
 ///
 /// ```
 /// # use shared_claims::verifier::Verifier;
@@ -22,15 +24,15 @@ use crate::verifier::{Verified, Verifier, VerifyError};
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct BearerAuth {
-    verifier: Verifier,
+pub struct BearerAuth<C = ()> {
+    verifier: Verifier<C>,
     cookie: Option<String>,
     origins: OriginRule,
 }
 
-impl BearerAuth {
+impl<C: CustomClaims> BearerAuth<C> {
     /// Bearer tokens in the `Authorization` header, checked by `verifier`.
-    pub fn new(verifier: Verifier) -> Self {
+    pub fn new(verifier: Verifier<C>) -> Self {
         Self { verifier, cookie: None, origins: OriginRule::default() }
     }
 
@@ -55,7 +57,7 @@ impl BearerAuth {
     }
 
     /// The verifier.
-    pub fn verifier(&self) -> &Verifier {
+    pub fn verifier(&self) -> &Verifier<C> {
         &self.verifier
     }
 
@@ -68,13 +70,13 @@ impl BearerAuth {
     ///
     /// # Errors
     /// The answer to give instead.
-    pub async fn authenticate(&self, request: &HttpRequest) -> Result<Verified, ProblemResponse> {
+    pub async fn authenticate(&self, request: &HttpRequest) -> Result<Verified<C>, ProblemResponse> {
         let token = self.find_token(request)?;
         answer(self.verifier.verify(token).await)
     }
 
     /// The same without waiting; `None` where that cannot be, as [`Verifier::verify_now`].
-    pub fn authenticate_now(&self, request: &HttpRequest) -> Option<Result<Verified, ProblemResponse>> {
+    pub fn authenticate_now(&self, request: &HttpRequest) -> Option<Result<Verified<C>, ProblemResponse>> {
         match self.find_token(request) {
             Ok(token) => self.verifier.verify_now(token).map(answer),
             Err(refusal) => Some(Err(refusal)),
@@ -90,7 +92,7 @@ impl BearerAuth {
     }
 }
 
-fn answer(outcome: Result<Verified, VerifyError>) -> Result<Verified, ProblemResponse> {
+fn answer<C>(outcome: Result<Verified<C>, VerifyError>) -> Result<Verified<C>, ProblemResponse> {
     outcome.map_err(|error| {
         tracing::debug!(%error, "access token not accepted");
         error.into()

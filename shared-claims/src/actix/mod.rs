@@ -6,7 +6,9 @@ mod credentials;
 mod origin;
 mod problem;
 
-pub use authenticated::{AnyScope, Authenticated, Extraction, RequiredScope};
+pub use authenticated::{Authenticated, Extraction};
 pub use bearer::BearerAuth;
 pub use origin::{InvalidOrigin, OriginRule};
 pub use problem::ProblemResponse;
+
+pub use crate::require::AnyScope;

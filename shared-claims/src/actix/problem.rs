@@ -10,6 +10,7 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 
 use crate::problem::{PROBLEM_JSON, Problem};
+use crate::require::Denied;
 use crate::verifier::{INVALID_TOKEN, VerifyError};
 
 /// A [`Problem`] as an answer. As an error of a handler or an extractor it answers the request.
@@ -82,17 +83,6 @@ impl ProblemResponse {
             .challenge(INVALID_TOKEN)
     }
 
-    /// A good token that does not permit this: 403, naming the scopes that would (RFC 6750 §3.1).
-    pub fn insufficient_scope(required: &[&str]) -> Self {
-        let scope = required.join(" ");
-        let answer = Self::of(StatusCode::FORBIDDEN, "The access token does not permit this");
-        match HeaderValue::try_from(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")) {
-            Ok(challenge) => answer.header(WWW_AUTHENTICATE, challenge),
-            Err(_) => answer.challenge("Bearer error=\"insufficient_scope\""),
-        }
-        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
-    }
-
     /// A request authenticated by cookie that may come from another site: 403.
     pub fn foreign_origin() -> Self {
         Self::of(StatusCode::FORBIDDEN, "The request comes from a foreign origin")
@@ -118,6 +108,18 @@ impl From<VerifyError> for ProblemResponse {
             VerifyError::Invalid(_) | VerifyError::Revoked(_) => Self::invalid_token(),
             VerifyError::Unavailable(_) => Self::unavailable(),
         }
+    }
+}
+
+/// 403 (RFC 6750 §3.1).
+impl From<Denied> for ProblemResponse {
+    fn from(denied: Denied) -> Self {
+        // Scopes and roles that no header can hold are not declared by the macros.
+        let challenge = HeaderValue::try_from(denied.challenge())
+            .unwrap_or(HeaderValue::from_static("Bearer error=\"insufficient_scope\""));
+        Self::of(StatusCode::FORBIDDEN, "The access token does not permit this")
+            .header(WWW_AUTHENTICATE, challenge)
+            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
     }
 }
 

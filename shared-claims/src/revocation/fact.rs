@@ -1,11 +1,13 @@
 //! One fact of the revocation list, and the marks of a token it is held against.
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+
+use crate::claims::{SessionId, TokenId};
 
 /// What a fact revokes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Kind {
     /// One token, by its `jti`.
     Jti,
@@ -20,6 +22,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, in the order in which a token is held against them.
+    pub const ALL: &'static [Self] = &[Self::Jti, Self::Sid, Self::Sub, Self::Client, Self::Key];
+
     /// The name in Redis keys, stream entries and the feed.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,9 +38,7 @@ impl Kind {
 
     /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Jti, Self::Sid, Self::Sub, Self::Client, Self::Key]
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
     }
 
     /// Whether facts of this kind carry a cut.
@@ -62,9 +65,9 @@ pub struct Fact {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marks<'a> {
     /// The token id.
-    pub jti: Uuid,
+    pub jti: TokenId,
     /// The session id.
-    pub sid: Option<Uuid>,
+    pub sid: Option<SessionId>,
     /// The subject.
     pub sub: &'a str,
     /// The client.

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 /// What a revocation source says of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Nothing revoked concerns it, as of a moment within the bound.
     Live,

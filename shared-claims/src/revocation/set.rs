@@ -17,7 +17,7 @@ use uuid::Uuid;
 use self::horizon::Horizon;
 use self::sharded::Sharded;
 use super::{Fact, Kind, Marks};
-use crate::claims::uuid_v7_ms;
+use crate::claims::TokenId;
 use crate::clock::SharedClock;
 
 /// How much longer than the last token it concerns a fact lives, seconds. The leeway on `exp` (at most 30 s) and the
@@ -50,8 +50,8 @@ impl Cut {
         Self(bytes)
     }
 
-    fn covers(self, jti: Uuid) -> bool {
-        Self::at(uuid_v7_ms(jti)) <= self
+    fn covers(self, jti: TokenId) -> bool {
+        Self::at(jti.time_ms()) <= self
     }
 }
 

@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::key::{SignatureKind, TestKey};
+use crate::claims::TokenId;
 use crate::clock::Clock;
 
 /// A token in the making.
@@ -129,8 +129,8 @@ impl TokenBuilder {
 }
 
 /// A fresh token id (UUIDv7) of that moment.
-pub fn token_id(ms: i64) -> Uuid {
+pub fn token_id(ms: i64) -> TokenId {
     let mut random = [0; 10];
     aws_lc_rs::rand::fill(&mut random).expect("random bytes");
-    uuid::Builder::from_unix_timestamp_millis(u64::try_from(ms).unwrap_or(0), &random).into_uuid()
+    TokenId::new(ms, random)
 }

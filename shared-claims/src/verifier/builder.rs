@@ -12,9 +12,9 @@ use super::check::{Inner, Verifier};
 use super::error::BuildError;
 use super::keys::{Fetcher, FollowSettings, Follower, KeySetHandle, KeySource};
 use super::metrics::Counters;
-use super::payload::Expected;
+use super::payload::{Expected, ReadCustom, custom_claims, no_custom_claims};
 use super::self_test;
-use crate::claims::Claims;
+use crate::claims::{Claims, CustomClaims};
 use crate::clock::{SharedClock, SystemClock};
 use crate::revocation::Revocation;
 
@@ -23,6 +23,7 @@ const FIRST_READING: Duration = Duration::from_secs(2);
 
 /// What happens to a good token while the revocation source cannot tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnOutage {
     /// 503: nothing is accepted that might be revoked.
     #[default]
@@ -32,15 +33,15 @@ pub enum OnOutage {
 }
 
 /// A rule of the service's own, asked after the claims were found good.
-pub(super) type Policy = Arc<dyn Fn(&Claims) -> bool + Send + Sync>;
+pub(super) type Policy<C> = Box<dyn Fn(&Claims<C>) -> bool + Send + Sync>;
 
 /// Builds a [`Verifier`].
 #[must_use = "a builder does nothing until it is built"]
-pub struct VerifierBuilder {
+pub struct VerifierBuilder<C = ()> {
     issuer: String,
     audience: Option<String>,
     leeway_seconds: u64,
-    jwks_url: Option<Url>,
+    jwks_url: Option<String>,
     jwks_cooldown: Duration,
     jwks_max_age: Duration,
     keys: Option<KeySetHandle>,
@@ -48,7 +49,9 @@ pub struct VerifierBuilder {
     without_revocation: bool,
     on_outage: OnOutage,
     token_cache_entries: usize,
-    policy: Option<Policy>,
+    custom: ReadCustom<C>,
+    policies: Vec<Policy<C>>,
+    lost_policy: bool,
     clock: SharedClock,
 }
 
@@ -66,11 +69,15 @@ impl VerifierBuilder {
             without_revocation: false,
             on_outage: OnOutage::default(),
             token_cache_entries: 50_000,
-            policy: None,
+            custom: no_custom_claims,
+            policies: Vec::new(),
+            lost_policy: false,
             clock: Arc::new(SystemClock),
         }
     }
+}
 
+impl<C: CustomClaims> VerifierBuilder<C> {
     /// The resource identifier of this service, which `aud` must hold. Required.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
@@ -83,9 +90,9 @@ impl VerifierBuilder {
         self
     }
 
-    /// Where the key set is; found by discovery unless said.
-    pub fn jwks_url(mut self, url: Url) -> Self {
-        self.jwks_url = Some(url);
+    /// Where the key set is (an `http` or `https` URL); found by discovery unless said.
+    pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
+        self.jwks_url = Some(url.into());
         self
     }
 
@@ -133,8 +140,45 @@ impl VerifierBuilder {
         self
     }
 
+    /// Reads claims of the service's own too, into [`Claims::custom`]: `T` is deserialised from the members that no other
+    /// field of [`Claims`] takes, and a token from which it cannot be is refused
+    /// ([`Reason::Claims`](super::Reason::Claims)). To be said before [`policy`](Self::policy).
+    ///
+    /// ```
+    /// # use shared_claims::verifier::Verifier;
+    /// #[derive(Clone, Debug, serde::Deserialize)]
+    /// struct Tenant {
+    ///     tenant: String,
+    /// }
+    ///
+    /// let builder = Verifier::builder("http://localhost:8000")
+    ///     .audience("notes-service")
+    ///     .custom_claims::<Tenant>()
+    ///     .policy(|claims| claims.custom.tenant == "acme");
+    /// ```
+    pub fn custom_claims<T: CustomClaims>(self) -> VerifierBuilder<T> {
+        VerifierBuilder {
+            issuer: self.issuer,
+            audience: self.audience,
+            leeway_seconds: self.leeway_seconds,
+            jwks_url: self.jwks_url,
+            jwks_cooldown: self.jwks_cooldown,
+            jwks_max_age: self.jwks_max_age,
+            keys: self.keys,
+            revocation: self.revocation,
+            without_revocation: self.without_revocation,
+            on_outage: self.on_outage,
+            token_cache_entries: self.token_cache_entries,
+            custom: custom_claims,
+            policies: Vec::new(),
+            lost_policy: self.lost_policy || !self.policies.is_empty(),
+            clock: self.clock,
+        }
+    }
+
     /// A rule of the service's own over the claims; a token that breaks it is `invalid_token`. It is asked on every
-    /// check, after the signature was found good.
+    /// check, after the signature was found good. Of several, all have to hold. One that was set before
+    /// [`custom_claims`](Self::custom_claims) cannot be asked about other claims: the verifier is not built then.
     ///
     /// ```
     /// # use shared_claims::verifier::Verifier;
@@ -142,8 +186,8 @@ impl VerifierBuilder {
     ///     .audience("http://localhost:8000")
     ///     .policy(|claims| claims.client_id == "first-party");
     /// ```
-    pub fn policy(mut self, rule: impl Fn(&Claims) -> bool + Send + Sync + 'static) -> Self {
-        self.policy = Some(Arc::new(rule));
+    pub fn policy(mut self, rule: impl Fn(&Claims<C>) -> bool + Send + Sync + 'static) -> Self {
+        self.policies.push(Box::new(rule));
         self
     }
 
@@ -158,9 +202,9 @@ impl VerifierBuilder {
     ///
     /// # Errors
     /// [`BuildError`] for settings that cannot be meant.
-    pub async fn build(self) -> Result<Verifier, BuildError> {
+    pub async fn build(self) -> Result<Verifier<C>, BuildError> {
         // RFC 8414 §2: an issuer has no query and no fragment.
-        if !is_web_url(&self.issuer) || self.issuer.contains(['?', '#']) {
+        if web_url(&self.issuer).is_none() || self.issuer.contains(['?', '#']) {
             return Err(BuildError::Issuer(self.issuer));
         }
         let audience = self.audience.filter(|audience| !audience.is_empty()).ok_or(BuildError::NoAudience)?;
@@ -170,6 +214,9 @@ impl VerifierBuilder {
         if self.revocation.is_none() && !self.without_revocation {
             return Err(BuildError::NoRevocation);
         }
+        if self.lost_policy {
+            return Err(BuildError::PolicyBeforeClaims);
+        }
         if !self_test::passes() {
             return Err(BuildError::SelfTest);
         }
@@ -177,10 +224,11 @@ impl VerifierBuilder {
         let keys = if let Some(handle) = self.keys {
             KeySource::Handle(handle)
         } else {
-            if let Some(url) = self.jwks_url.as_ref().filter(|url| !is_web_url(url.as_str())) {
-                return Err(BuildError::JwksUrl(url.to_string()));
-            }
-            let fetcher = Fetcher::new(self.issuer.clone(), self.jwks_url)
+            let jwks_url = match self.jwks_url {
+                Some(text) => Some(web_url(&text).ok_or(BuildError::JwksUrl(text))?),
+                None => None,
+            };
+            let fetcher = Fetcher::new(self.issuer.clone(), jwks_url)
                 .map_err(|error| BuildError::Http(error.to_string()))?;
             let settings = FollowSettings { cooldown: self.jwks_cooldown, max_age: self.jwks_max_age };
             let follower = Follower::start(fetcher, settings, Arc::clone(&self.clock), Arc::clone(&counters));
@@ -188,12 +236,12 @@ impl VerifierBuilder {
             KeySource::Fetched(follower)
         };
         Ok(Verifier::new(Inner {
-            expected: Expected { issuer: self.issuer, audience, leeway_seconds },
+            expected: Expected { issuer: self.issuer, audience, leeway_seconds, custom: self.custom },
             keys,
             revocation: self.revocation,
             on_outage: self.on_outage,
             cache: TokenCache::new(self.token_cache_entries),
-            policy: self.policy,
+            policies: self.policies,
             clock: self.clock,
             counters,
             outage_logged_ms: AtomicU64::new(0),
@@ -202,11 +250,11 @@ impl VerifierBuilder {
 }
 
 /// It may be plain http: on localhost, or inside.
-fn is_web_url(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+fn web_url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
-impl fmt::Debug for VerifierBuilder {
+impl<C> fmt::Debug for VerifierBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifierBuilder")
             .field("issuer", &self.issuer)

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::builder::{OnOutage, Policy, VerifierBuilder};
-use super::cache::{Digest, TokenCache};
+use super::cache::{self, Digest, TokenCache};
 use super::error::{Missing, Reason, VerifyError};
 use super::keys::{KeySet, KeySource};
 use super::metrics::{Counters, VerifierMetrics, count};
 use super::payload::Expected;
 use super::token::{MAX_TOKEN_BYTES, Parts};
 use super::verified::Verified;
-use crate::claims::Claims;
+use crate::claims::{Claims, CustomClaims};
 use crate::clock::SharedClock;
 use crate::revocation::{Revocation, RevocationStatus, Verdict};
 
@@ -40,18 +40,17 @@ const UNKNOWN_KEY: VerifyError = VerifyError::Invalid(Reason::UnknownKey);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
-pub struct Verifier {
-    inner: Arc<Inner>,
+pub struct Verifier<C = ()> {
+    inner: Arc<Inner<C>>,
 }
 
-pub(super) struct Inner {
-    pub(super) expected: Expected,
+pub(super) struct Inner<C> {
+    pub(super) expected: Expected<C>,
     pub(super) keys: KeySource,
     pub(super) revocation: Option<Revocation>,
     pub(super) on_outage: OnOutage,
-    pub(super) cache: Option<TokenCache>,
-    pub(super) policy: Option<Policy>,
+    pub(super) cache: Option<TokenCache<C>>,
+    pub(super) policies: Vec<Policy<C>>,
     pub(super) clock: SharedClock,
     pub(super) counters: Arc<Counters>,
     /// When [`OnOutage::Accept`] was last logged, on the boot clock; 0 for never.
@@ -86,8 +85,10 @@ impl Verifier {
     pub fn builder(issuer: &str) -> VerifierBuilder {
         VerifierBuilder::new(issuer)
     }
+}
 
-    pub(super) fn new(inner: Inner) -> Self {
+impl<C: CustomClaims> Verifier<C> {
+    pub(super) fn new(inner: Inner<C>) -> Self {
         Self { inner: Arc::new(inner) }
     }
 
@@ -95,7 +96,7 @@ impl Verifier {
     ///
     /// # Errors
     /// [`VerifyError`] says whether the token is bad, revoked, or cannot be checked now.
-    pub async fn verify(&self, token: &str) -> Result<Verified, VerifyError> {
+    pub async fn verify(&self, token: &str) -> Result<Verified<C>, VerifyError> {
         let outcome = self.inner.verify(token).await;
         self.inner.counters.count_outcome(&outcome);
         outcome
@@ -103,7 +104,7 @@ impl Verifier {
 
     /// The same without waiting; `None` where [`verify`](Self::verify) would have to: for a token of a key that is not
     /// known yet, and with a source of revocations that is asked over the network.
-    pub fn verify_now(&self, token: &str) -> Option<Result<Verified, VerifyError>> {
+    pub fn verify_now(&self, token: &str) -> Option<Result<Verified<C>, VerifyError>> {
         let outcome = self.inner.verify_now(token)?;
         self.inner.counters.count_outcome(&outcome);
         Some(outcome)
@@ -150,18 +151,25 @@ impl Verifier {
     }
 }
 
-impl fmt::Debug for Verifier {
+impl<C> Clone for Verifier<C> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<C> fmt::Debug for Verifier<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier")
-            .field("expected", &self.inner.expected)
+            .field("issuer", &self.inner.expected.issuer)
+            .field("audience", &self.inner.expected.audience)
             .field("keys", &self.inner.keys)
             .field("revocation", &self.inner.revocation)
             .finish_non_exhaustive()
     }
 }
 
-impl Inner {
-    async fn verify(&self, token: &str) -> Result<Verified, VerifyError> {
+impl<C: CustomClaims> Inner<C> {
+    async fn verify(&self, token: &str) -> Result<Verified<C>, VerifyError> {
         let verified = match self.identify(token) {
             // The issuer may have a new key: this token, and it alone, waits for a look.
             Err(UNKNOWN_KEY) if self.keys.refetched().await => self.identify(token)?,
@@ -174,10 +182,10 @@ impl Inner {
                 None => source.check(&verified.marks()).await,
             },
         };
-        self.conclude(verified, verdict)
+        self.conclude(token, verified, verdict)
     }
 
-    fn verify_now(&self, token: &str) -> Option<Result<Verified, VerifyError>> {
+    fn verify_now(&self, token: &str) -> Option<Result<Verified<C>, VerifyError>> {
         // Known without a token, so that no signature is checked in vain.
         let answers_at_once = matches!(self.revocation, None | Some(Revocation::Mirror(_)));
         if !answers_at_once {
@@ -192,16 +200,16 @@ impl Inner {
             None => Verdict::Live,
             Some(source) => source.check_now(&verified.marks())?,
         };
-        Some(self.conclude(verified, verdict))
+        Some(self.conclude(token, verified, verdict))
     }
 
     /// Everything but the revocation list, from the cache where it can be.
-    fn identify(&self, token: &str) -> Result<Verified, VerifyError> {
+    fn identify(&self, token: &str) -> Result<Verified<C>, VerifyError> {
         let Some(cache) = &self.cache else { return self.check(token) };
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Reason::TooLong.into());
         }
-        let digest = TokenCache::digest(token);
+        let digest = cache::digest(token);
         if let Some(verified) = self.remembered(cache, &digest)? {
             self.counters.cache_hits.count();
             return Ok(verified);
@@ -214,7 +222,7 @@ impl Inner {
 
     /// A token whose signature was found good before, if the very key that it was checked with still serves. Whatever
     /// may change while a token lives is looked at again.
-    fn remembered(&self, cache: &TokenCache, digest: &Digest) -> Result<Option<Verified>, VerifyError> {
+    fn remembered(&self, cache: &TokenCache<C>, digest: &Digest) -> Result<Option<Verified<C>>, VerifyError> {
         let Some(verified) = cache.get(digest) else { return Ok(None) };
         if let Err(reason) = self.check_times(&verified) {
             cache.remove(digest);
@@ -227,12 +235,12 @@ impl Inner {
             cache.remove(digest);
             return Ok(None);
         }
-        self.check_policy(&verified)?;
+        self.check_policies(&verified)?;
         Ok(Some(verified))
     }
 
     /// Everything that is the token's own: shape, claims and times, which cost little, then the signature.
-    fn check(&self, token: &str) -> Result<Verified, VerifyError> {
+    fn check(&self, token: &str) -> Result<Verified<C>, VerifyError> {
         let parts = Parts::parse(token)?;
         parts.require_access_token()?;
         let claims = self.expected.read(&parts.payload)?;
@@ -241,7 +249,7 @@ impl Inner {
         if !key.verifies(parts.signed.as_bytes(), &parts.signature) {
             return Err(Reason::Signature.into());
         }
-        self.check_policy(&claims)?;
+        self.check_policies(&claims)?;
         Ok(Verified::new(claims, key))
     }
 
@@ -249,22 +257,29 @@ impl Inner {
         self.keys.look(&*self.clock, look).ok_or(VerifyError::Unavailable(Missing::Keys))
     }
 
-    fn check_policy(&self, claims: &Claims) -> Result<(), Reason> {
-        match &self.policy {
-            Some(rule) if !rule(claims) => Err(Reason::Policy),
-            _ => Ok(()),
-        }
+    fn check_policies(&self, claims: &Claims<C>) -> Result<(), Reason> {
+        if self.policies.iter().all(|rule| rule(claims)) { Ok(()) } else { Err(Reason::Policy) }
     }
 
-    fn check_times(&self, claims: &Claims) -> Result<(), Reason> {
+    fn check_times(&self, claims: &Claims<C>) -> Result<(), Reason> {
         self.expected.check_times(claims, self.clock.now_seconds())
     }
 
     /// What the source's answer makes of a token. The clock is looked at once more, after that answer.
-    fn conclude(&self, verified: Verified, verdict: Verdict) -> Result<Verified, VerifyError> {
+    fn conclude(
+        &self,
+        token: &str,
+        verified: Verified<C>,
+        verdict: Verdict,
+    ) -> Result<Verified<C>, VerifyError> {
         match (verdict, self.on_outage) {
             (Verdict::Live, _) => {}
-            (Verdict::Revoked(kind), _) => return Err(VerifyError::Revoked(kind)),
+            (Verdict::Revoked(kind), _) => {
+                if let Some(cache) = &self.cache {
+                    cache.remove(&cache::digest(token));
+                }
+                return Err(VerifyError::Revoked(kind));
+            }
             (Verdict::Unknown, OnOutage::Refuse) => {
                 return Err(VerifyError::Unavailable(Missing::Revocations));
             }

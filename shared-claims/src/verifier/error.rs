@@ -38,7 +38,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the checks.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: &'static [Self] = &[
         Self::TooLong,
         Self::Malformed,
         Self::Header,
@@ -87,6 +87,9 @@ pub enum Missing {
 }
 
 impl Missing {
+    /// Everything that may be missing.
+    pub const ALL: &'static [Self] = &[Self::Keys, Self::Revocations];
+
     /// A short name, for logs and metric labels.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -159,6 +162,9 @@ pub enum BuildError {
     /// Neither a revocation source nor `without_revocation()`.
     #[error("no revocation source: name one, or say without_revocation()")]
     NoRevocation,
+    /// A policy was set before the type of the claims that it is asked about.
+    #[error("a policy was set before custom_claims(), which would lose it: set it after")]
+    PolicyBeforeClaims,
     /// The HTTP client could not be made.
     #[error("the HTTP client could not be made: {0}")]
     Http(String),

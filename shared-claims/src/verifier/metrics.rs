@@ -6,9 +6,6 @@ use super::error::{Missing, Reason, VerifyError};
 use super::striped::Striped;
 use crate::revocation::Kind;
 
-const KINDS: [Kind; 5] = [Kind::Jti, Kind::Sid, Kind::Sub, Kind::Client, Kind::Key];
-const MISSING: [Missing; 2] = [Missing::Keys, Missing::Revocations];
-
 /// The counters of a verifier since it was built, read one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -38,8 +35,8 @@ pub struct VerifierMetrics {
 pub(super) struct Counters {
     verified: Striped,
     refused: [AtomicU64; Reason::ALL.len()],
-    revoked: [AtomicU64; KINDS.len()],
-    unavailable: [AtomicU64; MISSING.len()],
+    revoked: [AtomicU64; Kind::ALL.len()],
+    unavailable: [AtomicU64; Missing::ALL.len()],
     pub(super) accepted_on_outage: AtomicU64,
     pub(super) cache_hits: Striped,
     pub(super) cache_misses: Striped,
@@ -65,9 +62,9 @@ impl Counters {
     pub(super) fn count_outcome<T>(&self, outcome: &Result<T, VerifyError>) {
         match outcome {
             Ok(_) => self.verified.count(),
-            Err(VerifyError::Invalid(reason)) => count_in(&Reason::ALL, &self.refused, reason),
-            Err(VerifyError::Revoked(kind)) => count_in(&KINDS, &self.revoked, kind),
-            Err(VerifyError::Unavailable(missing)) => count_in(&MISSING, &self.unavailable, missing),
+            Err(VerifyError::Invalid(reason)) => count_in(Reason::ALL, &self.refused, reason),
+            Err(VerifyError::Revoked(kind)) => count_in(Kind::ALL, &self.revoked, kind),
+            Err(VerifyError::Unavailable(missing)) => count_in(Missing::ALL, &self.unavailable, missing),
         }
     }
 
@@ -75,9 +72,9 @@ impl Counters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         VerifierMetrics {
             verified: self.verified.read(),
-            refused: read_all(&Reason::ALL, &self.refused),
-            revoked: read_all(&KINDS, &self.revoked),
-            unavailable: read_all(&MISSING, &self.unavailable),
+            refused: read_all(Reason::ALL, &self.refused),
+            revoked: read_all(Kind::ALL, &self.revoked),
+            unavailable: read_all(Missing::ALL, &self.unavailable),
             accepted_on_outage: read(&self.accepted_on_outage),
             cache_hits: self.cache_hits.read(),
             cache_misses: self.cache_misses.read(),

@@ -1,27 +1,47 @@
 //! The claims of a token, each of the type and the size that it must have.
 
 use serde::de::{Error as _, MapAccess};
-use uuid::{Uuid, Variant};
+use serde_json::{Map, Value};
 
 use super::error::Reason;
 use super::json::{self, Members};
-use crate::claims::Claims;
+use crate::claims::{Claims, CustomClaims, REGISTERED, Roles, SessionId, TokenId};
 use crate::scope::Scopes;
 
 /// The longest `sub` and `client_id`.
 const MAX_ID_BYTES: usize = 255;
 
+/// Reads a service's own claims from a payload that was found well formed.
+pub(super) type ReadCustom<C> = fn(&[u8]) -> Option<C>;
+
+/// Reads nothing, at no cost.
+#[expect(clippy::unnecessary_wraps, reason = "one of the `ReadCustom`")]
+pub(super) fn no_custom_claims(_: &[u8]) -> Option<()> {
+    Some(())
+}
+
+/// Reads what of the payload is no claim that every token has. The payload was read strictly before: its members are
+/// few, not nested deeply, and none is there twice.
+pub(super) fn custom_claims<C: CustomClaims>(payload: &[u8]) -> Option<C> {
+    let mut members: Map<String, Value> = serde_json::from_slice(payload).ok()?;
+    for name in REGISTERED {
+        members.remove(name);
+    }
+    C::deserialize(Value::Object(members)).ok()
+}
+
 /// What a token must say to be for this service, now.
 #[derive(Clone, Debug)]
-pub(super) struct Expected {
+pub(super) struct Expected<C> {
     pub(super) issuer: String,
     pub(super) audience: String,
     pub(super) leeway_seconds: i64,
+    pub(super) custom: ReadCustom<C>,
 }
 
-impl Expected {
+impl<C> Expected<C> {
     /// Reads the claims and holds them against what is expected, times left out.
-    pub(super) fn read(&self, payload: &[u8]) -> Result<Claims, Reason> {
+    pub(super) fn read(&self, payload: &[u8]) -> Result<Claims<C>, Reason> {
         let raw = json::read_object(payload, RawClaims::default()).map_err(|_| Reason::Claims)?;
         let claims = raw.complete().ok_or(Reason::Claims)?;
         if claims.iss != self.issuer {
@@ -30,12 +50,13 @@ impl Expected {
         if !claims.aud.contains(&self.audience) {
             return Err(Reason::Audience);
         }
-        Ok(claims)
+        let custom = (self.custom)(payload).ok_or(Reason::Claims)?;
+        Ok(claims.with_custom(custom))
     }
 
     /// Holds the times against the wall clock: valid while `now < exp + leeway`, and once `nbf` and `iat` are at
     /// most `now + leeway`.
-    pub(super) fn check_times(&self, claims: &Claims, now: i64) -> Result<(), Reason> {
+    pub(super) fn check_times(&self, claims: &Claims<C>, now: i64) -> Result<(), Reason> {
         if now >= claims.exp.saturating_add(self.leeway_seconds) {
             return Err(Reason::Expired);
         }
@@ -58,10 +79,10 @@ struct RawClaims {
     iat: Option<i64>,
     nbf: Option<i64>,
     exp: Option<i64>,
-    jti: Option<Uuid>,
-    sid: Option<Uuid>,
+    jti: Option<TokenId>,
+    sid: Option<SessionId>,
     username: Option<String>,
-    roles: Option<Vec<String>>,
+    roles: Option<Roles>,
     auth_time: Option<i64>,
     amr: Option<Vec<String>>,
     acr: Option<String>,
@@ -85,6 +106,7 @@ impl RawClaims {
             auth_time: self.auth_time,
             amr: self.amr.unwrap_or_default(),
             acr: self.acr,
+            custom: (),
         })
     }
 }
@@ -100,8 +122,8 @@ impl<'de> Members<'de> for RawClaims {
             "iat" => self.iat = Some(seconds(value)?),
             "nbf" => self.nbf = Some(seconds(value)?),
             "exp" => self.exp = Some(seconds(value)?),
-            "jti" => self.jti = Some(token_id(value)?),
-            "sid" => self.sid = Some(uuid(value)?),
+            "jti" => self.jti = Some(value.next_value()?),
+            "sid" => self.sid = Some(value.next_value()?),
             "username" => self.username = Some(value.next_value()?),
             "roles" => self.roles = Some(value.next_value()?),
             "auth_time" => self.auth_time = Some(seconds(value)?),
@@ -139,23 +161,4 @@ fn audience<'de, A: MapAccess<'de>>(value: &mut A) -> Result<Vec<String>, A::Err
 /// them, and they are the door for 1e308.
 fn seconds<'de, A: MapAccess<'de>>(value: &mut A) -> Result<i64, A::Error> {
     i64::try_from(value.next_value::<u64>()?).map_err(A::Error::custom)
-}
-
-/// A UUID in the one form that is written: lower case, with hyphens. Other forms of it would be other keys in
-/// Redis.
-fn uuid<'de, A: MapAccess<'de>>(value: &mut A) -> Result<Uuid, A::Error> {
-    let text: String = value.next_value()?;
-    let id = Uuid::try_parse(&text).map_err(A::Error::custom)?;
-    if *id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) != *text {
-        return Err(A::Error::custom("a UUID in lower case with hyphens"));
-    }
-    Ok(id)
-}
-
-fn token_id<'de, A: MapAccess<'de>>(value: &mut A) -> Result<Uuid, A::Error> {
-    let id = uuid(value)?;
-    if id.get_version_num() != 7 || id.get_variant() != Variant::RFC4122 {
-        return Err(A::Error::custom("a UUIDv7"));
-    }
-    Ok(id)
 }

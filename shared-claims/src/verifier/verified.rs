@@ -9,31 +9,34 @@ use crate::revocation::Marks;
 use crate::scope::Scopes;
 
 /// The claims of a token that was checked just now. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Verified {
+#[derive(Debug)]
+pub struct Verified<C = ()> {
     /// One allocation, so that a clone writes to nothing that other tokens share.
-    checked: Arc<Checked>,
+    checked: Arc<Checked<C>>,
 }
 
 #[derive(Debug)]
-struct Checked {
-    claims: Claims,
+struct Checked<C> {
+    claims: Claims<C>,
     /// The very key that the signature was checked with.
     key: Arc<PublicKey>,
 }
 
-impl Verified {
-    pub(super) fn new(claims: Claims, key: Arc<PublicKey>) -> Self {
+impl<C> Verified<C> {
+    pub(super) fn new(claims: Claims<C>, key: Arc<PublicKey>) -> Self {
         Self { checked: Arc::new(Checked { claims, key }) }
     }
 
     /// The claims.
-    pub fn claims(&self) -> &Claims {
+    pub fn claims(&self) -> &Claims<C> {
         &self.checked.claims
     }
 
     /// The claims, to keep.
-    pub fn into_claims(self) -> Claims {
+    pub fn into_claims(self) -> Claims<C>
+    where
+        C: Clone,
+    {
         Arc::try_unwrap(self.checked).map_or_else(|held| held.claims.clone(), |checked| checked.claims)
     }
 
@@ -65,10 +68,17 @@ impl Verified {
     }
 }
 
-impl Deref for Verified {
-    type Target = Claims;
+impl<C> Deref for Verified<C> {
+    type Target = Claims<C>;
 
-    fn deref(&self) -> &Claims {
+    fn deref(&self) -> &Claims<C> {
         self.claims()
+    }
+}
+
+// Derived, it would ask for a `C` that is cloned, which none is.
+impl<C> Clone for Verified<C> {
+    fn clone(&self) -> Self {
+        Self { checked: Arc::clone(&self.checked) }
     }
 }

@@ -23,8 +23,8 @@ async fn each_kind_of_fact_is_found() {
     let mut list = list_in(&redis).await;
     let lookup = RedisLookup::new(settings(&redis.address()), MirrorSettings::default());
     let issued_ms = 1_790_000_000_000_i64;
-    let jti = |ms: i64| Uuid::from_u128((u128::from(ms.unsigned_abs()) << 80) | (7 << 76) | (2 << 62) | 1);
-    let sid = Uuid::from_u128(77);
+    let jti = |ms: i64| TokenId::new(ms, [1; 10]);
+    let sid = SessionId::from_bytes([77; 16]);
     let marks = |sub, client_id, kid, sid| Marks {
         jti: jti(issued_ms),
         sid,

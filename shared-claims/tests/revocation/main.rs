@@ -11,10 +11,10 @@ mod tls;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared_claims::claims::{SessionId, TokenId};
 use shared_claims::clock::{ManualClock, SystemClock};
 use shared_claims::revocation::{Fact, Kind, Marks, MirrorSettings, RedisKeys, RedisSettings, Verdict};
 use shared_claims::testing::{ListWriter, RedisProcess};
-use uuid::Uuid;
 
 /// For what happens at once when it happens.
 const SOON: Duration = Duration::from_secs(10);
@@ -32,14 +32,19 @@ fn now_s() -> i64 {
     SystemClock.now_seconds()
 }
 
+/// A token id known by its number alone.
+fn jti(number: u128) -> TokenId {
+    TokenId::new(i64::try_from(number).unwrap(), [0; 10])
+}
+
 /// A token known by its number alone.
 fn token(number: u128) -> Marks<'static> {
     let exp = now_s() + 900;
-    Marks { jti: Uuid::from_u128(number), sid: None, sub: "user", client_id: "client", kid: "key", exp }
+    Marks { jti: jti(number), sid: None, sub: "user", client_id: "client", kid: "key", exp }
 }
 
 fn revocation_of(number: u128) -> Fact {
-    Fact { kind: Kind::Jti, id: Uuid::from_u128(number).to_string(), at: None, exp: now_s() + 960 }
+    Fact { kind: Kind::Jti, id: jti(number).to_string(), at: None, exp: now_s() + 960 }
 }
 
 /// A clock that moves when told to, starting now.

@@ -55,6 +55,21 @@ async fn a_token_dies_with_its_key() {
 }
 
 #[tokio::test]
+async fn what_is_revoked_is_remembered_no_longer() {
+    let clock = clock();
+    let source = ScriptedSource::always(Verdict::Live);
+    let verifier = builder(&clock).revocation(source.revocation()).build().await.unwrap();
+    let token = token(&clock).sign();
+    assert!(verifier.verify(&token).await.is_ok());
+    source.set(|_| Verdict::Revoked(Kind::Sid));
+    for _ in 0..2 {
+        assert_eq!(verifier.verify(&token).await.err(), Some(VerifyError::Revoked(Kind::Sid)));
+    }
+    let metrics = verifier.metrics();
+    assert_eq!((metrics.cache_hits, metrics.cache_misses), (1, 2));
+}
+
+#[tokio::test]
 async fn a_token_with_another_signature_is_another_token() {
     let clock = clock();
     let verifier = builder(&clock).build().await.unwrap();

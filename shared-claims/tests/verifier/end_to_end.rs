@@ -88,7 +88,7 @@ async fn a26(mode: &str) {
             Kind::Sid => sid,
             Kind::Sub => sub,
             Kind::Client => client,
-            Kind::Key => TestKey::shared(1).kid().to_owned(),
+            _ => TestKey::shared(1).kid().to_owned(),
         };
         parts.revoke(kind, &id, now).await;
         parts.list.renew().await;

@@ -8,6 +8,7 @@
 )]
 
 mod cache;
+mod custom;
 mod end_to_end;
 mod follow;
 

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
+use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer, web};
 use shared_claims::actix::{Authenticated, BearerAuth};
 use shared_claims::clock::ManualClock;
@@ -54,22 +55,27 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(auth: BearerAuth) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let auth = web::Data::new(auth);
-        let server = HttpServer::new(move || {
-            App::new()
+        Self::of(move |config| {
+            config
                 .app_data(auth.clone())
                 .route("/open", web::get().to(async || "open"))
                 .route("/whoami", web::get().to(async |user: Authenticated| user.sub.clone()))
-                .route("/write", web::route().to(async |user: Authenticated<TodosWrite>| user.sub.clone()))
+                .route("/write", web::route().to(async |user: Authenticated<TodosWrite>| user.sub.clone()));
         })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .listen(listener)
-        .unwrap()
-        .run();
+    }
+
+    /// A service with other handlers.
+    pub(crate) fn of(routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = HttpServer::new(move || App::new().configure(routes.clone()))
+            .workers(1)
+            .disable_signals()
+            .shutdown_timeout(0)
+            .listen(listener)
+            .unwrap()
+            .run();
         let handle = server.handle();
         tokio::spawn(server);
         Self { url, client: reqwest::Client::new(), server: handle }

@@ -5,11 +5,12 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::{Error, FromRequest, HttpRequest};
-use shared_claims::actix::{Authenticated, RequiredScope};
+use shared_claims::actix::Authenticated;
+use shared_claims::require::Requirement;
 
 /// A user with the scopes of `S`, and then what else is extracted. actix extracts the arguments of a handler side by
 /// side: without this, somebody without a token would learn what is wrong with their body, and have it read.
-pub(super) struct Authorized<S: RequiredScope, T> {
+pub(super) struct Authorized<S: Requirement, T> {
     /// Who asks.
     pub(super) user: Authenticated<S>,
     /// What they sent.
@@ -18,7 +19,7 @@ pub(super) struct Authorized<S: RequiredScope, T> {
 
 impl<S, T> FromRequest for Authorized<S, T>
 where
-    S: RequiredScope,
+    S: Requirement,
     T: FromRequest + 'static,
 {
     type Error = Error;

@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use serde::Serialize;
 use shared_claims::actix::Authenticated;
+use shared_claims::claims::Roles;
 use shared_claims::scope::Scopes;
 use utoipa::ToSchema;
 
@@ -15,7 +16,8 @@ pub(super) struct WhoamiResponse<'a> {
     client_id: &'a str,
     #[schema(value_type = String, example = "openid profile todos:read todos:write")]
     scope: &'a Scopes,
-    roles: &'a [String],
+    #[schema(value_type = Vec<String>)]
+    roles: &'a Roles,
     /// When the token ends, seconds since the epoch.
     exp: i64,
 }

@@ -14,6 +14,7 @@ pub struct FeedSettings {
 
 /// A feed URL that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidFeedUrl {
     /// Not an absolute `http` or `https` URL.
     #[error("the feed's URL has to be an absolute http or https URL")]

@@ -4,14 +4,19 @@ use proptest::prelude::*;
 
 use super::sharded::is_due;
 use super::*;
+use crate::claims::SessionId;
 use crate::clock::{Clock as _, ManualClock};
 
 const NOW_MS: i64 = 1_790_000_000_000;
 const NOW_S: i64 = NOW_MS / 1000;
 
 /// A UUIDv7 of that moment.
-fn jti_at(ms: i64, tail: u128) -> Uuid {
-    Uuid::from_u128((u128::from(ms.unsigned_abs()) << 80) | (7 << 76) | (2 << 62) | tail)
+fn jti_at(ms: i64, tail: u8) -> TokenId {
+    TokenId::new(ms, [tail; 10])
+}
+
+fn sid(number: u8) -> SessionId {
+    SessionId::from_bytes(u128::from(number).to_be_bytes())
 }
 
 fn fact(kind: Kind, id: &str, at: Option<i64>, exp: i64) -> Fact {
@@ -20,21 +25,14 @@ fn fact(kind: Kind, id: &str, at: Option<i64>, exp: i64) -> Fact {
 
 const USER: &str = "0198c5a0-1111-7222-8333-444455556666";
 
-fn marks(jti: Uuid) -> Marks<'static> {
-    Marks {
-        jti,
-        sid: Some(Uuid::from_u128(77)),
-        sub: USER,
-        client_id: "first-party",
-        kid: "kid-1",
-        exp: NOW_S + 900,
-    }
+fn marks(jti: TokenId) -> Marks<'static> {
+    Marks { jti, sid: Some(sid(77)), sub: USER, client_id: "first-party", kid: "kid-1", exp: NOW_S + 900 }
 }
 
 #[test]
 fn each_kind_is_found_and_no_other() {
     let jti = jti_at(NOW_MS, 1);
-    let sid = Uuid::from_u128(77).to_string();
+    let sid = sid(77).to_string();
     let cases = [
         (fact(Kind::Jti, &jti.to_string(), None, NOW_S + 960), fact(Kind::Jti, &sid, None, NOW_S + 960)),
         (fact(Kind::Sid, &sid, None, NOW_S + 960), fact(Kind::Sid, &jti.to_string(), None, NOW_S + 960)),
@@ -155,7 +153,7 @@ impl Naive {
         ];
         let hit = |(kind, id): &(Kind, Option<String>)| {
             let cut = id.clone().and_then(|id| self.0.get(&(*kind, id)));
-            cut.is_some_and(|(cut, _)| uuid_v7_ms(marks.jti) <= *cut)
+            cut.is_some_and(|(cut, _)| marks.jti.time_ms() <= *cut)
         };
         ids.into_iter().find(hit).map(|(kind, _)| kind)
     }
@@ -170,13 +168,11 @@ enum Step {
 }
 
 fn ids() -> impl Strategy<Value = (Kind, String)> {
-    let number = 0..6_u128;
+    let number = 0..6_u8;
     prop_oneof![
-        number
-            .clone()
-            .prop_map(|n| (Kind::Jti, jti_at(NOW_MS + 1_000 * i64::try_from(n).unwrap(), n).to_string())),
-        number.clone().prop_map(|n| (Kind::Sid, Uuid::from_u128(n).to_string())),
-        number.clone().prop_map(|n| (Kind::Sub, Uuid::from_u128(n).to_string())),
+        number.clone().prop_map(|n| (Kind::Jti, jti_at(NOW_MS + 1_000 * i64::from(n), n).to_string())),
+        number.clone().prop_map(|n| (Kind::Sid, sid(n).to_string())),
+        number.clone().prop_map(|n| (Kind::Sub, sid(n).to_string())),
         number.clone().prop_map(|n| (Kind::Sub, format!("client-{n}"))),
         number.clone().prop_map(|n| (Kind::Client, format!("client-{n}"))),
         number.prop_map(|n| (Kind::Key, format!("key-{n}"))),
@@ -202,9 +198,9 @@ fn tokens() -> impl Iterator<Item = Marks<'static>> {
         "client-3",
         "00000000-0000-0000-0000-000000000005",
     ];
-    (0..6_u128).flat_map(|n| SUBS.map(|sub| (n, sub))).map(|(n, sub)| Marks {
-        jti: jti_at(NOW_MS + 1_000 * i64::try_from(n).unwrap(), n),
-        sid: (n != 3).then(|| Uuid::from_u128(n)),
+    (0..6_u8).flat_map(|n| SUBS.map(|sub| (n, sub))).map(|(n, sub)| Marks {
+        jti: jti_at(NOW_MS + 1_000 * i64::from(n), n),
+        sid: (n != 3).then(|| sid(n)),
         sub,
         client_id: if n % 2 == 0 { "client-1" } else { "client-2" },
         kid: if n < 5 { "key-0" } else { "key-4" },

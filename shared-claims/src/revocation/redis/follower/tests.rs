@@ -1,9 +1,9 @@
 use super::super::page::{Entry, PAGE};
 use super::*;
+use crate::claims::TokenId;
 use crate::clock::{Clock as _, ManualClock};
 use crate::revocation::{Fact, Kind, MalformedFact, Marks, MirrorSettings, Verdict};
 use std::sync::Arc;
-use uuid::Uuid;
 
 const NOW_MS: i64 = 1_790_000_000_000;
 const REDIS_MS: i64 = 5_000_000;
@@ -33,14 +33,18 @@ impl Room {
     }
 }
 
+/// A token id known by its number alone.
+fn jti(number: u128) -> TokenId {
+    TokenId::new(i64::try_from(number).unwrap(), [0; 10])
+}
+
 fn token(number: u128) -> Marks<'static> {
     let exp = NOW_MS / 1000 + 900;
-    Marks { jti: Uuid::from_u128(number), sid: None, sub: "s", client_id: "c", kid: "k", exp }
+    Marks { jti: jti(number), sid: None, sub: "s", client_id: "c", kid: "k", exp }
 }
 
 fn entry(number: u128) -> Entry {
-    let fact =
-        Fact { kind: Kind::Jti, id: Uuid::from_u128(number).to_string(), at: None, exp: NOW_MS / 1000 + 960 };
+    let fact = Fact { kind: Kind::Jti, id: jti(number).to_string(), at: None, exp: NOW_MS / 1000 + 960 };
     Entry { id: format!("{number}-0"), fact: Ok(fact) }
 }
 

@@ -1,0 +1,170 @@
+//! What a handler needs of a token, said as a type: scopes and roles. Every framework's extractor takes it.
+//!
+//! ```
+//! use shared_claims::{required_role, required_scope};
+//! use shared_claims::require::Requirement;
+//!
+//! required_scope!(pub NotesWrite, "notes:write");
+//! required_role!(pub Admin, "admin");
+//!
+//! // A handler that takes `Authenticated<(NotesWrite, Admin)>` needs both.
+//! assert_eq!(<(NotesWrite, Admin)>::SCOPES, ["notes:write"]);
+//! assert_eq!(<(NotesWrite, Admin)>::ROLES, ["admin"]);
+//! ```
+
+mod list;
+mod macros;
+
+use std::fmt;
+
+use self::list::Union;
+use crate::claims::Claims;
+
+/// What a token must hold. [`required_scope!`](crate::required_scope) and [`required_role!`](crate::required_role)
+/// declare one; a tuple of several needs all of them.
+///
+/// ```
+/// use shared_claims::claims::{Claims, TokenId};
+/// use shared_claims::require::{Denied, Requirement};
+/// use shared_claims::scope::Scopes;
+///
+/// shared_claims::required_scope!(NotesRead, "notes:read");
+///
+/// let mut claims = Claims::new("https://id.example", "ada", "app", TokenId::new(0, [0; 10]), 0, 900);
+/// assert_eq!(NotesRead::check(&claims), Err(Denied::Scopes(&["notes:read"])));
+/// claims.scope = Scopes::parse("notes:read")?;
+/// assert_eq!(NotesRead::check(&claims), Ok(()));
+/// # Ok::<(), shared_claims::scope::InvalidScope>(())
+/// ```
+pub trait Requirement: 'static {
+    /// The scopes; all of them are needed.
+    const SCOPES: &'static [&'static str] = &[];
+
+    /// The roles; all of them are needed.
+    const ROLES: &'static [&'static str] = &[];
+
+    /// Holds the claims of a good token against it.
+    ///
+    /// # Errors
+    /// [`Denied`] says what is missing: scopes before roles.
+    fn check<C>(claims: &Claims<C>) -> Result<(), Denied> {
+        if !Self::SCOPES.iter().all(|scope| claims.scope.contains(scope)) {
+            return Err(Denied::Scopes(Self::SCOPES));
+        }
+        if !Self::ROLES.iter().all(|role| claims.roles.contains(role)) {
+            return Err(Denied::Roles(Self::ROLES));
+        }
+        Ok(())
+    }
+}
+
+/// Any good token will do.
+///
+/// ```
+/// use shared_claims::require::{AnyScope, Requirement};
+///
+/// assert!(AnyScope::SCOPES.is_empty() && AnyScope::ROLES.is_empty());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct AnyScope;
+
+impl Requirement for AnyScope {}
+
+impl<A: Requirement, B: Requirement> Requirement for (A, B) {
+    const SCOPES: &'static [&'static str] = Union::<A, B>::SCOPES.as_slice();
+    const ROLES: &'static [&'static str] = Union::<A, B>::ROLES.as_slice();
+}
+
+impl<A: Requirement, B: Requirement, C: Requirement> Requirement for (A, B, C) {
+    const SCOPES: &'static [&'static str] = <((A, B), C)>::SCOPES;
+    const ROLES: &'static [&'static str] = <((A, B), C)>::ROLES;
+}
+
+/// What a good token lacks. It is answered with 403 and `insufficient_scope` (RFC 6750 §3.1), whose `scope` attribute
+/// names the scopes that are needed; a role is nothing that a client could ask for, so it is not named.
+///
+/// ```
+/// use shared_claims::require::Denied;
+///
+/// let scopes = Denied::Scopes(&["notes:read", "notes:write"]);
+/// assert_eq!(scopes.challenge(), r#"Bearer error="insufficient_scope", scope="notes:read notes:write""#);
+/// assert_eq!(Denied::Roles(&["admin"]).challenge(), r#"Bearer error="insufficient_scope""#);
+/// assert_eq!(scopes.status(), http::StatusCode::FORBIDDEN);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Denied {
+    /// Not all of these scopes are there.
+    Scopes(&'static [&'static str]),
+    /// Not all of these roles are there.
+    Roles(&'static [&'static str]),
+}
+
+impl Denied {
+    /// The HTTP status that says so.
+    pub fn status(self) -> http::StatusCode {
+        http::StatusCode::FORBIDDEN
+    }
+
+    /// The `WWW-Authenticate` challenge that says so.
+    pub fn challenge(self) -> String {
+        const ERROR: &str = "Bearer error=\"insufficient_scope\"";
+        match self {
+            Self::Scopes(scopes) => format!("{ERROR}, scope=\"{}\"", scopes.join(" ")),
+            Self::Roles(_) => ERROR.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scopes(scopes) => write!(f, "the token does not have all of the scopes {scopes:?}"),
+            Self::Roles(roles) => write!(f, "the token does not have all of the roles {roles:?}"),
+        }
+    }
+}
+
+impl std::error::Error for Denied {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::TokenId;
+    use crate::scope::Scopes;
+    use crate::{required_role, required_scope};
+
+    required_scope!(Read, "notes:read");
+    required_scope!(Write, "notes:read", "notes:write");
+    required_role!(Admin, "admin");
+    required_role!(Both, "admin", "editor");
+
+    fn claims(scope: &str, roles: &[&str]) -> Claims {
+        let mut claims = Claims::new("i", "s", "c", TokenId::new(0, [0; 10]), 0, 1);
+        claims.scope = Scopes::parse(scope).unwrap();
+        claims.roles = roles.iter().copied().collect();
+        claims
+    }
+
+    #[test]
+    fn all_scopes_and_all_roles_are_needed() {
+        assert_eq!(Write::check(&claims("notes:write", &[])), Err(Denied::Scopes(Write::SCOPES)));
+        assert_eq!(Write::check(&claims("notes:write notes:read x", &[])), Ok(()));
+        assert_eq!(Both::check(&claims("", &["editor"])), Err(Denied::Roles(Both::ROLES)));
+        assert_eq!(Both::check(&claims("", &["editor", "admin"])), Ok(()));
+        assert_eq!(Admin::check(&claims("admin", &["Admin"])), Err(Denied::Roles(&["admin"])));
+        assert_eq!(AnyScope::check(&claims("", &[])), Ok(()));
+    }
+
+    #[test]
+    fn a_tuple_needs_what_its_parts_need_each_once() {
+        type Wanted = (Write, Admin);
+        assert_eq!(<(Read, Write)>::SCOPES, ["notes:read", "notes:write"]);
+        assert_eq!(<(Admin, Write, Both)>::ROLES, ["admin", "editor"]);
+        assert_eq!(<(Admin, Write, Both)>::SCOPES, ["notes:read", "notes:write"]);
+        assert!(<(AnyScope, AnyScope)>::SCOPES.is_empty());
+        assert_eq!(Wanted::check(&claims("notes:read notes:write", &["admin"])), Ok(()));
+        assert_eq!(Wanted::check(&claims("notes:read notes:write", &[])), Err(Denied::Roles(&["admin"])));
+        assert_eq!(Wanted::check(&claims("notes:read", &["admin"])), Err(Denied::Scopes(Write::SCOPES)));
+    }
+}
