@@ -1,0 +1,58 @@
+//! How long a token outlives its acknowledged revocation: a logout is answered, and three verifiers are asked until each
+//! of them refuses.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use shared_claims::testing::RedisProcess;
+
+use crate::process::{Place, Service, log_in, register};
+use crate::report::{percentile, row};
+
+const LOGOUTS: usize = 1_000;
+const VERIFIERS: usize = 3;
+
+/// Between two questions to one verifier: busy asking would take the processors from those who bring the news.
+const PAUSE: Duration = Duration::from_millis(1);
+
+pub(crate) async fn measure() {
+    let redis = RedisProcess::start().await;
+    row_of("Redis", "p99 < 20 ms", &Place::new(Some(redis.url()))).await;
+    row_of("the feed", "p99 < 100 ms", &Place::new(None)).await;
+}
+
+async fn row_of(through: &str, target: &str, place: &Place) {
+    let auth = place.auth_service();
+    auth.ready().await;
+    register(&auth).await;
+    let verifiers: Vec<Service> = (0..VERIFIERS).map(|_| place.todo_service()).collect();
+    join_all(verifiers.iter().map(Service::ready)).await;
+    let mut micros = Vec::new();
+    for _ in 0..LOGOUTS {
+        let token = log_in(&auth).await;
+        for verifier in &verifiers {
+            assert_eq!(verifier.get("/whoami", &token).await, 200);
+        }
+        assert!(auth.post("/auth/logout", &token).await.is_success());
+        let answered = Instant::now();
+        let refused = join_all(verifiers.iter().map(|verifier| refused(verifier, &token, answered))).await;
+        micros.push(refused.into_iter().max().unwrap());
+    }
+    micros.sort_unstable();
+    let ms = |permille| percentile(&micros, permille) as f64 / 1_000.0;
+    let figure = format!("{:.1} ms, {:.1} ms, {:.1} ms", ms(500), ms(990), ms(1_000));
+    let what =
+        format!("acknowledged logout → refused by {VERIFIERS} verifiers, through {through}: p50, p99, max");
+    row(&format!("{what} of {LOGOUTS}"), target, &figure);
+}
+
+/// When its first 401 had arrived, in microseconds since the logout was answered.
+async fn refused(verifier: &Service, token: &str, answered: Instant) -> u64 {
+    loop {
+        match verifier.get("/whoami", token).await {
+            401 => return u64::try_from(answered.elapsed().as_micros()).unwrap(),
+            200 => tokio::time::sleep(PAUSE).await,
+            other => panic!("{other}"),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a million live revocations cost a todo-service: its memory, and how long its start takes.
+
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
+use shared_claims::clock::{Clock as _, SystemClock};
+use shared_claims::testing::{RedisProcess, eventually};
+
+use crate::process::{Place, ms_since};
+use crate::report::row;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) async fn measure() {
+    let empty = Place::new(None);
+    let auth = empty.auth_service();
+    auth.ready().await;
+    row_of(&empty, "nothing revoked", "feed").await;
+    drop(auth);
+
+    let full = Place::new(None);
+    fill(&full).await;
+    let auth = full.auth_service();
+    auth.ready().await;
+    row_of(&full, "a million revocations", "feed").await;
+    drop(auth);
+
+    let redis = RedisProcess::start().await;
+    let full = Place::new(Some(redis.url()));
+    fill(&full).await;
+    let auth = full.auth_service();
+    let began = Instant::now();
+    projected(&redis).await;
+    row(
+        "a million revocations written to an empty Redis",
+        "-",
+        &format!("{:.1} s", ms_since(began) / 1_000.0),
+    );
+    row_of(&full, "a million revocations", "Redis").await;
+    drop(auth);
+}
+
+/// Starts a todo-service and waits until it has its list.
+async fn row_of(place: &Place, list: &str, through: &str) {
+    let began = Instant::now();
+    let todo = place.todo_service();
+    todo.ready().await;
+    let took = ms_since(began) / 1_000.0;
+    row(&format!("todo-service, {list}: start to ready, through {through}"), "-", &format!("{took:.2} s"));
+    let resident = todo.resident_mib();
+    row(&format!("todo-service, {list}: resident, through {through}"), "-", &format!("{resident:.0} MiB"));
+}
+
+/// Makes the database of an auth-service, with a million live facts in its log.
+async fn fill(place: &Place) {
+    let auth = place.auth_service();
+    // With an empty list already projected to Redis it would not be ready sooner.
+    auth.ready().await;
+    drop(auth);
+    let now = SystemClock.now_seconds();
+    let mut database = SqliteConnection::establish(&place.path("auth.db").display().to_string()).unwrap();
+    let uuid = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-7' || substr(hex(randomblob(2)), 2) \
+                || '-8' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))";
+    let fill = format!(
+        "BEGIN;
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+        INSERT INTO revocations (seq, kind, subject_id, at_ms, exp_s, created_at_ms)
+        SELECT i, 'jti', {uuid}, NULL, {end}, {now}000 FROM n;
+        UPDATE revocation_log SET last_seq = 1000000;
+        COMMIT;",
+        end = now + 86_400,
+    );
+    database.batch_execute(&fill).unwrap();
+}
+
+/// Waits until Redis has the whole list.
+async fn projected(redis: &RedisProcess) {
+    let connection = redis.connection().await;
+    eventually("the list is in Redis", PATIENCE, async || {
+        let mut connection = connection.clone();
+        let length = redis::cmd("XLEN").arg("{revoked}:events").query_async::<u64>(&mut connection).await;
+        length.is_ok_and(|length| length == 1_000_000)
+    })
+    .await;
+}

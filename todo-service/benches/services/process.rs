@@ -1,0 +1,133 @@
+//! The processes, each in a directory of its own, and what can be asked of them.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use shared_claims::testing::eventually;
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const CREDENTIALS: [(&str, &str); 2] = [("username", "ada"), ("password", "a good long password")];
+
+/// A service that runs until it is dropped.
+pub(crate) struct Service {
+    child: Child,
+    pub(crate) url: String,
+    pub(crate) client: Client,
+}
+
+impl Service {
+    fn start(program: &Path, log: &Path, url: String, environment: &[(&str, String)]) -> Self {
+        let log = File::options().append(true).create(true).open(log).unwrap();
+        let mut command = Command::new(program);
+        command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        let child = child.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        Self { child, url, client: Client::new() }
+    }
+
+    /// Waits until it can serve.
+    pub(crate) async fn ready(&self) {
+        eventually("the service is ready", PATIENCE, async || self.get("/readyz", "").await == 200).await;
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> u16 {
+        let asked = self.client.get(format!("{}{path}", self.url)).bearer_auth(token).send().await;
+        asked.map_or(0, |answer| answer.status().as_u16())
+    }
+
+    pub(crate) async fn post(&self, path: &str, token: &str) -> StatusCode {
+        self.client.post(format!("{}{path}", self.url)).bearer_auth(token).send().await.unwrap().status()
+    }
+
+    /// The memory that is really in use, in MiB.
+    pub(crate) fn resident_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse::<f64>().unwrap() / 1024.0
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where the databases are, and who issues.
+pub(crate) struct Place {
+    directory: TempDir,
+    pub(crate) issuer: String,
+    redis: Option<String>,
+}
+
+impl Place {
+    /// The list goes through that Redis, or through the feed.
+    pub(crate) fn new(redis: Option<String>) -> Self {
+        let issuer = format!("http://{}", free_address());
+        Self { directory: TempDir::new().unwrap(), issuer, redis }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The auth-service that was built beside the todo-service.
+    pub(crate) fn auth_service(&self) -> Service {
+        let program = Path::new(env!("CARGO_BIN_EXE_todo-service")).with_file_name("auth-service");
+        let mut environment = vec![
+            ("AUTH__ISSUER", self.issuer.clone()),
+            ("AUTH__HTTP__BIND", self.issuer.replace("http://", "")),
+            ("AUTH__DATABASE__URL", format!("sqlite://{}", self.path("auth.db").display())),
+            ("AUTH__KEYS__MASTER_KEY_PATH", self.path("master.key").display().to_string()),
+            ("AUTH__PASSWORDS__BCRYPT_COST", "4".to_owned()),
+        ];
+        environment.extend(self.redis.clone().map(|url| ("AUTH__REVOCATION__REDIS_URL", url)));
+        Service::start(&program, &self.path("auth.log"), self.issuer.clone(), &environment)
+    }
+
+    /// A todo-service with the settings that it has by itself.
+    pub(crate) fn todo_service(&self) -> Service {
+        let address = free_address();
+        let database = self.path(&format!("todo-{}.db", address.replace(':', "-")));
+        let mut environment = vec![
+            ("TODO__AUTH__ISSUER", self.issuer.clone()),
+            ("TODO__HTTP__BIND", address.clone()),
+            ("TODO__DATABASE__URL", format!("sqlite://{}", database.display())),
+        ];
+        environment.extend(self.redis.clone().map(|url| ("TODO__REVOCATION__REDIS_URL", url)));
+        let program = Path::new(env!("CARGO_BIN_EXE_todo-service"));
+        Service::start(program, &self.path("todo.log"), format!("http://{address}"), &environment)
+    }
+}
+
+/// Registers the one user.
+pub(crate) async fn register(auth: &Service) {
+    let body = json!({ CREDENTIALS[0].0: CREDENTIALS[0].1, CREDENTIALS[1].0: CREDENTIALS[1].1 });
+    let answer = auth.client.post(format!("{}/auth/register", auth.url)).json(&body).send().await.unwrap();
+    assert!(answer.status().is_success(), "register: {}", answer.status());
+}
+
+/// The access token of a new session.
+pub(crate) async fn log_in(auth: &Service) -> String {
+    let answer =
+        auth.client.post(format!("{}/auth/token", auth.url)).form(&CREDENTIALS).send().await.unwrap();
+    let answer: Value = answer.json().await.unwrap();
+    answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+}
+
+/// How long something took, in milliseconds.
+pub(crate) fn ms_since(began: Instant) -> f64 {
+    began.elapsed().as_secs_f64() * 1_000.0
+}
+
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
