@@ -1,5 +1,6 @@
 //! Logs: one line an event, JSON or for people, on standard error (standard output is for what a command prints).
 
+mod json;
 mod settings;
 
 use tracing_subscriber::EnvFilter;
@@ -29,14 +30,9 @@ fn subscriber(
 ) -> Result<impl tracing::Subscriber + Send + Sync, TelemetryError> {
     let filter = EnvFilter::try_new(&settings.level).map_err(|error| TelemetryError(error.to_string()))?;
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.format {
-        LogFormat::Json => Box::new(
-            fmt::layer()
-                .json()
-                .flatten_event(true)
-                .with_current_span(true)
-                .with_span_list(false)
-                .with_writer(writer),
-        ),
+        LogFormat::Json => {
+            Box::new(fmt::layer().event_format(json::Line).fmt_fields(json::Members).with_writer(writer))
+        }
         LogFormat::Pretty => Box::new(fmt::layer().with_ansi(false).with_writer(writer)),
     };
     Ok(tracing_subscriber::registry().with(lines).with(filter))
@@ -98,6 +94,47 @@ mod tests {
         assert_eq!(lines[0]["span"]["request_id"], "abc");
         assert_eq!(lines[0]["level"], "INFO");
         assert!(lines[0]["timestamp"].is_string());
+    }
+
+    #[test]
+    fn whatever_is_logged_stays_one_object() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let settings = LogSettings { level: "info".to_owned(), format: LogFormat::Json };
+        let subscriber = subscriber(&settings, BoxMakeWriter::new(move || writer.clone())).unwrap();
+        let odd = "\"quoted\", a \\ and\n\t\u{1b}[31m \u{9b}1m \u{1f511}";
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("odd", path = odd, later = tracing::field::Empty, r#type = 1);
+            span.record("later", odd);
+            span.in_scope(|| {
+                tracing::info!(shown = %odd, debugged = ?odd, none = None::<u8>, nan = f64::NAN, half = 0.5, yes = true, neg = -1, "{odd}");
+            });
+            let empty = tracing::info_span!("empty", later = tracing::field::Empty);
+            empty.record("later", 1);
+            empty.in_scope(|| tracing::info!("in a span that said nothing at first"));
+            tracing::info!("alone");
+        });
+        let bytes = lines.0.lock().unwrap().clone();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(!text.contains(['\u{1b}', '\u{9b}', '\t']));
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 3);
+        for (member, value) in [
+            ("message", serde_json::json!(odd)),
+            ("shown", serde_json::json!(odd)),
+            ("debugged", serde_json::json!(format!("{odd:?}"))),
+            ("nan", serde_json::Value::Null),
+            ("half", serde_json::json!(0.5)),
+            ("yes", serde_json::json!(true)),
+            ("neg", serde_json::json!(-1)),
+            ("span", serde_json::json!({"name": "odd", "path": odd, "later": odd, "type": 1})),
+        ] {
+            assert_eq!(lines[0][member], value, "{member}");
+        }
+        assert!(lines[0].get("none").is_none());
+        assert_eq!(lines[1]["span"], serde_json::json!({"name": "empty", "later": 1}));
+        assert!(lines[2].get("span").is_none());
     }
 
     #[test]
