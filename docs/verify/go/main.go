@@ -1,0 +1,36 @@
+// A token a line on standard input, a verdict a line on standard output.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+)
+
+func main() {
+	issuer := os.Getenv("ISSUER")
+	keys, err := NewKeys(issuer + "/.well-known/jwks.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	list, err := NewRevocationList(os.Getenv("REDIS_URL"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifier := &Verifier{issuer, os.Getenv("AUDIENCE"), keys, list}
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		claims, err := verifier.Verify(context.Background(), lines.Text())
+		switch {
+		case err == nil:
+			fmt.Println("200", claims.Subject)
+		case errors.Is(err, ErrInvalid):
+			fmt.Println("401")
+		default:
+			fmt.Println("503")
+		}
+	}
+}

@@ -1,0 +1,22 @@
+import java.io.*;
+
+/** A token a line on standard input, a verdict a line on standard output. */
+public final class Main {
+    public static void main(String[] arguments) throws IOException {
+        String issuer = System.getenv("ISSUER");
+        var keys = new Keys(issuer + "/.well-known/jwks.json");
+        var list = new RevocationList(System.getenv("REDIS_URL"));
+        var verifier = new TokenVerifier(issuer, System.getenv("AUDIENCE"), keys, list);
+        var lines = new BufferedReader(new InputStreamReader(System.in));
+        for (String token; (token = lines.readLine()) != null; ) {
+            try {
+                System.out.println("200 " + verifier.verify(token).getSubject());
+            } catch (TokenVerifier.Invalid invalid) {
+                System.out.println("401");
+            } catch (TokenVerifier.Unavailable unavailable) {
+                System.out.println("503");
+            }
+        }
+        System.exit(0); // Netty's threads would go on
+    }
+}

@@ -1,0 +1,53 @@
+import com.nimbusds.jwt.JWTClaimsSet;
+import io.lettuce.core.*;
+import io.lettuce.core.ClientOptions.DisconnectedBehavior;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.resource.*;
+import java.time.Duration;
+import java.util.*;
+
+/** Latchkey's revocation list in Redis, asked with one MGET. */
+public final class RevocationList {
+    private static final Duration LIMIT = Duration.ofSeconds(1);
+    private final RedisCommands<String, String> redis;
+    private final String prefix = "{revoked}";
+
+    /** Needs Redis to be there at the start, as Lettuce does. */
+    public RevocationList(String url) {
+        // By default Lettuce waits a minute for an answer, queues what is asked while there is no connection, and tries
+        // to connect more and more seldom. An error is better than a late answer.
+        var resources = ClientResources.builder().reconnectDelay(Delay.constant(Duration.ofMillis(250))).build();
+        var uri = RedisURI.create(url);
+        uri.setTimeout(LIMIT);
+        var client = RedisClient.create(resources, uri);
+        client.setOptions(ClientOptions.builder()
+            .disconnectedBehavior(DisconnectedBehavior.REJECT_COMMANDS)
+            .timeoutOptions(TimeoutOptions.enabled(LIMIT))
+            .socketOptions(SocketOptions.builder().connectTimeout(LIMIT).build()).build());
+        redis = client.connect().sync();
+    }
+
+    void check(JWTClaimsSet claims, String kid) throws TokenVerifier.Invalid, TokenVerifier.Unavailable {
+        String jti = claims.getJWTID(), sid = Objects.toString(claims.getClaim("sid"), "");
+        String[] names = { "epoch", "as_of", "jti:" + jti, "sid:" + sid, "sub:" + claims.getSubject(),
+            "client:" + claims.getClaim("client_id"), "key:" + kid };
+        for (int i = 0; i < names.length; i++) names[i] = prefix + ":" + names[i];
+        long asked = System.nanoTime();
+        List<KeyValue<String, String>> found;
+        try {
+            found = redis.mget(names);
+        } catch (RedisException error) {
+            throw new TokenVerifier.Unavailable(error.toString());
+        }
+        // A UUIDv7 begins with its time, milliseconds.
+        long issued = Long.parseLong(jti.replace("-", "").substring(0, 12), 16);
+        boolean revoked = found.get(2).hasValue() || found.get(3).hasValue() || found.get(6).hasValue();
+        for (KeyValue<String, String> cut : found.subList(4, 6)) // sub, client
+            revoked |= cut.hasValue() && issued <= Long.parseLong(cut.getValue());
+        // A fact that was found counts in any case; that none was found, only while the list is known to be whole, and
+        // only in time: this process may have been stopped between the question and the answer.
+        if (revoked) throw new TokenVerifier.Invalid("revoked");
+        if (!found.get(0).hasValue() || System.nanoTime() - asked > LIMIT.toNanos())
+            throw new TokenVerifier.Unavailable("the list is not known to be whole");
+    }
+}

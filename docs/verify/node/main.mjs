@@ -1,0 +1,16 @@
+// A token a line on standard input, a verdict a line on standard output.
+import { createInterface } from 'node:readline'
+import { Invalid, TokenVerifier, Unavailable } from './verify.mjs'
+
+const { ISSUER: issuer, AUDIENCE: audience, REDIS_URL: redisUrl } = process.env
+const verifier = new TokenVerifier({ issuer, audience, redisUrl })
+
+for await (const token of createInterface({ input: process.stdin })) {
+  try {
+    console.log('200', (await verifier.verify(token)).sub)
+  } catch (error) {
+    if (!(error instanceof Invalid || error instanceof Unavailable)) throw error
+    console.log(error instanceof Invalid ? '401' : '503')
+  }
+}
+process.exit()

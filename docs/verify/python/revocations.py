@@ -1,0 +1,36 @@
+"""Latchkey's revocation list in Redis, asked with one MGET."""
+
+import time
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+LIMIT_S = 1
+
+
+class RevocationList:
+    """Threads may share it."""
+
+    def __init__(self, redis_url: str, prefix: str = "{revoked}") -> None:
+        self.prefix = prefix
+        # By default redis-py tries eleven times, waiting in between. An error is better than a late answer.
+        limits = {"socket_timeout": LIMIT_S, "socket_connect_timeout": LIMIT_S, "retry": Retry(NoBackoff(), 0)}
+        self.redis = redis.Redis.from_url(redis_url, decode_responses=True, **limits)
+
+    def ask(self, jti: str, sid: str, sub: str, client: str, key: str) -> str:
+        """'revoked' (401), 'live', or 'unknown' (503)."""
+        marks = (f"jti:{jti}", f"sid:{sid}", f"sub:{sub}", f"client:{client}", f"key:{key}")
+        asked = time.monotonic()
+        try:
+            answer = self.redis.mget([f"{self.prefix}:{name}" for name in ("epoch", "as_of", *marks)])
+        except redis.RedisError:
+            return "unknown"
+        epoch, _, by_jti, by_sid, by_sub, by_client, by_key = answer
+        issued = int(jti.replace("-", "")[:12], 16)  # a UUIDv7 begins with its time, milliseconds
+        cut = any(until is not None and issued <= int(until) for until in (by_sub, by_client))
+        # A fact that was found counts in any case; that none was found, only while the list is known to be whole, and
+        # only in time: this process may have been stopped between the question and the answer.
+        if cut or any(fact is not None for fact in (by_jti, by_sid, by_key)):
+            return "revoked"
+        return "live" if epoch is not None and time.monotonic() - asked <= LIMIT_S else "unknown"
