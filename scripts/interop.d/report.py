@@ -1,0 +1,64 @@
+"""Counts what passed, says what did not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from processes import Failure, eventually
+
+
+class Report:
+    def __init__(self, verifiers: list, group: str) -> None:
+        self.verifiers, self.group = verifiers, group
+        self.passed, self.failed = Counter(), Counter()
+
+    def _each(self, work) -> None:
+        with ThreadPoolExecutor(len(self.verifiers)) as pool:
+            list(pool.map(work, self.verifiers))
+
+    def note(self, verifier, case: str, good: bool, why: str) -> None:
+        (self.passed if good else self.failed)[verifier.name] += 1
+        if not good:
+            print(f"FAILED  {verifier.name:7} {self.group}: {case}: {why}", flush=True)
+
+    def ask(self, case: str, wanted: str | dict[str, str], token) -> None:
+        """All at once. `token` is one for all, or a function that makes the verifier's own; `wanted` likewise."""
+
+        def one(verifier) -> None:
+            want = wanted if isinstance(wanted, str) else wanted[verifier.name]
+            try:
+                answer = verifier.ask(token(verifier) if callable(token) else token)
+            except (Failure, OSError) as error:
+                answer = f"nothing ({error})"
+            good = answer == want or (want == "200" and answer.startswith("200 "))
+            self.note(verifier, case, good, f"wanted {want}, got {answer}")
+
+        self._each(one)
+
+    def comes_to(self, case: str, wanted: str, token, never: str = "-") -> None:
+        """They come to say so, within the patience, and never say the other thing before."""
+
+        def one(verifier) -> None:
+            mine = token(verifier) if callable(token) else token
+
+            def said() -> bool:
+                answer = verifier.ask(mine)
+                if answer.startswith(never):
+                    raise Failure(f"got {answer}")
+                return answer.startswith(wanted)
+
+            try:
+                eventually(case, said)
+                self.note(verifier, case, True, "")
+            except (Failure, OSError) as error:
+                self.note(verifier, case, False, str(error))
+
+        self._each(one)
+
+    def close(self) -> tuple[int, int]:
+        for verifier in self.verifiers:
+            passed, failed = self.passed[verifier.name], self.failed[verifier.name]
+            word = "FAILED" if failed else "ok"
+            print(f"{word:7} {verifier.name:7} {self.group}: {passed} of {passed + failed}", flush=True)
+        return sum(self.passed.values()), sum(self.failed.values())

@@ -1,0 +1,105 @@
+"""Drives the samples of docs/verify, our own verifier and two gateways through the same table of cases.
+
+Arguments: the folder with the built services, the folder with the built samples, the folder docs/verify.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import groups
+from gateways import start_gateways
+from issuer import Key, Minter, ScriptedIssuer
+from processes import Failure, Processes
+from report import Report
+from services import AUDIENCE, AuthService, Redis, start_todo_service
+from verifiers import Program, Service
+
+BIN, BUILT, DOCS = (Path(argument).resolve() for argument in sys.argv[1:4])
+SAMPLES = {
+    "node": ["node", BUILT / "node/main.mjs"],
+    "python": [BUILT / "venv/bin/python", BUILT / "python/main.py"],
+    "go": [BUILT / "go/verify"],
+    "java": ["java", "-cp", f"{BUILT}/java/target/classes:{BUILT}/java/target/dependency/*", "Main"],
+}
+
+
+def start_verifiers(processes: Processes, place: Path, issuer_of, redis_url: str) -> list:
+    verifiers = []
+    for name, command in SAMPLES.items():
+        env = {"ISSUER": issuer_of(name), "AUDIENCE": AUDIENCE, "REDIS_URL": redis_url}
+        verifiers.append(Program(name, command, processes, place, env))
+    todo, url = start_todo_service(processes, BIN, place, issuer_of("rust"), redis_url)
+    return [*verifiers, Service("rust", f"{url}/whoami", todo)]
+
+
+def with_scripted_issuer(place: Path, redis: Redis) -> list[Report]:
+    """Tokens, facts and keys that ours never makes."""
+    good, other, later, revoked = Key("good"), Key("other"), Key("later"), Key("revoked")
+    shared, once, private = Key("shared"), Key("once", use="enc"), Key("private").with_private_members()
+    refused = {
+        "1024 bits": Key("short", bits=1024),
+        "use enc": Key("enc", use="enc"),
+        "another alg": Key("ps256", alg="PS256"),
+        "a kid that two share": shared,
+        "a kid that it shares with a key for encryption": Key("once"),
+        "which the private half is published": private,
+    }
+    issuer = ScriptedIssuer([good, revoked, *refused.values(), Key("shared"), once])
+    minters = {name: Minter(issuer.url(name), good) for name in (*SAMPLES, "rust")}
+    reports = []
+    with Processes() as processes:
+        issuer.away = True
+        verifiers = start_verifiers(processes, place, issuer.url, redis.url)
+        group = partial(Report, verifiers)
+        reports.append(start := group("start"))
+        start.ask("no key set yet", "503", lambda verifier: minters[verifier.name].token())
+        issuer.away = False
+        start.comes_to("the key set came", "200", lambda verifier: minters[verifier.name].token())
+        reports.append(tokens := group("tokens"))
+        groups.tokens(tokens, minters, other)
+        reports.append(facts := group("facts"))
+        groups.facts(facts, minters, redis, revoked)
+        reports.append(keys := group("keys"))
+        groups.keys(keys, minters, issuer, refused, later)
+    return reports
+
+
+def with_our_issuer(place: Path, redis: Redis, auth: AuthService) -> list[Report]:
+    """What its endpoints revoke, and what fails around it; with gateways that ask our verifier."""
+    with Processes() as processes:
+        verifiers = start_verifiers(processes, place, lambda _: auth.url, redis.url)
+        verifiers += start_gateways(processes, place, DOCS / "gateways", verifiers[-1])
+        group = partial(Report, verifiers)
+        start, revocations, outages = group("start, our issuer"), group("revocations"), group("outages")
+        start.comes_to("as it should be", "200", auth.login().access)
+        groups.revocations(revocations, auth)
+        groups.outages(outages, auth, redis)
+    return [start, revocations, outages]
+
+
+def main() -> int:
+    # So that everything is stopped on the way out.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    with tempfile.TemporaryDirectory(prefix="latchkey-interop.") as folder, Processes() as processes:
+        place = Path(folder)
+        try:
+            redis = Redis(processes, place)
+            auth = AuthService(processes, BIN, place, redis.url)
+            reports = [*with_scripted_issuer(place, redis), *with_our_issuer(place, redis, auth)]
+        except Failure as failure:
+            print(f"error: {failure}", file=sys.stderr)
+            return 1
+    counts = [report.close() for report in reports]
+    passed, failed = (sum(column) for column in zip(*counts, strict=True))
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

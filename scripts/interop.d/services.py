@@ -1,0 +1,129 @@
+"""Redis, the auth-service and the todo-service, as they come."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import redis
+from processes import Process, Processes, eventually, free_port
+
+PREFIX = "{revoked}"
+AUDIENCE = "todo-service"
+PASSWORD = "correct horse battery"
+
+
+def request(method: str, url: str, body: str | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """One request, without redirects: status, headers in lower case, body."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    try:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, parts.path or "/", body, names)
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+class Redis:
+    """A Redis process that can be killed and started again on the same port, empty."""
+
+    def __init__(self, processes: Processes, place: Path) -> None:
+        self.processes, self.place, self.port = processes, place, free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.client = redis.Redis.from_url(self.url, decode_responses=True, socket_timeout=10)
+        self.process = self.start()
+
+    def start(self) -> Process:
+        options = ["--port", self.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self.place]
+        self.process = self.processes.start("Redis", ["redis-server", *options], self.place / "redis.log")
+        self.process.wait_for_port(self.port)
+        return self.process
+
+    def revoke(self, kind: str, id: str, value: int = 1) -> None:
+        """A fact as the contract writes it: no command of the auth-service makes those of clients and keys yet."""
+        self.client.set(f"{PREFIX}:{kind}:{id}", value, ex=1_000)
+
+
+@dataclass
+class Login:
+    access: str
+    refresh: str
+    user: str
+
+
+@dataclass
+class AuthService:
+    """The issuer, on SQLite."""
+
+    processes: Processes
+    bin: Path
+    place: Path
+    redis_url: str
+    users: int = 0
+    process: Process = field(init=False)
+
+    def __post_init__(self) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        env = {
+            "AUTH__HTTP__BIND": f"127.0.0.1:{port}",
+            "AUTH__ISSUER": self.url,
+            "AUTH__DATABASE__URL": f"sqlite://{self.place}/auth.db",
+            "AUTH__KEYS__MASTER_KEY_PATH": f"{self.place}/master.key",
+            "AUTH__PASSWORDS__BCRYPT_COST": "4",
+            "AUTH__REVOCATION__REDIS_URL": self.redis_url,
+        }
+        log = self.place / "auth.log"
+        self.process = self.processes.start("auth-service", [self.bin / "auth-service", "serve"], log, env)
+        self.process.wait_for_port(port)
+        eventually("the auth-service is ready", lambda: request("GET", f"{self.url}/readyz")[0] == 200)
+
+    def register(self) -> str:
+        self.users += 1
+        name = f"user-{self.users}"
+        body = json.dumps({"username": name, "password": PASSWORD})
+        status, _, answer = request("POST", f"{self.url}/auth/register", body, Content_Type="application/json")
+        assert status == 201, answer
+        return name
+
+    def login(self, user: str | None = None) -> Login:
+        user = user or self.register()
+        answer = self.post_form("/auth/token", {"username": user, "password": PASSWORD}, 200)
+        return Login(answer["access_token"], answer["refresh_token"], user)
+
+    def post_form(self, path: str, form: dict[str, str], wanted: int) -> dict:
+        kind = "application/x-www-form-urlencoded"
+        status, _, answer = request("POST", self.url + path, urlencode(form), Content_Type=kind)
+        assert status == wanted, answer
+        return json.loads(answer or b"{}")
+
+    def revoke(self, token: str) -> None:
+        self.post_form("/oauth2/revoke", {"token": token, "client_id": "first-party"}, 200)
+
+    def post_bearer(self, path: str, token: str) -> None:
+        status, _, answer = request("POST", self.url + path, Authorization=f"Bearer {token}")
+        assert status == 204, answer
+
+
+def start_todo_service(
+    processes: Processes, bin: Path, place: Path, issuer: str, redis_url: str
+) -> tuple[Process, str]:
+    """Our own verifier, asking Redis at each check as the samples do; and where it answers."""
+    port, name = free_port(), f"todo-{time.monotonic_ns()}"
+    env = {
+        "TODO__HTTP__BIND": f"127.0.0.1:{port}",
+        "TODO__AUTH__ISSUER": issuer,
+        "TODO__AUTH__JWKS_URL": f"{issuer}/.well-known/jwks.json",
+        "TODO__DATABASE__URL": f"sqlite://{place}/{name}.db",
+        "TODO__REVOCATION__REDIS_URL": redis_url,
+        "TODO__REVOCATION__MODE": "lookup",
+    }
+    process = processes.start("todo-service", [bin / "todo-service", "serve"], place / f"{name}.log", env)
+    process.wait_for_port(port)
+    return process, f"http://127.0.0.1:{port}"
