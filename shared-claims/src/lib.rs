@@ -55,6 +55,7 @@
 pub mod actix;
 pub mod claims;
 pub mod clock;
+pub mod metrics;
 pub mod problem;
 pub mod require;
 pub mod revocation;

@@ -16,6 +16,7 @@ use super::payload::{Expected, ReadCustom, custom_claims, no_custom_claims};
 use super::self_test;
 use crate::claims::{Claims, CustomClaims};
 use crate::clock::{SharedClock, SystemClock};
+use crate::metrics::{Observed, Observer};
 use crate::revocation::Revocation;
 
 /// How long `build` waits for the first reading of the key set.
@@ -52,6 +53,7 @@ pub struct VerifierBuilder<C = ()> {
     custom: ReadCustom<C>,
     policies: Vec<Policy<C>>,
     lost_policy: bool,
+    observed: Observed,
     clock: SharedClock,
 }
 
@@ -72,6 +74,7 @@ impl VerifierBuilder {
             custom: no_custom_claims,
             policies: Vec::new(),
             lost_policy: false,
+            observed: Observed::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -172,6 +175,7 @@ impl<C: CustomClaims> VerifierBuilder<C> {
             custom: custom_claims,
             policies: Vec::new(),
             lost_policy: self.lost_policy || !self.policies.is_empty(),
+            observed: self.observed,
             clock: self.clock,
         }
     }
@@ -188,6 +192,12 @@ impl<C: CustomClaims> VerifierBuilder<C> {
     /// ```
     pub fn policy(mut self, rule: impl Fn(&Claims<C>) -> bool + Send + Sync + 'static) -> Self {
         self.policies.push(Box::new(rule));
+        self
+    }
+
+    /// Who is told of each outcome as it happens. One at a time: the last one said.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observed = Observed::by(observer);
         self
     }
 
@@ -220,7 +230,7 @@ impl<C: CustomClaims> VerifierBuilder<C> {
         if !self_test::passes() {
             return Err(BuildError::SelfTest);
         }
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(Counters::observed(self.observed));
         let keys = if let Some(handle) = self.keys {
             KeySource::Handle(handle)
         } else {

@@ -8,12 +8,13 @@ use super::builder::{OnOutage, Policy, VerifierBuilder};
 use super::cache::{self, Digest, TokenCache};
 use super::error::{Missing, Reason, VerifyError};
 use super::keys::{KeySet, KeySource};
-use super::metrics::{Counters, VerifierMetrics, count};
+use super::metrics::{Counters, VerifierMetrics};
 use super::payload::Expected;
 use super::token::{MAX_TOKEN_BYTES, Parts};
 use super::verified::Verified;
 use crate::claims::{Claims, CustomClaims};
 use crate::clock::SharedClock;
+use crate::metrics::{self, Sample};
 use crate::revocation::{Revocation, RevocationStatus, Verdict};
 
 const UNKNOWN_KEY: VerifyError = VerifyError::Invalid(Reason::UnknownKey);
@@ -98,7 +99,7 @@ impl<C: CustomClaims> Verifier<C> {
     /// [`VerifyError`] says whether the token is bad, revoked, or cannot be checked now.
     pub async fn verify(&self, token: &str) -> Result<Verified<C>, VerifyError> {
         let outcome = self.inner.verify(token).await;
-        self.inner.counters.count_outcome(&outcome);
+        self.inner.counters.outcome(&outcome);
         outcome
     }
 
@@ -106,7 +107,7 @@ impl<C: CustomClaims> Verifier<C> {
     /// known yet, and with a source of revocations that is asked over the network.
     pub fn verify_now(&self, token: &str) -> Option<Result<Verified<C>, VerifyError>> {
         let outcome = self.inner.verify_now(token)?;
-        self.inner.counters.count_outcome(&outcome);
+        self.inner.counters.outcome(&outcome);
         Some(outcome)
     }
 
@@ -138,16 +139,30 @@ impl<C: CustomClaims> Verifier<C> {
     ///
     /// ```
     /// # use shared_claims::verifier::Verifier;
-    /// fn lines(verifier: &Verifier) -> Vec<String> {
-    ///     let refused = verifier.metrics().refused;
-    ///     refused
-    ///         .into_iter()
-    ///         .map(|(reason, count)| format!("tokens_refused{{reason=\"{}\"}} {count}", reason.as_str()))
-    ///         .collect()
+    /// fn cache_hit_ratio(verifier: &Verifier) -> Option<u64> {
+    ///     let counts = verifier.metrics();
+    ///     (100 * counts.cache_hits).checked_div(counts.cache_hits + counts.cache_misses)
     /// }
     /// ```
     pub fn metrics(&self) -> VerifierMetrics {
         self.inner.counters.snapshot()
+    }
+
+    /// Every number of the [table](crate::metrics#the-numbers) as it stands, for a registry of yours.
+    ///
+    /// ```
+    /// # use shared_claims::verifier::Verifier;
+    /// fn prometheus_text(verifier: &Verifier) -> String {
+    ///     let line = |name: &str, value: f64| format!("{name} {value}\n");
+    ///     let lines = verifier.samples().into_iter().map(|sample| match sample.label {
+    ///         None => line(sample.metric.name(), sample.value),
+    ///         Some((label, of)) => line(&format!("{}{{{label}=\"{of}\"}}", sample.metric.name()), sample.value),
+    ///     });
+    ///     lines.collect()
+    /// }
+    /// ```
+    pub fn samples(&self) -> Vec<Sample> {
+        metrics::samples(&self.metrics(), &self.status())
     }
 }
 
@@ -211,11 +226,11 @@ impl<C: CustomClaims> Inner<C> {
         }
         let digest = cache::digest(token);
         if let Some(verified) = self.remembered(cache, &digest)? {
-            self.counters.cache_hits.count();
+            self.counters.cache_asked(true);
             return Ok(verified);
         }
         let verified = self.check(token)?;
-        self.counters.cache_misses.count();
+        self.counters.cache_asked(false);
         cache.insert(digest, verified.clone());
         Ok(verified)
     }
@@ -292,16 +307,13 @@ impl<C: CustomClaims> Inner<C> {
     /// Counts a token that is accepted although it may be revoked, and says so every ten seconds.
     fn accept_unknown(&self) {
         const QUIET_MS: u64 = 10_000;
-        count(&self.counters.accepted_on_outage);
+        let accepted = self.counters.accepted_on_outage();
         let now = self.clock.boot_ms().max(1);
         let last = self.outage_logged_ms.load(Ordering::Relaxed);
         if (last == 0 || now.saturating_sub(last) >= QUIET_MS)
             && self.outage_logged_ms.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
         {
-            tracing::warn!(
-                accepted = self.counters.accepted_on_outage.load(Ordering::Relaxed),
-                "tokens are accepted although it is not known what is revoked"
-            );
+            tracing::warn!(accepted, "tokens are accepted although it is not known what is revoked");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::{Missing, Reason, VerifyError};
 use super::striped::Striped;
+use crate::metrics::{Observed, Observer};
 use crate::revocation::Kind;
 
 /// The counters of a verifier since it was built, read one after the other.
@@ -30,21 +31,22 @@ pub struct VerifierMetrics {
     pub key_refresh_failures: u64,
 }
 
-/// The counters themselves. Those that count every good token are striped.
-#[derive(Debug, Default)]
+/// The counters themselves. Those that count every good token are striped. The observer is told what is counted.
+#[derive(Default)]
 pub(super) struct Counters {
+    observed: Observed,
     verified: Striped,
     refused: [AtomicU64; Reason::ALL.len()],
     revoked: [AtomicU64; Kind::ALL.len()],
     unavailable: [AtomicU64; Missing::ALL.len()],
-    pub(super) accepted_on_outage: AtomicU64,
-    pub(super) cache_hits: Striped,
-    pub(super) cache_misses: Striped,
-    pub(super) key_refreshes: AtomicU64,
-    pub(super) key_refresh_failures: AtomicU64,
+    accepted_on_outage: AtomicU64,
+    cache_hits: Striped,
+    cache_misses: Striped,
+    key_refreshes: AtomicU64,
+    key_refresh_failures: AtomicU64,
 }
 
-pub(super) fn count(counter: &AtomicU64) {
+fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
@@ -59,13 +61,52 @@ fn read_all<T: Copy>(names: &[T], counters: &[AtomicU64]) -> Vec<(T, u64)> {
 }
 
 impl Counters {
-    pub(super) fn count_outcome<T>(&self, outcome: &Result<T, VerifyError>) {
+    pub(super) fn observed(observed: Observed) -> Self {
+        Self { observed, ..Self::default() }
+    }
+
+    pub(super) fn outcome<T>(&self, outcome: &Result<T, VerifyError>) {
         match outcome {
-            Ok(_) => self.verified.count(),
-            Err(VerifyError::Invalid(reason)) => count_in(Reason::ALL, &self.refused, reason),
-            Err(VerifyError::Revoked(kind)) => count_in(Kind::ALL, &self.revoked, kind),
-            Err(VerifyError::Unavailable(missing)) => count_in(Missing::ALL, &self.unavailable, missing),
+            Ok(_) => {
+                self.verified.count();
+                self.observed.tell(Observer::accepted);
+            }
+            Err(VerifyError::Invalid(reason)) => {
+                count_in(Reason::ALL, &self.refused, reason);
+                self.observed.tell(|observer| observer.refused(*reason));
+            }
+            Err(VerifyError::Revoked(kind)) => {
+                count_in(Kind::ALL, &self.revoked, kind);
+                self.observed.tell(|observer| observer.revoked(*kind));
+            }
+            Err(VerifyError::Unavailable(missing)) => {
+                count_in(Missing::ALL, &self.unavailable, missing);
+                self.observed.tell(|observer| observer.unavailable(*missing));
+            }
         }
+    }
+
+    /// Gives how many there were so far.
+    pub(super) fn accepted_on_outage(&self) -> u64 {
+        let before = self.accepted_on_outage.fetch_add(1, Ordering::Relaxed);
+        self.observed.tell(Observer::accepted_on_outage);
+        before.wrapping_add(1)
+    }
+
+    pub(super) fn cache_asked(&self, hit: bool) {
+        let counter = if hit { &self.cache_hits } else { &self.cache_misses };
+        counter.count();
+        self.observed.tell(|observer| observer.cache_asked(hit));
+    }
+
+    pub(super) fn keys_refreshed(&self) {
+        count(&self.key_refreshes);
+        self.observed.tell(Observer::keys_refreshed);
+    }
+
+    pub(super) fn key_refresh_failed(&self, why: &str) {
+        count(&self.key_refresh_failures);
+        self.observed.tell(|observer| observer.key_refresh_failed(why));
     }
 
     pub(super) fn snapshot(&self) -> VerifierMetrics {

@@ -14,6 +14,7 @@ mod follow;
 
 mod http;
 mod key_set;
+mod metrics;
 mod mutation;
 mod revocation;
 mod support;

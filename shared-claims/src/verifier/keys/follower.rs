@@ -15,7 +15,7 @@ use super::fetch::{FetchError, Fetched, Fetcher, Known};
 use super::schedule;
 use super::set::KeySet;
 use crate::clock::{Clock, SharedClock};
-use crate::verifier::metrics::{Counters, count};
+use crate::verifier::metrics::Counters;
 
 /// How long a token with an unknown `kid` waits for the one extra reading.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -173,13 +173,14 @@ impl Shared {
             self.held.store(Some(Arc::new(Held { keys, as_of_ms })));
         }
         self.last_error.store(None);
-        count(&self.counters.key_refreshes);
+        self.counters.keys_refreshed();
         fetched.known
     }
 
     fn failed(&self, error: &FetchError, failures: u32) {
-        count(&self.counters.key_refresh_failures);
-        self.last_error.store(Some(Arc::new(error.to_string())));
+        let why = error.to_string();
+        self.counters.key_refresh_failed(&why);
+        self.last_error.store(Some(Arc::new(why)));
         if failures.is_power_of_two() {
             tracing::warn!(%error, failures, "the issuer's keys could not be read");
         }

@@ -1,0 +1,71 @@
+//! What a verifier counts, for a registry of yours: pulled as samples, or pushed to an observer.
+//!
+//! # The numbers
+//!
+//! Counters only go up, from 0 when the verifier is built. A gauge that is not known (the age of a list that was never
+//! complete) has no sample.
+//!
+//! | name | kind | label | what it says |
+//! |---|---|---|---|
+//! | `tokens_accepted_total` | counter | | tokens accepted |
+//! | `tokens_refused_total` | counter | `reason` | tokens bad in themselves, by [`Reason`] |
+//! | `tokens_revoked_total` | counter | `kind` | tokens refused as revoked, by [`Kind`] of the fact |
+//! | `tokens_unavailable_total` | counter | `missing` | tokens that could not be checked, by what was [`Missing`] |
+//! | `tokens_accepted_on_outage_total` | counter | | of the accepted, those whose revocation could not be known |
+//! | `token_cache_total` | counter | `outcome` | well signed tokens by whether that was known before: `hit`, `miss` |
+//! | `key_set_fetches_total` | counter | `outcome` | readings of the key set: `ok`, `failed` |
+//! | `key_set_keys` | gauge | | keys that serve |
+//! | `key_set_age_seconds` | gauge | | how long ago the issuer last gave or confirmed its keys |
+//! | `revocation_list_current` | gauge | | 1 while it can be known what is revoked, else 0 |
+//! | `revocation_list_connected` | gauge | | 1 if the list's source answered last time, else 0 |
+//! | `revocation_list_age_seconds` | gauge | | how long ago the list was complete: its staleness |
+//! | `revocation_list_entries` | gauge | | facts held in memory |
+//! | `revocation_list_resyncs_total` | counter | | readings of the list from its beginning |
+//! | `revocation_list_errors_total` | counter | | readings of the list that failed |
+//! | `revocation_list_malformed_total` | counter | | entries of the list that could not be read |
+//!
+//! Worth an alert: `tokens_unavailable_total` or `tokens_accepted_on_outage_total` going up, `revocation_list_current` at
+//! 0, `key_set_age_seconds` coming near the time that the last keys serve.
+//!
+//! # Pull
+//!
+//! [`Verifier::samples`](crate::verifier::Verifier::samples) gives every number as it stands. For the `metrics` crate, to
+//! be called every few seconds:
+//!
+//! ```
+//! use shared_claims::metrics::MetricKind;
+//! use shared_claims::verifier::Verifier;
+//!
+//! # #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+//! fn publish(verifier: &Verifier) {
+//!     for sample in verifier.samples() {
+//!         let labels = sample.label.as_slice();
+//!         match sample.metric.kind() {
+//!             MetricKind::Counter => metrics::counter!(sample.metric.name(), labels).absolute(sample.value as u64),
+//!             _ => metrics::gauge!(sample.metric.name(), labels).set(sample.value),
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! A registry that wants to know its metrics beforehand, as Prometheus' does, finds them in [`Metric::ALL`];
+//! `todo-service/src/observe.rs` is such an adapter.
+//!
+//! # Push
+//!
+//! An [`Observer`] is told of each event as it happens.
+//!
+//! [`Reason`]: crate::verifier::Reason
+//! [`Kind`]: crate::revocation::Kind
+//! [`Missing`]: crate::verifier::Missing
+
+mod metric;
+mod observer;
+mod sample;
+
+pub use metric::{Metric, MetricKind};
+pub use observer::Observer;
+pub use sample::Sample;
+
+pub(crate) use observer::Observed;
+pub(crate) use sample::samples;

@@ -1,0 +1,161 @@
+//! The names of the numbers.
+
+/// Which way a number goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// It only goes up, from 0 when the verifier is built.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+}
+
+/// One of the numbers of the [table](super#the-numbers).
+///
+/// ```
+/// use shared_claims::metrics::{Metric, MetricKind};
+///
+/// let metric = Metric::TokensRefused;
+/// assert_eq!((metric.name(), metric.label()), ("tokens_refused_total", Some("reason")));
+/// assert_eq!(metric.kind(), MetricKind::Counter);
+/// assert!(Metric::ALL.contains(&metric));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Metric {
+    /// `tokens_accepted_total`
+    TokensAccepted,
+    /// `tokens_refused_total`, by reason
+    TokensRefused,
+    /// `tokens_revoked_total`, by kind
+    TokensRevoked,
+    /// `tokens_unavailable_total`, by what was missing
+    TokensUnavailable,
+    /// `tokens_accepted_on_outage_total`
+    TokensAcceptedOnOutage,
+    /// `token_cache_total`, by outcome
+    TokenCache,
+    /// `key_set_fetches_total`, by outcome
+    KeySetFetches,
+    /// `key_set_keys`
+    KeySetKeys,
+    /// `key_set_age_seconds`
+    KeySetAge,
+    /// `revocation_list_current`
+    ListCurrent,
+    /// `revocation_list_connected`
+    ListConnected,
+    /// `revocation_list_age_seconds`
+    ListAge,
+    /// `revocation_list_entries`
+    ListEntries,
+    /// `revocation_list_resyncs_total`
+    ListResyncs,
+    /// `revocation_list_errors_total`
+    ListErrors,
+    /// `revocation_list_malformed_total`
+    ListMalformed,
+}
+
+impl Metric {
+    /// Every metric, in the order of the table.
+    pub const ALL: &'static [Self] = &[
+        Self::TokensAccepted,
+        Self::TokensRefused,
+        Self::TokensRevoked,
+        Self::TokensUnavailable,
+        Self::TokensAcceptedOnOutage,
+        Self::TokenCache,
+        Self::KeySetFetches,
+        Self::KeySetKeys,
+        Self::KeySetAge,
+        Self::ListCurrent,
+        Self::ListConnected,
+        Self::ListAge,
+        Self::ListEntries,
+        Self::ListResyncs,
+        Self::ListErrors,
+        Self::ListMalformed,
+    ];
+
+    /// The name, unit included, as Prometheus wants names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TokensAccepted => "tokens_accepted_total",
+            Self::TokensRefused => "tokens_refused_total",
+            Self::TokensRevoked => "tokens_revoked_total",
+            Self::TokensUnavailable => "tokens_unavailable_total",
+            Self::TokensAcceptedOnOutage => "tokens_accepted_on_outage_total",
+            Self::TokenCache => "token_cache_total",
+            Self::KeySetFetches => "key_set_fetches_total",
+            Self::KeySetKeys => "key_set_keys",
+            Self::KeySetAge => "key_set_age_seconds",
+            Self::ListCurrent => "revocation_list_current",
+            Self::ListConnected => "revocation_list_connected",
+            Self::ListAge => "revocation_list_age_seconds",
+            Self::ListEntries => "revocation_list_entries",
+            Self::ListResyncs => "revocation_list_resyncs_total",
+            Self::ListErrors => "revocation_list_errors_total",
+            Self::ListMalformed => "revocation_list_malformed_total",
+        }
+    }
+
+    /// What it says, in a line.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::TokensAccepted => "Tokens accepted.",
+            Self::TokensRefused => "Tokens bad in themselves, by reason.",
+            Self::TokensRevoked => "Tokens refused as revoked, by kind of fact.",
+            Self::TokensUnavailable => "Tokens that could not be checked, by what was missing.",
+            Self::TokensAcceptedOnOutage => "Tokens accepted although their revocation could not be known.",
+            Self::TokenCache => "Well signed tokens, by whether that was known before.",
+            Self::KeySetFetches => "Readings of the key set, by outcome.",
+            Self::KeySetKeys => "Keys that serve.",
+            Self::KeySetAge => "How long ago the issuer last gave or confirmed its keys.",
+            Self::ListCurrent => "1 while it can be known what is revoked.",
+            Self::ListConnected => "1 if the source of the list answered last time.",
+            Self::ListAge => "How long ago the list was complete.",
+            Self::ListEntries => "Facts held in memory.",
+            Self::ListResyncs => "Readings of the list from its beginning.",
+            Self::ListErrors => "Readings of the list that failed.",
+            Self::ListMalformed => "Entries of the list that could not be read.",
+        }
+    }
+
+    /// Which way it goes.
+    pub fn kind(self) -> MetricKind {
+        if self.name().ends_with("_total") { MetricKind::Counter } else { MetricKind::Gauge }
+    }
+
+    /// The label that its samples carry, if they do.
+    pub fn label(self) -> Option<&'static str> {
+        match self {
+            Self::TokensRefused => Some("reason"),
+            Self::TokensRevoked => Some("kind"),
+            Self::TokensUnavailable => Some("missing"),
+            Self::TokenCache | Self::KeySetFetches => Some("outcome"),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_all_of_them_and_nothing_else() {
+        let table = include_str!("../metrics.rs").lines().filter_map(|line| line.strip_prefix("//! | `"));
+        let row = |metric: &Metric| {
+            let kind = if metric.kind() == MetricKind::Counter { "counter" } else { "gauge" };
+            let label = metric.label().map(|label| format!("`{label}` ")).unwrap_or_default();
+            format!("{}` | {kind} | {label}| ", metric.name())
+        };
+        let mut metrics = Metric::ALL.iter();
+        for line in table {
+            let row = metrics.next().map(row).unwrap_or_default();
+            assert!(line.starts_with(&row) && !row.is_empty(), "{line} is not {row}");
+        }
+        assert_eq!(metrics.next(), None);
+    }
+}
