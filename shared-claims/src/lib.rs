@@ -53,6 +53,7 @@
 
 #[cfg(feature = "actix")]
 pub mod actix;
+mod background;
 pub mod claims;
 pub mod clock;
 pub mod metrics;

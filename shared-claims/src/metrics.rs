@@ -23,6 +23,7 @@
 //! | `revocation_list_resyncs_total` | counter | | readings of the list from its beginning |
 //! | `revocation_list_errors_total` | counter | | readings of the list that failed |
 //! | `revocation_list_malformed_total` | counter | | entries of the list that could not be read |
+//! | `revocation_list_restarts_total` | counter | | panics of what follows the list, each followed by a new start |
 //!
 //! Worth an alert: `tokens_unavailable_total` or `tokens_accepted_on_outage_total` going up, `revocation_list_current` at
 //! 0, `key_set_age_seconds` coming near the time that the last keys serve.

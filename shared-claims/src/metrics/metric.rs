@@ -55,6 +55,8 @@ pub enum Metric {
     ListErrors,
     /// `revocation_list_malformed_total`
     ListMalformed,
+    /// `revocation_list_restarts_total`
+    ListRestarts,
 }
 
 impl Metric {
@@ -76,6 +78,7 @@ impl Metric {
         Self::ListResyncs,
         Self::ListErrors,
         Self::ListMalformed,
+        Self::ListRestarts,
     ];
 
     /// The name, unit included, as Prometheus wants names.
@@ -97,6 +100,7 @@ impl Metric {
             Self::ListResyncs => "revocation_list_resyncs_total",
             Self::ListErrors => "revocation_list_errors_total",
             Self::ListMalformed => "revocation_list_malformed_total",
+            Self::ListRestarts => "revocation_list_restarts_total",
         }
     }
 
@@ -119,6 +123,7 @@ impl Metric {
             Self::ListResyncs => "Readings of the list from its beginning.",
             Self::ListErrors => "Readings of the list that failed.",
             Self::ListMalformed => "Entries of the list that could not be read.",
+            Self::ListRestarts => "Panics of what follows the list, each followed by a new start.",
         }
     }
 

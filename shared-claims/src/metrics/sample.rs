@@ -72,6 +72,7 @@ fn read(
         Metric::ListResyncs => maybe(list.map(|list| number(list.resyncs))),
         Metric::ListErrors => maybe(list.map(|list| number(list.errors))),
         Metric::ListMalformed => maybe(list.map(|list| number(list.malformed))),
+        Metric::ListRestarts => maybe(list.map(|list| number(list.restarts))),
     }
 }
 

@@ -139,6 +139,7 @@ pub(super) struct MirrorState {
     resyncs: AtomicU64,
     malformed: AtomicU64,
     errors: AtomicU64,
+    restarts: AtomicU64,
     last_error: Mutex<Option<String>>,
 }
 
@@ -154,6 +155,7 @@ impl MirrorState {
             resyncs: AtomicU64::new(0),
             malformed: AtomicU64::new(0),
             errors: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
             last_error: Mutex::new(None),
         }
     }
@@ -185,6 +187,7 @@ impl MirrorState {
             resyncs: self.resyncs.load(Ordering::Relaxed),
             malformed: self.malformed.load(Ordering::Relaxed),
             errors: self.errors.load(Ordering::Relaxed),
+            restarts: self.restarts.load(Ordering::Relaxed),
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -252,6 +255,13 @@ impl MirrorState {
             tracing::warn!(source = self.source, why, "revocation list not available");
             *last = Some(why.to_owned());
         }
+    }
+
+    /// What follows the source panicked, and is begun anew.
+    pub(super) fn panicked(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+        self.disconnected();
+        self.failed("what follows the list panicked");
     }
 
     pub(super) fn disconnected(&self) {

@@ -22,6 +22,8 @@ pub struct RevocationStatus {
     pub malformed: u64,
     /// How many times reading failed.
     pub errors: u64,
+    /// How often what follows the source panicked and was begun anew.
+    pub restarts: u64,
     /// The last failure, without secrets; `None` while all is well.
     pub last_error: Option<String>,
 }

@@ -26,6 +26,7 @@
     reason = "test support: what goes wrong is a failed test"
 )]
 
+mod clock;
 mod issuer;
 mod key;
 mod list;
@@ -36,6 +37,7 @@ mod source;
 mod token;
 mod wait;
 
+pub use clock::StumblingClock;
 pub use issuer::{Behaviour, Fetches, TestIssuer};
 pub use key::{SignatureKind, TestKey};
 pub use list::ListWriter;

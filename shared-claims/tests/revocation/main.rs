@@ -6,6 +6,7 @@ mod feed_server;
 mod lookup;
 mod mirror;
 mod mirror_faults;
+mod panics;
 mod tls;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use super::FeedSettings;
 use super::follower::{Follower, Step, hold_s};
 use super::wire::{Answer, Fault};
+use crate::background::until_done;
 use crate::revocation::mirror::{Mirror, MirrorSettings, MirrorState, Tasks};
 
 /// Between an error and the next try, and between two answers that brought nothing.
@@ -23,16 +24,21 @@ impl Mirror {
     /// Outside a tokio runtime.
     pub fn follow_feed(feed: FeedSettings, settings: MirrorSettings) -> Self {
         let state = Arc::new(MirrorState::new("feed", settings));
-        let task = tokio::spawn(follow(Arc::clone(&state), feed));
+        let task = {
+            let state = Arc::clone(&state);
+            tokio::spawn(async move {
+                until_done("revocation feed", || state.panicked(), || follow(&state, &feed)).await;
+            })
+        };
         Self::new(state, Tasks(vec![task.abort_handle()]))
     }
 }
 
-async fn follow(state: Arc<MirrorState>, feed: FeedSettings) {
+async fn follow(state: &MirrorState, feed: &FeedSettings) {
     let mut follower = Follower::default();
     let pause = PAUSE.min(Duration::from_millis((state.bound_ms() / 8).max(50)));
     loop {
-        let done = ask(&state, &feed, &mut follower).await;
+        let done = ask(state, feed, &mut follower).await;
         state.sweep();
         match done {
             Ok(true) => {}

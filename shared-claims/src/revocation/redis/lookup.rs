@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::connection::{Connection, Fault, limited};
 use super::question::{Answer, ask, ask_freshness};
 use super::{RedisSettings, age_at_source, is_epoch_of};
+use crate::background::until_done;
 use crate::revocation::mirror::{MirrorState, Tasks};
 use crate::revocation::set::FACT_OUTLIVES_TOKEN_S;
 use crate::revocation::{Marks, MirrorSettings, RevocationStatus, Verdict};
@@ -59,7 +60,13 @@ impl RedisLookup {
             link: watch::Sender::new(Link::Connecting),
             seen_as_of: AtomicI64::new(i64::MIN),
         });
-        let keeper = tokio::spawn(keep_connected(Arc::clone(&inner)));
+        let keeper = {
+            let inner = Arc::clone(&inner);
+            tokio::spawn(async move {
+                let panicked = || inner.met.panicked();
+                until_done("revocation lookup", panicked, || keep_connected(&inner)).await;
+            })
+        };
         Self { inner, _tasks: Arc::new(Tasks(vec![keeper.abort_handle()])) }
     }
 
@@ -183,7 +190,7 @@ impl Inner {
 }
 
 /// Connects whenever there is no connection, and tries the one there is.
-async fn keep_connected(inner: Arc<Inner>) {
+async fn keep_connected(inner: &Inner) {
     let clock = &inner.met.settings.clock;
     let mut link = inner.link.subscribe();
     for generation in 0.. {

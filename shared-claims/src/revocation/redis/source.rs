@@ -12,6 +12,7 @@ use super::RedisSettings;
 use super::connection::{Fault, limited};
 use super::follower::{Follower, Step};
 use super::page::read_page;
+use crate::background::until_done;
 use crate::revocation::mirror::{Mirror, MirrorSettings, MirrorState, Tasks};
 
 /// Between an error and the next try.
@@ -29,21 +30,28 @@ impl Mirror {
         let state = Arc::new(MirrorState::new("redis", settings));
         let (positions, position) = watch::channel(Follower::new().position().to_owned());
         let news = Arc::new(Notify::new());
-        let poller = tokio::spawn(poll(Arc::clone(&state), redis.clone(), positions, Arc::clone(&news)));
-        let waker = tokio::spawn(wake(Arc::clone(&state), redis, position, news));
+        let poller = {
+            let (state, redis, news) = (Arc::clone(&state), redis.clone(), Arc::clone(&news));
+            tokio::spawn(async move {
+                let poll = || poll(&state, &redis, &positions, &news);
+                until_done("revocation list", || state.panicked(), poll).await;
+            })
+        };
+        let waker = {
+            let state = Arc::clone(&state);
+            tokio::spawn(async move {
+                let wake = || wake(&state, &redis, position.clone(), &news);
+                until_done("revocation news", || state.panicked(), wake).await;
+            })
+        };
         Self::new(state, Tasks(vec![poller.abort_handle(), waker.abort_handle()]))
     }
 }
 
-async fn poll(
-    state: Arc<MirrorState>,
-    redis: RedisSettings,
-    positions: watch::Sender<String>,
-    news: Arc<Notify>,
-) {
+async fn poll(state: &MirrorState, redis: &RedisSettings, positions: &watch::Sender<String>, news: &Notify) {
     let mut follower = Follower::new();
     loop {
-        let Err(fault) = follow(&state, &redis, &mut follower, &positions, &news).await;
+        let Err(fault) = follow(state, redis, &mut follower, positions, news).await;
         state.disconnected();
         state.failed(&fault.to_string());
         state.sweep();
@@ -87,10 +95,10 @@ async fn follow(
 
 /// Brings news in milliseconds. Proves nothing: what it sees is read again by the poller.
 async fn wake(
-    state: Arc<MirrorState>,
-    settings: RedisSettings,
+    state: &MirrorState,
+    settings: &RedisSettings,
     mut position: watch::Receiver<String>,
-    news: Arc<Notify>,
+    news: &Notify,
 ) {
     let clock = &state.settings.clock;
     let limit = BLOCK + settings.time_limit;

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::fetch::{FetchError, Fetched, Fetcher, Known};
 use super::schedule;
 use super::set::KeySet;
+use crate::background::until_done;
 use crate::clock::{Clock, SharedClock};
 use crate::verifier::metrics::Counters;
 
@@ -83,7 +84,12 @@ impl Follower {
             wish: Mutex::default(),
             readings: watch::Sender::new(0),
         });
-        let task = tokio::spawn(follow(Arc::clone(&shared), fetcher));
+        let task = {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                until_done("key set", || shared.panicked(), || follow(&shared, &fetcher)).await;
+            })
+        };
         Self { shared, task }
     }
 
@@ -186,6 +192,16 @@ impl Shared {
         }
     }
 
+    /// The reading under way ended in a panic; the set that is held serves on, as after any other failure.
+    fn panicked(&self) {
+        const WHY: &str = "the reading panicked";
+        self.last_error.store(Some(Arc::new(WHY.to_owned())));
+        self.wish().open = false;
+        self.reading_ended();
+        // The last: it tells an observer, who may be the one that panics.
+        self.counters.key_refresh_failed(WHY);
+    }
+
     fn reading_ended(&self) {
         self.readings.send_modify(|ended| *ended = ended.wrapping_add(1));
     }
@@ -208,7 +224,7 @@ impl Shared {
     }
 }
 
-async fn follow(shared: Arc<Shared>, reader: Fetcher) {
+async fn follow(shared: &Shared, reader: &Fetcher) {
     let mut known = Known::default();
     let mut failures = 0_u32;
     loop {
@@ -229,7 +245,7 @@ async fn follow(shared: Arc<Shared>, reader: Fetcher) {
                 }
             }
         } else {
-            let (fetched, as_of_ms) = first_good(&shared, &reader).await;
+            let (fetched, as_of_ms) = first_good(shared, reader).await;
             let max_age = fetched.max_age;
             known = shared.keep(fetched, as_of_ms);
             failures = 0;
