@@ -1,6 +1,7 @@
 //! The Latchkey authorization server: users, sessions, RS256 tokens, key set, revocation list.
 
 pub mod accounts;
+mod background;
 pub mod config;
 pub mod domain;
 pub mod http;

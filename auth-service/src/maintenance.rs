@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::background;
 use crate::keys::KeyStore;
 use crate::tokens::Tokens;
 
@@ -49,7 +50,7 @@ async fn read_keys(keys: KeyStore, mut stopped: watch::Receiver<bool>) {
             _ = ticks.tick() => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        let outcome = keys.refresh().await;
+        let Some(outcome) = background::step(keys.refresh()).await else { continue };
         // The keys that are known go on serving; said once, and not each second.
         if let Err(error) = &outcome
             && !failed_before
@@ -69,10 +70,12 @@ async fn prune(tokens: Tokens, mut stopped: watch::Receiver<bool>) {
             _ = stopped.wait_for(|stop| *stop) => return,
         }
         loop {
-            match tokens.prune().await {
-                Ok(pruned) if pruned.is_partial() && !*stopped.borrow() => tokio::time::sleep(BREATH).await,
-                Ok(_) => break,
-                Err(error) => {
+            match background::step(tokens.prune()).await {
+                Some(Ok(pruned)) if pruned.is_partial() && !*stopped.borrow() => {
+                    tokio::time::sleep(BREATH).await;
+                }
+                Some(Ok(_)) | None => break,
+                Some(Err(error)) => {
                     tracing::warn!(%error, "prune.failed");
                     break;
                 }

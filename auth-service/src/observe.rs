@@ -32,7 +32,8 @@ fn projection(status: ProjectionStatus) -> Finding {
         ProjectionState::Starting
         | ProjectionState::Outrun
         | ProjectionState::MayEvict
-        | ProjectionState::DatabaseUnavailable => Finding::degraded(state),
+        | ProjectionState::DatabaseUnavailable
+        | ProjectionState::Panicked => Finding::degraded(state),
         ProjectionState::RedisUnavailable => Finding::down(state),
     };
     finding.with("delivered", status.delivered).with("evicted_keys", status.evicted_keys)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use service_kit::database::{Database, DatabaseError};
 use tokio::sync::{Notify, watch};
 
+use crate::background;
 use crate::storage::revocations;
 
 /// How often the log is looked at while somebody waits.
@@ -61,9 +62,11 @@ impl Watcher {
                 () = self.news.asked.notified() => {}
             }
             while self.news.latest.receiver_count() > 0 && !*stopped.borrow() {
-                match self.database.read(|conn| Ok::<_, DatabaseError>(revocations::last_seq(conn)?)).await {
-                    Ok(seq) => self.news.publish(seq),
-                    Err(error) => tracing::debug!(%error, "revocation.news.unread"),
+                let read = self.database.read(|conn| Ok::<_, DatabaseError>(revocations::last_seq(conn)?));
+                match background::step(read).await {
+                    Some(Ok(seq)) => self.news.publish(seq),
+                    Some(Err(error)) => tracing::debug!(%error, "revocation.news.unread"),
+                    None => {}
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }

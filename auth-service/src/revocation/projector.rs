@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use super::redis::{Delivery, Look, RedisError, RevocationList};
 use super::status::{ProjectionState, ProjectionStatus};
 use super::{ProjectionSettings, StartError};
+use crate::background;
 use crate::random::Random;
 use crate::storage::revocations::{self, LogPage};
 
@@ -141,9 +142,10 @@ impl Projector {
 
     pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         loop {
-            let pause = match self.round().await {
-                Ok(state) => self.note(state, None),
-                Err(error) => {
+            let pause = match background::step(self.round()).await {
+                None => self.note(ProjectionState::Panicked, None),
+                Some(Ok(state)) => self.note(state, None),
+                Some(Err(error)) => {
                     let state = match error {
                         RoundError::Redis(_) => ProjectionState::RedisUnavailable,
                         RoundError::Log(_) => ProjectionState::DatabaseUnavailable,

@@ -16,6 +16,8 @@ pub enum ProjectionState {
     DatabaseUnavailable,
     /// Other auth-services were always a step ahead; the next round tries again.
     Outrun,
+    /// The round panicked; the next one begins anew.
+    Panicked,
 }
 
 impl ProjectionState {
@@ -28,6 +30,7 @@ impl ProjectionState {
             Self::RedisUnavailable => "unavailable",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::Outrun => "outrun",
+            Self::Panicked => "panicked",
         }
     }
 }

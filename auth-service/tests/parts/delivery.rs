@@ -2,6 +2,7 @@
 
 use auth_service::storage;
 use service_kit::database::testing::TestDatabase;
+use shared_claims::testing::StumblingClock;
 use uuid::Uuid;
 
 use crate::helpers::{World, cut, eventually, now_ms, session};
@@ -110,5 +111,22 @@ async fn a_redis_that_hangs_holds_an_answer_for_a_second_at_most_and_loses_nothi
     revocations.announce(seq).await;
     world.redis.resume();
     eventually("delivered when Redis is back", async || world.stream().await == ["1-0"]).await;
+    revocations.stop().await;
+}
+
+#[actix_web::test]
+async fn a_round_that_panics_is_one_that_failed() {
+    let world = World::sqlite().await;
+    let clock = StumblingClock::new();
+    let revocations = world.start_under(world.settings(), clock.clone()).await.unwrap();
+    eventually("the list is proven", async || world.exists("epoch").await).await;
+    let failures = revocations.status().unwrap().failures;
+    clock.stumble(3);
+    eventually("it panicked", async || revocations.status().unwrap().failures >= failures + 3).await;
+    let seq = world.commit(session(10)).await;
+    revocations.announce(seq).await;
+    eventually("delivered by a later round", async || world.stream().await == ["1-0"]).await;
+    let status = revocations.status().unwrap();
+    assert_eq!(status.state, auth_service::revocation::ProjectionState::Current);
     revocations.stop().await;
 }

@@ -10,7 +10,7 @@ use auth_service::storage;
 use redis::aio::MultiplexedConnection;
 use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Database, DatabaseError};
-use shared_claims::clock::{Clock, SystemClock};
+use shared_claims::clock::{Clock, SharedClock, SystemClock};
 use shared_claims::revocation::{Fact, Kind};
 use shared_claims::testing::RedisProcess;
 use uuid::Uuid;
@@ -48,9 +48,17 @@ impl World {
     }
 
     pub(crate) async fn start_with(&self, settings: ProjectionSettings) -> Result<Revocations, StartError> {
+        self.start_under(settings, Arc::new(SystemClock)).await
+    }
+
+    pub(crate) async fn start_under(
+        &self,
+        settings: ProjectionSettings,
+        clock: SharedClock,
+    ) -> Result<Revocations, StartError> {
         let random = Random::system();
         let id = agree_on_database_id(&self.database, &random).await.unwrap();
-        Revocations::start(self.database.clone(), id, Some(settings), Arc::new(SystemClock), random).await
+        Revocations::start(self.database.clone(), id, Some(settings), clock, random).await
     }
 
     /// Commits a fact, as a use case does.
