@@ -91,4 +91,6 @@ pub(super) fn hold_s(bound_ms: u64) -> u64 {
 }
 
 #[cfg(test)]
+mod plain_set;
+#[cfg(test)]
 mod tests;

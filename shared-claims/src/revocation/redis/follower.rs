@@ -133,4 +133,6 @@ fn learn(entry: &super::page::Entry, state: &MirrorState) -> bool {
 }
 
 #[cfg(test)]
+mod plain_set;
+#[cfg(test)]
 mod tests;

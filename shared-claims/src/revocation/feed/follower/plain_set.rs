@@ -1,0 +1,157 @@
+//! A mirror that follows the feed is a plain set of the facts it was shown, under any sequence of facts, expiry, other
+//! databases, cursors that are gone, lost answers and late ones.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::super::wire::{Cursor, FeedPage};
+use super::*;
+use crate::claims::TokenId;
+use crate::clock::{Clock as _, ManualClock};
+use crate::revocation::{Fact, Kind, Marks, MirrorSettings, Verdict};
+
+const NOW_MS: i64 = 1_790_000_000_000;
+const TOKENS: u8 = 8;
+const BOUND_MS: i64 = 30_000;
+const PAGE: usize = 2;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Commit(u8),
+    /// Asked; the answer comes after so long.
+    Ask(u64),
+    /// Asked, and no answer came.
+    Lose,
+    /// 410, as for a cursor that was pruned away.
+    Gone,
+    /// The database has another id, and its log other places.
+    Move,
+    Pass(u64),
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..TOKENS).prop_map(Step::Commit),
+        8 => prop_oneof![3 => Just(0), 1 => 0..40_000_u64].prop_map(Step::Ask),
+        1 => Just(Step::Lose),
+        1 => Just(Step::Gone),
+        1 => Just(Step::Move),
+        3 => (0..20_000_u64).prop_map(Step::Pass),
+    ]
+}
+
+struct Room {
+    clock: Arc<ManualClock>,
+    state: MirrorState,
+    follower: Follower,
+    /// Each token's fact in the order of commits, and when.
+    log: Vec<(u8, i64)>,
+    epoch: u32,
+    /// The plain set.
+    shown: HashSet<u8>,
+}
+
+impl Room {
+    fn new() -> Self {
+        let clock = ManualClock::at(NOW_MS);
+        let state = MirrorState::new("feed", MirrorSettings::default().clock(clock.clone()));
+        Self { clock, state, follower: Follower::default(), log: Vec::new(), epoch: 1, shown: HashSet::new() }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Commit(token) => {
+                if self.log.iter().all(|(known, _)| *known != token) {
+                    self.log.push((token, self.state.boot_ms()));
+                }
+            }
+            Step::Ask(late_ms) => self.ask(late_ms),
+            Step::Lose => self.follower.failed(),
+            Step::Gone => self.follower.start_again(&self.state),
+            Step::Move => {
+                self.epoch += 1;
+                self.log.reverse();
+            }
+            Step::Pass(ms) => self.clock.advance_ms(ms),
+        }
+    }
+
+    fn ask(&mut self, late_ms: u64) {
+        let sent_ms = self.state.boot_ms();
+        let query = self.follower.next(&self.state);
+        let cursor = query.after.as_deref().map(|cursor| cursor.split_once('.').unwrap());
+        let from = match cursor {
+            None => 0,
+            Some((epoch, at)) if *epoch == self.epoch.to_string() => at.parse().unwrap(),
+            Some(_) => return self.follower.start_again(&self.state),
+        };
+        let tokens: Vec<u8> = self.log.iter().skip(from).take(PAGE).map(|(token, _)| *token).collect();
+        let to = from + tokens.len();
+        let page = FeedPage {
+            epoch: self.epoch.to_string(),
+            cursor: Cursor::Text(format!("{}.{to}", self.epoch)),
+            complete: to == self.log.len(),
+            entries: tokens.iter().map(|token| fact(*token)).collect(),
+        };
+        self.clock.advance_ms(late_ms);
+        self.shown.extend(tokens);
+        self.follower.take(page, sent_ms, &self.state).unwrap();
+        self.state.sweep();
+    }
+
+    fn check(&self, token: u8) -> Verdict {
+        let jti = jti(token);
+        self.state.check(&Marks { jti, sid: None, sub: "s", client_id: "c", kid: "k", exp: end_s(token) })
+    }
+
+    /// What holds after each step.
+    fn holds(&self) -> Result<(), TestCaseError> {
+        // With the widest leeway: later a token is refused as expired.
+        for token in (0..TOKENS).filter(|token| self.clock.now_seconds() < end_s(*token) + 30) {
+            let verdict = self.check(token);
+            prop_assert_eq!(matches!(verdict, Verdict::Revoked(_)), self.shown.contains(&token), "{}", token);
+            let late = |(of, at): &(u8, i64)| *of == token && *at + BOUND_MS < self.state.boot_ms();
+            let lives_on = verdict == Verdict::Live && self.log.iter().any(late);
+            prop_assert!(!lives_on, "{} lives beyond the bound", token);
+        }
+        Ok(())
+    }
+}
+
+fn fact(token: u8) -> Fact {
+    let id = jti(token).to_string();
+    Fact { kind: Kind::Jti, id, at: None, exp: end_s(token) + 60 }
+}
+
+/// A token id known by its number alone.
+fn jti(token: u8) -> TokenId {
+    TokenId::new(i64::from(token), [0; 10])
+}
+
+/// Each token ends at another time, and some while the test runs.
+fn end_s(token: u8) -> i64 {
+    NOW_MS / 1_000 + 40 * (i64::from(token) + 1)
+}
+
+proptest! {
+    #[test]
+    fn a_mirror_over_the_feed_is_a_plain_set(steps in prop::collection::vec(steps(), 1..120)) {
+        let mut room = Room::new();
+        for step in &steps {
+            room.take(step);
+            room.holds()?;
+        }
+        // Whatever came before: in touch again, it is complete.
+        for _ in 0..=TOKENS {
+            room.take(&Step::Ask(0));
+            room.holds()?;
+        }
+        for token in (0..TOKENS).filter(|token| room.clock.now_seconds() < end_s(*token)) {
+            let committed = room.log.iter().any(|(of, _)| *of == token);
+            let expected = if committed { Verdict::Revoked(Kind::Jti) } else { Verdict::Live };
+            prop_assert_eq!(room.check(token), expected, "{}", token);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! A mirror that follows a list is a plain set of the facts it was shown, under any sequence of facts, expiry, losses,
+//! rebuilds, lost answers and late ones.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::super::page::{Entry, Page};
+use super::*;
+use crate::claims::TokenId;
+use crate::clock::{Clock as _, ManualClock};
+use crate::revocation::{Fact, Kind, Marks, MirrorSettings, Verdict};
+
+const NOW_MS: i64 = 1_790_000_000_000;
+const TOKENS: u8 = 8;
+const BOUND_MS: i64 = 30_000;
+const PAGE: usize = 2;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Committed, and nobody is told yet.
+    Commit(u8),
+    /// What the stream lacks is appended, and the proof renewed.
+    Deliver,
+    /// The whole list anew, under a new epoch.
+    Rebuild,
+    /// Trimmed of what has expired.
+    Trim,
+    Flush,
+    /// A dump is written.
+    Save,
+    /// Another process, with what was saved, on a machine whose clock is behind by so much.
+    Restart(i64),
+    /// A page is read; its answer comes after so long.
+    Read(u64),
+    /// A page is read, and the connection breaks before the answer is here.
+    Lose,
+    Pass(u64),
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..TOKENS).prop_map(Step::Commit),
+        4 => Just(Step::Deliver),
+        2 => Just(Step::Rebuild),
+        1 => Just(Step::Trim),
+        1 => Just(Step::Flush),
+        1 => Just(Step::Save),
+        1 => (0..20_000_i64).prop_map(Step::Restart),
+        10 => prop_oneof![3 => Just(0), 1 => 0..40_000_u64].prop_map(Step::Read),
+        1 => Just(Step::Lose),
+        3 => (0..20_000_u64).prop_map(Step::Pass),
+    ]
+}
+
+/// What a Redis holds.
+#[derive(Clone, Default)]
+struct List {
+    stream: Vec<usize>,
+    last: usize,
+    proof: Option<(String, i64)>,
+}
+
+struct Room {
+    clock: Arc<ManualClock>,
+    state: MirrorState,
+    follower: Follower,
+    connected_to: u32,
+    /// The database: each token's fact in the order of commits, and when.
+    log: Vec<(u8, i64)>,
+    list: List,
+    saved: List,
+    run: u32,
+    /// By how much Redis's clock is behind the boot clock.
+    behind_ms: i64,
+    epochs: u32,
+    /// The plain set.
+    shown: HashSet<u8>,
+}
+
+impl Room {
+    fn new() -> Self {
+        let clock = ManualClock::at(NOW_MS);
+        let state = MirrorState::new("redis", MirrorSettings::default().clock(clock.clone()));
+        Self {
+            clock,
+            state,
+            follower: Follower::new(),
+            connected_to: 0,
+            log: Vec::new(),
+            list: List::default(),
+            saved: List::default(),
+            run: 1,
+            behind_ms: 0,
+            epochs: 0,
+            shown: HashSet::new(),
+        }
+    }
+
+    fn now(&self) -> i64 {
+        self.state.boot_ms()
+    }
+
+    fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Commit(token) => {
+                if self.log.iter().all(|(known, _)| *known != token) {
+                    self.log.push((token, self.now()));
+                }
+            }
+            Step::Deliver => {
+                let ours = format!("run{}:", self.run);
+                if self.list.proof.as_ref().is_some_and(|(epoch, _)| epoch.starts_with(&ours)) {
+                    self.list.stream.extend(self.list.last + 1..=self.log.len());
+                    self.prove(None);
+                }
+            }
+            Step::Rebuild => {
+                self.epochs += 1;
+                self.list.stream = (1..=self.log.len()).filter(|seq| self.is_live(*seq)).collect();
+                self.prove(Some(format!("run{}:{}", self.run, self.epochs)));
+            }
+            Step::Trim => {
+                let live: Vec<usize> =
+                    self.list.stream.iter().copied().filter(|seq| self.is_live(*seq)).collect();
+                self.list.stream = live;
+            }
+            Step::Flush => self.list = List::default(),
+            Step::Save => self.saved = self.list.clone(),
+            Step::Restart(behind_ms) => {
+                self.run += 1;
+                self.behind_ms = behind_ms;
+                self.list = self.saved.clone();
+            }
+            Step::Read(late_ms) => self.read(late_ms),
+            Step::Lose => self.connected_to = 0,
+            Step::Pass(ms) => self.clock.advance_ms(ms),
+        }
+    }
+
+    fn prove(&mut self, epoch: Option<String>) {
+        self.list.last = self.log.len();
+        let epoch = epoch.or_else(|| self.list.proof.as_ref().map(|(epoch, _)| epoch.clone()));
+        self.list.proof = epoch.map(|epoch| (epoch, self.now() - self.behind_ms));
+    }
+
+    fn read(&mut self, late_ms: u64) {
+        if self.connected_to != self.run {
+            self.connected_to = self.run;
+            self.follower.connected(&format!("run{}", self.run));
+        }
+        let sent_ms = self.now();
+        let position: usize = self.follower.position().split_once('-').unwrap().0.parse().unwrap();
+        let behind = self.list.stream.iter().copied().filter(|seq| *seq > position).take(PAGE);
+        let entries: Vec<Entry> = behind.map(|seq| self.entry(seq)).collect();
+        let page = Page {
+            full: entries.len() == PAGE,
+            epoch: self.list.proof.as_ref().map(|(epoch, _)| epoch.clone()),
+            as_of_ms: self.list.proof.as_ref().map(|(_, as_of)| *as_of),
+            time_ms: sent_ms - self.behind_ms,
+            entries,
+        };
+        self.clock.advance_ms(late_ms);
+        self.shown.extend(page.entries.iter().map(token_of));
+        self.follower.take(&page, sent_ms, &self.state);
+        self.state.sweep();
+    }
+
+    fn entry(&self, seq: usize) -> Entry {
+        let token = self.log[seq - 1].0;
+        let id = jti(token).to_string();
+        let fact = Fact { kind: Kind::Jti, id, at: None, exp: end_s(token) + 60 };
+        Entry { id: format!("{seq}-0"), fact: Ok(fact) }
+    }
+
+    /// Whether the fact at that place is carried still: until a minute after its end.
+    fn is_live(&self, seq: usize) -> bool {
+        self.clock.now_seconds() <= end_s(self.log[seq - 1].0) + 120
+    }
+
+    fn check(&self, token: u8) -> Verdict {
+        let jti = jti(token);
+        self.state.check(&Marks { jti, sid: None, sub: "s", client_id: "c", kid: "k", exp: end_s(token) })
+    }
+
+    /// What holds after each step.
+    fn holds(&self, refused: &mut HashSet<u8>) -> Result<(), TestCaseError> {
+        // With the widest leeway: later a token is refused as expired.
+        let alive = (0..TOKENS).filter(|token| self.clock.now_seconds() < end_s(*token) + 30);
+        for token in alive {
+            let verdict = self.check(token);
+            if self.shown.contains(&token) {
+                prop_assert_eq!(verdict, Verdict::Revoked(Kind::Jti), "{} was shown", token);
+            } else {
+                prop_assert!(!matches!(verdict, Verdict::Revoked(_)), "{} was not shown", token);
+            }
+            if verdict == Verdict::Live {
+                let late = self.log.iter().any(|(of, at)| *of == token && *at + BOUND_MS < self.now());
+                prop_assert!(!late, "{} lives beyond the bound", token);
+                prop_assert!(!refused.contains(&token), "{} lives again", token);
+            } else if verdict != Verdict::Unknown {
+                refused.insert(token);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn token_of(entry: &Entry) -> u8 {
+    let id = TokenId::parse(&entry.fact.as_ref().unwrap().id).unwrap();
+    u8::try_from(id.time_ms()).unwrap()
+}
+
+/// A token id known by its number alone.
+fn jti(token: u8) -> TokenId {
+    TokenId::new(i64::from(token), [0; 10])
+}
+
+/// Each token ends at another time, and some while the test runs.
+fn end_s(token: u8) -> i64 {
+    NOW_MS / 1_000 + 40 * (i64::from(token) + 1)
+}
+
+proptest! {
+    #[test]
+    fn a_mirror_over_redis_is_a_plain_set(steps in prop::collection::vec(steps(), 1..120)) {
+        let mut room = Room::new();
+        let mut refused = HashSet::new();
+        for step in &steps {
+            room.take(step);
+            room.holds(&mut refused)?;
+        }
+        // Whatever came before: in touch again, it is complete.
+        room.take(&Step::Rebuild);
+        for _ in 0..TOKENS {
+            room.take(&Step::Read(0));
+            room.holds(&mut refused)?;
+        }
+        for token in 0..TOKENS {
+            if room.clock.now_seconds() < end_s(token) {
+                let committed = room.log.iter().any(|(of, _)| *of == token);
+                let expected = if committed { Verdict::Revoked(Kind::Jti) } else { Verdict::Live };
+                prop_assert_eq!(room.check(token), expected, "{}", token);
+            }
+        }
+    }
+}
