@@ -17,6 +17,7 @@ mod key_set;
 mod metrics;
 mod mutation;
 mod revocation;
+mod rotation;
 mod support;
 mod times;
 mod tokens;
