@@ -1,7 +1,7 @@
 //! Where in a request the access token is (RFC 6750 §2, and the cookie of the first-party face).
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, COOKIE};
+use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderValue};
 
 use super::problem::ProblemResponse;
 
@@ -27,7 +27,7 @@ pub(super) fn find<'a>(
     if headers.next().is_some() || is_in_query(request) {
         return Err(ProblemResponse::ambiguous_credentials());
     }
-    let Ok(text) = header.to_str() else { return Err(ProblemResponse::invalid_token()) };
+    let Some(text) = ascii(header) else { return Err(ProblemResponse::invalid_token()) };
     // RFC 9110 §11.4: the scheme without regard to case, then at least one space.
     let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
     let token = rest.trim_start_matches(' ');
@@ -37,9 +37,14 @@ pub(super) fn find<'a>(
     Ok(Presented { token, by_cookie: false })
 }
 
+/// What `HeaderValue::to_str` gives, many bytes at a time instead of one: a token has a thousand.
+fn ascii(header: &HeaderValue) -> Option<&str> {
+    std::str::from_utf8(header.as_bytes()).ok().filter(|text| text.is_ascii())
+}
+
 /// Read by hand: `HttpRequest::cookie` finds nothing at all where some other cookie is malformed.
 fn from_cookie<'a>(request: &'a HttpRequest, name: &str) -> Option<Presented<'a>> {
-    let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
+    let headers = request.headers().get_all(COOKIE).filter_map(ascii);
     let mut cookies = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.split_once('='));
     let (_, token) = cookies.find(|(other, _)| other.trim() == name)?;
     let token = token.trim();
