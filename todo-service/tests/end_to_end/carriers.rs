@@ -1,5 +1,7 @@
 //! The ways from the auth-service's database to the todo-service.
 
+use std::time::Duration;
+
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::testing::RedisProcess;
@@ -14,6 +16,9 @@ pub(crate) enum Carrier {
     RedisMirror,
     RedisLookup,
 }
+
+/// The bound of the todo-service.
+pub(crate) const BOUND: Duration = Duration::from_secs(3);
 
 /// Both services, in touch.
 pub(crate) struct World {
@@ -31,7 +36,10 @@ impl World {
             Carrier::RedisMirror | Carrier::RedisLookup => Some(RedisProcess::start().await),
         };
         let issuer = Issuer::start(backend, redis.as_ref()).await;
-        let mut settings = vec![("TODO__AUTH__ISSUER", issuer.url.clone())];
+        let mut settings = vec![
+            ("TODO__AUTH__ISSUER", issuer.url.clone()),
+            ("TODO__REVOCATION__MAX_STALENESS_SECONDS", BOUND.as_secs().to_string()),
+        ];
         if let Some(redis) = &redis {
             settings.push(("TODO__REVOCATION__REDIS_URL", redis.url()));
         }

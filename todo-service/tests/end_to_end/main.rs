@@ -5,4 +5,5 @@
 mod carriers;
 mod issuer;
 mod journey;
+mod paused;
 mod service;

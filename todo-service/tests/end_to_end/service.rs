@@ -71,10 +71,15 @@ impl Process {
         .await;
     }
 
+    /// Sends it a signal, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
     /// Asks it to stop, and says how it ended.
     pub(crate) async fn stop(mut self) -> bool {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("TERM");
         let mut ended = None;
         for _ in 0..1_500 {
             ended = self.child.try_wait().unwrap();
