@@ -8,6 +8,7 @@ mod auth_refresh;
 mod auth_register;
 mod auth_sessions;
 mod auth_token;
+mod clocks;
 mod foreign_tokens;
 mod helpers;
 mod oauth2_revoke;
