@@ -46,6 +46,8 @@ pub(crate) enum Fault {
     Wire(Side, ProxyMode),
     /// The network between the feed and the verifiers.
     Feed(ProxyMode),
+    /// The network between the auth-service and its database.
+    Database(ProxyMode),
     /// `kill -9` amid revocations; started again.
     IssuerKilled,
     /// `SIGSTOP` for longer than the bound.
@@ -71,6 +73,11 @@ impl Fault {
         if matches!(self, Self::OneCutOff(_) | Self::OnePaused | Self::OneKilled) { 2 } else { 1 }
     }
 
+    /// Whether the database is to be behind a proxy.
+    pub(crate) fn is_of_the_database(self) -> bool {
+        matches!(self, Self::Database(_))
+    }
+
     /// What it does to the way over each carrier.
     pub(crate) fn ways(self) -> (Way, Vec<Carrier>) {
         match self {
@@ -82,7 +89,9 @@ impl Fault {
                 (Way::Slow, vec![Carrier::Redis])
             }
             Self::Feed(_) => (Way::Broken, vec![Carrier::Feed]),
-            Self::IssuerKilled | Self::IssuerPaused => (Way::Broken, vec![Carrier::Redis, Carrier::Feed]),
+            Self::IssuerKilled | Self::IssuerPaused | Self::Database(_) => {
+                (Way::Broken, vec![Carrier::Redis, Carrier::Feed])
+            }
             // The others deliver its facts, and the feed is that of the first.
             Self::OneCutOff(_) | Self::OnePaused | Self::OneKilled => (Way::Slow, vec![Carrier::Redis]),
             _ => (Way::Broken, vec![Carrier::Redis]),
@@ -106,7 +115,7 @@ impl Fault {
     /// Which auth-service is asked to revoke meanwhile, if any can be.
     pub(crate) fn asked(self) -> Option<usize> {
         match self {
-            Self::IssuerKilled | Self::IssuerPaused => None,
+            Self::IssuerKilled | Self::IssuerPaused | Self::Database(_) => None,
             Self::OneCutOff(_) => Some(1),
             _ => Some(0),
         }
@@ -117,14 +126,14 @@ impl Fault {
         match self {
             Self::Wire(..) | Self::FlushedCutOff | Self::FailedOver | Self::SplitBrain => "wire",
             Self::Feed(_) => "feed",
-            Self::IssuerKilled | Self::IssuerPaused => "issuer",
+            Self::IssuerKilled | Self::IssuerPaused | Self::Database(_) => "issuer",
             _ => "redis",
         }
     }
 
     /// Whether it cannot be one of many: it moves Redis for good, or calls for a judgement of its own.
     pub(crate) fn is_for_rows_alone(self) -> bool {
-        self.loses() || matches!(self, Self::FailedOver | Self::SplitBrain)
+        self.loses() || matches!(self, Self::FailedOver | Self::SplitBrain | Self::Database(_))
     }
 
     /// Whether it needs a Redis and an auth-service that answer.
@@ -158,6 +167,11 @@ impl Fault {
             Self::Evicts => evict(site).await,
             Self::Wire(whose, mode) => wire(site, whose, mode),
             Self::Feed(mode) => site.feed.set(mode),
+            Self::Database(mode) => {
+                site.to_database.as_ref().unwrap().set(mode);
+                // Not acknowledged, and committed or not.
+                site.revoke(2, 0).await;
+            }
             Self::IssuerKilled => {
                 let killed = site.issuers[0].process.take().unwrap();
                 let killing = async {
@@ -192,6 +206,7 @@ impl Fault {
             }
             Self::Wire(whose, _) => wire(site, whose, ProxyMode::Forward),
             Self::Feed(_) => site.feed.set(ProxyMode::Forward),
+            Self::Database(_) => site.to_database.as_ref().unwrap().set(ProxyMode::Forward),
             Self::IssuerKilled => site.issuers[0].process = Some(site.issuers[0].recipe.start().await),
             Self::IssuerPaused => site.issuers[0].process.as_ref().unwrap().signal(Signal::CONT),
             Self::OneCutOff(_) => site.issuers[1].to_redis.set(ProxyMode::Forward),

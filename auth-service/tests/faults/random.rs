@@ -21,8 +21,11 @@ pub(crate) async fn run() {
     let seed = set("LATCHKEY_FAULTS_SEED").unwrap_or_else(|| rand::rng().random());
     let seconds = set("LATCHKEY_FAULTS_SECONDS").unwrap_or(20);
     println!("at_random: LATCHKEY_FAULTS_SEED={seed} LATCHKEY_FAULTS_SECONDS={seconds}");
-    let mut schedule =
-        Schedule { site: Site::start(1).await, random: StdRng::seed_from_u64(seed), standing: Vec::new() };
+    let mut schedule = Schedule {
+        site: Site::start(1, false).await,
+        random: StdRng::seed_from_u64(seed),
+        standing: Vec::new(),
+    };
     let (end, mut faults) = (now() + seconds * 1_000, 0);
     while now() < end {
         schedule.step(&mut faults).await;

@@ -16,7 +16,7 @@ const CALM: Duration = Duration::from_millis(3_200);
 const WATCHED: Duration = Duration::from_millis(1_300);
 
 pub(crate) async fn run(fault: Fault) {
-    let mut site = Site::start(fault.issuers()).await;
+    let mut site = Site::start(fault.issuers(), fault.is_of_the_database()).await;
     site.revoke(3, 0).await;
     site.settled().await;
 

@@ -12,6 +12,7 @@ use shared_claims::revocation::{
 };
 use shared_claims::testing::{Proxy, RedisProcess};
 use shared_claims::verifier::{KeySet, KeySetHandle, Verifier};
+use url::Url;
 
 use crate::helpers::{PASSWORD, Recipe, Service, eventually};
 use crate::judge::{Counted, Fate, History, Way, judge};
@@ -49,6 +50,8 @@ pub(crate) struct Site {
     pub(crate) from_redis: Proxy,
     /// The verifiers' way to the feed.
     pub(crate) feed: Proxy,
+    /// The first auth-service's way to its database, where a row needs it.
+    pub(crate) to_database: Option<Proxy>,
     pub(crate) history: History,
     watch: Watch,
     tokens: Vec<Token>,
@@ -58,11 +61,21 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// All parts in touch; with two auth-services they share a PostgreSQL.
-    pub(crate) async fn start(issuers: usize) -> Self {
-        let backend = if issuers > 1 { Backend::Postgres } else { Backend::Sqlite };
+    /// All parts in touch; with two auth-services, or a proxy before it, the database is a PostgreSQL.
+    pub(crate) async fn start(issuers: usize, database_behind_proxy: bool) -> Self {
+        let on_server = issuers > 1 || database_behind_proxy;
+        let backend = if on_server { Backend::Postgres } else { Backend::Sqlite };
         let (database, redis) = (TestDatabase::create(backend), RedisProcess::start().await);
-        let first = Recipe::on(&database).with("AUTH__TOKENS__ACCESS_TTL_SECONDS", "7200");
+        let mut first = Recipe::on(&database).with("AUTH__TOKENS__ACCESS_TTL_SECONDS", "7200");
+        let mut to_database = None;
+        if database_behind_proxy {
+            let mut url = Url::parse(database.url()).unwrap();
+            let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+            let between = Proxy::before(&server).await;
+            url.set_port(between.address().rsplit_once(':').unwrap().1.parse().ok()).unwrap();
+            first = first.with("AUTH__DATABASE__URL", url.as_str());
+            to_database = Some(between);
+        }
         let mut recipes = vec![first.clone()];
         recipes.extend((1..issuers).map(|_| first.replica()));
         let started = recipes.into_iter().map(async |recipe| {
@@ -82,6 +95,7 @@ impl Site {
             feed: Proxy::before(issuers[0].url.trim_start_matches("http://")).await,
             redis,
             other_redis: None,
+            to_database,
             issuers,
             history: History::default(),
             watch: Watch::start(),
