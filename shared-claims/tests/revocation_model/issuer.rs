@@ -58,7 +58,7 @@ impl Protocol {
         let standing = list.proof.map(|proof| proof.epoch);
         match issuer {
             Issuer::Idle => match list.proof {
-                Some(proof) if proof.epoch.of_this_run && proof.age >= 0 => {
+                Some(proof) if proof.epoch.of_this_run && proof.age >= 0 && !self.misses(state) => {
                     Issuer::Whole(Look { taken: 0, epoch: proof.epoch, last: list.last })
                 }
                 _ => Issuer::Bad(standing),
@@ -82,6 +82,7 @@ impl Protocol {
                 if standing == epoch {
                     state.redis.list.stream = facts;
                     state.redis.list.last = last_of(facts);
+                    state.redis.list.diminished = false;
                     let fresh = Epoch { random: state.fresh_random(), of_this_run: true };
                     state.redis.prove(fresh, taken);
                     state.rebuilt = true;
@@ -91,7 +92,15 @@ impl Protocol {
         }
     }
 
+    /// Whether entries are missing, as far as is looked.
+    fn misses(&self, state: &State) -> bool {
+        state.redis.list.diminished && self.flaw != Flaw::EntriesUncounted
+    }
+
     fn deliver(&self, state: &mut State, look: Look, facts: Facts) -> Issuer {
+        if self.misses(state) {
+            return Issuer::Idle;
+        }
         let list = &mut state.redis.list;
         let predecessor = list.last == look.last || matches!(self.flaw, Flaw::Claims | Flaw::NoPredecessor);
         let Some(proof) = list.proof.filter(|proof| proof.epoch == look.epoch && predecessor) else {

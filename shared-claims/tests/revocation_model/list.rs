@@ -42,6 +42,8 @@ pub(crate) struct List {
     pub(crate) stream: Facts,
     /// The stream's last-generated-id.
     pub(crate) last: u8,
+    /// Whether the stream holds fewer entries than were noted beside it.
+    pub(crate) diminished: bool,
 }
 
 /// By how much the clock of a machine that takes over may be behind.
@@ -82,6 +84,12 @@ impl Redis {
     pub(crate) fn prove(&mut self, epoch: Epoch, age: i8) {
         self.list.proof = Some(Proof { epoch, age });
         self.list.expire(0);
+    }
+
+    /// Somebody trims the stream; all that is said of it stays.
+    pub(crate) fn trim(&mut self) {
+        self.list.stream = 0;
+        self.list.diminished = true;
     }
 
     pub(crate) fn flush(&mut self) {

@@ -3,7 +3,7 @@
 //! Every state is reached, for time without end: moments are kept as ages, and ages beyond the bound are alike.
 //!
 //! What is in it: a database that commits facts in order; two auth-services whose rounds are separate steps, each
-//! pausable for ever; a Redis that is flushed, restarted with anything it held before (on a machine whose clock is
+//! pausable for ever; a Redis that is flushed, whose stream somebody trims, restarted with anything it held before (on a machine whose clock is
 //! behind), or handed back by a failover with less than it had; a mirror that reads in pages, over a connection, each
 //! request sent, executed and received separately; a check whose three looks may lie apart; a lookup. Mirrors only
 //! read and do not know each other, so one stands for all of them. Facts do not expire in here, and Redis's clock is
@@ -87,6 +87,12 @@ fn a_delivery_that_does_not_compare_its_predecessor_is_found_out() {
 #[test]
 fn a_renewal_in_two_steps_is_found_out() {
     let protocol = Protocol { flaw: Flaw::TornRenewal, ..Protocol::default() };
+    assert_eq!(violated(protocol), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn a_trimmed_stream_whose_entries_nobody_counts_is_found_out() {
+    let protocol = Protocol { flaw: Flaw::EntriesUncounted, ..Protocol::default() };
     assert_eq!(violated(protocol), [model::WITHIN_THE_BOUND]);
 }
 

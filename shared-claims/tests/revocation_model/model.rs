@@ -25,6 +25,8 @@ pub(crate) enum Flaw {
     NoPredecessor,
     /// A renewal finds the list whole in one step and says so in the next.
     TornRenewal,
+    /// Nobody compares how many entries the stream holds.
+    EntriesUncounted,
     /// The mirror does not compare `run_id`.
     AnyProcess,
     /// The mirror counts its age from when the answer came.
@@ -77,6 +79,9 @@ pub(crate) enum Action {
     /// A dump is written, or the replica catches up.
     Save,
     Flush,
+    /// Somebody else trims the stream. From then on it is as if what it held had been acknowledged just now: until an
+    /// auth-service looks, nobody can know.
+    Trim,
     Restart {
         clock_behind: i8,
     },
@@ -170,6 +175,9 @@ impl Model for Protocol {
         }
         if state.faults < self.faults {
             actions.extend([Action::Flush, Action::FallBack, Action::Save]);
+            if state.redis.list.stream != 0 {
+                actions.push(Action::Trim);
+            }
             actions.extend([0, BEHIND].map(|clock_behind| Action::Restart { clock_behind }));
         }
         if self.check_apart {
@@ -184,6 +192,10 @@ impl Model for Protocol {
             Action::Commit => state.acknowledged[usize::from(state.committed())] = Some(0),
             Action::Save => state.redis.older = state.redis.list,
             Action::Flush => state.redis.flush(),
+            Action::Trim => {
+                state.redis.trim();
+                state.acknowledged.iter_mut().flatten().for_each(|age| *age = 0);
+            }
             Action::Restart { clock_behind } => {
                 state.redis.restart(clock_behind);
                 // Their connections broke.
@@ -195,7 +207,7 @@ impl Model for Protocol {
             Action::Follow => state.mirror.follow(self, &before.redis),
             Action::Look => state.mirror.look(self.flaw),
         }
-        if matches!(action, Action::Flush | Action::Restart { .. } | Action::FallBack) {
+        if matches!(action, Action::Flush | Action::Trim | Action::Restart { .. } | Action::FallBack) {
             state.faults += 1;
             state.rebuilt = false;
         }
