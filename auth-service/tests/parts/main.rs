@@ -5,4 +5,5 @@
 mod delivery;
 mod eviction;
 mod helpers;
+mod kinds;
 mod rebuild;
