@@ -3,7 +3,6 @@
 use actix_web::{App, HttpServer, web};
 use shared_claims::actix::{Authenticated, BearerAuth};
 use shared_claims::required_scope;
-use shared_claims::revocation::{FeedSettings, Mirror, MirrorSettings};
 use shared_claims::verifier::Verifier;
 
 const ISSUER: &str = "http://localhost:8000";
@@ -16,12 +15,7 @@ async fn notes(user: Authenticated<NotesRead>) -> String {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let feed = FeedSettings::new(&format!("{ISSUER}/revocations"))?;
-    let verifier = Verifier::builder(ISSUER)
-        .audience("notes-service")
-        .revocation(Mirror::follow_feed(feed, MirrorSettings::default()).into())
-        .build()
-        .await?;
+    let verifier = Verifier::builder(ISSUER).audience("notes-service").follow_feed().build().await?;
     let auth = web::Data::new(BearerAuth::new(verifier));
     HttpServer::new(move || App::new().app_data(auth.clone()).route("/notes", web::get().to(notes)))
         .bind("127.0.0.1:8002")?

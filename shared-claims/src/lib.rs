@@ -1,15 +1,26 @@
 //! Verify Latchkey access tokens offline, and refuse them the moment they are revoked.
 //!
 //! A [`Verifier`](verifier::Verifier) holds the issuer's keys and a copy of its revocation list, both kept fresh in the
-//! background, so that checking a token is a matter of microseconds and of no network. With actix-web, a handler says
-//! in its signature what it needs:
+//! background, so that checking a token is a matter of microseconds and of no network:
+//!
+//! ```no_run
+//! # async fn example(token: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! use shared_claims::verifier::Verifier;
+//!
+//! let builder = Verifier::builder("http://localhost:8000").audience("notes-service");
+//! let verifier = builder.follow_feed().build().await?;
+//! let claims = verifier.verify(token).await?;
+//! println!("{} may {}", claims.sub, claims.scope);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With actix-web, a handler says in its signature what it needs:
 //!
 //! ```no_run
 //! use actix_web::{App, HttpServer, web};
 //! use shared_claims::actix::{Authenticated, BearerAuth};
-//! use shared_claims::required_scope;
-//! use shared_claims::revocation::{FeedSettings, Mirror, MirrorSettings};
-//! use shared_claims::verifier::Verifier;
+//! use shared_claims::{required_scope, verifier::Verifier};
 //!
 //! required_scope!(NotesRead, "notes:read");
 //!
@@ -19,13 +30,8 @@
 //!
 //! #[actix_web::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let feed = FeedSettings::new("http://localhost:8000/revocations")?;
-//!     let verifier = Verifier::builder("http://localhost:8000")
-//!         .audience("notes-service")
-//!         .revocation(Mirror::follow_feed(feed, MirrorSettings::default()).into())
-//!         .build()
-//!         .await?;
-//!     let auth = web::Data::new(BearerAuth::new(verifier));
+//!     let builder = Verifier::builder("http://localhost:8000").audience("notes-service");
+//!     let auth = web::Data::new(BearerAuth::new(builder.follow_feed().build().await?));
 //!     HttpServer::new(move || App::new().app_data(auth.clone()).route("/notes", web::get().to(notes)))
 //!         .bind("127.0.0.1:8002")?
 //!         .run()
@@ -34,7 +40,9 @@
 //! }
 //! ```
 //!
-//! Without actix-web, [`Verifier::verify`](verifier::Verifier::verify) takes the token and gives its claims.
+//! Scopes and roles are types ([`require`]); a service reads claims of its own
+//! ([`custom_claims`](verifier::VerifierBuilder::custom_claims)), adds rules of its own
+//! ([`policy`](verifier::VerifierBuilder::policy)), and has its registry show what is counted ([`metrics`]).
 //!
 //! # What is promised
 //! - A token is accepted only if it is signed with RS256 by a key of the issuer's set, of the type `at+jwt`, for this

@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::require::Denied;
-use crate::verifier::{INVALID_TOKEN, VerifyError};
+use crate::verifier::{Missing, Reason, VerifyError};
 
 /// A [`Problem`] as an answer. As an error of a handler or an extractor it answers the request.
 ///
@@ -37,6 +37,16 @@ struct Inner {
 
 impl ProblemResponse {
     /// The answer that carries this problem.
+    ///
+    /// ```
+    /// use actix_web::http::header::{ALLOW, HeaderValue};
+    /// use shared_claims::actix::ProblemResponse;
+    /// use shared_claims::problem::Problem;
+    ///
+    /// let problem = Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, "Notes are not deleted");
+    /// let answer = ProblemResponse::new(problem).header(ALLOW, HeaderValue::from_static("GET"));
+    /// assert_eq!(answer.retry_after(60).problem().status, 405);
+    /// ```
     pub fn new(problem: Problem) -> Self {
         Self { inner: Box::new(Inner { problem, headers: Vec::new() }) }
     }
@@ -66,6 +76,20 @@ impl ProblemResponse {
     }
 
     /// A request without credentials: 401 and the bare challenge (RFC 6750 §3: no error code then).
+    ///
+    /// ```
+    /// use shared_claims::actix::ProblemResponse;
+    ///
+    /// let statuses = [
+    ///     ProblemResponse::no_credentials(),
+    ///     ProblemResponse::ambiguous_credentials(),
+    ///     ProblemResponse::invalid_token(),
+    ///     ProblemResponse::foreign_origin(),
+    ///     ProblemResponse::unavailable(),
+    /// ]
+    /// .map(|answer| answer.problem().status);
+    /// assert_eq!(statuses, [401, 400, 401, 403, 503]);
+    /// ```
     pub fn no_credentials() -> Self {
         Self::of(StatusCode::UNAUTHORIZED, "Not authenticated").challenge("Bearer")
     }
@@ -79,8 +103,7 @@ impl ProblemResponse {
 
     /// A token that is not accepted: 401 (RFC 6750 §3.1).
     pub fn invalid_token() -> Self {
-        Self::of(StatusCode::UNAUTHORIZED, "The access token is invalid, expired or revoked")
-            .challenge(INVALID_TOKEN)
+        VerifyError::Invalid(Reason::Malformed).into()
     }
 
     /// A request authenticated by cookie that may come from another site: 403.
@@ -91,9 +114,7 @@ impl ProblemResponse {
 
     /// What cannot be checked now: 503.
     pub fn unavailable() -> Self {
-        Self::of(StatusCode::SERVICE_UNAVAILABLE, "The access token cannot be checked at the moment")
-            .retry_after(1)
-            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        VerifyError::Unavailable(Missing::Keys).into()
     }
 
     fn challenge(self, challenge: &'static str) -> Self {
@@ -104,9 +125,14 @@ impl ProblemResponse {
 
 impl From<VerifyError> for ProblemResponse {
     fn from(error: VerifyError) -> Self {
-        match error {
-            VerifyError::Invalid(_) | VerifyError::Revoked(_) => Self::invalid_token(),
-            VerifyError::Unavailable(_) => Self::unavailable(),
+        let mut answer = Self::new(Problem::new(error.status(), error.detail()))
+            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(challenge) = error.challenge() {
+            answer = answer.header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        match error.retry_after_seconds() {
+            Some(seconds) => answer.retry_after(seconds),
+            None => answer,
         }
     }
 }

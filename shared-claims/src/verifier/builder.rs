@@ -14,6 +14,7 @@ use super::keys::{Fetcher, FollowSettings, Follower, KeySetHandle, KeySource};
 use super::metrics::Counters;
 use super::payload::{Expected, ReadCustom, custom_claims, no_custom_claims};
 use super::self_test;
+use super::source::Source;
 use crate::claims::{Claims, CustomClaims};
 use crate::clock::{SharedClock, SystemClock};
 use crate::metrics::{Observed, Observer};
@@ -23,6 +24,13 @@ use crate::revocation::Revocation;
 const FIRST_READING: Duration = Duration::from_secs(2);
 
 /// What happens to a good token while the revocation source cannot tell.
+///
+/// ```
+/// use shared_claims::verifier::{OnOutage, Verifier};
+///
+/// // Rather a revoked token now and then than no service while Redis is away.
+/// let builder = Verifier::builder("https://id.example").audience("notes").on_outage(OnOutage::Accept);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnOutage {
@@ -37,6 +45,40 @@ pub enum OnOutage {
 pub(super) type Policy<C> = Box<dyn Fn(&Claims<C>) -> bool + Send + Sync>;
 
 /// Builds a [`Verifier`].
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use shared_claims::clock::SystemClock;
+/// use shared_claims::metrics::Observer;
+/// use shared_claims::revocation::Mirror;
+/// use shared_claims::verifier::{BuildError, KeySetHandle, OnOutage, Verifier, VerifierBuilder};
+///
+/// fn usual(builder: VerifierBuilder, redis: Option<String>) -> VerifierBuilder {
+///     match redis {
+///         Some(url) => builder.audience("notes-service").follow_redis(url),
+///         None => builder.audience("notes-service").follow_feed(),
+///     }
+/// }
+///
+/// fn strict(builder: VerifierBuilder, mirror: Mirror) -> VerifierBuilder {
+///     builder
+///         .audience("notes-service")
+///         .leeway_seconds(2)
+///         .revocation(mirror.into())
+///         .on_outage(OnOutage::Refuse)
+///         .jwks_url("https://id.example/keys")
+///         .jwks_cooldown(Duration::from_secs(30))
+///         .jwks_max_age(Duration::from_secs(3_600))
+///         .token_cache_entries(1_000)
+/// }
+///
+/// /// For a service that holds the issuer's keys itself.
+/// async fn inside(keys: KeySetHandle, observer: impl Observer) -> Result<Verifier, BuildError> {
+///     let builder = Verifier::builder("https://id.example").audience("notes-service").keys(keys);
+///     builder.without_revocation().observer(observer).clock(Arc::new(SystemClock)).build().await
+/// }
+/// ```
 #[must_use = "a builder does nothing until it is built"]
 pub struct VerifierBuilder<C = ()> {
     issuer: String,
@@ -46,8 +88,7 @@ pub struct VerifierBuilder<C = ()> {
     jwks_cooldown: Duration,
     jwks_max_age: Duration,
     keys: Option<KeySetHandle>,
-    revocation: Option<Revocation>,
-    without_revocation: bool,
+    source: Source,
     on_outage: OnOutage,
     token_cache_entries: usize,
     custom: ReadCustom<C>,
@@ -67,8 +108,7 @@ impl VerifierBuilder {
             jwks_cooldown: Duration::from_secs(10),
             jwks_max_age: Duration::from_secs(86_400),
             keys: None,
-            revocation: None,
-            without_revocation: false,
+            source: Source::Unsaid,
             on_outage: OnOutage::default(),
             token_cache_entries: 50_000,
             custom: no_custom_claims,
@@ -117,17 +157,35 @@ impl<C: CustomClaims> VerifierBuilder<C> {
         self
     }
 
-    /// Where revocations are learnt. Required, unless [`without_revocation`](Self::without_revocation) is said.
+    /// Revocations are learnt from the issuer's feed, `<issuer>/revocations`, as [`Mirror::follow_feed`] does unless told
+    /// otherwise. This, or another source, or [`without_revocation`](Self::without_revocation) is required; the last one
+    /// said counts.
+    ///
+    /// [`Mirror::follow_feed`]: crate::revocation::Mirror::follow_feed
+    #[cfg(feature = "feed")]
+    pub fn follow_feed(mut self) -> Self {
+        self.source = Source::feed();
+        self
+    }
+
+    /// Revocations are learnt from Redis at that URL, as [`Mirror::follow_redis`] does unless told otherwise.
+    ///
+    /// [`Mirror::follow_redis`]: crate::revocation::Mirror::follow_redis
+    #[cfg(feature = "redis")]
+    pub fn follow_redis(mut self, url: impl Into<String>) -> Self {
+        self.source = Source::redis(url.into());
+        self
+    }
+
+    /// Where revocations are learnt, in full: under settings of its own, by lookup, or from a source of the service's own.
     pub fn revocation(mut self, source: Revocation) -> Self {
-        self.revocation = Some(source);
-        self.without_revocation = false;
+        self.source = Source::Given(source);
         self
     }
 
     /// Tokens are accepted until they expire, revoked or not.
     pub fn without_revocation(mut self) -> Self {
-        self.revocation = None;
-        self.without_revocation = true;
+        self.source = Source::None;
         self
     }
 
@@ -168,8 +226,7 @@ impl<C: CustomClaims> VerifierBuilder<C> {
             jwks_cooldown: self.jwks_cooldown,
             jwks_max_age: self.jwks_max_age,
             keys: self.keys,
-            revocation: self.revocation,
-            without_revocation: self.without_revocation,
+            source: self.source,
             on_outage: self.on_outage,
             token_cache_entries: self.token_cache_entries,
             custom: custom_claims,
@@ -221,15 +278,13 @@ impl<C: CustomClaims> VerifierBuilder<C> {
         let Ok(leeway_seconds @ 0..=30) = i64::try_from(self.leeway_seconds) else {
             return Err(BuildError::Leeway(self.leeway_seconds));
         };
-        if self.revocation.is_none() && !self.without_revocation {
-            return Err(BuildError::NoRevocation);
-        }
         if self.lost_policy {
             return Err(BuildError::PolicyBeforeClaims);
         }
         if !self_test::passes() {
             return Err(BuildError::SelfTest);
         }
+        let revocation = self.source.open(&self.issuer, &self.clock)?;
         let counters = Arc::new(Counters::observed(self.observed));
         let keys = if let Some(handle) = self.keys {
             KeySource::Handle(handle)
@@ -248,7 +303,7 @@ impl<C: CustomClaims> VerifierBuilder<C> {
         Ok(Verifier::new(Inner {
             expected: Expected { issuer: self.issuer, audience, leeway_seconds, custom: self.custom },
             keys,
-            revocation: self.revocation,
+            revocation,
             on_outage: self.on_outage,
             cache: TokenCache::new(self.token_cache_entries),
             policies: self.policies,

@@ -3,6 +3,13 @@
 use crate::revocation::Kind;
 
 /// What is wrong with a token in itself. For logs and metrics: a client learns no more than `invalid_token`.
+///
+/// ```
+/// use shared_claims::verifier::Reason;
+///
+/// assert_eq!(Reason::Expired.as_str(), "expired");
+/// assert!(Reason::ALL.contains(&Reason::Signature));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
@@ -77,6 +84,12 @@ impl Reason {
 }
 
 /// What the verifier cannot know at the moment.
+///
+/// ```
+/// use shared_claims::verifier::Missing;
+///
+/// assert_eq!(Missing::ALL.iter().map(|missing| missing.as_str()).collect::<Vec<_>>(), ["keys", "revocations"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Missing {
@@ -100,10 +113,25 @@ impl Missing {
 }
 
 /// The challenge to whoever sent a token that is not accepted.
-pub(crate) const INVALID_TOKEN: &str =
+const INVALID_TOKEN: &str =
     "Bearer error=\"invalid_token\", error_description=\"The access token is invalid, expired or revoked\"";
 
 /// Why [`Verifier::verify`](super::Verifier::verify) did not accept a token.
+///
+/// Whatever the framework, an answer is made of four questions:
+///
+/// ```
+/// use shared_claims::verifier::{Missing, Reason, VerifyError};
+///
+/// let bad = VerifyError::Invalid(Reason::Expired);
+/// assert_eq!(bad.status(), http::StatusCode::UNAUTHORIZED);
+/// assert!(bad.challenge().is_some_and(|challenge| challenge.starts_with("Bearer error=\"invalid_token\"")));
+/// assert_eq!((bad.retry_after_seconds(), bad.detail()), (None, "The access token is invalid, expired or revoked"));
+///
+/// let unknown = VerifyError::Unavailable(Missing::Keys);
+/// assert_eq!(unknown.status(), http::StatusCode::SERVICE_UNAVAILABLE);
+/// assert_eq!((unknown.challenge(), unknown.retry_after_seconds()), (None, Some(1)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -119,20 +147,38 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    /// What an answer says of it: status, challenge, and seconds for `Retry-After`. The one place that decides.
+    const fn answer(self) -> (http::StatusCode, Option<&'static str>, Option<u32>) {
+        match self {
+            Self::Invalid(_) | Self::Revoked(_) => {
+                (http::StatusCode::UNAUTHORIZED, Some(INVALID_TOKEN), None)
+            }
+            Self::Unavailable(_) => (http::StatusCode::SERVICE_UNAVAILABLE, None, Some(1)),
+        }
+    }
+
     /// The `WWW-Authenticate` challenge that says so (RFC 6750 §3); none for what cannot be checked now. It is the
     /// same for every bad token: what is wrong with one is no business of whoever made it up.
     pub fn challenge(&self) -> Option<&'static str> {
-        match self {
-            Self::Invalid(_) | Self::Revoked(_) => Some(INVALID_TOKEN),
-            Self::Unavailable(_) => None,
-        }
+        self.answer().1
     }
 
     /// The HTTP status that says so.
     pub fn status(&self) -> http::StatusCode {
+        self.answer().0
+    }
+
+    /// After how many seconds it is worth asking again (`Retry-After`, RFC 9110 §10.2.3); none for a token that stays
+    /// bad.
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        self.answer().2
+    }
+
+    /// What may be told to whoever sent the token.
+    pub fn detail(&self) -> &'static str {
         match self {
-            Self::Invalid(_) | Self::Revoked(_) => http::StatusCode::UNAUTHORIZED,
-            Self::Unavailable(_) => http::StatusCode::SERVICE_UNAVAILABLE,
+            Self::Invalid(_) | Self::Revoked(_) => "The access token is invalid, expired or revoked",
+            Self::Unavailable(_) => "The access token cannot be checked at the moment",
         }
     }
 }
@@ -144,6 +190,17 @@ impl From<Reason> for VerifyError {
 }
 
 /// Why a verifier could not be built.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use shared_claims::verifier::{BuildError, Verifier};
+///
+/// let nothing_said = Verifier::builder("https://id.example").audience("notes").build().await;
+/// assert!(matches!(nothing_said, Err(BuildError::NoRevocation)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -162,6 +219,9 @@ pub enum BuildError {
     /// Neither a revocation source nor `without_revocation()`.
     #[error("no revocation source: name one, or say without_revocation()")]
     NoRevocation,
+    /// The revocation source cannot be reached at what was said. No secret is repeated.
+    #[error("the revocation source: {0}")]
+    Source(String),
     /// A policy was set before the type of the claims that it is asked about.
     #[error("a policy was set before custom_claims(), which would lose it: set it after")]
     PolicyBeforeClaims,

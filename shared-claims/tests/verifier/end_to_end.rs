@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use shared_claims::actix::BearerAuth;
 use shared_claims::clock::{Clock, SystemClock};
-use shared_claims::revocation::{
-    Fact, Kind, Mirror, MirrorSettings, RedisKeys, RedisLookup, RedisSettings, Revocation,
-};
+use shared_claims::revocation::{Fact, Kind, MirrorSettings, RedisKeys, RedisLookup, RedisSettings};
 use shared_claims::testing::{
     ListWriter, RedisProcess, TestIssuer, TestKey, TokenBuilder, eventually, token_id,
 };
@@ -32,12 +30,13 @@ impl Parts {
 
     /// A service whose verifier begins now.
     async fn service(&self, mode: &str) -> Service {
-        let redis = RedisSettings::new(&self.redis.url()).unwrap();
-        let revocation: Revocation = match mode {
-            "mirror" => Mirror::follow_redis(redis, MirrorSettings::default()).into(),
-            _ => RedisLookup::new(redis, MirrorSettings::default()).into(),
+        let builder = Verifier::builder(self.issuer.url()).audience(AUDIENCE);
+        let builder = if mode == "mirror" {
+            builder.follow_redis(self.redis.url())
+        } else {
+            let redis = RedisSettings::new(&self.redis.url()).unwrap();
+            builder.revocation(RedisLookup::new(redis, MirrorSettings::default()).into())
         };
-        let builder = Verifier::builder(self.issuer.url()).audience(AUDIENCE).revocation(revocation);
         Service::start(BearerAuth::new(builder.clock(Arc::new(SystemClock)).build().await.unwrap()))
     }
 

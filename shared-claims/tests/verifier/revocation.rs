@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shared_claims::actix::BearerAuth;
-use shared_claims::clock::{Clock, ManualClock};
+use shared_claims::clock::{Clock, ManualClock, SystemClock};
 use shared_claims::revocation::{Fact, Kind, Mirror, MirrorSettings, Verdict};
-use shared_claims::testing::{ScriptedSource, TestKey, token_id};
+use shared_claims::testing::{ScriptedSource, TestIssuer, TestKey, eventually, token_id};
 use shared_claims::verifier::{BuildError, Missing, OnOutage, Reason, Verifier, VerifyError};
 
 use crate::support::{AUDIENCE, ISSUER, NOW, NOW_MS, Service, builder, clock, handle, token};
@@ -196,4 +196,24 @@ async fn a_policy_of_the_service_is_kept_on_every_check() {
     assert_eq!(outcome(&verifier, &token).await, Ok(()));
     open.store(false, Ordering::SeqCst);
     assert_eq!(outcome(&verifier, &token).await, Err(VerifyError::Invalid(Reason::Policy)));
+}
+
+#[tokio::test]
+async fn the_issuers_feed_is_found_beside_it() {
+    let issuer = TestIssuer::start([TestKey::shared(0)]);
+    let builder = Verifier::builder(issuer.url()).audience(AUDIENCE).follow_feed();
+    let verifier = builder.build().await.unwrap();
+    // This issuer has no list: it was asked for one, and nothing is known.
+    eventually("the feed is asked", Duration::from_secs(5), || async { issuer.fetches().other > 0 }).await;
+    let token = TestKey::shared(0).token(issuer.url(), AUDIENCE, &SystemClock).sign();
+    let outcome = verifier.verify(&token).await.err();
+    assert_eq!(outcome, Some(VerifyError::Unavailable(Missing::Revocations)));
+}
+
+#[tokio::test]
+async fn a_redis_that_cannot_be_meant_is_told_without_its_password() {
+    let builder = builder(&clock()).follow_redis("http://reader:hunter2@localhost");
+    let Err(error) = builder.build().await else { panic!("it was built") };
+    assert!(matches!(error, BuildError::Source(_)));
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
 }

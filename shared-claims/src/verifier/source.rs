@@ -1,0 +1,59 @@
+//! Where a verifier that is being built will learn of revocations.
+
+use super::error::BuildError;
+use crate::clock::SharedClock;
+use crate::revocation::Revocation;
+
+/// Begins to follow the list of an issuer, under the verifier's clock; or says why not, without secrets.
+type Follow = Box<dyn FnOnce(&str, SharedClock) -> Result<Revocation, String> + Send>;
+
+/// What was said of it.
+pub(super) enum Source {
+    Unsaid,
+    None,
+    Given(Revocation),
+    #[cfg_attr(
+        not(any(feature = "feed", feature = "redis")),
+        expect(dead_code, reason = "there is nothing that could be followed")
+    )]
+    Follow(Follow),
+}
+
+impl Source {
+    /// Begins to follow what was named.
+    pub(super) fn open(self, issuer: &str, clock: &SharedClock) -> Result<Option<Revocation>, BuildError> {
+        match self {
+            Self::Unsaid => Err(BuildError::NoRevocation),
+            Self::None => Ok(None),
+            Self::Given(revocation) => Ok(Some(revocation)),
+            Self::Follow(follow) => {
+                follow(issuer, SharedClock::clone(clock)).map(Some).map_err(BuildError::Source)
+            }
+        }
+    }
+}
+
+#[cfg(feature = "feed")]
+impl Source {
+    /// The issuer's own feed.
+    pub(super) fn feed() -> Self {
+        use crate::revocation::{FeedSettings, Mirror, MirrorSettings};
+        Self::Follow(Box::new(|issuer, clock| {
+            let url = format!("{}/revocations", issuer.trim_end_matches('/'));
+            let feed = FeedSettings::new(&url).map_err(|error| error.to_string())?;
+            Ok(Mirror::follow_feed(feed, MirrorSettings::default().clock(clock)).into())
+        }))
+    }
+}
+
+#[cfg(feature = "redis")]
+impl Source {
+    /// The list in Redis at that URL.
+    pub(super) fn redis(url: String) -> Self {
+        use crate::revocation::{Mirror, MirrorSettings, RedisSettings};
+        Self::Follow(Box::new(move |_, clock| {
+            let redis = RedisSettings::new(&url).map_err(|error| error.to_string())?;
+            Ok(Mirror::follow_redis(redis, MirrorSettings::default().clock(clock)).into())
+        }))
+    }
+}
