@@ -1,4 +1,12 @@
 //! The claims of an access token (RFC 9068 §2.2), as the issuer writes them and every service reads them.
+//!
+//! ```
+//! use shared_claims::claims::{Claims, FIRST_PARTY_CLIENT};
+//!
+//! fn is_ours(claims: &Claims) -> bool {
+//!     claims.client_id == FIRST_PARTY_CLIENT && claims.roles.contains("admin")
+//! }
+//! ```
 
 mod custom;
 mod id;
@@ -15,9 +23,17 @@ use serde::{Deserialize, Serialize};
 use crate::scope::Scopes;
 
 /// The `typ` header of an access token (RFC 9068 §2.1).
+///
+/// ```
+/// assert_eq!(shared_claims::claims::ACCESS_TOKEN_TYPE, "at+jwt");
+/// ```
 pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
 /// The `client_id` of tokens that the first-party face (`/auth/*`) issues.
+///
+/// ```
+/// assert_eq!(shared_claims::claims::FIRST_PARTY_CLIENT, "first-party");
+/// ```
 pub const FIRST_PARTY_CLIENT: &str = "first-party";
 
 /// The claims of an access token. `C` is what a service reads of its own beside them

@@ -1,9 +1,37 @@
 //! Time as a parameter: the wall clock that claims are held against, and the boot clock that ages are measured on.
+//!
+//! ```
+//! use shared_claims::clock::{Clock, ManualClock};
+//!
+//! let clock = ManualClock::at(1_700_000_000_999);
+//! let before = clock.boot_ms();
+//! clock.advance_ms(1);
+//! assert_eq!((clock.now_seconds(), clock.boot_ms() - before), (1_700_000_001, 1));
+//! ```
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Two readings of time. Everything that asks for the time takes one of these, so that a test can set it.
+///
+/// ```
+/// use shared_claims::clock::{Clock, SystemClock};
+///
+/// /// Runs ahead of the system's.
+/// struct Ahead(i64);
+///
+/// impl Clock for Ahead {
+///     fn now_ms(&self) -> i64 {
+///         SystemClock.now_ms() + self.0
+///     }
+///
+///     fn boot_ms(&self) -> u64 {
+///         SystemClock.boot_ms()
+///     }
+/// }
+///
+/// assert!(Ahead(60_000).now_seconds() > SystemClock.now_seconds());
+/// ```
 pub trait Clock: Send + Sync + 'static {
     /// Wall clock, milliseconds since the Unix epoch. May be set forward and back by the operator.
     fn now_ms(&self) -> i64;
@@ -18,9 +46,22 @@ pub trait Clock: Send + Sync + 'static {
 }
 
 /// A clock that is handed around.
+///
+/// ```
+/// use std::sync::Arc;
+/// use shared_claims::clock::{SharedClock, SystemClock};
+///
+/// let clock: SharedClock = Arc::new(SystemClock);
+/// ```
 pub type SharedClock = Arc<dyn Clock>;
 
 /// The clocks of the operating system.
+///
+/// ```
+/// use shared_claims::clock::{Clock, SystemClock};
+///
+/// assert!(SystemClock.now_ms() > 1_700_000_000_000);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -42,6 +83,18 @@ impl Clock for SystemClock {
 }
 
 /// A clock that stands until it is moved. For tests.
+///
+/// ```
+/// use shared_claims::clock::{Clock, ManualClock};
+///
+/// let clock = ManualClock::at(5_000);
+/// clock.advance_ms(1_000);
+/// assert_eq!(clock.now_ms(), 6_000);
+/// // An operator sets the wall clock back; the boot clock knows nothing of it.
+/// let boot = clock.boot_ms();
+/// clock.set_wall_ms(0);
+/// assert_eq!((clock.now_ms(), clock.boot_ms()), (0, boot));
+/// ```
 #[derive(Debug)]
 pub struct ManualClock {
     wall_ms: AtomicI64,

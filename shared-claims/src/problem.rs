@@ -1,11 +1,34 @@
 //! Problem details (RFC 9457): the error body of the first-party face and of every resource server.
+//!
+//! ```
+//! use shared_claims::problem::{PROBLEM_JSON, Problem};
+//!
+//! let problem = Problem::new(http::StatusCode::NOT_FOUND, "There is no note 7");
+//! let body = serde_json::json!({
+//!     "type": "about:blank", "title": "Not Found", "status": 404, "detail": "There is no note 7",
+//! });
+//! assert_eq!(serde_json::to_value(&problem)?, body);
+//! assert_eq!(PROBLEM_JSON, "application/problem+json");
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 use serde::{Deserialize, Serialize};
 
 /// The media type of [`Problem`].
+///
+/// ```
+/// assert_eq!(shared_claims::problem::PROBLEM_JSON, "application/problem+json");
+/// ```
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// One field that broke a rule.
+///
+/// ```
+/// use shared_claims::problem::{FieldError, Problem};
+///
+/// let error = FieldError { field: "title".to_owned(), message: "has 1 to 200 characters".to_owned() };
+/// assert_eq!(Problem::validation(vec![error]).detail, "title: has 1 to 200 characters");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
     /// The member or parameter.
@@ -15,6 +38,14 @@ pub struct FieldError {
 }
 
 /// An error answer as data. `detail` is written for the person at the front end.
+///
+/// ```
+/// use shared_claims::problem::Problem;
+///
+/// let gone: Problem = Problem::new(http::StatusCode::GONE, "Start again without a cursor");
+/// assert_eq!((gone.status, gone.title.as_str()), (410, "Gone"));
+/// assert_eq!(Problem::validation(Vec::new()).status, 422);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// A URI that names the kind of problem; `about:blank` when the status says it all.

@@ -1,4 +1,12 @@
 //! Scopes (RFC 6749 §3.3): space-delimited, case-sensitive tokens.
+//!
+//! ```
+//! use shared_claims::scope::Scopes;
+//!
+//! let asked = Scopes::parse("notes:write notes:read notes:write")?;
+//! assert_eq!(asked.to_string(), "notes:write notes:read");
+//! # Ok::<(), shared_claims::scope::InvalidScope>(())
+//! ```
 
 use std::fmt;
 
@@ -14,6 +22,8 @@ const MAX_SCOPES: usize = 256;
 ///
 /// let scopes = Scopes::parse("notes:read notes:write")?;
 /// assert!(scopes.contains("notes:read") && !scopes.contains("notes"));
+/// assert_eq!(scopes.iter().count(), 2);
+/// assert!(Scopes::parse("")?.is_empty());
 /// assert!(Scopes::parse("notes:write")?.is_subset(&scopes));
 /// # Ok::<(), shared_claims::scope::InvalidScope>(())
 /// ```
@@ -22,6 +32,12 @@ pub struct Scopes(Vec<String>);
 
 /// Why a string is no scope list: RFC 6749 §3.3 allows `%x21 / %x23-5B / %x5D-7E`, single spaces between. More than 256
 /// are none either.
+///
+/// ```
+/// use shared_claims::scope::{InvalidScope, Scopes};
+///
+/// assert_eq!(Scopes::parse("two  spaces"), Err(InvalidScope));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a scope is made of visible ASCII characters without '\"' and '\\', separated by single spaces")]
 pub struct InvalidScope;

@@ -5,5 +5,4 @@
 mod delivery;
 mod eviction;
 mod helpers;
-mod kinds;
 mod rebuild;

@@ -41,11 +41,27 @@ pub struct Authenticated<S: Requirement = AnyScope, C = ()> {
 
 impl<S: Requirement, C> Authenticated<S, C> {
     /// The token's claims.
+    ///
+    /// ```
+    /// use shared_claims::actix::Authenticated;
+    ///
+    /// async fn whoami(user: Authenticated) -> String {
+    ///     user.claims().sub.clone()
+    /// }
+    /// ```
     pub fn claims(&self) -> &Claims<C> {
         self.verified.claims()
     }
 
     /// The checked token.
+    ///
+    /// ```
+    /// use shared_claims::actix::Authenticated;
+    ///
+    /// async fn key(user: Authenticated) -> String {
+    ///     user.into_verified().kid().to_owned()
+    /// }
+    /// ```
     pub fn into_verified(self) -> Verified<C> {
         self.verified
     }
@@ -88,6 +104,17 @@ impl<S: Requirement, C: CustomClaims> FromRequest for Authenticated<S, C> {
 }
 
 /// The future of [`Authenticated`]: with a mirror it is ready at once.
+///
+/// ```
+/// use actix_web::dev::Payload;
+/// use actix_web::{FromRequest, HttpRequest};
+/// use shared_claims::actix::{AnyScope, Authenticated, Extraction};
+///
+/// /// What an extractor of your own may await first.
+/// fn user(request: &HttpRequest, payload: &mut Payload) -> Extraction<AnyScope, ()> {
+///     Authenticated::from_request(request, payload)
+/// }
+/// ```
 pub struct Extraction<S: Requirement, C>(State<S, C>);
 
 type Outcome<S, C> = Result<Authenticated<S, C>, ProblemResponse>;

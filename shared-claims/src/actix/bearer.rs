@@ -70,6 +70,21 @@ impl<C: CustomClaims> BearerAuth<C> {
     ///
     /// # Errors
     /// The answer to give instead.
+    ///
+    /// ```
+    /// use actix_web::HttpRequest;
+    /// use shared_claims::actix::{BearerAuth, ProblemResponse};
+    ///
+    /// async fn user(auth: &BearerAuth, request: &HttpRequest) -> Result<String, ProblemResponse> {
+    ///     auth.origins().check(request)?;
+    ///     Ok(match auth.authenticate_now(request) {
+    ///         Some(outcome) => outcome?,
+    ///         None => auth.authenticate(request).await?,
+    ///     }
+    ///     .sub
+    ///     .clone())
+    /// }
+    /// ```
     pub async fn authenticate(&self, request: &HttpRequest) -> Result<Verified<C>, ProblemResponse> {
         let token = self.find_token(request)?;
         answer(self.verifier.verify(token).await)

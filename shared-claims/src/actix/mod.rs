@@ -1,4 +1,21 @@
 //! Extractors and error answers for actix-web.
+//!
+//! ```
+//! use actix_web::{App, HttpResponse, web};
+//! use shared_claims::actix::{Authenticated, BearerAuth};
+//! use shared_claims::{required_scope, verifier::Verifier};
+//!
+//! required_scope!(NotesRead, "notes:read");
+//!
+//! async fn notes(user: Authenticated<NotesRead>) -> HttpResponse {
+//!     HttpResponse::Ok().body(format!("the notes of {}", user.sub))
+//! }
+//!
+//! fn configure(config: &mut web::ServiceConfig, verifier: &Verifier) {
+//!     let auth = web::Data::new(BearerAuth::new(verifier.clone()));
+//!     config.app_data(auth).route("/notes", web::get().to(notes));
+//! }
+//! ```
 
 mod authenticated;
 mod bearer;

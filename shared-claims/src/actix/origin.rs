@@ -6,6 +6,12 @@ use actix_web::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use super::problem::ProblemResponse;
 
 /// A string that is no origin.
+///
+/// ```
+/// use shared_claims::actix::{InvalidOrigin, OriginRule};
+///
+/// assert_eq!(OriginRule::new(["*"]).err(), Some(InvalidOrigin("*".to_owned())));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an origin is scheme://host[:port] with http or https, without a path: not {0:?}")]
 pub struct InvalidOrigin(pub String);
@@ -63,6 +69,16 @@ impl OriginRule {
     ///
     /// # Errors
     /// The 403 to answer with.
+    ///
+    /// ```
+    /// use actix_web::test::TestRequest;
+    /// use shared_claims::actix::OriginRule;
+    ///
+    /// let rule = OriginRule::default();
+    /// assert!(rule.check_not_foreign(&TestRequest::post().to_http_request()).is_ok());
+    /// let foreign = TestRequest::post().insert_header(("Origin", "https://evil.example"));
+    /// assert!(rule.check_not_foreign(&foreign.to_http_request()).is_err());
+    /// ```
     pub fn check_not_foreign(&self, request: &HttpRequest) -> Result<(), ProblemResponse> {
         let says_nothing =
             !request.headers().contains_key(ORIGIN) && !request.headers().contains_key(SEC_FETCH_SITE);

@@ -7,6 +7,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::{Builder, Uuid, Variant};
 
 /// A string that is no such id.
+///
+/// ```
+/// use shared_claims::claims::{InvalidId, TokenId};
+///
+/// assert_eq!(TokenId::parse("7"), Err(InvalidId::Uuid));
+/// assert_eq!(TokenId::parse("0198d2c4-0000-4abc-8000-000000000001"), Err(InvalidId::Version));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidId {
@@ -27,6 +34,7 @@ pub enum InvalidId {
 /// assert_eq!(id.to_string(), "018bcfe5-687b-7fff-bfff-ffffffffffff");
 /// assert_eq!(id.time_ms(), 1_700_000_000_123);
 /// assert_eq!(id.to_string().parse(), Ok(id));
+/// assert_eq!(id.as_bytes().len(), 16);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId([u8; 16]);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// use shared_claims::claims::Roles;
 ///
 /// let roles: Roles = ["editor", "admin"].into_iter().collect();
+/// assert!(!roles.is_empty());
 /// assert!(roles.contains("admin") && !roles.contains("Admin"));
 /// assert_eq!(roles.iter().collect::<Vec<_>>(), ["editor", "admin"]);
 /// ```

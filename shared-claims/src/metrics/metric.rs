@@ -1,6 +1,12 @@
 //! The names of the numbers.
 
 /// Which way a number goes.
+///
+/// ```
+/// use shared_claims::metrics::{Metric, MetricKind};
+///
+/// assert_eq!(Metric::ListAge.kind(), MetricKind::Gauge);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MetricKind {
@@ -18,6 +24,7 @@ pub enum MetricKind {
 /// let metric = Metric::TokensRefused;
 /// assert_eq!((metric.name(), metric.label()), ("tokens_refused_total", Some("reason")));
 /// assert_eq!(metric.kind(), MetricKind::Counter);
+/// assert_eq!(metric.help(), "Tokens bad in themselves, by reason.");
 /// assert!(Metric::ALL.contains(&metric));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -13,22 +13,57 @@ use crate::verifier::{Missing, Reason};
 /// elsewhere. Whatever it does changes no outcome; when it panics, that is logged once and otherwise ignored.
 ///
 /// ```
-/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::sync::mpsc::Sender;
 /// use shared_claims::metrics::Observer;
-/// use shared_claims::verifier::{Reason, Verifier};
+/// use shared_claims::revocation::Kind;
+/// use shared_claims::verifier::{Missing, Reason, Verifier};
 ///
-/// #[derive(Default)]
-/// struct Forgeries(AtomicU64);
+/// /// Tells another thread.
+/// struct Tell(Sender<String>);
 ///
-/// impl Observer for Forgeries {
-///     fn refused(&self, reason: Reason) {
-///         if reason == Reason::Signature {
-///             self.0.fetch_add(1, Ordering::Relaxed);
-///         }
+/// impl Tell {
+///     fn tell(&self, what: &str) {
+///         // Nobody listens any more: then nobody wants to know.
+///         let _ = self.0.send(what.to_owned());
 ///     }
 /// }
 ///
-/// let builder = Verifier::builder("http://localhost:8000").observer(Forgeries::default());
+/// impl Observer for Tell {
+///     fn accepted(&self) {
+///         self.tell("accepted");
+///     }
+///
+///     fn refused(&self, reason: Reason) {
+///         self.tell(reason.as_str());
+///     }
+///
+///     fn revoked(&self, kind: Kind) {
+///         self.tell(kind.as_str());
+///     }
+///
+///     fn unavailable(&self, missing: Missing) {
+///         self.tell(missing.as_str());
+///     }
+///
+///     fn accepted_on_outage(&self) {
+///         self.tell("blind");
+///     }
+///
+///     fn cache_asked(&self, hit: bool) {
+///         self.tell(if hit { "hit" } else { "miss" });
+///     }
+///
+///     fn keys_refreshed(&self) {
+///         self.tell("keys");
+///     }
+///
+///     fn key_refresh_failed(&self, why: &str) {
+///         self.tell(why);
+///     }
+/// }
+///
+/// let (sender, _receiver) = std::sync::mpsc::channel();
+/// let builder = Verifier::builder("http://localhost:8000").observer(Tell(sender));
 /// ```
 pub trait Observer: Send + Sync + 'static {
     /// A token was accepted.

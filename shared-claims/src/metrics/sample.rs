@@ -4,6 +4,14 @@ use super::Metric;
 use crate::verifier::{VerifierMetrics, VerifierStatus};
 
 /// A number of a verifier at one moment.
+///
+/// ```
+/// use shared_claims::metrics::{Metric, Sample};
+///
+/// fn is_alarming(sample: &Sample) -> bool {
+///     sample.metric == Metric::ListCurrent && sample.value < 1.0
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Sample {

@@ -5,6 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::claims::{SessionId, TokenId};
 
 /// What a fact revokes.
+///
+/// ```
+/// use shared_claims::revocation::Kind;
+///
+/// assert_eq!(Kind::Client.as_str(), "client");
+/// assert_eq!(Kind::parse("client"), Some(Kind::Client));
+/// assert_eq!(Kind::ALL.iter().filter(|kind| kind.has_cut()).collect::<Vec<_>>(), [&Kind::Sub, &Kind::Client]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -48,6 +56,15 @@ impl Kind {
 }
 
 /// A revocation, as the stream and the feed carry it.
+///
+/// ```
+/// use shared_claims::revocation::{Fact, Kind};
+///
+/// let json = r#"{"kind":"sub","id":"ada","at":1700000000000,"exp":1700000960}"#;
+/// let fact: Fact = serde_json::from_str(json)?;
+/// assert_eq!((fact.kind, fact.at), (Kind::Sub, Some(1_700_000_000_000)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fact {
     /// What is revoked.
@@ -62,6 +79,16 @@ pub struct Fact {
 }
 
 /// What of a token is held against the revocation list.
+///
+/// ```
+/// use shared_claims::claims::Claims;
+/// use shared_claims::revocation::Marks;
+///
+/// fn marks<'a>(claims: &'a Claims, kid: &'a str) -> Marks<'a> {
+///     let Claims { jti, sid, sub, client_id, exp, .. } = claims;
+///     Marks { jti: *jti, sid: *sid, sub, client_id, kid, exp: *exp }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marks<'a> {
     /// The token id.

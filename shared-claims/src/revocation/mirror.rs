@@ -14,6 +14,17 @@ use crate::clock::{SharedClock, SystemClock};
 const NEVER: i64 = i64::MIN;
 
 /// How a mirror judges its own age.
+///
+/// ```
+/// use std::time::Duration;
+/// use shared_claims::clock::ManualClock;
+/// use shared_claims::revocation::MirrorSettings;
+///
+/// let settings = MirrorSettings::default().max_staleness(Duration::from_secs(10));
+/// assert_eq!(settings.max_staleness, Duration::from_secs(10));
+/// // In a test.
+/// let settings = settings.clock(ManualClock::at(1_700_000_000_000));
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MirrorSettings {
@@ -53,6 +64,28 @@ impl fmt::Debug for MirrorSettings {
 
 /// A local copy of the revocation list that follows its source. Cheap to clone; what follows in the background stops
 /// when the last clone is dropped.
+///
+/// ```
+/// use shared_claims::claims::TokenId;
+/// use shared_claims::clock::{Clock, SystemClock};
+/// use shared_claims::revocation::{Fact, Kind, Marks, Mirror, MirrorSettings, Verdict};
+///
+/// // A service that holds the truth itself writes the mirror by hand.
+/// let (mirror, writer) = Mirror::by_hand(MirrorSettings::default());
+/// let before = SystemClock.boot_ms();
+/// writer.add(&Fact { kind: Kind::Client, id: "app".to_owned(), at: Some(1_700_000_000_000), exp: i64::MAX })?;
+/// writer.complete_as_of(before);
+///
+/// let check = |ms| {
+///     let jti = TokenId::new(ms, [0; 10]);
+///     let exp = SystemClock.now_seconds() + 900;
+///     mirror.check(&Marks { jti, sid: None, sub: "ada", client_id: "app", kid: "k", exp })
+/// };
+/// assert_eq!(check(1_700_000_000_000), Verdict::Revoked(Kind::Client));
+/// assert_eq!(check(1_700_000_000_001), Verdict::Live, "issued after the cut");
+/// assert_eq!(mirror.status().entries, 1);
+/// # Ok::<(), shared_claims::revocation::MalformedFact>(())
+/// ```
 #[derive(Clone)]
 pub struct Mirror {
     state: Arc<MirrorState>,
@@ -89,6 +122,19 @@ impl fmt::Debug for Mirror {
 }
 
 /// The writing end of a [`Mirror::by_hand`].
+///
+/// ```
+/// use shared_claims::clock::{Clock, SystemClock};
+/// use shared_claims::revocation::{Fact, MalformedFact, MirrorWriter};
+///
+/// /// Called every second with what a database of yours says.
+/// fn copy(writer: &MirrorWriter, read: impl FnOnce() -> Vec<Fact>) -> Result<(), MalformedFact> {
+///     let before = SystemClock.boot_ms();
+///     read().iter().try_for_each(|fact| writer.add(fact))?;
+///     writer.complete_as_of(before);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct MirrorWriter {
     state: Arc<MirrorState>,

@@ -1,4 +1,14 @@
 //! Revocation: what is revoked, and how a verifier knows.
+//!
+//! ```
+//! use shared_claims::revocation::{FeedSettings, InvalidFeedUrl, Mirror, MirrorSettings, Revocation};
+//!
+//! /// Follows the issuer's feed; with Redis, `Mirror::follow_redis` or a `RedisLookup`.
+//! fn list(issuer: &str) -> Result<Revocation, InvalidFeedUrl> {
+//!     let feed = FeedSettings::new(&format!("{issuer}/revocations"))?;
+//!     Ok(Mirror::follow_feed(feed, MirrorSettings::default()).into())
+//! }
+//! ```
 
 mod fact;
 #[cfg(feature = "feed")]
@@ -24,6 +34,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 /// What a revocation source says of a token.
+///
+/// ```
+/// use shared_claims::revocation::{Kind, Verdict};
+/// use shared_claims::testing::ScriptedSource;
+///
+/// // In tests of a service of yours: everything is revoked.
+/// let source = ScriptedSource::always(Verdict::Revoked(Kind::Client));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -36,6 +54,30 @@ pub enum Verdict {
 }
 
 /// A source of one's own, for services that keep the truth themselves.
+///
+/// ```
+/// use std::collections::HashSet;
+/// use std::future::{Future, ready};
+/// use std::pin::Pin;
+/// use std::sync::Arc;
+/// use shared_claims::revocation::{Kind, Marks, Revocation, RevocationCheck, RevocationStatus, Verdict};
+///
+/// /// Users who are banned here, whatever the issuer says.
+/// struct Banned(HashSet<String>);
+///
+/// impl RevocationCheck for Banned {
+///     fn check<'a>(&'a self, marks: &'a Marks<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
+///         let banned = self.0.contains(marks.sub);
+///         Box::pin(ready(if banned { Verdict::Revoked(Kind::Sub) } else { Verdict::Live }))
+///     }
+///
+///     fn status(&self) -> Option<RevocationStatus> {
+///         None
+///     }
+/// }
+///
+/// let source = Revocation::Custom(Arc::new(Banned(HashSet::from(["mallory".to_owned()]))));
+/// ```
 pub trait RevocationCheck: Send + Sync + 'static {
     /// Says what is known of the token that `marks` identify.
     fn check<'a>(&'a self, marks: &'a Marks<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
@@ -47,6 +89,24 @@ pub trait RevocationCheck: Send + Sync + 'static {
 }
 
 /// How a verifier knows what is revoked. Cheap to clone.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use shared_claims::claims::TokenId;
+/// use shared_claims::revocation::{Marks, Mirror, MirrorSettings, Revocation, Verdict};
+///
+/// let (mirror, _writer) = Mirror::by_hand(MirrorSettings::default());
+/// let source = Revocation::from(mirror);
+/// let jti = TokenId::new(1_700_000_000_000, [0; 10]);
+/// let marks = Marks { jti, sid: None, sub: "ada", client_id: "app", kid: "k", exp: 1_700_000_900 };
+/// // Nobody has said yet what is revoked.
+/// assert_eq!(source.check_now(&marks), Some(Verdict::Unknown));
+/// assert_eq!(source.check(&marks).await, Verdict::Unknown);
+/// assert_eq!(source.status().map(|status| status.current), Some(false));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Revocation {

@@ -34,6 +34,14 @@ const SHARDS: usize = 320;
 const MAX_ID_BYTES: usize = 512;
 
 /// A fact that cannot be held against any token: an id that is none, or a cut that is missing.
+///
+/// ```
+/// use shared_claims::revocation::{Fact, Kind, MalformedFact, Mirror, MirrorSettings};
+///
+/// let (_, writer) = Mirror::by_hand(MirrorSettings::default());
+/// let without_cut = Fact { kind: Kind::Sub, id: "ada".to_owned(), at: None, exp: 1_700_000_960 };
+/// assert_eq!(writer.add(&without_cut), Err(MalformedFact));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("malformed fact")]
 pub struct MalformedFact;

@@ -1,6 +1,17 @@
 //! What a revocation source says of itself, for `/readyz`, metrics and logs.
 
 /// The state of a revocation source at one moment.
+///
+/// ```
+/// use shared_claims::revocation::RevocationStatus;
+///
+/// fn line(list: &RevocationStatus) -> String {
+///     match list.age_ms {
+///         Some(age) => format!("{}: {} facts, complete {age} ms ago", list.source, list.entries),
+///         None => format!("{}: {}", list.source, list.last_error.as_deref().unwrap_or("not read yet")),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RevocationStatus {

@@ -7,6 +7,14 @@ use crate::clock::{Clock, SystemClock};
 
 /// The system's clocks, which panic when they were told to, in background tasks alone: a way to make those panic from
 /// outside. (The future that a runtime blocks on, such as a test's, is no task.)
+///
+/// ```
+/// use shared_claims::testing::StumblingClock;
+///
+/// let clock = StumblingClock::new();
+/// clock.stumble(2);
+/// assert_eq!(clock.left(), 2);
+/// ```
 #[derive(Debug, Default)]
 pub struct StumblingClock {
     left: AtomicU32,

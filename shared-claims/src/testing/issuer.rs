@@ -15,6 +15,15 @@ use serde_json::{Value, json};
 use super::key::TestKey;
 
 /// How an endpoint answers.
+///
+/// ```
+/// use shared_claims::testing::{Behaviour, TestIssuer};
+///
+/// fn goes_down(issuer: &TestIssuer) {
+///     issuer.keys_behave(Behaviour::Status(500));
+///     issuer.discovery_behaves(Behaviour::Hang);
+/// }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub enum Behaviour {
     /// As it should.
@@ -37,6 +46,14 @@ pub enum Behaviour {
 }
 
 /// How often each endpoint was asked.
+///
+/// ```
+/// use shared_claims::testing::{Fetches, TestIssuer};
+///
+/// fn asked_once(issuer: &TestIssuer) {
+///     assert_eq!(issuer.fetches(), Fetches { discovery: 1, keys: 1, ..Fetches::default() });
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fetches {
     /// The discovery document.
@@ -60,6 +77,23 @@ struct State {
 }
 
 /// An issuer on a port of its own. It stops when it is dropped.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::net::TcpListener;
+/// use shared_claims::testing::{TestIssuer, TestKey};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let issuer = TestIssuer::start_on(listener, [TestKey::shared(0)]);
+/// assert_eq!(issuer.jwks_url(), format!("{}/.well-known/jwks.json", issuer.url()));
+/// issuer.cache_control("max-age=1");
+/// issuer.publish([TestKey::shared(0), TestKey::shared(1)]);
+/// issuer.publish_document(serde_json::json!({"keys": []}));
+/// issuer.stop().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TestIssuer {
     state: Arc<State>,

@@ -16,6 +16,12 @@ use crate::clock::Clock;
 use crate::verifier::PublicKey;
 
 /// How a signature is made.
+///
+/// ```
+/// use shared_claims::testing::{SignatureKind, TestKey};
+///
+/// assert_eq!(TestKey::shared(0).sign(SignatureKind::Ps256, b"message").len(), 256);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureKind {
     /// PKCS#1 v1.5 with SHA-256: the one that is accepted.
@@ -29,6 +35,16 @@ pub enum SignatureKind {
 }
 
 /// An RSA key pair.
+///
+/// ```
+/// use shared_claims::testing::TestKey;
+///
+/// let (key, another) = (TestKey::shared(0), TestKey::generate());
+/// assert_ne!(key.kid(), another.kid());
+/// assert_eq!(key.jwk()["kid"], key.kid());
+/// assert_eq!(key.public().thumbprint(), key.kid());
+/// assert_eq!(key.modulus().len(), 256);
+/// ```
 #[derive(Debug)]
 pub struct TestKey {
     pair: KeyPair,

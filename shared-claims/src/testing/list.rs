@@ -8,6 +8,26 @@ use crate::revocation::{Fact, RedisKeys};
 const LIST_TTL_MS: i64 = 30_000;
 
 /// Keeps a list in Redis for a test, and the facts of a database that is not there.
+///
+/// ```
+/// use shared_claims::revocation::{Fact, Kind, RedisKeys};
+/// use shared_claims::testing::{ListWriter, RedisProcess};
+///
+/// async fn an_issuer_that_lags(redis: &mut RedisProcess, fact: impl Fn(Kind) -> Fact) {
+///     let mut list = ListWriter::new(redis.connection().await, RedisKeys::default());
+///     list.rebuild().await;
+///     list.revoke(fact(Kind::Sid)).await;
+///     list.renew().await;
+///     // Redis loses it; the issuer, which commits another fact meanwhile, writes the list anew.
+///     redis.restart().await;
+///     list.commit(fact(Kind::Sub));
+///     list.reconnect(redis.connection().await);
+///     list.rebuild().await;
+///     // It was complete ten seconds ago, and no later.
+///     let then = list.now_ms().await - 10_000;
+///     list.renew_as_of(then).await;
+/// }
+/// ```
 #[derive(Debug)]
 pub struct ListWriter {
     redis: MultiplexedConnection,

@@ -9,6 +9,12 @@ const FIRST: u32 = 15_000;
 const NUMBER: u32 = 15_000;
 
 /// A port of 127.0.0.1 that nothing listens on, and that no other call in this process has given.
+///
+/// ```
+/// use shared_claims::testing::free_port;
+///
+/// assert_ne!(free_port(), free_port());
+/// ```
 pub fn free_port() -> u16 {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     // Test processes that run at the same time begin apart.

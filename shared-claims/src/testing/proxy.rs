@@ -10,6 +10,17 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 /// What a [`Proxy`] does with connections, those that stand included.
+///
+/// ```
+/// use std::time::Duration;
+/// use shared_claims::testing::{Proxy, ProxyMode};
+///
+/// fn gets_worse(proxy: &Proxy) {
+///     for mode in [ProxyMode::Delay(Duration::from_millis(50)), ProxyMode::CutAfter(10), ProxyMode::Hang] {
+///         proxy.set(mode);
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyMode {
     /// Passes everything on.
@@ -27,6 +38,19 @@ pub enum ProxyMode {
 }
 
 /// A proxy before one upstream address.
+///
+/// ```
+/// use shared_claims::testing::{Proxy, ProxyMode, RedisProcess};
+///
+/// async fn cut_off(redis: &RedisProcess, other: &RedisProcess) -> String {
+///     let proxy = Proxy::before(&redis.address()).await;
+///     proxy.set(ProxyMode::Refuse);
+///     // It comes back as another.
+///     proxy.redirect(&other.address());
+///     proxy.set(ProxyMode::Forward);
+///     format!("redis://{}", proxy.address())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,

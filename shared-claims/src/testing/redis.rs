@@ -11,6 +11,22 @@ use tempfile::TempDir;
 use super::port::free_port;
 
 /// A Redis process on a free port, with a directory of its own. Killed when dropped.
+///
+/// ```
+/// use shared_claims::testing::RedisProcess;
+///
+/// async fn has_a_hard_day() {
+///     let mut redis = RedisProcess::start_with(&["--maxmemory", "10mb"]).await;
+///     let _: String = redis::cmd("SAVE").query_async(&mut redis.connection().await).await.unwrap();
+///     assert!(redis.directory().join("dump.rdb").exists());
+///     redis.pause();
+///     redis.resume();
+///     redis.kill();
+///     redis.restart().await;
+///     println!("{} is there again", redis.url());
+///     assert_ne!(RedisProcess::start().await.address(), redis.address());
+/// }
+/// ```
 #[derive(Debug)]
 pub struct RedisProcess {
     child: Option<Child>,

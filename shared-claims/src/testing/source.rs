@@ -9,6 +9,29 @@ use crate::revocation::{Kind, Marks, Revocation, RevocationCheck, Verdict};
 type Script = Box<dyn FnMut(&Marks<'_>) -> Verdict + Send>;
 
 /// A [`RevocationCheck`] for tests: the script decides on every check, and may move clocks while it does.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use shared_claims::clock::SystemClock;
+/// use shared_claims::revocation::{Kind, Verdict};
+/// use shared_claims::testing::{ScriptedSource, TestKey};
+/// use shared_claims::verifier::{KeySet, KeySetHandle, Verifier};
+///
+/// let keys = KeySetHandle::new();
+/// keys.set(KeySet::from_keys([TestKey::shared(0).public()]));
+/// let source = ScriptedSource::revoking(Kind::Client, "first-party");
+/// let builder = Verifier::builder("https://id.example").audience("notes").keys(keys);
+/// let verifier = builder.revocation(source.revocation()).build().await?;
+/// let token = TestKey::shared(0).token("https://id.example", "notes", &SystemClock).sign();
+/// assert!(verifier.verify(&token).await.is_err());
+///
+/// source.set(|_| Verdict::Live);
+/// assert!(verifier.verify(&token).await.is_ok());
+/// let _ = (ScriptedSource::always(Verdict::Unknown), ScriptedSource::new(|_| Verdict::Unknown));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ScriptedSource {
     script: Arc<Mutex<Script>>,

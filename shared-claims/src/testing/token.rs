@@ -9,6 +9,23 @@ use crate::claims::TokenId;
 use crate::clock::Clock;
 
 /// A token in the making.
+///
+/// ```
+/// use shared_claims::clock::SystemClock;
+/// use shared_claims::testing::{SignatureKind, TestKey};
+///
+/// let good = TestKey::shared(0).token("https://id.example", "notes", &SystemClock);
+/// let tokens = [
+///     good.clone().claim("scope", "notes:read").without_claim("sid").sign(),
+///     good.clone().header("alg", "none").without_header("kid").with_signature(&[]),
+///     good.clone().raw_header("{}").raw_claims("null").sign(),
+///     good.clone().signed_by(TestKey::shared(1)).sign(),
+///     good.clone().signed_as(SignatureKind::Rs512).sign(),
+/// ];
+/// assert!(tokens.iter().all(|token| token.split('.').count() == 3));
+/// assert!(good.sign().starts_with(&good.signing_input()));
+/// assert!(good.claims_json().starts_with(b"{") && good.header_json().starts_with(b"{"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct TokenBuilder {
     key: &'static TestKey,
@@ -129,6 +146,12 @@ impl TokenBuilder {
 }
 
 /// A fresh token id (UUIDv7) of that moment.
+///
+/// ```
+/// use shared_claims::testing::token_id;
+///
+/// assert_eq!(token_id(1_700_000_000_000).time_ms(), 1_700_000_000_000);
+/// ```
 pub fn token_id(ms: i64) -> TokenId {
     let mut random = [0; 10];
     aws_lc_rs::rand::fill(&mut random).expect("random bytes");

@@ -4,6 +4,16 @@ use std::future::Future;
 use std::time::Duration;
 
 /// Waits until `condition` holds, looking every few milliseconds.
+///
+/// ```
+/// use std::time::Duration;
+/// use shared_claims::testing::eventually;
+/// use shared_claims::verifier::Verifier;
+///
+/// async fn is_ready(verifier: &Verifier) {
+///     eventually("the keys are there", Duration::from_secs(5), || async { verifier.status().is_ready() }).await;
+/// }
+/// ```
 pub async fn eventually<F: Future<Output = bool>>(
     what: &str,
     limit: Duration,

@@ -59,6 +59,18 @@ pub(super) struct Inner<C> {
 }
 
 /// Whether a verifier can do its work, for readiness probes.
+///
+/// ```
+/// use shared_claims::verifier::VerifierStatus;
+///
+/// fn why_not_ready(status: &VerifierStatus) -> Option<&str> {
+///     match (status.is_ready(), status.keys_loaded) {
+///         (true, _) => None,
+///         (false, false) => Some(status.keys_error.as_deref().unwrap_or("the keys were not read yet")),
+///         (false, true) => Some("the revocation list is too old"),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifierStatus {
@@ -105,6 +117,17 @@ impl<C: CustomClaims> Verifier<C> {
 
     /// The same without waiting; `None` where [`verify`](Self::verify) would have to: for a token of a key that is not
     /// known yet, and with a source of revocations that is asked over the network.
+    ///
+    /// ```
+    /// use shared_claims::verifier::{Verified, Verifier, VerifyError};
+    ///
+    /// async fn check(verifier: &Verifier, token: &str) -> Result<Verified, VerifyError> {
+    ///     match verifier.verify_now(token) {
+    ///         Some(outcome) => outcome,
+    ///         None => verifier.verify(token).await,
+    ///     }
+    /// }
+    /// ```
     pub fn verify_now(&self, token: &str) -> Option<Result<Verified<C>, VerifyError>> {
         let outcome = self.inner.verify_now(token)?;
         self.inner.counters.outcome(&outcome);

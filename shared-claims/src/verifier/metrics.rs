@@ -8,6 +8,14 @@ use crate::metrics::{Observed, Observer};
 use crate::revocation::Kind;
 
 /// The counters of a verifier since it was built, read one after the other.
+///
+/// ```
+/// use shared_claims::verifier::{Reason, VerifierMetrics};
+///
+/// fn forgeries(counts: &VerifierMetrics) -> u64 {
+///     counts.refused.iter().filter(|(reason, _)| *reason == Reason::Signature).map(|(_, count)| count).sum()
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifierMetrics {

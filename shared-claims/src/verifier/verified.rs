@@ -9,6 +9,18 @@ use crate::revocation::Marks;
 use crate::scope::Scopes;
 
 /// The claims of a token that was checked just now. Cheap to clone.
+///
+/// ```
+/// use shared_claims::claims::Claims;
+/// use shared_claims::verifier::Verified;
+///
+/// fn log_and_keep(verified: Verified) -> Claims {
+///     // Reads as its claims.
+///     println!("{} of {}, signed by {}", verified.jti, verified.claims().sub, verified.kid());
+///     println!("may {}", verified.scopes());
+///     verified.into_claims()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Verified<C = ()> {
     /// One allocation, so that a clone writes to nothing that other tokens share.

@@ -5,6 +5,14 @@ use std::fmt;
 use url::Url;
 
 /// How to reach the issuer's feed.
+///
+/// ```
+/// use shared_claims::revocation::FeedSettings;
+///
+/// let feed = FeedSettings::new("https://id.example/revocations")?.token("what revocation.feed_token says");
+/// assert!(!format!("{feed:?}").contains("what"), "secrets are shown nowhere");
+/// # Ok::<(), shared_claims::revocation::InvalidFeedUrl>(())
+/// ```
 #[derive(Clone)]
 pub struct FeedSettings {
     pub(super) client: reqwest::Client,
@@ -13,6 +21,12 @@ pub struct FeedSettings {
 }
 
 /// A feed URL that cannot be used.
+///
+/// ```
+/// use shared_claims::revocation::{FeedSettings, InvalidFeedUrl};
+///
+/// assert_eq!(FeedSettings::new("/revocations").err(), Some(InvalidFeedUrl::Url));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidFeedUrl {

@@ -3,6 +3,15 @@
 use crate::revocation::Kind;
 
 /// The keys of the revocation list under one prefix.
+///
+/// ```
+/// use shared_claims::revocation::{Kind, RedisKeys};
+///
+/// let keys = RedisKeys::default();
+/// assert_eq!(keys.fact(Kind::Sub, "ada"), "{revoked}:sub:ada");
+/// assert_eq!((keys.epoch(), keys.as_of()), ("{revoked}:epoch".to_owned(), "{revoked}:as_of".to_owned()));
+/// assert_eq!(RedisKeys::new("{staging}").events(), "{staging}:events");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisKeys {
     prefix: String,

@@ -23,6 +23,17 @@ const RETRY: Duration = Duration::from_millis(250);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Asks Redis at each check, over one connection that all share. Cheap to clone.
+///
+/// ```
+/// use shared_claims::revocation::{InvalidRedisUrl, Marks, MirrorSettings, RedisLookup, RedisSettings, Verdict};
+///
+/// async fn ask(marks: &Marks<'_>) -> Result<Verdict, InvalidRedisUrl> {
+///     let lookup = RedisLookup::new(RedisSettings::new("redis://localhost")?, MirrorSettings::default());
+///     let verdict = lookup.check(marks).await;
+///     println!("{verdict:?}, connected: {}", lookup.status().connected);
+///     Ok(verdict)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct RedisLookup {
     inner: Arc<Inner>,

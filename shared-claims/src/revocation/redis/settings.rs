@@ -9,6 +9,17 @@ use super::RedisKeys;
 ///
 /// A user of its own (ACL) needs no more than
 /// `+@connection +info +time +get +mget +xrange +xread +multi +exec %R~{revoked}:*`.
+///
+/// ```
+/// use std::time::Duration;
+/// use shared_claims::revocation::RedisSettings;
+///
+/// let settings = RedisSettings::new("rediss://reader:secret@redis.example")?
+///     .prefix("{revoked-staging}")
+///     .time_limit(Duration::from_millis(500));
+/// assert!(!format!("{settings:?}").contains("secret"));
+/// # Ok::<(), shared_claims::revocation::InvalidRedisUrl>(())
+/// ```
 #[derive(Clone)]
 pub struct RedisSettings {
     pub(super) client: redis::Client,
@@ -17,6 +28,12 @@ pub struct RedisSettings {
 }
 
 /// A Redis URL that cannot be used. The URL is not repeated: it may hold a password.
+///
+/// ```
+/// use shared_claims::revocation::{InvalidRedisUrl, RedisSettings};
+///
+/// assert_eq!(RedisSettings::new("http://localhost").err(), Some(InvalidRedisUrl));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a Redis URL (redis://[user:password@]host[:port][/db], rediss://… for TLS, or unix:///path)")]
 pub struct InvalidRedisUrl;

@@ -10,6 +10,14 @@ use base64::Engine as _;
 use crate::verifier::token::{MAX_KID_BYTES, STRICT_BASE64};
 
 /// Why a key is not used.
+///
+/// ```
+/// use shared_claims::verifier::{KeyRefused, PublicKey};
+///
+/// let of_512_bits = [0xff; 64];
+/// let refused = PublicKey::from_components("weak", &of_512_bits, &[1, 0, 1]);
+/// assert_eq!(refused.err(), Some(KeyRefused::Modulus));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyRefused {
@@ -40,6 +48,20 @@ pub enum KeyRefused {
 }
 
 /// An RSA public key under its `kid`, checked for size and exponent.
+///
+/// ```
+/// use shared_claims::verifier::PublicKey;
+///
+/// // RFC 7638 §3.1.
+/// let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n\
+///          3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zg\
+///          dAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFC\
+///          ur-kEgU8awapJzKnqDKgw";
+/// let key = PublicKey::from_base64url("2011-04-29", n, "AQAB")?;
+/// assert_eq!(key.kid(), "2011-04-29");
+/// assert_eq!(key.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+/// # Ok::<(), shared_claims::verifier::KeyRefused>(())
+/// ```
 #[derive(Clone)]
 pub struct PublicKey {
     kid: String,

@@ -6,11 +6,29 @@ use std::sync::Arc;
 use super::public_key::PublicKey;
 
 /// The document is no JWK Set (RFC 7517 §5).
+///
+/// ```
+/// use shared_claims::verifier::{InvalidKeySet, KeySet};
+///
+/// assert_eq!(KeySet::from_json(b"<html>").err(), Some(InvalidKeySet));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a JWK Set")]
 pub struct InvalidKeySet;
 
 /// The keys of an issuer, by `kid`.
+///
+/// ```
+/// use shared_claims::testing::TestKey;
+/// use shared_claims::verifier::KeySet;
+///
+/// let key = TestKey::shared(0).public();
+/// let set = KeySet::from_keys([key.clone()]);
+/// assert!(set.get(key.kid()).is_some() && set.get("another").is_none());
+/// assert!(set.len() == 1 && set.len() <= KeySet::MAX_KEYS);
+/// // Who has two keys under one name has none under it.
+/// assert!(KeySet::from_keys([key.clone(), key]).is_empty());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
     keys: HashMap<String, Arc<PublicKey>>,
