@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
+use actix_web::http::header::{ContentEncoding, ETAG, IF_NONE_MATCH, LOCATION};
+use actix_web::middleware::Compress;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,6 +26,7 @@ use super::key::TestKey;
 /// }
 /// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum Behaviour {
     /// As it should.
     #[default]
@@ -39,6 +41,8 @@ pub enum Behaviour {
     Html,
     /// The key set as it should be, but with 10 MB of white space after it.
     Huge,
+    /// The same, packed as gzip: some ten kilobytes on the wire.
+    Bomb,
     /// With a redirect to this.
     Redirect(String),
     /// With this text.
@@ -123,7 +127,11 @@ impl TestIssuer {
             App::new()
                 .app_data(data.clone())
                 .route("/.well-known/openid-configuration", web::get().to(serve_discovery))
-                .route("/.well-known/jwks.json", web::get().to(serve_keys))
+                .service(
+                    web::resource("/.well-known/jwks.json")
+                        .wrap(Compress::default())
+                        .route(web::get().to(serve_keys)),
+                )
                 .default_service(web::to(serve_other))
         })
         .workers(1)
@@ -232,7 +240,7 @@ async fn serve_keys(state: web::Data<State>, request: HttpRequest) -> HttpRespon
         return answer;
     }
     let mut document = get(&state.set).to_string();
-    if matches!(behaviour, Behaviour::Huge) {
+    if matches!(behaviour, Behaviour::Huge | Behaviour::Bomb) {
         document.push_str(&" ".repeat(10_000_000));
     }
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, document.as_bytes());
@@ -245,6 +253,10 @@ async fn serve_keys(state: web::Data<State>, request: HttpRequest) -> HttpRespon
     } else {
         HttpResponse::Ok()
     };
+    if !matches!(behaviour, Behaviour::Bomb) {
+        // Says to `Compress` that nothing is to be packed.
+        answer.insert_header(ContentEncoding::Identity);
+    }
     answer.insert_header((ETAG, etag.clone())).insert_header(("Cache-Control", cache_control));
     if asked == Some(&etag) {
         answer.finish()
@@ -260,7 +272,7 @@ async fn serve_other(state: web::Data<State>) -> HttpResponse {
 
 async fn misbehave(behaviour: &Behaviour) -> Option<HttpResponse> {
     match behaviour {
-        Behaviour::Well | Behaviour::Huge => None,
+        Behaviour::Well | Behaviour::Huge | Behaviour::Bomb => None,
         Behaviour::Status(status) => {
             let status = actix_web::http::StatusCode::from_u16(*status).expect("a status");
             Some(HttpResponse::new(status))

@@ -206,6 +206,7 @@ async fn a20_whatever_the_issuer_answers_the_last_good_set_serves() {
         Behaviour::Status(204),
         Behaviour::Html,
         Behaviour::Huge,
+        Behaviour::Bomb,
         Behaviour::Hang,
         Behaviour::Redirect("/elsewhere".to_owned()),
         Behaviour::Text("{}".to_owned()),
@@ -235,6 +236,25 @@ async fn a20(behaviour: Behaviour) {
     assert_eq!(outcome(&verifier, &good).await, Ok(()), "{behaviour:?}");
     issuer.keys_behave(Behaviour::Well);
     eventually(Duration::from_secs(3), async || outcome(&verifier, &new).await == Ok(())).await;
+}
+
+#[tokio::test]
+async fn a20_the_limit_counts_what_is_unpacked() {
+    let clock = clock();
+    let issuer = TestIssuer::start([TestKey::shared(0)]);
+    let client = reqwest::Client::builder().no_gzip().build().unwrap();
+    let asked = client.get(issuer.jwks_url()).header("Accept-Encoding", "gzip");
+    for (behaviour, on_the_wire) in [(Behaviour::Bomb, 1..100_000), (Behaviour::Huge, 10_000_000..11_000_000)]
+    {
+        issuer.keys_behave(behaviour.clone());
+        let answer = asked.try_clone().unwrap().send().await.unwrap();
+        let length = answer.bytes().await.unwrap().len();
+        assert!(on_the_wire.contains(&length), "{behaviour:?}: {length} bytes");
+        let verifier = following(issuer.url(), &clock).build().await.unwrap();
+        let why = verifier.status().keys_error.unwrap_or_default();
+        assert!(why.contains("more than 256 KiB"), "{behaviour:?}: {why}");
+        assert_eq!(outcome(&verifier, &token(&issuer, &clock, 0)).await, NO_KEYS, "{behaviour:?}");
+    }
 }
 
 #[tokio::test]
