@@ -72,3 +72,8 @@ pub mod scope;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod verifier;
+
+/// What the README shows has to compile.
+#[cfg(all(doctest, feature = "actix", feature = "feed"))]
+#[doc = include_str!("../../README.md")]
+mod readme {}
