@@ -62,6 +62,8 @@
 #[cfg(feature = "actix")]
 pub mod actix;
 mod background;
+#[cfg(feature = "actix")]
+mod bearer;
 pub mod claims;
 pub mod clock;
 pub mod metrics;

@@ -82,4 +82,11 @@ impl Problem {
         );
         Self { errors, ..Self::new(http::StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
+
+    /// The body of an answer.
+    #[cfg(feature = "actix")]
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        // Strings and numbers: there is nothing in it that JSON could not hold.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
 }

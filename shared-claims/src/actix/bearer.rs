@@ -2,11 +2,11 @@
 
 use actix_web::HttpRequest;
 
-use super::credentials;
 use super::origin::{InvalidOrigin, OriginRule};
 use super::problem::ProblemResponse;
+use crate::bearer::{self, Refusal};
 use crate::claims::CustomClaims;
-use crate::verifier::{Verified, Verifier, VerifyError};
+use crate::verifier::{Verified, Verifier};
 
 /// How requests authenticate: put it into the app data as `web::Data<BearerAuth>`, or with the service's own claims as
 /// `web::Data<BearerAuth<C>>`.
@@ -87,29 +87,19 @@ impl<C: CustomClaims> BearerAuth<C> {
     /// ```
     pub async fn authenticate(&self, request: &HttpRequest) -> Result<Verified<C>, ProblemResponse> {
         let token = self.find_token(request)?;
-        answer(self.verifier.verify(token).await)
+        Ok(bearer::verify(&self.verifier, token).await?)
     }
 
     /// The same without waiting; `None` where that cannot be, as [`Verifier::verify_now`].
     pub fn authenticate_now(&self, request: &HttpRequest) -> Option<Result<Verified<C>, ProblemResponse>> {
-        match self.find_token(request) {
-            Ok(token) => self.verifier.verify_now(token).map(answer),
-            Err(refusal) => Some(Err(refusal)),
-        }
+        let outcome = match self.find_token(request) {
+            Ok(token) => bearer::verify_now(&self.verifier, token)?,
+            Err(refusal) => Err(refusal),
+        };
+        Some(outcome.map_err(ProblemResponse::from))
     }
 
-    fn find_token<'a>(&self, request: &'a HttpRequest) -> Result<&'a str, ProblemResponse> {
-        let presented = credentials::find(request, self.cookie.as_deref())?;
-        if presented.by_cookie {
-            self.origins.check(request)?;
-        }
-        Ok(presented.token)
+    fn find_token<'a>(&self, request: &'a HttpRequest) -> Result<&'a str, Refusal> {
+        bearer::find_token(request, self.cookie.as_deref(), &self.origins.origins)
     }
-}
-
-fn answer<C>(outcome: Result<Verified<C>, VerifyError>) -> Result<Verified<C>, ProblemResponse> {
-    outcome.map_err(|error| {
-        tracing::debug!(%error, "access token not accepted");
-        error.into()
-    })
 }

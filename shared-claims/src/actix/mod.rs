@@ -19,9 +19,9 @@
 
 mod authenticated;
 mod bearer;
-mod credentials;
 mod origin;
 mod problem;
+mod request;
 
 pub use authenticated::{Authenticated, Extraction};
 pub use bearer::BearerAuth;

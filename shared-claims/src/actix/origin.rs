@@ -1,20 +1,10 @@
-//! Whether a request that a cookie authenticates may change something: it must come from a page of ours.
+//! The Origin rule, for requests of actix-web.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 
 use super::problem::ProblemResponse;
-
-/// A string that is no origin.
-///
-/// ```
-/// use shared_claims::actix::{InvalidOrigin, OriginRule};
-///
-/// assert_eq!(OriginRule::new(["*"]).err(), Some(InvalidOrigin("*".to_owned())));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an origin is scheme://host[:port] with http or https, without a path: not {0:?}")]
-pub struct InvalidOrigin(pub String);
+pub use crate::bearer::InvalidOrigin;
+use crate::bearer::Origins;
 
 /// The origins from which a browser may change something with a cookie: the listed ones and our own.
 ///
@@ -33,7 +23,7 @@ pub struct InvalidOrigin(pub String);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct OriginRule {
-    allowed: Vec<Origin>,
+    pub(super) origins: Origins,
 }
 
 impl OriginRule {
@@ -46,10 +36,7 @@ impl OriginRule {
         I: IntoIterator<Item = S>,
         S: AsRef<str>,
     {
-        let parse = |origin: S| {
-            Origin::parse(origin.as_ref()).ok_or_else(|| InvalidOrigin(origin.as_ref().to_owned()))
-        };
-        Ok(Self { allowed: allowed.into_iter().map(parse).collect::<Result<_, _>>()? })
+        Ok(Self { origins: Origins::new(allowed)? })
     }
 
     /// Lets pass what changes nothing, and what comes from a listed origin or our own.
@@ -57,11 +44,7 @@ impl OriginRule {
     /// # Errors
     /// The 403 to answer with.
     pub fn check(&self, request: &HttpRequest) -> Result<(), ProblemResponse> {
-        if request.method().is_safe() || self.is_same_site(request) {
-            Ok(())
-        } else {
-            Err(ProblemResponse::foreign_origin())
-        }
+        Ok(self.origins.check(request)?)
     }
 
     /// The same for endpoints that must not be reached from elsewhere whatever the method, a login above all: a
@@ -80,91 +63,7 @@ impl OriginRule {
     /// assert!(rule.check_not_foreign(&foreign.to_http_request()).is_err());
     /// ```
     pub fn check_not_foreign(&self, request: &HttpRequest) -> Result<(), ProblemResponse> {
-        let says_nothing =
-            !request.headers().contains_key(ORIGIN) && !request.headers().contains_key(SEC_FETCH_SITE);
-        if says_nothing || self.is_same_site(request) {
-            Ok(())
-        } else {
-            Err(ProblemResponse::foreign_origin())
-        }
-    }
-
-    fn is_same_site(&self, request: &HttpRequest) -> bool {
-        let headers = request.headers();
-        if headers.contains_key(ORIGIN) {
-            let Some(origin) = only(headers, ORIGIN).and_then(Origin::parse) else { return false };
-            return self.allowed.contains(&origin) || is_own(&origin, request);
-        }
-        only(headers, SEC_FETCH_SITE) == Some("same-origin")
-    }
-}
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-
-/// The value of a header that is there once.
-fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    let mut values = headers.get_all(name);
-    let value = values.next()?.to_str().ok()?;
-    values.next().is_none().then_some(value)
-}
-
-/// An origin on the host that was asked for. A page that was loaded in the clear is not our own where we are reached
-/// over TLS; the other way round happens behind a proxy that ends TLS and does not say so.
-fn is_own(origin: &Origin, request: &HttpRequest) -> bool {
-    let host = match only(request.headers(), HOST) {
-        Some(host) => host,
-        // HTTP/2 has the authority in the target.
-        None => match request.uri().authority() {
-            Some(authority) => authority.as_str(),
-            None => return false,
-        },
-    };
-    let own = Origin::parse_host(origin.scheme, host);
-    own.as_ref() == Some(origin)
-        && (origin.scheme == Scheme::Https || request.connection_info().scheme() == "http")
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
-    Http,
-    Https,
-}
-
-/// Scheme, host and port (RFC 6454 §4), the port always spelt out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Origin {
-    scheme: Scheme,
-    host: String,
-    port: u16,
-}
-
-impl Origin {
-    fn parse(text: &str) -> Option<Self> {
-        let (scheme, rest) = text.split_once("://")?;
-        let scheme = match scheme {
-            "http" => Scheme::Http,
-            "https" => Scheme::Https,
-            _ => return None,
-        };
-        Self::parse_host(scheme, rest)
-    }
-
-    fn parse_host(scheme: Scheme, text: &str) -> Option<Self> {
-        // An IPv6 address has colons of its own, inside brackets.
-        let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-                (host, digits.then(|| port.parse().ok())??)
-            }
-            _ => (text, if scheme == Scheme::Https { 443 } else { 80 }),
-        };
-        let name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        let address = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
-        let well_formed = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(inside) => !inside.is_empty() && inside.bytes().all(address),
-            None => !host.is_empty() && host.bytes().all(name),
-        };
-        well_formed.then(|| Self { scheme, host: host.to_ascii_lowercase(), port })
+        Ok(self.origins.check_not_foreign(request)?)
     }
 }
 

@@ -4,14 +4,13 @@ use std::fmt;
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 
+use crate::bearer::Refusal;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::require::Denied;
-use crate::verifier::{Missing, Reason, VerifyError};
+use crate::verifier::{Missing, VerifyError};
 
 /// A [`Problem`] as an answer. As an error of a handler or an extractor it answers the request.
 ///
@@ -91,61 +90,54 @@ impl ProblemResponse {
     /// assert_eq!(statuses, [401, 400, 401, 403, 503]);
     /// ```
     pub fn no_credentials() -> Self {
-        Self::of(StatusCode::UNAUTHORIZED, "Not authenticated").challenge("Bearer")
+        Refusal::NoCredentials.into()
     }
 
     /// Credentials sent in more than one way: 400 (RFC 6750 §3.1).
     pub fn ambiguous_credentials() -> Self {
-        const CHALLENGE: &str =
-            "Bearer error=\"invalid_request\", error_description=\"Send the access token once\"";
-        Self::of(StatusCode::BAD_REQUEST, "Send the access token once").challenge(CHALLENGE)
+        Refusal::AmbiguousCredentials.into()
     }
 
     /// A token that is not accepted: 401 (RFC 6750 §3.1).
     pub fn invalid_token() -> Self {
-        VerifyError::Invalid(Reason::Malformed).into()
+        Refusal::INVALID_TOKEN.into()
     }
 
     /// A request authenticated by cookie that may come from another site: 403.
     pub fn foreign_origin() -> Self {
-        Self::of(StatusCode::FORBIDDEN, "The request comes from a foreign origin")
-            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        Refusal::ForeignOrigin.into()
     }
 
     /// What cannot be checked now: 503.
     pub fn unavailable() -> Self {
         VerifyError::Unavailable(Missing::Keys).into()
     }
+}
 
-    fn challenge(self, challenge: &'static str) -> Self {
-        self.header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
-            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+impl From<Refusal> for ProblemResponse {
+    fn from(refusal: Refusal) -> Self {
+        let mut answer = Self::new(refusal.problem());
+        for (name, value) in refusal.headers() {
+            // actix-web has the types of http 0.2; what one takes the other does.
+            let name = HeaderName::from_bytes(name.as_str().as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+                answer = answer.header(name, value);
+            }
+        }
+        answer
     }
 }
 
 impl From<VerifyError> for ProblemResponse {
     fn from(error: VerifyError) -> Self {
-        let mut answer = Self::new(Problem::new(error.status(), error.detail()))
-            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(challenge) = error.challenge() {
-            answer = answer.header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        match error.retry_after_seconds() {
-            Some(seconds) => answer.retry_after(seconds),
-            None => answer,
-        }
+        Refusal::from(error).into()
     }
 }
 
 /// 403 (RFC 6750 §3.1).
 impl From<Denied> for ProblemResponse {
     fn from(denied: Denied) -> Self {
-        // Scopes and roles that no header can hold are not declared by the macros.
-        let challenge = HeaderValue::try_from(denied.challenge())
-            .unwrap_or(HeaderValue::from_static("Bearer error=\"insufficient_scope\""));
-        Self::of(StatusCode::FORBIDDEN, "The access token does not permit this")
-            .header(WWW_AUTHENTICATE, challenge)
-            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        Refusal::from(denied).into()
     }
 }
 
@@ -174,8 +166,7 @@ impl ResponseError for ProblemResponse {
             answer.append_header((name.clone(), value.clone()));
         }
         answer.insert_header((CONTENT_TYPE, PROBLEM_JSON));
-        // Strings and numbers: there is nothing in it that JSON could not hold.
-        answer.body(serde_json::to_vec(&self.inner.problem).unwrap_or_default())
+        answer.body(self.inner.problem.to_json())
     }
 }
 

@@ -1,0 +1,44 @@
+//! Where in a request the access token is (RFC 6750 §2, and the cookie of the first-party face).
+
+use super::refusal::Refusal;
+use super::request::Request;
+
+/// A token as it was sent, nothing of it checked.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Presented<'a> {
+    pub(super) token: &'a str,
+    pub(super) by_cookie: bool,
+}
+
+/// Finds the token of a request. A token in the query is no credential (it would stand in every log), and beside a
+/// header it is one too many. With an `Authorization` header cookies are ignored.
+pub(super) fn find<'a>(request: &'a impl Request, cookie: Option<&str>) -> Result<Presented<'a>, Refusal> {
+    let mut headers = request.values("authorization");
+    let Some(header) = headers.next() else {
+        return cookie.and_then(|name| from_cookie(request, name)).ok_or(Refusal::NoCredentials);
+    };
+    if headers.next().is_some() || is_in_query(request) {
+        return Err(Refusal::AmbiguousCredentials);
+    }
+    let Some(text) = header else { return Err(Refusal::INVALID_TOKEN) };
+    // RFC 9110 §11.4: the scheme without regard to case, then at least one space.
+    let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let token = rest.trim_start_matches(' ');
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+        return Err(Refusal::NoCredentials);
+    }
+    Ok(Presented { token, by_cookie: false })
+}
+
+/// Read by hand: a cookie parser may find nothing at all where some other cookie is malformed (actix-web's does).
+fn from_cookie<'a>(request: &'a impl Request, name: &str) -> Option<Presented<'a>> {
+    let headers = request.values("cookie").flatten();
+    let mut cookies = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.split_once('='));
+    let (_, token) = cookies.find(|(other, _)| other.trim() == name)?;
+    let token = token.trim();
+    (!token.is_empty()).then_some(Presented { token, by_cookie: true })
+}
+
+fn is_in_query(request: &impl Request) -> bool {
+    url::form_urlencoded::parse(request.query().as_bytes()).any(|(name, _)| name == "access_token")
+}

@@ -1,0 +1,101 @@
+//! Why a request is refused, and what is said then.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+
+use crate::problem::Problem;
+use crate::require::Denied;
+use crate::verifier::{Reason, VerifyError};
+
+/// Why a request does not get to its handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No credentials of a kind that is known here (RFC 6750 §3: no error code then).
+    NoCredentials,
+    /// Credentials in more than one way (RFC 6750 §3.1).
+    AmbiguousCredentials,
+    /// A cookie, and perhaps another site that makes use of it.
+    ForeignOrigin,
+    /// A good token that lacks something (RFC 6750 §3.1).
+    Denied(Denied),
+    /// A token that is not accepted, or cannot be checked now.
+    NotVerified(VerifyError),
+}
+
+impl Refusal {
+    /// What was sent as a token cannot be one.
+    pub(crate) const INVALID_TOKEN: Self = Self::NotVerified(VerifyError::Invalid(Reason::Malformed));
+
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::NoCredentials => StatusCode::UNAUTHORIZED,
+            Self::AmbiguousCredentials => StatusCode::BAD_REQUEST,
+            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::Denied(denied) => denied.status(),
+            Self::NotVerified(error) => error.status(),
+        }
+    }
+
+    /// What happened, for people; printable ASCII.
+    pub(crate) fn detail(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "Not authenticated",
+            Self::AmbiguousCredentials => "Send the access token once",
+            Self::ForeignOrigin => "The request comes from a foreign origin",
+            Self::Denied(_) => "The access token does not permit this",
+            Self::NotVerified(error) => error.detail(),
+        }
+    }
+
+    pub(crate) fn problem(self) -> Problem {
+        Problem::new(self.status(), self.detail())
+    }
+
+    /// The `WWW-Authenticate` challenge (RFC 6750 §3).
+    pub(crate) fn challenge(self) -> Option<HeaderValue> {
+        let challenge: Cow<'static, str> = match self {
+            Self::NoCredentials => "Bearer".into(),
+            Self::AmbiguousCredentials => {
+                "Bearer error=\"invalid_request\", error_description=\"Send the access token once\"".into()
+            }
+            Self::NotVerified(error) => error.challenge()?.into(),
+            Self::Denied(denied) => denied.challenge().into(),
+            Self::ForeignOrigin => return None,
+        };
+        // Scopes that no header can hold are not declared by the macros.
+        Some(
+            HeaderValue::try_from(&*challenge)
+                .unwrap_or(HeaderValue::from_static("Bearer error=\"insufficient_scope\"")),
+        )
+    }
+
+    /// After how many seconds it is worth asking again.
+    pub(crate) fn retry_after_seconds(self) -> Option<u32> {
+        match self {
+            Self::NotVerified(error) => error.retry_after_seconds(),
+            _ => None,
+        }
+    }
+
+    /// The headers of the answer, but for those of its body.
+    pub(crate) fn headers(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let challenge = self.challenge().map(|value| (WWW_AUTHENTICATE, value));
+        let retry = self.retry_after_seconds().map(|seconds| (RETRY_AFTER, seconds.into()));
+        let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        challenge.into_iter().chain(retry).chain([no_store])
+    }
+}
+
+impl From<VerifyError> for Refusal {
+    fn from(error: VerifyError) -> Self {
+        Self::NotVerified(error)
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
