@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Secret, UrlWithSecret, Validate, in_range};
+use shared_claims::revocation::RedisAddress;
 
 /// How revocations are carried to verifiers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,13 +37,15 @@ impl Default for RevocationSettings {
 
 impl Validate for RevocationSettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        let is_redis = |url: &UrlWithSecret| {
-            ["redis://", "rediss://", "unix://", "redis+unix://"]
-                .iter()
-                .any(|scheme| url.expose().starts_with(scheme))
-        };
-        if self.redis_url.as_ref().is_some_and(|url| !is_redis(url)) {
-            return Err(InvalidSetting::new("redis_url", "redis://[user:password@]host[:port][/database]"));
+        if let Some(url) = &self.redis_url {
+            let address = RedisAddress::parse(url.expose()).map_err(|_| {
+                let allowed = "redis://[user:password@]host[:port][/db], redis-cluster://host:port[,…], \
+                               redis-sentinel://host:port[,…]/master[/db], rediss… for TLS, or unix:///path";
+                InvalidSetting::new("redis_url", allowed)
+            })?;
+            if address.is_cluster() && !has_hash_tag(&self.prefix) {
+                return Err(InvalidSetting::new("prefix", "with braces, as {revoked} has: one slot of the cluster"));
+            }
         }
         if self.prefix.is_empty()
             || self.prefix.len() > 64
@@ -56,4 +59,10 @@ impl Validate for RevocationSettings {
         in_range("list_ttl_seconds", self.list_ttl_seconds, 2..=3600)?;
         in_range("clock_skew_ms", self.clock_skew_ms, 0..=60_000)
     }
+}
+
+/// Whether a cluster keeps all keys that begin so in one slot.
+fn has_hash_tag(prefix: &str) -> bool {
+    let tag = prefix.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+    tag.is_some_and(|(tag, _)| !tag.is_empty())
 }

@@ -6,3 +6,4 @@ mod delivery;
 mod eviction;
 mod helpers;
 mod rebuild;
+mod topology;

@@ -267,6 +267,12 @@ impl MirrorState {
 /// What a source in another process needs.
 #[cfg(any(feature = "feed", feature = "redis"))]
 impl MirrorState {
+    /// Boot time (ms) before which every committed fact is here; `None` before the first complete list.
+    #[cfg(feature = "redis")]
+    pub(super) fn as_of_ms(&self) -> Option<i64> {
+        Some(self.as_of.load(Ordering::Acquire)).filter(|as_of| *as_of != NEVER)
+    }
+
     /// The source answered.
     pub(super) fn connected(&self, epoch_known: bool) {
         self.connected.store(true, Ordering::Relaxed);

@@ -24,7 +24,9 @@ pub use fact::{Fact, Kind, Marks};
 pub use feed::{FeedSettings, InvalidFeedUrl};
 pub use mirror::{Mirror, MirrorSettings, MirrorWriter};
 #[cfg(feature = "redis")]
-pub use redis::{InvalidRedisUrl, RedisKeys, RedisLookup, RedisSettings};
+pub use redis::{
+    InvalidRedisUrl, RedisAddress, RedisKeys, RedisLookup, RedisNode, RedisNotFound, RedisSettings,
+};
 pub use set::MalformedFact;
 pub use status::RevocationStatus;
 

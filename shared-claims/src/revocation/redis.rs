@@ -1,5 +1,6 @@
 //! The revocation list in Redis, seen from a verifier: how it is named, reached and followed.
 
+mod address;
 mod connection;
 mod follower;
 mod keys;
@@ -9,9 +10,10 @@ mod question;
 mod settings;
 mod source;
 
+pub use address::{InvalidRedisUrl, RedisAddress, RedisNode, RedisNotFound};
 pub use keys::RedisKeys;
 pub use lookup::RedisLookup;
-pub use settings::{InvalidRedisUrl, RedisSettings};
+pub use settings::RedisSettings;
 
 /// By how much Redis's clock may stand behind a moment that was taken from it, milliseconds. More shows that it was set
 /// back, and then the moment proves nothing.

@@ -65,7 +65,8 @@ impl Validate for RevocationSettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
         if let Some(url) = &self.redis_url {
             RedisSettings::new(url.expose()).map_err(|_| {
-                let allowed = "redis://[user:password@]host[:port][/db], rediss://… for TLS, or unix:///path";
+                let allowed = "redis://[user:password@]host[:port][/db], redis-cluster://host:port[,…], \
+                               redis-sentinel://host:port[,…]/master[/db], rediss… for TLS, or unix:///path";
                 InvalidSetting::new("redis_url", allowed)
             })?;
         } else if self.mode == RevocationMode::Lookup {

@@ -101,7 +101,7 @@ impl RevocationList {
     /// The list under `prefix` in the Redis at `url`. Does not connect yet.
     pub fn new(url: &str, prefix: &str) -> Result<Self, RedisError> {
         Ok(Self {
-            connection: Connection::new(url)?,
+            connection: Connection::new(url, prefix)?,
             prefix: prefix.to_owned(),
             scripts: Scripts {
                 look: script!("look.lua"),

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisError, RedisResult};
+use redis::{RedisError, RedisResult};
 
 use super::RedisSettings;
+use super::address::open;
 use crate::clock::SharedClock;
 
 /// What went wrong between us and Redis. Shown in logs and status: no secrets in here.
@@ -20,6 +21,8 @@ pub(super) enum Fault {
     NoRunId,
     #[error("no connection to Redis")]
     NotConnected,
+    #[error("the list in this Redis is not kept: it may be the master no more")]
+    Abandoned,
 }
 
 /// A connection that ends with the process it was made to: it never reconnects by itself, so that the `run_id` compared
@@ -30,12 +33,37 @@ pub(super) struct Connection {
     pub(super) run_id: String,
 }
 
+/// For how long a list need not be renewed before its Redis is suspected to be the master no more: the auth-service renews
+/// it each second.
+const ABANDONED_AFTER_MS: i64 = 2_000;
+
+/// Notices that the list at the other end of a connection is not kept any more, where the master may have moved without the
+/// connection breaking.
+pub(super) struct Abandonment {
+    may_move: bool,
+    kept_at_ms: i64,
+}
+
+impl Abandonment {
+    /// A connection was made at `now_ms` (boot clock).
+    pub(super) fn watch(settings: &RedisSettings, now_ms: i64) -> Self {
+        Self { may_move: settings.address.may_move_silently(), kept_at_ms: now_ms }
+    }
+
+    /// The list was looked at, and is complete as of then, if it is; all on the boot clock.
+    pub(super) fn observe(&mut self, as_of_ms: Option<i64>, now_ms: i64) -> Result<(), Fault> {
+        self.kept_at_ms = self.kept_at_ms.max(as_of_ms.unwrap_or(i64::MIN));
+        let abandoned = now_ms.saturating_sub(self.kept_at_ms) > ABANDONED_AFTER_MS;
+        if self.may_move && abandoned { Err(Fault::Abandoned) } else { Ok(()) }
+    }
+}
+
 impl RedisSettings {
     pub(super) async fn connect(&self, clock: &SharedClock) -> Result<Connection, Fault> {
-        // The limit is ours, over connecting, greeting and asking together.
-        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        // One limit over finding, connecting, greeting and asking together.
         let greeting = async {
-            let mut redis = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+            let node = self.address.locate(&self.keys.epoch()).await?;
+            let mut redis = open(node.expose_url()).await?;
             let info: String = redis::cmd("INFO").arg("server").query_async(&mut redis).await?;
             Ok((redis, info))
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::connection::{Connection, Fault, limited};
+use super::connection::{Abandonment, Connection, Fault, limited};
 use super::question::{Answer, ask, ask_freshness};
 use super::{RedisSettings, age_at_source, is_epoch_of};
 use crate::background::until_done;
@@ -216,11 +216,17 @@ async fn keep_connected(inner: &Inner) {
             }
         };
         inner.link.send_replace(Link::Up(connection.clone(), generation));
+        let mut abandonment = Abandonment::watch(&inner.settings, inner.met.boot_ms());
         loop {
             let sent_ms = inner.met.boot_ms();
             let asking = ask_freshness(&mut connection.redis, &inner.settings.keys);
             match limited(inner.settings.time_limit, clock, asking).await {
-                Ok(answer) => drop(inner.as_of_ms(&answer, &connection.run_id, sent_ms)),
+                Ok(answer) => {
+                    let as_of_ms = inner.as_of_ms(&answer, &connection.run_id, sent_ms);
+                    if let Err(fault) = abandonment.observe(as_of_ms, inner.met.boot_ms()) {
+                        inner.broke(generation, &fault);
+                    }
+                }
                 Err(fault) => inner.broke(generation, &fault),
             }
             inner.met.sweep();

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::address::{InvalidRedisUrl, RedisAddress};
 use super::RedisKeys;
 
 /// How to reach the list in Redis (6.2 or later).
 ///
 /// A user of its own (ACL) needs no more than
-/// `+@connection +info +time +get +mget +xrange +xread +multi +exec %R~{revoked}:*`.
+/// `+@connection +info +time +get +mget +xrange +xread +multi +exec %R~{revoked}:*`, in a cluster and behind Sentinels
+/// too.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,27 +24,16 @@ use super::RedisKeys;
 /// ```
 #[derive(Clone)]
 pub struct RedisSettings {
-    pub(super) client: redis::Client,
+    pub(super) address: RedisAddress,
     pub(super) keys: RedisKeys,
     pub(super) time_limit: Duration,
 }
 
-/// A Redis URL that cannot be used. The URL is not repeated: it may hold a password.
-///
-/// ```
-/// use shared_claims::revocation::{InvalidRedisUrl, RedisSettings};
-///
-/// assert_eq!(RedisSettings::new("http://localhost").err(), Some(InvalidRedisUrl));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a Redis URL (redis://[user:password@]host[:port][/db], rediss://… for TLS, or unix:///path)")]
-pub struct InvalidRedisUrl;
-
 impl RedisSettings {
-    /// The list at that URL under the prefix `{revoked}`. Connects to nothing yet.
+    /// The list at that URL (for its forms see [`RedisAddress`]) under the prefix `{revoked}`. Connects to nothing yet.
     pub fn new(url: &str) -> Result<Self, InvalidRedisUrl> {
-        let client = redis::Client::open(url).map_err(|_| InvalidRedisUrl)?;
-        Ok(Self { client, keys: RedisKeys::default(), time_limit: Duration::from_secs(1) })
+        let address = RedisAddress::parse(url)?;
+        Ok(Self { address, keys: RedisKeys::default(), time_limit: Duration::from_secs(1) })
     }
 
     /// The same under another prefix.
@@ -62,9 +53,8 @@ impl RedisSettings {
 
 impl fmt::Debug for RedisSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.client.get_connection_info().addr().to_string();
         f.debug_struct("RedisSettings")
-            .field("address", &address)
+            .field("address", &self.address)
             .field("keys", &self.keys)
             .finish_non_exhaustive()
     }

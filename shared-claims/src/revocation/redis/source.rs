@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::RedisSettings;
-use super::connection::{Fault, limited};
+use super::connection::{Abandonment, Fault, limited};
 use super::follower::{Follower, Step};
 use super::page::read_page;
 use crate::background::until_done;
@@ -70,6 +70,7 @@ async fn follow(
     let clock = &state.settings.clock;
     let mut connection = settings.connect(clock).await?;
     follower.connected(&connection.run_id);
+    let mut abandonment = Abandonment::watch(settings, state.boot_ms());
     let every = Duration::from_millis((state.bound_ms() / 8).clamp(50, 500));
     loop {
         let sent_ms = state.boot_ms();
@@ -83,6 +84,7 @@ async fn follow(
             Step::Unproven(why) => state.failed(&why.to_string()),
         }
         state.sweep();
+        abandonment.observe(state.as_of_ms(), state.boot_ms())?;
         positions.send_if_modified(|known| {
             let moved = known != follower.position();
             follower.position().clone_into(known);
