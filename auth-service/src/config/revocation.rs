@@ -44,7 +44,10 @@ impl Validate for RevocationSettings {
                 InvalidSetting::new("redis_url", allowed)
             })?;
             if address.is_cluster() && !has_hash_tag(&self.prefix) {
-                return Err(InvalidSetting::new("prefix", "with braces, as {revoked} has: one slot of the cluster"));
+                return Err(InvalidSetting::new(
+                    "prefix",
+                    "with braces, as {revoked} has: one slot of the cluster",
+                ));
             }
         }
         if self.prefix.is_empty()

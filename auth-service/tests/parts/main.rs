@@ -6,4 +6,5 @@ mod delivery;
 mod eviction;
 mod helpers;
 mod rebuild;
+mod rights;
 mod topology;

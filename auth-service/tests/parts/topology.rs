@@ -6,9 +6,7 @@ use std::process::{Child, Command, Stdio};
 use auth_service::revocation::{ProjectionSettings, Revocations};
 use redis::aio::MultiplexedConnection;
 use shared_claims::claims::{SessionId, TokenId};
-use shared_claims::revocation::{
-    Kind, Marks, Mirror, MirrorSettings, RedisLookup, RedisSettings, Verdict,
-};
+use shared_claims::revocation::{Kind, Marks, Mirror, MirrorSettings, RedisLookup, RedisSettings, Verdict};
 use shared_claims::testing::{RedisProcess, free_port};
 
 use crate::helpers::{World, eventually, now_ms, session};
@@ -122,7 +120,8 @@ impl Cluster {
         let master = &master[master.len() - 40..];
         eventually("the replica knows its master", async || {
             let mut replica = cluster.nodes[3].connection().await;
-            let asked = redis::cmd("CLUSTER").arg("REPLICATE").arg(master).query_async::<()>(&mut replica).await;
+            let asked =
+                redis::cmd("CLUSTER").arg("REPLICATE").arg(master).query_async::<()>(&mut replica).await;
             asked.is_ok()
         })
         .await;

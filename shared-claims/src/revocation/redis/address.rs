@@ -28,6 +28,7 @@ pub(super) use find::open;
 ///
 /// let address = RedisAddress::parse("redis-sentinel://:secret@sentinel-1:26379,sentinel-2:26379/main")?;
 /// assert_eq!(address.to_string(), "redis-sentinel://sentinel-1:26379,sentinel-2:26379/main");
+/// assert!(address.may_move_silently() && !address.is_cluster());
 /// # Ok::<(), shared_claims::revocation::InvalidRedisUrl>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]

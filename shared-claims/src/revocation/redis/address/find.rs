@@ -20,9 +20,9 @@ impl RedisAddress {
                 login.url(&select_ok(asked).await?.0)
             }
             Place::Sentinel { login, sentinel_login, sentinels, master } => {
-                let asked = sentinels.iter().map(|sentinel| {
-                    Box::pin(acting_master(login, sentinel_login.url(sentinel), master))
-                });
+                let asked = sentinels
+                    .iter()
+                    .map(|sentinel| Box::pin(acting_master(login, sentinel_login.url(sentinel), master)));
                 login.url(&select_ok(asked).await?.0)
             }
         };

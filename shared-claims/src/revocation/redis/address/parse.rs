@@ -8,10 +8,9 @@ pub(super) fn place(url: &str) -> Result<Place, InvalidRedisUrl> {
     let place = match scheme {
         "redis" | "valkey" => server("redis", rest),
         "rediss" | "valkeys" => server("rediss", rest),
-        "unix" | "redis+unix" => Ok(Place::Server(
-            Login { scheme: "unix", userinfo: None, rest: String::new() },
-            rest.to_owned(),
-        )),
+        "unix" | "redis+unix" => {
+            Ok(Place::Server(Login { scheme: "unix", userinfo: None, rest: String::new() }, rest.to_owned()))
+        }
         "redis-cluster" => cluster("redis", rest),
         "rediss-cluster" => cluster("rediss", rest),
         "redis-sentinel" => sentinel("redis", rest),
