@@ -66,6 +66,8 @@ mod background;
 mod bearer;
 pub mod claims;
 pub mod clock;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod metrics;
 pub mod problem;
 pub mod require;

@@ -1,6 +1,8 @@
 //! The revocation list as the issuer's feed tells it: `GET /revocations`.
 
 mod follower;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod settings;
 mod source;
 mod wire;

@@ -13,6 +13,8 @@
 mod fact;
 #[cfg(feature = "feed")]
 mod feed;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod mirror;
 #[cfg(feature = "redis")]
 mod redis;

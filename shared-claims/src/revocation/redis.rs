@@ -3,6 +3,8 @@
 mod address;
 mod connection;
 mod follower;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod keys;
 mod lookup;
 mod page;

@@ -27,6 +27,8 @@ mod builder;
 mod cache;
 mod check;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod json;
 mod keys;
 mod metrics;

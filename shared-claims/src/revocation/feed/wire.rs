@@ -110,9 +110,13 @@ impl FeedSettings {
     }
 }
 
-fn parse(body: &[u8]) -> Result<FeedPage, Fault> {
-    let page: FeedPage =
-        serde_json::from_slice(body).map_err(|_| Fault::Malformed("not the JSON of a feed"))?;
+pub(super) fn parse(body: &[u8]) -> Result<FeedPage, Fault> {
+    let malformed = || Fault::Malformed("not the JSON of a feed");
+    // Serde would take a list of the members for the object, too.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(malformed());
+    }
+    let page: FeedPage = serde_json::from_slice(body).map_err(|_| malformed())?;
     match &page.cursor {
         Cursor::Text(text) if text.len() > MAX_CURSOR_BYTES => {
             Err(Fault::Malformed("the cursor is too long"))
@@ -150,6 +154,7 @@ mod tests {
             br#"{"epoch":"e","cursor":"1","complete":true}"#,
             br#"{"epoch":"e","cursor":"1","entries":[]}"#,
             br#"{"epoch":null,"cursor":"1","complete":true,"entries":[]}"#,
+            br#"["e","1",true,[]]"#,
             b"<html>",
             b"",
         ] {

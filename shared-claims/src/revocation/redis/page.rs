@@ -44,15 +44,22 @@ pub(super) async fn read_page(
     transaction.cmd("GET").arg(keys.epoch());
     transaction.cmd("GET").arg(keys.as_of());
     transaction.cmd("TIME");
-    let (range, epoch, as_of, time): (StreamRangeReply, Option<String>, Option<String>, (i64, i64)) =
-        transaction.query_async(redis).await?;
-    Ok(Page {
-        full: range.ids.len() >= PAGE,
-        entries: range.ids.into_iter().map(entry).collect(),
-        epoch,
-        as_of_ms: as_of.and_then(|as_of| as_of.parse().ok()),
-        time_ms: time_ms(time),
-    })
+    Ok(Page::of(transaction.query_async(redis).await?))
+}
+
+/// The stream's entries, `epoch`, `as_of` and `TIME`, as they were asked for.
+pub(super) type Answer = (StreamRangeReply, Option<String>, Option<String>, (i64, i64));
+
+impl Page {
+    pub(super) fn of((range, epoch, as_of, time): Answer) -> Self {
+        Self {
+            full: range.ids.len() >= PAGE,
+            entries: range.ids.into_iter().map(entry).collect(),
+            epoch,
+            as_of_ms: as_of.and_then(|as_of| as_of.parse().ok()),
+            time_ms: time_ms(time),
+        }
+    }
 }
 
 fn entry(entry: StreamId) -> Entry {

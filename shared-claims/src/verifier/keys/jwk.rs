@@ -23,6 +23,10 @@ impl KeySet {
     /// # Errors
     /// [`InvalidKeySet`] when the document is no JWK Set at all. A set in which no key can be used is one.
     pub fn from_json(json: &[u8]) -> Result<Self, InvalidKeySet> {
+        // Serde would take a list of the members for the object, too.
+        if !json.trim_ascii_start().starts_with(b"{") {
+            return Err(InvalidKeySet);
+        }
         let document: Document = serde_json::from_slice(json).map_err(|_| InvalidKeySet)?;
         let mut times_seen: HashMap<&str, usize> = HashMap::new();
         for kid in document.keys.iter().filter_map(Jwk::kid) {

@@ -1,0 +1,138 @@
+//! JSON as it is written: repeated members and all.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+
+/// A value that keeps every member of its objects, in order.
+#[derive(Clone, Debug)]
+pub(crate) enum Loose {
+    Null,
+    Bool,
+    Number(Number),
+    Text(String),
+    List(Vec<Loose>),
+    Object(Vec<(String, Loose)>),
+}
+
+impl Loose {
+    /// Reads one value and nothing after it.
+    pub(crate) fn parse(json: &[u8]) -> Option<Self> {
+        serde_json::from_slice(json).ok()
+    }
+
+    pub(crate) fn members(&self) -> Option<&[(String, Self)]> {
+        if let Self::Object(members) = self { Some(members) } else { None }
+    }
+
+    /// The member of that name; the first, if there are more.
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
+        self.members()?.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// A whole number from 0 that an `i64` holds.
+    pub(crate) fn whole(&self) -> Option<i64> {
+        let Self::Number(number) = self else { return None };
+        number.as_u64().and_then(|number| i64::try_from(number).ok())
+    }
+
+    /// The texts of a list of nothing else.
+    pub(crate) fn texts(&self) -> Option<Vec<&str>> {
+        let Self::List(items) = self else { return None };
+        items.iter().map(Self::text).collect()
+    }
+
+    /// Whether an object of it has a member twice.
+    pub(crate) fn repeats(&self) -> bool {
+        match self {
+            Self::List(items) => items.iter().any(Self::repeats),
+            Self::Object(members) => {
+                let mut names = HashSet::new();
+                members.iter().any(|(name, value)| !names.insert(name) || value.repeats())
+            }
+            Self::Null | Self::Bool | Self::Number(_) | Self::Text(_) => false,
+        }
+    }
+
+    /// How many lists and objects stand inside one another.
+    pub(crate) fn depth(&self) -> usize {
+        match self {
+            Self::List(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Object(members) => 1 + members.iter().map(|(_, value)| value.depth()).max().unwrap_or(0),
+            Self::Null | Self::Bool | Self::Number(_) | Self::Text(_) => 0,
+        }
+    }
+
+    /// How many members its widest object has.
+    pub(crate) fn width(&self) -> usize {
+        match self {
+            Self::List(items) => items.iter().map(Self::width).max().unwrap_or(0),
+            Self::Object(members) => {
+                members.iter().map(|(_, value)| value.width()).max().unwrap_or(0).max(members.len())
+            }
+            Self::Null | Self::Bool | Self::Number(_) | Self::Text(_) => 0,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LooseVisitor)
+    }
+}
+
+struct LooseVisitor;
+
+impl<'de> Visitor<'de> for LooseVisitor {
+    type Value = Loose;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Loose, E> {
+        Ok(Loose::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Loose, E> {
+        Ok(Loose::Bool)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Loose, E> {
+        Ok(Loose::Number(number.into()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Loose, E> {
+        Ok(Loose::Number(number.into()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Loose, E> {
+        Ok(Number::from_f64(number).map_or(Loose::Null, Loose::Number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
+        Ok(Loose::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Loose, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Loose::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Loose::Object(members))
+    }
+}

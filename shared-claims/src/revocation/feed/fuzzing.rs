@@ -1,0 +1,41 @@
+//! Answers of the feed, one after the other.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a panic is a finding"
+)]
+
+use super::follower::{Follower, Step};
+use super::wire::parse;
+use crate::revocation::Fact;
+use crate::revocation::fuzzing::Watched;
+
+/// What the feed told is refused, whatever stands beside it and whatever comes later; a mirror counts as complete only
+/// after an answer that says so, of the database that it began with, with nothing in it that was not understood.
+///
+/// The input: bodies, a line each.
+pub fn feed(data: &[u8]) {
+    let (mut watched, mut follower) = (Watched::new(), Follower::default());
+    let mut epoch: Option<String> = None;
+    for body in data.split(|byte| *byte == b'\n').take(16) {
+        let Ok(page) = parse(body) else { continue };
+        let read: Vec<Fact> = page.entries.clone();
+        let all_good = watched.told(&read);
+        let (this, complete) = (page.epoch.clone(), page.complete);
+        let step = follower.take(page, watched.state.boot_ms(), &watched.state);
+        watched.check();
+        assert_eq!(step.is_ok(), all_good);
+        let continues = epoch.as_ref().is_none_or(|known| *known == this);
+        match step {
+            Ok(Step::Complete) => assert!(complete && continues),
+            Ok(Step::More) => assert!(!complete || !continues),
+            Err(_) => {}
+        }
+        if all_good {
+            epoch = continues.then_some(this);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What holds of every answer of the feed and every page of the stream.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a panic is a finding"
+)]
+
+use uuid::Uuid;
+
+use super::mirror::MirrorState;
+use super::{Fact, Kind, Marks, MirrorSettings, Verdict};
+use crate::claims::{SessionId, TokenId};
+use crate::clock::ManualClock;
+
+#[cfg(feature = "feed")]
+pub use super::feed::fuzzing::feed;
+#[cfg(feature = "redis")]
+pub use super::redis::fuzzing::stream;
+
+const NOW_MS: i64 = 1_800_000_000_000;
+
+/// A mirror, and beside it a plain list of what it was told.
+pub(super) struct Watched {
+    pub(super) state: MirrorState,
+    told: Vec<Fact>,
+}
+
+impl Watched {
+    pub(super) fn new() -> Self {
+        let settings = MirrorSettings::default().clock(ManualClock::at(NOW_MS));
+        Self { state: MirrorState::new("fuzzing", settings), told: Vec::new() }
+    }
+
+    /// Notes facts that the mirror was told; whether all of them are facts.
+    pub(super) fn told<'a>(&mut self, facts: impl IntoIterator<Item = &'a Fact>) -> bool {
+        let mut all_good = true;
+        for fact in facts {
+            if is_fact(fact) { self.told.push(fact.clone()) } else { all_good = false }
+        }
+        all_good
+    }
+
+    /// Whatever was told is refused for ever after; and it is not held against what it does not name.
+    pub(super) fn check(&self) {
+        for fact in &self.told {
+            let Some(token) = concerned(fact) else { continue };
+            assert!(matches!(self.state.check(&token.marks()), Verdict::Revoked(_)), "{fact:?}");
+        }
+        let told = &self.told;
+        let stranger = Concerned::nobody();
+        let named = told.iter().any(|fact| stranger.is_named_by(fact));
+        assert_eq!(matches!(self.state.check(&stranger.marks()), Verdict::Revoked(_)), named);
+        assert!(self.state.facts.len() <= told.len());
+    }
+}
+
+/// A token as its owned marks.
+struct Concerned {
+    jti: TokenId,
+    sid: SessionId,
+    sub: String,
+    client_id: String,
+    kid: String,
+}
+
+impl Concerned {
+    fn nobody() -> Self {
+        Self {
+            jti: TokenId::new(0, [9; 10]),
+            sid: SessionId::from_bytes([9; 16]),
+            sub: "sub".to_owned(),
+            client_id: "client".to_owned(),
+            kid: "kid".to_owned(),
+        }
+    }
+
+    fn marks(&self) -> Marks<'_> {
+        Marks {
+            jti: self.jti,
+            sid: Some(self.sid),
+            sub: &self.sub,
+            client_id: &self.client_id,
+            kid: &self.kid,
+            exp: i64::MAX,
+        }
+    }
+
+    fn is_named_by(&self, fact: &Fact) -> bool {
+        let same = |bytes: &[u8]| Uuid::try_parse(&fact.id).is_ok_and(|id| id.as_bytes() == bytes);
+        match fact.kind {
+            Kind::Jti => same(self.jti.as_bytes()),
+            Kind::Sid => same(self.sid.as_bytes()),
+            Kind::Sub => fact.id == self.sub,
+            Kind::Client => fact.id == self.client_id,
+            Kind::Key => fact.id == self.kid,
+        }
+    }
+}
+
+/// The oldest token that a fact names; none for the `jti` of no token of ours.
+fn concerned(fact: &Fact) -> Option<Concerned> {
+    let mut token = Concerned::nobody();
+    match fact.kind {
+        Kind::Jti => token.jti = TokenId::parse(&fact.id).ok()?,
+        Kind::Sid => token.sid = SessionId::from_bytes(Uuid::try_parse(&fact.id).ok()?.into_bytes()),
+        Kind::Sub => token.sub.clone_from(&fact.id),
+        Kind::Client => token.client_id.clone_from(&fact.id),
+        Kind::Key => token.kid.clone_from(&fact.id),
+    }
+    Some(token)
+}
+
+/// A fact that some token can be held against.
+fn is_fact(fact: &Fact) -> bool {
+    let named = (1..=512).contains(&fact.id.len());
+    named
+        && match fact.kind {
+            Kind::Jti | Kind::Sid => Uuid::try_parse(&fact.id).is_ok(),
+            Kind::Sub | Kind::Client => fact.at.is_some(),
+            Kind::Key => true,
+        }
+}

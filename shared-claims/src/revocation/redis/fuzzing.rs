@@ -1,0 +1,52 @@
+//! Pages of the stream, as Redis sends them.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a panic is a finding"
+)]
+
+use redis::{FromRedisValue as _, Parser};
+
+use super::follower::{Follower, Step};
+use super::page::{Answer, Page};
+use crate::revocation::fuzzing::Watched;
+
+const RUN_ID: &str = "r";
+
+/// What the stream held is refused, whatever stands beside it and whatever comes later; and the list is proven by nothing
+/// but a last page under the epoch that this reading began with, found whole in this very process, as of a moment that has
+/// been.
+///
+/// The input: answers to the mirror's transaction, in RESP, one behind the other.
+pub fn stream(data: &[u8]) {
+    let (mut watched, mut follower) = (Watched::new(), Follower::new());
+    follower.connected(RUN_ID);
+    let (mut parser, mut rest) = (Parser::new(), data);
+    let mut blemished = false;
+    for _ in 0..16 {
+        let Ok(value) = parser.parse_value(&mut rest) else { return };
+        let Ok(answer) = Answer::from_redis_value(value) else { continue };
+        let page = Page::of(answer);
+        let before = follower.position().to_owned();
+        let good: Vec<_> = page.entries.iter().filter_map(|entry| entry.fact.clone().ok()).collect();
+        let all_good = watched.told(&good) && good.len() == page.entries.len();
+        let step = follower.take(&page, watched.state.boot_ms(), &watched.state);
+        watched.check();
+        let (from_start, unmoved) = (before == "0-0", follower.position() == before);
+        blemished = !all_good || (blemished && !from_start);
+        match step {
+            Step::Complete => {
+                let epoch = page.epoch.as_deref().expect("an epoch");
+                assert!(epoch.strip_prefix(RUN_ID).is_some_and(|rest| rest.starts_with(':')));
+                let as_of_ms = page.as_of_ms.expect("a moment");
+                assert!(as_of_ms <= page.time_ms.saturating_add(1_000));
+                assert!(!page.full && all_good && !blemished);
+                assert!(page.entries.last().map_or(unmoved, |last| last.id == follower.position()));
+            }
+            Step::More | Step::Unproven(_) => {}
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What holds of every header, token and key set.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a panic is a finding"
+)]
+
+mod claims;
+mod key_set;
+mod token;
+
+use base64::Engine as _;
+use serde::de::MapAccess;
+
+pub use key_set::key_set;
+#[cfg(test)]
+pub(crate) use token::is_accepted;
+pub use token::token;
+
+use super::json::{self, Members, read_object};
+use super::token::{Parts, STRICT_BASE64};
+use crate::fuzzing::Loose;
+
+struct Anything;
+
+impl<'de> Members<'de> for Anything {
+    fn member<A: MapAccess<'de>>(&mut self, _: &str, value: &mut A) -> Result<(), A::Error> {
+        json::skip(value)
+    }
+}
+
+/// The strict reader takes an object of bounded size in which no member stands twice, and nothing else.
+pub fn json(data: &[u8]) {
+    let accepted = read_object(data, Anything).is_ok();
+    let Some(value) = Loose::parse(data) else { return assert!(!accepted, "no JSON") };
+    let is_plain = value.members().is_some() && !value.repeats() && value.width() <= 256;
+    if accepted {
+        assert!(is_plain && value.depth() <= 17, "accepted");
+    } else {
+        assert!(!is_plain || value.depth() >= 16, "refused");
+    }
+}
+
+/// A header is taken for an access token's by the rules of RFC 7515 and RFC 9068, as read a second time.
+pub fn header(data: &[u8]) {
+    let token = format!("{}.e30.AAAA", STRICT_BASE64.encode(data));
+    let accepted = Parts::parse(&token).and_then(|parts| parts.require_access_token().map(|()| parts.kid));
+    match (accepted, good_header(data)) {
+        (Ok(kid), Some(expected)) => assert_eq!(kid, expected),
+        (Err(_), None) => {}
+        // Very long headers are refused unread, very deep ones as such.
+        (Err(_), Some(_)) => assert!(is_unusual(data), "refused"),
+        (Ok(_), None) => panic!("accepted"),
+    }
+}
+
+/// The `kid` of a good header.
+fn good_header(json: &[u8]) -> Option<String> {
+    let header = Loose::parse(json)?;
+    let text = |name: &str| header.get(name).and_then(Loose::text);
+    let typ = text("typ")?.to_ascii_lowercase();
+    let forbidden = ["crit", "b64", "jku", "jwk", "x5u", "x5c"].iter().any(|name| header.get(name).is_some());
+    let kid = text("kid")?;
+    let good = !header.repeats()
+        && !forbidden
+        && text("alg")? == "RS256"
+        && (typ == "at+jwt" || typ == "application/at+jwt")
+        && (1..=256).contains(&kid.len());
+    good.then(|| kid.to_owned())
+}
+
+/// Larger than any limit of ours allows.
+fn is_unusual(json: &[u8]) -> bool {
+    json.len() > 8_000 || Loose::parse(json).is_none_or(|value| value.depth() >= 16 || value.width() > 200)
+}

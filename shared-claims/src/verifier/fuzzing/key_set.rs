@@ -1,0 +1,73 @@
+//! Key sets.
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+
+use super::super::KeySet;
+use super::STRICT_BASE64;
+use crate::fuzzing::Loose;
+
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// Of a set only those keys serve that are fit for RS256 and alone under their `kid`.
+pub fn key_set(data: &[u8]) {
+    let Ok(set) = KeySet::from_json(data) else { return };
+    assert!(set.len() <= KeySet::MAX_KEYS);
+    let document = Loose::parse(data).expect("a set is JSON");
+    let Some(Loose::List(entries)) = document.get("keys") else { panic!("a set without keys") };
+    // An entry with a member twice is no key at all.
+    let entries: Vec<&Loose> =
+        entries.iter().filter(|entry| entry.members().is_some() && !repeats_itself(entry)).collect();
+    let mut by_kid: HashMap<&str, Vec<&Loose>> = HashMap::new();
+    for entry in &entries {
+        if let Some(kid) = entry.get("kid").and_then(Loose::text) {
+            by_kid.entry(kid).or_default().push(entry);
+        }
+    }
+    let mut serving = 0;
+    for (kid, entries) in by_kid {
+        let Some(key) = set.get(kid) else { continue };
+        serving += 1;
+        assert_eq!(key.kid(), kid);
+        let [entry] = entries.as_slice() else { panic!("a kid on {} keys", entries.len()) };
+        assert!(is_fit(entry), "an unfit key serves");
+        // 64 bytes of zeros are nobody's signature.
+        assert!(!key.verifies(b"message", &[0; 256]));
+    }
+    assert_eq!(serving, set.len(), "a key from nowhere");
+}
+
+/// Whether the object itself has a member twice; what its members hold is read loosely.
+fn repeats_itself(entry: &Loose) -> bool {
+    let members = entry.members().unwrap_or_default();
+    members.iter().enumerate().any(|(at, (name, _))| members.iter().take(at).any(|(other, _)| other == name))
+}
+
+fn is_fit(entry: &Loose) -> bool {
+    let text = |name: &str| entry.get(name).and_then(Loose::text);
+    let bytes = |name: &str| text(name).and_then(|text| STRICT_BASE64.decode(text).ok());
+    let absent_or = |name: &str, wanted: &str| match entry.get(name) {
+        None => true,
+        Some(value) => value.text() == Some(wanted),
+    };
+    let verifies = match entry.get("key_ops") {
+        None => true,
+        Some(Loose::List(operations)) => operations.iter().any(|name| name.text() == Some("verify")),
+        Some(_) => false,
+    };
+    let Some((modulus, exponent)) = bytes("n").zip(bytes("e")) else { return false };
+    let bits = modulus.iter().skip_while(|byte| **byte == 0).count() * 8;
+    let exponent: u128 = exponent.iter().fold(0, |number: u128, byte| {
+        number.checked_mul(256).and_then(|number| number.checked_add(u128::from(*byte))).unwrap_or(u128::MAX)
+    });
+    text("kty") == Some("RSA")
+        && PRIVATE.iter().all(|name| entry.get(name).is_none())
+        && absent_or("use", "sig")
+        && absent_or("alg", "RS256")
+        && verifies
+        && (2048..=8192).contains(&bits)
+        && modulus.last().is_some_and(|last| last % 2 == 1)
+        && exponent % 2 == 1
+        && (3..=u128::from(u32::MAX)).contains(&exponent)
+}
