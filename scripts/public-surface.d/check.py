@@ -13,6 +13,8 @@ import sys
 
 PROMISED = {"core", "alloc", "std", "http", "serde", "serde_core"}
 FRAMEWORKS = {"actix_web", "actix_http", "axum", "axum_core", "tower_layer", "tower_service", "tonic"}
+# What the bodies of axum's and tonic's answers are made of.
+FRAMEWORKS |= {"bytes", "http_body"}
 
 # Test support stands beside the tests that use it: it may speak of what they run.
 EXEMPT_FROM_PROMISE = "testing"
@@ -81,6 +83,9 @@ class Surface:
             return
         block = item["inner"]["impl"]
         if block["is_synthetic"] or block["blanket_impl"] is not None:
+            return
+        # pin-project-lite writes the bound of `Unpin`, with a hidden type of its own.
+        if block["trait"] is not None and block["trait"]["path"].split("::")[-1] == "Unpin":
             return
         self.promise({"generics": block["generics"], "for": block["for"], "trait": block["trait"]}, path)
         for member in block["items"]:

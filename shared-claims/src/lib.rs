@@ -40,6 +40,8 @@
 //! }
 //! ```
 //!
+//! With axum or tonic, a layer stands before the handlers and answers likewise: `tower::BearerLayer`, of the feature `tower`.
+//!
 //! Scopes and roles are types ([`require`]); a service reads claims of its own
 //! ([`custom_claims`](verifier::VerifierBuilder::custom_claims)), adds rules of its own
 //! ([`policy`](verifier::VerifierBuilder::policy)), and has its registry show what is counted ([`metrics`]).
@@ -54,6 +56,7 @@
 //!
 //! # Features
 //! - `actix`: extractors and error answers for actix-web.
+//! - `tower`: a layer for axum, tonic and whatever else is built of tower's services.
 //! - `feed`, `redis`: where revocations are learnt.
 //! - `testing`: an issuer, keys and tokens for the tests of your service.
 
@@ -62,7 +65,7 @@
 #[cfg(feature = "actix")]
 pub mod actix;
 mod background;
-#[cfg(feature = "actix")]
+#[cfg(any(feature = "actix", feature = "tower"))]
 mod bearer;
 pub mod claims;
 pub mod clock;
@@ -75,9 +78,11 @@ pub mod revocation;
 pub mod scope;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tower")]
+pub mod tower;
 pub mod verifier;
 
 /// What the README shows has to compile.
-#[cfg(all(doctest, feature = "actix", feature = "feed"))]
+#[cfg(all(doctest, feature = "actix", feature = "feed", feature = "tower"))]
 #[doc = include_str!("../../README.md")]
 mod readme {}

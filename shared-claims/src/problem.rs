@@ -84,7 +84,7 @@ impl Problem {
     }
 
     /// The body of an answer.
-    #[cfg(feature = "actix")]
+    #[cfg(any(feature = "actix", feature = "tower"))]
     pub(crate) fn to_json(&self) -> Vec<u8> {
         // Strings and numbers: there is nothing in it that JSON could not hold.
         serde_json::to_vec(self).unwrap_or_default()

@@ -1,0 +1,67 @@
+//! A layer for tower, and so for axum and tonic: what passes it has a good token.
+//!
+//! With axum, a layer stands before a router or before some of its routes, and a handler takes what was verified:
+//!
+//! ```
+//! use axum::{Extension, Router, routing};
+//! use shared_claims::required_scope;
+//! use shared_claims::tower::BearerLayer;
+//! use shared_claims::verifier::{Verified, Verifier};
+//!
+//! required_scope!(NotesRead, "notes:read");
+//! required_scope!(NotesWrite, "notes:write");
+//!
+//! async fn list(Extension(user): Extension<Verified>) -> String {
+//!     format!("the notes of {}", user.sub)
+//! }
+//! # async fn add() {}
+//!
+//! fn app(verifier: Verifier) -> Router {
+//!     let bearer = BearerLayer::new(verifier);
+//!     Router::new()
+//!         .route("/notes", routing::get(list).layer(bearer.require::<NotesRead>()))
+//!         .route("/notes/new", routing::post(add).layer(bearer.require::<NotesWrite>()))
+//! }
+//! ```
+//!
+//! With tonic, it stands before all services, or before one by `tonic::service::LayerExt`:
+//!
+//! ```no_run
+//! use shared_claims::require::Requirement;
+//! use shared_claims::tower::BearerLayer;
+//! use shared_claims::verifier::{Verified, Verifier};
+//! use tonic::{Request, Status};
+//!
+//! shared_claims::required_scope!(NotesWrite, "notes:write");
+//!
+//! // In a method of the service:
+//! async fn add(request: Request<()>) -> Result<String, Status> {
+//!     let user = request.extensions().get::<Verified>().ok_or_else(|| Status::internal("no layer"))?;
+//!     NotesWrite::check(user).map_err(|denied| Status::permission_denied(denied.to_string()))?;
+//!     Ok(format!("a note of {}", user.sub))
+//! }
+//!
+//! # fn start(verifier: Verifier) {
+//! let server = tonic::transport::Server::builder().layer(BearerLayer::new(verifier));
+//! # }
+//! ```
+//!
+//! Everything else is answered by the layer. HTTP gets what the extractors of actix-web answer, byte for byte. A gRPC
+//! call (a POST of `application/grpc`) gets a status and no message, with HTTP 200: `UNAUTHENTICATED` where HTTP has 401
+//! or 400, `PERMISSION_DENIED` for 403, `UNAVAILABLE` for 503; the challenge is in `www-authenticate`, and
+//! `grpc-retry-pushback-ms` says when to ask again.
+
+mod answer;
+mod body;
+mod future;
+mod grpc;
+mod layer;
+mod request;
+mod service;
+
+pub use body::ResponseBody;
+pub use future::ResponseFuture;
+pub use layer::BearerLayer;
+pub use service::BearerService;
+
+pub use crate::bearer::InvalidOrigin;

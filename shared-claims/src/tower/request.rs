@@ -1,0 +1,34 @@
+//! What a request of tower's services tells.
+
+use http::uri::{Authority, Scheme};
+
+use crate::bearer::{Request, ascii};
+
+pub(super) struct Incoming<'r, B> {
+    pub(super) request: &'r http::Request<B>,
+    /// What is known of the connection.
+    pub(super) over_tls: bool,
+}
+
+impl<B> Request for Incoming<'_, B> {
+    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = Option<&'a str>> {
+        self.request.headers().get_all(name).iter().map(|value| ascii(value.as_bytes()))
+    }
+
+    fn is_safe(&self) -> bool {
+        self.request.method().is_safe()
+    }
+
+    fn query(&self) -> &str {
+        self.request.uri().query().unwrap_or_default()
+    }
+
+    fn authority(&self) -> Option<&str> {
+        self.request.uri().authority().map(Authority::as_str)
+    }
+
+    fn scheme(&self) -> Option<&str> {
+        let target = self.request.uri().scheme().map(Scheme::as_str);
+        target.or_else(|| self.over_tls.then_some("https"))
+    }
+}

@@ -1,0 +1,81 @@
+//! The service behind the layer.
+
+use std::mem;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::answer::Form;
+use super::body::ResponseBody;
+use super::future::ResponseFuture;
+use super::layer::{BearerLayer, Decision};
+use crate::claims::CustomClaims;
+use crate::require::{AnyScope, Requirement};
+
+/// What [`BearerLayer`] makes of a service.
+///
+/// ```
+/// # use shared_claims::verifier::Verifier;
+/// use shared_claims::tower::{BearerLayer, BearerService};
+/// use tower::Layer;
+///
+/// fn protect<Inner>(inner: Inner, verifier: Verifier) -> BearerService<Inner> {
+///     BearerLayer::new(verifier).layer(inner)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct BearerService<Inner, S = AnyScope, C = ()> {
+    pub(super) inner: Inner,
+    pub(super) layer: BearerLayer<S, C>,
+}
+
+impl<Inner: Clone, S, C> BearerService<Inner, S, C> {
+    /// The inner service that was polled until it was ready. A clone need not be ready, so that is what stays.
+    fn take_ready(&mut self) -> Inner {
+        let clone = self.inner.clone();
+        mem::replace(&mut self.inner, clone)
+    }
+}
+
+impl<Inner, S, C, B, D> Service<Request<B>> for BearerService<Inner, S, C>
+where
+    Inner: Service<Request<B>, Response = Response<D>> + Clone,
+    D: http_body::Body<Data = Bytes>,
+    S: Requirement,
+    C: CustomClaims,
+{
+    type Response = Response<ResponseBody<D>>;
+    type Error = Inner::Error;
+    type Future = ResponseFuture<Inner, B, C>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Inner::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let form = Form::of(&request);
+        match self.layer.decide(&request) {
+            Decision::Known(Ok(verified)) => {
+                request.extensions_mut().insert(verified);
+                ResponseFuture::passed(self.inner.call(request))
+            }
+            Decision::Known(Err(refusal)) => {
+                // What it reserved when it became ready is for others now.
+                drop(self.take_ready());
+                ResponseFuture::refused(refusal, form)
+            }
+            Decision::Pending(token) => {
+                let check = Box::pin(self.layer.clone().wait(token));
+                ResponseFuture::waiting(check, self.take_ready(), request, form)
+            }
+        }
+    }
+}
+
+impl<Inner: Clone, S, C> Clone for BearerService<Inner, S, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), layer: self.layer.clone() }
+    }
+}
