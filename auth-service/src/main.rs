@@ -57,7 +57,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             Ok(())
         }
         Command::Migrate => {
-            telemetry::init(&settings.log)?;
+            let _log = telemetry::init(&settings.log)?;
             startup::open(&settings).await?;
             print("The database is up to date");
             Ok(())
@@ -67,7 +67,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
-    telemetry::init(&settings.log)?;
+    let _log = telemetry::init(&settings.log)?;
     let application = Application::build(settings, World::system()).await?;
     tracing::info!(port = application.port(), version = env!("CARGO_PKG_VERSION"), "server.listening");
     Ok(application.run_until_stopped().await?)

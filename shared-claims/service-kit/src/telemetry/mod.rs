@@ -1,8 +1,14 @@
 //! Logs: one line an event, JSON or for people, on standard error (standard output is for what a command prints).
+//!
+//! A thread of its own writes them, as many at a time as there are, so that a request does not wait for the system to take
+//! its line. Nothing is dropped: where lines come faster than they can be written, requests wait after all.
 
 mod json;
 mod settings;
 
+use std::io::BufWriter;
+
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -16,12 +22,30 @@ pub use settings::{LogFormat, LogSettings};
 #[error("cannot begin to log: {0}")]
 pub struct TelemetryError(String);
 
+/// Bytes that are written at once, at most.
+const BUFFER: usize = 64 * 1024;
+
+/// Lines that may wait for the thread that writes.
+const WAITING: usize = 16 * 1024;
+
+/// Keeps the log going. What was logged is written when this is dropped, at the end of the program.
+#[must_use = "without it what was logged last is lost"]
+pub struct Log {
+    _writer: WorkerGuard,
+}
+
 /// Begins to log, panics included. Once in a process.
-pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
-    let subscriber = subscriber(settings, BoxMakeWriter::new(std::io::stderr))?;
+pub fn init(settings: &LogSettings) -> Result<Log, TelemetryError> {
+    let stderr = BufWriter::with_capacity(BUFFER, std::io::stderr());
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(false)
+        .buffered_lines_limit(WAITING)
+        .thread_name("log")
+        .finish(stderr);
+    let subscriber = subscriber(settings, BoxMakeWriter::new(writer))?;
     subscriber.try_init().map_err(|error| TelemetryError(error.to_string()))?;
     std::panic::set_hook(Box::new(log_panic));
-    Ok(())
+    Ok(Log { _writer: guard })
 }
 
 fn subscriber(
