@@ -117,7 +117,7 @@ impl<S, C: CustomClaims> BearerLayer<S, C> {
         self.with(|settings| settings.over_tls = true)
     }
 
-    /// The same with another requirement.
+    /// The same with another requirement, in the place of the one before: who needs both says `require::<(A, B)>()`.
     ///
     /// ```
     /// # use shared_claims::{tower::BearerLayer, verifier::Verifier};
