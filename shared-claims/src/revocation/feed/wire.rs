@@ -112,11 +112,12 @@ impl FeedSettings {
 
 pub(super) fn parse(body: &[u8]) -> Result<FeedPage, Fault> {
     let malformed = || Fault::Malformed("not the JSON of a feed");
-    // Serde would take a list of the members for the object, too.
-    if !body.trim_ascii_start().starts_with(b"{") {
+    // Serde would let pass what is no UTF-8 in a member that nobody reads, and a list of the members for the object.
+    let text = str::from_utf8(body).map_err(|_| malformed())?;
+    if !text.trim_ascii_start().starts_with('{') {
         return Err(malformed());
     }
-    let page: FeedPage = serde_json::from_slice(body).map_err(|_| malformed())?;
+    let page: FeedPage = serde_json::from_str(text).map_err(|_| malformed())?;
     match &page.cursor {
         Cursor::Text(text) if text.len() > MAX_CURSOR_BYTES => {
             Err(Fault::Malformed("the cursor is too long"))

@@ -23,11 +23,12 @@ impl KeySet {
     /// # Errors
     /// [`InvalidKeySet`] when the document is no JWK Set at all. A set in which no key can be used is one.
     pub fn from_json(json: &[u8]) -> Result<Self, InvalidKeySet> {
-        // Serde would take a list of the members for the object, too.
-        if !json.trim_ascii_start().starts_with(b"{") {
+        // Serde would let pass what is no UTF-8 in a member that nobody reads, and a list of the members for the object.
+        let text = str::from_utf8(json).map_err(|_| InvalidKeySet)?;
+        if !text.trim_ascii_start().starts_with('{') {
             return Err(InvalidKeySet);
         }
-        let document: Document = serde_json::from_slice(json).map_err(|_| InvalidKeySet)?;
+        let document: Document = serde_json::from_str(text).map_err(|_| InvalidKeySet)?;
         let mut times_seen: HashMap<&str, usize> = HashMap::new();
         for kid in document.keys.iter().filter_map(Jwk::kid) {
             *times_seen.entry(kid).or_default() += 1;
