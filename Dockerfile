@@ -24,6 +24,11 @@ COPY shared-claims/Cargo.toml shared-claims/
 COPY shared-claims/service-kit/Cargo.toml shared-claims/service-kit/
 # Named in its manifest, and so needed for reading it.
 COPY shared-claims/examples shared-claims/examples
+# What a manifest names must be there, although none of it is built here.
+COPY shared-claims/benches shared-claims/benches
+COPY shared-claims/tests/tower shared-claims/tests/tower
+COPY auth-service/tests/faults auth-service/tests/faults
+COPY todo-service/benches todo-service/benches
 RUN for crate in auth-service todo-service shared-claims shared-claims/service-kit; do \
         mkdir -p "$crate/src" && touch "$crate/src/lib.rs"; \
     done \
