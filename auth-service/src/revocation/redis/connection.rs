@@ -47,7 +47,8 @@ pub(super) struct Connection {
 struct Open {
     redis: MultiplexedConnection,
     node: RedisNode,
-    found_at: Instant,
+    /// When it was last asked where the list is.
+    looked_at: Instant,
 }
 
 impl Connection {
@@ -60,9 +61,13 @@ impl Connection {
         &mut self,
         script: &ScriptInvocation<'_>,
     ) -> Result<T, RedisError> {
-        let mut open = match self.open.take() {
-            Some(open) if self.is_still_the_one(&open).await => open,
-            _ => self.connect().await?,
+        let kept = match self.open.take() {
+            Some(mut open) => self.is_still_the_one(&mut open).await.then_some(open),
+            None => None,
+        };
+        let mut open = match kept {
+            Some(open) => open,
+            None => self.connect().await?,
         };
         let answer = limited(script.invoke_async(&mut open.redis)).await;
         if answer.is_ok() {
@@ -72,11 +77,13 @@ impl Connection {
     }
 
     /// Whether nobody says that the master is another by now. Where nobody says anything we stay.
-    async fn is_still_the_one(&self, open: &Open) -> bool {
-        if !self.address.may_move_silently() || open.found_at.elapsed() < LOOK_AGAIN_AFTER {
+    async fn is_still_the_one(&self, open: &mut Open) -> bool {
+        if !self.address.may_move_silently() || open.looked_at.elapsed() < LOOK_AGAIN_AFTER {
             return true;
         }
-        self.find().await.map_or(true, |node| node == open.node)
+        let found = self.find().await;
+        open.looked_at = Instant::now();
+        found.map_or(true, |node| node == open.node)
     }
 
     async fn find(&self) -> Result<RedisNode, RedisError> {
@@ -93,7 +100,7 @@ impl Connection {
             .set_connection_timeout(Some(CALL_LIMIT))
             .set_response_timeout(Some(CALL_LIMIT));
         let redis = limited(client.get_multiplexed_async_connection_with_config(&config)).await?;
-        Ok(Open { redis, node, found_at: Instant::now() })
+        Ok(Open { redis, node, looked_at: Instant::now() })
     }
 }
 
