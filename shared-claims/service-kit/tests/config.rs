@@ -40,6 +40,7 @@ impl Default for Passwords {
 #[serde(deny_unknown_fields, default)]
 struct Keys {
     encryption_key: Option<Secret>,
+    previous: Vec<Secret>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -236,6 +237,15 @@ fn secrets_come_from_files_too() {
         missing.starts_with("AUTH__KEYS__ENCRYPTION_KEY_FILE: must name a readable text file"),
         "{missing}"
     );
+    // A list: one of them a line, commas and all.
+    std::fs::write(path, "one, with a comma\n\n two\n").unwrap();
+    for settings in [
+        env("AUTH__KEYS__PREVIOUS_FILE", path).unwrap(),
+        toml(&format!("keys.previous_file = '{path}'")).unwrap(),
+    ] {
+        let keys: Vec<_> = settings.keys.previous.iter().map(Secret::expose).collect();
+        assert_eq!(keys, ["one, with a comma", "two"]);
+    }
     let number = env("AUTH__PASSWORDS__BCRYPT_COST_FILE", path).unwrap_err();
     assert!(number.starts_with("AUTH__PASSWORDS__BCRYPT_COST_FILE: unknown setting"), "{number}");
 }

@@ -4,7 +4,7 @@ use config::{Value, ValueKind};
 use serde_json::Value as Json;
 
 use super::error::{ConfigError, Origins};
-use super::file::{Given, read_secret_file};
+use super::file::{Given, secret_from_file};
 use super::known::{self, Known};
 
 /// Reads every variable that begins with the prefix. A variable that is no setting is an error: it is a typing
@@ -48,7 +48,7 @@ fn read_one(
                 let names = siblings.to_ascii_uppercase();
                 return Err(ConfigError::at(name, &format!("unknown setting; known here: {names}")));
             };
-            Ok((secret.join("."), ValueKind::String(read_secret_file(name, text)?)))
+            Ok((secret.join("."), secret_from_file(defaults, &secret, name, text)?))
         }
     }
 }
@@ -59,7 +59,7 @@ pub(super) fn secret_file_levels(defaults: &Json, levels: &[String]) -> Option<V
     let mut secret = parents.to_vec();
     secret.push(last.strip_suffix("_file")?.to_owned());
     match known::find(defaults, &secret) {
-        Ok(Known::Leaf(Json::String(_) | Json::Null)) => Some(secret),
+        Ok(Known::Leaf(Json::String(_) | Json::Array(_) | Json::Null)) => Some(secret),
         _ => None,
     }
 }

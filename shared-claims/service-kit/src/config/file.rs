@@ -91,8 +91,8 @@ fn collect(
                     let what = format!("unknown setting; known here: {siblings}");
                     return Err(ConfigError::at(&place, &what));
                 };
-                let text = read_secret_file(&written, &path)?;
-                insert_once(given, secret.join("."), written, Value::new(None, text))?;
+                let kind = secret_from_file(defaults, &secret, &written, &path)?;
+                insert_once(given, secret.join("."), written, Value::new(None, kind))?;
             }
         }
         levels.pop();
@@ -108,8 +108,25 @@ fn insert_once(given: &mut Given, key: String, written: String, value: Value) ->
     Ok(())
 }
 
+/// What a secret's file holds: the secret, or for a list one of them a line.
+pub(super) fn secret_from_file(
+    defaults: &Json,
+    levels: &[String],
+    written: &str,
+    path: &str,
+) -> Result<ValueKind, ConfigError> {
+    let text = read_secret_file(written, path)?;
+    Ok(match known::find(defaults, levels) {
+        Ok(Known::Leaf(Json::Array(_))) => {
+            let items = text.lines().map(str::trim).filter(|item| !item.is_empty());
+            ValueKind::Array(items.map(|item| Value::new(None, item)).collect())
+        }
+        _ => ValueKind::String(text),
+    })
+}
+
 /// The content of a secret's file, without the newline that editors add.
-pub(super) fn read_secret_file(written: &str, path: &str) -> Result<String, ConfigError> {
+fn read_secret_file(written: &str, path: &str) -> Result<String, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| ConfigError::at(written, &format!("must name a readable text file: {error}")))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
