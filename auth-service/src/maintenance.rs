@@ -1,4 +1,4 @@
-//! What is done beside requests: keys are read again, and what no longer matters is forgotten.
+//! What is done beside requests: keys are read again and rotated, and what no longer matters is forgotten.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::background;
 use crate::keys::KeyStore;
 use crate::tokens::Tokens;
 
-const KEYS_EVERY: Duration = Duration::from_secs(1);
+/// Twice in the second within which a change must be noticed.
+const KEYS_EVERY: Duration = Duration::from_millis(500);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// Between two batches of one round.
 const BREATH: Duration = Duration::from_millis(50);

@@ -1,19 +1,27 @@
 //! What the service tells of itself: checks behind `/readyz`, numbers for Prometheus.
 
+use std::sync::Arc;
+
 use service_kit::database::Database;
 use service_kit::health::{Finding, Health};
+use service_kit::http::rfc3339;
 use service_kit::metrics::{Kind, Metrics, Sample};
+use shared_claims::clock::SharedClock;
 
+use crate::domain::signing_key::{KeyState, first_next};
 use crate::keys::KeyStore;
 use crate::passwords::{HashPoolStatus, Passwords};
 use crate::revocation::{ProjectionState, ProjectionStatus, Revocations};
+
+/// From this age on a reading of the keys is worth mentioning; they are read twice a second.
+const KEYS_UNREAD_MS: u64 = 10_000;
 
 /// The checks: without the database nothing works, without Redis verifiers follow the feed or refuse.
 pub(crate) fn checks(database: &Database, keys: &KeyStore, revocations: &Revocations) -> Health {
     let keys = keys.clone();
     let health = Health::new().database(database).required("signing_key", move || {
-        let kid = keys.active_kid();
-        async move { Finding::ok().with("kid", kid) }
+        let found = signing_key(&keys);
+        async move { found }
     });
     if revocations.status().is_none() {
         return health;
@@ -23,6 +31,22 @@ pub(crate) fn checks(database: &Database, keys: &KeyStore, revocations: &Revocat
         let found = revocations.status().map_or_else(Finding::ok, projection);
         async move { found }
     })
+}
+
+/// Without a key that it can open, or a look at the table, this process signs nothing.
+fn signing_key(keys: &KeyStore) -> Finding {
+    let finding = match keys.age_ms() {
+        _ if !keys.can_sign() => Finding::down("cannot be opened"),
+        age_ms if age_ms > KEYS_UNREAD_MS => Finding::degraded("not read for a while"),
+        _ => Finding::ok(),
+    };
+    let finding = finding.with("kid", keys.active_kid());
+    match first_next(&keys.lives()) {
+        None => finding,
+        Some(next) => {
+            finding.with("next", next.kid.clone()).with("next_activates_at", rfc3339(next.activates_at_ms))
+        }
+    }
 }
 
 fn projection(status: ProjectionStatus) -> Finding {
@@ -66,6 +90,48 @@ fn watch_passwords(metrics: &Metrics, passwords: &Passwords) -> prometheus::Resu
         metrics.sampled(kind, name, help, &[], move || Sample::plain(number(read(passwords.status()))))?;
     }
     Ok(())
+}
+
+/// Registers what is worth an alarm about the signing keys.
+pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock) -> prometheus::Result<()> {
+    let counted = keys.clone();
+    metrics.sampled(
+        Kind::Gauge,
+        "signing_keys",
+        "Keys of the key set, by state.",
+        &["state"],
+        move || {
+            let lives = counted.lives();
+            let states = [KeyState::Next, KeyState::Active, KeyState::Retired];
+            let count = |state| lives.iter().filter(|life| life.state == state).count();
+            let sample = |state: KeyState| Sample {
+                labels: vec![("state", state.as_str().to_owned())],
+                value: number(u64::try_from(count(state)).unwrap_or(u64::MAX)),
+            };
+            states.map(sample).to_vec()
+        },
+    )?;
+    let (active, clock) = (keys.clone(), Arc::clone(clock));
+    metrics.sampled(
+        Kind::Gauge,
+        "signing_key_age_seconds",
+        "For how long the active key has signed.",
+        &[],
+        move || {
+            let lives = active.lives();
+            let began = lives.iter().find(|life| life.state == KeyState::Active);
+            let age_ms = began.map_or(0, |life| clock.now_ms().saturating_sub(life.activates_at_ms));
+            Sample::plain(number(u64::try_from(age_ms / 1000).unwrap_or(0)))
+        },
+    )?;
+    let read = keys.clone();
+    metrics.sampled(
+        Kind::Gauge,
+        "signing_keys_read_age_seconds",
+        "How old the last reading of the keys is.",
+        &[],
+        move || Sample::plain(number(read.age_ms() / 1000)),
+    )
 }
 
 fn watch_feed(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {

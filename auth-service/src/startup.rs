@@ -20,6 +20,7 @@ use shared_claims::verifier::{BuildError, Verifier};
 use crate::accounts::{AccountParts, Accounts};
 use crate::config::Settings;
 use crate::domain::PasswordRules;
+use crate::domain::signing_key::RotationRules;
 use crate::http::revocations::{Feed, FeedAccess};
 use crate::http::{self, Cookies, Metadata, Published, Services};
 use crate::keys::{KeyStore, KeyStoreSettings, KeysError, MasterKey, Sealer, SecretName};
@@ -123,6 +124,7 @@ impl Application {
         let metrics = Metrics::new(clock.now_seconds())?;
         metrics.watch_database(&database)?;
         observe::watch(&metrics, &passwords, &revocations)?;
+        observe::watch_keys(&metrics, &keys, &clock)?;
         let health = observe::checks(&database, &keys, &revocations);
         let services = Services {
             accounts,
@@ -226,6 +228,22 @@ async fn open_keys(
     random: &Random,
     clock: &SharedClock,
 ) -> Result<(KeyStore, Secrets), StartError> {
+    let sealer = open_sealer(settings, database, random).await?;
+    let secret = |name| agree_on_secret(database, &sealer, random, clock.as_ref(), name);
+    let secrets = Secrets {
+        pepper: secret(SecretName::PasswordPepper).await?,
+        refresh_derivation: secret(SecretName::RefreshDerivation).await?,
+    };
+    let keys = KeyStore::open(database.clone(), sealer, random, clock, key_settings(settings)).await?;
+    Ok((keys, secrets))
+}
+
+/// What seals and opens the secrets in the database.
+pub(crate) async fn open_sealer(
+    settings: &Settings,
+    database: &Database,
+    random: &Random,
+) -> Result<Sealer, KeysError> {
     let master = if let Some(key) = &settings.keys.encryption_key {
         MasterKey::parse(key.expose())?
     } else {
@@ -233,17 +251,30 @@ async fn open_keys(
         MasterKey::from_file(&settings.keys.master_key_path, may_create, random)?
     };
     let sealer = Sealer::new(&master, random.clone())?;
-    let secret = |name| agree_on_secret(database, &sealer, random, clock.as_ref(), name);
-    let secrets = Secrets {
-        pepper: secret(SecretName::PasswordPepper).await?,
-        refresh_derivation: secret(SecretName::RefreshDerivation).await?,
-    };
-    let store = KeyStoreSettings { rsa_bits: settings.keys.rsa_bits };
-    let keys = KeyStore::open(database.clone(), sealer, random, clock, store).await?;
-    Ok((keys, secrets))
+    let mut previous = settings.keys.previous_encryption_keys.iter();
+    previous.try_fold(sealer, |sealer, key| sealer.opening(&MasterKey::parse(key.expose())?))
 }
 
-fn projection(settings: &Settings) -> Option<ProjectionSettings> {
+/// A key set may be kept for its max-age by a cache, and then for as long again by the verifier behind it; then there are
+/// the replicas' clocks, and the second in which each of them notices.
+pub fn key_settings(settings: &Settings) -> KeyStoreSettings {
+    const NOTICE_MS: i64 = 1000;
+    /// Of a verifier: at most 30 s of leeway, and as much for its clock.
+    const LEEWAY_MS: i64 = 60_000;
+    const DAY_MS: i64 = 86_400_000;
+    let skew_ms = settings.revocation.clock_skew_ms;
+    let days = i64::from(settings.keys.rotate_after_days);
+    KeyStoreSettings {
+        rsa_bits: settings.keys.rsa_bits,
+        rules: RotationRules {
+            publish_ms: 2000 * i64::from(settings.keys.jwks_max_age_seconds) + NOTICE_MS + skew_ms,
+            rotate_after_ms: (days > 0).then_some(days * DAY_MS),
+            keep_ms: LEEWAY_MS + skew_ms,
+        },
+    }
+}
+
+pub(crate) fn projection(settings: &Settings) -> Option<ProjectionSettings> {
     let revocation = &settings.revocation;
     revocation.redis_url.as_ref().map(|url| ProjectionSettings {
         url: url.expose().to_owned(),

@@ -7,6 +7,10 @@ use service_kit::config::{InvalidSetting, Secret, Validate, in_range};
 
 use crate::keys::MasterKey;
 
+/// What an encryption key may be.
+const KEY: &str =
+    "32 bytes as base64 or as 64 hexadecimal digits, or any other text of at least 32 characters";
+
 /// How keys are made, kept and published.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -14,36 +18,56 @@ pub struct KeySettings {
     /// Seals the private keys and secrets in the database: 32 bytes as base64 or as 64 hexadecimal digits, or any other
     /// text of at least 32 characters. Unset: the file below, made at the first start.
     pub encryption_key: Option<Secret>,
+    /// Keys that also open what they sealed: former ones until everything was sealed anew, and the coming one before it is
+    /// `encryption_key` everywhere.
+    pub previous_encryption_keys: Vec<Secret>,
     /// The file that holds the key where `encryption_key` is unset.
     pub master_key_path: PathBuf,
     /// The length of new RSA keys.
     pub rsa_bits: usize,
     /// For how long verifiers may keep the key set before they read it again.
     pub jwks_max_age_seconds: u32,
+    /// The age at which another signing key takes over; 0: when somebody says so.
+    pub rotate_after_days: u32,
 }
 
 impl Default for KeySettings {
     fn default() -> Self {
         Self {
             encryption_key: None,
+            previous_encryption_keys: Vec::new(),
             master_key_path: "data/master.key".into(),
             rsa_bits: 2048,
             jwks_max_age_seconds: 300,
+            rotate_after_days: 30,
         }
     }
 }
 
 impl Validate for KeySettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        if self.encryption_key.as_ref().is_some_and(|key| MasterKey::parse(key.expose()).is_err()) {
+        let is_bad = |key: &Secret| MasterKey::parse(key.expose()).is_err();
+        if self.encryption_key.as_ref().is_some_and(is_bad) {
+            return Err(InvalidSetting::new("encryption_key", KEY));
+        }
+        if self.previous_encryption_keys.iter().any(is_bad) {
             return Err(InvalidSetting::new(
-                "encryption_key",
-                "32 bytes as base64 or as 64 hexadecimal digits, or any other text of at least 32 characters",
+                "previous_encryption_keys",
+                format!("a list of keys, each {KEY}"),
             ));
         }
         if !matches!(self.rsa_bits, 2048 | 3072 | 4096) {
             return Err(InvalidSetting::new("rsa_bits", "2048, 3072 or 4096"));
         }
-        in_range("jwks_max_age_seconds", self.jwks_max_age_seconds, 1..=86_400)
+        in_range("jwks_max_age_seconds", self.jwks_max_age_seconds, 1..=86_400)?;
+        in_range("rotate_after_days", self.rotate_after_days, 0..=3650)?;
+        // A key is published for twice that time before it signs.
+        if self.rotate_after_days > 0 && self.rotate_after_days * 86_400 <= 2 * self.jwks_max_age_seconds {
+            return Err(InvalidSetting::new(
+                "rotate_after_days",
+                "more than twice jwks_max_age_seconds, or 0",
+            ));
+        }
+        Ok(())
     }
 }

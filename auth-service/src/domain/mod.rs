@@ -1,9 +1,11 @@
-//! What the service is about: names, passwords, users, sessions, refresh tokens. Types and their rules, no I/O.
+//! What the service is about: names, passwords, users, sessions, refresh tokens, the life of
+//! signing keys. Types and their rules, no I/O.
 
 mod email;
 mod password;
 mod refresh_token;
 mod session;
+pub mod signing_key;
 mod user;
 mod username;
 

@@ -21,7 +21,7 @@ pub(super) async fn show(
     keys: web::Data<KeyStore>,
     published: web::Data<Published>,
 ) -> HttpResponse {
-    let set = keys.published();
+    let set = keys.published().await;
     let mut answer =
         if is_known(&request, &set.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     public(&mut answer, published.max_age_seconds);

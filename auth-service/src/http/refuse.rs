@@ -5,13 +5,14 @@ use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use service_kit::http::Refusal;
 
 use crate::accounts::AccountError;
+use crate::keys::KeysError;
 use crate::passwords::PasswordError;
 use crate::tokens::TokenError;
 
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Database(error) => error.into(),
+            TokenError::Database(error) | TokenError::Keys(KeysError::Database(error)) => error.into(),
             TokenError::Keys(error) => Self::internal(error),
         }
     }

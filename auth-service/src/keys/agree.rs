@@ -3,7 +3,7 @@
 use service_kit::database::Database;
 use shared_claims::clock::Clock;
 
-use super::{KeysError, Sealer};
+use super::{KeysError, Sealed, Sealer};
 use crate::random::Random;
 use crate::storage::secrets::SecretRow;
 use crate::storage::{meta, secrets, signing_keys};
@@ -51,12 +51,8 @@ pub async fn agree_on_secret(
     name: SecretName,
 ) -> Result<[u8; 32], KeysError> {
     let name = name.as_str();
-    let candidate = SecretRow {
-        name: name.to_owned(),
-        ciphertext: sealer.seal(name, &random.bytes::<32>())?,
-        key_id: sealer.key_id().to_owned(),
-        created_at_ms: clock.now_ms(),
-    };
+    let Sealed { ciphertext, key_id } = sealer.seal(name, &random.bytes::<32>())?;
+    let candidate = SecretRow { name: name.to_owned(), ciphertext, key_id, created_at_ms: clock.now_ms() };
     let row = database
         .write(move |conn| {
             meta::lock(conn)?;
@@ -67,6 +63,6 @@ pub async fn agree_on_secret(
             Ok::<_, KeysError>(candidate)
         })
         .await?;
-    let plain = sealer.open(name, &row.ciphertext)?;
+    let plain = sealer.open(name, &row.key_id, &row.ciphertext)?;
     plain.as_slice().try_into().map_err(|_| KeysError::Damaged(name.to_owned()))
 }

@@ -1,35 +1,63 @@
-//! A new RSA key: generation, PKCS#8 and the public members are all that the `rsa` crate does here.
+//! A key that is new here, made or read. Generation is all that the `rsa` crate does (RUSTSEC-2023-0071): aws-lc parses
+//! and signs.
 
+use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rsa::PrivateKey;
 use rsa::pkcs8::EncodePrivateKey;
-use rsa::traits::PublicKeyParts;
+use rsa::pkcs8::der::SecretDocument;
 use shared_claims::verifier::PublicKey;
 use zeroize::Zeroizing;
 
 use super::KeysError;
 use crate::random::Random;
 
-/// A key that was just made.
-pub(super) struct Generated {
+/// A key that is in no set yet.
+pub(super) struct NewKey {
     pub(super) kid: String,
     pub(super) modulus: String,
     pub(super) exponent: String,
     pub(super) pkcs8: Zeroizing<Vec<u8>>,
 }
 
-/// Takes a while: on the blocking pool.
-pub(super) fn generate(bits: usize, random: &Random) -> Result<Generated, KeysError> {
+/// Makes a key. Takes a while: on the blocking pool.
+pub(super) fn generate(bits: usize, random: &Random) -> Result<NewKey, KeysError> {
     let failed = |error: &dyn std::fmt::Display| KeysError::Generate(error.to_string());
     let key = PrivateKey::new(&mut random.fork(), bits).map_err(|error| failed(&error))?;
     let pkcs8 = key.to_pkcs8_der().map_err(|error| failed(&error))?;
-    let (n, e) = (key.n_bytes(), key.e_bytes());
-    let public = PublicKey::from_components("new", &n, &e).map_err(|error| failed(&error))?;
-    Ok(Generated {
-        kid: public.thumbprint(),
-        modulus: URL_SAFE_NO_PAD.encode(n),
-        exponent: URL_SAFE_NO_PAD.encode(e),
-        pkcs8: Zeroizing::new(pkcs8.as_bytes().to_vec()),
-    })
+    NewKey::from_pkcs8(pkcs8.as_bytes()).map_err(KeysError::Generate)
+}
+
+/// Reads a key from PEM (RFC 7468 §10).
+pub(super) fn read_pem(pem: &str) -> Result<NewKey, KeysError> {
+    let (label, document) = SecretDocument::from_pem(pem)
+        .map_err(|_| KeysError::Import("it holds no key in PEM form".to_owned()))?;
+    match label {
+        "PRIVATE KEY" => NewKey::from_pkcs8(document.as_bytes()).map_err(KeysError::Import),
+        "ENCRYPTED PRIVATE KEY" => {
+            Err(KeysError::Import("it is encrypted: decrypt it with `openssl pkey -in FILE`".to_owned()))
+        }
+        "RSA PRIVATE KEY" => Err(KeysError::Import(
+            "it is PKCS#1: convert it to PKCS#8 with `openssl pkcs8 -topk8 -nocrypt -in FILE`".to_owned(),
+        )),
+        other => Err(KeysError::Import(format!("it is no private key, but {other}"))),
+    }
+}
+
+impl NewKey {
+    fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, String> {
+        let pair = RsaKeyPair::from_pkcs8(pkcs8)
+            .map_err(|_| "it is no sound RSA key of 2048 bits or more in PKCS#8 form".to_owned())?;
+        let public = pair.public_key();
+        let n = public.modulus().big_endian_without_leading_zero();
+        let e = public.exponent().big_endian_without_leading_zero();
+        let checked = PublicKey::from_components("new", n, e).map_err(|error| error.to_string())?;
+        Ok(Self {
+            kid: checked.thumbprint(),
+            modulus: URL_SAFE_NO_PAD.encode(n),
+            exponent: URL_SAFE_NO_PAD.encode(e),
+            pkcs8: Zeroizing::new(pkcs8.to_vec()),
+        })
+    }
 }

@@ -3,9 +3,12 @@
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rsa::BoxedUint;
+use rsa::pkcs8::{EncodePublicKey, LineEnding};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::KeysError;
 use crate::storage::signing_keys::SigningKeyRow;
 
 /// A public key.
@@ -29,6 +32,31 @@ pub struct Jwk {
     pub e: String,
 }
 
+impl Jwk {
+    /// The public half of a stored key.
+    pub fn of(row: &SigningKeyRow) -> Self {
+        Self {
+            kty: "RSA",
+            usage: "sig",
+            alg: row.algorithm.clone(),
+            kid: row.kid.clone(),
+            n: row.modulus.clone(),
+            e: row.exponent.clone(),
+        }
+    }
+
+    /// The same as PEM (`SubjectPublicKeyInfo`, RFC 5280 §4.1).
+    pub fn to_pem(&self) -> Result<String, KeysError> {
+        let damaged = || KeysError::Damaged(format!("signing key {}", self.kid));
+        let number = |text: &str| {
+            let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| damaged())?;
+            Ok::<_, KeysError>(BoxedUint::from_be_slice_vartime(&bytes))
+        };
+        let key = rsa::PublicKey::new(number(&self.n)?, number(&self.e)?).map_err(|_| damaged())?;
+        key.to_public_key_pem(LineEnding::LF).map_err(|_| damaged())
+    }
+}
+
 /// The key set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct JwkSet {
@@ -48,17 +76,7 @@ pub struct PublishedKeys {
 impl PublishedKeys {
     /// The document of these keys.
     pub(super) fn of(rows: &[SigningKeyRow]) -> Self {
-        let keys = rows
-            .iter()
-            .map(|row| Jwk {
-                kty: "RSA",
-                usage: "sig",
-                alg: row.algorithm.clone(),
-                kid: row.kid.clone(),
-                n: row.modulus.clone(),
-                e: row.exponent.clone(),
-            })
-            .collect();
+        let keys = rows.iter().map(Jwk::of).collect();
         // Strings alone: there is nothing in it that JSON could not hold.
         let json = serde_json::to_string(&JwkSet { keys }).unwrap_or_default();
         let hash = digest::digest(&digest::SHA256, json.as_bytes());

@@ -1,11 +1,15 @@
 //! The server's own secrets: the key that seals them, and the keys that sign.
 
 mod agree;
+mod change;
+mod event;
 mod generate;
 mod jwks;
 mod master;
 mod provider;
+mod reencrypt;
 mod ring;
+mod rotation;
 mod seal;
 mod signing_key;
 mod store;
@@ -13,11 +17,14 @@ mod store;
 mod tests;
 
 pub use agree::{SecretName, agree_on_database_id, agree_on_secret, has_sealed};
+pub use event::KeyEvent;
 pub use jwks::{Jwk, JwkSet, PublishedKeys};
 pub use master::MasterKey;
-pub use seal::Sealer;
+pub use reencrypt::{Reencrypted, reencrypt};
+pub use rotation::{KeyStoreSettings, Rotation, stored_keys};
+pub use seal::{Sealed, Sealer};
 pub use signing_key::SigningKey;
-pub use store::{KeyStore, KeyStoreSettings};
+pub use store::KeyStore;
 
 use diesel::result::Error as QueryError;
 use service_kit::database::DatabaseError;
@@ -50,12 +57,31 @@ pub enum KeysError {
     Missing(String),
     /// Another key sealed what is in the database.
     #[error(
-        "keys.encryption_key: the database's {0} was sealed with another key; start with the key that was used before"
+        "keys.encryption_key: the database's {0} was sealed with another key; start with the key that was used before, \
+         or name that in keys.previous_encryption_keys"
     )]
     WrongKey(String),
     /// What was sealed is not what it should be.
     #[error("the database's {0} is damaged")]
     Damaged(String),
+    /// The active key cannot be opened here.
+    #[error("the signing key {0} is active and cannot be opened here: see keys.unusable in the log")]
+    Unusable(String),
+    /// The keys rotated again and again while a token was to be signed.
+    #[error("the signing keys change too fast")]
+    Outrun,
+    /// There is no key of that id.
+    #[error("no signing key has the id {0}")]
+    UnknownKey(String),
+    /// The key is in the set already.
+    #[error("the signing key {0} is there already")]
+    KnownKey(String),
+    /// The key was revoked as compromised.
+    #[error("the signing key {0} was revoked as compromised: make another one")]
+    RevokedKey(String),
+    /// The file is no key of ours.
+    #[error("the file cannot be used: {0}")]
+    Import(String),
     /// The key could not be generated.
     #[error("cannot generate an RSA key: {0}")]
     Generate(String),
@@ -65,12 +91,20 @@ pub enum KeysError {
     /// The cryptography library refused.
     #[error("cryptography failed")]
     Crypto,
-    /// No connection, or too much waiting for one.
+    /// The key set is full.
+    #[error(
+        "the key set is full: verifiers need not take more than 64 keys; wait until one is gone (keys list)"
+    )]
+    Full,
+    /// No connection, too much waiting for one, or the query failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The query failed.
-    #[error(transparent)]
-    Query(#[from] QueryError),
+}
+
+impl From<QueryError> for KeysError {
+    fn from(error: QueryError) -> Self {
+        Self::Database(error.into())
+    }
 }
 
 impl From<aws_lc_rs::error::Unspecified> for KeysError {

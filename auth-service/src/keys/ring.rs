@@ -2,30 +2,27 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use shared_claims::verifier::{KeySet, PublicKey};
 
 use super::{KeysError, PublishedKeys, Sealer, SigningKey};
+use crate::domain::signing_key::{KeyLife, KeyState};
 use crate::storage::signing_keys::SigningKeyRow;
-
-/// In this state a key signs.
-pub(super) const ACTIVE: &str = "active";
 
 /// One reading of the table.
 pub(super) struct Ring {
-    rows: Vec<(String, String, i64)>,
+    pub(super) lives: Vec<KeyLife>,
     keys: HashMap<String, Arc<SigningKey>>,
-    active: Arc<SigningKey>,
+    active: KeyLife,
+    /// Up to when tokens of the active key may end; it grows without the ring being another.
+    tokens_end_by_s: AtomicI64,
     pub(super) published: Arc<PublishedKeys>,
 }
 
-/// What of a row decides on what is done with the key.
-fn essence(rows: &[SigningKeyRow]) -> Vec<(String, String, i64)> {
-    rows.iter().map(|row| (row.kid.clone(), row.state.clone(), row.activates_at_ms)).collect()
-}
-
 impl Ring {
-    /// Opens what is there; keys that `before` opened already are taken over.
+    /// Opens what is there; keys that `before` opened already are taken over. A key that cannot be opened is published
+    /// all the same: others sign with it.
     pub(super) fn read(
         rows: &[SigningKeyRow],
         sealer: &Sealer,
@@ -34,26 +31,46 @@ impl Ring {
         let mut keys = HashMap::new();
         for row in rows {
             let known = before.and_then(|before| before.keys.get(&row.kid)).cloned();
-            let key = match known {
-                Some(key) => key,
-                None => Arc::new(SigningKey::open(row, sealer)?),
-            };
-            keys.insert(row.kid.clone(), key);
+            let key = known.map_or_else(|| SigningKey::open(row, sealer).map(Arc::new), Ok);
+            match key {
+                Ok(key) => drop(keys.insert(row.kid.clone(), key)),
+                Err(error) => tracing::error!(kid = row.kid, %error, "keys.unusable"),
+            }
         }
-        // Of several active ones the youngest.
-        let active = rows.iter().rev().find(|row| row.state == ACTIVE);
-        let active = active.and_then(|row| keys.get(&row.kid)).cloned();
+        let lives = lives_of(rows)?;
+        let active = lives.iter().find(|life| life.state == KeyState::Active).cloned();
         let active =
             active.ok_or_else(|| KeysError::Damaged("set of signing keys (none is active)".to_owned()))?;
-        Ok(Self { rows: essence(rows), keys, active, published: Arc::new(PublishedKeys::of(rows)) })
+        let tokens_end_by_s = AtomicI64::new(active.tokens_end_by_s);
+        Ok(Self { lives, keys, active, tokens_end_by_s, published: Arc::new(PublishedKeys::of(rows)) })
     }
 
+    /// Whether these rows say the same, but for when tokens end, which is taken over.
     pub(super) fn is_of(&self, rows: &[SigningKeyRow]) -> bool {
-        self.rows == essence(rows)
+        let Ok(mut lives) = lives_of(rows) else { return false };
+        if let Some(active) = lives.iter().find(|life| life.kid == self.active.kid) {
+            self.tokens_end_by_s.fetch_max(active.tokens_end_by_s, Ordering::Relaxed);
+        }
+        for (life, known) in lives.iter_mut().zip(&self.lives) {
+            life.tokens_end_by_s = known.tokens_end_by_s;
+        }
+        lives == self.lives
     }
 
-    pub(super) fn active(&self) -> &SigningKey {
+    /// The key that signs.
+    pub(super) fn active(&self) -> &KeyLife {
         &self.active
+    }
+
+    /// Up to when tokens of the active key may end, seconds since the Unix epoch.
+    pub(super) fn tokens_end_by_s(&self) -> i64 {
+        self.tokens_end_by_s.load(Ordering::Relaxed)
+    }
+
+    /// The key that signs, opened.
+    pub(super) fn signer(&self) -> Result<&SigningKey, KeysError> {
+        let key = self.keys.get(&self.active.kid);
+        key.map(AsRef::as_ref).ok_or_else(|| KeysError::Unusable(self.active.kid.clone()))
     }
 
     /// The public halves, for our own verifier.
@@ -65,4 +82,8 @@ impl Ring {
         });
         KeySet::from_keys(keys)
     }
+}
+
+fn lives_of(rows: &[SigningKeyRow]) -> Result<Vec<KeyLife>, KeysError> {
+    Ok(rows.iter().map(SigningKeyRow::life).collect::<Result<_, _>>()?)
 }

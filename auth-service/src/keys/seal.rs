@@ -1,74 +1,122 @@
 //! AES-256-GCM over what the database keeps of secrets.
 
+use std::collections::HashMap;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
 use super::{KeysError, MasterKey};
 use crate::random::Random;
 
-/// Seals and opens. What is sealed is bound to its name, so that rows cannot be exchanged.
+/// Seals under the current encryption key, opens under that and the others it knows. What is sealed is bound to its name,
+/// so that rows cannot be exchanged.
 pub struct Sealer {
-    key: LessSafeKey,
-    key_id: String,
+    keys: HashMap<String, LessSafeKey>,
+    current: String,
     random: Random,
+}
+
+/// What was sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Nonce, ciphertext and tag.
+    pub ciphertext: Vec<u8>,
+    /// Which key sealed it, without telling anything about the key.
+    pub key_id: String,
 }
 
 impl Sealer {
     /// Sealing under this key.
     pub fn new(master: &MasterKey, random: Random) -> Result<Self, KeysError> {
-        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, master.bytes())?);
-        Ok(Self { key, key_id: master.id(), random })
+        let mut sealer = Self { keys: HashMap::new(), current: master.id(), random };
+        sealer.keys.insert(master.id(), aead(master)?);
+        Ok(sealer)
     }
 
-    /// Which key this is, without telling anything about it.
-    pub fn key_id(&self) -> &str {
-        &self.key_id
+    /// The same, which also opens what this key sealed.
+    pub fn opening(mut self, other: &MasterKey) -> Result<Self, KeysError> {
+        self.keys.insert(other.id(), aead(other)?);
+        Ok(self)
     }
 
-    /// Nonce, ciphertext and tag. The nonce is random: so few things are ever sealed that none comes twice.
-    pub fn seal(&self, name: &str, plain: &[u8]) -> Result<Vec<u8>, KeysError> {
+    /// Whether that is the key which seals now.
+    pub fn is_current(&self, key_id: &str) -> bool {
+        key_id == self.current
+    }
+
+    /// Seals. The nonce is random: so few things are ever sealed that none comes twice.
+    pub fn seal(&self, name: &str, plain: &[u8]) -> Result<Sealed, KeysError> {
+        let key = self.keys.get(&self.current).ok_or(KeysError::Crypto)?;
         let nonce: [u8; NONCE_LEN] = self.random.bytes();
         let mut text = plain.to_vec();
         let associated = Aad::from(name.as_bytes());
-        self.key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), associated, &mut text)?;
-        let mut sealed = nonce.to_vec();
-        sealed.append(&mut text);
-        Ok(sealed)
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), associated, &mut text)?;
+        let mut ciphertext = nonce.to_vec();
+        ciphertext.append(&mut text);
+        Ok(Sealed { ciphertext, key_id: self.current.clone() })
     }
 
-    /// What was sealed under that name.
-    pub fn open(&self, name: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeysError> {
-        let wrong = || KeysError::WrongKey(name.to_owned());
-        let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| wrong())?;
+    /// What was sealed under that name by that key.
+    ///
+    /// # Errors
+    /// [`KeysError::WrongKey`] for a key that is not known here, [`KeysError::Damaged`] for what it did not seal.
+    pub fn open(&self, name: &str, key_id: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+        let key = self.keys.get(key_id).ok_or_else(|| KeysError::WrongKey(name.to_owned()))?;
+        let damaged = || KeysError::Damaged(name.to_owned());
+        let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
         let mut plain = Zeroizing::new(text.to_vec());
         let associated = Aad::from(name.as_bytes());
-        let length = self.key.open_in_place(nonce, associated, &mut plain).map_err(|_| wrong())?.len();
+        let length = key.open_in_place(nonce, associated, &mut plain).map_err(|_| damaged())?.len();
         plain.truncate(length);
         Ok(plain)
     }
+}
+
+fn aead(master: &MasterKey) -> Result<LessSafeKey, KeysError> {
+    Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, master.bytes())?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sealer(key: &str) -> Sealer {
-        Sealer::new(&MasterKey::parse(key).unwrap(), Random::system()).unwrap()
+    fn key(digit: &str) -> MasterKey {
+        MasterKey::parse(&digit.repeat(64)).unwrap()
+    }
+
+    fn sealer(digit: &str) -> Sealer {
+        Sealer::new(&key(digit), Random::system()).unwrap()
     }
 
     #[test]
     fn what_is_sealed_opens_under_its_key_and_name_alone() {
-        let (ours, other) = (sealer(&"a".repeat(64)), sealer(&"b".repeat(64)));
-        let sealed = ours.seal("name", b"secret").unwrap();
-        assert_eq!(ours.open("name", &sealed).unwrap().as_slice(), b"secret");
-        assert!(ours.open("another", &sealed).is_err());
-        assert!(other.open("name", &sealed).is_err());
-        assert!(ours.open("name", &sealed[..11]).is_err());
-        assert!(ours.open("name", b"").is_err());
-        let mut changed = sealed.clone();
+        let (ours, other) = (sealer("a"), sealer("b"));
+        let Sealed { ciphertext, key_id } = ours.seal("name", b"secret").unwrap();
+        assert_eq!(ours.open("name", &key_id, &ciphertext).unwrap().as_slice(), b"secret");
+        assert!(matches!(other.open("name", &key_id, &ciphertext), Err(KeysError::WrongKey(_))));
+        let mut changed = ciphertext.clone();
         *changed.last_mut().unwrap() ^= 1;
-        assert!(ours.open("name", &changed).is_err());
-        assert_ne!(ours.key_id(), other.key_id());
+        for (name, sealed) in [
+            ("another", ciphertext.as_slice()),
+            ("name", &ciphertext[..11]),
+            ("name", b""),
+            ("name", &changed),
+        ] {
+            assert!(matches!(ours.open(name, &key_id, sealed), Err(KeysError::Damaged(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_older_key_opens_and_the_current_one_seals() {
+        let before = sealer("a").seal("name", b"secret").unwrap();
+        let both = sealer("b").opening(&key("a")).unwrap();
+        assert_eq!(both.open("name", &before.key_id, &before.ciphertext).unwrap().as_slice(), b"secret");
+        assert!(!both.is_current(&before.key_id));
+        let after = both.seal("name", b"secret").unwrap();
+        assert!(both.is_current(&after.key_id));
+        // Whoever has the keys the other way round opens it too.
+        let reversed = sealer("a").opening(&key("b")).unwrap();
+        assert_eq!(reversed.open("name", &after.key_id, &after.ciphertext).unwrap().as_slice(), b"secret");
     }
 }

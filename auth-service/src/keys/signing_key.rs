@@ -26,7 +26,7 @@ impl SigningKey {
     /// Opens the private half of a stored key.
     pub fn open(row: &SigningKeyRow, sealer: &Sealer) -> Result<Self, KeysError> {
         let damaged = || KeysError::Damaged(format!("signing key {}", row.kid));
-        let pkcs8 = sealer.open(&row.kid, &row.private_key)?;
+        let pkcs8 = sealer.open(&row.kid, &row.key_id, &row.private_key)?;
         let parsed = RsaKeyPair::from_pkcs8(&pkcs8).map_err(|_| damaged())?;
         // What is inside, PKCS#1, is what `jsonwebtoken` takes for a key in DER.
         let inside = PrivateKeyInfoRef::try_from(pkcs8.as_slice()).map_err(|_| damaged())?;

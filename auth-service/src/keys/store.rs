@@ -1,25 +1,29 @@
 //! The signing keys of this process, read from the database and read again.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use serde::Serialize;
 use service_kit::database::Database;
 use shared_claims::clock::SharedClock;
 use shared_claims::verifier::KeySetHandle;
+use tokio::sync::Mutex;
 
-use super::generate::{Generated, generate};
-use super::ring::{ACTIVE, Ring};
-use super::{KeysError, PublishedKeys, Sealer, provider};
+use super::ring::Ring;
+use super::{KeyStoreSettings, KeysError, PublishedKeys, Rotation, Sealer, SigningKey, stored_keys};
+use crate::domain::signing_key::KeyLife;
 use crate::random::Random;
-use crate::storage::signing_keys::SigningKeyRow;
-use crate::storage::{meta, signing_keys};
+use crate::storage::signing_keys;
 
-/// What a new key is like.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyStoreSettings {
-    /// The modulus' length.
-    pub rsa_bits: usize,
-}
+/// No token is signed on an older reading of the table: a process that was stopped for a while looks again first.
+const FRESH_MS: u64 = 1000;
+/// How long the key set is held back for a fresh reading. An older one is better than none.
+const PUBLISH_PATIENCE: Duration = Duration::from_millis(250);
+/// By so much the end of the active key's tokens is moved beyond the token at hand, that the next ones find it moved.
+const EXTENSION_S: i64 = 60;
+/// How often a signature starts anew because the keys rotated under it.
+const TRIES: usize = 4;
 
 /// Signs with the active key, and publishes all. Cheap to clone.
 #[derive(Clone)]
@@ -29,8 +33,16 @@ pub struct KeyStore {
 
 struct Inner {
     database: Database,
-    sealer: Sealer,
+    sealer: Arc<Sealer>,
+    clock: SharedClock,
+    rotation: Rotation,
     ring: RwLock<Arc<Ring>>,
+    /// When the reading that the ring rests on was begun, on the boot clock.
+    read_at_ms: AtomicU64,
+    /// Whether the last reading failed, or took too long for the key set to wait for it.
+    is_failing: AtomicBool,
+    /// One reading at a time serves everybody who waits for one.
+    reading: Mutex<()>,
     handle: KeySetHandle,
 }
 
@@ -44,62 +56,147 @@ impl KeyStore {
         clock: &SharedClock,
         settings: KeyStoreSettings,
     ) -> Result<Self, KeysError> {
-        provider::install();
-        let mut rows = database.read(|conn| signing_keys::all(conn).map_err(KeysError::from)).await?;
-        if rows.is_empty() {
-            let random = random.clone();
-            let made = tokio::task::spawn_blocking(move || generate(settings.rsa_bits, &random)).await;
-            let made = made.unwrap_or_else(|_| Err(KeysError::Generate("panicked".to_owned())))?;
-            let row = first_row(&made, &sealer, clock.now_ms())?;
-            rows = database
-                .write(move |conn| {
-                    meta::lock(conn)?;
-                    let rows = signing_keys::all(conn)?;
-                    if !rows.is_empty() {
-                        return Ok(rows);
-                    }
-                    signing_keys::insert(conn, &row)?;
-                    tracing::info!(kid = row.kid, bits = settings.rsa_bits, "keys.generated");
-                    Ok::<_, KeysError>(vec![row])
-                })
-                .await?;
-        }
+        let sealer = Arc::new(sealer);
+        let rotation =
+            Rotation::new(database.clone(), Arc::clone(&sealer), random.clone(), Arc::clone(clock), settings);
+        rotation.turn().await?;
+        let read_at_ms = clock.boot_ms();
+        let rows = stored_keys(&database).await?;
         let ring = Ring::read(&rows, &sealer, None)?;
+        // Said in full: it stops the start.
+        if let Some(active) = rows.iter().find(|row| row.kid == ring.active().kid) {
+            SigningKey::open(active, &sealer)?;
+        }
         let handle = KeySetHandle::new();
         handle.set(Ring::public(&rows));
-        Ok(Self { inner: Arc::new(Inner { database, sealer, ring: RwLock::new(Arc::new(ring)), handle }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                database,
+                sealer,
+                clock: Arc::clone(clock),
+                rotation,
+                ring: RwLock::new(Arc::new(ring)),
+                read_at_ms: AtomicU64::new(read_at_ms),
+                is_failing: AtomicBool::new(false),
+                reading: Mutex::default(),
+                handle,
+            }),
+        })
     }
 
-    /// Reads the table again, so that another replica's rotation is noticed.
+    /// Reads the table again, so that another's change is noticed, and does what the time has come for.
     pub async fn refresh(&self) -> Result<(), KeysError> {
-        let rows = self.inner.database.read(|conn| signing_keys::all(conn).map_err(KeysError::from)).await?;
-        let before = self.ring();
-        if before.is_of(&rows) {
-            return Ok(());
+        self.read_since(self.inner.clock.boot_ms()).await?;
+        if self.inner.rotation.is_due(&self.ring().lives) {
+            self.inner.rotation.turn().await?;
+            self.read_since(self.inner.clock.boot_ms()).await?;
         }
-        let ring = Ring::read(&rows, &self.inner.sealer, Some(&before))?;
-        self.inner.handle.set(Ring::public(&rows));
-        *self.inner.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
-        tracing::info!(keys = rows.len(), "keys.changed");
         Ok(())
+    }
+
+    /// Makes sure of a reading that was begun after `since_ms` on the boot clock, be it somebody else's.
+    async fn read_since(&self, since_ms: u64) -> Result<(), KeysError> {
+        let _turn = self.inner.reading.lock().await;
+        if self.inner.read_at_ms.load(Ordering::Acquire) > since_ms { Ok(()) } else { self.read().await }
+    }
+
+    /// With the turn to read.
+    async fn read(&self) -> Result<(), KeysError> {
+        let outcome = self.try_read().await;
+        self.inner.is_failing.store(outcome.is_err(), Ordering::Relaxed);
+        outcome
+    }
+
+    async fn try_read(&self) -> Result<(), KeysError> {
+        let inner = &self.inner;
+        let read_at_ms = inner.clock.boot_ms();
+        let rows = stored_keys(&inner.database).await?;
+        let before = self.ring();
+        if !before.is_of(&rows) {
+            // Published first: what follows may fail.
+            inner.handle.set(Ring::public(&rows));
+            let ring = Ring::read(&rows, &inner.sealer, Some(&before))?;
+            tracing::info!(keys = rows.len(), active = ring.active().kid, "keys.changed");
+            *inner.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        }
+        inner.read_at_ms.store(read_at_ms, Ordering::Release);
+        Ok(())
+    }
+
+    /// Reads again where the last reading is too old to sign on.
+    async fn fresh(&self) -> Result<(), KeysError> {
+        let now_ms = self.inner.clock.boot_ms();
+        if self.age_at(now_ms) <= FRESH_MS { Ok(()) } else { self.read_since(now_ms).await }
+    }
+
+    fn age_at(&self, boot_ms: u64) -> u64 {
+        boot_ms.saturating_sub(self.inner.read_at_ms.load(Ordering::Acquire))
     }
 
     fn ring(&self) -> Arc<Ring> {
         Arc::clone(&self.inner.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// An access token with these claims, signed by the active key.
-    pub fn sign(&self, claims: &impl Serialize) -> Result<String, KeysError> {
-        self.ring().active().sign(claims)
+    /// A token with these claims, which ends at `expires_at_s`, signed by the active key.
+    ///
+    /// The end matters: the database knows, before the token exists, that a token of this key ends so late. So the key
+    /// stays published until then, whenever it retires, and however long this process stands still on the way.
+    pub async fn sign(&self, claims: &impl Serialize, expires_at_s: i64) -> Result<String, KeysError> {
+        self.fresh().await?;
+        for _ in 0..TRIES {
+            let ring = self.ring();
+            if expires_at_s <= ring.tokens_end_by_s() {
+                return ring.signer()?.sign(claims);
+            }
+            self.extend(&ring, expires_at_s).await?;
+        }
+        Err(KeysError::Outrun)
+    }
+
+    /// Moves the end of the active key's tokens, or finds that another key is active.
+    async fn extend(&self, ring: &Ring, expires_at_s: i64) -> Result<(), KeysError> {
+        let _turn = self.inner.reading.lock().await;
+        if self.ring().tokens_end_by_s() >= expires_at_s {
+            return Ok(());
+        }
+        let (kid, until_s) = (ring.active().kid.clone(), expires_at_s.saturating_add(EXTENSION_S));
+        let extended = self
+            .inner
+            .database
+            .write(move |conn| signing_keys::extend(conn, &kid, until_s).map_err(KeysError::from));
+        extended.await?;
+        self.read().await
+    }
+
+    /// The keys as they stand in the last reading.
+    pub fn lives(&self) -> Vec<KeyLife> {
+        self.ring().lives.clone()
     }
 
     /// The id of the key that signs.
     pub fn active_kid(&self) -> String {
-        self.ring().active().kid().to_owned()
+        self.ring().active().kid.clone()
     }
 
-    /// The key set as it is served.
-    pub fn published(&self) -> Arc<PublishedKeys> {
+    /// Whether the key that signs could be opened.
+    pub fn can_sign(&self) -> bool {
+        self.ring().signer().is_ok()
+    }
+
+    /// How old the last reading of the table is, milliseconds.
+    pub fn age_ms(&self) -> u64 {
+        self.age_at(self.inner.clock.boot_ms())
+    }
+
+    /// The key set as it is served, read again before that if this process stood still. While the table cannot be read
+    /// the set that is known serves, and at once.
+    pub async fn published(&self) -> Arc<PublishedKeys> {
+        let is_failing = &self.inner.is_failing;
+        if !is_failing.load(Ordering::Relaxed)
+            && tokio::time::timeout(PUBLISH_PATIENCE, self.fresh()).await.is_err()
+        {
+            is_failing.store(true, Ordering::Relaxed);
+        }
         Arc::clone(&self.ring().published)
     }
 
@@ -107,19 +204,9 @@ impl KeyStore {
     pub fn handle(&self) -> KeySetHandle {
         self.inner.handle.clone()
     }
-}
 
-fn first_row(made: &Generated, sealer: &Sealer, now_ms: i64) -> Result<SigningKeyRow, KeysError> {
-    Ok(SigningKeyRow {
-        kid: made.kid.clone(),
-        state: ACTIVE.to_owned(),
-        algorithm: "RS256".to_owned(),
-        modulus: made.modulus.clone(),
-        exponent: made.exponent.clone(),
-        private_key: sealer.seal(&made.kid, &made.pkcs8)?,
-        key_id: sealer.key_id().to_owned(),
-        created_at_ms: now_ms,
-        activates_at_ms: now_ms,
-        retires_at_ms: None,
-    })
+    /// Who may change the keys.
+    pub fn rotation(&self) -> &Rotation {
+        &self.inner.rotation
+    }
 }

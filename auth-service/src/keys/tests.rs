@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use service_kit::database::Database;
 use service_kit::database::testing::TestDatabase;
-use shared_claims::clock::{SharedClock, SystemClock};
+use shared_claims::clock::{Clock as _, SharedClock, SystemClock};
 
 use super::*;
+use crate::domain::signing_key::When;
 use crate::random::Random;
 use crate::storage;
 
@@ -23,7 +24,7 @@ fn sealer(phrase: &str) -> Sealer {
 
 async fn keystore(database: &Database, phrase: &str) -> Result<KeyStore, KeysError> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let settings = KeyStoreSettings { rsa_bits: 2048 };
+    let settings = KeyStoreSettings::default();
     KeyStore::open(database.clone(), sealer(phrase), &Random::system(), &clock, settings).await
 }
 
@@ -67,36 +68,31 @@ async fn another_encryption_key_stops_the_start_and_makes_no_key() {
 }
 
 #[tokio::test]
-async fn a_key_that_another_replica_stored_is_noticed() {
-    let test = TestDatabase::create(service_kit::database::Backend::Sqlite);
-    let database = opened(&test).await;
-    let keys = keystore(&database, RIGHT).await.unwrap();
-    let first = (keys.active_kid(), keys.published());
-    keys.refresh().await.unwrap();
-    assert_eq!(keys.published(), first.1);
+async fn what_another_did_to_the_keys_is_noticed() {
+    for test in TestDatabase::both() {
+        let database = opened(&test).await;
+        let (keys, other) =
+            (keystore(&database, RIGHT).await.unwrap(), keystore(&database, RIGHT).await.unwrap());
+        let first = (keys.active_kid(), keys.published().await);
+        keys.refresh().await.unwrap();
+        assert_eq!(keys.published().await, first.1);
 
-    let made = generate::generate(2048, &Random::system()).unwrap();
-    let row = storage::signing_keys::SigningKeyRow {
-        private_key: sealer(RIGHT).seal(&made.kid, &made.pkcs8).unwrap(),
-        kid: made.kid.clone(),
-        state: "active".into(),
-        algorithm: "RS256".into(),
-        modulus: made.modulus,
-        exponent: made.exponent,
-        key_id: sealer(RIGHT).key_id().into(),
-        created_at_ms: i64::MAX,
-        activates_at_ms: i64::MAX,
-        retires_at_ms: None,
-    };
-    database
-        .write(move |conn| storage::signing_keys::insert(conn, &row).map_err(KeysError::from))
-        .await
-        .unwrap();
-    keys.refresh().await.unwrap();
-    assert_eq!(keys.active_kid(), made.kid);
-    assert_ne!(keys.published().etag, first.1.etag);
-    assert!(keys.published().json.contains(&first.0), "the older key stays published");
-    assert_eq!(keys.handle().get().unwrap().len(), 2);
+        other.rotation().rotate(When::AtOnce).await.unwrap();
+        keys.refresh().await.unwrap();
+        other.refresh().await.unwrap();
+        assert_ne!(keys.active_kid(), first.0);
+        assert_eq!(keys.active_kid(), other.active_kid());
+        let published = keys.published().await;
+        assert_ne!(published.etag, first.1.etag);
+        assert_eq!(published, other.published().await);
+    }
+}
+
+fn claims() -> serde_json::Value {
+    serde_json::json!({
+        "iss": "i", "sub": "s", "aud": [], "client_id": "c", "iat": 0, "exp": 0,
+        "jti": "018bcfe5-6800-7e8a-8173-0b6b7e62ac19",
+    })
 }
 
 /// The table of parsed keys is shared by the process: a second keystore on the same key must not take it away, and a
@@ -107,12 +103,92 @@ async fn a_key_signs_however_many_keystores_come_and_go() {
     let database = opened(&test).await;
     let stays = keystore(&database, RIGHT).await.unwrap();
     drop(keystore(&database, RIGHT).await.unwrap());
-    let message = |keys: &KeyStore| {
-        let claims = serde_json::json!({
-            "iss": "i", "sub": "s", "aud": [], "client_id": "c", "iat": 0, "exp": 0,
-            "jti": "018bcfe5-6800-7e8a-8173-0b6b7e62ac19",
-        });
-        keys.sign(&claims).unwrap()
-    };
-    assert_eq!(message(&stays), message(&stays));
+    assert_eq!(stays.sign(&claims(), 0).await.unwrap(), stays.sign(&claims(), 0).await.unwrap());
+}
+
+/// What a key signed is covered by the time that it stays, also where another replica retires it meanwhile.
+#[tokio::test]
+async fn the_end_of_a_token_is_known_before_the_token_exists() {
+    for test in TestDatabase::both() {
+        let database = opened(&test).await;
+        let (keys, other) =
+            (keystore(&database, RIGHT).await.unwrap(), keystore(&database, RIGHT).await.unwrap());
+        let first = keys.active_kid();
+        let end_s = SystemClock.now_seconds() + 100_000;
+        keys.sign(&claims(), end_s).await.unwrap();
+        other.rotation().rotate(When::AtOnce).await.unwrap();
+        let row = |kid: String| {
+            let database = database.clone();
+            async move { stored_keys(&database).await.unwrap().into_iter().find(|row| row.kid == kid).unwrap() }
+        };
+        let retired = row(first.clone()).await;
+        assert_eq!(retired.state, "retired");
+        assert!(retired.retires_at_ms.unwrap() >= (end_s + 60) * 1000);
+
+        // This one has not noticed. What is covered it may still sign; for more it must look, and then signs anew.
+        let later_s = end_s + 100_000;
+        let token = keys.sign(&claims(), later_s).await.unwrap();
+        assert_ne!(keys.active_kid(), first);
+        let header = jsonwebtoken::decode_header(token).unwrap();
+        assert_eq!(header.kid, Some(keys.active_kid()));
+        assert_eq!(row(first).await, retired, "a retired key takes on nothing more");
+        assert!(row(keys.active_kid()).await.tokens_end_by_s >= later_s);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_opened_here_is_published_all_the_same() {
+    let test = TestDatabase::create(service_kit::database::Backend::Sqlite);
+    let database = opened(&test).await;
+    let keys = keystore(&database, RIGHT).await.unwrap();
+    let other = Arc::new(sealer(WRONG));
+    let rotation = Rotation::new(
+        database.clone(),
+        other,
+        Random::system(),
+        Arc::new(SystemClock),
+        KeyStoreSettings::default(),
+    );
+    rotation.rotate(When::Announced).await.unwrap();
+    keys.refresh().await.unwrap();
+    assert_eq!(keys.handle().get().unwrap().len(), 2);
+    assert!(keys.can_sign());
+    rotation.rotate(When::AtOnce).await.unwrap();
+    keys.refresh().await.unwrap();
+    assert!(!keys.can_sign());
+    let refused = keys.sign(&claims(), 0).await.unwrap_err();
+    assert!(matches!(refused, KeysError::Unusable(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn another_encryption_key_takes_over_while_replicas_run() {
+    for test in TestDatabase::both() {
+        let database = opened(&test).await;
+        let secret = async |sealer: &Sealer| {
+            let name = SecretName::PasswordPepper;
+            agree_on_secret(&database, sealer, &Random::system(), &SystemClock, name).await
+        };
+        let (old, new) = (MasterKey::parse(RIGHT).unwrap(), MasterKey::parse(WRONG).unwrap());
+        let current = |key: &MasterKey| Sealer::new(key, Random::system()).unwrap();
+        let pepper = secret(&current(&old)).await.unwrap();
+        let running = keystore(&database, RIGHT).await.unwrap();
+
+        let both = Arc::new(current(&new).opening(&old).unwrap());
+        let done = reencrypt(&database, &both).await.unwrap();
+        assert_eq!((done.secrets, done.signing_keys), (1, vec![running.active_kid()]));
+        assert_eq!(reencrypt(&database, &both).await.unwrap(), Reencrypted::default());
+        // What runs goes on with what it opened; what starts needs the new key, and no longer the old one.
+        running.refresh().await.unwrap();
+        assert!(running.sign(&claims(), 0).await.is_ok());
+        assert!(matches!(secret(&current(&old)).await, Err(KeysError::WrongKey(_))));
+        assert_eq!(secret(&current(&new)).await.unwrap(), pepper);
+        assert_eq!(keystore(&database, WRONG).await.unwrap().active_kid(), running.active_kid());
+        // Nothing is sealed anew by whoever cannot open it.
+        let stranger = Arc::new(sealer("a third phrase of more than thirty-two characters"));
+        assert!(matches!(reencrypt(&database, &stranger).await, Err(KeysError::WrongKey(_))));
+        // Back again, from the other side.
+        let back = Arc::new(current(&old).opening(&new).unwrap());
+        assert_eq!(reencrypt(&database, &back).await.unwrap().secrets, 1);
+        assert_eq!(secret(&current(&old)).await.unwrap(), pepper);
+    }
 }

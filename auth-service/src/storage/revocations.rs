@@ -141,6 +141,12 @@ pub fn find_for(conn: &mut DbConnection, marks: &Marks<'_>) -> QueryResult<Vec<F
         .collect()
 }
 
+/// Whether that signing key was revoked, as far as it is remembered.
+pub fn has_key(conn: &mut DbConnection, kid: &str) -> QueryResult<bool> {
+    let named = revocations::kind.eq(Kind::Key.as_str()).and(revocations::subject_id.eq(kid));
+    diesel::select(diesel::dsl::exists(revocations::table.filter(named))).get_result(conn)
+}
+
 /// Forgets at most `limit` facts whose end is past by [`GRACE_S`] at `now` (seconds); how many.
 pub fn prune(conn: &mut DbConnection, now: i64, limit: i64) -> QueryResult<usize> {
     let ended: Vec<i64> = revocations::table

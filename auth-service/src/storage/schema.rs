@@ -77,6 +77,7 @@ diesel::table! {
         created_at_ms -> BigInt,
         activates_at_ms -> BigInt,
         retires_at_ms -> Nullable<BigInt>,
+        tokens_end_by_s -> BigInt,
     }
 }
 

@@ -29,3 +29,22 @@ pub fn insert(conn: &mut DbConnection, row: &SecretRow) -> QueryResult<()> {
     diesel::insert_into(secrets::table).values(row).execute(conn)?;
     Ok(())
 }
+
+/// Every secret.
+pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<SecretRow>> {
+    secrets::table.order(secrets::name).select(SecretRow::as_select()).load(conn)
+}
+
+/// Puts what was sealed anew in the place of what `old_key_id` sealed; whether it stood there still.
+pub fn reseal(
+    conn: &mut DbConnection,
+    name: &str,
+    old_key_id: &str,
+    ciphertext: &[u8],
+    key_id: &str,
+) -> QueryResult<bool> {
+    let resealed = diesel::update(secrets::table.find(name).filter(secrets::key_id.eq(old_key_id)))
+        .set((secrets::ciphertext.eq(ciphertext), secrets::key_id.eq(key_id)))
+        .execute(conn)?;
+    Ok(resealed == 1)
+}

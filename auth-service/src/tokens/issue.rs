@@ -88,7 +88,7 @@ impl Tokens {
         match decided.await? {
             None => Ok(Login::Refused),
             Some((session_id, minted)) => {
-                Ok(Login::Issued { session_id, tokens: Box::new(self.inner.answer(minted)?) })
+                Ok(Login::Issued { session_id, tokens: Box::new(self.inner.answer(minted).await?) })
             }
         }
     }

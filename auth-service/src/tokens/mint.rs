@@ -56,8 +56,8 @@ impl Inner {
     }
 
     /// Signs what was decided.
-    pub(super) fn answer(&self, minted: Minted) -> Result<TokenAnswer, TokenError> {
-        let access_token = self.keys.sign(&minted.claims)?;
+    pub(super) async fn answer(&self, minted: Minted) -> Result<TokenAnswer, TokenError> {
+        let access_token = self.keys.sign(&minted.claims, minted.claims.exp).await?;
         let now_ms = minted.claims.iat.saturating_mul(1000);
         Ok(TokenAnswer {
             access_token,

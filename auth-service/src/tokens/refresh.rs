@@ -59,7 +59,7 @@ impl Tokens {
         let decided = self.inner.database.write(move |conn| inner.decide(conn, &presented, scope)).await?;
         match decided {
             Decided::Issued { user_id, session_id, is_replay, minted } => {
-                let tokens = Box::new(self.inner.answer(*minted)?);
+                let tokens = Box::new(self.inner.answer(*minted).await?);
                 Ok(Refreshed::Issued { user_id, session_id, is_replay, tokens })
             }
             Decided::Reused { user_id, session_id, seq } => {

@@ -1,32 +1,19 @@
 //! B21: well-signed tokens that were given to somebody else steer no account.
 
-use std::sync::Arc;
-
-use auth_service::keys::{KeyStore, KeyStoreSettings, MasterKey, Sealer};
-use auth_service::random::Random;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared_claims::clock::SharedClock;
 
-use crate::helpers::{ENCRYPTION_KEY, TestApp, both, claims_of, is_invalid_token};
-
-/// The issuer's own keys, as another of its endpoints would use them.
-async fn keys(app: &TestApp) -> KeyStore {
-    let sealer = Sealer::new(&MasterKey::parse(ENCRYPTION_KEY).unwrap(), Random::system()).unwrap();
-    let clock: SharedClock = Arc::clone(&app.clock) as SharedClock;
-    let settings = KeyStoreSettings { rsa_bits: 2048 };
-    KeyStore::open(app.database.clone(), sealer, &Random::system(), &clock, settings).await.unwrap()
-}
+use crate::helpers::{both, claims_of, is_invalid_token};
 
 #[tokio::test]
 async fn a_token_of_a_client_or_for_another_audience_is_refused() {
     for app in both().await {
         let tokens = app.user("alice").await;
-        let keys = keys(&app).await;
+        let key = app.signing_key("active").await;
         let with = |claim: &str, value: Value| {
             let mut claims = claims_of(&tokens.access);
             claims[claim] = value;
-            keys.sign(&claims).unwrap()
+            key.sign(&claims).unwrap()
         };
         assert!(app.is_live(&with("acr", json!("2"))).await, "the key is the issuer's");
         for (claim, value) in [

@@ -11,6 +11,7 @@ mod auth_token;
 mod clocks;
 mod foreign_tokens;
 mod helpers;
+mod keys;
 mod oauth2_revoke;
 mod pruning;
 mod races;

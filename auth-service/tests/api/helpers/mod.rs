@@ -1,5 +1,6 @@
 //! `spawn_app`: the service on a free port, with a database of its own, a clock that stands and randomness that repeats.
 
+mod keys;
 mod verbs;
 
 use std::net::TcpListener;
@@ -31,6 +32,7 @@ pub(crate) struct TestApp {
     pub(crate) clock: Arc<ManualClock>,
     /// The same database, for what HTTP does not offer.
     pub(crate) database: Database,
+    settings: Settings,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     // The last to go.
@@ -72,7 +74,7 @@ pub(crate) async fn spawn_replica(
     clock: Arc<ManualClock>,
     seed: u8,
 ) -> Result<TestApp, StartError> {
-    let database = settings.database.clone();
+    let (database, kept) = (settings.database.clone(), settings.clone());
     let world_clock = clock.clone();
     let (started, starting) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -100,6 +102,7 @@ pub(crate) async fn spawn_replica(
         client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
         clock,
         database: Database::connect(&database).await.unwrap(),
+        settings: kept,
         stop: Some(stop),
         thread: Some(thread),
         _place: Arc::clone(place),

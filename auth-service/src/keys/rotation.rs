@@ -1,0 +1,177 @@
+//! Changes the set of keys: by time, and by an operator's word.
+//!
+//! Any replica and any command may do it at any time. Each takes the lock, reads the keys and decides then, so what is
+//! due is done once.
+
+use std::sync::Arc;
+
+use service_kit::database::Database;
+use shared_claims::clock::SharedClock;
+
+use super::change::{Change, Stop};
+use super::generate::{self, NewKey};
+use super::{KeyEvent, KeysError, Sealer, SigningKey, provider};
+use crate::domain::signing_key::{KeyLife, RotationRules, When};
+use crate::random::Random;
+use crate::storage::signing_keys::{self, SigningKeyRow};
+
+/// What keys are like, and when what happens to them.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyStoreSettings {
+    /// The modulus' length of keys that are made.
+    pub rsa_bits: usize,
+    /// When they rotate.
+    pub rules: RotationRules,
+}
+
+impl Default for KeyStoreSettings {
+    /// 2048 bits, a key set that may be kept for five minutes, thirty days.
+    fn default() -> Self {
+        let rules =
+            RotationRules { publish_ms: 602_000, rotate_after_ms: Some(30 * 86_400_000), keep_ms: 61_000 };
+        Self { rsa_bits: 2048, rules }
+    }
+}
+
+/// Who may change the set of keys. Cheap to clone.
+#[derive(Clone)]
+pub struct Rotation {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    database: Database,
+    sealer: Arc<Sealer>,
+    random: Random,
+    clock: SharedClock,
+    settings: KeyStoreSettings,
+}
+
+impl Rotation {
+    /// Rotation of the keys in this database.
+    pub fn new(
+        database: Database,
+        sealer: Arc<Sealer>,
+        random: Random,
+        clock: SharedClock,
+        settings: KeyStoreSettings,
+    ) -> Self {
+        provider::install();
+        Self { inner: Arc::new(Inner { database, sealer, random, clock, settings }) }
+    }
+
+    /// Whether the time has come for something.
+    pub(super) fn is_due(&self, keys: &[KeyLife]) -> bool {
+        self.inner.settings.rules.due(keys, self.inner.clock.now_ms()).is_some()
+    }
+
+    /// Does what the time has come for; at the first start, makes the first key.
+    pub async fn turn(&self) -> Result<(), KeysError> {
+        self.change(settle).await
+    }
+
+    /// Puts another key in the place of the active one. Where one is published already, it is that one.
+    pub async fn rotate(&self, when: When) -> Result<(), KeysError> {
+        self.change(move |change| {
+            change.tidy()?;
+            let lives = change.lives()?;
+            let asked = change.rules.asked(&lives, when, change.now_ms);
+            // The first key is none that would rotate.
+            if let Some(step) = asked.filter(|_| !lives.is_empty()) {
+                change.take(step)?;
+            }
+            change.settle()
+        })
+        .await
+    }
+
+    /// Drops a key at once, whatever its state, and revokes all that it signed or will; the fact's place in the log.
+    ///
+    /// # Errors
+    /// [`KeysError::UnknownKey`] for a key that is not in the set.
+    pub async fn drop_compromised(&self, kid: String) -> Result<i64, KeysError> {
+        self.change(move |change| change.revoke(&kid)).await
+    }
+
+    /// Publishes the key of a PKCS#8 file, to sign when it was published for its time; its id.
+    ///
+    /// # Errors
+    /// [`KeysError::Import`] for what is no key of ours, [`KeysError::KnownKey`] and [`KeysError::RevokedKey`] for one
+    /// that is, or was.
+    pub async fn import(&self, pem: &str) -> Result<String, KeysError> {
+        let row = self.sealed(&generate::read_pem(pem)?)?;
+        let kid = row.kid.clone();
+        self.change(move |change| {
+            change.tidy()?;
+            change.import(row.clone())?;
+            change.settle()
+        })
+        .await?;
+        Ok(kid)
+    }
+
+    /// Runs `work` under the lock, and tells what happened. Keys are made before it is taken.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Change<'_>) -> Result<T, Stop> + Clone + Send + 'static,
+    ) -> Result<T, KeysError> {
+        let mut made = Vec::new();
+        loop {
+            let (inner, given, work) = (Arc::clone(&self.inner), made.clone(), work.clone());
+            let attempt: Result<(T, Vec<KeyEvent>), Stop> = self
+                .inner
+                .database
+                .write(move |conn| {
+                    let clock = Arc::clone(&inner.clock);
+                    let mut change = Change::begin(conn, inner.settings.rules, given, || clock.now_ms())?;
+                    let value = work(&mut change)?;
+                    Ok((value, change.into_events()))
+                })
+                .await;
+            match attempt {
+                Ok((value, events)) => {
+                    events.iter().for_each(KeyEvent::emit);
+                    return Ok(value);
+                }
+                Err(Stop::NeedsKey) => made.push(self.make().await?),
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// A new key, sealed, that was tried.
+    async fn make(&self) -> Result<SigningKeyRow, KeysError> {
+        let (random, bits) = (self.inner.random.clone(), self.inner.settings.rsa_bits);
+        let made = tokio::task::spawn_blocking(move || generate::generate(bits, &random)).await;
+        let made = made.unwrap_or_else(|_| Err(KeysError::Generate("panicked".to_owned())))?;
+        self.sealed(&made)
+    }
+
+    fn sealed(&self, key: &NewKey) -> Result<SigningKeyRow, KeysError> {
+        let sealed = self.inner.sealer.seal(&key.kid, &key.pkcs8)?;
+        let row = SigningKeyRow {
+            kid: key.kid.clone(),
+            state: String::new(),
+            algorithm: "RS256".to_owned(),
+            modulus: key.modulus.clone(),
+            exponent: key.exponent.clone(),
+            private_key: sealed.ciphertext,
+            key_id: sealed.key_id,
+            created_at_ms: 0,
+            activates_at_ms: 0,
+            retires_at_ms: None,
+            tokens_end_by_s: 0,
+        };
+        SigningKey::open(&row, &self.inner.sealer)?;
+        Ok(row)
+    }
+}
+
+fn settle(change: &mut Change<'_>) -> Result<(), Stop> {
+    change.settle()
+}
+
+/// Every key of the set, oldest first, as the primary has it: a standby may lag.
+pub async fn stored_keys(database: &Database) -> Result<Vec<SigningKeyRow>, KeysError> {
+    database.snapshot(|conn| signing_keys::all(conn).map_err(KeysError::from)).await
+}

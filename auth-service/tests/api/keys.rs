@@ -1,0 +1,342 @@
+//! The life of signing keys, as clients and resource servers see it (A28).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_service::domain::signing_key::When;
+use auth_service::keys::{KeysError, Rotation};
+use auth_service::storage::signing_keys::{self, SigningKeyRow};
+use futures_util::future::join_all;
+use rsa::pkcs1::EncodeRsaPrivateKey;
+use rsa::pkcs8::{EncodePrivateKey, LineEnding};
+use serde_json::Value;
+use service_kit::config::Secret;
+use service_kit::database::testing::TestDatabase;
+use service_kit::database::{Backend, Database};
+use shared_claims::claims::Claims;
+use shared_claims::clock::ManualClock;
+use shared_claims::revocation::{FeedSettings, Kind, Mirror, MirrorSettings};
+use shared_claims::testing::eventually;
+use shared_claims::verifier::{Verifier, VerifyError};
+
+use crate::helpers::{START_MS, TestApp, both, both_with, claims_of, settings, spawn_replica};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const DAY_MS: u64 = 86_400_000;
+/// Twice the max-age of 300 s, a second for the clocks, a second to notice.
+const PUBLISH_MS: u64 = 602_000;
+
+fn kid_of(token: &str) -> String {
+    use base64::Engine;
+    let header = token.split('.').next().unwrap();
+    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap();
+    serde_json::from_slice::<Value>(&header).unwrap()["kid"].as_str().unwrap().to_owned()
+}
+
+/// A resource server that follows keys and revocations.
+async fn resource(app: &TestApp) -> Verifier {
+    let feed = FeedSettings::new(&format!("{}/revocations", app.url)).unwrap();
+    let mirror = Mirror::follow_feed(feed, MirrorSettings::default().clock(app.clock.clone()));
+    Verifier::builder("http://localhost:8000")
+        .audience("todo-service")
+        .jwks_url(format!("{}/.well-known/jwks.json", app.url))
+        .revocation(mirror.into())
+        .clock(app.clock.clone())
+        .build()
+        .await
+        .unwrap()
+}
+
+async fn comes_to(what: &str, condition: impl AsyncFn() -> bool) {
+    eventually(what, PATIENCE, || condition()).await;
+}
+
+#[tokio::test]
+async fn keys_rotate_by_age_and_good_tokens_notice_nothing() {
+    for app in both().await {
+        app.register("alice").await;
+        let first = app.published().await;
+        app.clock.advance_ms(30 * DAY_MS - PUBLISH_MS);
+        comes_to("the next key is published", async || app.published().await.len() == 2).await;
+        let [next] = app.kids("next").await.try_into().unwrap();
+        let before = app.login("alice").await;
+        assert_eq!(kid_of(&before.access), first[0], "published, and not signing");
+        let ready: Value = app.get("/readyz").send().await.unwrap().json().await.unwrap();
+        assert_eq!(ready["dependencies"]["signing_key"]["next"], next);
+
+        app.clock.advance_ms(PUBLISH_MS - 1);
+        assert_eq!(kid_of(&app.login("alice").await.access), first[0], "not a moment too early");
+        app.clock.advance_ms(1);
+        comes_to("the next key signs", async || kid_of(&app.login("alice").await.access) == next).await;
+        assert!(app.is_live(&app.refresh(&before.refresh).await.access).await);
+        assert_eq!(app.kids("retired").await, first);
+        assert_eq!(app.published().await.len(), 2);
+        assert_eq!(app.metric("signing_keys{state=\"retired\"}").await, 1);
+        assert_eq!(app.metric("signing_key_age_seconds").await, 0);
+
+        let [row] = app
+            .stored_keys()
+            .await
+            .into_iter()
+            .filter(|row| row.kid == first[0])
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap();
+        let leaves_in = u64::try_from(row.retires_at_ms.unwrap()).unwrap()
+            - u64::try_from(START_MS).unwrap()
+            - 30 * DAY_MS;
+        assert!((900_000 + 60_000..900_000 + 180_000).contains(&leaves_in), "{leaves_in}");
+        app.clock.advance_ms(leaves_in - 1);
+        assert_eq!(app.published().await.len(), 2);
+        app.clock.advance_ms(1);
+        comes_to("the retired key is gone", async || app.published().await == [next.clone()]).await;
+    }
+}
+
+#[tokio::test]
+async fn with_0_days_keys_rotate_when_somebody_says_so() {
+    for app in both_with(|settings| settings.keys.rotate_after_days = 0).await {
+        let first = app.published().await;
+        app.clock.advance_ms(3650 * DAY_MS);
+        app.rotation().turn().await.unwrap();
+        assert_eq!(app.published().await, first);
+        app.rotation().rotate(When::Announced).await.unwrap();
+        app.rotation().rotate(When::Announced).await.unwrap();
+        assert_eq!(app.kids("next").await.len(), 1, "one on its way is enough");
+        app.rotation().rotate(When::AtOnce).await.unwrap();
+        assert_eq!((app.kids("next").await.len(), app.kids("retired").await), (0, first));
+        app.register("alice").await;
+        comes_to("it signs", async || {
+            [kid_of(&app.login("alice").await.access)].as_slice() == app.kids("active").await
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn however_many_turn_at_once_the_keys_rotate_once() {
+    for app in both_with(|settings| settings.keys.rotate_after_days = 0).await {
+        let mut others = Vec::new();
+        for _ in 0..4 {
+            others.push(Database::connect(&app.settings().database).await.unwrap());
+        }
+        let rotations: Vec<_> = others.iter().map(|database| app.rotation_on(database)).collect();
+        for done in join_all(rotations.iter().map(|rotation| rotation.rotate(When::Announced))).await {
+            done.unwrap();
+        }
+        assert_eq!(app.kids("next").await.len(), 1);
+        app.clock.advance_ms(PUBLISH_MS);
+        for done in join_all(rotations.iter().map(Rotation::turn)).await {
+            done.unwrap();
+        }
+        let counts =
+            [app.kids("next").await.len(), app.kids("active").await.len(), app.kids("retired").await.len()];
+        assert_eq!(counts, [0, 1, 1]);
+    }
+}
+
+#[tokio::test]
+async fn two_replicas_rotate_once_and_notice_each_other() {
+    let place = Arc::new(TestDatabase::create(Backend::Postgres));
+    // Their clocks are apart by almost as much as they may be.
+    let clocks = [ManualClock::at(START_MS), ManualClock::at(START_MS + 900)];
+    let [one, two] = [(1, &clocks[0]), (2, &clocks[1])]
+        .map(|(seed, clock)| spawn_replica(&place, settings(&place), clock.clone(), seed));
+    let (one, two) = tokio::join!(one, two);
+    let (one, two) = (one.unwrap(), two.unwrap());
+    one.register("alice").await;
+    for round in 2..5_usize {
+        for (at, advance_ms) in [30 * DAY_MS - PUBLISH_MS, PUBLISH_MS].into_iter().enumerate() {
+            for clock in &clocks {
+                clock.advance_ms(advance_ms);
+            }
+            let wanted = if at == 0 { (1, 1) } else { (0, 1) };
+            comes_to("they rotate", async || {
+                (one.kids("next").await.len(), one.kids("active").await.len()) == wanted
+                    && one.published().await == two.published().await
+            })
+            .await;
+        }
+        let [active] = one.kids("active").await.try_into().unwrap();
+        comes_to("both sign with it", async || {
+            let (by_one, by_two) = (one.login("alice").await, two.login("alice").await);
+            assert!(one.is_live(&by_two.access).await && two.is_live(&by_one.access).await, "round {round}");
+            kid_of(&by_one.access) == active && kid_of(&by_two.access) == active
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_next_key_signed_is_good_before_it_is_active() {
+    for app in both().await {
+        let tokens = app.user("alice").await;
+        let resource = resource(&app).await;
+        comes_to("the resource server serves", async || resource.verify(&tokens.access).await.is_ok()).await;
+        app.rotation().rotate(When::Announced).await.unwrap();
+        let early = app.signing_key("next").await.sign(&claims_of(&tokens.access)).unwrap();
+        comes_to("it is published", async || app.published().await.len() == 2).await;
+        assert!(resource.verify(&early).await.is_ok(), "found by its unknown id");
+        assert!(app.is_live(&early).await);
+    }
+}
+
+#[tokio::test]
+async fn a_compromised_key_dies_with_all_that_it_signs_and_sessions_go_on() {
+    for app in both().await {
+        let tokens = app.user("alice").await;
+        let resource = resource(&app).await;
+        comes_to("the resource server serves", async || resource.verify(&tokens.access).await.is_ok()).await;
+        let claims: Claims = resource.verify(&tokens.access).await.unwrap().into_claims();
+        let stolen = app.signing_key("active").await;
+        let [kid] = app.kids("active").await.try_into().unwrap();
+
+        app.rotation().drop_compromised(kid.clone()).await.unwrap();
+        assert!(!app.is_live(&tokens.access).await, "the issuer knows at once");
+        let is_dead = async |token: &str| {
+            let said = resource.verify(token).await;
+            matches!(said, Err(VerifyError::Revoked(Kind::Key)))
+        };
+        comes_to("the resource server knows", async || is_dead(&tokens.access).await).await;
+        // Signed by a replica that has not noticed, or by the thief, to end in ten years.
+        let mut forged = serde_json::to_value(&claims).unwrap();
+        forged["jti"] = "018bcfe5-6800-7e8a-8173-0b6b7e62ac19".into();
+        assert!(is_dead(&stolen.sign(&forged).unwrap()).await);
+        forged["exp"] = (START_MS / 1000 + 315_360_000).into();
+        assert!(is_dead(&stolen.sign(&forged).unwrap()).await);
+        let facts = app.facts().await;
+        assert_eq!((&facts[0]["kind"], &facts[0]["id"]), (&"key".into(), &kid.as_str().into()));
+        assert!(facts[0]["exp"].as_i64().unwrap() >= tokens_end(&tokens.access) + 60);
+
+        comes_to("it is published no longer", async || !app.published().await.contains(&kid)).await;
+        let refreshed = app.refresh(&tokens.refresh).await;
+        assert_ne!(kid_of(&refreshed.access), kid);
+        assert!(app.is_live(&refreshed.access).await);
+        comes_to("the new key is found", async || resource.verify(&refreshed.access).await.is_ok()).await;
+        assert_eq!(app.stored_keys().await.len(), 1);
+        let unknown = app.rotation().drop_compromised(kid).await.unwrap_err();
+        assert!(matches!(unknown, KeysError::UnknownKey(_)), "{unknown}");
+    }
+}
+
+fn tokens_end(token: &str) -> i64 {
+    claims_of(token)["exp"].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn a_published_key_stands_in_for_a_compromised_one() {
+    for app in both().await {
+        app.rotation().rotate(When::Announced).await.unwrap();
+        let ([active], [next]) = (
+            <[String; 1]>::try_from(app.kids("active").await).unwrap(),
+            <[String; 1]>::try_from(app.kids("next").await).unwrap(),
+        );
+        app.rotation().drop_compromised(active).await.unwrap();
+        assert_eq!(app.kids("active").await, std::slice::from_ref(&next));
+        // One that never signed may be stolen too.
+        app.rotation().rotate(When::Announced).await.unwrap();
+        let [waiting] = app.kids("next").await.try_into().unwrap();
+        app.rotation().drop_compromised(waiting).await.unwrap();
+        assert_eq!((app.kids("active").await, app.stored_keys().await.len()), (vec![next], 1));
+    }
+}
+
+#[tokio::test]
+async fn the_key_set_stays_as_small_as_verifiers_need_it() {
+    let [app, _] = both().await;
+    let (one, sealer) = (app.stored_keys().await.remove(0), TestApp::sealer());
+    // As if the keys had been rotated again and again in a quarter of an hour.
+    for number in 1..60_i64 {
+        let row = SigningKeyRow {
+            kid: format!("key-{number}"),
+            state: "retired".to_owned(),
+            private_key: sealer.seal(&format!("key-{number}"), b"").unwrap().ciphertext,
+            retires_at_ms: Some(START_MS + 1_000_000),
+            ..one.clone()
+        };
+        let stored =
+            app.database.write(move |conn| signing_keys::insert(conn, &row).map_err(KeysError::from));
+        stored.await.unwrap();
+    }
+    for when in [When::Announced, When::AtOnce] {
+        let refused = app.rotation().rotate(when).await.unwrap_err();
+        assert!(matches!(refused, KeysError::Full), "{refused}");
+    }
+    app.rotation().drop_compromised(one.kid).await.unwrap();
+    assert_eq!(app.kids("active").await.len(), 1, "what must be can be");
+    app.clock.advance_ms(1_000_000);
+    app.rotation().rotate(When::Announced).await.unwrap();
+    assert_eq!(app.stored_keys().await.len(), 2);
+}
+
+fn rsa_key(bits: usize) -> rsa::PrivateKey {
+    use rand::SeedableRng;
+    let mut rng = rand::rngs::StdRng::from_seed([u8::try_from(bits / 256).unwrap(); 32]);
+    rsa::PrivateKey::new(&mut rng, bits).unwrap()
+}
+
+#[tokio::test]
+async fn a_key_from_elsewhere_is_published_before_it_signs() {
+    let key = rsa_key(2048);
+    let pem = key.to_pkcs8_pem(LineEnding::LF).unwrap();
+    for app in both().await {
+        app.register("alice").await;
+        let kid = app.rotation().import(&pem).await.unwrap();
+        assert_eq!(app.kids("next").await, std::slice::from_ref(&kid));
+        let again = app.rotation().import(&pem).await.unwrap_err();
+        assert!(matches!(again, KeysError::KnownKey(_)), "{again}");
+        app.clock.advance_ms(PUBLISH_MS);
+        comes_to("it signs", async || kid_of(&app.login("alice").await.access) == kid).await;
+        app.rotation().drop_compromised(kid).await.unwrap();
+        let revoked = app.rotation().import(&pem).await.unwrap_err();
+        assert!(matches!(revoked, KeysError::RevokedKey(_)), "{revoked}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_key_of_ours_is_refused_with_a_reason() {
+    let [app, _] = both().await;
+    let pkcs1 = rsa_key(2048).to_pkcs1_pem(LineEnding::LF).unwrap();
+    let short = rsa_key(1024).to_pkcs8_pem(LineEnding::LF).unwrap();
+    let elliptic = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgevZzL1gdAFr88hb2\nOF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r\n1RTwjmYSi9R/zpBnuQ4EiMnCqfMPWiZqB4QdbAd0E7oH50VpuZ1P087G\n-----END PRIVATE KEY-----\n";
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    for (pem, reason) in [
+        (pkcs1.as_str(), "PKCS#1"),
+        (short.as_str(), "2048 bits"),
+        (elliptic, "RSA"),
+        (encrypted, "encrypted"),
+        ("", "PEM"),
+        ("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", "CERTIFICATE"),
+    ] {
+        let refused = app.rotation().import(pem).await.unwrap_err().to_string();
+        assert!(refused.contains(reason) && !refused.contains('\n'), "{reason}: {refused}");
+    }
+    assert_eq!(app.stored_keys().await.len(), 1);
+}
+
+#[tokio::test]
+async fn another_encryption_key_is_brought_in_by_restarts_in_any_order() {
+    const NEW: &str = "another key of more than thirty-two characters";
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let place = Arc::new(TestDatabase::create(backend));
+        let clock = ManualClock::at(START_MS);
+        let old = settings(&place);
+        let first = spawn_replica(&place, old.clone(), clock.clone(), 1).await.unwrap();
+        let tokens = first.user("alice").await;
+        let sealed_with = |current: &str, previous: &[&str]| {
+            let mut changed = old.clone();
+            changed.keys.encryption_key = Some(Secret::new(current));
+            changed.keys.previous_encryption_keys = previous.iter().map(|key| Secret::new(*key)).collect();
+            changed
+        };
+        let keys = [(crate::helpers::ENCRYPTION_KEY, NEW), (NEW, crate::helpers::ENCRYPTION_KEY)];
+        for (seed, (current, other)) in (2..).zip(keys) {
+            let started = sealed_with(current, &[other]);
+            let app = spawn_replica(&place, started, clock.clone(), seed).await.unwrap();
+            app.rotation_sealing_with(current, &[other]).rotate(When::AtOnce).await.unwrap();
+            assert!(app.is_live(&app.refresh(&tokens.refresh).await.access).await, "{current}");
+        }
+        let refused = spawn_replica(&place, sealed_with(NEW, &[]), clock.clone(), 4).await.err().unwrap();
+        assert!(refused.to_string().starts_with("keys.encryption_key: "), "{refused}");
+    }
+}
