@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod background;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod http;

@@ -1,84 +1,8 @@
 //! The program.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
-
-use auth_service::config::{PREFIX, Settings};
-use auth_service::startup::{self, Application, World};
-use clap::{Parser, Subcommand};
-use service_kit::config::{self, LoadSpec};
-use service_kit::{healthcheck, telemetry};
-
-/// Users, sessions, RS256 tokens, and the list of what is revoked.
-///
-/// Settings: built-in defaults, then the file named by --config, then the environment (`AUTH__HTTP__BIND`).
-#[derive(Parser)]
-#[command(name = "auth-service", version)]
-struct Arguments {
-    /// A file with settings (TOML, YAML or JSON)
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Serve (the default)
-    Serve,
-    /// Print the effective settings, secrets masked
-    CheckConfig,
-    /// Bring the database up to date
-    Migrate,
-    /// Ask the running service whether it can serve; exits non-zero if not
-    Healthcheck,
-}
-
-type Failure = Box<dyn std::error::Error>;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            complain(&failure);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let settings: Settings = config::load(LoadSpec::from_process(PREFIX, arguments.config)?)?;
-    match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(settings).await,
-        Command::CheckConfig => {
-            print(config::render(&settings)?.trim_end());
-            Ok(())
-        }
-        Command::Migrate => {
-            let _log = telemetry::init(&settings.log)?;
-            startup::open(&settings).await?;
-            print("The database is up to date");
-            Ok(())
-        }
-        Command::Healthcheck => Ok(healthcheck::ask(settings.http.bind)?),
-    }
-}
-
-async fn serve(settings: Settings) -> Result<(), Failure> {
-    let _log = telemetry::init(&settings.log)?;
-    let application = Application::build(settings, World::system()).await?;
-    tracing::info!(port = application.port(), version = env!("CARGO_PKG_VERSION"), "server.listening");
-    Ok(application.run_until_stopped().await?)
-}
-
-#[expect(clippy::print_stdout, reason = "what a command prints")]
-fn print(text: &str) {
-    println!("{text}");
-}
-
-#[expect(clippy::print_stderr, reason = "the one line that says why the program ends")]
-fn complain(failure: &Failure) {
-    eprintln!("error: {failure}");
+    auth_service::cli::main().await
 }

@@ -61,7 +61,9 @@ fn the_program_explains_itself() {
     let (ok, version, _) = program(&["--version"], &[]);
     assert!(ok && version.starts_with("auth-service "));
     let (ok, help, _) = program(&["--help"], &[]);
-    assert!(ok && ["serve", "check-config", "migrate", "--config"].iter().all(|word| help.contains(word)));
+    assert!(
+        ok && ["serve", "check-config", "migrate", "keys", "--config"].iter().all(|word| help.contains(word))
+    );
     let secret = "a secret of more than thirty-two characters";
     let (ok, shown, _) = program(&["check-config"], &[("AUTH__KEYS__ENCRYPTION_KEY", secret)]);
     assert!(ok && shown.contains("tokens.access_ttl_seconds = 900") && !shown.contains(secret));
@@ -74,7 +76,9 @@ fn a_setting_that_cannot_be_stops_the_start_with_its_name() {
     for (name, value) in [
         ("AUTH__ISSUER", "http://localhost:8000/"),
         ("AUTH__KEYS__ENCRYPTION_KEY", "too short"),
+        ("AUTH__KEYS__PREVIOUS_ENCRYPTION_KEYS", "too short"),
         ("AUTH__KEYS__RSA_BITS", "1024"),
+        ("AUTH__KEYS__ROTATE_AFTER_DAYS", "3651"),
         ("AUTH__PASSWORDS__BCRYPT_COST", "31"),
         ("AUTH__TOKENS__ACCESS_TTL_SECONDS", "0"),
         ("AUTH__TOKENS__ACCESS_TTL", "5"),
@@ -84,5 +88,16 @@ fn a_setting_that_cannot_be_stops_the_start_with_its_name() {
         let (ok, _, line) = program(&["check-config"], &[(name, value)]);
         assert!(!ok, "{name}");
         assert!(line.contains(name) && line.trim_end().lines().count() == 1, "{name}: {line}");
+    }
+}
+
+#[test]
+fn keys_rotate_more_slowly_than_they_are_announced() {
+    let half_a_day = ("AUTH__KEYS__JWKS_MAX_AGE_SECONDS", "43200");
+    for (days, is_allowed) in [("1", false), ("2", true), ("0", true)] {
+        let (ok, _, line) =
+            program(&["check-config"], &[("AUTH__KEYS__ROTATE_AFTER_DAYS", days), half_a_day]);
+        assert_eq!(ok, is_allowed, "{days}: {line}");
+        assert!(ok || line.contains("AUTH__KEYS__ROTATE_AFTER_DAYS"), "{line}");
     }
 }

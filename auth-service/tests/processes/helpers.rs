@@ -7,7 +7,7 @@ use reqwest::{Client, StatusCode};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use service_kit::database::testing::TestDatabase;
-use shared_claims::revocation::{Mirror, MirrorSettings, RedisSettings, Revocation};
+use shared_claims::revocation::{FeedSettings, Mirror, MirrorSettings, RedisSettings, Revocation};
 use shared_claims::testing::free_port;
 use shared_claims::verifier::{Verifier, VerifyError};
 
@@ -155,6 +155,14 @@ impl Resource {
         let mirror = Mirror::follow_redis(RedisSettings::new(redis_url).unwrap(), settings);
         let builder = Verifier::builder(issuer).audience("todo-service");
         Self(builder.revocation(Revocation::Mirror(mirror)).build().await.unwrap())
+    }
+
+    /// A service that follows the feed.
+    pub(crate) async fn following(issuer: &str) -> Self {
+        let feed = FeedSettings::new(&format!("{issuer}/revocations")).unwrap();
+        let mirror = Mirror::follow_feed(feed, MirrorSettings::default().max_staleness(BOUND));
+        let builder = Verifier::builder(issuer).audience("todo-service");
+        Self(builder.revocation(mirror.into()).build().await.unwrap())
     }
 
     pub(crate) async fn asked(&self, token: &str) -> Say {

@@ -5,6 +5,7 @@
 mod durability;
 mod feed;
 mod helpers;
+mod keys;
 mod outages;
 mod replicas;
 mod starts;

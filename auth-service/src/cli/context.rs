@@ -1,0 +1,73 @@
+//! What commands work with: the same database, secrets and Redis as the servers, which may run meanwhile.
+
+use std::sync::Arc;
+
+use service_kit::database::Database;
+use service_kit::telemetry::{self, Log, LogSettings};
+use shared_claims::clock::SharedClock;
+
+use super::Failure;
+use crate::config::Settings;
+use crate::keys::{Rotation, Sealer, agree_on_database_id};
+use crate::random::Random;
+use crate::revocation::Revocations;
+use crate::startup::{self, StartError, World};
+
+pub(super) struct Context {
+    settings: Settings,
+    pub(super) database: Database,
+    clock: SharedClock,
+    random: Random,
+    _log: Log,
+}
+
+impl Context {
+    /// Opens the database, and brings it up to date as a start does.
+    pub(super) async fn open(settings: Settings) -> Result<Self, Failure> {
+        let log = telemetry::init(&log_of_a_command(&settings.log))?;
+        let database = startup::open(&settings).await.map_err(StartError::from)?;
+        let World { clock, random, .. } = World::system();
+        Ok(Self { settings, database, clock, random, _log: log })
+    }
+
+    /// What seals and opens the secrets in the database.
+    pub(super) async fn sealer(&self) -> Result<Arc<Sealer>, Failure> {
+        Ok(Arc::new(startup::open_sealer(&self.settings, &self.database, &self.random).await?))
+    }
+
+    /// Who may change the signing keys.
+    pub(super) async fn rotation(&self) -> Result<Rotation, Failure> {
+        let settings = startup::key_settings(&self.settings);
+        let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
+        Ok(Rotation::new(database, self.sealer().await?, self.random.clone(), clock, settings))
+    }
+
+    /// Brings a committed fact to Redis. In vain is no failure: whichever server runs, or starts next, brings it there.
+    pub(super) async fn announce(&self, seq: i64) -> Result<(), Failure> {
+        let Some(projection) = startup::projection(&self.settings) else { return Ok(()) };
+        let database_id = agree_on_database_id(&self.database, &self.random).await?;
+        let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
+        let started =
+            Revocations::start(database, database_id, Some(projection), clock, self.random.clone()).await;
+        let revocations = match started {
+            Ok(revocations) => revocations,
+            Err(error) => {
+                tracing::warn!(%error, "revocation.not_announced");
+                return Ok(());
+            }
+        };
+        revocations.announce(seq).await;
+        if revocations.status().is_none_or(|status| status.delivered < seq) {
+            tracing::warn!(error = "Redis does not have it yet", "revocation.not_announced");
+        }
+        revocations.stop().await;
+        Ok(())
+    }
+}
+
+/// Warnings alone: who runs a command reads what it prints.
+fn log_of_a_command(settings: &LogSettings) -> LogSettings {
+    let quieter = ["error", "off"].contains(&settings.level.as_str());
+    let level = if quieter { settings.level.clone() } else { "warn".to_owned() };
+    LogSettings { level, format: settings.format }
+}

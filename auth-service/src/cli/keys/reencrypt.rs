@@ -1,0 +1,20 @@
+//! `auth-service keys reencrypt`.
+
+use super::entry::{Entry, entries};
+use super::{Context, Failure, Report};
+use crate::keys::reencrypt;
+
+pub(super) async fn run(context: &Context) -> Result<Report, Failure> {
+    let done = reencrypt(&context.database, &context.sealer().await?).await?;
+    let entries: Vec<_> = entries(context)
+        .await?
+        .into_iter()
+        .map(|entry| Entry { reencrypted: Some(done.signing_keys.contains(&entry.kid)), ..entry })
+        .collect();
+    let (keys, secrets) = (done.signing_keys.len(), done.secrets);
+    let text = match keys + secrets {
+        0 => "Everything is sealed with keys.encryption_key.".to_owned(),
+        _ => format!("Sealed anew with keys.encryption_key: {keys} signing keys, {secrets} secrets."),
+    };
+    Report::new(&entries, text)
+}

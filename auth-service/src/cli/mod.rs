@@ -1,0 +1,81 @@
+//! The command line: a file for each command.
+//!
+//! A command that works on the database is a function of its arguments and a [`Context`], and returns a [`Report`]: one
+//! document for machines (`--json`), a text for people. It prints nothing itself. Errors and logs go to standard error.
+//! What is secret is read from a file or standard input, never from an argument, which other users of the machine see.
+
+mod check_config;
+mod context;
+mod healthcheck;
+mod keys;
+mod migrate;
+mod output;
+mod report;
+mod serve;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use service_kit::config::{self, LoadSpec};
+
+use self::context::Context;
+use self::output::{complain, print};
+use self::report::Report;
+use crate::config::{PREFIX, Settings};
+
+/// Users, sessions, RS256 tokens, and the list of what is revoked.
+///
+/// Settings: built-in defaults, then the file named by --config, then the environment (`AUTH__HTTP__BIND`).
+#[derive(Parser)]
+#[command(name = "auth-service", version)]
+struct Arguments {
+    /// A file with settings (TOML, YAML or JSON)
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve (the default)
+    Serve,
+    /// Print the effective settings, secrets masked
+    CheckConfig,
+    /// Bring the database up to date
+    Migrate,
+    /// Ask the running service whether it can serve; exits non-zero if not
+    Healthcheck,
+    /// The keys that tokens are signed with
+    Keys(keys::Arguments),
+}
+
+/// What a command fails with: the line for standard error.
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs what the arguments of this process ask for.
+pub async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let settings: Settings = config::load(LoadSpec::from_process(PREFIX, arguments.config)?)?;
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(settings).await,
+        Command::CheckConfig => print(&check_config::run(&settings)?),
+        Command::Migrate => print(&migrate::run(&settings).await?),
+        Command::Healthcheck => healthcheck::run(&settings),
+        Command::Keys(arguments) => {
+            let format = arguments.format;
+            keys::run(arguments, &Context::open(settings).await?).await?.print(format)
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Standard output, and the line that says why the program ends.
+
+use std::io::{ErrorKind, Write};
+
+use super::Failure;
+
+/// Prints a text and a newline. A reader that has read enough (`| head`) is no failure.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one line that says why the program ends")]
+pub(super) fn complain(failure: &Failure) {
+    eprintln!("error: {failure}");
+}

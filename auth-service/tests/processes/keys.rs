@@ -1,0 +1,272 @@
+//! `auth-service keys` beside servers that run.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::process::{Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use rustix::process::Signal;
+use serde_json::Value;
+use service_kit::database::Backend;
+use service_kit::database::testing::TestDatabase;
+use shared_claims::revocation::{FeedSettings, Mirror, MirrorSettings};
+use shared_claims::testing::RedisProcess;
+use shared_claims::verifier::Verifier;
+
+use crate::helpers::{PATIENCE, Recipe, Resource, Say, Service, eventually};
+
+/// What a command did: whether it succeeded, standard output, standard error.
+fn told(output: Output) -> (bool, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+fn keys(recipe: &Recipe, arguments: &[&str]) -> (bool, String, String) {
+    told(recipe.command().arg("keys").args(arguments).output().unwrap())
+}
+
+/// The document of a command that succeeds, which has nothing to warn of.
+fn document(recipe: &Recipe, arguments: &[&str]) -> Value {
+    let (ok, out, err) = keys(recipe, &[arguments, &["--json"]].concat());
+    assert!(ok && err.is_empty(), "{arguments:?}: {err}");
+    serde_json::from_str(&out).unwrap()
+}
+
+fn kids(recipe: &Recipe, state: &str) -> Vec<String> {
+    let listed = document(recipe, &["list"]);
+    let listed = listed.as_array().unwrap().iter().filter(|key| key["state"] == state);
+    listed.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn published(service: &Service) -> String {
+    let url = format!("{}/.well-known/jwks.json", service.url);
+    service.client.get(url).send().await.unwrap().text().await.unwrap()
+}
+
+/// A key set that may be kept for a second, and clocks that agree: a key signs three seconds after it is published.
+fn hasty(database: &TestDatabase) -> Recipe {
+    Recipe::on(database)
+        .with("AUTH__KEYS__JWKS_MAX_AGE_SECONDS", "1")
+        .with("AUTH__REVOCATION__CLOCK_SKEW_MS", "0")
+}
+
+#[actix_web::test]
+async fn a_command_prints_one_document_and_its_errors_elsewhere() {
+    for database in TestDatabase::both() {
+        let recipe = Recipe::on(&database);
+        assert_eq!(document(&recipe, &["list"]), serde_json::json!([]), "a database that nobody served yet");
+        let first = document(&recipe, &["rotate"]);
+        let mut members: Vec<_> = first[0].as_object().unwrap().keys().map(String::as_str).collect();
+        members.sort_unstable();
+        assert_eq!(members, ["activates_at", "created_at", "kid", "retires_at", "state"]);
+        assert_eq!((&first[0]["state"], &first[0]["retires_at"]), (&"active".into(), &Value::Null));
+        let service = recipe.start().await;
+        let second = document(&recipe, &["rotate"]);
+        assert_eq!(second[1]["state"], "next");
+        let time = |name: &str| {
+            let text = second[1][name].as_str().unwrap();
+            assert!(text.len() == 24 && text.ends_with('Z'), "{text}");
+            seconds_of_the_day(text)
+        };
+        let published_for = (time("activates_at") - time("created_at")).rem_euclid(86_400);
+        assert!((600..=605).contains(&published_for), "{published_for}");
+        let kid = second[1]["kid"].as_str().unwrap();
+        eventually("the server publishes it", PATIENCE, async || published(&service).await.contains(kid))
+            .await;
+        assert_eq!(document(&recipe, &["rotate"]), second, "it is under way");
+
+        let exported = document(&recipe, &["export-public"]);
+        assert_eq!(exported[1]["jwk"]["kid"], *kid);
+        let (ok, set, _) = keys(&recipe, &["export-public"]);
+        assert!(ok);
+        let set: Value = serde_json::from_str(&set).unwrap();
+        assert_eq!(set, serde_json::from_str::<Value>(&published(&service).await).unwrap());
+        let (ok, pem, _) = keys(&recipe, &["export-public", "--pem"]);
+        assert!(ok && pem.matches("-----BEGIN PUBLIC KEY-----").count() == 2, "{pem}");
+        let (ok, table, _) = keys(&recipe, &["list"]);
+        assert!(ok && table.starts_with("KID") && table.lines().count() == 3, "{table}");
+
+        for refused in [
+            ["rotate", "--compromised", "unknown"].as_slice(),
+            &["import", "/nowhere/key.pem"],
+            &["import", "-"],
+            &["rotate", "--now", "--compromised", kid],
+            &["burn"],
+        ] {
+            for json in [[].as_slice(), &["--json"]] {
+                let (ok, out, err) = keys(&recipe, &[refused, json].concat());
+                assert!(!ok && out.is_empty() && err.starts_with("error: "), "{refused:?}: {out}{err}");
+            }
+        }
+    }
+}
+
+/// Seconds since midnight.
+fn seconds_of_the_day(rfc3339: &str) -> i64 {
+    let number = |at: std::ops::Range<usize>| rfc3339[at].parse::<i64>().unwrap();
+    (number(11..13) * 60 + number(14..16)) * 60 + number(17..19)
+}
+
+#[actix_web::test]
+async fn a_compromised_key_is_dead_for_redis_and_feed_alike() {
+    for database in TestDatabase::both() {
+        let redis = RedisProcess::start().await;
+        let recipe = Recipe::on(&database).projecting_to(&redis.address());
+        let service = recipe.start().await;
+        service.register("alice").await;
+        let token = service.access_token("alice").await;
+        let by_redis = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+        let by_feed = Resource::following(&recipe.issuer).await;
+        by_redis.comes_to(Say::Accepted, &token).await;
+        by_feed.comes_to(Say::Accepted, &token).await;
+
+        let [kid] = kids(&recipe, "active").try_into().unwrap();
+        let left = document(&recipe, &["rotate", "--compromised", &kid]);
+        assert_eq!((left.as_array().unwrap().len(), &left[0]["state"]), (1, &"active".into()));
+        assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
+        // The command brought it to Redis itself.
+        let mut connection = redis.connection().await;
+        let fact = format!("{{revoked}}:key:{kid}");
+        let stands: bool = redis::cmd("EXISTS").arg(fact).query_async(&mut connection).await.unwrap();
+        assert!(stands);
+        by_redis.comes_to(Say::Refused, &token).await;
+        by_feed.comes_to(Say::Refused, &token).await;
+        eventually("it is out of the key set", PATIENCE, async || !published(&service).await.contains(&kid))
+            .await;
+        let token = service.access_token("alice").await;
+        by_redis.comes_to(Say::Accepted, &token).await;
+        by_feed.comes_to(Say::Accepted, &token).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_key_from_standard_input_and_another_encryption_key() {
+    for database in TestDatabase::both() {
+        let recipe = Recipe::on(&database);
+        let service = recipe.start().await;
+        service.register("alice").await;
+        let mut command = recipe.command();
+        command.args(["keys", "import", "-", "--json"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa3072).unwrap();
+        let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&key).unwrap();
+        let pem = rsa::pkcs8::der::SecretDocument::try_from(der.as_ref()).unwrap();
+        let pem = pem.to_pem("PRIVATE KEY", rsa::pkcs8::LineEnding::LF).unwrap();
+        child.stdin.take().unwrap().write_all(pem.as_bytes()).unwrap();
+        let (ok, out, err) = told(child.wait_with_output().unwrap());
+        assert!(ok, "{err}");
+        let imported: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(imported[1]["state"], "next");
+
+        let (old, new) = ("a".repeat(64), "b".repeat(64));
+        let both = recipe
+            .replica()
+            .with("AUTH__KEYS__ENCRYPTION_KEY", &new)
+            .with("AUTH__KEYS__PREVIOUS_ENCRYPTION_KEYS", &old);
+        let done = document(&both, &["reencrypt"]);
+        assert!(done.as_array().unwrap().iter().all(|key| key["reencrypted"] == true), "{done}");
+        let (ok, again, _) = keys(&both, &["reencrypt"]);
+        assert!(ok && again.starts_with("Everything"), "{again}");
+        // What ran goes on; what starts needs the new key alone.
+        let token = service.access_token("alice").await;
+        let renewed = recipe.replica().with("AUTH__KEYS__ENCRYPTION_KEY", &new).start().await;
+        assert_eq!(renewed.me(&token).await, StatusCode::OK);
+        renewed.access_token("alice").await;
+        let (ok, _, err) = keys(&recipe, &["reencrypt"]);
+        assert!(!ok && err.starts_with("error: keys.encryption_key: ") && err.lines().count() == 1, "{err}");
+    }
+}
+
+/// A resource server that hardly ever looks for an unknown key: it lives on what is published in time.
+async fn resource(issuer: &str) -> Verifier {
+    let feed = FeedSettings::new(&format!("{issuer}/revocations")).unwrap();
+    Verifier::builder(issuer)
+        .audience("todo-service")
+        .jwks_cooldown(Duration::from_secs(3600))
+        .revocation(Mirror::follow_feed(feed, MirrorSettings::default()).into())
+        .build()
+        .await
+        .unwrap()
+}
+
+#[actix_web::test]
+async fn no_good_token_is_refused_while_keys_rotate_five_times() {
+    let database = TestDatabase::create(Backend::Postgres);
+    let recipe = hasty(&database);
+    let (one, two) = (recipe.start().await, recipe.replica().start().await);
+    one.register("alice").await;
+    let verifier = resource(&recipe.issuer).await;
+    let first = one.access_token("alice").await;
+    eventually("the resource server serves", PATIENCE, async || verifier.verify(&first).await.is_ok()).await;
+    // An unknown key id: the one extra look at the key set is spent.
+    let _ = verifier.verify(&with_another_kid(&first)).await;
+
+    let stop = AtomicBool::new(false);
+    let checked = Mutex::new((0_u64, HashSet::new()));
+    let hammer = async {
+        let mut given = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            for service in [&one, &two] {
+                given.push(service.access_token("alice").await);
+            }
+            for token in given.iter().rev().take(50).chain([&first]) {
+                let verified = verifier.verify(token).await.expect("a good token");
+                let mut checked = checked.lock().unwrap();
+                checked.0 += 1;
+                checked.1.insert(verified.kid().to_owned());
+            }
+            assert_eq!(two.me(given.last().unwrap()).await, StatusCode::OK);
+        }
+    };
+    let rotate = async {
+        for round in 1..=5 {
+            let command = recipe.clone();
+            let rotated = tokio::task::spawn_blocking(move || document(&command, &["rotate"])).await.unwrap();
+            let next = rotated.as_array().unwrap().iter().find(|key| key["state"] == "next").unwrap();
+            let next = next["kid"].as_str().unwrap().to_owned();
+            eventually("tokens of the new key are verified", PATIENCE, async || {
+                checked.lock().unwrap().1.contains(&next)
+            })
+            .await;
+            assert_eq!(checked.lock().unwrap().1.len(), round + 1);
+        }
+        stop.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(hammer, rotate);
+    assert_eq!(kids(&recipe, "retired").len(), 5, "each stays as long as its tokens");
+    assert!(checked.lock().unwrap().0 > 500);
+}
+
+fn with_another_kid(token: &str) -> String {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let (header, rest) = token.split_once('.').unwrap();
+    let mut header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+    header["kid"] = "unknown".into();
+    format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()))
+}
+
+#[actix_web::test]
+async fn a_replica_that_slept_through_rotations_gives_good_tokens_when_it_wakes() {
+    let database = TestDatabase::create(Backend::Postgres);
+    let recipe = hasty(&database);
+    let (one, sleeper) = (recipe.start().await, recipe.replica().start().await);
+    one.register("alice").await;
+    let verifier = resource(&recipe.issuer).await;
+    let token = sleeper.access_token("alice").await;
+    eventually("the resource server serves", PATIENCE, async || verifier.verify(&token).await.is_ok()).await;
+    let [before] = kids(&recipe, "active").try_into().unwrap();
+
+    sleeper.signal(Signal::STOP);
+    document(&recipe, &["rotate"]);
+    eventually("another key signs", PATIENCE, async || kids(&recipe, "active") != [before.clone()]).await;
+    // The question lies before it when it wakes.
+    let (woken, ()) = tokio::join!(sleeper.access_token("alice"), async { sleeper.signal(Signal::CONT) });
+    assert!(verifier.verify(&woken).await.is_ok());
+    assert_eq!(one.me(&woken).await, StatusCode::OK);
+    assert!(published(&sleeper).await.contains(&kids(&recipe, "active")[0]));
+}
