@@ -1,17 +1,31 @@
-//! What the service is about: names, passwords, users, sessions, refresh tokens, the life of
-//! signing keys. Types and their rules, no I/O.
+//! What the service is about: names, passwords, users, sessions, refresh tokens, clients, codes, the life of signing keys.
+//! Types and their rules, no I/O.
 
+mod audit;
+mod authorization_code;
+mod client;
+mod client_secret;
 mod email;
+mod origin;
 mod password;
+mod redirect_uri;
 mod refresh_token;
 mod session;
 pub mod signing_key;
 mod user;
 mod username;
 
+pub use audit::{AuditEvent, AuditKind};
+pub use authorization_code::{AuthorizationCode, CodeChallenge, CodeClaim, CodeHash, CodePlain, Redemption};
+pub use client::{
+    Client, ClientId, GrantType, InvalidClient, InvalidClientId, MAX_ACCESS_TTL_S, MAX_REFRESH_TTL_S,
+};
+pub use client_secret::{ClientSecret, ClientSecretHash, ClientSecretPlain};
 pub use email::{Email, InvalidEmail};
+pub use origin::{Actor, Device, Origin};
 pub use password::{Password, PasswordRule, PasswordRules};
+pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use refresh_token::{Presented, RefreshToken, RefreshTokenHash, RefreshTokenPlain};
-pub use session::{EndReason, NewSession, Session};
+pub use session::{EndReason, Session};
 pub use user::{Credentials, NewUser, PasswordHash, User};
 pub use username::{InvalidUsername, Username};

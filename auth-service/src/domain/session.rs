@@ -14,6 +14,8 @@ pub struct Session {
     pub client_id: String,
     /// What its tokens permit.
     pub scope: Scopes,
+    /// The resources that its tokens are for, besides the issuer.
+    pub audience: Vec<String>,
     /// How the user authenticated (RFC 8176).
     pub amr: Vec<String>,
     /// When the user authenticated.
@@ -41,15 +43,6 @@ impl Session {
     }
 }
 
-/// What the caller of a login says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NewSession {
-    /// The `User-Agent` header.
-    pub user_agent: Option<String>,
-    /// The client's address.
-    pub address: Option<String>,
-}
-
 /// Why a session was ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
@@ -63,6 +56,12 @@ pub enum EndReason {
     Revoked,
     /// A refresh token was used again.
     Reuse,
+    /// An authorization code was used again.
+    CodeReuse,
+    /// Its client was switched off or removed.
+    ClientEnded,
+    /// A newer session took its place: the user may have only so many.
+    Displaced,
     /// The user was switched off or the password changed.
     Administration,
 }
@@ -76,6 +75,9 @@ impl EndReason {
             Self::LogoutAll => "logout_all",
             Self::Revoked => "revoked",
             Self::Reuse => "reuse",
+            Self::CodeReuse => "code_reuse",
+            Self::ClientEnded => "client_ended",
+            Self::Displaced => "displaced",
             Self::Administration => "administration",
         }
     }

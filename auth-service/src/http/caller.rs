@@ -1,20 +1,20 @@
-//! What a caller says of itself, for the list of sessions.
+//! Who asks, with what and from where.
 
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::USER_AGENT;
 use actix_web::{FromRequest, HttpRequest};
-use service_kit::http::{ClientAddress, Refusal};
+use service_kit::http::{ClientAddress, Refusal, RequestId};
 
-use crate::domain::NewSession;
+use crate::domain::{Actor, Device, Origin};
 
 /// The longest `User-Agent` that is kept.
 const MAX_USER_AGENT: usize = 256;
 
-/// Program and address of the caller. An extractor.
+/// Program and address of the caller, and the request's id. An extractor.
 #[derive(Debug)]
-pub(super) struct Caller(pub(super) NewSession);
+pub(super) struct Caller(pub(super) Origin);
 
 impl FromRequest for Caller {
     type Error = Refusal;
@@ -24,8 +24,13 @@ impl FromRequest for Caller {
         let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
         let user_agent = user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect());
         let address = ClientAddress::from_request(request, payload).into_inner();
-        ready(address.map(|ClientAddress(address)| {
-            Self(NewSession { user_agent, address: Some(address.to_string()) })
+        let request_id = RequestId::from_request(request, payload).into_inner();
+        ready(address.and_then(|ClientAddress(address)| {
+            Ok(Self(Origin {
+                actor: Actor::Caller,
+                device: Device { user_agent, address: Some(address.to_string()) },
+                request_id: Some(request_id?.as_str().to_owned()),
+            }))
         }))
     }
 }

@@ -15,14 +15,14 @@ pub(super) async fn log_in(
     username: &str,
     password: &str,
     scope: Scopes,
-    Caller(caller): Caller,
+    Caller(origin): Caller,
 ) -> Result<TokenAnswer, Refusal> {
     let Authentication::Proven(proven) = accounts.authenticate(username, password).await? else {
         tracing::warn!(outcome = "refused", "auth.login");
         return Err(bad_credentials());
     };
     let user_id = proven.user_id;
-    match tokens.issue(proven, scope, caller).await? {
+    match tokens.issue(proven, scope, origin).await? {
         Login::Issued { session_id, tokens } => {
             tracing::info!(outcome = "ok", %user_id, %session_id, "auth.login");
             Ok(*tokens)

@@ -3,6 +3,10 @@
 //! Queries are free functions on a connection. Those that decide something (issue, consume, end) are called inside
 //! `Database::write`, after [`users::lock`].
 
+pub mod audit;
+pub mod authorization_codes;
+pub mod client_secrets;
+pub mod clients;
 pub mod meta;
 pub mod refresh_tokens;
 pub mod revocations;

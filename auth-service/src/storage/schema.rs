@@ -52,6 +52,67 @@ diesel::table! {
         user_agent -> Nullable<Text>,
         address -> Nullable<Text>,
         access_expires_at_s -> BigInt,
+        audience -> Text,
+    }
+}
+
+diesel::table! {
+    clients (id) {
+        id -> Text,
+        name -> Text,
+        is_public -> Bool,
+        is_active -> Bool,
+        is_declared -> Bool,
+        grants -> Text,
+        scopes -> Text,
+        audiences -> Text,
+        redirect_uris -> Text,
+        post_logout_redirect_uris -> Text,
+        pkce_optional -> Bool,
+        access_ttl_s -> Nullable<BigInt>,
+        refresh_ttl_s -> Nullable<BigInt>,
+        longest_access_ttl_s -> BigInt,
+        token_cut_ms -> Nullable<BigInt>,
+        created_at_ms -> BigInt,
+        updated_at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    client_secrets (secret_hash) {
+        secret_hash -> Binary,
+        client_id -> Text,
+        created_at_ms -> BigInt,
+        expires_at_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    client_registry (id) {
+        id -> Integer,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    authorization_codes (code_hash) {
+        code_hash -> Binary,
+        client_id -> Text,
+        user_id -> Text,
+        credentials_version -> BigInt,
+        redirect_uri -> Text,
+        code_challenge -> Nullable<Text>,
+        scope -> Text,
+        audience -> Text,
+        nonce -> Nullable<Text>,
+        amr -> Text,
+        auth_time_s -> BigInt,
+        user_agent -> Nullable<Text>,
+        address -> Nullable<Text>,
+        issued_at_ms -> BigInt,
+        expires_at_ms -> BigInt,
+        consumed_at_ms -> Nullable<BigInt>,
+        session_id -> Nullable<Text>,
     }
 }
 
@@ -96,6 +157,23 @@ diesel::table! {
     revocation_log (id) {
         id -> Integer,
         last_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_events (id) {
+        id -> Text,
+        at_ms -> BigInt,
+        kind -> Text,
+        actor -> Text,
+        user_id -> Nullable<Text>,
+        client_id -> Nullable<Text>,
+        session_id -> Nullable<Text>,
+        subject -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        request_id -> Nullable<Text>,
     }
 }
 

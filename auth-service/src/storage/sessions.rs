@@ -25,6 +25,7 @@ struct SessionRow {
     user_agent: Option<String>,
     address: Option<String>,
     access_expires_at_s: i64,
+    audience: String,
 }
 
 impl SessionRow {
@@ -43,6 +44,7 @@ impl SessionRow {
             user_agent: session.user_agent.clone(),
             address: session.address.clone(),
             access_expires_at_s: session.access_expires_at_s,
+            audience: session.audience.join(" "),
         }
     }
 
@@ -52,6 +54,7 @@ impl SessionRow {
             user_id: parse_uuid("sessions.user_id", &self.user_id)?,
             client_id: self.client_id,
             scope: Scopes::parse(&self.scope).map_err(|_| unreadable("sessions.scope is no scope list"))?,
+            audience: self.audience.split_ascii_whitespace().map(str::to_owned).collect(),
             amr: self.amr.split_ascii_whitespace().map(str::to_owned).collect(),
             auth_time_s: self.auth_time_s,
             created_at_ms: self.created_at_ms,
@@ -127,6 +130,15 @@ pub fn end_all_of_user(
         .filter(sessions::ended_at_ms.is_null());
     diesel::update(live)
         .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(reason.as_str())))
+        .execute(conn)
+}
+
+/// Ends every session that was given to a client; how many.
+pub fn end_all_of_client(conn: &mut DbConnection, client_id: &str, now_ms: i64) -> QueryResult<usize> {
+    let live =
+        sessions::table.filter(sessions::client_id.eq(client_id)).filter(sessions::ended_at_ms.is_null());
+    diesel::update(live)
+        .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(EndReason::ClientEnded.as_str())))
         .execute(conn)
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::mint::Minted;
 use super::{TokenAnswer, TokenError, Tokens};
-use crate::domain::{NewSession, PasswordHash, RefreshToken, RefreshTokenPlain, Session};
+use crate::domain::{Origin, PasswordHash, RefreshToken, RefreshTokenPlain, Session};
 use crate::storage::{refresh_tokens, sessions, users};
 
 /// Credentials that were verified, and in which state.
@@ -38,12 +38,7 @@ pub enum Login {
 
 impl Tokens {
     /// Begins a session, if the credentials are still those that were verified.
-    pub async fn issue(
-        &self,
-        proven: Proven,
-        scope: Scopes,
-        caller: NewSession,
-    ) -> Result<Login, TokenError> {
+    pub async fn issue(&self, proven: Proven, scope: Scopes, origin: Origin) -> Result<Login, TokenError> {
         let inner = Arc::clone(&self.inner);
         let refresh_token = RefreshTokenPlain::from_random(inner.random.bytes());
         let decided = self.inner.database.write(move |conn| {
@@ -62,14 +57,15 @@ impl Tokens {
                 user_id: user.id,
                 client_id: FIRST_PARTY_CLIENT.to_owned(),
                 scope: scope.clone(),
+                audience: vec![inner.settings.audience.clone()],
                 amr: vec!["pwd".to_owned()],
                 auth_time_s: now_ms.div_euclid(1000),
                 created_at_ms: now_ms,
                 last_used_at_ms: now_ms,
                 expires_at_ms: now_ms.saturating_add(inner.settings.session_max_age_s.saturating_mul(1000)),
                 ended_at_ms: None,
-                user_agent: caller.user_agent,
-                address: caller.address,
+                user_agent: origin.device.user_agent,
+                address: origin.device.address,
                 access_expires_at_s: 0,
             };
             let claims = inner.mint(&user, &session, scope, now_ms);

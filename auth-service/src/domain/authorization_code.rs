@@ -1,0 +1,260 @@
+//! What the hosted pages give a client, for it to fetch tokens with, once (RFC 6749 §4.1).
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use shared_claims::scope::Scopes;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use super::Device;
+
+/// What secret scanners look for.
+const PREFIX: &str = "lkc_";
+
+/// A code in plain: 256 random bits, stored nowhere.
+#[derive(Clone)]
+pub struct CodePlain(String);
+
+impl CodePlain {
+    /// A new one.
+    pub fn from_random(random: [u8; 32]) -> Self {
+        Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
+    }
+
+    /// Reads what a client presents; `None` for what was never one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let random = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
+        (random.len() == 32).then(|| Self(text.to_owned()))
+    }
+
+    /// What is stored.
+    pub fn hash(&self) -> CodeHash {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, self.0.as_bytes()).as_ref());
+        CodeHash(hash)
+    }
+
+    /// The code: for the redirect alone.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CodePlain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodePlain([redacted])")
+    }
+}
+
+/// The SHA-256 of a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeHash([u8; 32]);
+
+impl CodeHash {
+    /// The digest.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The S256 challenge of RFC 7636 §4.2; `plain` is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeChallenge(String);
+
+impl CodeChallenge {
+    /// Reads a challenge: the base64url of a SHA-256.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digest = URL_SAFE_NO_PAD.decode(text).ok()?;
+        (digest.len() == 32).then(|| Self(text.to_owned()))
+    }
+
+    /// The challenge as it is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the challenge of `verifier`: 43 to 128 unreserved characters (RFC 7636 §4.1).
+    pub fn is_met_by(&self, verifier: &str) -> bool {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(allowed) {
+            return false;
+        }
+        let digest = digest::digest(&digest::SHA256, verifier.as_bytes());
+        URL_SAFE_NO_PAD.encode(digest).as_bytes().ct_eq(self.0.as_bytes()).into()
+    }
+}
+
+/// A code as it stands in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizationCode {
+    /// Who may redeem it.
+    pub client_id: String,
+    /// Who agreed.
+    pub user_id: Uuid,
+    /// The user's credentials when it was given.
+    pub credentials_version: i64,
+    /// Where it was sent.
+    pub redirect_uri: String,
+    /// What its redeemer must prove to know.
+    pub challenge: Option<CodeChallenge>,
+    /// What was agreed to.
+    pub scope: Scopes,
+    /// The resources that were agreed to.
+    pub audience: Vec<String>,
+    /// OpenID Connect Core §3.1.2.1.
+    pub nonce: Option<String>,
+    /// How the user authenticated (RFC 8176).
+    pub amr: Vec<String>,
+    /// When the user authenticated.
+    pub auth_time_s: i64,
+    /// The browser in which it was given.
+    pub device: Device,
+    /// When it was given.
+    pub issued_at_ms: i64,
+    /// When it ends.
+    pub expires_at_ms: i64,
+    /// When it was redeemed.
+    pub consumed_at_ms: Option<i64>,
+    /// The session that it gave.
+    pub session_id: Option<Uuid>,
+}
+
+/// What presenting a code means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redemption {
+    /// It is to be consumed, and gives a session.
+    Redeem,
+    /// It was redeemed before: what it gave ends (RFC 6749 §4.1.2).
+    Reuse,
+    /// It does not count: expired, another's, for another address, or its proof is missing.
+    Refused,
+}
+
+/// What a client says when it redeems a code.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeClaim<'a> {
+    /// Who it is.
+    pub client_id: &'a str,
+    /// Where the code was sent, as it says.
+    pub redirect_uri: Option<&'a str>,
+    /// The PKCE verifier.
+    pub verifier: Option<&'a str>,
+}
+
+impl AuthorizationCode {
+    /// Judges a redemption at `now_ms`. A second one by the same client ends what the first gave, whatever it proves: a code
+    /// that comes twice has leaked.
+    pub fn present(&self, claim: CodeClaim<'_>, now_ms: i64) -> Redemption {
+        if claim.client_id != self.client_id {
+            return Redemption::Refused;
+        }
+        if self.consumed_at_ms.is_some() {
+            return Redemption::Reuse;
+        }
+        let proven = match (&self.challenge, claim.verifier) {
+            (Some(challenge), Some(verifier)) => challenge.is_met_by(verifier),
+            (None, None) => true,
+            // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade.
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if !proven || claim.redirect_uri != Some(&*self.redirect_uri) || now_ms >= self.expires_at_ms {
+            return Redemption::Refused;
+        }
+        Redemption::Redeem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7636, appendix B.
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    fn code(change: impl FnOnce(&mut AuthorizationCode)) -> AuthorizationCode {
+        let mut code = AuthorizationCode {
+            client_id: "spa".to_owned(),
+            user_id: Uuid::nil(),
+            credentials_version: 1,
+            redirect_uri: "https://app.example/cb".to_owned(),
+            challenge: CodeChallenge::parse(CHALLENGE),
+            scope: Scopes::default(),
+            audience: Vec::new(),
+            nonce: None,
+            amr: Vec::new(),
+            auth_time_s: 0,
+            device: Device::default(),
+            issued_at_ms: 0,
+            expires_at_ms: 60_000,
+            consumed_at_ms: None,
+            session_id: None,
+        };
+        change(&mut code);
+        code
+    }
+
+    const GOOD: CodeClaim<'_> = CodeClaim {
+        client_id: "spa",
+        redirect_uri: Some("https://app.example/cb"),
+        verifier: Some(VERIFIER),
+    };
+
+    #[test]
+    fn only_the_right_claim_redeems() {
+        let fresh = code(|_| {});
+        assert_eq!(fresh.present(GOOD, 59_999), Redemption::Redeem);
+        for (why, claim) in [
+            ("another client", CodeClaim { client_id: "other", ..GOOD }),
+            ("another address", CodeClaim { redirect_uri: Some("https://app.example/cb/"), ..GOOD }),
+            ("no address", CodeClaim { redirect_uri: None, ..GOOD }),
+            ("no verifier", CodeClaim { verifier: None, ..GOOD }),
+            ("the challenge itself", CodeClaim { verifier: Some(CHALLENGE), ..GOOD }),
+            ("a short verifier", CodeClaim { verifier: Some("short"), ..GOOD }),
+        ] {
+            assert_eq!(fresh.present(claim, 0), Redemption::Refused, "{why}");
+        }
+        assert_eq!(fresh.present(GOOD, 60_000), Redemption::Refused, "expired");
+        let without = code(|code| code.challenge = None);
+        assert_eq!(without.present(CodeClaim { verifier: None, ..GOOD }, 0), Redemption::Redeem);
+        assert_eq!(without.present(GOOD, 0), Redemption::Refused, "a verifier without a challenge");
+    }
+
+    #[test]
+    fn a_second_use_by_its_client_is_a_reuse_and_by_another_is_nothing() {
+        let used = code(|code| code.consumed_at_ms = Some(1));
+        assert_eq!(used.present(GOOD, 2), Redemption::Reuse);
+        assert_eq!(used.present(CodeClaim { verifier: None, ..GOOD }, 2), Redemption::Reuse);
+        assert_eq!(used.present(GOOD, 70_000), Redemption::Reuse);
+        assert_eq!(used.present(CodeClaim { client_id: "other", ..GOOD }, 2), Redemption::Refused);
+    }
+
+    #[test]
+    fn a_challenge_is_a_digest_and_a_verifier_is_long_enough() {
+        for bad in ["", "plain", &CHALLENGE[1..], &format!("{CHALLENGE}A"), VERIFIER.get(..42).unwrap()] {
+            assert_eq!(CodeChallenge::parse(bad), None, "{bad:?}");
+        }
+        let challenge_of = |verifier: &str| {
+            let digest = digest::digest(&digest::SHA256, verifier.as_bytes());
+            CodeChallenge::parse(&URL_SAFE_NO_PAD.encode(digest)).unwrap()
+        };
+        let [shortest, longest] = ["a".repeat(43), "a".repeat(128)];
+        assert!(challenge_of(&shortest).is_met_by(&shortest) && challenge_of(&longest).is_met_by(&longest));
+        for bad in ["a".repeat(42), "a".repeat(129), format!("{}+", "a".repeat(43))] {
+            assert!(!challenge_of(&bad).is_met_by(&bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_code_reads_back_and_is_shown_nowhere() {
+        let plain = CodePlain::from_random([7; 32]);
+        assert_eq!(CodePlain::parse(plain.expose()).map(|code| code.hash()), Some(plain.hash()));
+        for text in ["", "lkc_", "lkr_AAAA", &plain.expose()[4..]] {
+            assert!(CodePlain::parse(text).is_none(), "{text:?}");
+        }
+        assert!(!format!("{plain:?}").contains("Bwc"));
+    }
+}

@@ -1,0 +1,222 @@
+//! Where a client may be sent back to (RFC 6749 §3.1.2), compared as text (RFC 9700 §2.1).
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+const MAX_LENGTH: usize = 2000;
+
+/// A redirect URI of a client. Only the very same text is the same, but for the port of a loopback address (RFC 8252
+/// §7.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedirectUri(String);
+
+/// Why a text is no redirect URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRedirectUri {
+    /// It is not an absolute URI in its normal form.
+    #[error("must be an absolute URI as a browser would write it, of at most {MAX_LENGTH} characters")]
+    Shape,
+    /// RFC 6749 §3.1.2.
+    #[error("must have no fragment")]
+    Fragment,
+    /// What comes before the host would mislead whoever reads it.
+    #[error("must have no user name and no password")]
+    Userinfo,
+    /// Codes would travel in the clear.
+    #[error("must use https; http is for loopback addresses (127.0.0.1, [::1], localhost) alone")]
+    Insecure,
+    /// RFC 8252 §7.1: a scheme of one's own is a domain name turned round.
+    #[error("a scheme of the client's own must hold a dot, as com.example.app does")]
+    Scheme,
+}
+
+impl RedirectUri {
+    /// Parses one that is to be allowed.
+    pub fn parse(text: &str) -> Result<Self, InvalidRedirectUri> {
+        if text.len() > MAX_LENGTH || !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('\\')
+        {
+            return Err(InvalidRedirectUri::Shape);
+        }
+        let url = Url::parse(text).map_err(|_| InvalidRedirectUri::Shape)?;
+        if url.fragment().is_some() {
+            return Err(InvalidRedirectUri::Fragment);
+        }
+        match url.scheme() {
+            "https" | "http" => {
+                if !url.username().is_empty() || url.password().is_some() || text.contains('@') {
+                    return Err(InvalidRedirectUri::Userinfo);
+                }
+                // What a browser would write another way (dots in the path, a default port, capitals in the host) would
+                // never be asked for as it is written. A path may be left out.
+                let normal = url.as_str();
+                if normal != text && normal.strip_suffix('/') != Some(text) {
+                    return Err(InvalidRedirectUri::Shape);
+                }
+                if url.scheme() == "http" && !is_loopback(&url) {
+                    return Err(InvalidRedirectUri::Insecure);
+                }
+            }
+            scheme if scheme.contains('.') && text.starts_with(scheme) => {}
+            _ => return Err(InvalidRedirectUri::Scheme),
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The URI as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a client that has this one may be sent to `asked`.
+    pub fn allows(&self, asked: &str) -> bool {
+        self.0 == asked || self.without_port().is_some_and(|own| Some(own) == loopback_without_port(asked))
+    }
+
+    fn without_port(&self) -> Option<(&str, &str)> {
+        loopback_without_port(&self.0)
+    }
+}
+
+/// `http://127.0.0.1:port/path` as what stands before and after the port. Cut from the text itself, so that nothing that
+/// a parser would smooth over is the same as something else.
+fn loopback_without_port(text: &str) -> Option<(&str, &str)> {
+    let (host, rest) = ["http://127.0.0.1", "http://[::1]"]
+        .into_iter()
+        .find_map(|host| text.strip_prefix(host).map(|rest| (host, rest)))?;
+    let Some(after) = rest.strip_prefix(':') else {
+        return rest
+            .is_empty()
+            .then_some((host, rest))
+            .or_else(|| rest.starts_with('/').then_some((host, rest)));
+    };
+    let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+    let (port, rest) = after.split_at_checked(digits)?;
+    let is_port = port.parse::<u16>().is_ok_and(|port| port != 0) && !port.starts_with('0');
+    (is_port && (rest.is_empty() || rest.starts_with('/'))).then_some((host, rest))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> RedirectUri {
+        RedirectUri::parse(text).unwrap()
+    }
+
+    #[test]
+    fn what_apps_use_is_taken() {
+        for good in [
+            "https://app.example/callback",
+            "https://app.example",
+            "https://app.example:8443/cb?tenant=1",
+            "http://localhost:3000/cb",
+            "http://127.0.0.1/cb",
+            "http://[::1]:8080/cb",
+            "com.example.app:/oauth2redirect",
+        ] {
+            assert_eq!(RedirectUri::parse(good).map(|uri| uri.0), Ok(good.to_owned()));
+        }
+    }
+
+    /// B11, where it is registered.
+    #[test]
+    fn what_could_lead_elsewhere_is_refused() {
+        for bad in [
+            "",
+            "/callback",
+            "app.example/callback",
+            "https://app.example/cb#fragment",
+            "https://good.example@evil.example/cb",
+            "https://user:secret@app.example/cb",
+            "https://app.example/a/../cb",
+            "https://app.example/%2e%2e/cb",
+            "https://app.example\\@evil.example/cb",
+            "https://app.example/\tcb",
+            "https://app.example/c b",
+            "https://APP.example/cb",
+            "https://app.example:443/cb",
+            "http://app.example/cb",
+            "http://localhost.evil/cb",
+            "http://127.0.0.1.evil/cb",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "myapp:/cb",
+            "https:app.example/cb",
+            "https:///cb",
+        ] {
+            assert!(RedirectUri::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(RedirectUri::parse(&format!("https://app.example/{}", "x".repeat(2000))).is_err());
+    }
+
+    /// B11, where it is asked for.
+    #[test]
+    fn only_the_very_same_text_is_allowed() {
+        let own = uri("https://app.example/cb");
+        assert!(own.allows("https://app.example/cb"));
+        for other in [
+            "https://app.example/cb/",
+            "https://app.example/cb2",
+            "https://app.example/c",
+            "https://app.example/cb?x=1",
+            "https://app.example/cb#f",
+            "https://app.example/a/../cb",
+            "https://app.example/%63b",
+            "https://app.example/CB",
+            "https://App.example/cb",
+            "HTTPS://app.example/cb",
+            "https://app.example:443/cb",
+            "http://app.example/cb",
+            "https://app.example@evil.example/cb",
+            "https://app.example\\evil/cb",
+            "https://app.example/cb\t",
+            " https://app.example/cb",
+            "https://app.example.evil/cb",
+            "javascript:alert(1)",
+            "",
+        ] {
+            assert!(!own.allows(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_loopback_address_may_change_its_port_and_nothing_else() {
+        for own in ["http://127.0.0.1/cb", "http://127.0.0.1:1234/cb"] {
+            let own = uri(own);
+            for same in ["http://127.0.0.1/cb", "http://127.0.0.1:1/cb", "http://127.0.0.1:65535/cb"] {
+                assert!(own.allows(same), "{same}");
+            }
+            for other in [
+                "http://127.0.0.1:65536/cb",
+                "http://127.0.0.1:0/cb",
+                "http://127.0.0.1:/cb",
+                "http://127.0.0.1:080/cb",
+                "http://127.0.0.1:1/cb/",
+                "http://127.0.0.1:1/other",
+                "http://127.0.0.1:1@evil.example/cb",
+                "http://127.0.0.1:1.evil.example/cb",
+                "http://127.0.0.1.evil.example/cb",
+                "http://127.0.0.2:1/cb",
+                "https://127.0.0.1:1/cb",
+                "http://[::1]:1/cb",
+                "http://localhost:1/cb",
+            ] {
+                assert!(!own.allows(other), "{other}");
+            }
+        }
+        assert!(uri("http://[::1]/cb").allows("http://[::1]:9/cb"));
+        // RFC 8252 §8.3: a name is not an address; it is taken to the letter.
+        assert!(!uri("http://localhost:3000/cb").allows("http://localhost:3001/cb"));
+    }
+}

@@ -1,0 +1,130 @@
+//! `authorization_codes`.
+
+use diesel::prelude::*;
+use service_kit::database::DbConnection;
+use shared_claims::scope::Scopes;
+use uuid::Uuid;
+
+use super::schema::authorization_codes;
+use super::{parse_uuid, unreadable};
+use crate::domain::{AuthorizationCode, CodeChallenge, CodeHash, Device};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = authorization_codes)]
+struct CodeRow {
+    code_hash: Vec<u8>,
+    client_id: String,
+    user_id: String,
+    credentials_version: i64,
+    redirect_uri: String,
+    code_challenge: Option<String>,
+    scope: String,
+    audience: String,
+    nonce: Option<String>,
+    amr: String,
+    auth_time_s: i64,
+    user_agent: Option<String>,
+    address: Option<String>,
+    issued_at_ms: i64,
+    expires_at_ms: i64,
+    consumed_at_ms: Option<i64>,
+    session_id: Option<String>,
+}
+
+impl CodeRow {
+    fn from_code(hash: &CodeHash, code: &AuthorizationCode) -> Self {
+        Self {
+            code_hash: hash.as_bytes().to_vec(),
+            client_id: code.client_id.clone(),
+            user_id: code.user_id.to_string(),
+            credentials_version: code.credentials_version,
+            redirect_uri: code.redirect_uri.clone(),
+            code_challenge: code.challenge.as_ref().map(|challenge| challenge.as_str().to_owned()),
+            scope: code.scope.to_string(),
+            audience: code.audience.join(" "),
+            nonce: code.nonce.clone(),
+            amr: code.amr.join(" "),
+            auth_time_s: code.auth_time_s,
+            user_agent: code.device.user_agent.clone(),
+            address: code.device.address.clone(),
+            issued_at_ms: code.issued_at_ms,
+            expires_at_ms: code.expires_at_ms,
+            consumed_at_ms: code.consumed_at_ms,
+            session_id: code.session_id.map(|id| id.to_string()),
+        }
+    }
+
+    fn into_code(self) -> QueryResult<AuthorizationCode> {
+        let words = |text: String| text.split_ascii_whitespace().map(str::to_owned).collect();
+        let challenge = match self.code_challenge {
+            // One that cannot be read is met by nothing, and must not count as none.
+            Some(text) => Some(
+                CodeChallenge::parse(&text)
+                    .ok_or_else(|| unreadable("authorization_codes.code_challenge is no challenge"))?,
+            ),
+            None => None,
+        };
+        let session_id =
+            self.session_id.map(|id| parse_uuid("authorization_codes.session_id", &id)).transpose()?;
+        Ok(AuthorizationCode {
+            client_id: self.client_id,
+            user_id: parse_uuid("authorization_codes.user_id", &self.user_id)?,
+            credentials_version: self.credentials_version,
+            redirect_uri: self.redirect_uri,
+            challenge,
+            scope: Scopes::parse(&self.scope)
+                .map_err(|_| unreadable("authorization_codes.scope is no scope list"))?,
+            audience: words(self.audience),
+            nonce: self.nonce,
+            amr: words(self.amr),
+            auth_time_s: self.auth_time_s,
+            device: Device { user_agent: self.user_agent, address: self.address },
+            issued_at_ms: self.issued_at_ms,
+            expires_at_ms: self.expires_at_ms,
+            consumed_at_ms: self.consumed_at_ms,
+            session_id,
+        })
+    }
+}
+
+/// Stores a new code. The caller holds the user's lock.
+pub fn insert(conn: &mut DbConnection, hash: &CodeHash, code: &AuthorizationCode) -> QueryResult<()> {
+    diesel::insert_into(authorization_codes::table).values(CodeRow::from_code(hash, code)).execute(conn)?;
+    Ok(())
+}
+
+/// The code with that hash.
+pub fn find(conn: &mut DbConnection, hash: &CodeHash) -> QueryResult<Option<AuthorizationCode>> {
+    let row = authorization_codes::table
+        .find(hash.as_bytes())
+        .select(CodeRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.map(CodeRow::into_code).transpose()
+}
+
+/// Consumes the code if nobody did, for the session that it gives; whether this call did.
+pub fn consume(conn: &mut DbConnection, hash: &CodeHash, session_id: Uuid, now_ms: i64) -> QueryResult<bool> {
+    let unused = authorization_codes::table
+        .find(hash.as_bytes())
+        .filter(authorization_codes::consumed_at_ms.is_null());
+    let consumed = diesel::update(unused)
+        .set((
+            authorization_codes::consumed_at_ms.eq(now_ms),
+            authorization_codes::session_id.eq(session_id.to_string()),
+        ))
+        .execute(conn)?;
+    Ok(consumed == 1)
+}
+
+/// Forgets at most `limit` codes that expired before `before_ms`; how many.
+pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
+    let over = authorization_codes::table
+        .filter(authorization_codes::expires_at_ms.lt(before_ms))
+        .order(authorization_codes::expires_at_ms)
+        .limit(limit)
+        .select(authorization_codes::code_hash)
+        .load::<Vec<u8>>(conn)?;
+    diesel::delete(authorization_codes::table.filter(authorization_codes::code_hash.eq_any(over)))
+        .execute(conn)
+}

@@ -1,0 +1,78 @@
+//! `client_secrets`.
+
+use diesel::prelude::*;
+use service_kit::database::DbConnection;
+
+use super::schema::client_secrets;
+use super::unreadable;
+use crate::domain::{ClientSecret, ClientSecretHash};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = client_secrets)]
+struct SecretRow {
+    secret_hash: Vec<u8>,
+    client_id: String,
+    created_at_ms: i64,
+    expires_at_ms: Option<i64>,
+}
+
+impl SecretRow {
+    fn into_secret(self) -> QueryResult<(String, ClientSecret)> {
+        let hash = ClientSecretHash::from_stored(&self.secret_hash);
+        let hash = hash.ok_or_else(|| unreadable("client_secrets.secret_hash is no SHA-256"))?;
+        let secret =
+            ClientSecret { hash, created_at_ms: self.created_at_ms, expires_at_ms: self.expires_at_ms };
+        Ok((self.client_id, secret))
+    }
+}
+
+/// Stores a new secret. After [`begin_change`](super::clients::begin_change).
+pub fn insert(
+    conn: &mut DbConnection,
+    client_id: &str,
+    hash: &ClientSecretHash,
+    now_ms: i64,
+) -> QueryResult<()> {
+    let row = SecretRow {
+        secret_hash: hash.as_bytes().to_vec(),
+        client_id: client_id.to_owned(),
+        created_at_ms: now_ms,
+        expires_at_ms: None,
+    };
+    diesel::insert_into(client_secrets::table).values(row).execute(conn)?;
+    Ok(())
+}
+
+/// Lets the current secret of a client end at `end_ms`, and forgets those that were to end already: of the old ones, one
+/// stays at most. After [`begin_change`](super::clients::begin_change).
+pub fn replace_current(conn: &mut DbConnection, client_id: &str, end_ms: i64) -> QueryResult<()> {
+    let of_client = client_secrets::client_id.eq(client_id);
+    diesel::delete(
+        client_secrets::table.filter(of_client).filter(client_secrets::expires_at_ms.is_not_null()),
+    )
+    .execute(conn)?;
+    diesel::update(client_secrets::table.filter(of_client))
+        .set(client_secrets::expires_at_ms.eq(end_ms))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The secrets of all clients, with their clients' ids.
+pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<(String, ClientSecret)>> {
+    client_secrets::table
+        .select(SecretRow::as_select())
+        .load(conn)?
+        .into_iter()
+        .map(SecretRow::into_secret)
+        .collect()
+}
+
+/// Forgets at most `limit` secrets that ended before `before_ms`; how many.
+pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
+    let over = client_secrets::table
+        .filter(client_secrets::expires_at_ms.lt(before_ms).assume_not_null())
+        .limit(limit)
+        .select(client_secrets::secret_hash)
+        .load::<Vec<u8>>(conn)?;
+    diesel::delete(client_secrets::table.filter(client_secrets::secret_hash.eq_any(over))).execute(conn)
+}

@@ -1,0 +1,149 @@
+//! `clients`, and the counter by which replicas notice that one changed.
+
+use diesel::prelude::*;
+use service_kit::database::DbConnection;
+use shared_claims::scope::Scopes;
+
+use super::schema::{client_registry, clients};
+use super::unreadable;
+use crate::domain::{Client, ClientId, GrantType, RedirectUri};
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = clients, treat_none_as_null = true)]
+#[expect(clippy::struct_excessive_bools, reason = "as the table has them")]
+struct ClientRow {
+    id: String,
+    name: String,
+    is_public: bool,
+    is_active: bool,
+    is_declared: bool,
+    grants: String,
+    scopes: String,
+    audiences: String,
+    redirect_uris: String,
+    post_logout_redirect_uris: String,
+    pkce_optional: bool,
+    access_ttl_s: Option<i64>,
+    refresh_ttl_s: Option<i64>,
+    token_cut_ms: Option<i64>,
+    created_at_ms: i64,
+    updated_at_ms: i64,
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(' ').filter(|word| !word.is_empty())
+}
+
+fn uris(text: &str) -> QueryResult<Vec<RedirectUri>> {
+    let parsed = words(text).map(RedirectUri::parse).collect::<Result<_, _>>();
+    parsed.map_err(|_| unreadable("clients.redirect_uris holds something else"))
+}
+
+fn joined<'a>(items: impl Iterator<Item = &'a str>) -> String {
+    items.collect::<Vec<_>>().join(" ")
+}
+
+impl ClientRow {
+    fn from_client(client: &Client) -> Self {
+        Self {
+            id: client.id.to_string(),
+            name: client.name.clone(),
+            is_public: client.is_public,
+            is_active: client.is_active,
+            is_declared: client.is_declared,
+            grants: joined(client.grants.iter().map(|grant| grant.as_str())),
+            scopes: client.scopes.to_string(),
+            audiences: client.audiences.join(" "),
+            redirect_uris: joined(client.redirect_uris.iter().map(RedirectUri::as_str)),
+            post_logout_redirect_uris: joined(
+                client.post_logout_redirect_uris.iter().map(RedirectUri::as_str),
+            ),
+            pkce_optional: client.pkce_optional,
+            access_ttl_s: client.access_ttl_s,
+            refresh_ttl_s: client.refresh_ttl_s,
+            token_cut_ms: client.token_cut_ms,
+            created_at_ms: client.created_at_ms,
+            updated_at_ms: client.updated_at_ms,
+        }
+    }
+
+    fn into_client(self) -> QueryResult<Client> {
+        let grants = words(&self.grants).map(GrantType::parse).collect::<Option<_>>();
+        Ok(Client {
+            id: ClientId::parse(&self.id).map_err(|_| unreadable("clients.id is no client id"))?,
+            name: self.name,
+            is_public: self.is_public,
+            is_active: self.is_active,
+            is_declared: self.is_declared,
+            grants: grants.ok_or_else(|| unreadable("clients.grants holds something else"))?,
+            scopes: Scopes::parse(&self.scopes).map_err(|_| unreadable("clients.scopes is no scope list"))?,
+            audiences: words(&self.audiences).map(str::to_owned).collect(),
+            redirect_uris: uris(&self.redirect_uris)?,
+            post_logout_redirect_uris: uris(&self.post_logout_redirect_uris)?,
+            pkce_optional: self.pkce_optional,
+            access_ttl_s: self.access_ttl_s,
+            refresh_ttl_s: self.refresh_ttl_s,
+            token_cut_ms: self.token_cut_ms,
+            created_at_ms: self.created_at_ms,
+            updated_at_ms: self.updated_at_ms,
+        })
+    }
+}
+
+/// The number that grows with every change.
+pub fn version(conn: &mut DbConnection) -> QueryResult<i64> {
+    client_registry::table.find(1).select(client_registry::version).first(conn)
+}
+
+/// Begins a change: makes changes of clients take turns until this transaction ends, and replicas look again after it.
+pub fn begin_change(conn: &mut DbConnection) -> QueryResult<()> {
+    diesel::update(client_registry::table.find(1))
+        .set(client_registry::version.eq(client_registry::version + 1))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Stores a new client, whose access tokens live for at most `longest_access_ttl_s`; a unique violation when the id is
+/// taken. After [`begin_change`].
+pub fn insert(conn: &mut DbConnection, client: &Client, longest_access_ttl_s: i64) -> QueryResult<()> {
+    diesel::insert_into(clients::table)
+        .values((ClientRow::from_client(client), clients::longest_access_ttl_s.eq(longest_access_ttl_s)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Replaces a client. Tokens that were given before may live for as long as they could then. After [`begin_change`].
+pub fn update(conn: &mut DbConnection, client: &Client, longest_access_ttl_s: i64) -> QueryResult<()> {
+    let id = client.id.as_str();
+    diesel::update(clients::table.find(id)).set(ClientRow::from_client(client)).execute(conn)?;
+    let shorter = clients::table.find(id).filter(clients::longest_access_ttl_s.lt(longest_access_ttl_s));
+    diesel::update(shorter).set(clients::longest_access_ttl_s.eq(longest_access_ttl_s)).execute(conn)?;
+    Ok(())
+}
+
+/// Removes a client, with its secrets; whether there was one. After [`begin_change`].
+pub fn delete(conn: &mut DbConnection, id: &str) -> QueryResult<bool> {
+    Ok(diesel::delete(clients::table.find(id)).execute(conn)? == 1)
+}
+
+/// The client of that id.
+pub fn find(conn: &mut DbConnection, id: &str) -> QueryResult<Option<Client>> {
+    let row = clients::table.find(id).select(ClientRow::as_select()).first(conn).optional()?;
+    row.map(ClientRow::into_client).transpose()
+}
+
+/// For how long, in seconds, an access token of the client may have been given.
+pub fn longest_access_ttl(conn: &mut DbConnection, id: &str) -> QueryResult<Option<i64>> {
+    clients::table.find(id).select(clients::longest_access_ttl_s).first(conn).optional()
+}
+
+/// All clients, by id.
+pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<Client>> {
+    clients::table
+        .order(clients::id)
+        .select(ClientRow::as_select())
+        .load(conn)?
+        .into_iter()
+        .map(ClientRow::into_client)
+        .collect()
+}
