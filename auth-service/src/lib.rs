@@ -1,6 +1,7 @@
 //! The Latchkey authorization server: users, sessions, RS256 tokens, key set, revocation list.
 
 pub mod accounts;
+pub mod audit;
 mod background;
 pub mod cli;
 pub mod config;

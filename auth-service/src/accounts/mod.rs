@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 pub use self::authenticate::Authentication;
 pub use self::register::{Registration, RegistrationField, RegistrationRequest};
+use crate::audit::Refusals;
 use crate::domain::{PasswordRules, User};
 use crate::passwords::{PasswordError, Passwords};
 use crate::random::Random;
@@ -52,12 +53,14 @@ pub struct AccountParts {
 #[derive(Clone)]
 pub struct Accounts {
     parts: Arc<AccountParts>,
+    refusals: Refusals,
 }
 
 impl Accounts {
     /// The use cases over these parts.
     pub fn new(parts: AccountParts) -> Self {
-        Self { parts: Arc::new(parts) }
+        let refusals = Refusals::new(parts.database.clone(), parts.random.clone(), Arc::clone(&parts.clock));
+        Self { parts: Arc::new(parts), refusals }
     }
 
     /// The user with that id.

@@ -3,8 +3,8 @@
 use service_kit::database::DatabaseError;
 
 use super::{AccountError, Accounts};
-use crate::domain::{Email, NewUser, Password, User, Username};
-use crate::storage::{is_unique_violation, users};
+use crate::domain::{AuditEvent, AuditKind, Email, NewUser, Origin, Password, User, Username};
+use crate::storage::{audit, is_unique_violation, users};
 
 /// What somebody who registers gives.
 #[derive(Debug)]
@@ -39,7 +39,11 @@ pub enum Registration {
 
 impl Accounts {
     /// Makes a user who may log in, without roles.
-    pub async fn register(&self, request: RegistrationRequest<'_>) -> Result<Registration, AccountError> {
+    pub async fn register(
+        &self,
+        request: RegistrationRequest<'_>,
+        origin: &Origin,
+    ) -> Result<Registration, AccountError> {
         let parts = &self.parts;
         let (username, email, password) = match self.parse(&request) {
             Ok(parsed) => parsed,
@@ -71,10 +75,17 @@ impl Accounts {
             token_cut_ms: None,
             created_at_ms: now_ms,
         };
-        let inserted: Result<(), AccountError> =
-            parts.database.write(move |conn| Ok(users::insert(conn, &new)?)).await;
-        match inserted {
-            Ok(()) => Ok(Registration::Registered(Box::new(user))),
+        let event = AuditEvent::new(AuditKind::UserRegistered, origin).user(user.id);
+        let (recorded, random) = (event.clone(), parts.random.clone());
+        let inserted = parts.database.write(move |conn| {
+            users::insert(conn, &new)?;
+            Ok::<_, AccountError>(audit::record(conn, &recorded, &random, now_ms)?)
+        });
+        match inserted.await {
+            Ok(()) => {
+                event.log();
+                Ok(Registration::Registered(Box::new(user)))
+            }
             // Another registration was faster.
             Err(AccountError::Database(DatabaseError::Query(error))) if is_unique_violation(&error) => {
                 Ok(Registration::Taken)

@@ -8,6 +8,7 @@ use shared_claims::clock::SharedClock;
 
 use super::Failure;
 use crate::config::Settings;
+use crate::domain::Origin;
 use crate::keys::{Rotation, Sealer, agree_on_database_id};
 use crate::random::Random;
 use crate::revocation::Revocations;
@@ -39,7 +40,8 @@ impl Context {
     pub(super) async fn rotation(&self) -> Result<Rotation, Failure> {
         let settings = startup::key_settings(&self.settings);
         let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
-        Ok(Rotation::new(database, self.sealer().await?, self.random.clone(), clock, settings))
+        let rotation = Rotation::new(database, self.sealer().await?, self.random.clone(), clock, settings);
+        Ok(rotation.caused_by(Origin::operator()))
     }
 
     /// Brings a committed fact to Redis. In vain is no failure: whichever server runs, or starts next, brings it there.

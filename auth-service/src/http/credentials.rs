@@ -1,6 +1,7 @@
 //! A login by password, as `/auth/token` and `/auth/login` share it.
 
 use service_kit::http::Refusal;
+use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::scope::Scopes;
 
 use super::caller::Caller;
@@ -17,19 +18,10 @@ pub(super) async fn log_in(
     scope: Scopes,
     Caller(origin): Caller,
 ) -> Result<TokenAnswer, Refusal> {
-    let Authentication::Proven(proven) = accounts.authenticate(username, password).await? else {
-        tracing::warn!(outcome = "refused", "auth.login");
-        return Err(bad_credentials());
-    };
-    let user_id = proven.user_id;
+    let authentication = accounts.authenticate(username, password, FIRST_PARTY_CLIENT, &origin).await?;
+    let Authentication::Proven(proven) = authentication else { return Err(bad_credentials()) };
     match tokens.issue(proven, scope, origin).await? {
-        Login::Issued { session_id, tokens } => {
-            tracing::info!(outcome = "ok", %user_id, %session_id, "auth.login");
-            Ok(*tokens)
-        }
-        Login::Refused => {
-            tracing::warn!(outcome = "changed_meanwhile", %user_id, "auth.login");
-            Err(bad_credentials())
-        }
+        Login::Issued { tokens, .. } => Ok(*tokens),
+        Login::Refused => Err(bad_credentials()),
     }
 }

@@ -6,9 +6,10 @@ use shared_claims::actix::{BearerAuth, ProblemResponse};
 use shared_claims::claims::{Claims, FIRST_PARTY_CLIENT};
 use uuid::Uuid;
 
+use super::caller::Caller;
 use super::cookies::Cookies;
 use super::refresh::cleared;
-use crate::domain::{EndReason, RefreshTokenPlain};
+use crate::domain::{EndReason, Origin, RefreshTokenPlain};
 use crate::tokens::Tokens;
 use service_kit::docs::Refused;
 
@@ -29,11 +30,12 @@ pub(super) async fn logout(
     bearer: web::Data<BearerAuth>,
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
+    Caller(origin): Caller,
 ) -> Result<HttpResponse, Error> {
     let by_header = request.headers().contains_key(AUTHORIZATION);
     let refused = match bearer.authenticate(&request).await {
         Ok(verified) => {
-            end_session_of(&tokens, verified.claims()).await?;
+            end_session_of(&tokens, verified.claims(), origin).await?;
             return Ok(done(**cookies));
         }
         Err(refused) if by_header || refused.problem().status != 401 => return Err(refused.into()),
@@ -44,12 +46,11 @@ pub(super) async fn logout(
         bearer.origins().check(&request)?;
         let ended = match RefreshTokenPlain::parse(&presented) {
             Some(token) => {
-                tokens.end_session_of(token, FIRST_PARTY_CLIENT.to_owned(), EndReason::Logout).await
+                tokens.end_session_of(token, FIRST_PARTY_CLIENT.to_owned(), EndReason::Logout, origin).await
             }
             None => Ok(None),
         };
-        if let Some(session) = ended.map_err(service_kit::http::Refusal::from)? {
-            tracing::info!(user_id = %session.user_id, session_id = %session.id, "auth.logout");
+        if ended.map_err(service_kit::http::Refusal::from)?.is_some() {
             return Ok(done(**cookies));
         }
         return Ok(cleared(**cookies, &ProblemResponse::invalid_token()));
@@ -60,14 +61,13 @@ pub(super) async fn logout(
     Err(refused.into())
 }
 
-async fn end_session_of(tokens: &Tokens, claims: &Claims) -> Result<(), Error> {
+async fn end_session_of(tokens: &Tokens, claims: &Claims, origin: Origin) -> Result<(), Error> {
     let user_id: Uuid = claims.sub.parse().map_err(|_| ProblemResponse::invalid_token())?;
     let session_id = claims.sid.ok_or_else(ProblemResponse::invalid_token)?;
     let session_id = Uuid::from_bytes(*session_id.as_bytes());
-    let ended = tokens.end_session(user_id, session_id, EndReason::Logout).await;
+    let ended = tokens.end_session(user_id, session_id, EndReason::Logout, origin).await;
     // One that ended meanwhile has ended.
-    let ended = ended.map_err(service_kit::http::Refusal::from)?;
-    tracing::info!(%user_id, %session_id, ended, "auth.logout");
+    ended.map_err(service_kit::http::Refusal::from)?;
     Ok(())
 }
 

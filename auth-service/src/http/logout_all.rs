@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use service_kit::http::Refusal;
 use shared_claims::actix::Authenticated;
 
+use super::caller::Caller;
 use super::cookies::Cookies;
 use super::logout::done;
 use super::me::user_id;
@@ -25,9 +26,8 @@ pub(super) async fn logout_all(
     token: Authenticated,
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
+    Caller(origin): Caller,
 ) -> Result<HttpResponse, Refusal> {
-    let user_id = user_id(&token)?;
-    tokens.end_all_sessions(user_id).await?;
-    tracing::info!(%user_id, "auth.logout_all");
+    tokens.end_all_sessions(user_id(&token)?, origin).await?;
     Ok(done(**cookies))
 }

@@ -5,9 +5,10 @@ use service_kit::http::Refusal;
 use shared_claims::actix::BearerAuth;
 use shared_claims::scope::Scopes;
 
+use super::caller::Caller;
 use super::cookies::Cookies;
 use super::refuse::{bad_refresh_token, unknown_scope};
-use crate::domain::RefreshTokenPlain;
+use crate::domain::{Origin, RefreshTokenPlain};
 use crate::tokens::{Refreshed, TokenAnswer, Tokens};
 use service_kit::docs::Refused;
 
@@ -16,18 +17,15 @@ pub(super) async fn rotate(
     tokens: &Tokens,
     presented: &str,
     scope: Option<Scopes>,
+    origin: Origin,
 ) -> Result<TokenAnswer, Refusal> {
     let Some(presented) = RefreshTokenPlain::parse(presented) else { return Err(bad_refresh_token()) };
-    match tokens.refresh(presented, scope).await? {
+    match tokens.refresh(presented, scope, origin).await? {
         Refreshed::Issued { user_id, session_id, is_replay, tokens } => {
             tracing::info!(%user_id, %session_id, is_replay, "auth.refresh");
             Ok(*tokens)
         }
-        Refreshed::Reused { user_id, session_id } => {
-            tracing::warn!(%user_id, %session_id, "auth.refresh_reuse");
-            Err(bad_refresh_token())
-        }
-        Refreshed::Refused => Err(bad_refresh_token()),
+        Refreshed::Reused | Refreshed::Refused => Err(bad_refresh_token()),
         Refreshed::WiderScope => Err(unknown_scope()),
     }
 }
@@ -48,12 +46,13 @@ pub(super) async fn refresh(
     bearer: web::Data<BearerAuth>,
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
+    Caller(origin): Caller,
 ) -> Result<HttpResponse, Error> {
     let Some(presented) = cookies.refresh_token(&request) else {
         return Ok(cleared(**cookies, &bad_refresh_token()));
     };
     bearer.origins().check(&request)?;
-    match rotate(&tokens, &presented, None).await {
+    match rotate(&tokens, &presented, None, origin).await {
         Ok(given) => {
             let mut answer = HttpResponse::NoContent();
             cookies.set(&mut answer, &given);

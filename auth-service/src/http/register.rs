@@ -8,6 +8,7 @@ use shared_claims::problem::{FieldError, Problem};
 use utoipa::ToSchema;
 
 use super::body;
+use super::caller::Caller;
 use super::view::UserResponse;
 use crate::accounts::{Accounts, Registration, RegistrationField, RegistrationRequest};
 use service_kit::docs::Refused;
@@ -40,6 +41,7 @@ pub(super) struct RegisterRequest {
 pub(super) async fn register(
     request: HttpRequest,
     accounts: web::Data<Accounts>,
+    Caller(origin): Caller,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let body: RegisterRequest = body::read(&request, payload, accounts.password_rules()).await?;
@@ -48,11 +50,8 @@ pub(super) async fn register(
         password: &body.password,
         email: body.email.as_deref(),
     };
-    match accounts.register(given).await? {
-        Registration::Registered(user) => {
-            tracing::info!(user_id = %user.id, "auth.register");
-            Ok(HttpResponse::Created().json(UserResponse::from(*user)))
-        }
+    match accounts.register(given, &origin).await? {
+        Registration::Registered(user) => Ok(HttpResponse::Created().json(UserResponse::from(*user))),
         Registration::Taken => Err(Refusal::new(StatusCode::BAD_REQUEST, "Username already registered")),
         Registration::Invalid(broken) => Err(invalid(broken)),
     }

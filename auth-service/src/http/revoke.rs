@@ -10,8 +10,9 @@ use shared_claims::verifier::VerifyError;
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
+use super::caller::Caller;
 use super::oauth_error::{OauthError, OauthErrorBody};
-use crate::domain::{EndReason, RefreshTokenPlain};
+use crate::domain::{EndReason, Origin, RefreshTokenPlain};
 use crate::tokens::{TokenError, Tokens};
 
 /// The parameters.
@@ -50,10 +51,11 @@ pub(super) async fn revoke(
     request: HttpRequest,
     bearer: web::Data<BearerAuth>,
     tokens: web::Data<Tokens>,
+    Caller(origin): Caller,
     body: Result<web::Bytes, Error>,
 ) -> HttpResponse {
     let outcome = match body {
-        Ok(body) => carry_out(&request, &bearer, &tokens, &body).await,
+        Ok(body) => carry_out(&request, &bearer, &tokens, &body, origin).await,
         Err(_) => Err(OauthError::TooLarge),
     };
     match outcome {
@@ -67,14 +69,15 @@ async fn carry_out(
     bearer: &BearerAuth,
     tokens: &Tokens,
     body: &[u8],
+    origin: Origin,
 ) -> Result<(), OauthError> {
     let parameters = read(request, body)?;
     authenticate(request, &parameters)?;
     let token = parameters.token.ok_or(OauthError::InvalidRequest("token is required"))?;
     // The two kinds do not look alike, so the hint is not needed.
     let revoked = match RefreshTokenPlain::parse(&token) {
-        Some(token) => revoke_refresh_token(tokens, token).await,
-        None => revoke_access_token(bearer, tokens, &token).await?,
+        Some(token) => revoke_refresh_token(tokens, token, origin).await,
+        None => revoke_access_token(bearer, tokens, &token, origin).await?,
     };
     revoked.map_err(|error| match error {
         TokenError::Database(error) if error.is_transient() => OauthError::TemporarilyUnavailable,
@@ -85,11 +88,12 @@ async fn carry_out(
     })
 }
 
-async fn revoke_refresh_token(tokens: &Tokens, token: RefreshTokenPlain) -> Result<(), TokenError> {
-    let ended = tokens.end_session_of(token, FIRST_PARTY_CLIENT.to_owned(), EndReason::Revoked).await?;
-    if let Some(session) = ended {
-        tracing::info!(kind = "sid", user_id = %session.user_id, session_id = %session.id, "oauth2.revoke");
-    }
+async fn revoke_refresh_token(
+    tokens: &Tokens,
+    token: RefreshTokenPlain,
+    origin: Origin,
+) -> Result<(), TokenError> {
+    tokens.end_session_of(token, FIRST_PARTY_CLIENT.to_owned(), EndReason::Revoked, origin).await?;
     Ok(())
 }
 
@@ -98,17 +102,14 @@ async fn revoke_access_token(
     bearer: &BearerAuth,
     tokens: &Tokens,
     token: &str,
+    origin: Origin,
 ) -> Result<Result<(), TokenError>, OauthError> {
     let verified = match bearer.verifier().verify(token).await {
         Ok(verified) => verified,
         Err(VerifyError::Unavailable(_)) => return Err(OauthError::TemporarilyUnavailable),
         Err(_) => return Ok(Ok(())),
     };
-    let revoked = tokens.revoke_access_token(verified.claims()).await;
-    if revoked.is_ok() {
-        tracing::info!(kind = "jti", user_id = verified.sub, jti = %verified.jti, "oauth2.revoke");
-    }
-    Ok(revoked)
+    Ok(tokens.revoke_access_token(verified.claims(), origin).await)
 }
 
 /// RFC 6749 §3.1, §3.2: parameters must not come twice; what is unknown is ignored; an empty one is not there.

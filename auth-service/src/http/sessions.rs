@@ -6,6 +6,7 @@ use shared_claims::actix::Authenticated;
 use shared_claims::claims::Claims;
 use uuid::Uuid;
 
+use super::caller::Caller;
 use super::cookies::Cookies;
 use super::logout::done;
 use super::me::user_id;
@@ -51,12 +52,12 @@ pub(super) async fn end(
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
     session_id: Path<Uuid>,
+    Caller(origin): Caller,
 ) -> Result<HttpResponse, Refusal> {
     let (user_id, session_id) = (user_id(&token)?, session_id.into_inner());
-    if !tokens.end_session(user_id, session_id, EndReason::EndedByUser).await? {
+    if !tokens.end_session(user_id, session_id, EndReason::EndedByUser, origin).await? {
         return Err(not_found());
     }
-    tracing::info!(%user_id, %session_id, "auth.session_ended");
     if current_session(&token) == Some(session_id) {
         return Ok(done(**cookies));
     }

@@ -91,7 +91,7 @@ pub(super) async fn token(
             let Some(presented) = form.refresh_token else {
                 return Err(Refusal::field("refresh_token", "is required"));
             };
-            rotate(&tokens, &presented, scope).await?
+            rotate(&tokens, &presented, scope, caller.0).await?
         }
         Some(_) => return Err(Refusal::field("grant_type", "must be password or refresh_token")),
     };

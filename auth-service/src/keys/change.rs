@@ -6,8 +6,10 @@ use shared_claims::revocation::{Fact, Kind};
 
 use super::{KeyEvent, KeysError};
 use crate::domain::signing_key::{KeyLife, KeyState, KeyStep, MAX_KEYS, RotationRules, gone};
+use crate::domain::{AuditEvent, Origin};
+use crate::random::Random;
 use crate::storage::signing_keys::SigningKeyRow;
-use crate::storage::{meta, revocations, signing_keys};
+use crate::storage::{audit, meta, revocations, signing_keys};
 
 /// How long after the last token concerned a fact is remembered.
 const REMEMBER_S: i64 = 60;
@@ -64,9 +66,13 @@ impl<'a> Change<'a> {
         Ok(Self { conn, rules, now_ms: now_ms(), made, events: Vec::new() })
     }
 
-    /// What happened, for when it is committed.
-    pub(super) fn into_events(self) -> Vec<KeyEvent> {
-        self.events
+    /// Records what happened, and hands it on for when it is committed.
+    pub(super) fn record(self, origin: &Origin, random: &Random) -> Result<Vec<AuditEvent>, Stop> {
+        let events: Vec<_> = self.events.iter().map(|event| event.audit(origin)).collect();
+        for event in &events {
+            audit::record(self.conn, event, random, self.now_ms)?;
+        }
+        Ok(events)
     }
 
     /// The keys as they stand.
@@ -108,7 +114,7 @@ impl<'a> Change<'a> {
                     must(signing_keys::retire(self.conn, retired, leaves_at_ms)?, retired)?;
                 }
                 must(signing_keys::activate(self.conn, &kid, self.now_ms)?, &kid)?;
-                self.events.push(KeyEvent::Rotated { kid, retired: retires });
+                self.events.push(KeyEvent::Rotated { kid });
                 Ok(())
             }
             KeyStep::Forget { kid } => {
@@ -122,7 +128,7 @@ impl<'a> Change<'a> {
     fn insert_made(&mut self, state: KeyState, activates_at_ms: i64) -> Result<(), Stop> {
         let row = self.made.pop().ok_or(Stop::NeedsKey)?;
         let kid = self.insert(row, state, activates_at_ms)?;
-        self.events.push(KeyEvent::Generated { kid, state, activates_at_ms });
+        self.events.push(KeyEvent::Generated { kid, state });
         Ok(())
     }
 
@@ -151,7 +157,7 @@ impl<'a> Change<'a> {
         }
         let activates_at_ms = self.rules.activation_of_new_ms(self.now_ms);
         let kid = self.insert(row, KeyState::Next, activates_at_ms)?;
-        self.events.push(KeyEvent::Imported { kid, activates_at_ms });
+        self.events.push(KeyEvent::Imported { kid });
         Ok(())
     }
 

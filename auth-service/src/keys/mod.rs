@@ -20,7 +20,7 @@ pub use agree::{SecretName, agree_on_database_id, agree_on_secret, has_sealed};
 pub use event::KeyEvent;
 pub use jwks::{Jwk, JwkSet, PublishedKeys};
 pub use master::MasterKey;
-pub use reencrypt::{Reencrypted, reencrypt};
+pub use reencrypt::Reencrypted;
 pub use rotation::{KeyStoreSettings, Rotation, stored_keys};
 pub use seal::{Sealed, Sealer};
 pub use signing_key::SigningKey;

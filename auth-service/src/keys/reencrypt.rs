@@ -1,11 +1,9 @@
 //! Seals anew what another encryption key sealed.
 
-use std::sync::Arc;
+use service_kit::database::DbConnection;
 
-use service_kit::database::Database;
-
-use super::{KeyEvent, KeysError, Sealed, Sealer};
-use crate::storage::{secrets, signing_keys};
+use super::{KeyEvent, KeysError, Rotation, Sealed, Sealer};
+use crate::storage::{audit, secrets, signing_keys};
 
 /// How many values were sealed anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,38 +14,58 @@ pub struct Reencrypted {
     pub signing_keys: Vec<String>,
 }
 
-/// Opens every value that another key sealed and seals it under the current one: a transaction for each, so servers go
-/// on, and whoever is killed or runs beside another does nothing twice. What else is kept sealed belongs here.
-pub async fn reencrypt(database: &Database, sealer: &Arc<Sealer>) -> Result<Reencrypted, KeysError> {
-    let mut done = Reencrypted::default();
-    let rows = database.read(|conn| secrets::all(conn).map_err(KeysError::from)).await?;
-    for row in rows.into_iter().filter(|row| !sealer.is_current(&row.key_id)) {
-        let renewed = anew(sealer, &row.name, &row.key_id, &row.ciphertext)?;
-        let resealed = database.write(move |conn| {
-            let Sealed { ciphertext, key_id } = renewed;
-            secrets::reseal(conn, &row.name, &row.key_id, &ciphertext, &key_id).map_err(KeysError::from)
-        });
-        done.secrets += usize::from(resealed.await?);
-    }
-    for row in super::stored_keys(database).await? {
-        if sealer.is_current(&row.key_id) {
-            continue;
+impl Rotation {
+    /// Opens every value that another key sealed and seals it under the current one: a transaction for each, so servers
+    /// go on, and whoever is killed or runs beside another does nothing twice. What else is kept sealed belongs here.
+    pub async fn reencrypt(&self) -> Result<Reencrypted, KeysError> {
+        let (database, sealer) = (&self.inner.database, &self.inner.sealer);
+        let mut done = Reencrypted::default();
+        let rows = database.read(|conn| secrets::all(conn).map_err(KeysError::from)).await?;
+        for row in rows.into_iter().filter(|row| !sealer.is_current(&row.key_id)) {
+            let Sealed { ciphertext, key_id } = anew(sealer, &row.name, &row.key_id, &row.ciphertext)?;
+            let resealed = self.reseal(row.name.clone(), move |conn| {
+                Ok(secrets::reseal(conn, &row.name, &row.key_id, &ciphertext, &key_id)?)
+            });
+            done.secrets += usize::from(resealed.await?);
         }
-        let kid = row.kid.clone();
-        let renewed = anew(sealer, &row.kid, &row.key_id, &row.private_key)?;
-        let resealed = database.write(move |conn| {
-            let Sealed { ciphertext, key_id } = renewed;
-            signing_keys::reseal(conn, &row.kid, &row.key_id, &ciphertext, &key_id).map_err(KeysError::from)
-        });
-        if resealed.await? {
-            done.signing_keys.push(kid);
+        for row in super::stored_keys(database).await? {
+            if sealer.is_current(&row.key_id) {
+                continue;
+            }
+            let kid = row.kid.clone();
+            let Sealed { ciphertext, key_id } = anew(sealer, &row.kid, &row.key_id, &row.private_key)?;
+            let resealed = self.reseal(kid.clone(), move |conn| {
+                Ok(signing_keys::reseal(conn, &row.kid, &row.key_id, &ciphertext, &key_id)?)
+            });
+            if resealed.await? {
+                done.signing_keys.push(kid);
+            }
         }
+        Ok(done)
     }
-    let values = done.secrets + done.signing_keys.len();
-    if values > 0 {
-        KeyEvent::Resealed { values }.emit();
+
+    /// Puts one value in place, if the one that was opened still stands, and records it; whether it did.
+    async fn reseal(
+        &self,
+        name: String,
+        store: impl FnOnce(&mut DbConnection) -> Result<bool, KeysError> + Send + 'static,
+    ) -> Result<bool, KeysError> {
+        let event = KeyEvent::Resealed { name }.audit(&self.origin);
+        let (recorded, random, now_ms) =
+            (event.clone(), self.inner.random.clone(), self.inner.clock.now_ms());
+        let resealed = self.inner.database.write(move |conn| {
+            let resealed = store(conn)?;
+            if resealed {
+                audit::record(conn, &recorded, &random, now_ms)?;
+            }
+            Ok::<_, KeysError>(resealed)
+        });
+        let resealed = resealed.await?;
+        if resealed {
+            event.log();
+        }
+        Ok(resealed)
     }
-    Ok(done)
 }
 
 fn anew(sealer: &Sealer, name: &str, key_id: &str, ciphertext: &[u8]) -> Result<Sealed, KeysError> {

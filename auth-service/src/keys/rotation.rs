@@ -10,8 +10,9 @@ use shared_claims::clock::SharedClock;
 
 use super::change::{Change, Stop};
 use super::generate::{self, NewKey};
-use super::{KeyEvent, KeysError, Sealer, SigningKey, provider};
+use super::{KeysError, Sealer, SigningKey, provider};
 use crate::domain::signing_key::{KeyLife, RotationRules, When};
+use crate::domain::{AuditEvent, Origin};
 use crate::random::Random;
 use crate::storage::signing_keys::{self, SigningKeyRow};
 
@@ -36,19 +37,20 @@ impl Default for KeyStoreSettings {
 /// Who may change the set of keys. Cheap to clone.
 #[derive(Clone)]
 pub struct Rotation {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
+    pub(super) origin: Origin,
 }
 
-struct Inner {
-    database: Database,
-    sealer: Arc<Sealer>,
-    random: Random,
-    clock: SharedClock,
+pub(super) struct Inner {
+    pub(super) database: Database,
+    pub(super) sealer: Arc<Sealer>,
+    pub(super) random: Random,
+    pub(super) clock: SharedClock,
     settings: KeyStoreSettings,
 }
 
 impl Rotation {
-    /// Rotation of the keys in this database.
+    /// Rotation of the keys in this database, by the service itself.
     pub fn new(
         database: Database,
         sealer: Arc<Sealer>,
@@ -57,7 +59,14 @@ impl Rotation {
         settings: KeyStoreSettings,
     ) -> Self {
         provider::install();
-        Self { inner: Arc::new(Inner { database, sealer, random, clock, settings }) }
+        let inner = Arc::new(Inner { database, sealer, random, clock, settings });
+        Self { inner, origin: Origin::system() }
+    }
+
+    /// The same, by this one.
+    #[must_use]
+    pub fn caused_by(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// Whether the time has come for something.
@@ -118,19 +127,20 @@ impl Rotation {
         let mut made = Vec::new();
         loop {
             let (inner, given, work) = (Arc::clone(&self.inner), made.clone(), work.clone());
-            let attempt: Result<(T, Vec<KeyEvent>), Stop> = self
+            let origin = self.origin.clone();
+            let attempt: Result<(T, Vec<AuditEvent>), Stop> = self
                 .inner
                 .database
                 .write(move |conn| {
                     let clock = Arc::clone(&inner.clock);
                     let mut change = Change::begin(conn, inner.settings.rules, given, || clock.now_ms())?;
                     let value = work(&mut change)?;
-                    Ok((value, change.into_events()))
+                    Ok((value, change.record(&origin, &inner.random)?))
                 })
                 .await;
             match attempt {
                 Ok((value, events)) => {
-                    events.iter().for_each(KeyEvent::emit);
+                    events.iter().for_each(AuditEvent::log);
                     return Ok(value);
                 }
                 Err(Stop::NeedsKey) => made.push(self.make().await?),

@@ -173,10 +173,15 @@ async fn another_encryption_key_takes_over_while_replicas_run() {
         let pepper = secret(&current(&old)).await.unwrap();
         let running = keystore(&database, RIGHT).await.unwrap();
 
-        let both = Arc::new(current(&new).opening(&old).unwrap());
-        let done = reencrypt(&database, &both).await.unwrap();
+        let reencrypt = async |sealer: Sealer| {
+            let (clock, settings) = (Arc::new(SystemClock), KeyStoreSettings::default());
+            let (database, sealer) = (database.clone(), Arc::new(sealer));
+            Rotation::new(database, sealer, Random::system(), clock, settings).reencrypt().await
+        };
+        let both = || current(&new).opening(&old).unwrap();
+        let done = reencrypt(both()).await.unwrap();
         assert_eq!((done.secrets, done.signing_keys), (1, vec![running.active_kid()]));
-        assert_eq!(reencrypt(&database, &both).await.unwrap(), Reencrypted::default());
+        assert_eq!(reencrypt(both()).await.unwrap(), Reencrypted::default());
         // What runs goes on with what it opened; what starts needs the new key, and no longer the old one.
         running.refresh().await.unwrap();
         assert!(running.sign(&claims(), 0).await.is_ok());
@@ -184,11 +189,11 @@ async fn another_encryption_key_takes_over_while_replicas_run() {
         assert_eq!(secret(&current(&new)).await.unwrap(), pepper);
         assert_eq!(keystore(&database, WRONG).await.unwrap().active_kid(), running.active_kid());
         // Nothing is sealed anew by whoever cannot open it.
-        let stranger = Arc::new(sealer("a third phrase of more than thirty-two characters"));
-        assert!(matches!(reencrypt(&database, &stranger).await, Err(KeysError::WrongKey(_))));
+        let stranger = sealer("a third phrase of more than thirty-two characters");
+        assert!(matches!(reencrypt(stranger).await, Err(KeysError::WrongKey(_))));
         // Back again, from the other side.
-        let back = Arc::new(current(&old).opening(&new).unwrap());
-        assert_eq!(reencrypt(&database, &back).await.unwrap().secrets, 1);
+        let back = current(&old).opening(&new).unwrap();
+        assert_eq!(reencrypt(back).await.unwrap().secrets, 1);
         assert_eq!(secret(&current(&old)).await.unwrap(), pepper);
     }
 }

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::mint::Minted;
 use super::{TokenAnswer, TokenError, Tokens};
-use crate::domain::{Origin, PasswordHash, RefreshToken, RefreshTokenPlain, Session};
-use crate::storage::{refresh_tokens, sessions, users};
+use crate::domain::{AuditEvent, AuditKind, Origin, PasswordHash, RefreshToken, RefreshTokenPlain, Session};
+use crate::storage::{audit, refresh_tokens, sessions, users};
 
 /// Credentials that were verified, and in which state.
 #[derive(Clone, Debug)]
@@ -42,12 +42,20 @@ impl Tokens {
         let inner = Arc::clone(&self.inner);
         let refresh_token = RefreshTokenPlain::from_random(inner.random.bytes());
         let decided = self.inner.database.write(move |conn| {
-            let Some(credentials) = users::lock(conn, proven.user_id)? else { return Ok(None) };
+            let refused = AuditEvent::new(AuditKind::LoginRefused, &origin)
+                .user(proven.user_id)
+                .client(FIRST_PARTY_CLIENT)
+                .reason("changed_meanwhile");
+            let Some(credentials) = users::lock(conn, proven.user_id)? else {
+                audit::record(conn, &refused, &inner.random, inner.clock.now_ms())?;
+                return Ok((refused, None));
+            };
             let now_ms = inner.clock.now_ms();
             let user = credentials.user;
             // The version and not the hash: a login beside this one may have upgraded the hash of the same password.
             if !user.is_active || credentials.version != proven.version {
-                return Ok(None);
+                audit::record(conn, &refused, &inner.random, now_ms)?;
+                return Ok((refused, None));
             }
             if let Some((old, new)) = &proven.upgrade {
                 users::upgrade_hash(conn, user.id, old, new, now_ms)?;
@@ -64,8 +72,8 @@ impl Tokens {
                 last_used_at_ms: now_ms,
                 expires_at_ms: now_ms.saturating_add(inner.settings.session_max_age_s.saturating_mul(1000)),
                 ended_at_ms: None,
-                user_agent: origin.device.user_agent,
-                address: origin.device.address,
+                user_agent: origin.device.user_agent.clone(),
+                address: origin.device.address.clone(),
                 access_expires_at_s: 0,
             };
             let claims = inner.mint(&user, &session, scope, now_ms);
@@ -79,9 +87,17 @@ impl Tokens {
                 consumed_at_ms: None,
             };
             refresh_tokens::insert(conn, &refresh_token.hash(), &token)?;
-            Ok::<_, TokenError>(Some((session.id, Minted { claims, refresh_token, refresh_expires_at_ms })))
+            let begun = AuditEvent::new(AuditKind::LoggedIn, &origin)
+                .user(user.id)
+                .client(&session.client_id)
+                .session(session.id);
+            audit::record(conn, &begun, &inner.random, now_ms)?;
+            let minted = Minted { claims, refresh_token, refresh_expires_at_ms };
+            Ok::<_, TokenError>((begun, Some((session.id, minted))))
         });
-        match decided.await? {
+        let (event, given) = decided.await?;
+        event.log();
+        match given {
             None => Ok(Login::Refused),
             Some((session_id, minted)) => {
                 Ok(Login::Issued { session_id, tokens: Box::new(self.inner.answer(minted).await?) })

@@ -7,8 +7,8 @@ use shared_claims::revocation::{Fact, Kind};
 use uuid::Uuid;
 
 use super::{Inner, TokenError, Tokens};
-use crate::domain::{EndReason, Session};
-use crate::storage::{revocations, sessions, users};
+use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, Session};
+use crate::storage::{audit, revocations, sessions, users};
 
 /// How long after the last token concerned a fact is remembered.
 pub(super) const REMEMBER_S: i64 = 60;
@@ -27,6 +27,7 @@ impl Tokens {
         user_id: Uuid,
         session_id: Uuid,
         reason: EndReason,
+        origin: Origin,
     ) -> Result<bool, TokenError> {
         let inner = Arc::clone(&self.inner);
         let ended = self.inner.database.write(move |conn| {
@@ -40,49 +41,75 @@ impl Tokens {
             else {
                 return Ok(None);
             };
-            end_with_fact(conn, &session, reason, now_ms).map(Some)
+            let event = AuditEvent::new(AuditKind::SessionEnded, &origin);
+            inner.end_session(conn, &session, reason, event, now_ms).map(Some)
         });
-        let ended: Option<i64> = ended.await?;
-        if let Some(seq) = ended {
-            self.announce(seq).await;
+        let ended: Option<Ended> = ended.await?;
+        let is_ended = ended.is_some();
+        if let Some(ended) = ended {
+            self.tell(ended).await;
         }
-        Ok(ended.is_some())
+        Ok(is_ended)
     }
 
     /// Ends every session of a user, and revokes every token that the user has.
-    pub async fn end_all_sessions(&self, user_id: Uuid) -> Result<(), TokenError> {
+    pub async fn end_all_sessions(&self, user_id: Uuid, origin: Origin) -> Result<(), TokenError> {
         let inner = Arc::clone(&self.inner);
-        let seq: Option<i64> =
-            self.inner.database.write(move |conn| inner.end_all(conn, user_id, EndReason::LogoutAll)).await?;
-        if let Some(seq) = seq {
-            self.announce(seq).await;
+        let event = AuditEvent::new(AuditKind::AllSessionsEnded, &origin);
+        let ended: Option<Ended> = self
+            .inner
+            .database
+            .write(move |conn| inner.end_all(conn, user_id, EndReason::LogoutAll, event))
+            .await?;
+        if let Some(ended) = ended {
+            self.tell(ended).await;
         }
         Ok(())
     }
+
+    /// Logs what was committed, and waits until verifiers in touch know of it.
+    pub(super) async fn tell(&self, ended: Ended) {
+        ended.event.log();
+        self.announce(ended.seq).await;
+    }
 }
 
-/// Ends a session that is live, with the fact that its access tokens die; the fact's place. Under the user's lock, last
-/// in the transaction.
-pub(super) fn end_with_fact(
-    conn: &mut DbConnection,
-    session: &Session,
-    reason: EndReason,
-    now_ms: i64,
-) -> Result<i64, TokenError> {
-    if !sessions::end(conn, session.id, reason, now_ms)? {
-        return Ok(revocations::last_seq(conn)?);
-    }
-    let remembered_from = session.access_expires_at_s.max(now_ms.div_euclid(1000));
-    let fact = Fact {
-        kind: Kind::Sid,
-        id: session.id.to_string(),
-        at: None,
-        exp: remembered_from.saturating_add(REMEMBER_S),
-    };
-    Ok(revocations::append(conn, &fact, now_ms)?)
+/// Something that was ended: to be told once it is committed.
+#[must_use]
+pub(super) struct Ended {
+    /// The record.
+    pub(super) event: AuditEvent,
+    /// The fact's place.
+    pub(super) seq: i64,
 }
 
 impl Inner {
+    /// Ends a session that is live, with the record of it and the fact that its access tokens die. Under the user's
+    /// lock, last in the transaction.
+    pub(super) fn end_session(
+        &self,
+        conn: &mut DbConnection,
+        session: &Session,
+        reason: EndReason,
+        event: AuditEvent,
+        now_ms: i64,
+    ) -> Result<Ended, TokenError> {
+        let event = event.user(session.user_id).client(&session.client_id).session(session.id);
+        let event = event.reason(reason.as_str());
+        if !sessions::end(conn, session.id, reason, now_ms)? {
+            return Ok(Ended { event, seq: revocations::last_seq(conn)? });
+        }
+        audit::record(conn, &event, &self.random, now_ms)?;
+        let remembered_from = session.access_expires_at_s.max(now_ms.div_euclid(1000));
+        let fact = Fact {
+            kind: Kind::Sid,
+            id: session.id.to_string(),
+            at: None,
+            exp: remembered_from.saturating_add(REMEMBER_S),
+        };
+        Ok(Ended { event, seq: revocations::append(conn, &fact, now_ms)? })
+    }
+
     /// Takes the user's lock, then the moment: what was issued before lies before the cut, what comes after lies
     /// after it.
     pub(super) fn end_all(
@@ -90,7 +117,8 @@ impl Inner {
         conn: &mut DbConnection,
         user_id: Uuid,
         reason: EndReason,
-    ) -> Result<Option<i64>, TokenError> {
+        event: AuditEvent,
+    ) -> Result<Option<Ended>, TokenError> {
         let Some(credentials) = users::lock(conn, user_id)? else { return Ok(None) };
         let now_ms = self.clock.now_ms();
         let now = now_ms.div_euclid(1000);
@@ -100,7 +128,9 @@ impl Inner {
         let exp = last_expiry.max(now.saturating_add(self.settings.access_ttl_s)).saturating_add(REMEMBER_S);
         sessions::end_all_of_user(conn, user_id, reason, now_ms)?;
         users::set_token_cut(conn, user_id, cut, now_ms)?;
+        let event = event.user(user_id);
+        audit::record(conn, &event, &self.random, now_ms)?;
         let fact = Fact { kind: Kind::Sub, id: user_id.to_string(), at: Some(cut), exp };
-        Ok(Some(revocations::append(conn, &fact, now_ms)?))
+        Ok(Some(Ended { event, seq: revocations::append(conn, &fact, now_ms)? }))
     }
 }

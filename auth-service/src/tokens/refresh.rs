@@ -7,10 +7,12 @@ use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
 
-use super::logout::end_with_fact;
+use super::logout::Ended;
 use super::mint::Minted;
 use super::{Inner, TokenAnswer, TokenError, Tokens};
-use crate::domain::{EndReason, Presented, RefreshToken, RefreshTokenPlain, Session, User};
+use crate::domain::{
+    AuditEvent, AuditKind, EndReason, Origin, Presented, RefreshToken, RefreshTokenPlain, Session, User,
+};
 use crate::storage::{refresh_tokens, sessions, users};
 
 /// What became of a refresh token that was presented.
@@ -28,12 +30,7 @@ pub enum Refreshed {
         tokens: Box<TokenAnswer>,
     },
     /// It was used before: the session and all that it gave are ended.
-    Reused {
-        /// Whose it was.
-        user_id: Uuid,
-        /// The session that ended.
-        session_id: Uuid,
-    },
+    Reused,
     /// It is unknown, its time is over, its session has ended, or its user is switched off.
     Refused,
     /// More was asked for than the session permits. Nothing was consumed.
@@ -43,7 +40,7 @@ pub enum Refreshed {
 /// The same, decided and committed, and not yet signed or announced.
 enum Decided {
     Issued { user_id: Uuid, session_id: Uuid, is_replay: bool, minted: Box<Minted> },
-    Reused { user_id: Uuid, session_id: Uuid, seq: i64 },
+    Reused(Ended),
     Refused,
     WiderScope,
 }
@@ -54,17 +51,19 @@ impl Tokens {
         &self,
         presented: RefreshTokenPlain,
         scope: Option<Scopes>,
+        origin: Origin,
     ) -> Result<Refreshed, TokenError> {
         let inner = Arc::clone(&self.inner);
-        let decided = self.inner.database.write(move |conn| inner.decide(conn, &presented, scope)).await?;
+        let decided =
+            self.inner.database.write(move |conn| inner.decide(conn, &presented, scope, &origin)).await?;
         match decided {
             Decided::Issued { user_id, session_id, is_replay, minted } => {
                 let tokens = Box::new(self.inner.answer(*minted).await?);
                 Ok(Refreshed::Issued { user_id, session_id, is_replay, tokens })
             }
-            Decided::Reused { user_id, session_id, seq } => {
-                self.announce(seq).await;
-                Ok(Refreshed::Reused { user_id, session_id })
+            Decided::Reused(ended) => {
+                self.tell(ended).await;
+                Ok(Refreshed::Reused)
             }
             Decided::Refused => Ok(Refreshed::Refused),
             Decided::WiderScope => Ok(Refreshed::WiderScope),
@@ -96,6 +95,7 @@ impl Inner {
         conn: &mut DbConnection,
         presented: &RefreshTokenPlain,
         scope: Option<Scopes>,
+        origin: &Origin,
     ) -> Result<Decided, TokenError> {
         let Some(Found { token, session, user }) = find_locked(conn, presented)? else {
             return Ok(Decided::Refused);
@@ -110,7 +110,7 @@ impl Inner {
         let meaning = token.present(successor.as_ref(), now_ms, replay_ms);
         match meaning {
             Presented::Expired => return Ok(Decided::Refused),
-            Presented::Reuse => return end_family(conn, &session, now_ms),
+            Presented::Reuse => return self.end_family(conn, &session, origin, now_ms),
             Presented::Rotate | Presented::Replay => {}
         }
         let scope = match scope {
@@ -122,7 +122,7 @@ impl Inner {
             (Presented::Replay, Some(successor)) => successor.expires_at_ms,
             _ => match self.rotate(conn, presented, &child, &session, now_ms)? {
                 Some(end) => end,
-                None => return end_family(conn, &session, now_ms),
+                None => return self.end_family(conn, &session, origin, now_ms),
             },
         };
         let claims = self.mint(&user, &session, scope, now_ms);
@@ -158,10 +158,15 @@ impl Inner {
         refresh_tokens::insert(conn, &child.hash(), &token)?;
         Ok(Some(expires_at_ms))
     }
-}
 
-fn end_family(conn: &mut DbConnection, session: &Session, now_ms: i64) -> Result<Decided, TokenError> {
-    let (user_id, session_id) = (session.user_id, session.id);
-    let seq = end_with_fact(conn, session, EndReason::Reuse, now_ms)?;
-    Ok(Decided::Reused { user_id, session_id, seq })
+    fn end_family(
+        &self,
+        conn: &mut DbConnection,
+        session: &Session,
+        origin: &Origin,
+        now_ms: i64,
+    ) -> Result<Decided, TokenError> {
+        let event = AuditEvent::new(AuditKind::RefreshReused, origin);
+        Ok(Decided::Reused(self.end_session(conn, session, EndReason::Reuse, event, now_ms)?))
+    }
 }

@@ -6,14 +6,14 @@ use shared_claims::claims::Claims;
 use shared_claims::revocation::{Fact, Kind};
 use uuid::Uuid;
 
-use super::logout::{REMEMBER_S, end_with_fact};
+use super::logout::{Ended, REMEMBER_S};
 use super::{TokenError, Tokens};
-use crate::domain::{EndReason, RefreshTokenPlain, Session};
-use crate::storage::{refresh_tokens, revocations, sessions, users};
+use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, RefreshTokenPlain, Session};
+use crate::storage::{audit, refresh_tokens, revocations, sessions, users};
 
 impl Tokens {
     /// Revokes one access token, whose claims were verified; its session lives on.
-    pub async fn revoke_access_token(&self, claims: &Claims) -> Result<(), TokenError> {
+    pub async fn revoke_access_token(&self, claims: &Claims, origin: Origin) -> Result<(), TokenError> {
         let user_id = claims.sub.parse::<Uuid>().ok();
         let fact = Fact {
             kind: Kind::Jti,
@@ -21,18 +21,21 @@ impl Tokens {
             at: None,
             exp: claims.exp.saturating_add(REMEMBER_S),
         };
-        let clock = Arc::clone(&self.inner.clock);
-        let seq: i64 = self
+        let event = revocation_of(claims, user_id, &origin);
+        let inner = Arc::clone(&self.inner);
+        let ended: Ended = self
             .inner
             .database
             .write(move |conn| {
                 if let Some(user_id) = user_id {
                     users::lock(conn, user_id)?;
                 }
-                Ok::<_, TokenError>(revocations::append(conn, &fact, clock.now_ms())?)
+                let now_ms = inner.clock.now_ms();
+                audit::record(conn, &event, &inner.random, now_ms)?;
+                Ok::<_, TokenError>(Ended { event, seq: revocations::append(conn, &fact, now_ms)? })
             })
             .await?;
-        self.announce(seq).await;
+        self.tell(ended).await;
         Ok(())
     }
 
@@ -43,23 +46,34 @@ impl Tokens {
         presented: RefreshTokenPlain,
         client_id: String,
         reason: EndReason,
+        origin: Origin,
     ) -> Result<Option<Session>, TokenError> {
-        let clock = Arc::clone(&self.inner.clock);
+        let inner = Arc::clone(&self.inner);
         let ended = self.inner.database.write(move |conn| {
             let Some(token) = refresh_tokens::find(conn, &presented.hash())? else { return Ok(None) };
             let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
             users::lock(conn, session.user_id)?;
             let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
-            let now_ms = clock.now_ms();
+            let now_ms = inner.clock.now_ms();
             let is_dead = session.client_id != client_id || !session.is_live(now_ms);
             if is_dead || now_ms >= token.expires_at_ms {
                 return Ok(None);
             }
-            let seq = end_with_fact(conn, &session, reason, now_ms)?;
-            Ok::<_, TokenError>(Some((session, seq)))
+            let event = AuditEvent::new(AuditKind::SessionEnded, &origin);
+            let ended = inner.end_session(conn, &session, reason, event, now_ms)?;
+            Ok::<_, TokenError>(Some((session, ended)))
         });
-        let Some((session, seq)) = ended.await? else { return Ok(None) };
-        self.announce(seq).await;
+        let Some((session, ended)) = ended.await? else { return Ok(None) };
+        self.tell(ended).await;
         Ok(Some(session))
+    }
+}
+
+fn revocation_of(claims: &Claims, user_id: Option<Uuid>, origin: &Origin) -> AuditEvent {
+    let event = AuditEvent::new(AuditKind::TokenRevoked, origin).client(&claims.client_id);
+    AuditEvent {
+        user_id,
+        session_id: claims.sid.map(|sid| Uuid::from_bytes(*sid.as_bytes())),
+        ..event.subject(claims.jti.to_string())
     }
 }

@@ -2,10 +2,9 @@
 
 use super::entry::{Entry, entries};
 use super::{Context, Failure, Report};
-use crate::keys::reencrypt;
 
 pub(super) async fn run(context: &Context) -> Result<Report, Failure> {
-    let done = reencrypt(&context.database, &context.sealer().await?).await?;
+    let done = context.rotation().await?.reencrypt().await?;
     let entries: Vec<_> = entries(context)
         .await?
         .into_iter()

@@ -1,10 +1,12 @@
 //! What tests do with the service.
 
+use auth_service::storage::audit::{self, AuditFilter, AuditRow};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::WWW_AUTHENTICATE;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use service_kit::database::DatabaseError;
 
 use super::{PASSWORD, TestApp};
 
@@ -127,6 +129,14 @@ impl TestApp {
         let response = self.get("/revocations").send().await.unwrap();
         let body: Value = response.json().await.unwrap();
         body["entries"].as_array().unwrap().clone()
+    }
+
+    /// The record, oldest first.
+    pub(crate) async fn audit_rows(&self) -> Vec<AuditRow> {
+        let rows = self
+            .database
+            .read(|conn| Ok::<_, DatabaseError>(audit::page(conn, &AuditFilter::default(), "", 10_000)?));
+        rows.await.unwrap()
     }
 
     /// A number of `/metrics`.

@@ -16,4 +16,3 @@ CREATE TABLE audit_events (
     user_agent TEXT,
     request_id TEXT
 );
-CREATE INDEX audit_events_at_ms ON audit_events (at_ms);
