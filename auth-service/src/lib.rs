@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod audit;
 mod background;
 pub mod cli;
+pub mod clients;
 pub mod config;
 pub mod domain;
 pub mod http;

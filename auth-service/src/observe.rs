@@ -8,6 +8,7 @@ use service_kit::http::rfc3339;
 use service_kit::metrics::{Kind, Metrics, Sample};
 use shared_claims::clock::SharedClock;
 
+use crate::clients::{Clients, RegistryStatus};
 use crate::domain::signing_key::{KeyState, first_next};
 use crate::keys::KeyStore;
 use crate::passwords::{HashPoolStatus, Passwords};
@@ -132,6 +133,23 @@ pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock
         &[],
         move || Sample::plain(number(read.age_ms() / 1000)),
     )
+}
+
+/// Registers what is known of OAuth clients.
+pub(crate) fn watch_clients(metrics: &Metrics, clients: &Clients) -> prometheus::Result<()> {
+    type Read = fn(RegistryStatus) -> u64;
+    let numbers: [(Kind, &str, &str, Read); 3] = [
+        (Kind::Gauge, "clients_known", "OAuth clients in the last reading.", |status| {
+            u64::try_from(status.clients).unwrap_or(u64::MAX)
+        }),
+        (Kind::Counter, "clients_reads_total", "Looks at whether clients changed.", |status| status.reads),
+        (Kind::Counter, "clients_read_failures_total", "Such looks that failed.", |status| status.failures),
+    ];
+    for (kind, name, help, read) in numbers {
+        let clients = clients.clone();
+        metrics.sampled(kind, name, help, &[], move || Sample::plain(number(read(clients.status()))))?;
+    }
+    Ok(())
 }
 
 fn watch_feed(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {

@@ -18,6 +18,7 @@ use shared_claims::scope::{InvalidScope, Scopes};
 use shared_claims::verifier::{BuildError, Verifier};
 
 use crate::accounts::{AccountParts, Accounts};
+use crate::clients::{ClientParts, Clients};
 use crate::config::Settings;
 use crate::domain::PasswordRules;
 use crate::domain::signing_key::RotationRules;
@@ -121,14 +122,18 @@ impl Application {
             settings: token_settings,
         });
 
+        let clients = Clients::new(ClientParts { database: database.clone(), clock: clock.clone() });
+
         let metrics = Metrics::new(clock.now_seconds())?;
         metrics.watch_database(&database)?;
         observe::watch(&metrics, &passwords, &revocations)?;
         observe::watch_keys(&metrics, &keys, &clock)?;
+        observe::watch_clients(&metrics, &clients)?;
         let health = observe::checks(&database, &keys, &revocations);
         let services = Services {
             accounts,
             tokens: tokens.clone(),
+            clients,
             keys: keys.clone(),
             bearer: bearer(&settings, &database, &keys, clock.clone()).await?,
             cookies: Cookies::new(settings.cookies.secure),

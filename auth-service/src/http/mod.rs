@@ -29,6 +29,7 @@ use shared_claims::actix::BearerAuth;
 pub use self::cookies::Cookies;
 pub use self::discovery::{Metadata, Published};
 use crate::accounts::Accounts;
+use crate::clients::Clients;
 use crate::keys::KeyStore;
 use crate::tokens::Tokens;
 
@@ -39,6 +40,8 @@ pub struct Services {
     pub accounts: Accounts,
     /// Tokens.
     pub tokens: Tokens,
+    /// OAuth clients.
+    pub clients: Clients,
     /// Keys.
     pub keys: KeyStore,
     /// How requests with an access token authenticate.
@@ -56,6 +59,7 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
     config
         .app_data(web::Data::new(services.accounts.clone()))
         .app_data(web::Data::new(services.tokens.clone()))
+        .app_data(web::Data::new(services.clients.clone()))
         .app_data(web::Data::new(services.keys.clone()))
         .app_data(web::Data::new(services.bearer.clone()))
         .app_data(web::Data::new(services.cookies))
