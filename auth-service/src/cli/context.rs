@@ -17,7 +17,7 @@ use crate::startup::{self, StartError, World};
 pub(super) struct Context {
     settings: Settings,
     pub(super) database: Database,
-    clock: SharedClock,
+    pub(super) clock: SharedClock,
     random: Random,
     _log: Log,
 }

@@ -1,9 +1,10 @@
 //! The command line: a file for each command.
 //!
 //! A command that works on the database is a function of its arguments and a [`Context`], and returns a [`Report`]: one
-//! document for machines (`--json`), a text for people. It prints nothing itself. Errors and logs go to standard error.
+//! document for machines (`--json`), a text for people. It prints nothing itself (but `audit`, which may go on for ever). Errors and logs go to standard error.
 //! What is secret is read from a file or standard input, never from an argument, which other users of the machine see.
 
+mod audit;
 mod check_config;
 mod context;
 mod healthcheck;
@@ -50,6 +51,8 @@ enum Command {
     Healthcheck,
     /// The keys that tokens are signed with
     Keys(keys::Arguments),
+    /// What happened that concerns security, oldest first: one JSON object a line
+    Audit(audit::Arguments),
 }
 
 /// What a command fails with: the line for standard error.
@@ -77,5 +80,6 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             let format = arguments.format;
             keys::run(arguments, &Context::open(settings).await?).await?.print(format)
         }
+        Command::Audit(arguments) => audit::run(arguments, Context::open(settings).await?).await,
     }
 }

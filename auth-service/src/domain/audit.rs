@@ -22,6 +22,15 @@ macro_rules! kinds {
                     $(Self::$kind => $name,)*
                 }
             }
+
+            /// Those with that name, or whose names begin with it: `login` is `login.ok` and `login.refused`.
+            pub fn named(name: &str) -> Vec<Self> {
+                let begins = |kind: &Self| {
+                    let rest = kind.as_str().strip_prefix(name);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                };
+                Self::ALL.iter().copied().filter(begins).collect()
+            }
         }
     };
 }
@@ -171,6 +180,23 @@ mod tests {
     use std::collections::HashSet;
 
     use super::AuditKind;
+
+    #[test]
+    fn a_group_is_named_by_what_stands_before_the_point() {
+        assert_eq!(AuditKind::named("login"), [AuditKind::LoggedIn, AuditKind::LoginRefused]);
+        assert_eq!(AuditKind::named("login.ok"), [AuditKind::LoggedIn]);
+        assert_eq!(AuditKind::named("logi"), []);
+        assert_eq!(AuditKind::named(""), []);
+    }
+
+    #[test]
+    fn the_page_explains_every_kind() {
+        let page = include_str!("../../../docs/audit.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+        let explained: Vec<_> = rows.map(|(name, _)| name).filter(|name| name.contains('.')).collect();
+        let kinds: Vec<_> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(explained, kinds);
+    }
 
     #[test]
     fn no_two_kinds_share_a_name() {

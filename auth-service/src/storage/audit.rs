@@ -65,6 +65,24 @@ pub fn first_id_at(ms: i64) -> String {
     Builder::from_unix_timestamp_millis(u64::try_from(ms).unwrap_or(0), &[0; 10]).into_uuid().to_string()
 }
 
+/// The events of the filter after an id.
+macro_rules! matching {
+    ($filter:expr, $after:expr) => {{
+        let mut query = audit_events::table.filter(audit_events::id.gt($after.to_owned())).into_boxed();
+        if !$filter.kinds.is_empty() {
+            let kinds = $filter.kinds.iter().map(|kind| kind.as_str());
+            query = query.filter(audit_events::kind.eq_any(kinds));
+        }
+        if let Some(user_id) = &$filter.user_id {
+            query = query.filter(audit_events::user_id.eq(user_id));
+        }
+        if let Some(client_id) = &$filter.client_id {
+            query = query.filter(audit_events::client_id.eq(client_id));
+        }
+        query
+    }};
+}
+
 /// At most `limit` events whose ids are greater than `after`, in order.
 pub fn page(
     conn: &mut DbConnection,
@@ -72,15 +90,22 @@ pub fn page(
     after: &str,
     limit: i64,
 ) -> QueryResult<Vec<AuditRow>> {
-    let mut query = audit_events::table.filter(audit_events::id.gt(after.to_owned())).into_boxed();
-    if !filter.kinds.is_empty() {
-        query = query.filter(audit_events::kind.eq_any(filter.kinds.iter().map(|kind| kind.as_str())));
-    }
-    if let Some(user_id) = &filter.user_id {
-        query = query.filter(audit_events::user_id.eq(user_id.clone()));
-    }
-    if let Some(client_id) = &filter.client_id {
-        query = query.filter(audit_events::client_id.eq(client_id.clone()));
-    }
-    query.order(audit_events::id).limit(limit).select(AuditRow::as_select()).load(conn)
+    matching!(filter, after).order(audit_events::id).limit(limit).select(AuditRow::as_select()).load(conn)
+}
+
+/// The time of the newest event, whatever it is.
+pub fn newest_ms(conn: &mut DbConnection) -> QueryResult<Option<i64>> {
+    audit_events::table.order(audit_events::id.desc()).select(audit_events::at_ms).first(conn).optional()
+}
+
+/// The id before the newest `count` events after `after`: with it, [`page`] goes on to those. `None` where there are no
+/// more than so many.
+pub fn before_the_newest(
+    conn: &mut DbConnection,
+    filter: &AuditFilter,
+    after: &str,
+    count: i64,
+) -> QueryResult<Option<String>> {
+    let newest_first = matching!(filter, after).order(audit_events::id.desc());
+    newest_first.offset(count).select(audit_events::id).first(conn).optional()
 }

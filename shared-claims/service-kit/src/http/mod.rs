@@ -22,7 +22,7 @@ pub use answer::{Refusal, problem_response};
 pub use app::{Front, app};
 pub use client::ClientAddress;
 pub use extract::{BODY_LIMIT, Form, Json, Path, Query};
-pub use moment::rfc3339;
+pub use moment::{parse_rfc3339, rfc3339};
 pub use network::Network;
 pub use request_id::RequestId;
 pub use resource::{Endpoint, resource};

@@ -1,6 +1,7 @@
 //! Moments on the wire.
 
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 /// RFC 3339 in UTC, to the millisecond. What lies beyond the calendar (no clock shows it) becomes the epoch.
@@ -12,9 +13,26 @@ pub fn rfc3339(ms: i64) -> String {
         .unwrap_or_default()
 }
 
+/// Milliseconds since the Unix epoch of a moment in RFC 3339, with any offset.
+pub fn parse_rfc3339(text: &str) -> Option<i64> {
+    let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{parse_rfc3339, rfc3339};
+
+    #[test]
+    fn a_moment_reads_back_from_any_offset() {
+        let moment = Some(1_764_000_000_007);
+        for text in ["2025-11-24T16:00:00.007Z", "2025-11-24T18:30:00.0079+02:30"] {
+            assert_eq!(parse_rfc3339(text), moment, "{text}");
+        }
+        for text in ["", "2025-11-24", "2025-11-24T16:00:00", "2025-02-30T00:00:00Z", "1764000000"] {
+            assert_eq!(parse_rfc3339(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn times_are_rfc_3339_in_utc() {

@@ -1,0 +1,164 @@
+//! `auth-service audit`: the record of events, printed and followed.
+
+mod line;
+mod printer;
+mod since;
+mod tail;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use service_kit::database::{Database, DatabaseError};
+use service_kit::server::stop_signal;
+use uuid::Uuid;
+
+use self::printer::Printer;
+use self::since::Since;
+use self::tail::Tail;
+use super::{Context, Failure};
+use crate::domain::{AuditKind, Username};
+use crate::storage::audit::{AuditFilter, AuditRow};
+use crate::storage::users;
+
+/// How often news is looked for.
+const EVERY: Duration = Duration::from_millis(500);
+/// How far back each look goes.
+const GLANCE_MS: i64 = 5_000;
+/// Every so many looks go back the whole window.
+const LONG_LOOK: u32 = 20;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// From when on: a moment (2026-11-24T12:00:00Z), or how long ago (90s, 15m, 2h, 7d); without it, all that is kept
+    #[arg(long, value_name = "T")]
+    since: Option<Since>,
+    /// Go on with what happens, until interrupted
+    #[arg(long, short)]
+    follow: bool,
+    /// These kinds alone: `login.refused`, or `login` for all that begin so
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds)]
+    kind: Vec<Kinds>,
+    /// What concerns this user alone: a name, or an id
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// What concerns this client alone
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
+    /// The newest N alone, and with --follow what comes then
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// Print one JSON object a line, which is the default
+    #[arg(long)]
+    json: bool,
+    /// Print lines for people instead
+    #[arg(long, conflicts_with = "json")]
+    text: bool,
+}
+
+/// The kinds that a name stands for.
+#[derive(Clone, Debug)]
+struct Kinds(Vec<AuditKind>);
+
+fn kinds(name: &str) -> Result<Kinds, String> {
+    let named = AuditKind::named(name);
+    if named.is_empty() {
+        let known: Vec<_> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        return Err(format!("allowed are {}", known.join(", ")));
+    }
+    Ok(Kinds(named))
+}
+
+pub(super) async fn run(arguments: Arguments, context: Context) -> Result<(), Failure> {
+    // First, so that a signal finds us ready from here on.
+    let stop = stop_signal()?;
+    let printer = Printer::start();
+    let outcome = tokio::select! {
+        () = stop => Ok(false),
+        outcome = print(&arguments, &context, &printer) => outcome.map(|()| true),
+    };
+    if matches!(outcome, Ok(true)) {
+        return printer.finish().await;
+    }
+    printer.give_up().await;
+    outcome.map(|_| ())
+}
+
+/// Prints what is asked for, until that is done or nobody reads on.
+async fn print(arguments: &Arguments, context: &Context, printer: &Printer) -> Result<(), Failure> {
+    let filter = AuditFilter {
+        kinds: arguments.kind.iter().flat_map(|Kinds(kinds)| kinds.clone()).collect(),
+        user_id: match &arguments.user {
+            Some(user) => Some(id_of(&context.database, user).await?),
+            None => None,
+        },
+        client_id: arguments.client.clone(),
+    };
+    let since_ms = arguments.since.map_or(0, |since| since.at_ms(context.clock.now_ms()));
+    let mut tail = Tail::new(context.database.clone(), Arc::clone(&context.clock), filter, since_ms);
+    if let Some(limit) = arguments.limit {
+        tail.skip_to_the_newest(limit).await?;
+    }
+    let mut looks: u32 = 0;
+    loop {
+        match look(&mut tail, looks, printer, arguments.text).await {
+            Ok(true) if arguments.follow => {}
+            Ok(_) => return Ok(()),
+            // Who follows stays through a restart of the database.
+            Err(Interrupted::Database(error)) if arguments.follow && error.is_transient() => {
+                tracing::warn!(%error, "audit.not_read");
+            }
+            Err(interrupted) => return Err(interrupted.into()),
+        }
+        tokio::time::sleep(EVERY).await;
+        if printer::is_closed() {
+            return Ok(());
+        }
+        looks = looks.wrapping_add(1);
+    }
+}
+
+/// Why reading or writing stopped.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+/// Prints all that is there and was not shown; whether somebody still reads. Every look but the first goes back a little,
+/// and some the whole window.
+async fn look(tail: &mut Tail, looks: u32, printer: &Printer, as_text: bool) -> Result<bool, Interrupted> {
+    if looks > 0 {
+        let back_ms = if looks.is_multiple_of(LONG_LOOK) { tail::WINDOW_MS } else { GLANCE_MS };
+        tail.rewind(back_ms).await?;
+    }
+    loop {
+        let (rows, is_last) = tail.next().await?;
+        let mut chunk = String::new();
+        for row in &rows {
+            chunk.push_str(&printed(row, as_text)?);
+            chunk.push('\n');
+        }
+        let is_read = printer.print(chunk).await;
+        if is_last || !is_read {
+            return Ok(is_read);
+        }
+    }
+}
+
+fn printed(row: &AuditRow, as_text: bool) -> serde_json::Result<String> {
+    if as_text { Ok(line::text(row)) } else { line::json(row) }
+}
+
+/// The id of a user who is named, or whose id is given: also of one that is no more.
+async fn id_of(database: &Database, user: &str) -> Result<String, Failure> {
+    if let Ok(id) = user.parse::<Uuid>() {
+        return Ok(id.to_string());
+    }
+    let unknown = || format!("no user has the name {user}");
+    let key = Username::parse(user).map_err(|_| unknown())?.key().to_owned();
+    let found = database.read(move |conn| Ok::<_, DatabaseError>(users::find_by_name(conn, &key)?)).await?;
+    Ok(found.ok_or_else(unknown)?.user.id.to_string())
+}
