@@ -30,7 +30,7 @@ use crate::maintenance::Maintenance;
 use crate::passwords::{HashSettings, Passwords};
 use crate::random::Random;
 use crate::revocation::{self, ProjectionSettings, Revocations};
-use crate::tokens::{OwnTokens, TokenParts, TokenSettings, Tokens};
+use crate::tokens::{CutRules, OwnTokens, TokenParts, TokenSettings, Tokens};
 use crate::{observe, storage};
 
 /// Why the service did not start. One line for the operator.
@@ -105,10 +105,7 @@ impl Application {
             passwords: passwords.clone(),
             clock: clock.clone(),
             random: random.clone(),
-            password_rules: PasswordRules {
-                min_length: settings.passwords.min_length,
-                max_length: settings.passwords.max_length,
-            },
+            password_rules: password_rules(&settings),
         });
         let token_settings = token_settings(&settings)?;
         let scopes: Vec<String> = token_settings.default_scope.iter().map(str::to_owned).collect();
@@ -289,7 +286,7 @@ pub(crate) fn projection(settings: &Settings) -> Option<ProjectionSettings> {
     })
 }
 
-fn hash_settings(settings: &Settings) -> HashSettings {
+pub(crate) fn hash_settings(settings: &Settings) -> HashSettings {
     let workers = match settings.passwords.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
@@ -298,6 +295,18 @@ fn hash_settings(settings: &Settings) -> HashSettings {
         bcrypt_cost: settings.passwords.bcrypt_cost,
         workers,
         queue_limit: settings.passwords.queue_limit,
+    }
+}
+
+pub(crate) fn password_rules(settings: &Settings) -> PasswordRules {
+    PasswordRules { min_length: settings.passwords.min_length, max_length: settings.passwords.max_length }
+}
+
+/// What the end of all that a user has must cover.
+pub fn cut_rules(settings: &Settings) -> CutRules {
+    CutRules {
+        clock_skew_ms: settings.revocation.clock_skew_ms,
+        access_ttl_s: settings.tokens.access_ttl_seconds,
     }
 }
 

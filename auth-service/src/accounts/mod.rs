@@ -1,5 +1,6 @@
-//! The use cases around users: register, authenticate, look up.
+//! The use cases around users: register, authenticate, look up, administer.
 
+mod administration;
 mod authenticate;
 mod register;
 
@@ -10,6 +11,9 @@ use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::SharedClock;
 use uuid::Uuid;
 
+pub use self::administration::{
+    Administration, AdministrationParts, Changed, Creation, Draft, DraftRequest, Import, Imported,
+};
 pub use self::authenticate::Authentication;
 pub use self::register::{Registration, RegistrationField, RegistrationRequest};
 use crate::audit::Refusals;

@@ -61,6 +61,8 @@ impl Accounts {
             id: parts.random.uuid(),
             username,
             email,
+            email_verified: false,
+            is_active: true,
             roles: Vec::new(),
             hash: parts.passwords.hash(password).await?,
             created_at_ms: now_ms,

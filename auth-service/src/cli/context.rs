@@ -7,9 +7,11 @@ use service_kit::telemetry::{self, Log, LogSettings};
 use shared_claims::clock::SharedClock;
 
 use super::Failure;
+use crate::accounts::{Administration, AdministrationParts};
 use crate::config::Settings;
-use crate::domain::Origin;
-use crate::keys::{Rotation, Sealer, agree_on_database_id};
+use crate::domain::{Origin, Password, PasswordHash, PasswordRules};
+use crate::keys::{Rotation, Sealer, SecretName, agree_on_database_id, agree_on_secret};
+use crate::passwords::Passwords;
 use crate::random::Random;
 use crate::revocation::Revocations;
 use crate::startup::{self, StartError, World};
@@ -42,6 +44,30 @@ impl Context {
         let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
         let rotation = Rotation::new(database, self.sealer().await?, self.random.clone(), clock, settings);
         Ok(rotation.caused_by(Origin::operator()))
+    }
+
+    /// Who changes users. Needs no key.
+    pub(super) fn administration(&self) -> Administration {
+        Administration::new(AdministrationParts {
+            database: self.database.clone(),
+            clock: Arc::clone(&self.clock),
+            random: self.random.clone(),
+            cuts: startup::cut_rules(&self.settings),
+            origin: Origin::operator(),
+        })
+    }
+
+    /// Which passwords may be set.
+    pub(super) fn password_rules(&self) -> PasswordRules {
+        startup::password_rules(&self.settings)
+    }
+
+    /// The hash of a password that is to be set.
+    pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, Failure> {
+        let sealer = self.sealer().await?;
+        let (random, name) = (self.random.clone(), SecretName::PasswordPepper);
+        let pepper = agree_on_secret(&self.database, &sealer, &random, self.clock.as_ref(), name).await?;
+        Ok(Passwords::new(&pepper, startup::hash_settings(&self.settings), random).hash(password).await?)
     }
 
     /// Brings a committed fact to Redis. In vain is no failure: whichever server runs, or starts next, brings it there.

@@ -14,6 +14,7 @@ mod output;
 mod report;
 mod serve;
 mod table;
+mod users;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,6 +52,8 @@ enum Command {
     Healthcheck,
     /// The keys that tokens are signed with
     Keys(keys::Arguments),
+    /// Users, by name or id
+    Users(users::Arguments),
     /// What happened that concerns security, oldest first: one JSON object a line
     Audit(audit::Arguments),
 }
@@ -79,6 +82,10 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Keys(arguments) => {
             let format = arguments.format;
             keys::run(arguments, &Context::open(settings).await?).await?.print(format)
+        }
+        Command::Users(arguments) => {
+            let format = arguments.format;
+            users::run(arguments, &Context::open(settings).await?).await?.print(format)
         }
         Command::Audit(arguments) => audit::run(arguments, Context::open(settings).await?).await,
     }

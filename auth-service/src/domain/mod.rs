@@ -3,6 +3,7 @@
 
 mod audit;
 mod authorization_code;
+mod bcrypt_hash;
 mod client;
 mod client_secret;
 mod email;
@@ -10,6 +11,7 @@ mod origin;
 mod password;
 mod redirect_uri;
 mod refresh_token;
+mod role_names;
 mod session;
 pub mod signing_key;
 mod user;
@@ -17,6 +19,7 @@ mod username;
 
 pub use audit::{AuditEvent, AuditKind};
 pub use authorization_code::{AuthorizationCode, CodeChallenge, CodeClaim, CodeHash, CodePlain, Redemption};
+pub use bcrypt_hash::{BCRYPT_SCHEME, BcryptHash, InvalidBcryptHash};
 pub use client::{
     Client, ClientId, GrantType, InvalidClient, InvalidClientId, MAX_ACCESS_TTL_S, MAX_REFRESH_TTL_S,
 };
@@ -26,6 +29,7 @@ pub use origin::{Actor, Device, Origin};
 pub use password::{Password, PasswordRule, PasswordRules};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use refresh_token::{Presented, RefreshToken, RefreshTokenHash, RefreshTokenPlain};
+pub use role_names::{InvalidRoles, RoleNames};
 pub use session::{EndReason, Session};
 pub use user::{Credentials, NewUser, PasswordHash, User};
 pub use username::{InvalidUsername, Username};

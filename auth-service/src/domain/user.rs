@@ -51,19 +51,39 @@ pub struct Credentials {
     pub version: i64,
 }
 
-/// A user who registers.
+/// A user who registers, or is made by an operator.
 #[derive(Clone, Debug)]
 pub struct NewUser {
     /// The id.
     pub id: Uuid,
     /// The name.
     pub username: Username,
-    /// The address, not verified.
+    /// The address.
     pub email: Option<Email>,
+    /// Whether another system has verified it; never from the one who registers.
+    pub email_verified: bool,
+    /// Whether the user may log in.
+    pub is_active: bool,
     /// What the operator gave; never from the one who registers.
     pub roles: Vec<String>,
     /// The password's hash.
     pub hash: PasswordHash,
     /// Now.
     pub created_at_ms: i64,
+}
+
+impl NewUser {
+    /// The user that this becomes.
+    pub fn user(&self) -> User {
+        User {
+            id: self.id,
+            username: self.username.as_typed().to_owned(),
+            email: self.email.as_ref().map(|email| email.as_str().to_owned()),
+            email_verified: self.email_verified,
+            is_active: self.is_active,
+            roles: self.roles.clone(),
+            token_cut_ms: None,
+            created_at_ms: self.created_at_ms,
+        }
+    }
 }

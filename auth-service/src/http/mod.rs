@@ -28,6 +28,7 @@ use shared_claims::actix::BearerAuth;
 
 pub use self::cookies::Cookies;
 pub use self::discovery::{Metadata, Published};
+pub(crate) use self::view::UserResponse;
 use crate::accounts::Accounts;
 use crate::clients::Clients;
 use crate::keys::KeyStore;

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::domain::{Session, User};
 
-/// A user, for the user's own eyes.
+/// A user, for the user's own eyes and the operator's.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct UserResponse {
+pub(crate) struct UserResponse {
     id: Uuid,
     #[schema(example = "alice")]
     username: String,

@@ -119,7 +119,10 @@ impl Inner {
             false
         };
         match stored.filter(|_| is_right) {
-            None => Ok(Verification::Wrong),
+            None => {
+                Scheme::make_up_for_cheapness(held_against, self.cost)?;
+                Ok(Verification::Wrong)
+            }
             Some(stored) if Scheme::is_current(stored, self.cost) => {
                 Ok(Verification::Right { upgraded: None })
             }
@@ -130,6 +133,8 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
+    use shared_claims::clock::{Clock, SystemClock};
+
     use super::*;
 
     fn passwords(cost: u32) -> Passwords {
@@ -191,6 +196,44 @@ mod tests {
             let wrong = passwords.verify(Password::presented("battery"), Some(old)).await.unwrap();
             assert_eq!(wrong, Verification::Wrong);
         }
+    }
+
+    /// What is imported is often cheaper: it must not take less time to be told so.
+    #[tokio::test]
+    async fn a_wrong_password_takes_as_long_with_a_cheap_hash_as_with_none() {
+        let passwords = passwords(10);
+        let cheap =
+            PasswordHash { scheme: "bcrypt".into(), value: bcrypt::hash("correct horse", 6).unwrap() };
+        let clock = SystemClock;
+        let mut least = [u64::MAX; 2];
+        for _ in 0..5 {
+            for (least, stored) in least.iter_mut().zip([None, Some(cheap.clone())]) {
+                let before = clock.boot_ms();
+                let found = passwords.verify(Password::presented("battery"), stored).await.unwrap();
+                assert_eq!(found, Verification::Wrong);
+                *least = (*least).min(clock.boot_ms() - before);
+            }
+        }
+        let [nobody, cheap] = least;
+        // Without it the one would take a sixteenth of the other.
+        assert!(cheap * 2 > nobody && cheap < nobody * 2, "{nobody} ms, {cheap} ms");
+    }
+
+    /// Where the hash was made only the first 72 bytes decided. The login that they open is the last that they do.
+    #[tokio::test]
+    async fn a_long_password_of_a_plain_hash_counts_whole_from_its_first_login_on() {
+        let passwords = passwords(4);
+        let (long, other) = ("x".repeat(80), format!("{}y", "x".repeat(72)));
+        let plain = PasswordHash { scheme: "bcrypt".into(), value: bcrypt::hash(&long, 4).unwrap() };
+        for typed in [&long, &other] {
+            let found = passwords.verify(Password::presented(typed), Some(plain.clone())).await.unwrap();
+            let Verification::Right { upgraded: Some(new) } = found else { panic!("{found:?}") };
+            for again in [&long, &other] {
+                assert_eq!(is_right(&passwords, again, &new).await, again == typed);
+            }
+        }
+        let short = passwords.verify(Password::presented(&"x".repeat(71)), Some(plain)).await.unwrap();
+        assert_eq!(short, Verification::Wrong);
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bcrypt::{BcryptResult, HashParts};
 
-use crate::domain::{Password, PasswordHash};
+use crate::domain::{BCRYPT_SCHEME, Password, PasswordHash};
 
 /// The ways to make a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,12 +13,12 @@ pub(super) enum Scheme {
     /// bcrypt over base64(HMAC-SHA-384(pepper, NFKC form)): 64 bytes without NUL, so that bcrypt's end at 72 bytes
     /// cuts nothing off. What is set here is of this kind.
     PepperedBcrypt,
-    /// bcrypt over the password itself, as imported from elsewhere.
+    /// bcrypt over the password itself as it was typed, as imported from elsewhere. Of a longer password its first 72
+    /// bytes decide, as where it was made; the login that they open makes the whole of it the password.
     Bcrypt,
 }
 
 const PEPPERED_BCRYPT: &str = "hmac-sha384+bcrypt";
-const BCRYPT: &str = "bcrypt";
 
 /// Salt and digest of the dummy: well-formed, of no password that anybody knows.
 const DUMMY_END: &str = "LatchkeyLatchkeyLatchOLatchkeyLatchkeyLatchkeyLatchkC";
@@ -27,7 +27,7 @@ impl Scheme {
     pub(super) fn of(hash: &PasswordHash) -> Option<Self> {
         match hash.scheme.as_str() {
             PEPPERED_BCRYPT => Some(Self::PepperedBcrypt),
-            BCRYPT => Some(Self::Bcrypt),
+            BCRYPT_SCHEME => Some(Self::Bcrypt),
             _ => None,
         }
     }
@@ -65,6 +65,16 @@ impl Scheme {
                 Ok(false)
             }
         }
+    }
+
+    /// Takes the time that a verification at `cost` takes longer than that of `hash` did: 2^c more rounds for each c
+    /// from the one to the other make exactly the difference.
+    pub(super) fn make_up_for_cheapness(hash: &PasswordHash, cost: u32) -> BcryptResult<()> {
+        let Ok(paid) = hash.value.parse::<HashParts>() else { return Ok(()) };
+        for missing in paid.get_cost()..cost {
+            std::hint::black_box(bcrypt::hash_with_salt([], missing, paid.get_salt_raw())?);
+        }
+        Ok(())
     }
 
     /// Whether a hash made now would be of the same kind and cost.

@@ -54,8 +54,8 @@ pub fn insert(conn: &mut DbConnection, new: &NewUser) -> QueryResult<()> {
             users::username_skeleton.eq(new.username.skeleton()),
             users::email.eq(email.map(Email::as_str)),
             users::email_key.eq(email.map(Email::key)),
-            users::email_verified.eq(false),
-            users::is_active.eq(true),
+            users::email_verified.eq(new.email_verified),
+            users::is_active.eq(new.is_active),
             users::roles.eq(new.roles.join(" ")),
             users::password_scheme.eq(&new.hash.scheme),
             users::password_hash.eq(&new.hash.value),
@@ -87,6 +87,19 @@ pub fn find_by_name(conn: &mut DbConnection, key: &str) -> QueryResult<Option<Cr
 pub fn find(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<User>> {
     let row = users::table.find(id.to_string()).select(UserRow::as_select()).first(conn).optional()?;
     row.map(|row| row.into_credentials().map(|credentials| credentials.user)).transpose()
+}
+
+/// At most `limit` users, by name; those after `after` (a name's key).
+pub fn list(conn: &mut DbConnection, after: Option<&str>, limit: i64) -> QueryResult<Vec<User>> {
+    users::table
+        .filter(users::username_key.gt(after.unwrap_or("")))
+        .order(users::username_key)
+        .limit(limit)
+        .select(UserRow::as_select())
+        .load(conn)?
+        .into_iter()
+        .map(|row| row.into_credentials().map(|credentials| credentials.user))
+        .collect()
 }
 
 /// The user with that id, locked until this transaction ends. Whoever issues a token or ends something holds this
@@ -151,5 +164,19 @@ pub fn set_password(conn: &mut DbConnection, id: Uuid, hash: &PasswordHash, now_
             users::updated_at_ms.eq(now_ms),
         ))
         .execute(conn)?;
+    Ok(())
+}
+
+/// Replaces the roles. The caller holds [`lock`].
+pub fn set_roles(conn: &mut DbConnection, id: Uuid, roles: &[String], now_ms: i64) -> QueryResult<()> {
+    diesel::update(users::table.find(id.to_string()))
+        .set((users::roles.eq(roles.join(" ")), users::updated_at_ms.eq(now_ms)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Removes a user, with sessions and refresh tokens. The caller holds [`lock`].
+pub fn delete(conn: &mut DbConnection, id: Uuid) -> QueryResult<()> {
+    diesel::delete(users::table.find(id.to_string())).execute(conn)?;
     Ok(())
 }

@@ -121,16 +121,9 @@ impl Inner {
     ) -> Result<Option<Ended>, TokenError> {
         let Some(credentials) = users::lock(conn, user_id)? else { return Ok(None) };
         let now_ms = self.clock.now_ms();
-        let now = now_ms.div_euclid(1000);
-        let past_the_last = credentials.user.token_cut_ms.map_or(i64::MIN, |cut| cut.saturating_add(1));
-        let cut = now_ms.saturating_add(self.settings.clock_skew_ms).max(past_the_last);
-        let last_expiry = sessions::last_access_expiry_of_user(conn, user_id)?.unwrap_or(now);
-        let exp = last_expiry.max(now.saturating_add(self.settings.access_ttl_s)).saturating_add(REMEMBER_S);
-        sessions::end_all_of_user(conn, user_id, reason, now_ms)?;
-        users::set_token_cut(conn, user_id, cut, now_ms)?;
+        let cut = self.settings.cuts().end_all(conn, &credentials.user, reason, now_ms)?;
         let event = event.user(user_id);
         audit::record(conn, &event, &self.random, now_ms)?;
-        let fact = Fact { kind: Kind::Sub, id: user_id.to_string(), at: Some(cut), exp };
-        Ok(Some(Ended { event, seq: revocations::append(conn, &fact, now_ms)? }))
+        Ok(Some(Ended { event, seq: cut.append(conn, now_ms)? }))
     }
 }

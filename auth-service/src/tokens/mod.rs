@@ -4,6 +4,7 @@
 //! is either seen by an issue, or waits for it and then takes its own moment.
 
 mod check;
+mod cut;
 mod error;
 mod issue;
 mod logout;
@@ -20,6 +21,8 @@ use shared_claims::clock::SharedClock;
 use shared_claims::scope::Scopes;
 
 pub use self::check::OwnTokens;
+pub use self::cut::CutRules;
+pub(crate) use self::cut::UserCut;
 pub use self::error::TokenError;
 pub use self::issue::{Login, Proven};
 pub use self::mint::TokenAnswer;
@@ -48,6 +51,12 @@ pub struct TokenSettings {
     pub session_max_age_s: i64,
     /// How far the clocks of replicas may be apart.
     pub clock_skew_ms: i64,
+}
+
+impl TokenSettings {
+    fn cuts(&self) -> CutRules {
+        CutRules { clock_skew_ms: self.clock_skew_ms, access_ttl_s: self.access_ttl_s }
+    }
 }
 
 /// What [`Tokens`] works with.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use service_kit::database::{Backend, DatabaseError};
 use uuid::Uuid;
 
-use crate::helpers::{PASSWORD, TestApp, both, both_with, claims_of, is_invalid_token, spawn_app};
+use crate::helpers::{PASSWORD, both, both_with, claims_of, is_invalid_token, spawn_app};
 
 #[tokio::test]
 async fn the_answer_and_its_token_look_the_same_on_both_databases() {
@@ -29,22 +29,13 @@ async fn the_answer_and_its_token_look_the_same_on_both_databases() {
     }
 }
 
-async fn switch_off(app: &TestApp, id: &str) {
-    let id: Uuid = id.parse().unwrap();
-    let done = app.database.write(move |conn| {
-        users::lock(conn, id)?;
-        Ok::<_, DatabaseError>(users::set_active(conn, id, false, 1)?)
-    });
-    done.await.unwrap();
-}
-
 /// B1
 #[tokio::test]
 async fn every_login_that_fails_is_answered_alike_and_costs_a_hash() {
     for app in both().await {
         app.register("alice").await;
         let disabled = app.register("disabled").await;
-        switch_off(&app, disabled["id"].as_str().unwrap()).await;
+        app.disable(disabled["id"].as_str().unwrap()).await;
         let mut answers = Vec::new();
         for (name, password) in [
             ("alice", "wrong password of some length"),

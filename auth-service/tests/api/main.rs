@@ -18,4 +18,5 @@ mod oauth2_revoke;
 mod pruning;
 mod races;
 mod startup;
+mod users;
 mod well_known;

@@ -1,33 +1,12 @@
 //! B13: nothing survives a revocation, whatever it races with.
 
-use auth_service::domain::EndReason;
-use auth_service::storage::{sessions, users};
+use auth_service::storage::sessions;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use service_kit::database::DatabaseError;
 use uuid::Uuid;
 
 use crate::helpers::{PASSWORD, TestApp, Tokens, both};
-
-/// What an operator does: off, and all sessions over, in one transaction.
-async fn disable(app: &TestApp, id: Uuid) {
-    let done = app.database.write(move |conn| {
-        users::lock(conn, id)?;
-        users::set_active(conn, id, false, 1)?;
-        Ok::<_, DatabaseError>(sessions::end_all_of_user(conn, id, EndReason::Administration, 1)?)
-    });
-    done.await.unwrap();
-}
-
-async fn change_password(app: &TestApp, id: Uuid) {
-    let done = app.database.write(move |conn| {
-        let locked = users::lock(conn, id)?.unwrap();
-        // Another hash is another password; which one does not matter here.
-        users::set_password(conn, id, &locked.hash, 1)?;
-        Ok::<_, DatabaseError>(sessions::end_all_of_user(conn, id, EndReason::Administration, 1)?)
-    });
-    done.await.unwrap();
-}
 
 async fn live_sessions(app: &TestApp, id: Uuid) -> usize {
     let now_ms = crate::helpers::START_MS;
@@ -51,36 +30,58 @@ async fn tokens_of(answers: Vec<reqwest::Response>) -> Vec<Tokens> {
     given
 }
 
-#[tokio::test]
-async fn a_login_that_races_a_disable_gives_nothing_that_lives() {
-    for app in both().await {
-        for round in 0..5 {
-            let name = format!("user {round} x");
-            let id: Uuid = app.register(&name).await["id"].as_str().unwrap().parse().unwrap();
-            let logins = join_all((0..8).map(|_| app.try_login(&name, PASSWORD)));
-            let (answers, ()) = tokio::join!(logins, disable(&app, id));
-            for tokens in tokens_of(answers).await {
-                assert!(!app.is_live(&tokens.access).await);
-                assert!(app.is_refused(&tokens.refresh).await);
-            }
-            assert_eq!(live_sessions(&app, id).await, 0);
-        }
+/// What an operator does to a user, who has no session and no token afterwards.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Disable,
+    ChangePassword,
+    Delete,
+    RevokeTokens,
+}
+
+async fn act(app: &TestApp, act: Act, who: &str) {
+    match act {
+        Act::Disable => app.disable(who).await,
+        Act::ChangePassword => app.change_password(who).await,
+        Act::Delete => app.delete_user(who).await,
+        Act::RevokeTokens => drop(app.administration().revoke_tokens(who).await.unwrap().unwrap()),
     }
 }
 
 #[tokio::test]
-async fn a_login_that_races_a_password_change_is_refused_or_ended() {
+async fn a_login_or_refresh_that_races_an_operator_gives_nothing_that_lives() {
     for app in both().await {
-        for round in 0..5 {
+        for round in 0..9 {
+            let what = [Act::Disable, Act::ChangePassword, Act::Delete][round % 3];
             let name = format!("user {round} x");
             let id: Uuid = app.register(&name).await["id"].as_str().unwrap().parse().unwrap();
             let first = app.login(&name).await;
-            let logins = join_all((0..4).map(|_| app.try_login(&name, PASSWORD)));
+            let logins = join_all((0..6).map(|_| app.try_login(&name, PASSWORD)));
             let refreshes = join_all((0..4).map(|_| app.try_refresh(&first.refresh)));
-            let (_, answers, ()) = tokio::join!(logins, refreshes, change_password(&app, id));
-            for tokens in tokens_of(answers).await {
-                assert!(!app.is_live(&tokens.access).await);
-                assert!(app.is_refused(&tokens.refresh).await);
+            let (logins, refreshes, ()) = tokio::join!(logins, refreshes, act(&app, what, &name));
+            let given = tokens_of(logins.into_iter().chain(refreshes).collect()).await;
+            for tokens in given.iter().chain([&first]) {
+                assert!(!app.is_live(&tokens.access).await, "{what:?}");
+                assert!(app.is_refused(&tokens.refresh).await, "{what:?}");
+            }
+            assert_eq!(live_sessions(&app, id).await, 0, "{what:?}");
+            assert_eq!(app.try_login(&name, PASSWORD).await.status(), StatusCode::UNAUTHORIZED, "{what:?}");
+        }
+    }
+}
+
+/// Here a login may also come after it.
+#[tokio::test]
+async fn a_login_that_races_the_revocation_of_all_tokens_lies_on_one_side_of_it() {
+    for app in both().await {
+        app.register("alice").await;
+        for _ in 0..6 {
+            let first = app.login("alice").await;
+            let logins = join_all((0..6).map(|_| app.try_login("alice", PASSWORD)));
+            let (answers, ()) = tokio::join!(logins, act(&app, Act::RevokeTokens, "alice"));
+            assert!(!app.is_live(&first.access).await && app.is_refused(&first.refresh).await);
+            for given in tokens_of(answers).await {
+                assert_eq!(app.is_live(&given.access).await, !app.is_refused(&given.refresh).await);
             }
         }
     }

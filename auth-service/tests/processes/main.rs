@@ -10,3 +10,4 @@ mod keys;
 mod outages;
 mod replicas;
 mod starts;
+mod users;

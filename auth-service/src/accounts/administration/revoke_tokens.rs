@@ -1,0 +1,16 @@
+//! The end of all that a user has, who may log in again.
+
+use super::{Administration, Changed};
+use crate::accounts::AccountError;
+use crate::domain::AuditKind;
+
+impl Administration {
+    /// Ends every session and token of a user.
+    pub async fn revoke_tokens(&self, who: &str) -> Result<Option<Changed>, AccountError> {
+        self.change(who, |change| {
+            change.end_all()?;
+            change.record(AuditKind::UserTokensRevoked)
+        })
+        .await
+    }
+}

@@ -1,0 +1,54 @@
+//! A new password: from standard input, or from a person at a terminal. Never from an argument, which other users of the
+//! machine see.
+
+use std::io::{IsTerminal, Read};
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use super::{Context, Failure};
+use crate::domain::{Password, PasswordHash};
+
+/// More than any password may have.
+const MAX_BYTES: u64 = 1 << 20;
+
+#[derive(Args)]
+pub(super) struct Source {
+    /// Read the password from standard input; one newline at its end is no part of it
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl Source {
+    /// Asks for the password, holds it against the rules, and hashes it.
+    pub(super) async fn hash(&self, context: &Context) -> Result<PasswordHash, Failure> {
+        let text = if self.password_stdin { from_stdin()? } else { from_terminal()? };
+        let password = Password::parse(&text, context.password_rules())
+            .map_err(|rule| format!("the password {rule}"))?;
+        context.hash(password).await
+    }
+}
+
+fn from_stdin() -> Result<Zeroizing<String>, Failure> {
+    let mut text = Zeroizing::new(String::new());
+    let read = std::io::stdin().take(MAX_BYTES).read_to_string(&mut text);
+    read.map_err(|error| format!("the password cannot be read from standard input: {error}"))?;
+    if let Some(line) = text.strip_suffix('\n') {
+        return Ok(Zeroizing::new(line.strip_suffix('\r').unwrap_or(line).to_owned()));
+    }
+    Ok(text)
+}
+
+fn from_terminal() -> Result<Zeroizing<String>, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(
+            "standard input is no terminal: give --password-stdin to read the password from it".into()
+        );
+    }
+    let typed = Zeroizing::new(rpassword::prompt_password("Password: ")?);
+    let again = Zeroizing::new(rpassword::prompt_password("The same again: ")?);
+    if typed != again {
+        return Err("the two passwords differ".into());
+    }
+    Ok(typed)
+}

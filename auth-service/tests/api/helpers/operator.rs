@@ -1,0 +1,44 @@
+//! What an operator's commands do beside the service.
+
+use std::sync::Arc;
+
+use auth_service::accounts::{Administration, AdministrationParts};
+use auth_service::domain::{Origin, PasswordHash, RoleNames};
+use auth_service::random::Random;
+use auth_service::startup::cut_rules;
+use shared_claims::clock::SharedClock;
+
+use super::TestApp;
+
+impl TestApp {
+    /// What `auth-service users` changes users with.
+    pub(crate) fn administration(&self) -> Administration {
+        Administration::new(AdministrationParts {
+            database: self.database.clone(),
+            clock: Arc::clone(&self.clock) as SharedClock,
+            random: Random::system(),
+            cuts: cut_rules(self.settings()),
+            origin: Origin::operator(),
+        })
+    }
+
+    pub(crate) async fn disable(&self, who: &str) {
+        self.administration().disable(who).await.unwrap().unwrap();
+    }
+
+    /// To a password that nobody knows.
+    pub(crate) async fn change_password(&self, who: &str) {
+        let hash = bcrypt::hash("a password that nobody knows", 4).unwrap();
+        let hash = PasswordHash { scheme: "bcrypt".into(), value: hash };
+        self.administration().set_password(who, hash).await.unwrap().unwrap();
+    }
+
+    pub(crate) async fn delete_user(&self, who: &str) {
+        self.administration().delete(who).await.unwrap().unwrap();
+    }
+
+    pub(crate) async fn set_roles(&self, who: &str, roles: &str) {
+        let roles = RoleNames::parse(roles).unwrap();
+        self.administration().set_roles(who, roles).await.unwrap().unwrap();
+    }
+}

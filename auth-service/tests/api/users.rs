@@ -1,0 +1,179 @@
+//! What an operator does with users, as their sessions and tokens see it.
+
+use auth_service::accounts::{Administration, Draft, DraftRequest, Import, Imported};
+use auth_service::domain::BcryptHash;
+use auth_service::storage::users;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use service_kit::database::DatabaseError;
+
+use crate::helpers::{PASSWORD, START_MS, TestApp, Tokens, both, claims_of};
+
+async fn is_dead(app: &TestApp, tokens: &Tokens) -> bool {
+    !app.is_live(&tokens.access).await && app.is_refused(&tokens.refresh).await
+}
+
+async fn facts_about(app: &TestApp, id: &Value) -> Vec<Value> {
+    app.facts().await.into_iter().filter(|fact| fact["id"] == *id).collect()
+}
+
+#[tokio::test]
+async fn a_user_who_is_switched_off_has_nothing_and_gets_nothing() {
+    for app in both().await {
+        let alice = app.register("alice").await;
+        let bob = app.user("bob").await;
+        let all = [app.login("alice").await, app.login("alice").await];
+        app.disable("ALICE").await;
+        for tokens in &all {
+            assert!(is_dead(&app, tokens).await);
+        }
+        let facts = facts_about(&app, &alice["id"]).await;
+        assert_eq!(facts.len(), 1);
+        assert_eq!((&facts[0]["kind"], &facts[0]["at"]), (&json!("sub"), &json!(START_MS + 1000)));
+        assert!(facts[0]["exp"].as_i64().unwrap() >= START_MS / 1000 + 900 + 60);
+        assert_eq!(app.try_login("alice", PASSWORD).await.status(), StatusCode::UNAUTHORIZED);
+        assert!(app.is_live(&bob.access).await);
+
+        let user = app.administration().enable("alice").await.unwrap().unwrap().user;
+        assert!(user.is_active);
+        for tokens in &all {
+            assert!(is_dead(&app, tokens).await, "what was ended stays so");
+        }
+        // Within the same millisecond, by the test's clock.
+        let again = app.login("alice").await;
+        assert!(app.is_live(&again.access).await);
+        app.disable("alice").await;
+        assert!(is_dead(&app, &again).await, "the second cut lies behind what came after the first");
+    }
+}
+
+#[tokio::test]
+async fn another_password_ends_what_the_old_one_gave() {
+    for app in both().await {
+        let tokens = app.user("alice").await;
+        app.change_password("alice").await;
+        assert!(is_dead(&app, &tokens).await);
+        assert_eq!(app.try_login("alice", PASSWORD).await.status(), StatusCode::UNAUTHORIZED);
+        let new = Tokens::of(app.try_login("alice", "a password that nobody knows").await).await;
+        assert!(app.is_live(&new.access).await);
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_removed_leaves_the_fact_behind() {
+    for app in both().await {
+        let alice = app.register("alice").await;
+        let tokens = app.login("alice").await;
+        app.delete_user(alice["id"].as_str().unwrap()).await;
+        assert!(is_dead(&app, &tokens).await);
+        assert_eq!(facts_about(&app, &alice["id"]).await.len(), 1);
+        assert_eq!(app.try_login("alice", PASSWORD).await.status(), StatusCode::UNAUTHORIZED);
+        assert!(app.administration().find("alice").await.unwrap().is_none());
+        assert!(app.administration().delete("alice").await.unwrap().is_none());
+        // The name is free; whoever takes it is somebody else.
+        let another = app.register("alice").await;
+        assert_ne!(another["id"], alice["id"]);
+        assert!(is_dead(&app, &tokens).await);
+        assert!(app.is_live(&app.login("alice").await.access).await);
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_is_taken_away_is_gone_from_tokens_in_flight() {
+    for app in both().await {
+        app.register("alice").await;
+        app.set_roles("alice", "admin,editor").await;
+        let first = app.login("alice").await;
+        assert_eq!(claims_of(&first.access)["roles"], json!(["admin", "editor"]));
+
+        app.set_roles("alice", "admin,editor,auditor").await;
+        assert!(app.is_live(&first.access).await, "who only gets more keeps what there is");
+        let second = app.refresh(&first.refresh).await;
+        assert_eq!(claims_of(&second.access)["roles"], json!(["admin", "editor", "auditor"]));
+
+        app.set_roles("alice", "editor").await;
+        assert!(!app.is_live(&first.access).await && !app.is_live(&second.access).await);
+        let third = app.refresh(&second.refresh).await;
+        assert_eq!(claims_of(&third.access)["roles"], json!(["editor"]), "the session goes on");
+        assert!(app.is_live(&third.access).await);
+
+        app.set_roles("alice", "").await;
+        assert!(!app.is_live(&third.access).await);
+        let fourth = app.refresh(&third.refresh).await;
+        assert!(claims_of(&fourth.access).get("roles").is_none());
+    }
+}
+
+#[tokio::test]
+async fn users_are_found_by_name_or_id_and_listed_by_name() {
+    for app in both().await {
+        let carol = app.register("Carol").await;
+        let id = carol["id"].as_str().unwrap();
+        // Somebody calls himself what another's id is.
+        let impostor = app.register(id).await;
+        let users = app.administration();
+        for name in [id, "carol", "CAROL"] {
+            assert_eq!(users.find(name).await.unwrap().unwrap().username, "Carol");
+        }
+        let impostor = users.find(impostor["id"].as_str().unwrap()).await.unwrap().unwrap();
+        assert_eq!(impostor.username, id);
+        for name in ["", "nobody", "car\u{200b}ol", "'", "%"] {
+            assert!(users.find(name).await.unwrap().is_none(), "{name:?}");
+        }
+        app.register("bob").await;
+        let names = |users: Vec<auth_service::domain::User>| {
+            users.into_iter().map(|user| user.username).collect::<Vec<_>>()
+        };
+        let all = names(users.list(None, i64::MAX).await.unwrap());
+        assert_eq!(all, [id, "bob", "Carol"]);
+        let mut paged = Vec::new();
+        loop {
+            let after =
+                paged.last().map(|name: &String| auth_service::domain::Username::parse(name).unwrap());
+            let page = names(users.list(after, 1).await.unwrap());
+            if page.is_empty() {
+                break;
+            }
+            paged.extend(page);
+        }
+        assert_eq!(paged, all);
+    }
+}
+
+fn import(line: usize, username: &str, cost: u32) -> Import {
+    let draft = Draft::parse(DraftRequest { username, email: None, roles: "" }).unwrap();
+    let hash = bcrypt::hash_with_salt(PASSWORD, cost, [7; 16]).unwrap();
+    let hash = BcryptHash::parse(&hash.format_for_version(bcrypt::Version::TwoY)).unwrap();
+    Import { line, draft, hash }
+}
+
+async fn imported(users: &Administration, imports: Vec<Import>, skip: bool) -> Result<usize, Vec<usize>> {
+    match users.import(imports, skip).await.unwrap() {
+        Imported::Done { users, .. } => Ok(users.len()),
+        Imported::Taken(lines) => Err(lines),
+    }
+}
+
+#[tokio::test]
+async fn an_import_is_whole_or_nothing_and_its_hashes_are_replaced_at_the_first_login() {
+    for app in both().await {
+        app.register("bob").await;
+        let users = app.administration();
+        let lines = || vec![import(1, "alice", 5), import(2, "B0B", 5), import(4, "carol", 4)];
+        assert_eq!(imported(&users, lines(), false).await, Err(vec![2]), "it looks like bob");
+        assert!(users.find("alice").await.unwrap().is_none() && users.find("carol").await.unwrap().is_none());
+        let twice = vec![import(1, "dora", 4), import(2, "DORA", 4), import(3, "d0ra", 4)];
+        assert_eq!(imported(&users, twice, true).await, Err(vec![2, 3]));
+        assert_eq!(imported(&users, lines(), true).await, Ok(2));
+        assert_eq!(imported(&users, lines(), true).await, Ok(0));
+
+        assert_eq!(app.try_login("alice", "another password").await.status(), StatusCode::UNAUTHORIZED);
+        for _ in 0..2 {
+            app.login("alice").await;
+        }
+        let stored = app.database.read(|conn| Ok::<_, DatabaseError>(users::find_by_name(conn, "alice")?));
+        let stored = stored.await.unwrap().unwrap().hash;
+        assert_eq!(stored.scheme, "hmac-sha384+bcrypt");
+        assert_eq!(app.try_login("carol", PASSWORD).await.status(), StatusCode::OK);
+    }
+}

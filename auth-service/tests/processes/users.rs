@@ -1,0 +1,270 @@
+//! `auth-service users` beside servers that run.
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use service_kit::database::Backend;
+use service_kit::database::testing::TestDatabase;
+use shared_claims::testing::RedisProcess;
+
+use crate::helpers::{PASSWORD, Recipe, Resource, Say, Service, eventually};
+
+/// A command with something on its standard input.
+fn run(recipe: &Recipe, arguments: &[&str], input: &str) -> (bool, String, String) {
+    let mut command = recipe.command();
+    let command = command.arg("users").args(arguments);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It may have ended without reading.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    (status.success(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// The document of a command that succeeds, which has nothing to warn of.
+fn document(recipe: &Recipe, arguments: &[&str], input: &str) -> Value {
+    let (ok, out, err) = run(recipe, &[arguments, &["--json"]].concat(), input);
+    assert!(ok && err.is_empty(), "{arguments:?}: {err}");
+    serde_json::from_str(&out).unwrap()
+}
+
+/// The one line that a command fails with.
+fn refusal(recipe: &Recipe, arguments: &[&str], input: &str) -> String {
+    let (ok, out, err) = run(recipe, arguments, input);
+    assert!(!ok && out.is_empty() && err.lines().count() == 1, "{arguments:?}: {out}{err}");
+    err.strip_prefix("error: ").unwrap().trim_end().to_owned()
+}
+
+async fn login(service: &Service, username: &str, password: &str) -> StatusCode {
+    let form = [("username", username), ("password", password)];
+    service.client.post(format!("{}/auth/token", service.url)).form(&form).send().await.unwrap().status()
+}
+
+async fn refresh(service: &Service, tokens: &Value) -> StatusCode {
+    let form =
+        [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    service.client.post(format!("{}/auth/token", service.url)).form(&form).send().await.unwrap().status()
+}
+
+#[actix_web::test]
+async fn a_user_made_by_command_is_the_document_of_registration() {
+    for database in TestDatabase::both() {
+        let recipe = Recipe::on(&database);
+        let create =
+            ["create", "alice", "--email", "a@example.org", "--roles", "admin,editor", "--password-stdin"];
+        let alice = document(&recipe, &create, &format!("{PASSWORD}\n"));
+        let service = recipe.start().await;
+        let tokens = service.tokens("alice").await;
+        let access = tokens["access_token"].as_str().unwrap();
+        let me = service.client.get(format!("{}/auth/me", service.url)).bearer_auth(access);
+        assert_eq!(me.send().await.unwrap().json::<Value>().await.unwrap(), alice);
+        assert_eq!(alice["roles"], json!(["admin", "editor"]));
+        assert_eq!(document(&recipe, &["show", "ALICE"], ""), alice);
+        assert_eq!(document(&recipe, &["show", alice["id"].as_str().unwrap()], ""), alice);
+        assert_eq!(document(&recipe, &["list"], ""), json!([alice]));
+        let (ok, table, _) = run(&recipe, &["list"], "");
+        assert!(ok && table.starts_with("ID") && table.lines().count() == 2, "{table}");
+        let (ok, shown, _) = run(&recipe, &["show", "alice"], "");
+        assert!(ok && shown.contains("admin,editor") && !shown.contains("$2"), "{shown}");
+        // The newline is no part of the password, a space is.
+        document(&recipe, &["create", "bob", "--password-stdin"], " twelve characters \r\n");
+        assert_eq!(login(&service, "bob", " twelve characters ").await, StatusCode::OK);
+        assert_eq!(login(&service, "bob", " twelve characters").await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[actix_web::test]
+async fn what_breaks_a_rule_is_said_in_one_line() {
+    let database = TestDatabase::create(Backend::Sqlite);
+    let recipe = Recipe::on(&database);
+    document(&recipe, &["create", "alice", "--password-stdin"], PASSWORD);
+    for (arguments, input, word) in [
+        (vec!["create", "ALICE", "--password-stdin"], PASSWORD, "taken"),
+        (vec!["create", "a1ice", "--password-stdin"], PASSWORD, "taken"),
+        (vec!["create", "a\u{200b}b", "--password-stdin"], PASSWORD, "username"),
+        (vec!["create", "bob", "--email", "x", "--password-stdin"], PASSWORD, "email"),
+        (vec!["create", "bob", "--roles", "a b", "--password-stdin"], PASSWORD, "role"),
+        (vec!["create", "bob", "--password-stdin"], "too short", "12 characters"),
+        (vec!["create", "bob", "--password-stdin"], "", "12 characters"),
+        (vec!["create", "bob"], PASSWORD, "--password-stdin"),
+        (vec!["set-password", "alice", "--password-stdin"], "short", "12 characters"),
+        (vec!["set-password", "nobody", "--password-stdin"], PASSWORD, "\"nobody\""),
+        (vec!["set-roles", "alice", "a,,b"], "", "role"),
+        (vec!["set-roles", "nobody", "a"], "", "\"nobody\""),
+        (vec!["show", "nobody\nhere"], "", "nobody\\nhere"),
+        (vec!["disable", "nobody"], "", "\"nobody\""),
+        (vec!["enable", ""], "", "\"\""),
+        (vec!["revoke-tokens", "00000000-0000-7000-8000-000000000000"], "", "no user"),
+        (vec!["delete", "nobody"], "", "\"nobody\""),
+        (vec!["import", "/does/not/exist"], "", "/does/not/exist"),
+    ] {
+        let line = refusal(&recipe, &arguments, input);
+        assert!(line.contains(word), "{arguments:?}: {line}");
+    }
+    assert_eq!(document(&recipe, &["list"], "").as_array().unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn servers_and_verifiers_see_a_change_within_a_second() {
+    for database in TestDatabase::both() {
+        let redis = RedisProcess::start().await;
+        let recipe = Recipe::on(&database).projecting_to(&redis.address());
+        let service = recipe.start().await;
+        let mirror = Resource::mirroring(&recipe.issuer, &format!("redis://{}/0", redis.address())).await;
+        let feed = Resource::following(&recipe.issuer).await;
+        document(&recipe, &["create", "alice", "--roles", "admin", "--password-stdin"], PASSWORD);
+        for (arguments, input) in [
+            (vec!["set-roles", "alice", "--roles", ""], ""),
+            (vec!["revoke-tokens", "alice"], ""),
+            (vec!["set-password", "alice", "--password-stdin"], PASSWORD),
+            (vec!["disable", "alice"], ""),
+            (vec!["delete", "alice"], ""),
+        ] {
+            document(&recipe, &["enable", "alice"], "");
+            let tokens = service.tokens("alice").await;
+            let access = tokens["access_token"].as_str().unwrap();
+            mirror.comes_to(Say::Accepted, access).await;
+            feed.comes_to(Say::Accepted, access).await;
+            document(&recipe, &arguments, input);
+            assert_eq!(service.me(access).await, StatusCode::UNAUTHORIZED, "{arguments:?}");
+            // Redis has it when the command ends.
+            for verifier in [&mirror, &feed] {
+                let refused = async || verifier.asked(access).await == Say::Refused;
+                eventually("refused", Duration::from_secs(1), refused).await;
+            }
+            let sessions_go_on = arguments[0] == "set-roles";
+            let answer = refresh(&service, &tokens).await;
+            assert_eq!(answer == StatusCode::OK, sessions_go_on, "{arguments:?}: {answer}");
+        }
+        assert_eq!(login(&service, "alice", PASSWORD).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+/// Logins do not stop while the operator switches off: whatever they were given is refused afterwards.
+#[actix_web::test]
+async fn logins_under_way_end_with_the_rest() {
+    for database in TestDatabase::both() {
+        let recipe = Recipe::on(&database);
+        let service = recipe.start().await;
+        for (name, arguments, input) in [
+            ("ann", vec!["disable", "ann"], ""),
+            ("ben", vec!["set-password", "ben", "--password-stdin"], "another long password"),
+            ("cleo", vec!["delete", "cleo"], ""),
+        ] {
+            assert_eq!(service.register(name).await, StatusCode::CREATED);
+            let command = {
+                let (recipe, arguments) = (recipe.clone(), arguments.clone());
+                let owned: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+                tokio::task::spawn_blocking(move || {
+                    let arguments: Vec<&str> = owned.iter().map(String::as_str).collect();
+                    document(&recipe, &arguments, input)
+                })
+            };
+            let mut given = Vec::new();
+            while !command.is_finished() {
+                let form = [("username", name), ("password", PASSWORD)];
+                let asked = || service.client.post(format!("{}/auth/token", service.url)).form(&form).send();
+                for answer in futures_util::future::join_all((0..4).map(|_| asked())).await {
+                    let answer = answer.unwrap();
+                    match answer.status() {
+                        StatusCode::OK => given.push(answer.json::<Value>().await.unwrap()),
+                        status => assert_eq!(status, StatusCode::UNAUTHORIZED),
+                    }
+                }
+            }
+            command.await.unwrap();
+            assert!(given.len() > 1, "logins were under way");
+            for tokens in &given {
+                assert_eq!(
+                    service.me(tokens["access_token"].as_str().unwrap()).await,
+                    StatusCode::UNAUTHORIZED
+                );
+                assert_eq!(refresh(&service, tokens).await, StatusCode::UNAUTHORIZED);
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn an_import_names_every_line_that_is_wrong_and_makes_all_users_or_none() {
+    for database in TestDatabase::both() {
+        let recipe = Recipe::on(&database);
+        let hash = bcrypt::hash(PASSWORD, 5).unwrap();
+        let good = json!({"username": "alice", "email": "a@example.org", "email_verified": true,
+            "roles": ["admin"], "password_hash": hash.replace("$2b$", "$2y$")});
+        let off =
+            json!({"username": "bob", "password_hash": hash.replace("$2b$", "$2a$"), "is_active": false});
+        let wrong = [
+            json!({"username": "x ", "password_hash": hash}).to_string(),
+            json!({"username": "carol", "password_hash": "$2x$05$rubbish"}).to_string(),
+            json!({"username": "carol", "password_hash": hash, "role": []}).to_string(),
+            json!({"username": "carol", "password_hash": hash, "roles": ["a b"]}).to_string(),
+            json!({"username": "carol"}).to_string(),
+            "{".to_owned(),
+        ];
+        let file = format!("{good}\n\n{}\n", wrong.join("\n"));
+        let line = refusal(&recipe, &["import", "-"], &file);
+        assert!(line.contains("nothing was imported"), "{line}");
+        for number in 3..=8 {
+            assert!(line.contains(&format!("line {number}: ")), "{line}");
+        }
+        assert!(!line.contains("line 1:") && !line.contains(&hash), "{line}");
+        assert_eq!(document(&recipe, &["list"], ""), json!([]));
+
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("users.jsonl");
+        std::fs::write(&path, format!("{good}\n{off}\n")).unwrap();
+        let path = path.to_str().unwrap();
+        let made = document(&recipe, &["import", path], "");
+        assert_eq!(made[0]["email_verified"], true);
+        assert_eq!((&made[0]["roles"], &made[1]["is_active"]), (&json!(["admin"]), &json!(false)));
+        assert_eq!(document(&recipe, &["list"], ""), made);
+        let line = refusal(&recipe, &["import", path], "");
+        assert!(line.contains("line 1: ") && line.contains("line 2: ") && line.contains("taken"), "{line}");
+        assert_eq!(document(&recipe, &["import", path, "--skip-existing"], ""), json!([]));
+
+        let service = recipe.start().await;
+        for _ in 0..2 {
+            assert_eq!(login(&service, "alice", PASSWORD).await, StatusCode::OK);
+        }
+        assert_eq!(login(&service, "bob", PASSWORD).await, StatusCode::UNAUTHORIZED);
+        document(&recipe, &["enable", "bob"], "");
+        assert_eq!(login(&service, "bob", PASSWORD).await, StatusCode::OK);
+    }
+}
+
+/// The record has what an operator did, and no secret.
+#[actix_web::test]
+async fn what_an_operator_does_is_on_record() {
+    let database = TestDatabase::create(Backend::Sqlite);
+    let recipe = Recipe::on(&database);
+    let alice = document(&recipe, &["create", "alice", "--password-stdin"], PASSWORD);
+    document(&recipe, &["set-roles", "alice", "admin"], "");
+    document(&recipe, &["disable", "alice"], "");
+    document(&recipe, &["enable", "alice"], "");
+    document(&recipe, &["enable", "alice"], "");
+    document(&recipe, &["set-password", "alice", "--password-stdin"], "another long password");
+    document(&recipe, &["revoke-tokens", "alice"], "");
+    document(&recipe, &["delete", "alice"], "");
+    let output = recipe.command().arg("audit").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows: Vec<&Value> = rows.iter().filter(|row| row["user_id"] == alice["id"]).collect();
+    let kinds: Vec<_> = rows.iter().map(|row| row["kind"].as_str().unwrap()).collect();
+    let expected = [
+        "user.created",
+        "user.roles_changed",
+        "user.disabled",
+        "user.enabled",
+        "user.password_changed",
+        "user.tokens_revoked",
+        "user.deleted",
+    ];
+    assert_eq!(kinds, expected);
+    assert!(rows.iter().all(|row| row["actor"] == "operator"));
+    assert_eq!(rows[1]["subject"], "admin");
+    assert!(!text.contains("password\"") && !text.contains("$2"), "{text}");
+}
