@@ -99,6 +99,33 @@ impl Scopes {
         self.0.iter().all(|scope| other.contains(scope))
     }
 
+    /// Those that are also in `other`, in the order they have here.
+    ///
+    /// ```
+    /// # use shared_claims::scope::Scopes;
+    /// let asked = Scopes::parse("notes:write notes:read openid")?;
+    /// let allowed = Scopes::parse("notes:read notes:write")?;
+    /// assert_eq!(asked.intersection(&allowed).to_string(), "notes:write notes:read");
+    /// # Ok::<(), shared_claims::scope::InvalidScope>(())
+    /// ```
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(self.iter().filter(|scope| other.contains(scope)).map(str::to_owned).collect())
+    }
+
+    /// All but this one.
+    ///
+    /// ```
+    /// # use shared_claims::scope::Scopes;
+    /// let scopes = Scopes::parse("openid notes:read")?;
+    /// assert_eq!(scopes.without("openid").to_string(), "notes:read");
+    /// # Ok::<(), shared_claims::scope::InvalidScope>(())
+    /// ```
+    #[must_use]
+    pub fn without(&self, scope: &str) -> Self {
+        Self(self.iter().filter(|known| *known != scope).map(str::to_owned).collect())
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

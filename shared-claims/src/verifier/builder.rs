@@ -12,7 +12,7 @@ use super::check::{Inner, Verifier};
 use super::error::BuildError;
 use super::keys::{Fetcher, FollowSettings, Follower, KeySetHandle, KeySource};
 use super::metrics::Counters;
-use super::payload::{Expected, ReadCustom, custom_claims, no_custom_claims};
+use super::payload::{Audience, Expected, ReadCustom, custom_claims, no_custom_claims};
 use super::self_test;
 use super::source::Source;
 use crate::claims::{Claims, CustomClaims};
@@ -82,7 +82,7 @@ pub(super) type Policy<C> = Box<dyn Fn(&Claims<C>) -> bool + Send + Sync>;
 #[must_use = "a builder does nothing until it is built"]
 pub struct VerifierBuilder<C = ()> {
     issuer: String,
-    audience: Option<String>,
+    audience: Option<Audience>,
     leeway_seconds: u64,
     jwks_url: Option<String>,
     jwks_cooldown: Duration,
@@ -123,7 +123,22 @@ impl VerifierBuilder {
 impl<C: CustomClaims> VerifierBuilder<C> {
     /// The resource identifier of this service, which `aud` must hold. Required.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.audience = Some(audience.into());
+        self.audience = Some(Audience::This(audience.into()));
+        self
+    }
+
+    /// Takes tokens whomever they are for: for the issuer itself, which has to look at what it gave others. A service names
+    /// its [`audience`](Self::audience); without that, a token that was given for another service would open this one.
+    ///
+    /// ```
+    /// # use shared_claims::verifier::{BuildError, KeySetHandle, Verifier};
+    /// /// What an introspection endpoint asks.
+    /// async fn issued(keys: KeySetHandle) -> Result<Verifier, BuildError> {
+    ///     Verifier::builder("https://id.example").any_audience().keys(keys).without_revocation().build().await
+    /// }
+    /// ```
+    pub fn any_audience(mut self) -> Self {
+        self.audience = Some(Audience::Any);
         self
     }
 
@@ -274,7 +289,8 @@ impl<C: CustomClaims> VerifierBuilder<C> {
         if web_url(&self.issuer).is_none() || self.issuer.contains(['?', '#']) {
             return Err(BuildError::Issuer(self.issuer));
         }
-        let audience = self.audience.filter(|audience| !audience.is_empty()).ok_or(BuildError::NoAudience)?;
+        let named = self.audience.filter(|audience| *audience != Audience::This(String::new()));
+        let audience = named.ok_or(BuildError::NoAudience)?;
         let Ok(leeway_seconds @ 0..=30) = i64::try_from(self.leeway_seconds) else {
             return Err(BuildError::Leeway(self.leeway_seconds));
         };

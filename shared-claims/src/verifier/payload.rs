@@ -30,11 +30,29 @@ pub(super) fn custom_claims<C: CustomClaims>(payload: &[u8]) -> Option<C> {
     C::deserialize(Value::Object(members)).ok()
 }
 
+/// Whom a token must be for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// This one, perhaps among others.
+    This(String),
+    /// Whoever it is.
+    Any,
+}
+
+impl Audience {
+    fn is_among(&self, audiences: &[String]) -> bool {
+        match self {
+            Self::This(audience) => audiences.contains(audience),
+            Self::Any => true,
+        }
+    }
+}
+
 /// What a token must say to be for this service, now.
 #[derive(Clone, Debug)]
 pub(super) struct Expected<C> {
     pub(super) issuer: String,
-    pub(super) audience: String,
+    pub(super) audience: Audience,
     pub(super) leeway_seconds: i64,
     pub(super) custom: ReadCustom<C>,
 }
@@ -47,7 +65,7 @@ impl<C> Expected<C> {
         if claims.iss != self.issuer {
             return Err(Reason::Issuer);
         }
-        if !claims.aud.contains(&self.audience) {
+        if !self.audience.is_among(&claims.aud) {
             return Err(Reason::Audience);
         }
         let custom = (self.custom)(payload).ok_or(Reason::Claims)?;
