@@ -18,12 +18,13 @@ use shared_claims::scope::{InvalidScope, Scopes};
 use shared_claims::verifier::{BuildError, Verifier};
 
 use crate::accounts::{AccountParts, Accounts};
+use crate::audit::Refusals;
 use crate::clients::{ClientParts, Clients};
 use crate::config::Settings;
 use crate::domain::PasswordRules;
 use crate::domain::signing_key::RotationRules;
 use crate::http::revocations::{Feed, FeedAccess};
-use crate::http::{self, Cookies, Metadata, Published, Services};
+use crate::http::{self, ClientAuth, Cookies, Metadata, Published, Services};
 use crate::keys::{KeyStore, KeyStoreSettings, KeysError, MasterKey, Sealer, SecretName};
 use crate::keys::{agree_on_database_id, agree_on_secret, has_sealed};
 use crate::maintenance::Maintenance;
@@ -115,7 +116,7 @@ impl Application {
             revocations: revocations.clone(),
             refresh_derivation: secrets.refresh_derivation,
             clock: clock.clone(),
-            random,
+            random: random.clone(),
             settings: token_settings,
         });
 
@@ -130,7 +131,12 @@ impl Application {
         let services = Services {
             accounts,
             tokens: tokens.clone(),
-            clients,
+            client_auth: ClientAuth::new(
+                clients,
+                Refusals::new(database.clone(), random, clock.clone()),
+                clock.clone(),
+            ),
+            issued: issued(&settings, &database, &keys, clock.clone()).await?,
             keys: keys.clone(),
             bearer: bearer(&settings, &database, &keys, clock.clone()).await?,
             cookies: Cookies::new(settings.cookies.secure),
@@ -321,6 +327,23 @@ fn token_settings(settings: &Settings) -> Result<TokenSettings, InvalidScope> {
         session_max_age_s: settings.sessions.max_age_seconds,
         clock_skew_ms: settings.revocation.clock_skew_ms,
     })
+}
+
+/// Verifies every token that we issued, whomever it is for, and holds it against the database each time.
+async fn issued(
+    settings: &Settings,
+    database: &Database,
+    keys: &KeyStore,
+    clock: SharedClock,
+) -> Result<Verifier, BuildError> {
+    let own = OwnTokens::new(database.clone(), clock.clone());
+    Verifier::builder(&settings.issuer)
+        .any_audience()
+        .keys(keys.handle())
+        .revocation(Revocation::Custom(Arc::new(own)))
+        .clock(clock)
+        .build()
+        .await
 }
 
 /// How `/auth/*` knows who asks: first-party tokens for this issuer, held against the database each time.

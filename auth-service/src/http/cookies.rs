@@ -43,9 +43,10 @@ impl Cookies {
 
     /// Sets both.
     pub(super) fn set(self, answer: &mut HttpResponseBuilder, tokens: &TokenAnswer) {
-        let access = self.access(tokens.access_token.clone(), tokens.expires_in);
-        let refresh = self.refresh(tokens.refresh_token.expose().to_owned(), tokens.refresh_expires_in);
-        answer.cookie(access).cookie(refresh);
+        answer.cookie(self.access(tokens.access_token.clone(), tokens.expires_in));
+        if let Some(refresh) = &tokens.refresh {
+            answer.cookie(self.refresh(refresh.token.expose().to_owned(), refresh.expires_in));
+        }
     }
 
     /// The two, emptied and of no age.

@@ -5,9 +5,9 @@ use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::scope::Scopes;
 
 use super::caller::Caller;
-use super::refuse::bad_credentials;
+use super::refuse::{bad_credentials, unknown_scope};
 use crate::accounts::{Accounts, Authentication};
-use crate::tokens::{Login, TokenAnswer, Tokens};
+use crate::tokens::{Ask, Login, TokenAnswer, Tokens};
 
 /// Verifies and begins a session.
 pub(super) async fn log_in(
@@ -20,8 +20,10 @@ pub(super) async fn log_in(
 ) -> Result<TokenAnswer, Refusal> {
     let authentication = accounts.authenticate(username, password, FIRST_PARTY_CLIENT, &origin).await?;
     let Authentication::Proven(proven) = authentication else { return Err(bad_credentials()) };
-    match tokens.issue(proven, scope, origin).await? {
+    let ask = Ask { scope: Some(scope), resources: Vec::new() };
+    match tokens.issue(proven, FIRST_PARTY_CLIENT.to_owned(), ask, origin).await? {
         Login::Issued { tokens, .. } => Ok(*tokens),
-        Login::Refused => Err(bad_credentials()),
+        Login::Refused | Login::ClientEnded => Err(bad_credentials()),
+        Login::TooMuch(_) => Err(unknown_scope()),
     }
 }

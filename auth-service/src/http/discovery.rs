@@ -8,6 +8,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::jwks::public;
+use crate::domain::GrantType;
+
+const BASIC: &str = "client_secret_basic";
+const POST: &str = "client_secret_post";
+const NONE: &str = "none";
 
 /// What is published of this issuer. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,12 +29,14 @@ pub struct Metadata {
     #[schema(example = "http://localhost:8000")]
     issuer: String,
     jwks_uri: String,
+    token_endpoint: String,
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     scopes_supported: Vec<String>,
     /// Empty: there is no authorization endpoint
     response_types_supported: Vec<&'static str>,
-    /// Empty: there is no token endpoint
+    /// Without `authorization_code`, which needs an authorization endpoint
     grant_types_supported: Vec<&'static str>,
     subject_types_supported: Vec<&'static str>,
     id_token_signing_alg_values_supported: Vec<&'static str>,
@@ -41,11 +48,19 @@ impl Metadata {
         Self {
             issuer: issuer.to_owned(),
             jwks_uri: format!("{issuer}/.well-known/jwks.json"),
+            token_endpoint: format!("{issuer}/oauth2/token"),
+            token_endpoint_auth_methods_supported: vec![BASIC, POST, NONE],
             revocation_endpoint: format!("{issuer}/oauth2/revoke"),
-            revocation_endpoint_auth_methods_supported: vec!["none"],
+            revocation_endpoint_auth_methods_supported: vec![BASIC, POST, NONE],
             scopes_supported: scopes.map(Into::into).collect(),
             response_types_supported: Vec::new(),
-            grant_types_supported: Vec::new(),
+            grant_types_supported: [
+                GrantType::ClientCredentials,
+                GrantType::RefreshToken,
+                GrantType::Password,
+            ]
+            .map(GrantType::as_str)
+            .to_vec(),
             subject_types_supported: vec!["public"],
             id_token_signing_alg_values_supported: vec!["RS256"],
         }

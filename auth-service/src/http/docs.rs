@@ -3,7 +3,7 @@
 use service_kit::docs::{Refused, authorize_at};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::Scopes;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, Scopes, SecurityScheme};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,7 +21,8 @@ use utoipa::openapi::security::Scopes;
         super::me::me,
         super::sessions::list,
         super::sessions::end,
-        super::revoke::revoke,
+        super::oauth2::token::token,
+        super::oauth2::revoke::revoke,
         super::jwks::show,
         super::discovery::show,
         super::revocations::show,
@@ -29,7 +30,8 @@ use utoipa::openapi::security::Scopes;
     components(responses(Refused)),
     tags(
         (name = "account", description = "The user's own account and sessions"),
-        (name = "token", description = "Tokens for programs"),
+        (name = "token", description = "Tokens for programs of the same product"),
+        (name = "oauth2", description = "Tokens for OAuth clients"),
         (name = "browser", description = "Tokens in cookies"),
         (name = "discovery", description = "What verifiers need"),
         (name = "revocation", description = "What verifiers follow"),
@@ -51,5 +53,11 @@ pub fn document(scopes: impl Iterator<Item = String>) -> Document {
         (scope, description.to_owned())
     });
     authorize_at(&mut document, "/auth/token", scopes.collect::<Scopes>());
+    let client = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some("Id and secret of an OAuth client"));
+    if let Some(components) = &mut document.components {
+        components.add_security_scheme("client", SecurityScheme::Http(client.build()));
+    }
     document
 }

@@ -11,12 +11,11 @@ mod login;
 mod logout;
 mod logout_all;
 mod me;
-mod oauth_error;
+mod oauth2;
 mod refresh;
 mod refuse;
 mod register;
 pub mod revocations;
-mod revoke;
 mod sessions;
 mod token;
 mod view;
@@ -25,12 +24,13 @@ use actix_web::middleware::Compress;
 use actix_web::web::{self, ServiceConfig};
 use service_kit::http::resource;
 use shared_claims::actix::BearerAuth;
+use shared_claims::verifier::Verifier;
 
 pub use self::cookies::Cookies;
 pub use self::discovery::{Metadata, Published};
+pub use self::oauth2::ClientAuth;
 pub(crate) use self::view::UserResponse;
 use crate::accounts::Accounts;
-use crate::clients::Clients;
 use crate::keys::KeyStore;
 use crate::tokens::Tokens;
 
@@ -41,8 +41,10 @@ pub struct Services {
     pub accounts: Accounts,
     /// Tokens.
     pub tokens: Tokens,
-    /// OAuth clients.
-    pub clients: Clients,
+    /// How OAuth clients authenticate.
+    pub client_auth: ClientAuth,
+    /// Verifies every token that we issued, whomever it is for.
+    pub issued: Verifier,
     /// Keys.
     pub keys: KeyStore,
     /// How requests with an access token authenticate.
@@ -60,7 +62,8 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
     config
         .app_data(web::Data::new(services.accounts.clone()))
         .app_data(web::Data::new(services.tokens.clone()))
-        .app_data(web::Data::new(services.clients.clone()))
+        .app_data(web::Data::new(services.client_auth.clone()))
+        .app_data(web::Data::new(services.issued.clone()))
         .app_data(web::Data::new(services.keys.clone()))
         .app_data(web::Data::new(services.bearer.clone()))
         .app_data(web::Data::new(services.cookies))
@@ -75,7 +78,8 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .service(resource("/auth/me").get(me::me))
         .service(resource("/auth/sessions").get(sessions::list))
         .service(resource("/auth/sessions/{sid}").delete(sessions::end))
-        .service(resource("/oauth2/revoke").post(revoke::revoke))
+        .service(resource("/oauth2/token").post(oauth2::token::token))
+        .service(resource("/oauth2/revoke").post(oauth2::revoke::revoke))
         .service(resource("/.well-known/jwks.json").get(jwks::show))
         .service(resource("/.well-known/openid-configuration").get(discovery::show))
         .service(resource("/.well-known/oauth-authorization-server").get(discovery::show))

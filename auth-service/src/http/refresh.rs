@@ -9,7 +9,7 @@ use super::caller::Caller;
 use super::cookies::Cookies;
 use super::refuse::{bad_refresh_token, unknown_scope};
 use crate::domain::{Origin, RefreshTokenPlain};
-use crate::tokens::{Refreshed, TokenAnswer, Tokens};
+use crate::tokens::{Ask, Refreshed, TokenAnswer, Tokens};
 use service_kit::docs::Refused;
 
 /// Rotates a refresh token.
@@ -20,13 +20,14 @@ pub(super) async fn rotate(
     origin: Origin,
 ) -> Result<TokenAnswer, Refusal> {
     let Some(presented) = RefreshTokenPlain::parse(presented) else { return Err(bad_refresh_token()) };
-    match tokens.refresh(presented, scope, origin).await? {
+    let ask = Ask { scope, resources: Vec::new() };
+    match tokens.refresh(presented, tokens.first_party_terms(), ask, origin).await? {
         Refreshed::Issued { user_id, session_id, is_replay, tokens } => {
             tracing::info!(%user_id, %session_id, is_replay, "auth.refresh");
             Ok(*tokens)
         }
         Refreshed::Reused | Refreshed::Refused => Err(bad_refresh_token()),
-        Refreshed::WiderScope => Err(unknown_scope()),
+        Refreshed::TooMuch(_) => Err(unknown_scope()),
     }
 }
 

@@ -42,7 +42,8 @@ pub(super) struct TokenResponse {
     #[schema(example = 900)]
     expires_in: i64,
     #[schema(example = "lkr_…")]
-    refresh_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
     #[schema(example = "openid profile todos:read todos:write")]
     scope: String,
 }
@@ -53,7 +54,7 @@ impl From<TokenAnswer> for TokenResponse {
             access_token: tokens.access_token,
             token_type: "bearer",
             expires_in: tokens.expires_in,
-            refresh_token: tokens.refresh_token.expose().to_owned(),
+            refresh_token: tokens.refresh.map(|refresh| refresh.token.expose().to_owned()),
             scope: tokens.scope.to_string(),
         }
     }

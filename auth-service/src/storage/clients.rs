@@ -132,6 +132,19 @@ pub fn find(conn: &mut DbConnection, id: &str) -> QueryResult<Option<Client>> {
     row.map(ClientRow::into_client).transpose()
 }
 
+/// The client of that id, which stays as it is until this transaction ends: for those who begin something that ends with
+/// it. On SQLite the transaction itself is the lock.
+pub fn lock(conn: &mut DbConnection, id: &str) -> QueryResult<Option<Client>> {
+    let client = clients::table.find(id);
+    let row: Option<ClientRow> = match conn {
+        DbConnection::Postgres(conn) => {
+            client.select(ClientRow::as_select()).for_share().first(conn).optional()?
+        }
+        DbConnection::Sqlite(conn) => client.select(ClientRow::as_select()).first(conn).optional()?,
+    };
+    row.map(ClientRow::into_client).transpose()
+}
+
 /// For how long, in seconds, an access token of the client may have been given.
 pub fn longest_access_ttl(conn: &mut DbConnection, id: &str) -> QueryResult<Option<i64>> {
     clients::table.find(id).select(clients::longest_access_ttl_s).first(conn).optional()

@@ -1,15 +1,16 @@
-//! A login's tokens: a session, its first access token and its first refresh token.
+//! A login's tokens.
 
 use std::sync::Arc;
 
+use service_kit::database::DbConnection;
 use shared_claims::claims::FIRST_PARTY_CLIENT;
-use shared_claims::scope::Scopes;
 use uuid::Uuid;
 
+use super::begin::Beginning;
 use super::mint::Minted;
-use super::{TokenAnswer, TokenError, Tokens};
-use crate::domain::{AuditEvent, AuditKind, Origin, PasswordHash, RefreshToken, RefreshTokenPlain, Session};
-use crate::storage::{audit, refresh_tokens, sessions, users};
+use super::{Ask, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
+use crate::domain::{AuditEvent, AuditKind, Origin, PasswordHash};
+use crate::storage::{audit, clients, users};
 
 /// Credentials that were verified, and in which state.
 #[derive(Clone, Debug)]
@@ -34,74 +35,108 @@ pub enum Login {
     },
     /// The user was switched off, or the password changed, since the password was verified.
     Refused,
+    /// The client was switched off or removed since it authenticated.
+    ClientEnded,
+    /// More was asked for than the client may be given.
+    TooMuch(TooMuch),
+}
+
+/// The same, decided and committed, and not yet signed.
+enum Decided {
+    Begun(AuditEvent, Uuid, Box<Minted>),
+    Refused(AuditEvent),
+    ClientEnded,
+    TooMuch(TooMuch),
 }
 
 impl Tokens {
-    /// Begins a session, if the credentials are still those that were verified.
-    pub async fn issue(&self, proven: Proven, scope: Scopes, origin: Origin) -> Result<Login, TokenError> {
+    /// Begins a session with a client, if the credentials are still those that were verified.
+    pub async fn issue(
+        &self,
+        proven: Proven,
+        client_id: String,
+        ask: Ask,
+        origin: Origin,
+    ) -> Result<Login, TokenError> {
         let inner = Arc::clone(&self.inner);
-        let refresh_token = RefreshTokenPlain::from_random(inner.random.bytes());
-        let decided = self.inner.database.write(move |conn| {
-            let refused = AuditEvent::new(AuditKind::LoginRefused, &origin)
-                .user(proven.user_id)
-                .client(FIRST_PARTY_CLIENT)
-                .reason("changed_meanwhile");
-            let Some(credentials) = users::lock(conn, proven.user_id)? else {
-                audit::record(conn, &refused, &inner.random, inner.clock.now_ms())?;
-                return Ok((refused, None));
-            };
-            let now_ms = inner.clock.now_ms();
-            let user = credentials.user;
-            // The version and not the hash: a login beside this one may have upgraded the hash of the same password.
-            if !user.is_active || credentials.version != proven.version {
-                audit::record(conn, &refused, &inner.random, now_ms)?;
-                return Ok((refused, None));
+        let decided = self
+            .inner
+            .database
+            .write(move |conn| inner.decide_login(conn, &proven, &client_id, &ask, &origin))
+            .await?;
+        match decided {
+            Decided::Begun(event, session_id, minted) => {
+                event.log();
+                let tokens = Box::new(self.inner.answer(*minted).await?);
+                Ok(Login::Issued { session_id, tokens })
             }
-            if let Some((old, new)) = &proven.upgrade {
-                users::upgrade_hash(conn, user.id, old, new, now_ms)?;
+            Decided::Refused(event) => {
+                event.log();
+                Ok(Login::Refused)
             }
-            let mut session = Session {
-                id: inner.random.uuid_at(now_ms),
-                user_id: user.id,
-                client_id: FIRST_PARTY_CLIENT.to_owned(),
-                scope: scope.clone(),
-                audience: vec![inner.settings.audience.clone()],
-                amr: vec!["pwd".to_owned()],
-                auth_time_s: now_ms.div_euclid(1000),
-                created_at_ms: now_ms,
-                last_used_at_ms: now_ms,
-                expires_at_ms: now_ms.saturating_add(inner.settings.session_max_age_s.saturating_mul(1000)),
-                ended_at_ms: None,
-                user_agent: origin.device.user_agent.clone(),
-                address: origin.device.address.clone(),
-                access_expires_at_s: 0,
-            };
-            let claims = inner.mint(&user, &session, scope, now_ms);
-            session.access_expires_at_s = claims.exp;
-            let refresh_expires_at_ms = inner.refresh_end_ms(&session, now_ms);
-            sessions::insert(conn, &session)?;
-            let token = RefreshToken {
-                session_id: session.id,
-                issued_at_ms: now_ms,
-                expires_at_ms: refresh_expires_at_ms,
-                consumed_at_ms: None,
-            };
-            refresh_tokens::insert(conn, &refresh_token.hash(), &token)?;
-            let begun = AuditEvent::new(AuditKind::LoggedIn, &origin)
-                .user(user.id)
-                .client(&session.client_id)
-                .session(session.id);
-            audit::record(conn, &begun, &inner.random, now_ms)?;
-            let minted = Minted { claims, refresh_token, refresh_expires_at_ms };
-            Ok::<_, TokenError>((begun, Some((session.id, minted))))
-        });
-        let (event, given) = decided.await?;
-        event.log();
-        match given {
-            None => Ok(Login::Refused),
-            Some((session_id, minted)) => {
-                Ok(Login::Issued { session_id, tokens: Box::new(self.inner.answer(minted).await?) })
-            }
+            Decided::ClientEnded => Ok(Login::ClientEnded),
+            Decided::TooMuch(what) => Ok(Login::TooMuch(what)),
         }
+    }
+}
+
+impl Inner {
+    fn decide_login(
+        &self,
+        conn: &mut DbConnection,
+        proven: &Proven,
+        client_id: &str,
+        ask: &Ask,
+        origin: &Origin,
+    ) -> Result<Decided, TokenError> {
+        let credentials = users::lock(conn, proven.user_id)?;
+        let terms = self.lock_terms(conn, client_id)?;
+        let now_ms = self.clock.now_ms();
+        // The version and not the hash: a login beside this one may have upgraded the hash of the same password.
+        let same = credentials.filter(|found| found.user.is_active && found.version == proven.version);
+        let Some(credentials) = same else {
+            let refused = AuditEvent::new(AuditKind::LoginRefused, origin)
+                .user(proven.user_id)
+                .client(client_id)
+                .reason("changed_meanwhile");
+            audit::record(conn, &refused, &self.random, now_ms)?;
+            return Ok(Decided::Refused(refused));
+        };
+        let Some(terms) = terms else { return Ok(Decided::ClientEnded) };
+        let given = match ask.of(terms.most()) {
+            Ok(given) => given,
+            Err(what) => return Ok(Decided::TooMuch(what)),
+        };
+        let user = credentials.user;
+        if let Some((old, new)) = &proven.upgrade {
+            users::upgrade_hash(conn, user.id, old, new, now_ms)?;
+        }
+        let beginning = Beginning {
+            user: &user,
+            terms: &terms,
+            given,
+            amr: vec!["pwd".to_owned()],
+            auth_time_s: now_ms.div_euclid(1000),
+            device: origin.device.clone(),
+        };
+        let (session_id, minted) = self.begin(conn, beginning, now_ms)?;
+        let begun =
+            AuditEvent::new(AuditKind::LoggedIn, origin).user(user.id).client(client_id).session(session_id);
+        audit::record(conn, &begun, &self.random, now_ms)?;
+        Ok(Decided::Begun(begun, session_id, Box::new(minted)))
+    }
+
+    /// The terms of a client that gets tokens, which stay so until this transaction ends: whoever switches the client
+    /// off waits for it, and then finds the session that it began.
+    pub(super) fn lock_terms(
+        &self,
+        conn: &mut DbConnection,
+        client_id: &str,
+    ) -> Result<Option<Terms>, TokenError> {
+        if client_id == FIRST_PARTY_CLIENT {
+            return Ok(Some(Terms::first_party(&self.settings)));
+        }
+        let client = clients::lock(conn, client_id)?.filter(|client| client.is_active);
+        Ok(client.map(|client| Terms::of(&client, &self.settings)))
     }
 }

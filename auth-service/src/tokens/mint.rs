@@ -1,9 +1,9 @@
-//! The claims of an access token, decided under the user's lock.
+//! The claims of an access token, decided where the cuts that stand against its user and its client are known.
 
 use shared_claims::claims::{Claims, SessionId};
 use shared_claims::scope::Scopes;
 
-use super::{Inner, TokenError};
+use super::{Given, Inner, Terms, TokenError};
 use crate::domain::{RefreshTokenPlain, Session, User};
 
 /// What a grant answers.
@@ -13,58 +13,79 @@ pub struct TokenAnswer {
     pub access_token: String,
     /// Seconds until it ends.
     pub expires_in: i64,
-    /// The refresh token.
-    pub refresh_token: RefreshTokenPlain,
-    /// Seconds until that ends, unless it is used before.
-    pub refresh_expires_in: i64,
+    /// The refresh token, where the client gets one.
+    pub refresh: Option<RefreshAnswer>,
     /// What the access token permits.
     pub scope: Scopes,
+}
+
+/// A refresh token that a grant answers.
+#[derive(Clone, Debug)]
+pub struct RefreshAnswer {
+    /// The token.
+    pub token: RefreshTokenPlain,
+    /// Seconds until it ends, unless it is used before.
+    pub expires_in: i64,
 }
 
 /// An issue that was decided and committed, and not yet signed.
 pub(super) struct Minted {
     pub(super) claims: Claims,
-    pub(super) refresh_token: RefreshTokenPlain,
-    pub(super) refresh_expires_at_ms: i64,
+    /// The refresh token, and when it ends.
+    pub(super) refresh: Option<(RefreshTokenPlain, i64)>,
+}
+
+/// Whom a token is about.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    /// A user, in a session of this client.
+    User(&'a User, &'a Session),
+    /// The client itself.
+    Client,
 }
 
 impl Inner {
-    /// The claims of a token that `session` gives now. Its `jti` lies after every cut that stands against the user.
-    pub(super) fn mint(&self, user: &User, session: &Session, scope: Scopes, now_ms: i64) -> Claims {
-        let settings = &self.settings;
-        let after_the_cut = user.token_cut_ms.map_or(now_ms, |cut| cut.saturating_add(1));
+    /// The claims of a token that is given now. Its `jti` lies after every cut that stands.
+    pub(super) fn mint(&self, terms: &Terms, subject: Subject<'_>, given: Given, now_ms: i64) -> Claims {
+        let issuer = &self.settings.issuer;
         let now = now_ms.div_euclid(1000);
-        let exp = now.saturating_add(settings.access_ttl_s).min(session.expires_at_ms.div_euclid(1000));
-        let jti = self.random.token_id(now_ms.max(after_the_cut));
-        let (issuer, sub, client) = (&settings.issuer, user.id.to_string(), &session.client_id);
-        let mut claims = Claims::new(issuer, sub, client, jti, now, exp);
-        claims.aud = vec![settings.audience.clone(), settings.issuer.clone()];
-        claims.scope = scope;
+        let end = now.saturating_add(terms.access_ttl_s);
+        let (sub, end, user_cut_ms) = match subject {
+            Subject::User(user, session) => {
+                (user.id.to_string(), end.min(session.expires_at_ms.div_euclid(1000)), user.token_cut_ms)
+            }
+            Subject::Client => (terms.client_id.clone(), end, None),
+        };
+        let cut_ms = user_cut_ms.max(terms.token_cut_ms);
+        let jti_ms = cut_ms.map_or(now_ms, |cut| now_ms.max(cut.saturating_add(1)));
+        let jti = self.random.token_id(jti_ms);
+        let mut claims = Claims::new(issuer, sub, &terms.client_id, jti, now, end);
+        claims.aud = given.audience;
+        if terms.is_for_the_issuer(&given.scope) && !claims.aud.contains(issuer) {
+            claims.aud.push(issuer.clone());
+        }
+        claims.scope = given.scope;
         claims.nbf = Some(now);
-        claims.sid = Some(SessionId::from_bytes(session.id.into_bytes()));
-        claims.username = Some(user.username.clone());
-        claims.roles = user.roles.iter().cloned().collect();
-        claims.auth_time = Some(session.auth_time_s);
-        claims.amr.clone_from(&session.amr);
-        claims.acr = Some("1".to_owned());
+        if let Subject::User(user, session) = subject {
+            claims.sid = Some(SessionId::from_bytes(session.id.into_bytes()));
+            claims.username = Some(user.username.clone());
+            claims.roles = user.roles.iter().cloned().collect();
+            claims.auth_time = Some(session.auth_time_s);
+            claims.amr.clone_from(&session.amr);
+            claims.acr = Some("1".to_owned());
+        }
         claims
-    }
-
-    /// When a refresh token that is issued now ends.
-    pub(super) fn refresh_end_ms(&self, session: &Session, now_ms: i64) -> i64 {
-        now_ms.saturating_add(self.settings.refresh_ttl_s.saturating_mul(1000)).min(session.expires_at_ms)
     }
 
     /// Signs what was decided.
     pub(super) async fn answer(&self, minted: Minted) -> Result<TokenAnswer, TokenError> {
-        let access_token = self.keys.sign(&minted.claims, minted.claims.exp).await?;
-        let now_ms = minted.claims.iat.saturating_mul(1000);
-        Ok(TokenAnswer {
-            access_token,
-            expires_in: minted.claims.exp - minted.claims.iat,
-            refresh_token: minted.refresh_token,
-            refresh_expires_in: (minted.refresh_expires_at_ms - now_ms).div_euclid(1000).max(0),
-            scope: minted.claims.scope,
-        })
+        let Minted { claims, refresh } = minted;
+        let now_ms = claims.iat.saturating_mul(1000);
+        let refresh = refresh.map(|(token, expires_at_ms)| RefreshAnswer {
+            token,
+            expires_in: (expires_at_ms - now_ms).div_euclid(1000).max(0),
+        });
+        let access_token = self.keys.sign(&claims, claims.exp).await?;
+        Ok(TokenAnswer { access_token, expires_in: claims.exp - claims.iat, refresh, scope: claims.scope })
     }
 }

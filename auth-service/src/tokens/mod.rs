@@ -3,15 +3,19 @@
 //! Each decides inside one write transaction that holds the user's lock, and reads the clock after it got it: so a cut
 //! is either seen by an issue, or waits for it and then takes its own moment.
 
+mod ask;
+mod begin;
 mod check;
 mod cut;
 mod error;
 mod issue;
+mod issue_to_client;
 mod logout;
 mod mint;
 mod prune;
 mod refresh;
 mod revoke;
+mod terms;
 
 use std::sync::Arc;
 
@@ -20,14 +24,16 @@ use service_kit::database::Database;
 use shared_claims::clock::SharedClock;
 use shared_claims::scope::Scopes;
 
+pub use self::ask::{Ask, Given, TooMuch};
 pub use self::check::OwnTokens;
 pub use self::cut::CutRules;
 pub(crate) use self::cut::UserCut;
 pub use self::error::TokenError;
 pub use self::issue::{Login, Proven};
-pub use self::mint::TokenAnswer;
+pub use self::mint::{RefreshAnswer, TokenAnswer};
 pub use self::prune::Pruned;
 pub use self::refresh::Refreshed;
+pub use self::terms::Terms;
 use crate::keys::KeyStore;
 use crate::random::Random;
 use crate::revocation::Revocations;

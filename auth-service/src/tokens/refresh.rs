@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use service_kit::database::DbConnection;
-use shared_claims::claims::FIRST_PARTY_CLIENT;
-use shared_claims::scope::Scopes;
 use uuid::Uuid;
 
+use super::begin::store;
 use super::logout::Ended;
-use super::mint::Minted;
-use super::{Inner, TokenAnswer, TokenError, Tokens};
+use super::mint::{Minted, Subject};
+use super::{Ask, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
 use crate::domain::{
     AuditEvent, AuditKind, EndReason, Origin, Presented, RefreshToken, RefreshTokenPlain, Session, User,
 };
@@ -31,10 +30,11 @@ pub enum Refreshed {
     },
     /// It was used before: the session and all that it gave are ended.
     Reused,
-    /// It is unknown, its time is over, its session has ended, or its user is switched off.
+    /// It is unknown or another client's, its time is over, its session has ended, or its user is switched off. Nothing
+    /// was consumed.
     Refused,
     /// More was asked for than the session permits. Nothing was consumed.
-    WiderScope,
+    TooMuch(TooMuch),
 }
 
 /// The same, decided and committed, and not yet signed or announced.
@@ -42,20 +42,25 @@ enum Decided {
     Issued { user_id: Uuid, session_id: Uuid, is_replay: bool, minted: Box<Minted> },
     Reused(Ended),
     Refused,
-    WiderScope,
+    TooMuch(TooMuch),
 }
 
 impl Tokens {
-    /// Rotates. `scope` narrows the access token; the successor keeps what the session permits.
+    /// Rotates a refresh token of the client with these terms. What is asked for narrows the access token; the
+    /// successor keeps what the session permits.
     pub async fn refresh(
         &self,
         presented: RefreshTokenPlain,
-        scope: Option<Scopes>,
+        terms: Terms,
+        ask: Ask,
         origin: Origin,
     ) -> Result<Refreshed, TokenError> {
         let inner = Arc::clone(&self.inner);
-        let decided =
-            self.inner.database.write(move |conn| inner.decide(conn, &presented, scope, &origin)).await?;
+        let decided = self
+            .inner
+            .database
+            .write(move |conn| inner.decide_refresh(conn, &presented, &terms, &ask, &origin))
+            .await?;
         match decided {
             Decided::Issued { user_id, session_id, is_replay, minted } => {
                 let tokens = Box::new(self.inner.answer(*minted).await?);
@@ -66,7 +71,7 @@ impl Tokens {
                 Ok(Refreshed::Reused)
             }
             Decided::Refused => Ok(Refreshed::Refused),
-            Decided::WiderScope => Ok(Refreshed::WiderScope),
+            Decided::TooMuch(what) => Ok(Refreshed::TooMuch(what)),
         }
     }
 }
@@ -76,32 +81,40 @@ struct Found {
     token: RefreshToken,
     session: Session,
     user: User,
-}
-
-/// Finds whose it is, locks the user, and reads again what may have changed before the lock was there.
-fn find_locked(conn: &mut DbConnection, presented: &RefreshTokenPlain) -> Result<Option<Found>, TokenError> {
-    let hash = presented.hash();
-    let Some(token) = refresh_tokens::find(conn, &hash)? else { return Ok(None) };
-    let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
-    let Some(credentials) = users::lock(conn, session.user_id)? else { return Ok(None) };
-    let Some(token) = refresh_tokens::find(conn, &hash)? else { return Ok(None) };
-    let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
-    Ok(Some(Found { token, session, user: credentials.user }))
+    /// Read under the lock, and before the session: a client that was switched off has ended it, at a moment that lies
+    /// later, and takes its cut after that.
+    now_ms: i64,
 }
 
 impl Inner {
-    fn decide(
+    /// Finds whose it is, locks the user, and reads again what may have changed before the lock was there.
+    fn find_locked(
         &self,
         conn: &mut DbConnection,
         presented: &RefreshTokenPlain,
-        scope: Option<Scopes>,
+    ) -> Result<Option<Found>, TokenError> {
+        let hash = presented.hash();
+        let Some(token) = refresh_tokens::find(conn, &hash)? else { return Ok(None) };
+        let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
+        let Some(credentials) = users::lock(conn, session.user_id)? else { return Ok(None) };
+        let now_ms = self.clock.now_ms();
+        let Some(token) = refresh_tokens::find(conn, &hash)? else { return Ok(None) };
+        let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
+        Ok(Some(Found { token, session, user: credentials.user, now_ms }))
+    }
+
+    fn decide_refresh(
+        &self,
+        conn: &mut DbConnection,
+        presented: &RefreshTokenPlain,
+        terms: &Terms,
+        ask: &Ask,
         origin: &Origin,
     ) -> Result<Decided, TokenError> {
-        let Some(Found { token, session, user }) = find_locked(conn, presented)? else {
+        let Some(Found { token, session, user, now_ms }) = self.find_locked(conn, presented)? else {
             return Ok(Decided::Refused);
         };
-        let now_ms = self.clock.now_ms();
-        if session.client_id != FIRST_PARTY_CLIENT || !session.is_live(now_ms) || !user.is_active {
+        if session.client_id != terms.client_id || !session.is_live(now_ms) || !user.is_active {
             return Ok(Decided::Refused);
         }
         let child = presented.child(&self.refresh_derivation);
@@ -113,50 +126,26 @@ impl Inner {
             Presented::Reuse => return self.end_family(conn, &session, origin, now_ms),
             Presented::Rotate | Presented::Replay => {}
         }
-        let scope = match scope {
-            Some(scope) if !scope.is_subset(&session.scope) => return Ok(Decided::WiderScope),
-            Some(scope) => scope,
-            None => session.scope.clone(),
+        let given = match ask.of(terms.within(&session)) {
+            Ok(given) => given,
+            Err(what) => return Ok(Decided::TooMuch(what)),
         };
         let refresh_expires_at_ms = match (meaning, successor) {
             (Presented::Replay, Some(successor)) => successor.expires_at_ms,
-            _ => match self.rotate(conn, presented, &child, &session, now_ms)? {
-                Some(end) => end,
-                None => return self.end_family(conn, &session, origin, now_ms),
-            },
+            // Another transaction was faster, which the user's lock rules out.
+            _ if !refresh_tokens::consume(conn, &presented.hash(), now_ms)? => {
+                return self.end_family(conn, &session, origin, now_ms);
+            }
+            _ => store(conn, &child, terms, &session, now_ms)?,
         };
-        let claims = self.mint(&user, &session, scope, now_ms);
+        let claims = self.mint(terms, Subject::User(&user, &session), given, now_ms);
         sessions::touch(conn, session.id, now_ms, claims.exp)?;
         Ok(Decided::Issued {
             user_id: user.id,
             session_id: session.id,
             is_replay: meaning == Presented::Replay,
-            minted: Box::new(Minted { claims, refresh_token: child, refresh_expires_at_ms }),
+            minted: Box::new(Minted { claims, refresh: Some((child, refresh_expires_at_ms)) }),
         })
-    }
-
-    /// Consumes the token and stores its child; when the child ends. `None` if another transaction was faster, which
-    /// the user's lock rules out.
-    fn rotate(
-        &self,
-        conn: &mut DbConnection,
-        presented: &RefreshTokenPlain,
-        child: &RefreshTokenPlain,
-        session: &Session,
-        now_ms: i64,
-    ) -> Result<Option<i64>, TokenError> {
-        if !refresh_tokens::consume(conn, &presented.hash(), now_ms)? {
-            return Ok(None);
-        }
-        let expires_at_ms = self.refresh_end_ms(session, now_ms);
-        let token = RefreshToken {
-            session_id: session.id,
-            issued_at_ms: now_ms,
-            expires_at_ms,
-            consumed_at_ms: None,
-        };
-        refresh_tokens::insert(conn, &child.hash(), &token)?;
-        Ok(Some(expires_at_ms))
     }
 
     fn end_family(

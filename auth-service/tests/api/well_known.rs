@@ -86,6 +86,7 @@ async fn the_document_names_every_endpoint_and_the_password_flow() {
         "/auth/me",
         "/auth/sessions",
         "/auth/sessions/{sid}",
+        "/oauth2/token",
         "/oauth2/revoke",
         "/.well-known/jwks.json",
         "/revocations",

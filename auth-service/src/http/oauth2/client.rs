@@ -1,0 +1,94 @@
+//! Which client asks, and whether it proved that.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use shared_claims::claims::FIRST_PARTY_CLIENT;
+use shared_claims::clock::SharedClock;
+
+use super::credentials::Claimed;
+use super::error::OauthError;
+use super::form::Form;
+use crate::audit::Refusals;
+use crate::clients::{Clients, RegisteredClient};
+use crate::domain::{AuditEvent, AuditKind, Client, Origin};
+
+/// How clients authenticate. Cheap to clone.
+#[derive(Clone)]
+pub struct ClientAuth {
+    clients: Clients,
+    refusals: Refusals,
+    clock: SharedClock,
+}
+
+/// A client that is active, and did what it has to do to prove who it is.
+pub(super) struct KnownClient {
+    registered: Arc<RegisteredClient>,
+    /// The time, read before the client was found to be active: what is decided on that bears no later time.
+    pub(super) as_of_ms: i64,
+}
+
+impl KnownClient {
+    pub(super) fn client(&self) -> &Client {
+        &self.registered.client
+    }
+
+    pub(super) fn id(&self) -> &str {
+        self.client().id.as_str()
+    }
+}
+
+impl ClientAuth {
+    /// Authentication against these clients; who fails is recorded there.
+    pub fn new(clients: Clients, refusals: Refusals, clock: SharedClock) -> Self {
+        Self { clients, refusals, clock }
+    }
+
+    /// Authenticates a registered client.
+    pub(super) async fn authenticate(
+        &self,
+        request: &HttpRequest,
+        form: &Form,
+        origin: &Origin,
+    ) -> Result<KnownClient, OauthError> {
+        self.check(&Claimed::read(request, form)?, origin).await
+    }
+
+    /// The same, or the built-in public client of the first-party face; its id.
+    pub(super) async fn authenticate_any(
+        &self,
+        request: &HttpRequest,
+        form: &Form,
+        origin: &Origin,
+    ) -> Result<String, OauthError> {
+        let claimed = Claimed::read(request, form)?;
+        if claimed.id == FIRST_PARTY_CLIENT && claimed.secret.is_none() {
+            return Ok(claimed.id);
+        }
+        Ok(self.check(&claimed, origin).await?.id().to_owned())
+    }
+
+    async fn check(&self, claimed: &Claimed, origin: &Origin) -> Result<KnownClient, OauthError> {
+        let as_of_ms = self.clock.now_ms();
+        // Nobody's name is recorded: it may be a secret in the wrong field.
+        let registered = self.clients.find(&claimed.id).await?.ok_or(OauthError::InvalidClient)?;
+        if let Some(reason) = why_not(&registered, claimed, as_of_ms) {
+            let refused = AuditEvent::new(AuditKind::ClientRefused, origin).client(&claimed.id);
+            self.refusals.record(refused.reason(reason)).await;
+            return Err(OauthError::InvalidClient);
+        }
+        Ok(KnownClient { registered, as_of_ms })
+    }
+}
+
+/// Why the client is not who it says, or not to be served.
+fn why_not(registered: &RegisteredClient, claimed: &Claimed, now_ms: i64) -> Option<&'static str> {
+    let client = &registered.client;
+    let is_right = claimed.secret.as_ref().map(|secret| registered.accepts(secret, now_ms));
+    match (client.is_public, is_right) {
+        (true, Some(_)) => Some("unexpected_secret"),
+        (false, None) => Some("no_secret"),
+        (false, Some(false)) => Some("wrong_secret"),
+        (true, None) | (false, Some(true)) => (!client.is_active).then_some("disabled"),
+    }
+}

@@ -1,0 +1,75 @@
+//! How a client says who it is: `client_secret_basic`, `client_secret_post` or `none` (OIDC Core §9).
+
+use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::error::OauthError;
+use super::form::{Form, decode};
+use crate::domain::ClientSecretPlain;
+
+/// Who a client says that it is, nothing of it believed yet.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    pub(super) id: String,
+    /// An empty secret is none (RFC 6749 §2.3.1).
+    pub(super) secret: Option<ClientSecretPlain>,
+}
+
+impl Claimed {
+    /// Reads it from the one place where it stands.
+    pub(super) fn read(request: &HttpRequest, form: &Form) -> Result<Self, OauthError> {
+        let mut headers = request.headers().get_all(AUTHORIZATION);
+        let (id, secret) = match (headers.next(), headers.next()) {
+            (None, _) => {
+                let id = form.get("client_id").ok_or(OauthError::InvalidClient)?;
+                (id.to_owned(), form.get("client_secret").map(str::to_owned))
+            }
+            (Some(header), None) => {
+                let header = header.to_str().ok().and_then(basic).ok_or(OauthError::InvalidClient)?;
+                let is_another = form.get("client_id").is_some_and(|named| named != header.0);
+                if is_another || form.get("client_secret").is_some() {
+                    return Err(TWO_WAYS);
+                }
+                (header.0, Some(header.1))
+            }
+            (Some(_), Some(_)) => return Err(TWO_WAYS),
+        };
+        let secret = secret.filter(|secret| !secret.is_empty());
+        Ok(Self { id, secret: secret.map(|secret| ClientSecretPlain::presented(&secret)) })
+    }
+}
+
+const TWO_WAYS: OauthError = OauthError::InvalidRequest("the client authenticates in more than one way");
+
+/// Id and secret of a Basic header, each form-encoded (RFC 6749 §2.3.1).
+fn basic(header: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some((decode(id)?, decode(secret)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_of_a_basic_header_are_form_encoded() {
+        let header = |text: &str| format!("bAsIc {}", STANDARD.encode(text));
+        let read = |text: &str| basic(&header(text));
+        let pair = |id: &str, secret: &str| Some((id.to_owned(), secret.to_owned()));
+        assert_eq!(read("id:a%3Ab%25c%2Bd+%C3%A4"), pair("id", "a:b%c+d ä"));
+        assert_eq!(read("i%3Ad:a:b"), pair("i:d", "a:b"));
+        assert_eq!(read("id:"), pair("id", ""));
+        assert_eq!(read("no colon"), None);
+        assert_eq!(read("id:%FF"), None);
+        for bad in ["", "Basic", "Basic ", "Basic !!!!", "Bearer aWQ6eA==", "Basic /w=="] {
+            assert_eq!(basic(bad), None, "{bad:?}");
+        }
+    }
+}

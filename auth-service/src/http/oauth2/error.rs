@@ -1,0 +1,149 @@
+//! Errors of the standards face (RFC 6749 §5.2, RFC 8707 §2).
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::accounts::AccountError;
+use crate::clients::ClientsError;
+use crate::keys::KeysError;
+use crate::passwords::PasswordError;
+use crate::tokens::TokenError;
+
+/// The body.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OauthErrorBody {
+    #[schema(example = "invalid_request")]
+    error: &'static str,
+    error_description: String,
+}
+
+/// What a client did wrong, or what keeps us from answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum OauthError {
+    /// The request is malformed: a parameter is missing, or given twice.
+    #[error("{0}")]
+    InvalidRequest(&'static str),
+    /// The body is larger than is read.
+    #[error("the body is larger than 64 KiB")]
+    TooLarge,
+    /// The client is unknown, switched off, or did not authenticate as it must: nobody learns which.
+    #[error("the client is unknown or did not authenticate")]
+    InvalidClient,
+    /// What is to be exchanged does not count, or belongs to somebody else.
+    #[error("the grant is invalid, expired, revoked, or another client's")]
+    InvalidGrant,
+    /// The client may not get tokens this way.
+    #[error("the client may not use this grant type")]
+    UnauthorizedClient,
+    /// Nobody may.
+    #[error("there is no such grant type")]
+    UnsupportedGrantType,
+    /// A scope is malformed, or more than may be given.
+    #[error("the scope is malformed or more than may be given")]
+    InvalidScope,
+    /// A resource is malformed, unknown, or not the client's.
+    #[error("the client may not ask for tokens for this resource")]
+    InvalidTarget,
+    /// Something that we need does not answer now.
+    #[error("try again shortly")]
+    TemporarilyUnavailable,
+    /// The fault is ours.
+    #[error("the fault is ours")]
+    ServerError,
+}
+
+impl OauthError {
+    fn code(self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) | Self::TooLarge => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::ServerError => "server_error",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest(_)
+            | Self::InvalidGrant
+            | Self::UnauthorizedClient
+            | Self::UnsupportedGrantType
+            | Self::InvalidScope
+            | Self::InvalidTarget => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::InvalidClient => StatusCode::UNAUTHORIZED,
+            Self::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What the cause makes of it; the cause itself is for the log.
+    fn internal(cause: &dyn std::error::Error) -> Self {
+        tracing::error!(error = %cause, "oauth2.failed");
+        Self::ServerError
+    }
+
+    fn unavailable(cause: &dyn std::error::Error) -> Self {
+        tracing::warn!(error = %cause, "oauth2.unavailable");
+        Self::TemporarilyUnavailable
+    }
+}
+
+impl ResponseError for OauthError {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status());
+        answer.insert_header((CACHE_CONTROL, "no-store"));
+        // RFC 9110 §15.5.2 wants a challenge with every 401.
+        if self.status() == StatusCode::UNAUTHORIZED {
+            answer.insert_header((WWW_AUTHENTICATE, "Basic realm=\"latchkey\", charset=\"UTF-8\""));
+        }
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            answer.insert_header((RETRY_AFTER, "1"));
+        }
+        answer.json(OauthErrorBody { error: self.code(), error_description: self.to_string() })
+    }
+}
+
+impl From<TokenError> for OauthError {
+    fn from(error: TokenError) -> Self {
+        match &error {
+            TokenError::Database(cause) | TokenError::Keys(KeysError::Database(cause))
+                if cause.is_transient() =>
+            {
+                Self::unavailable(cause)
+            }
+            TokenError::Database(_) | TokenError::Keys(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<AccountError> for OauthError {
+    fn from(error: AccountError) -> Self {
+        match &error {
+            AccountError::Database(cause) if cause.is_transient() => Self::unavailable(cause),
+            AccountError::Password(PasswordError::Overloaded(cause)) => Self::unavailable(cause),
+            AccountError::Database(_)
+            | AccountError::Password(PasswordError::Hash(_) | PasswordError::Panicked) => {
+                Self::internal(&error)
+            }
+        }
+    }
+}
+
+impl From<ClientsError> for OauthError {
+    fn from(error: ClientsError) -> Self {
+        if error.is_transient() { Self::unavailable(&error) } else { Self::internal(&error) }
+    }
+}

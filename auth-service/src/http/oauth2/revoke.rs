@@ -1,0 +1,79 @@
+//! `POST /oauth2/revoke` (RFC 7009): a client gives up a token of its own.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use shared_claims::verifier::{Verifier, VerifyError};
+use utoipa::ToSchema;
+
+use super::client::ClientAuth;
+use super::error::{OauthError, OauthErrorBody};
+use super::form::Form;
+use crate::domain::{EndReason, Origin, RefreshTokenPlain};
+use crate::http::caller::Caller;
+use crate::tokens::Tokens;
+
+/// The parameters. Clients authenticate as at the token endpoint; `first-party` by its id alone.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the document: the form is read by hand, so that RFC 6749 words its errors")]
+pub(crate) struct RevokeRequest {
+    /// An access token or a refresh token
+    token: String,
+    /// `access_token` or `refresh_token`: a hint, no more
+    token_type_hint: Option<String>,
+    #[schema(example = "first-party")]
+    client_id: Option<String>,
+    #[schema(format = Password)]
+    client_secret: Option<String>,
+}
+
+/// Revokes an access token alone, or a refresh token with its session.
+#[utoipa::path(
+    post,
+    path = "/oauth2/revoke",
+    tag = "oauth2",
+    request_body(content = RevokeRequest, content_type = "application/x-www-form-urlencoded"),
+    security((), ("client" = [])),
+    responses(
+        (status = 200, description = "It is revoked, or never was a token of this client"),
+        (status = 400, description = "`invalid_request`", body = OauthErrorBody),
+        (status = 401, description = "`invalid_client`", body = OauthErrorBody),
+        (status = 413, description = "`invalid_request`", body = OauthErrorBody),
+        (status = 503, description = "`temporarily_unavailable`: it may live on", body = OauthErrorBody),
+    )
+)]
+pub(crate) async fn revoke(
+    request: HttpRequest,
+    clients: web::Data<ClientAuth>,
+    issued: web::Data<Verifier>,
+    tokens: web::Data<Tokens>,
+    Caller(origin): Caller,
+    payload: web::Payload,
+) -> Result<HttpResponse, OauthError> {
+    let form = Form::read(&request, payload).await?;
+    let client_id = clients.authenticate_any(&request, &form, &origin).await?;
+    let token = form.get("token").ok_or(OauthError::InvalidRequest("token is required"))?;
+    // The two kinds do not look alike, so the hint is not needed.
+    match RefreshTokenPlain::parse(token) {
+        Some(token) => drop(tokens.end_session_of(token, client_id, EndReason::Revoked, origin).await?),
+        None => revoke_access_token(&issued, &tokens, token, &client_id, origin).await?,
+    }
+    Ok(HttpResponse::Ok().finish())
+}
+
+/// A token that is not ours or another client's, has expired or is revoked already: nothing to do, and nothing to tell.
+async fn revoke_access_token(
+    issued: &Verifier,
+    tokens: &Tokens,
+    token: &str,
+    client_id: &str,
+    origin: Origin,
+) -> Result<(), OauthError> {
+    let verified = match issued.verify(token).await {
+        Ok(verified) => verified,
+        Err(VerifyError::Unavailable(_)) => return Err(OauthError::TemporarilyUnavailable),
+        Err(_) => return Ok(()),
+    };
+    if verified.client_id == client_id {
+        tokens.revoke_access_token(verified.claims(), origin).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! `POST /oauth2/token` (RFC 6749 §3.2): one file for each grant.
+
+mod client_credentials;
+mod password;
+mod refresh_token;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use shared_claims::scope::Scopes;
+use utoipa::ToSchema;
+
+use super::client::{ClientAuth, KnownClient};
+use super::error::{OauthError, OauthErrorBody};
+use super::form::Form;
+use crate::accounts::Accounts;
+use crate::domain::{GrantType, Origin};
+use crate::http::caller::Caller;
+use crate::tokens::{Ask, TokenAnswer, Tokens, TooMuch};
+
+/// The parameters. A client authenticates by HTTP Basic (id and secret form-encoded) or by `client_id` and
+/// `client_secret`; a public one gives its `client_id` alone.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the document: the form is read by hand, so that RFC 6749 words its errors")]
+pub(crate) struct GrantRequest {
+    /// `client_credentials`, `refresh_token` or `password`
+    #[schema(example = "client_credentials")]
+    grant_type: String,
+    client_id: Option<String>,
+    #[schema(format = Password)]
+    client_secret: Option<String>,
+    /// Less than everything that the client may have
+    #[schema(example = "todos:read")]
+    scope: Option<String>,
+    /// Which of the client's audiences the token is for (RFC 8707); may be given several times
+    #[schema(example = "todo-service")]
+    resource: Option<String>,
+    refresh_token: Option<String>,
+    username: Option<String>,
+    #[schema(format = Password)]
+    password: Option<String>,
+}
+
+/// The answer (RFC 6749 §5.1).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct GrantResponse {
+    access_token: String,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds until the access token ends
+    #[schema(example = 900)]
+    expires_in: i64,
+    /// Where the client may refresh
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Scopes::is_empty")]
+    #[schema(value_type = String, example = "todos:read")]
+    scope: Scopes,
+}
+
+impl From<TokenAnswer> for GrantResponse {
+    fn from(tokens: TokenAnswer) -> Self {
+        Self {
+            access_token: tokens.access_token,
+            token_type: "Bearer",
+            expires_in: tokens.expires_in,
+            refresh_token: tokens.refresh.map(|refresh| refresh.token.expose().to_owned()),
+            scope: tokens.scope,
+        }
+    }
+}
+
+/// A request of a client that may use the grant which it asks for.
+struct Exchange<'a> {
+    client: KnownClient,
+    form: &'a Form,
+    tokens: &'a Tokens,
+    accounts: &'a Accounts,
+    origin: Origin,
+}
+
+impl Exchange<'_> {
+    fn required(&self, name: &'static str, missing: &'static str) -> Result<&str, OauthError> {
+        self.form.get(name).ok_or(OauthError::InvalidRequest(missing))
+    }
+
+    /// What is asked for.
+    fn ask(&self) -> Result<Ask, OauthError> {
+        let scope = self.form.get("scope").map(Scopes::parse).transpose();
+        let resources = self.form.all("resource").map(str::to_owned).collect();
+        Ok(Ask { scope: scope.map_err(|_| OauthError::InvalidScope)?, resources })
+    }
+}
+
+impl From<TooMuch> for OauthError {
+    fn from(what: TooMuch) -> Self {
+        match what {
+            TooMuch::Scope => Self::InvalidScope,
+            TooMuch::Resource => Self::InvalidTarget,
+        }
+    }
+}
+
+/// Gives a client tokens for what it brings.
+#[utoipa::path(
+    post,
+    path = "/oauth2/token",
+    tag = "oauth2",
+    request_body(content = GrantRequest, content_type = "application/x-www-form-urlencoded"),
+    security((), ("client" = [])),
+    responses(
+        (status = 200, description = "The tokens", body = GrantResponse),
+        (status = 400, description = "`invalid_request`, `invalid_grant`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope` or `invalid_target`", body = OauthErrorBody),
+        (status = 401, description = "`invalid_client`", body = OauthErrorBody),
+        (status = 413, description = "`invalid_request`", body = OauthErrorBody),
+        (status = 503, description = "`temporarily_unavailable`", body = OauthErrorBody),
+    )
+)]
+pub(crate) async fn token(
+    request: HttpRequest,
+    clients: web::Data<ClientAuth>,
+    tokens: web::Data<Tokens>,
+    accounts: web::Data<Accounts>,
+    Caller(origin): Caller,
+    payload: web::Payload,
+) -> Result<HttpResponse, OauthError> {
+    let form = Form::read(&request, payload).await?;
+    let client = clients.authenticate(&request, &form, &origin).await?;
+    let grant = form.get("grant_type").ok_or(OauthError::InvalidRequest("grant_type is required"))?;
+    let grant = GrantType::parse(grant).ok_or(OauthError::UnsupportedGrantType)?;
+    if !client.client().may(grant) {
+        return Err(OauthError::UnauthorizedClient);
+    }
+    let exchange = Exchange { client, form: &form, tokens: &tokens, accounts: &accounts, origin };
+    let answer = match grant {
+        GrantType::ClientCredentials => client_credentials::exchange(&exchange).await,
+        GrantType::RefreshToken => refresh_token::exchange(exchange).await,
+        GrantType::Password => password::exchange(exchange).await,
+        GrantType::AuthorizationCode => Err(OauthError::UnsupportedGrantType),
+    };
+    Ok(HttpResponse::Ok().json(GrantResponse::from(answer?)))
+}

@@ -1,0 +1,81 @@
+//! The beginning of a session: its row, its first access token, and its first refresh token where the client gets one.
+
+use service_kit::database::DbConnection;
+use uuid::Uuid;
+
+use super::mint::{Minted, Subject};
+use super::{Given, Inner, Terms, TokenError};
+use crate::domain::{Device, RefreshToken, RefreshTokenPlain, Session, User};
+use crate::storage::{refresh_tokens, sessions};
+
+/// What a session begins with.
+pub(super) struct Beginning<'a> {
+    /// Whose it is, locked.
+    pub(super) user: &'a User,
+    /// The client's terms, as they are while its lock is held.
+    pub(super) terms: &'a Terms,
+    /// What the client is given.
+    pub(super) given: Given,
+    /// How the user authenticated.
+    pub(super) amr: Vec<String>,
+    /// When that was.
+    pub(super) auth_time_s: i64,
+    /// With what, and where.
+    pub(super) device: Device,
+}
+
+impl Inner {
+    /// Begins. Under the locks of the user and the client, with a time that was read under them.
+    pub(super) fn begin(
+        &self,
+        conn: &mut DbConnection,
+        beginning: Beginning<'_>,
+        now_ms: i64,
+    ) -> Result<(Uuid, Minted), TokenError> {
+        let Beginning { user, terms, given, amr, auth_time_s, device } = beginning;
+        // What cannot be refreshed is over with its only token.
+        let life_s = if terms.refreshes { self.settings.session_max_age_s } else { terms.access_ttl_s };
+        let mut session = Session {
+            id: self.random.uuid_at(now_ms),
+            user_id: user.id,
+            client_id: terms.client_id.clone(),
+            scope: given.scope.clone(),
+            audience: given.audience.clone(),
+            amr,
+            auth_time_s,
+            created_at_ms: now_ms,
+            last_used_at_ms: now_ms,
+            expires_at_ms: now_ms.saturating_add(life_s.saturating_mul(1000)),
+            ended_at_ms: None,
+            user_agent: device.user_agent,
+            address: device.address,
+            access_expires_at_s: 0,
+        };
+        let claims = self.mint(terms, Subject::User(user, &session), given, now_ms);
+        session.access_expires_at_s = claims.exp;
+        sessions::insert(conn, &session)?;
+        let refresh = if terms.refreshes {
+            let token = RefreshTokenPlain::from_random(self.random.bytes());
+            Some((token.clone(), store(conn, &token, terms, &session, now_ms)?))
+        } else {
+            None
+        };
+        Ok((session.id, Minted { claims, refresh }))
+    }
+}
+
+/// Stores a refresh token that is given now; when it ends.
+pub(super) fn store(
+    conn: &mut DbConnection,
+    token: &RefreshTokenPlain,
+    terms: &Terms,
+    session: &Session,
+    now_ms: i64,
+) -> Result<i64, TokenError> {
+    let life_ms = terms.refresh_ttl_s.saturating_mul(1000);
+    let expires_at_ms = now_ms.saturating_add(life_ms).min(session.expires_at_ms);
+    let row =
+        RefreshToken { session_id: session.id, issued_at_ms: now_ms, expires_at_ms, consumed_at_ms: None };
+    refresh_tokens::insert(conn, &token.hash(), &row)?;
+    Ok(expires_at_ms)
+}

@@ -1,0 +1,123 @@
+//! OAuth clients: how tests make them, and how they ask for tokens.
+
+use auth_service::domain::{Client, ClientId, ClientSecretPlain, GrantType, RedirectUri};
+use auth_service::storage::{client_secrets, clients};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::AUTHORIZATION;
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use service_kit::database::DatabaseError;
+use shared_claims::scope::Scopes;
+
+use super::{START_MS, TestApp};
+
+pub(crate) const REDIRECT: &str = "https://app.example/cb";
+
+/// The secret of the client of that id.
+pub(crate) fn secret_of(id: &str) -> String {
+    format!("lks_the-secret-of-{id}")
+}
+
+/// A confidential client that may do everything.
+pub(crate) fn client(id: &str) -> Client {
+    Client {
+        id: ClientId::parse(id).unwrap(),
+        name: id.to_owned(),
+        is_public: false,
+        is_active: true,
+        is_declared: false,
+        grants: GrantType::ALL.to_vec(),
+        scopes: Scopes::parse("openid todos:read todos:write").unwrap(),
+        audiences: vec!["todo-service".to_owned(), "https://notes.example".to_owned()],
+        redirect_uris: vec![RedirectUri::parse(REDIRECT).unwrap()],
+        post_logout_redirect_uris: Vec::new(),
+        pkce_optional: false,
+        access_ttl_s: None,
+        refresh_ttl_s: None,
+        token_cut_ms: None,
+        created_at_ms: START_MS,
+        updated_at_ms: START_MS,
+    }
+}
+
+/// The same without a secret, and what needs one.
+pub(crate) fn public_client(id: &str) -> Client {
+    let grants = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::Password];
+    Client { is_public: true, grants: grants.to_vec(), ..client(id) }
+}
+
+/// A Basic header, each half form-encoded.
+pub(crate) fn basic(id: &str, secret: &str) -> String {
+    let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(id), encode(secret))))
+}
+
+/// Status and `error` of a refusal, which is checked to look like one.
+pub(crate) async fn refusal(response: Response) -> (u16, String) {
+    let status = response.status();
+    assert!(status.is_client_error(), "{status}");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(response.headers()["content-type"], "application/json");
+    let challenge =
+        response.headers().get("www-authenticate").map(|value| value.to_str().unwrap().to_owned());
+    let is_basic = challenge.is_some_and(|challenge| challenge.starts_with("Basic realm="));
+    assert_eq!(is_basic, status == StatusCode::UNAUTHORIZED);
+    let body: Value = response.json().await.unwrap();
+    assert!(body["error_description"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
+    (status.as_u16(), body["error"].as_str().unwrap().to_owned())
+}
+
+impl TestApp {
+    /// Makes a client, with [`secret_of`] it unless it is public.
+    pub(crate) async fn add_client(&self, client: Client) {
+        let secret = secret_of(client.id.as_str());
+        self.add_client_with(client, &[&secret]).await;
+    }
+
+    pub(crate) async fn add_client_with(&self, client: Client, secrets: &[&str]) {
+        client.check().unwrap();
+        let hashes: Vec<_> =
+            secrets.iter().map(|secret| ClientSecretPlain::presented(secret).hash()).collect();
+        let inserted = self.database.write(move |conn| {
+            clients::begin_change(conn)?;
+            clients::insert(conn, &client, client.access_ttl_s.unwrap_or(900))?;
+            for hash in hashes.iter().filter(|_| !client.is_public) {
+                client_secrets::insert(conn, client.id.as_str(), hash, START_MS)?;
+            }
+            Ok::<_, DatabaseError>(())
+        });
+        inserted.await.unwrap();
+        // What was known before counts no longer.
+        self.clock.advance_ms(501);
+    }
+
+    /// Changes a client, as another process would.
+    pub(crate) async fn change_client(&self, id: &str, change: impl FnOnce(&mut Client) + Send + 'static) {
+        let id = id.to_owned();
+        let changed = self.database.write(move |conn| {
+            clients::begin_change(conn)?;
+            let mut client = clients::find(conn, &id)?.unwrap();
+            change(&mut client);
+            Ok::<_, DatabaseError>(clients::update(conn, &client, 900)?)
+        });
+        changed.await.unwrap();
+        self.clock.advance_ms(501);
+    }
+
+    /// A request to the token endpoint, not authenticated.
+    pub(crate) fn grant(&self, form: &[(&str, &str)]) -> RequestBuilder {
+        self.post("/oauth2/token").form(form)
+    }
+
+    /// The answer to a confidential client.
+    pub(crate) async fn grant_to(&self, id: &str, form: &[(&str, &str)]) -> Response {
+        self.grant(form).header(AUTHORIZATION, basic(id, &secret_of(id))).send().await.unwrap()
+    }
+
+    /// The answer to a public client.
+    pub(crate) async fn grant_to_public(&self, id: &str, form: &[(&str, &str)]) -> Response {
+        let form: Vec<_> = form.iter().copied().chain([("client_id", id)]).collect();
+        self.grant(&form).send().await.unwrap()
+    }
+}

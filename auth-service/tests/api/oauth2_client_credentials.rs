@@ -1,0 +1,125 @@
+//! A service in its own name (RFC 6749 §4.4): its token, its scope, its resources, and its end.
+
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use shared_claims::claims::TokenId;
+use shared_claims::verifier::Verifier;
+
+use crate::helpers::clients::{client, refusal};
+use crate::helpers::{START_MS, TestApp, both, both_with, claims_of};
+
+const GRANT: (&str, &str) = ("grant_type", "client_credentials");
+
+async fn ask(app: &TestApp, form: &[(&str, &str)]) -> Response {
+    app.grant_to("billing", &[&[GRANT], form].concat()).await
+}
+
+/// The answer, and the claims of its token.
+async fn given(app: &TestApp, form: &[(&str, &str)]) -> (Value, Value) {
+    let response = ask(app, form).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let answer: Value = response.json().await.unwrap();
+    let claims = claims_of(answer["access_token"].as_str().unwrap());
+    (answer, claims)
+}
+
+#[tokio::test]
+async fn the_answer_and_its_token_look_the_same_on_both_databases() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        let (answer, claims) = given(&app, &[]).await;
+        let jti: TokenId = TokenId::parse(claims["jti"].as_str().unwrap()).unwrap();
+        assert_eq!(jti.time_ms(), START_MS + 501);
+        insta::assert_json_snapshot!("client_credentials", json!({ "answer": answer, "claims": claims }), {
+            ".answer.access_token" => "[token]", ".claims.jti" => "[id]",
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_resource_server_takes_it() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        let (answer, _) = given(&app, &[("resource", "todo-service")]).await;
+        let token = answer["access_token"].as_str().unwrap();
+        let verifier = async |audience: &str| {
+            let builder = Verifier::builder("http://localhost:8000").audience(audience);
+            let keys = format!("{}/.well-known/jwks.json", app.url);
+            builder.jwks_url(keys).without_revocation().clock(app.clock.clone()).build().await.unwrap()
+        };
+        let claims = verifier("todo-service").await.verify(token).await.unwrap();
+        assert_eq!((claims.sub.as_str(), claims.username.as_deref()), ("billing", None));
+        assert!(verifier("https://notes.example").await.verify(token).await.is_err());
+        // It is nobody's account, and not for the issuer.
+        assert_eq!(app.me(token).await.status(), StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn scope_and_resource_narrow() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        let (answer, claims) = given(&app, &[("scope", "todos:write")]).await;
+        assert_eq!((&answer["scope"], &claims["scope"]), (&json!("todos:write"), &json!("todos:write")));
+        assert_eq!(claims["aud"], json!(["todo-service", "https://notes.example"]));
+        let (_, claims) = given(&app, &[("resource", "https://notes.example")]).await;
+        assert_eq!(claims["aud"], json!(["https://notes.example"]));
+        // RFC 8707 §2: the one parameter that may come twice.
+        let (_, claims) =
+            given(&app, &[("resource", "https://notes.example"), ("resource", "todo-service")]).await;
+        assert_eq!(claims["aud"], json!(["todo-service", "https://notes.example"]));
+        let (_, claims) = given(&app, &[("resource", ""), ("scope", "")]).await;
+        assert_eq!(claims["scope"], "todos:read todos:write", "an empty one is none");
+        for resource in
+            ["https://other.example", "todo-service#a", "TODO-service", "todo-service ", "%", "\u{0}"]
+        {
+            let response = ask(&app, &[("resource", "todo-service"), ("resource", resource)]).await;
+            assert_eq!(refusal(response).await, (400, "invalid_target".to_owned()), "{resource:?}");
+        }
+        // There is nobody whom it could be about.
+        assert_eq!(refusal(ask(&app, &[("scope", "openid")]).await).await, (400, "invalid_scope".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn its_lifetime_is_the_client_s_own() {
+    for app in both_with(|settings| settings.tokens.access_ttl_seconds = 600).await {
+        app.add_client(client("billing")).await;
+        assert_eq!(given(&app, &[]).await.0["expires_in"], 600);
+        app.change_client("billing", |client| client.access_ttl_s = Some(60)).await;
+        let (answer, claims) = given(&app, &[]).await;
+        assert_eq!(answer["expires_in"], 60);
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 60);
+    }
+}
+
+/// §6 of the contract: whatever is given later has a later time than the cut.
+#[tokio::test]
+async fn its_time_lies_after_the_last_cut_against_the_client() {
+    for app in both().await {
+        let cut = START_MS + 90_000;
+        app.add_client({
+            let mut cut_once = client("billing");
+            cut_once.token_cut_ms = Some(cut);
+            cut_once
+        })
+        .await;
+        let (_, claims) = given(&app, &[]).await;
+        assert_eq!(TokenId::parse(claims["jti"].as_str().unwrap()).unwrap().time_ms(), cut + 1);
+    }
+}
+
+/// The hot path: nothing is written, and while the clients are known nothing is read.
+#[tokio::test]
+async fn nothing_is_asked_of_the_database() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        given(&app, &[]).await;
+        let before = (app.audit_rows().await.len(), app.metric("clients_reads_total").await);
+        for _ in 0..20 {
+            given(&app, &[]).await;
+        }
+        assert_eq!((app.audit_rows().await.len(), app.metric("clients_reads_total").await), before);
+    }
+}
