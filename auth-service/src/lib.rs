@@ -12,6 +12,7 @@ pub mod keys;
 mod maintenance;
 mod observe;
 pub mod passwords;
+pub mod pruning;
 pub mod random;
 pub mod revocation;
 pub mod startup;

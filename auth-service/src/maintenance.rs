@@ -9,13 +9,11 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::background;
 use crate::keys::KeyStore;
-use crate::tokens::Tokens;
+use crate::pruning::{Pruner, Round};
 
 /// Twice in the second within which a change must be noticed.
 const KEYS_EVERY: Duration = Duration::from_millis(500);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
-/// Between two batches of one round.
-const BREATH: Duration = Duration::from_millis(50);
 
 /// The running work; it ends when told to, or with the process.
 pub(crate) struct Maintenance {
@@ -24,10 +22,10 @@ pub(crate) struct Maintenance {
 }
 
 impl Maintenance {
-    pub(crate) fn start(keys: KeyStore, tokens: Tokens) -> Self {
+    pub(crate) fn start(keys: KeyStore, pruner: Pruner) -> Self {
         let (stop, stopped) = watch::channel(false);
         let tasks =
-            vec![tokio::spawn(read_keys(keys, stopped.clone())), tokio::spawn(prune(tokens, stopped))];
+            vec![tokio::spawn(read_keys(keys, stopped.clone())), tokio::spawn(prune(pruner, stopped))];
         Self { stop, tasks: Mutex::new(tasks) }
     }
 
@@ -62,7 +60,7 @@ async fn read_keys(keys: KeyStore, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-async fn prune(tokens: Tokens, mut stopped: watch::Receiver<bool>) {
+async fn prune(pruner: Pruner, mut stopped: watch::Receiver<bool>) {
     let mut ticks = interval(PRUNE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -70,17 +68,14 @@ async fn prune(tokens: Tokens, mut stopped: watch::Receiver<bool>) {
             _ = ticks.tick() => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        loop {
-            match background::step(tokens.prune()).await {
-                Some(Ok(pruned)) if pruned.is_partial() && !*stopped.borrow() => {
-                    tokio::time::sleep(BREATH).await;
-                }
-                Some(Ok(_)) | None => break,
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "prune.failed");
-                    break;
-                }
-            }
+        tokio::select! {
+            outcome = background::step(pruner.round()) => match outcome {
+                Some(Ok(Round::Done(rows))) if rows > 0 => tracing::info!(rows, "prune.done"),
+                Some(Err(error)) => tracing::warn!(%error, "prune.failed"),
+                Some(Ok(_)) | None => {}
+            },
+            // Between two batches, or after one that goes on to its end.
+            _ = stopped.wait_for(|stop| *stop) => return,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::clients::{Clients, RegistryStatus};
 use crate::domain::signing_key::{KeyState, first_next};
 use crate::keys::KeyStore;
 use crate::passwords::{HashPoolStatus, Passwords};
+use crate::pruning::{Pruner, Table};
 use crate::revocation::{ProjectionState, ProjectionStatus, Revocations};
 
 /// From this age on a reading of the keys is worth mentioning; they are read twice a second.
@@ -150,6 +151,32 @@ pub(crate) fn watch_clients(metrics: &Metrics, clients: &Clients) -> prometheus:
         metrics.sampled(kind, name, help, &[], move || Sample::plain(number(read(clients.status()))))?;
     }
     Ok(())
+}
+
+/// Registers what was pruned, by this replica: of several one prunes.
+pub(crate) fn watch_pruning(metrics: &Metrics, pruner: &Pruner) -> prometheus::Result<()> {
+    let rows = pruner.clone();
+    metrics.sampled(
+        Kind::Counter,
+        "pruned_rows_total",
+        "Rows removed because they no longer matter, by table.",
+        &["table"],
+        move || {
+            let sample = |table: Table| Sample {
+                labels: vec![("table", table.as_str().to_owned())],
+                value: number(rows.status().rows(table)),
+            };
+            Table::ALL.map(sample).to_vec()
+        },
+    )?;
+    let finished = pruner.clone();
+    metrics.sampled(
+        Kind::Gauge,
+        "pruned_timestamp_seconds",
+        "When this replica last removed all that was due; 0 where it never did.",
+        &[],
+        move || Sample::plain(number(u64::try_from(finished.status().finished_at_s()).unwrap_or(0))),
+    )
 }
 
 fn watch_feed(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {

@@ -29,6 +29,7 @@ use crate::keys::{KeyStore, KeyStoreSettings, KeysError, MasterKey, Sealer, Secr
 use crate::keys::{agree_on_database_id, agree_on_secret, has_sealed};
 use crate::maintenance::Maintenance;
 use crate::passwords::{HashSettings, Passwords};
+use crate::pruning::{PruneRules, Pruner};
 use crate::random::Random;
 use crate::revocation::{self, ProjectionSettings, Revocations};
 use crate::tokens::{CutRules, OwnTokens, TokenParts, TokenSettings, Tokens};
@@ -110,6 +111,7 @@ impl Application {
         });
         let token_settings = token_settings(&settings)?;
         let scopes: Vec<String> = token_settings.default_scope.iter().map(str::to_owned).collect();
+        let pruner = Pruner::new(database.clone(), clock.clone(), &random, prune_rules(&settings));
         let tokens = Tokens::new(TokenParts {
             database: database.clone(),
             keys: keys.clone(),
@@ -127,10 +129,11 @@ impl Application {
         observe::watch(&metrics, &passwords, &revocations)?;
         observe::watch_keys(&metrics, &keys, &clock)?;
         observe::watch_clients(&metrics, &clients)?;
+        observe::watch_pruning(&metrics, &pruner)?;
         let health = observe::checks(&database, &keys, &revocations);
         let services = Services {
             accounts,
-            tokens: tokens.clone(),
+            tokens,
             client_auth: ClientAuth::new(
                 clients,
                 Refusals::new(database.clone(), random, clock.clone()),
@@ -164,7 +167,7 @@ impl Application {
             routes: move |config: &mut ServiceConfig| http::configure(config, &services),
         };
         let server = server::bind(service, listener)?;
-        Ok(Self { server, maintenance: Maintenance::start(keys, tokens), revocations })
+        Ok(Self { server, maintenance: Maintenance::start(keys, pruner), revocations })
     }
 
     /// The port that it listens at.
@@ -280,6 +283,13 @@ pub fn key_settings(settings: &Settings) -> KeyStoreSettings {
             keep_ms: LEEWAY_MS + skew_ms,
         },
     }
+}
+
+/// How long what is kept.
+pub fn prune_rules(settings: &Settings) -> PruneRules {
+    const DAY_MS: i64 = 86_400_000;
+    let days = i64::from(settings.audit.retention_days);
+    PruneRules { audit_ms: (days > 0).then_some(days * DAY_MS) }
 }
 
 pub(crate) fn projection(settings: &Settings) -> Option<ProjectionSettings> {

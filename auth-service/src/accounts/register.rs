@@ -78,10 +78,10 @@ impl Accounts {
             created_at_ms: now_ms,
         };
         let event = AuditEvent::new(AuditKind::UserRegistered, origin).user(user.id);
-        let (recorded, random) = (event.clone(), parts.random.clone());
+        let (recorded, random, clock) = (event.clone(), parts.random.clone(), parts.clock.clone());
         let inserted = parts.database.write(move |conn| {
             users::insert(conn, &new)?;
-            Ok::<_, AccountError>(audit::record(conn, &recorded, &random, now_ms)?)
+            Ok::<_, AccountError>(audit::record(conn, &recorded, &random, clock.now_ms())?)
         });
         match inserted.await {
             Ok(()) => {

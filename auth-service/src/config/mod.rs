@@ -1,5 +1,6 @@
 //! The settings, as they are written: one struct a file. `startup` turns them into what the parts take.
 
+mod audit;
 mod issuer;
 mod keys;
 mod passwords;
@@ -14,6 +15,7 @@ use service_kit::http::{CookieSettings, HttpSettings};
 use service_kit::metrics::MetricsSettings;
 use service_kit::telemetry::LogSettings;
 
+pub use audit::AuditSettings;
 pub use keys::KeySettings;
 pub use passwords::PasswordSettings;
 pub use revocation::RevocationSettings;
@@ -45,6 +47,8 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     /// How keys are made and kept.
     pub keys: KeySettings,
+    /// How long events are on record.
+    pub audit: AuditSettings,
     /// How it logs.
     pub log: LogSettings,
     /// Where `/metrics` is.
@@ -63,6 +67,7 @@ impl Default for Settings {
             sessions: SessionSettings::default(),
             passwords: PasswordSettings::default(),
             keys: KeySettings::default(),
+            audit: AuditSettings::default(),
             log: LogSettings::default(),
             metrics: MetricsSettings::default(),
         }
@@ -80,6 +85,7 @@ impl Validate for Settings {
         self.sessions.validate().map_err(|error| error.under("sessions"))?;
         self.passwords.validate().map_err(|error| error.under("passwords"))?;
         self.keys.validate().map_err(|error| error.under("keys"))?;
+        self.audit.validate().map_err(|error| error.under("audit"))?;
         self.log.validate().map_err(|error| error.under("log"))?;
         self.metrics.validate().map_err(|error| error.under("metrics"))
     }

@@ -65,6 +65,17 @@ pub fn first_id_at(ms: i64) -> String {
     Builder::from_unix_timestamp_millis(u64::try_from(ms).unwrap_or(0), &[0; 10]).into_uuid().to_string()
 }
 
+/// Forgets at most `limit` events from before `before_ms`, oldest first; how many.
+pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
+    let over = audit_events::table
+        .filter(audit_events::id.lt(first_id_at(before_ms)))
+        .order(audit_events::id)
+        .limit(limit)
+        .select(audit_events::id)
+        .load::<String>(conn)?;
+    diesel::delete(audit_events::table.filter(audit_events::id.eq_any(over))).execute(conn)
+}
+
 /// The events of the filter after an id.
 macro_rules! matching {
     ($filter:expr, $after:expr) => {{

@@ -6,7 +6,7 @@ use shared_claims::scope::Scopes;
 use uuid::Uuid;
 
 use super::schema::authorization_codes;
-use super::{parse_uuid, unreadable};
+use super::{parse_uuid, unlocked, unreadable};
 use crate::domain::{AuthorizationCode, CodeChallenge, CodeHash, Device};
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -123,8 +123,8 @@ pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult
         .filter(authorization_codes::expires_at_ms.lt(before_ms))
         .order(authorization_codes::expires_at_ms)
         .limit(limit)
-        .select(authorization_codes::code_hash)
-        .load::<Vec<u8>>(conn)?;
+        .select(authorization_codes::code_hash);
+    let over: Vec<Vec<u8>> = unlocked!(conn, over);
     diesel::delete(authorization_codes::table.filter(authorization_codes::code_hash.eq_any(over)))
         .execute(conn)
 }

@@ -31,6 +31,18 @@ pub fn migrations() -> Migrations {
     Migrations { postgres: POSTGRES, sqlite: SQLITE }
 }
 
+/// What a query finds, without the rows that another transaction has locked: whoever prunes waits for nobody. On SQLite
+/// there is but one transaction that writes.
+macro_rules! unlocked {
+    ($conn:expr, $query:expr) => {
+        match $conn {
+            DbConnection::Postgres(conn) => $query.for_update().skip_locked().load(conn)?,
+            DbConnection::Sqlite(conn) => $query.load(conn)?,
+        }
+    };
+}
+use unlocked;
+
 /// A row that this version of the service cannot read.
 fn unreadable(what: impl Into<String>) -> QueryError {
     QueryError::DeserializationError(what.into().into())

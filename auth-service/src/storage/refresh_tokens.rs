@@ -4,8 +4,8 @@ use diesel::prelude::*;
 use service_kit::database::DbConnection;
 use uuid::Uuid;
 
-use super::parse_uuid;
 use super::schema::refresh_tokens;
+use super::{parse_uuid, unlocked};
 use crate::domain::{RefreshToken, RefreshTokenHash};
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -60,8 +60,8 @@ pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult
         .filter(refresh_tokens::expires_at_ms.lt(before_ms))
         .order(refresh_tokens::expires_at_ms)
         .limit(limit)
-        .select(refresh_tokens::token_hash)
-        .load::<Vec<u8>>(conn)?;
+        .select(refresh_tokens::token_hash);
+    let over: Vec<Vec<u8>> = unlocked!(conn, over);
     diesel::delete(refresh_tokens::table.filter(refresh_tokens::token_hash.eq_any(over))).execute(conn)
 }
 

@@ -5,7 +5,7 @@ use service_kit::database::DbConnection;
 use uuid::Uuid;
 
 use super::schema::sessions;
-use super::{parse_uuid, unreadable};
+use super::{parse_uuid, unlocked, unreadable};
 use crate::domain::{EndReason, Session};
 use shared_claims::scope::Scopes;
 
@@ -151,16 +151,31 @@ pub fn last_access_expiry_of_user(conn: &mut DbConnection, user_id: Uuid) -> Que
 }
 
 /// Forgets at most `limit` sessions that ended or expired before `before_ms` and whose access tokens have all
-/// expired; how many. Their refresh tokens go with them.
+/// expired; how many. Their refresh tokens go with them. What another transaction has locked waits for the next time.
 pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
-    let over = sessions::table
-        .filter(
-            sessions::expires_at_ms.lt(before_ms).or(sessions::ended_at_ms.lt(before_ms).assume_not_null()),
-        )
-        .filter(sessions::access_expires_at_s.lt(before_ms.div_euclid(1000)))
-        .order(sessions::expires_at_ms)
+    let dead = sessions::access_expires_at_s.lt(before_ms.div_euclid(1000));
+    let ended = sessions::table
+        .filter(sessions::ended_at_ms.lt(before_ms))
+        .filter(dead)
+        .order(sessions::ended_at_ms)
         .limit(limit)
-        .select(sessions::id)
-        .load::<String>(conn)?;
-    diesel::delete(sessions::table.filter(sessions::id.eq_any(over))).execute(conn)
+        .select(sessions::id);
+    let ended = unlocked!(conn, ended);
+    let removed = remove(conn, ended)?;
+    let left = limit.saturating_sub(i64::try_from(removed).unwrap_or(limit));
+    if left == 0 {
+        return Ok(removed);
+    }
+    let expired = sessions::table
+        .filter(sessions::expires_at_ms.lt(before_ms))
+        .filter(dead)
+        .order(sessions::expires_at_ms)
+        .limit(left)
+        .select(sessions::id);
+    let expired = unlocked!(conn, expired);
+    Ok(removed + remove(conn, expired)?)
+}
+
+fn remove(conn: &mut DbConnection, ids: Vec<String>) -> QueryResult<usize> {
+    diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)
 }

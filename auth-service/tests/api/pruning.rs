@@ -1,9 +1,40 @@
 //! What no longer matters is forgotten, and nothing else.
 
-use auth_service::storage::{refresh_tokens, revocations, sessions};
-use service_kit::database::DatabaseError;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::helpers::{START_MS, TestApp, both, claims_of};
+use auth_service::domain::{AuditEvent, AuditKind, Origin};
+use auth_service::pruning::{LEASE_MS as LEASE, Pruner, Round, Table};
+use auth_service::random::Random;
+use auth_service::startup::prune_rules;
+use auth_service::storage::schema::sessions::dsl;
+use auth_service::storage::{audit, refresh_tokens, revocations, sessions};
+use diesel::prelude::*;
+use futures_util::future::join_all;
+use service_kit::database::{Backend, Database, DatabaseError, DbConnection};
+use shared_claims::clock::Clock as _;
+
+use crate::helpers::{START_MS, TestApp, both, both_with, claims_of, spawn_app};
+
+const LEASE_MS: u64 = LEASE.unsigned_abs();
+
+/// What a replica prunes with.
+fn pruner(app: &TestApp, database: &Database) -> Pruner {
+    let rules = prune_rules(app.settings());
+    Pruner::new(database.clone(), app.clock.clone(), &Random::system(), rules)
+}
+
+/// The service's own round at its start is over; the next one comes in a minute.
+async fn settled(app: &TestApp) {
+    while app.metric("pruned_timestamp_seconds").await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The lease of whoever pruned before has run out.
+fn after_the_lease(app: &TestApp) {
+    app.clock.advance_ms(LEASE_MS + 1);
+}
 
 /// Sessions, refresh tokens and facts that one batch of each removes at `now_ms`.
 async fn prune(app: &TestApp, now_ms: i64, limit: i64) -> [usize; 3] {
@@ -59,4 +90,122 @@ async fn a_batch_has_its_bound() {
             .read(move |conn| Ok::<_, DatabaseError>(refresh_tokens::count_of_session(conn, sid)?));
         assert_eq!(left.await.unwrap(), 1);
     }
+}
+
+#[tokio::test]
+async fn one_replica_prunes_and_when_it_is_gone_another_takes_over() {
+    for app in both().await {
+        settled(&app).await;
+        let [one, other] = [pruner(&app, &app.database), pruner(&app, &app.database)];
+        after_the_lease(&app);
+        assert_eq!(one.round().await.unwrap(), Round::Done(0));
+        assert_eq!(other.round().await.unwrap(), Round::Elsewhere);
+        app.clock.advance_ms(LEASE_MS - 1);
+        assert_eq!(one.round().await.unwrap(), Round::Done(0), "it renews what it has");
+        app.clock.advance_ms(LEASE_MS - 1);
+        assert_eq!(other.round().await.unwrap(), Round::Elsewhere);
+        // The first one is gone.
+        after_the_lease(&app);
+        assert_eq!(other.round().await.unwrap(), Round::Done(0));
+        assert_eq!(one.round().await.unwrap(), Round::Elsewhere);
+        // A clock that was far ahead does not keep everybody out until then.
+        let now_ms = app.clock.now_ms();
+        app.clock.advance_ms(100 * LEASE_MS);
+        assert_eq!(one.round().await.unwrap(), Round::Done(0));
+        app.clock.set_wall_ms(now_ms);
+        assert_eq!(other.round().await.unwrap(), Round::Done(0));
+    }
+}
+
+/// Four that start at the same moment, each on connections of its own, and more rows than one batch holds.
+#[tokio::test]
+async fn replicas_that_prune_together_remove_each_row_once() {
+    for app in both_with(|settings| settings.audit.retention_days = 1).await {
+        settled(&app).await;
+        let filled = app.database.write(|conn| {
+            let event = AuditEvent::new(AuditKind::KeyImported, &Origin::operator());
+            for _ in 0..1200 {
+                audit::record(conn, &event, &Random::system(), START_MS)?;
+            }
+            Ok::<_, DatabaseError>(())
+        });
+        filled.await.unwrap();
+        let before = app.audit_rows().await.len();
+        app.clock.advance_ms(86_400_001);
+        let mut pruners = Vec::new();
+        for _ in 0..4 {
+            let database = Database::connect(&app.settings().database).await.unwrap();
+            pruners.push(pruner(&app, &database));
+        }
+        let rounds = join_all(pruners.iter().map(Pruner::round)).await;
+        let rounds: Vec<_> = rounds.into_iter().map(Result::unwrap).collect();
+        let done: Vec<_> = rounds.iter().filter(|round| **round != Round::Elsewhere).collect();
+        assert_eq!(done, [&Round::Done(before)], "{rounds:?}");
+        assert_eq!(app.audit_rows().await, []);
+    }
+}
+
+#[tokio::test]
+async fn events_are_kept_for_their_time_or_for_ever() {
+    for (days, left) in [(7, 1), (0, 2)] {
+        for app in both_with(|settings| settings.audit.retention_days = days).await {
+            settled(&app).await;
+            app.clock.advance_ms(7 * 86_400_000 - 1);
+            app.register("alice").await;
+            assert_eq!(app.audit_rows().await.len(), 2);
+            app.clock.advance_ms(1000);
+            pruner(&app, &app.database).round().await.unwrap();
+            assert_eq!(app.audit_rows().await.len(), left);
+        }
+    }
+}
+
+/// Whoever has a row locked is not waited for, and so waits for no batch either.
+#[tokio::test]
+async fn pruning_waits_for_nobody() {
+    let app = spawn_app(Backend::Postgres, |_| {}).await;
+    settled(&app).await;
+    let tokens = [app.user("alice").await, app.user("bob").await];
+    let held = claims_of(&tokens[0].access)["sid"].as_str().unwrap().to_owned();
+    app.clock.advance_ms(8_000_000_000);
+    let (locked, is_locked) = tokio::sync::oneshot::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let database = Arc::new(app.database.clone());
+    let holder = tokio::spawn({
+        let database = Arc::clone(&database);
+        async move {
+            let holding = database.write(move |conn| {
+                if let DbConnection::Postgres(conn) = conn {
+                    dsl::sessions.find(held).select(dsl::id).for_update().first::<String>(conn)?;
+                }
+                locked.send(()).unwrap();
+                released.recv().unwrap();
+                Ok::<_, DatabaseError>(())
+            });
+            holding.await.unwrap();
+        }
+    });
+    is_locked.await.unwrap();
+    let pruner = pruner(&app, &app.database);
+    let round = pruner.round().await.unwrap();
+    assert!(matches!(round, Round::Done(rows) if rows >= 1), "{round:?}");
+    let count = || async {
+        let read =
+            app.database.read(|conn| Ok::<_, DatabaseError>(dsl::sessions.count().get_result::<i64>(conn)?));
+        read.await.unwrap()
+    };
+    assert_eq!(count().await, 1, "the locked one is left");
+    release.send(()).unwrap();
+    holder.await.unwrap();
+    pruner.round().await.unwrap();
+    assert_eq!(count().await, 0);
+    assert_eq!(pruner.status().rows(Table::Sessions), 2);
+}
+
+#[tokio::test]
+async fn what_was_pruned_is_counted() {
+    let app = spawn_app(Backend::Sqlite, |_| {}).await;
+    settled(&app).await;
+    assert_eq!(app.metric("pruned_timestamp_seconds").await, u64::try_from(START_MS / 1000).unwrap());
+    assert_eq!(app.metric("pruned_rows_total{table=\"sessions\"}").await, 0);
 }
