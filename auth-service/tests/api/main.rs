@@ -19,6 +19,7 @@ mod oauth2_revoke;
 mod oauth2_token;
 mod pruning;
 mod races;
+mod refresh_model;
 mod startup;
 mod users;
 mod well_known;

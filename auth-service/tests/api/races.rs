@@ -1,12 +1,14 @@
 //! B13: nothing survives a revocation, whatever it races with.
 
-use auth_service::storage::sessions;
+use std::collections::HashSet;
+
+use auth_service::storage::{refresh_tokens, sessions};
 use futures_util::future::join_all;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use service_kit::database::DatabaseError;
 use uuid::Uuid;
 
-use crate::helpers::{PASSWORD, TestApp, Tokens, both};
+use crate::helpers::{PASSWORD, TestApp, Tokens, both, both_with, claims_of};
 
 async fn live_sessions(app: &TestApp, id: Uuid) -> usize {
     let now_ms = crate::helpers::START_MS;
@@ -82,6 +84,55 @@ async fn a_login_that_races_the_revocation_of_all_tokens_lies_on_one_side_of_it(
             assert!(!app.is_live(&first.access).await && app.is_refused(&first.refresh).await);
             for given in tokens_of(answers).await {
                 assert_eq!(app.is_live(&given.access).await, !app.is_refused(&given.refresh).await);
+            }
+        }
+    }
+}
+
+/// B12, B13: fifty at once beside each way to end the session, where a parent is forgiven and where it is not.
+#[tokio::test]
+async fn fifty_refreshes_beside_an_end_leave_one_lineage_which_is_dead() {
+    for replay in [60, 0] {
+        for app in both_with(|settings| settings.tokens.refresh_replay_seconds = replay).await {
+            app.register("alice").await;
+            for how in 0..5 {
+                let first = app.login("alice").await;
+                let sid = claims_of(&first.access)["sid"].as_str().unwrap().to_owned();
+                let refreshes = join_all((0..50).map(|_| app.try_refresh(&first.refresh)));
+                let end = async {
+                    let response = match how {
+                        0 => app.logout(&first.access).await,
+                        1 => app.logout_all(&first.access).await,
+                        2 => app.revoke(&[("token", &first.refresh), ("client_id", "first-party")]).await,
+                        3 => {
+                            let path = format!("/auth/sessions/{sid}");
+                            app.request(Method::DELETE, &path)
+                                .bearer_auth(&first.access)
+                                .send()
+                                .await
+                                .unwrap()
+                        }
+                        _ => return act(&app, Act::RevokeTokens, "alice").await,
+                    };
+                    // Without forgiveness the session may have ended first, and the token with it.
+                    let known =
+                        response.status().is_success() || replay == 0 && response.status().as_u16() == 401;
+                    assert!(known || replay == 0 && how == 3 && response.status().as_u16() == 404);
+                };
+                let (answers, ()) = tokio::join!(refreshes, end);
+                let given = tokens_of(answers).await;
+                let children: HashSet<&str> = given.iter().map(|tokens| &*tokens.refresh).collect();
+                assert!(children.len() <= 1, "way {how}: {}", children.len());
+                assert!(replay > 0 || given.len() <= 1, "way {how}: {}", given.len());
+                for tokens in given.iter().chain([&first]) {
+                    assert!(!app.is_live(&tokens.access).await, "way {how}");
+                    assert!(app.is_refused(&tokens.refresh).await, "way {how}");
+                }
+                let sid = sid.parse().unwrap();
+                let rows = app
+                    .database
+                    .read(move |conn| Ok::<_, DatabaseError>(refresh_tokens::count_of_session(conn, sid)?));
+                assert_eq!(rows.await.unwrap(), if given.is_empty() { 1 } else { 2 }, "way {how}");
             }
         }
     }

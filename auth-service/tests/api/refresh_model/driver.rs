@@ -1,0 +1,278 @@
+//! The service and the model, side by side.
+
+use auth_service::storage::refresh_tokens;
+use futures_util::future::join_all;
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use service_kit::database::DatabaseError;
+use shared_claims::clock::Clock as _;
+use uuid::Uuid;
+
+use super::model::{Act, End, Model, Outcome, Rules, Scope};
+use super::orders::{in_order, is_crowd, orders};
+use super::steps::{One, Step, Which};
+use crate::helpers::{PASSWORD, TestApp, claims_of};
+
+const READ: &str = "todos:read";
+const ALL: &str = "openid profile todos:read todos:write";
+
+fn text(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Read => READ,
+        Scope::All => ALL,
+        Scope::Unknown => "admin",
+    }
+}
+
+/// What one login gave.
+#[derive(Default)]
+struct Given {
+    refresh: Vec<String>,
+    access: Vec<String>,
+}
+
+/// Tokens of an answer.
+struct Tokens {
+    refresh: String,
+    access: String,
+}
+
+/// One user of a service, and every state in which the user may be by the model: what was done at once happened in some
+/// order, which only later answers tell.
+pub(super) struct Driver<'a> {
+    app: &'a TestApp,
+    name: String,
+    possible: Vec<Model>,
+    given: Vec<Given>,
+}
+
+impl<'a> Driver<'a> {
+    pub(super) async fn new(app: &'a TestApp, rules: Rules, name: String) -> Self {
+        app.register(&name).await;
+        let mut driver = Self { app, name, possible: vec![Model::new(rules)], given: Vec::new() };
+        driver.step(&Step::Alone(One::LogIn(Scope::All))).await.unwrap();
+        driver
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.app.clock.now_ms()
+    }
+
+    pub(super) async fn step(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::WaitMs(ms) => self.app.clock.advance_ms(*ms),
+            Step::Alone(one) => self.at_once(&[*one]).await?,
+            Step::Together(all) => self.at_once(all).await?,
+            Step::Crowd(one, times) => self.at_once(&vec![*one; *times]).await?,
+        }
+        self.look().await
+    }
+
+    async fn at_once(&mut self, all: &[One]) -> Result<(), String> {
+        let acts: Vec<Act> = all.iter().map(|one| self.resolve(*one)).collect();
+        let answers = join_all(acts.iter().map(|act| self.perform(*act))).await;
+        let mut seen = Vec::new();
+        for (act, (outcome, tokens)) in acts.into_iter().zip(answers) {
+            seen.push((act, outcome));
+            self.note(act, tokens)?;
+        }
+        self.keep_possible(&seen)
+    }
+
+    /// Keeps the states that some order of these acts leads to with just these answers.
+    fn keep_possible(&mut self, seen: &[(Act, Outcome)]) -> Result<(), String> {
+        let now_ms = self.now_ms();
+        let mut possible: Vec<Model> = Vec::new();
+        let mut expected = Vec::new();
+        let answered = seen.iter().map(|(_, outcome)| *outcome);
+        for model in &self.possible {
+            for order in orders(seen) {
+                let mut model = model.clone();
+                let mut outcomes = in_order(&mut model, seen, &order, now_ms);
+                let mut answered: Vec<Outcome> = answered.clone().collect();
+                if is_crowd(seen) {
+                    // Who of them was the first does not matter.
+                    outcomes.sort_unstable();
+                    answered.sort_unstable();
+                }
+                if outcomes == answered && !possible.contains(&model) {
+                    possible.push(model);
+                }
+                expected.push(outcomes);
+            }
+        }
+        if possible.is_empty() {
+            return Err(format!("{seen:?}; by the contract one of {expected:?}"));
+        }
+        self.possible = possible;
+        Ok(())
+    }
+
+    fn resolve(&self, one: One) -> Act {
+        let login = |back: usize| self.given.len() - 1 - back.min(self.given.len() - 1);
+        let place = |count: usize, which: Which| match which {
+            Which::Newest => count - 1,
+            Which::Parent => count.saturating_sub(2),
+            Which::Grandparent => count.saturating_sub(3),
+            Which::Oldest => 0,
+        };
+        let generation = |back: usize, which| place(self.given[login(back)].refresh.len(), which);
+        let access = |back: usize, which| place(self.given[login(back)].access.len(), which);
+        match one {
+            One::LogIn(scope) => Act::LogIn(scope),
+            One::Refresh { back, which, scope } => {
+                Act::Refresh { login: login(back), generation: generation(back, which), scope }
+            }
+            One::RevokeRefreshToken { back, which } => {
+                Act::RevokeRefreshToken { login: login(back), generation: generation(back, which) }
+            }
+            One::RevokeAccessToken { back, which } => {
+                Act::RevokeAccessToken { login: login(back), access: access(back, which) }
+            }
+            One::LogOut { back, which } => Act::LogOut { login: login(back), access: access(back, which) },
+            One::LogOutAll { back, which } => {
+                Act::LogOutAll { login: login(back), access: access(back, which) }
+            }
+            One::Disable => Act::Disable,
+            One::Enable => Act::Enable,
+        }
+    }
+
+    async fn perform(&self, act: Act) -> (Outcome, Option<Tokens>) {
+        let app = self.app;
+        match act {
+            Act::LogIn(scope) => {
+                let form = [("username", &*self.name), ("password", PASSWORD), ("scope", text(scope))];
+                read(app.post_token(&form).await).await
+            }
+            Act::Refresh { login, generation, scope } => {
+                let token = &*self.given[login].refresh[generation];
+                let scope = scope.map_or("", text);
+                let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)];
+                read(app.post_token(&form).await).await
+            }
+            Act::RevokeRefreshToken { login, generation } => {
+                let token = &*self.given[login].refresh[generation];
+                read(app.revoke(&[("token", token), ("client_id", "first-party")]).await).await
+            }
+            Act::RevokeAccessToken { login, access } => {
+                let token = &*self.given[login].access[access];
+                read(app.revoke(&[("token", token), ("client_id", "first-party")]).await).await
+            }
+            Act::LogOut { login, access } => read(app.logout(&self.given[login].access[access]).await).await,
+            Act::LogOutAll { login, access } => {
+                read(app.logout_all(&self.given[login].access[access]).await).await
+            }
+            Act::Disable => {
+                app.disable(&self.name).await;
+                (Outcome::Done, None)
+            }
+            Act::Enable => {
+                app.administration().enable(&self.name).await.unwrap().unwrap();
+                (Outcome::Done, None)
+            }
+        }
+    }
+
+    /// Remembers what was given. A successor that was given before must be the same again.
+    fn note(&mut self, act: Act, tokens: Option<Tokens>) -> Result<(), String> {
+        let Some(tokens) = tokens else { return Ok(()) };
+        let (login, generation) = match act {
+            Act::LogIn(_) => {
+                self.given.push(Given::default());
+                (self.given.len() - 1, 0)
+            }
+            Act::Refresh { login, generation, .. } => (login, generation + 1),
+            _ => return Ok(()),
+        };
+        let given = &mut self.given[login];
+        given.access.push(tokens.access);
+        match given.refresh.get(generation) {
+            Some(known) if *known != tokens.refresh => {
+                return Err(format!("{act:?} gave a second successor"));
+            }
+            Some(_) => {}
+            None => given.refresh.push(tokens.refresh),
+        }
+        Ok(())
+    }
+
+    /// What can be seen without changing anything: which access tokens are good, and what verifiers are told.
+    async fn look(&mut self) -> Result<(), String> {
+        let facts = self.app.facts().await;
+        for login in 0..self.given.len() {
+            let newest = self.given[login].access.len() - 1;
+            self.look_at(login, newest, &facts).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_at(&mut self, login: usize, access: usize, facts: &[Value]) -> Result<(), String> {
+        let now_ms = self.now_ms();
+        let token = &self.given[login].access[access];
+        let sid = &claims_of(token)["sid"];
+        let told = facts.iter().filter(|fact| fact["kind"] == "sid" && fact["id"] == *sid).count();
+        let good = self.app.is_live(token).await;
+        let expected = self.possible.clone();
+        self.possible.retain(|model| {
+            let told_rightly = match model.end_of(login) {
+                Some(End::Alone { at_ms }) if at_ms == now_ms => told == 1,
+                // It may be forgotten meanwhile.
+                Some(End::Alone { .. }) => told <= 1,
+                Some(End::WithAll) | None => told == 0,
+            };
+            told_rightly && model.is_good(login, access, now_ms) == good
+        });
+        if self.possible.is_empty() {
+            return Err(format!(
+                "access token {access} of login {login} is good: {good}, facts: {told}; by the contract one of {expected:?}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Every access token, and the lineage of every session.
+    pub(super) async fn finish(mut self) -> Result<(), String> {
+        let facts = self.app.facts().await;
+        for login in 0..self.given.len() {
+            for access in 0..self.given[login].access.len() {
+                self.look_at(login, access, &facts).await?;
+            }
+            let sid: Uuid = claims_of(&self.given[login].access[0])["sid"].as_str().unwrap().parse().unwrap();
+            let count = self
+                .app
+                .database
+                .read(move |conn| Ok::<_, DatabaseError>(refresh_tokens::count_of_session(conn, sid)?));
+            let count = usize::try_from(count.await.unwrap()).unwrap();
+            if !self.possible.iter().any(|model| model.generations(login) == count) {
+                return Err(format!("login {login} has {count} refresh tokens"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The outcome of an answer, and its tokens. Anything but these statuses is wrong whatever was asked.
+async fn read(response: Response) -> (Outcome, Option<Tokens>) {
+    match response.status() {
+        StatusCode::OK if response.content_length() != Some(0) => {
+            let body: Value = response.json().await.unwrap();
+            let scope = match body["scope"].as_str() {
+                Some(READ) => Scope::Read,
+                Some(ALL) => Scope::All,
+                other => panic!("scope {other:?}"),
+            };
+            let part = |name: &str| body[name].as_str().unwrap().to_owned();
+            let tokens = Tokens { refresh: part("refresh_token"), access: part("access_token") };
+            let claims = claims_of(&tokens.access);
+            assert_eq!(claims["scope"], body["scope"]);
+            let expires_in = body["expires_in"].as_i64().unwrap();
+            assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), expires_in);
+            (Outcome::Given { scope, expires_in }, Some(tokens))
+        }
+        StatusCode::OK | StatusCode::NO_CONTENT => (Outcome::Done, None),
+        StatusCode::UNAUTHORIZED => (Outcome::Refused, None),
+        StatusCode::BAD_REQUEST => (Outcome::WrongScope, None),
+        other => panic!("{other}"),
+    }
+}

@@ -1,0 +1,226 @@
+//! The life of refresh tokens as the contract words it, stated once more: it shares no code with the service.
+
+/// The settings that it depends on, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rules {
+    pub(super) replay: i64,
+    pub(super) refresh: i64,
+    pub(super) session: i64,
+    pub(super) access: i64,
+    pub(super) leeway: i64,
+}
+
+/// What a session permits, or a refresh asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Scope {
+    Read,
+    All,
+    /// Nobody may have it.
+    Unknown,
+}
+
+/// One request, or what an operator does. A token is named by its login and its place among what that login gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    LogIn(Scope),
+    Refresh { login: usize, generation: usize, scope: Option<Scope> },
+    RevokeRefreshToken { login: usize, generation: usize },
+    RevokeAccessToken { login: usize, access: usize },
+    LogOut { login: usize, access: usize },
+    LogOutAll { login: usize, access: usize },
+    Disable,
+    Enable,
+}
+
+/// What comes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Outcome {
+    /// Tokens: the first of a login, or the successor of the one that was presented.
+    Given {
+        scope: Scope,
+        expires_in: i64,
+    },
+    Done,
+    /// 401.
+    Refused,
+    /// 400.
+    WrongScope,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct RefreshToken {
+    given_ms: i64,
+    used_ms: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct AccessToken {
+    expires_s: i64,
+    revoked: bool,
+}
+
+/// How a session was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// By itself: verifiers are told of it.
+    Alone { at_ms: i64 },
+    /// With all that its user had.
+    WithAll,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Session {
+    begun_ms: i64,
+    scope: Scope,
+    end: Option<End>,
+    /// Each the successor of the one before.
+    refresh: Vec<RefreshToken>,
+    access: Vec<AccessToken>,
+}
+
+/// One user and all that the user was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Model {
+    rules: Rules,
+    disabled: bool,
+    sessions: Vec<Session>,
+}
+
+impl Session {
+    fn is_live(&self, rules: Rules, now_ms: i64) -> bool {
+        self.end.is_none() && now_ms - self.begun_ms < rules.session * 1000
+    }
+
+    fn give_access(&mut self, rules: Rules, scope: Scope, now_ms: i64) -> Outcome {
+        let last_s = (self.begun_ms + rules.session * 1000) / 1000;
+        let expires_s = last_s.min(now_ms / 1000 + rules.access);
+        self.access.push(AccessToken { expires_s, revoked: false });
+        Outcome::Given { scope, expires_in: expires_s - now_ms / 1000 }
+    }
+}
+
+impl Model {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self { rules, disabled: false, sessions: Vec::new() }
+    }
+
+    pub(super) fn apply(&mut self, act: Act, now_ms: i64) -> Outcome {
+        match act {
+            Act::LogIn(scope) => self.log_in(scope, now_ms),
+            Act::Refresh { login, generation, scope } => self.refresh(login, generation, scope, now_ms),
+            Act::RevokeRefreshToken { login, generation } => {
+                let age_ms = now_ms - self.sessions[login].refresh[generation].given_ms;
+                if age_ms < self.rules.refresh * 1000 {
+                    self.end_alone(login, now_ms);
+                }
+                Outcome::Done
+            }
+            Act::RevokeAccessToken { login, access } => {
+                self.sessions[login].access[access].revoked = true;
+                Outcome::Done
+            }
+            Act::LogOut { login, access } | Act::LogOutAll { login, access } => {
+                let may = self.is_good(login, access, now_ms);
+                self.leave(act, may, now_ms)
+            }
+            Act::Disable => {
+                self.disabled = true;
+                self.end_all();
+                Outcome::Done
+            }
+            Act::Enable => {
+                self.disabled = false;
+                Outcome::Done
+            }
+        }
+    }
+
+    /// A logout whose access token was good, or not, a moment ago.
+    pub(super) fn leave(&mut self, act: Act, may: bool, now_ms: i64) -> Outcome {
+        match act {
+            _ if !may => return Outcome::Refused,
+            Act::LogOut { login, .. } => self.end_alone(login, now_ms),
+            Act::LogOutAll { .. } => self.end_all(),
+            _ => {}
+        }
+        Outcome::Done
+    }
+
+    fn log_in(&mut self, scope: Scope, now_ms: i64) -> Outcome {
+        if self.disabled {
+            return Outcome::Refused;
+        }
+        let mut session = Session {
+            begun_ms: now_ms,
+            scope,
+            end: None,
+            refresh: vec![RefreshToken { given_ms: now_ms, used_ms: None }],
+            access: Vec::new(),
+        };
+        let given = session.give_access(self.rules, scope, now_ms);
+        self.sessions.push(session);
+        given
+    }
+
+    fn refresh(&mut self, login: usize, generation: usize, scope: Option<Scope>, now_ms: i64) -> Outcome {
+        // Nobody may have it, so nobody is looked at.
+        if scope == Some(Scope::Unknown) {
+            return Outcome::WrongScope;
+        }
+        let (rules, session) = (self.rules, &mut self.sessions[login]);
+        if self.disabled || !session.is_live(rules, now_ms) {
+            return Outcome::Refused;
+        }
+        let is_used = |at: usize| session.refresh.get(at).is_some_and(|token| token.used_ms.is_some());
+        let presented = &session.refresh[generation];
+        match presented.used_ms {
+            Some(used_ms) if is_used(generation + 1) || now_ms - used_ms >= rules.replay * 1000 => {
+                session.end = Some(End::Alone { at_ms: now_ms });
+                return Outcome::Refused;
+            }
+            None if now_ms - presented.given_ms >= rules.refresh * 1000 => return Outcome::Refused,
+            Some(_) | None => {}
+        }
+        let scope = scope.unwrap_or(session.scope);
+        if scope > session.scope {
+            return Outcome::WrongScope;
+        }
+        if presented.used_ms.is_none() {
+            session.refresh[generation].used_ms = Some(now_ms);
+            session.refresh.push(RefreshToken { given_ms: now_ms, used_ms: None });
+        }
+        session.give_access(rules, scope, now_ms)
+    }
+
+    fn end_alone(&mut self, login: usize, now_ms: i64) {
+        let session = &mut self.sessions[login];
+        if session.is_live(self.rules, now_ms) {
+            session.end = Some(End::Alone { at_ms: now_ms });
+        }
+    }
+
+    fn end_all(&mut self) {
+        for session in &mut self.sessions {
+            session.end.get_or_insert(End::WithAll);
+        }
+    }
+
+    /// Whether the issuer itself takes the access token.
+    pub(super) fn is_good(&self, login: usize, access: usize, now_ms: i64) -> bool {
+        let session = &self.sessions[login];
+        let token = &session.access[access];
+        !self.disabled
+            && session.is_live(self.rules, now_ms)
+            && !token.revoked
+            && now_ms / 1000 < token.expires_s + self.rules.leeway
+    }
+
+    pub(super) fn end_of(&self, login: usize) -> Option<End> {
+        self.sessions[login].end
+    }
+
+    /// How many refresh tokens a session has: one lineage, whatever was asked at once.
+    pub(super) fn generations(&self, login: usize) -> usize {
+        self.sessions[login].refresh.len()
+    }
+}

@@ -1,0 +1,108 @@
+//! What may happen next, drawn at random.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::model::Scope;
+
+/// A token by its distance from the newest one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Which {
+    Newest,
+    Parent,
+    Grandparent,
+    Oldest,
+}
+
+/// One thing that is done; tokens are named as seen from where the sequence then stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum One {
+    LogIn(Scope),
+    Refresh { back: usize, which: Which, scope: Option<Scope> },
+    RevokeRefreshToken { back: usize, which: Which },
+    RevokeAccessToken { back: usize, which: Which },
+    LogOut { back: usize, which: Which },
+    LogOutAll { back: usize, which: Which },
+    Disable,
+    Enable,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Alone(One),
+    /// All at once.
+    Together(Vec<One>),
+    /// The same, so many times at once.
+    Crowd(One, usize),
+    WaitMs(u64),
+}
+
+fn which() -> impl Strategy<Value = Which> {
+    prop_oneof![
+        6 => Just(Which::Newest),
+        4 => Just(Which::Parent),
+        1 => Just(Which::Grandparent),
+        1 => Just(Which::Oldest),
+    ]
+}
+
+/// Mostly the newest session.
+fn back() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => Just(0), 1 => Just(1), 1 => Just(2)]
+}
+
+fn scope() -> impl Strategy<Value = Option<Scope>> {
+    prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(Scope::Read)),
+        1 => Just(Some(Scope::All)),
+        1 => Just(Some(Scope::Unknown)),
+    ]
+}
+
+fn refresh() -> impl Strategy<Value = One> {
+    (back(), which(), scope()).prop_map(|(back, which, scope)| One::Refresh { back, which, scope })
+}
+
+fn log_in() -> impl Strategy<Value = One> {
+    prop_oneof![2 => Just(Scope::All), 1 => Just(Scope::Read)].prop_map(One::LogIn)
+}
+
+/// All but a login: two at once would have no names.
+fn on_what_there_is() -> impl Strategy<Value = One> {
+    let of =
+        |make: fn(usize, Which) -> One| (back(), which()).prop_map(move |(back, which)| make(back, which));
+    prop_oneof![
+        14 => refresh(),
+        1 => of(|back, which| One::RevokeRefreshToken { back, which }),
+        1 => of(|back, which| One::RevokeAccessToken { back, which }),
+        1 => of(|back, which| One::LogOut { back, which }),
+        1 => of(|back, which| One::LogOutAll { back, which }),
+        1 => Just(One::Disable),
+        2 => Just(One::Enable),
+    ]
+}
+
+fn one() -> impl Strategy<Value = One> {
+    prop_oneof![3 => log_in(), 20 => on_what_there_is()]
+}
+
+/// Around each limit of the rules, to the millisecond.
+fn wait() -> impl Strategy<Value = u64> {
+    select(vec![1, 9_999, 10_000, 29_999, 30_000, 40_000, 49_999, 50_000, 99_999, 100_000])
+}
+
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let together =
+        (one(), prop::collection::vec(on_what_there_is(), 1..=2)).prop_map(|(first, mut others)| {
+            others.push(first);
+            Step::Together(others)
+        });
+    let step = prop_oneof![
+        12 => one().prop_map(Step::Alone),
+        5 => wait().prop_map(Step::WaitMs),
+        3 => together,
+        2 => (refresh(), 2..=8_usize).prop_map(|(refresh, times)| Step::Crowd(refresh, times)),
+    ];
+    prop::collection::vec(step, 10..40)
+}
