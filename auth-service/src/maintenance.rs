@@ -1,4 +1,5 @@
-//! What is done beside requests: keys are read again and rotated, and what no longer matters is forgotten.
+//! What is done beside requests: keys are read again and rotated, what a command left half done is finished, and what no
+//! longer matters is forgotten.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,11 +9,15 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::background;
+use crate::clients::Administration;
 use crate::keys::KeyStore;
 use crate::pruning::{Pruner, Round};
+use crate::revocation::Revocations;
 
 /// Twice in the second within which a change must be noticed.
 const KEYS_EVERY: Duration = Duration::from_millis(500);
+/// A command that dies between two steps is no daily event.
+const CLIENTS_EVERY: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// The running work; it ends when told to, or with the process.
@@ -22,10 +27,18 @@ pub(crate) struct Maintenance {
 }
 
 impl Maintenance {
-    pub(crate) fn start(keys: KeyStore, pruner: Pruner) -> Self {
+    pub(crate) fn start(
+        keys: KeyStore,
+        pruner: Pruner,
+        clients: Administration,
+        revocations: Revocations,
+    ) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let tasks =
-            vec![tokio::spawn(read_keys(keys, stopped.clone())), tokio::spawn(prune(pruner, stopped))];
+        let tasks = vec![
+            tokio::spawn(read_keys(keys, stopped.clone())),
+            tokio::spawn(prune(pruner, stopped.clone())),
+            tokio::spawn(settle_clients(clients, revocations, stopped)),
+        ];
         Self { stop, tasks: Mutex::new(tasks) }
     }
 
@@ -76,6 +89,29 @@ async fn prune(pruner: Pruner, mut stopped: watch::Receiver<bool>) {
             },
             // Between two batches, or after one that goes on to its end.
             _ = stopped.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+async fn settle_clients(
+    clients: Administration,
+    revocations: Revocations,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut ticks = interval(CLIENTS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        match background::step(clients.settle()).await {
+            Some(Ok(Some(seq))) => {
+                tracing::warn!("clients.settled");
+                revocations.announce(seq).await;
+            }
+            Some(Ok(None)) | None => {}
+            Some(Err(error)) => tracing::warn!(%error, "clients.not_settled"),
         }
     }
 }

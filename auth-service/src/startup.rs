@@ -19,7 +19,7 @@ use shared_claims::verifier::{BuildError, Verifier};
 
 use crate::accounts::{AccountParts, Accounts};
 use crate::audit::Refusals;
-use crate::clients::{ClientParts, Clients};
+use crate::clients::{Administration, AdministrationParts, AdministrationSettings, ClientParts, Clients};
 use crate::config::Settings;
 use crate::domain::PasswordRules;
 use crate::domain::signing_key::RotationRules;
@@ -123,6 +123,13 @@ impl Application {
         });
 
         let clients = Clients::new(ClientParts { database: database.clone(), clock: clock.clone() });
+        let administration = Administration::new(AdministrationParts {
+            clients: clients.clone(),
+            database: database.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            settings: client_settings(&settings),
+        });
 
         let metrics = Metrics::new(clock.now_seconds())?;
         metrics.watch_database(&database)?;
@@ -167,7 +174,8 @@ impl Application {
             routes: move |config: &mut ServiceConfig| http::configure(config, &services),
         };
         let server = server::bind(service, listener)?;
-        Ok(Self { server, maintenance: Maintenance::start(keys, pruner), revocations })
+        let maintenance = Maintenance::start(keys, pruner, administration, revocations.clone());
+        Ok(Self { server, maintenance, revocations })
     }
 
     /// The port that it listens at.
@@ -290,6 +298,14 @@ pub fn prune_rules(settings: &Settings) -> PruneRules {
     const DAY_MS: i64 = 86_400_000;
     let days = i64::from(settings.audit.retention_days);
     PruneRules { audit_ms: (days > 0).then_some(days * DAY_MS) }
+}
+
+pub(crate) fn client_settings(settings: &Settings) -> AdministrationSettings {
+    AdministrationSettings {
+        audience: settings.tokens.audience.clone(),
+        access_ttl_s: settings.tokens.access_ttl_seconds,
+        clock_skew_ms: settings.revocation.clock_skew_ms,
+    }
 }
 
 pub(crate) fn projection(settings: &Settings) -> Option<ProjectionSettings> {

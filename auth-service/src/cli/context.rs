@@ -8,6 +8,7 @@ use shared_claims::clock::SharedClock;
 
 use super::Failure;
 use crate::accounts::{Administration, AdministrationParts};
+use crate::clients::{self, ClientParts, Clients};
 use crate::config::Settings;
 use crate::domain::{Origin, Password, PasswordHash, PasswordRules};
 use crate::keys::{Rotation, Sealer, SecretName, agree_on_database_id, agree_on_secret};
@@ -68,6 +69,20 @@ impl Context {
         let (random, name) = (self.random.clone(), SecretName::PasswordPepper);
         let pepper = agree_on_secret(&self.database, &sealer, &random, self.clock.as_ref(), name).await?;
         Ok(Passwords::new(&pepper, startup::hash_settings(&self.settings), random).hash(password).await?)
+    }
+
+    /// Who may change clients.
+    pub(super) fn clients(&self) -> clients::Administration {
+        let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
+        let clients = Clients::new(ClientParts { database, clock });
+        let administration = clients::Administration::new(clients::AdministrationParts {
+            clients,
+            database: self.database.clone(),
+            clock: Arc::clone(&self.clock),
+            random: self.random.clone(),
+            settings: startup::client_settings(&self.settings),
+        });
+        administration.caused_by(Origin::operator())
     }
 
     /// Brings a committed fact to Redis. In vain is no failure: whichever server runs, or starts next, brings it there.

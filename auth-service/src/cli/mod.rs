@@ -6,6 +6,7 @@
 
 mod audit;
 mod check_config;
+mod clients;
 mod context;
 mod healthcheck;
 mod keys;
@@ -50,6 +51,8 @@ enum Command {
     Migrate,
     /// Ask the running service whether it can serve; exits non-zero if not
     Healthcheck,
+    /// The OAuth clients
+    Clients(clients::Arguments),
     /// The keys that tokens are signed with
     Keys(keys::Arguments),
     /// Users, by name or id
@@ -79,6 +82,10 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::CheckConfig => print(&check_config::run(&settings)?),
         Command::Migrate => print(&migrate::run(&settings).await?),
         Command::Healthcheck => healthcheck::run(&settings),
+        Command::Clients(arguments) => {
+            let format = arguments.format;
+            clients::run(arguments, &Context::open(settings).await?).await?.print(format)
+        }
         Command::Keys(arguments) => {
             let format = arguments.format;
             keys::run(arguments, &Context::open(settings).await?).await?.print(format)

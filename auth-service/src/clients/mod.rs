@@ -1,5 +1,7 @@
-//! The use cases around OAuth clients: who they are, for requests, from a registry that lags by half a second at most.
+//! The use cases around OAuth clients: who they are, for requests, from a registry that lags by half a second at most; and how they are made, changed
+//! and ended.
 
+mod administration;
 mod error;
 mod registered;
 mod registry;
@@ -10,6 +12,9 @@ use std::sync::Arc;
 use service_kit::database::Database;
 use shared_claims::clock::SharedClock;
 
+pub use self::administration::{
+    Administration, AdministrationError, AdministrationParts, AdministrationSettings, Changed, Switched,
+};
 pub use self::error::ClientsError;
 pub use self::registered::RegisteredClient;
 use self::registry::Registry;
@@ -37,22 +42,13 @@ impl Clients {
 
     /// The client of that id, active or not, as the database had it within the last half second, or since this was called.
     ///
-    /// What is decided on it counts at a later moment: see [`Self::holds`].
+    /// A token that rests on it takes a time that was read **before** this was called: so it lies before whatever cut
+    /// follows the client's being switched off, however long this process stands still afterwards.
     ///
     /// # Errors
     /// When the database cannot say: 503.
     pub async fn find(&self, id: &str) -> Result<Option<Arc<RegisteredClient>>, ClientsError> {
         Ok(self.registry.snapshot().await?.find(id))
-    }
-
-    /// Whether what was decided on `found` may go out with the time that was read from the wall clock **before** this is
-    /// asked: the client is still as it was found, and active, by a reading that is no older than half a second.
-    ///
-    /// A token's issue asks it last, after it took the time for its `jti`. So none that rests on an older reading has a
-    /// `jti` later than the cut of a client that was switched off meanwhile, however long this process stood still.
-    /// `false`: find the client again and begin anew; when that does not help, 503.
-    pub fn holds(&self, found: &RegisteredClient) -> bool {
-        self.registry.fresh().is_some_and(|snapshot| snapshot.holds(found))
     }
 
     /// What is known counts no longer: a client was changed in this process.

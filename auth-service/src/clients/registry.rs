@@ -79,7 +79,7 @@ impl Registry {
     }
 
     /// The last reading, while it is valid.
-    pub(super) fn fresh(&self) -> Option<Arc<Snapshot>> {
+    fn fresh(&self) -> Option<Arc<Snapshot>> {
         self.last().filter(|(_, begun_at_ms)| self.is_valid(*begun_at_ms)).map(|(snapshot, _)| snapshot)
     }
 

@@ -40,12 +40,6 @@ impl Snapshot {
         self.clients.get(id).cloned()
     }
 
-    /// Whether the client of `found` is the same here, and active.
-    pub(super) fn holds(&self, found: &RegisteredClient) -> bool {
-        let known = self.clients.get(found.client.id.as_str());
-        known.is_some_and(|known| known.client.is_active && known.client == found.client)
-    }
-
     pub(super) fn len(&self) -> usize {
         self.clients.len()
     }

@@ -129,71 +129,171 @@ pub struct Client {
     pub updated_at_ms: i64,
 }
 
-/// Why a description of a client is refused.
+/// Why a description of a client is refused. No value is in the words: it may be a secret in the wrong place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidClient {
-    /// No name, or too much of one.
-    #[error("name: 1 to 100 characters")]
-    Name,
-    /// Nothing that it could do.
-    #[error("grants: at least one of authorization_code, refresh_token, client_credentials, password")]
-    NoGrant,
-    /// A client without a secret cannot speak in its own name (RFC 6749 §4.4).
-    #[error("grants: a public client cannot have client_credentials")]
-    PublicClientCredentials,
-    /// Nothing begins what it would go on with.
-    #[error("grants: refresh_token goes with authorization_code or password")]
-    RefreshAlone,
-    /// A code needs somewhere to go.
-    #[error("redirect-uris: authorization_code needs at least one")]
-    NoRedirectUri,
-    /// OAuth 2.1 §4.1.1: public clients prove that they asked.
-    #[error("pkce-optional: a public client always needs PKCE")]
-    PublicWithoutPkce,
-    /// An audience that is empty, or holds white space or a control character.
-    #[error("audiences: {0:?} is no resource identifier")]
-    Audience(String),
-    /// A lifetime that nobody can mean.
-    #[error("{0}: {1} to {2} seconds")]
-    Lifetime(&'static str, i64, i64),
+#[error("{field}: must be {rule}")]
+pub struct InvalidClient {
+    /// Which part of it.
+    pub field: ClientField,
+    /// What is allowed, in words that follow "must be".
+    pub rule: String,
 }
 
+/// A part of the description of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as the client has them")]
+pub enum ClientField {
+    Name,
+    Public,
+    Grants,
+    Scopes,
+    Audiences,
+    RedirectUris,
+    PostLogoutRedirectUris,
+    PkceOptional,
+    AccessTtl,
+    RefreshTtl,
+}
+
+impl ClientField {
+    /// The name of the option.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Public => "public",
+            Self::Grants => "grants",
+            Self::Scopes => "scopes",
+            Self::Audiences => "audiences",
+            Self::RedirectUris => "redirect-uris",
+            Self::PostLogoutRedirectUris => "post-logout-redirect-uris",
+            Self::PkceOptional => "pkce-optional",
+            Self::AccessTtl => "access-ttl",
+            Self::RefreshTtl => "refresh-ttl",
+        }
+    }
+}
+
+impl fmt::Display for ClientField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl InvalidClient {
+    pub(super) fn new(field: ClientField, rule: impl Into<String>) -> Self {
+        Self { field, rule: rule.into() }
+    }
+}
+
+/// All grants, for whoever named none.
+pub(super) const GRANTS: &str = "of authorization_code, refresh_token, client_credentials, password";
+
 impl Client {
+    /// A client that may do nothing yet.
+    pub fn blank(id: ClientId, now_ms: i64) -> Self {
+        Self {
+            id,
+            name: String::new(),
+            is_public: false,
+            is_active: true,
+            is_declared: false,
+            grants: Vec::new(),
+            scopes: Scopes::default(),
+            audiences: Vec::new(),
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            pkce_optional: false,
+            access_ttl_s: None,
+            refresh_ttl_s: None,
+            token_cut_ms: None,
+            created_at_ms: now_ms,
+            updated_at_ms: now_ms,
+        }
+    }
+
     /// Whether the description makes sense.
     pub fn check(&self) -> Result<(), InvalidClient> {
-        if self.name.trim().is_empty() || self.name.chars().count() > 100 {
-            return Err(InvalidClient::Name);
-        }
+        let is_printable = !self.name.chars().any(char::is_control);
         let has = |grant| self.grants.contains(&grant);
-        if self.grants.is_empty() {
-            return Err(InvalidClient::NoGrant);
-        }
-        if self.is_public && has(GrantType::ClientCredentials) {
-            return Err(InvalidClient::PublicClientCredentials);
-        }
-        if has(GrantType::RefreshToken) && !has(GrantType::AuthorizationCode) && !has(GrantType::Password) {
-            return Err(InvalidClient::RefreshAlone);
-        }
-        if has(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
-            return Err(InvalidClient::NoRedirectUri);
-        }
-        if self.is_public && self.pkce_optional {
-            return Err(InvalidClient::PublicWithoutPkce);
-        }
-        let bad = |audience: &&String| {
-            audience.is_empty() || audience.chars().any(|c| c.is_whitespace() || c.is_control())
-        };
-        if let Some(audience) = self.audiences.iter().find(bad) {
-            return Err(InvalidClient::Audience(audience.clone()));
-        }
+        let may_begin = has(GrantType::AuthorizationCode) || has(GrantType::Password);
+        let is_resource =
+            |audience: &String| !audience.is_empty() && audience.bytes().all(|byte| byte.is_ascii_graphic());
         let within = |ttl: Option<i64>, longest| ttl.is_none_or(|ttl| (1..=longest).contains(&ttl));
-        if !within(self.access_ttl_s, MAX_ACCESS_TTL_S) {
-            return Err(InvalidClient::Lifetime("access-ttl", 1, MAX_ACCESS_TTL_S));
-        }
-        if !within(self.refresh_ttl_s, MAX_REFRESH_TTL_S) {
-            return Err(InvalidClient::Lifetime("refresh-ttl", 1, MAX_REFRESH_TTL_S));
-        }
-        Ok(())
+        let rules = [
+            (
+                !self.name.trim().is_empty() && self.name.chars().count() <= 100 && is_printable,
+                ClientField::Name,
+                "1 to 100 printable characters".to_owned(),
+            ),
+            (!self.grants.is_empty(), ClientField::Grants, format!("at least one {GRANTS}")),
+            // RFC 6749 §4.4: without a secret nobody can speak in its own name.
+            (
+                !(self.is_public && has(GrantType::ClientCredentials)),
+                ClientField::Grants,
+                "without client_credentials for a public client".to_owned(),
+            ),
+            (
+                !has(GrantType::RefreshToken) || may_begin,
+                ClientField::Grants,
+                "with authorization_code or password where refresh_token is".to_owned(),
+            ),
+            // RFC 9068 §2.2: a token is for somebody.
+            (
+                !self.audiences.is_empty() && self.audiences.iter().all(is_resource),
+                ClientField::Audiences,
+                "at least one resource identifier, of visible ASCII characters".to_owned(),
+            ),
+            (
+                !has(GrantType::AuthorizationCode) || !self.redirect_uris.is_empty(),
+                ClientField::RedirectUris,
+                "at least one for authorization_code".to_owned(),
+            ),
+            // OAuth 2.1 §4.1.1: public clients prove that they asked.
+            (
+                !(self.is_public && self.pkce_optional),
+                ClientField::PkceOptional,
+                "off for a public client".to_owned(),
+            ),
+            (
+                within(self.access_ttl_s, MAX_ACCESS_TTL_S),
+                ClientField::AccessTtl,
+                format!("1 to {MAX_ACCESS_TTL_S} seconds"),
+            ),
+            (
+                within(self.refresh_ttl_s, MAX_REFRESH_TTL_S),
+                ClientField::RefreshTtl,
+                format!("1 to {MAX_REFRESH_TTL_S} seconds"),
+            ),
+        ];
+        let broken = rules.into_iter().find(|(is_kept, ..)| !is_kept);
+        broken.map_or(Ok(()), |(_, field, rule)| Err(InvalidClient { field, rule }))
+    }
+
+    /// The moment up to which its tokens are revoked, for a decision of `moment_ms` that was committed and is known
+    /// everywhere: later than what replicas whose clocks are ahead issued before, and later than any cut before.
+    pub fn cut_at(&self, moment_ms: i64, clock_skew_ms: i64) -> i64 {
+        let past_the_last = self.token_cut_ms.map_or(i64::MIN, |cut| cut.saturating_add(1));
+        moment_ms.saturating_add(clock_skew_ms).max(past_the_last)
+    }
+
+    /// In what it differs from `other`, as somebody describes them.
+    pub fn differs_in(&self, other: &Self) -> Vec<ClientField> {
+        let fields = [
+            (ClientField::Name, self.name != other.name),
+            (ClientField::Public, self.is_public != other.is_public),
+            (ClientField::Grants, self.grants != other.grants),
+            (ClientField::Scopes, self.scopes != other.scopes),
+            (ClientField::Audiences, self.audiences != other.audiences),
+            (ClientField::RedirectUris, self.redirect_uris != other.redirect_uris),
+            (
+                ClientField::PostLogoutRedirectUris,
+                self.post_logout_redirect_uris != other.post_logout_redirect_uris,
+            ),
+            (ClientField::PkceOptional, self.pkce_optional != other.pkce_optional),
+            (ClientField::AccessTtl, self.access_ttl_s != other.access_ttl_s),
+            (ClientField::RefreshTtl, self.refresh_ttl_s != other.refresh_ttl_s),
+        ];
+        fields.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect()
     }
 
     /// Whether it may get tokens this way.
@@ -228,48 +328,54 @@ mod tests {
         }
     }
 
-    fn client(change: impl FnOnce(&mut Client)) -> Result<(), InvalidClient> {
+    #[test]
+    fn a_cut_lies_after_the_clocks_and_after_the_last() {
+        let mut client = Client::blank(ClientId::parse("billing").unwrap(), 0);
+        assert_eq!(client.cut_at(5000, 1000), 6000);
+        client.token_cut_ms = Some(5999);
+        assert_eq!(client.cut_at(5000, 1000), 6000);
+        client.token_cut_ms = Some(6000);
+        assert_eq!(client.cut_at(5000, 1000), 6001);
+        assert_eq!(client.cut_at(0, 0), 6001, "a clock that was set back");
+    }
+
+    fn client(change: impl FnOnce(&mut Client)) -> Result<(), ClientField> {
         let mut client = Client {
-            id: ClientId::parse("billing").unwrap(),
             name: "Billing".to_owned(),
-            is_public: false,
-            is_active: true,
-            is_declared: false,
             grants: vec![GrantType::ClientCredentials],
-            scopes: Scopes::default(),
             audiences: vec!["todo-service".to_owned()],
-            redirect_uris: Vec::new(),
-            post_logout_redirect_uris: Vec::new(),
-            pkce_optional: false,
-            access_ttl_s: None,
-            refresh_ttl_s: None,
-            token_cut_ms: None,
-            created_at_ms: 0,
-            updated_at_ms: 0,
+            ..Client::blank(ClientId::parse("billing").unwrap(), 0)
         };
         change(&mut client);
-        client.check()
+        client.check().map_err(|invalid| invalid.field)
     }
 
     #[test]
     fn what_makes_no_sense_is_refused() {
         assert_eq!(client(|_| {}), Ok(()));
-        assert_eq!(client(|client| client.name = " ".to_owned()), Err(InvalidClient::Name));
-        assert_eq!(client(|client| client.grants.clear()), Err(InvalidClient::NoGrant));
-        assert_eq!(client(|client| client.is_public = true), Err(InvalidClient::PublicClientCredentials));
-        assert_eq!(
-            client(|client| client.grants.push(GrantType::RefreshToken)),
-            Err(InvalidClient::RefreshAlone)
-        );
-        assert_eq!(
-            client(|client| client.grants = vec![GrantType::AuthorizationCode]),
-            Err(InvalidClient::NoRedirectUri)
-        );
-        for bad in ["", "a b", "a\n"] {
-            let refused = client(|client| client.audiences.push(bad.to_owned()));
-            assert_eq!(refused, Err(InvalidClient::Audience(bad.to_owned())));
+        for name in ["", " ", "a\nb", &"x".repeat(101)] {
+            assert_eq!(client(|client| client.name = name.to_owned()), Err(ClientField::Name), "{name:?}");
         }
-        assert!(client(|client| client.access_ttl_s = Some(0)).is_err());
-        assert!(client(|client| client.refresh_ttl_s = Some(i64::MAX)).is_err());
+        assert_eq!(client(|client| client.grants.clear()), Err(ClientField::Grants));
+        assert_eq!(client(|client| client.is_public = true), Err(ClientField::Grants));
+        assert_eq!(client(|client| client.grants.push(GrantType::RefreshToken)), Err(ClientField::Grants));
+        let grants = vec![GrantType::AuthorizationCode];
+        assert_eq!(client(|client| client.grants = grants), Err(ClientField::RedirectUris));
+        let grants = vec![GrantType::Password, GrantType::RefreshToken];
+        assert_eq!(client(|client| client.grants.clone_from(&grants)), Ok(()));
+        let public = |client: &mut Client| {
+            client.grants = grants;
+            client.is_public = true;
+            client.pkce_optional = true;
+        };
+        assert_eq!(client(public), Err(ClientField::PkceOptional));
+        assert_eq!(client(|client| client.audiences.clear()), Err(ClientField::Audiences));
+        for bad in ["", "a b", "a\n", "ä"] {
+            let refused = client(|client| client.audiences.push(bad.to_owned()));
+            assert_eq!(refused, Err(ClientField::Audiences), "{bad:?}");
+        }
+        assert_eq!(client(|client| client.access_ttl_s = Some(0)), Err(ClientField::AccessTtl));
+        assert_eq!(client(|client| client.access_ttl_s = Some(86_401)), Err(ClientField::AccessTtl));
+        assert_eq!(client(|client| client.refresh_ttl_s = Some(i64::MAX)), Err(ClientField::RefreshTtl));
     }
 }

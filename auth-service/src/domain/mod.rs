@@ -5,6 +5,7 @@ mod audit;
 mod authorization_code;
 mod bcrypt_hash;
 mod client;
+mod client_change;
 mod client_secret;
 mod email;
 mod origin;
@@ -21,8 +22,10 @@ pub use audit::{AuditEvent, AuditKind};
 pub use authorization_code::{AuthorizationCode, CodeChallenge, CodeClaim, CodeHash, CodePlain, Redemption};
 pub use bcrypt_hash::{BCRYPT_SCHEME, BcryptHash, InvalidBcryptHash};
 pub use client::{
-    Client, ClientId, GrantType, InvalidClient, InvalidClientId, MAX_ACCESS_TTL_S, MAX_REFRESH_TTL_S,
+    Client, ClientField, ClientId, GrantType, InvalidClient, InvalidClientId, MAX_ACCESS_TTL_S,
+    MAX_REFRESH_TTL_S,
 };
+pub use client_change::{ClientChange, ClientWords};
 pub use client_secret::{ClientSecret, ClientSecretHash, ClientSecretPlain};
 pub use email::{Email, InvalidEmail};
 pub use origin::{Actor, Device, Origin};

@@ -117,6 +117,13 @@ pub fn consume(conn: &mut DbConnection, hash: &CodeHash, session_id: Uuid, now_m
     Ok(consumed == 1)
 }
 
+/// Forgets all codes of a client.
+pub fn delete_of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<()> {
+    let of_client = authorization_codes::client_id.eq(client_id);
+    diesel::delete(authorization_codes::table.filter(of_client)).execute(conn)?;
+    Ok(())
+}
+
 /// Forgets at most `limit` codes that expired before `before_ms`; how many.
 pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
     let over = authorization_codes::table

@@ -10,8 +10,8 @@ use crate::domain::{ClientSecret, ClientSecretHash};
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = client_secrets)]
 struct SecretRow {
-    secret_hash: Vec<u8>,
     client_id: String,
+    secret_hash: Vec<u8>,
     created_at_ms: i64,
     expires_at_ms: Option<i64>,
 }
@@ -34,8 +34,8 @@ pub fn insert(
     now_ms: i64,
 ) -> QueryResult<()> {
     let row = SecretRow {
-        secret_hash: hash.as_bytes().to_vec(),
         client_id: client_id.to_owned(),
+        secret_hash: hash.as_bytes().to_vec(),
         created_at_ms: now_ms,
         expires_at_ms: None,
     };
@@ -46,20 +46,40 @@ pub fn insert(
 /// Lets the current secret of a client end at `end_ms`, and forgets those that were to end already: of the old ones, one
 /// stays at most. After [`begin_change`](super::clients::begin_change).
 pub fn replace_current(conn: &mut DbConnection, client_id: &str, end_ms: i64) -> QueryResult<()> {
-    let of_client = client_secrets::client_id.eq(client_id);
-    diesel::delete(
-        client_secrets::table.filter(of_client).filter(client_secrets::expires_at_ms.is_not_null()),
-    )
-    .execute(conn)?;
-    diesel::update(client_secrets::table.filter(of_client))
-        .set(client_secrets::expires_at_ms.eq(end_ms))
-        .execute(conn)?;
+    let of_client = client_secrets::table.filter(client_secrets::client_id.eq(client_id));
+    diesel::delete(of_client.filter(client_secrets::expires_at_ms.is_not_null())).execute(conn)?;
+    diesel::update(of_client).set(client_secrets::expires_at_ms.eq(end_ms)).execute(conn)?;
     Ok(())
+}
+
+/// Forgets one secret of a client, if it has it. After [`begin_change`](super::clients::begin_change).
+pub fn delete(conn: &mut DbConnection, client_id: &str, hash: &ClientSecretHash) -> QueryResult<()> {
+    diesel::delete(client_secrets::table.find((client_id, hash.as_bytes()))).execute(conn)?;
+    Ok(())
+}
+
+/// Forgets all secrets of a client. After [`begin_change`](super::clients::begin_change).
+pub fn delete_all(conn: &mut DbConnection, client_id: &str) -> QueryResult<()> {
+    diesel::delete(client_secrets::table.filter(client_secrets::client_id.eq(client_id))).execute(conn)?;
+    Ok(())
+}
+
+/// The secrets of one client, the newest last.
+pub fn of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<Vec<ClientSecret>> {
+    client_secrets::table
+        .filter(client_secrets::client_id.eq(client_id))
+        .order(client_secrets::created_at_ms)
+        .select(SecretRow::as_select())
+        .load(conn)?
+        .into_iter()
+        .map(|row| row.into_secret().map(|(_, secret)| secret))
+        .collect()
 }
 
 /// The secrets of all clients, with their clients' ids.
 pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<(String, ClientSecret)>> {
     client_secrets::table
+        .order(client_secrets::created_at_ms)
         .select(SecretRow::as_select())
         .load(conn)?
         .into_iter()
@@ -69,10 +89,12 @@ pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<(String, ClientSecret)>> 
 
 /// Forgets at most `limit` secrets that ended before `before_ms`; how many.
 pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
+    let is_over = client_secrets::expires_at_ms.lt(before_ms).assume_not_null();
     let over = client_secrets::table
-        .filter(client_secrets::expires_at_ms.lt(before_ms).assume_not_null())
+        .filter(is_over)
         .limit(limit)
         .select(client_secrets::secret_hash)
         .load::<Vec<u8>>(conn)?;
-    diesel::delete(client_secrets::table.filter(client_secrets::secret_hash.eq_any(over))).execute(conn)
+    let over = client_secrets::table.filter(client_secrets::secret_hash.eq_any(over)).filter(is_over);
+    diesel::delete(over).execute(conn)
 }

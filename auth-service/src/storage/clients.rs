@@ -95,7 +95,15 @@ pub fn version(conn: &mut DbConnection) -> QueryResult<i64> {
     client_registry::table.find(1).select(client_registry::version).first(conn)
 }
 
-/// Begins a change: makes changes of clients take turns until this transaction ends, and replicas look again after it.
+/// Makes changes of clients take turns until this transaction ends.
+pub fn lock_registry(conn: &mut DbConnection) -> QueryResult<()> {
+    diesel::update(client_registry::table.find(1))
+        .set(client_registry::version.eq(client_registry::version))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Begins a change: as [`lock_registry`], and replicas look again after it.
 pub fn begin_change(conn: &mut DbConnection) -> QueryResult<()> {
     diesel::update(client_registry::table.find(1))
         .set(client_registry::version.eq(client_registry::version + 1))
@@ -107,7 +115,11 @@ pub fn begin_change(conn: &mut DbConnection) -> QueryResult<()> {
 /// taken. After [`begin_change`].
 pub fn insert(conn: &mut DbConnection, client: &Client, longest_access_ttl_s: i64) -> QueryResult<()> {
     diesel::insert_into(clients::table)
-        .values((ClientRow::from_client(client), clients::longest_access_ttl_s.eq(longest_access_ttl_s)))
+        .values((
+            ClientRow::from_client(client),
+            clients::longest_access_ttl_s.eq(longest_access_ttl_s),
+            clients::cut_is_due.eq(false),
+        ))
         .execute(conn)?;
     Ok(())
 }
@@ -148,6 +160,32 @@ pub fn lock(conn: &mut DbConnection, id: &str) -> QueryResult<Option<Client>> {
 /// For how long, in seconds, an access token of the client may have been given.
 pub fn longest_access_ttl(conn: &mut DbConnection, id: &str) -> QueryResult<Option<i64>> {
     clients::table.find(id).select(clients::longest_access_ttl_s).first(conn).optional()
+}
+
+/// Notes that clients without a lifetime of their own get tokens of that one. After [`lock_registry`].
+pub fn raise_longest_access_ttl(conn: &mut DbConnection, seconds: i64) -> QueryResult<()> {
+    let shorter = clients::table
+        .filter(clients::access_ttl_s.is_null())
+        .filter(clients::longest_access_ttl_s.lt(seconds));
+    diesel::update(shorter).set(clients::longest_access_ttl_s.eq(seconds)).execute(conn)?;
+    Ok(())
+}
+
+/// Notes whether a cut against the client is due. After [`begin_change`].
+pub fn set_cut_due(conn: &mut DbConnection, id: &str, is_due: bool) -> QueryResult<()> {
+    diesel::update(clients::table.find(id)).set(clients::cut_is_due.eq(is_due)).execute(conn)?;
+    Ok(())
+}
+
+/// Whether a cut against the client is due.
+pub fn is_cut_due(conn: &mut DbConnection, id: &str) -> QueryResult<bool> {
+    let due = clients::table.find(id).select(clients::cut_is_due).first(conn).optional()?;
+    Ok(due.unwrap_or(false))
+}
+
+/// The clients against which a cut is due.
+pub fn due_cuts(conn: &mut DbConnection) -> QueryResult<Vec<String>> {
+    clients::table.filter(clients::cut_is_due.eq(true)).order(clients::id).select(clients::id).load(conn)
 }
 
 /// All clients, by id.

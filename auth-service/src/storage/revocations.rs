@@ -147,6 +147,15 @@ pub fn has_key(conn: &mut DbConnection, kid: &str) -> QueryResult<bool> {
     diesel::select(diesel::dsl::exists(revocations::table.filter(named))).get_result(conn)
 }
 
+/// The latest cut against a client, as far as one is remembered.
+pub fn last_cut_of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<Option<i64>> {
+    revocations::table
+        .filter(revocations::kind.eq(Kind::Client.as_str()))
+        .filter(revocations::subject_id.eq(client_id))
+        .select(diesel::dsl::max(revocations::at_ms))
+        .first(conn)
+}
+
 /// Forgets at most `limit` facts whose end is past by [`GRACE_S`] at `now` (seconds); how many.
 pub fn prune(conn: &mut DbConnection, now: i64, limit: i64) -> QueryResult<usize> {
     let ended: Vec<i64> = revocations::table

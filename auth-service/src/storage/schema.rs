@@ -73,15 +73,16 @@ diesel::table! {
         refresh_ttl_s -> Nullable<BigInt>,
         longest_access_ttl_s -> BigInt,
         token_cut_ms -> Nullable<BigInt>,
+        cut_is_due -> Bool,
         created_at_ms -> BigInt,
         updated_at_ms -> BigInt,
     }
 }
 
 diesel::table! {
-    client_secrets (secret_hash) {
-        secret_hash -> Binary,
+    client_secrets (client_id, secret_hash) {
         client_id -> Text,
+        secret_hash -> Binary,
         created_at_ms -> BigInt,
         expires_at_ms -> Nullable<BigInt>,
     }

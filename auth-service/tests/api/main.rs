@@ -9,6 +9,7 @@ mod auth_refresh;
 mod auth_register;
 mod auth_sessions;
 mod auth_token;
+mod clients;
 mod clients_registry;
 mod clocks;
 mod foreign_tokens;

@@ -22,19 +22,21 @@ CREATE TABLE clients (
     longest_access_ttl_s BIGINT NOT NULL,
     -- The last cut (kind `client`): tokens whose jti time is not later are revoked.
     token_cut_ms BIGINT,
+    -- Set when it is switched off, until the cut that follows is in the log.
+    cut_is_due BOOLEAN NOT NULL,
     created_at_ms BIGINT NOT NULL,
     updated_at_ms BIGINT NOT NULL
 );
 
 CREATE TABLE client_secrets (
-    -- SHA-256 of the secret, which is 256 random bits: a fast hash is enough.
-    secret_hash BYTEA NOT NULL PRIMARY KEY,
     client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+    -- SHA-256 of the secret, which is 256 random bits: a fast hash is enough.
+    secret_hash BYTEA NOT NULL,
     created_at_ms BIGINT NOT NULL,
     -- Set on the one that a rotation replaces.
-    expires_at_ms BIGINT
+    expires_at_ms BIGINT,
+    PRIMARY KEY (client_id, secret_hash)
 );
-CREATE INDEX client_secrets_client_id ON client_secrets (client_id);
 
 -- One row: grows with every change of a client, so that replicas notice by looking at one number.
 CREATE TABLE client_registry (
@@ -66,6 +68,7 @@ CREATE TABLE authorization_codes (
     -- What it gave: ends when the code is used again.
     session_id TEXT
 );
+CREATE INDEX authorization_codes_client_id ON authorization_codes (client_id);
 CREATE INDEX authorization_codes_user_id ON authorization_codes (user_id);
 CREATE INDEX authorization_codes_expires_at_ms ON authorization_codes (expires_at_ms);
 

@@ -1,0 +1,15 @@
+//! `auth-service clients delete`.
+
+use super::entry::Entry;
+use super::{Context, Failure, Report};
+
+pub(super) async fn run(id: &str, context: &Context) -> Result<Report, Failure> {
+    let deleted = context.clients().delete(id).await?;
+    if let Some(seq) = deleted.seq {
+        context.announce(seq).await?;
+    }
+    Report::new(
+        &Entry::of(&deleted.registered),
+        format!("{id} is deleted: its sessions are over, its tokens are revoked."),
+    )
+}

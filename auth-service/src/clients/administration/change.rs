@@ -1,0 +1,134 @@
+//! One transaction over the clients.
+
+use service_kit::database::DbConnection;
+use shared_claims::revocation::{Fact, Kind};
+
+use super::{AdministrationError, AdministrationParts, RegisteredClient};
+use crate::domain::{AuditEvent, AuditKind, Client, ClientSecretHash, Origin};
+use crate::storage::{audit, authorization_codes, client_secrets, clients, revocations, sessions};
+
+/// How long after the last token concerned a fact is remembered.
+const REMEMBER_S: i64 = 60;
+
+/// What a transaction did.
+pub(super) struct Committed {
+    pub(super) events: Vec<AuditEvent>,
+    /// The place of the fact that it appended.
+    pub(super) seq: Option<i64>,
+}
+
+/// The clients, under the lock that replicas and commands take in turn.
+pub(super) struct Change<'a> {
+    pub(super) conn: &'a mut DbConnection,
+    parts: &'a AdministrationParts,
+    origin: Origin,
+    pub(super) now_ms: i64,
+    has_changed: bool,
+    events: Vec<AuditEvent>,
+    fact: Option<Fact>,
+}
+
+impl<'a> Change<'a> {
+    /// Waits for the lock, then takes the time.
+    pub(super) fn begin(
+        conn: &'a mut DbConnection,
+        parts: &'a AdministrationParts,
+        origin: Origin,
+    ) -> Result<Self, AdministrationError> {
+        clients::lock_registry(conn)?;
+        let now_ms = parts.clock.now_ms();
+        Ok(Self { conn, parts, origin, now_ms, has_changed: false, events: Vec::new(), fact: None })
+    }
+
+    /// Records what happened, has replicas look again, and appends the fact last: the log's lock is held to the commit.
+    pub(super) fn finish(self) -> Result<Committed, AdministrationError> {
+        let Self { conn, parts, now_ms, has_changed, events, fact, .. } = self;
+        if has_changed {
+            clients::begin_change(conn)?;
+        }
+        for event in &events {
+            audit::record(conn, event, &parts.random, now_ms)?;
+        }
+        let seq = fact.map(|fact| revocations::append(conn, &fact, now_ms)).transpose()?;
+        Ok(Committed { events, seq })
+    }
+
+    /// Notes what happened, for the record.
+    pub(super) fn note(&mut self, kind: AuditKind, id: &str, tell: impl FnOnce(AuditEvent) -> AuditEvent) {
+        self.has_changed = true;
+        self.events.push(tell(AuditEvent::new(kind, &self.origin).client(id)));
+    }
+
+    pub(super) fn find(&mut self, id: &str) -> Result<Client, AdministrationError> {
+        clients::find(self.conn, id)?.ok_or_else(|| AdministrationError::Unknown(id.to_owned()))
+    }
+
+    /// The client as it now stands.
+    pub(super) fn registered(&mut self, id: &str) -> Result<RegisteredClient, AdministrationError> {
+        Ok(RegisteredClient { client: self.find(id)?, secrets: client_secrets::of_client(self.conn, id)? })
+    }
+
+    /// Stores a new client. Where one of that id was before, the old cut stands against it still.
+    pub(super) fn insert(&mut self, client: &Client) -> Result<(), AdministrationError> {
+        let id = client.id.as_str();
+        if clients::find(self.conn, id)?.is_some() {
+            return Err(AdministrationError::Taken(id.to_owned()));
+        }
+        let token_cut_ms = revocations::last_cut_of_client(self.conn, id)?;
+        clients::insert(
+            self.conn,
+            &Client { token_cut_ms, ..client.clone() },
+            self.longest_access_ttl_s(client),
+        )?;
+        self.end_sessions(id)
+    }
+
+    pub(super) fn update(&mut self, client: &Client) -> Result<(), AdministrationError> {
+        self.has_changed = true;
+        let longest = self.longest_access_ttl_s(client);
+        let client = Client { updated_at_ms: self.now_ms, ..client.clone() };
+        Ok(clients::update(self.conn, &client, longest)?)
+    }
+
+    fn longest_access_ttl_s(&self, client: &Client) -> i64 {
+        client.access_ttl_s.unwrap_or(self.parts.settings.access_ttl_s)
+    }
+
+    /// Has `hash` as the secret, and lets the one before go on for so long.
+    pub(super) fn set_secret(
+        &mut self,
+        id: &str,
+        hash: &ClientSecretHash,
+        keep_old_s: i64,
+    ) -> Result<(), AdministrationError> {
+        self.has_changed = true;
+        client_secrets::delete(self.conn, id, hash)?;
+        if keep_old_s > 0 {
+            let end_ms = self.now_ms.saturating_add(keep_old_s.saturating_mul(1000));
+            client_secrets::replace_current(self.conn, id, end_ms)?;
+        } else {
+            client_secrets::delete_all(self.conn, id)?;
+        }
+        Ok(client_secrets::insert(self.conn, id, hash, self.now_ms)?)
+    }
+
+    /// Ends what the client was given: its sessions, and codes that were not exchanged yet.
+    pub(super) fn end_sessions(&mut self, id: &str) -> Result<(), AdministrationError> {
+        authorization_codes::delete_of_client(self.conn, id)?;
+        sessions::end_all_of_client(self.conn, id, self.now_ms)?;
+        Ok(())
+    }
+
+    /// Revokes every token that was given to the client up to now.
+    pub(super) fn cut(&mut self, client: &Client) -> Result<(), AdministrationError> {
+        let id = client.id.as_str();
+        let cut = client.cut_at(self.now_ms, self.parts.settings.clock_skew_ms);
+        self.update(&Client { token_cut_ms: Some(cut), ..client.clone() })?;
+        clients::set_cut_due(self.conn, id, false)?;
+        let longest = clients::longest_access_ttl(self.conn, id)?.unwrap_or(0);
+        let longest = longest.max(self.longest_access_ttl_s(client));
+        let exp = cut.div_euclid(1000).saturating_add(longest).saturating_add(REMEMBER_S);
+        self.fact = Some(Fact { kind: Kind::Client, id: id.to_owned(), at: Some(cut), exp });
+        Ok(())
+    }
+}

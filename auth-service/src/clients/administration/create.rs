@@ -1,0 +1,51 @@
+//! A new client.
+
+use std::fmt::Write as _;
+
+use super::{Administration, AdministrationError, Changed};
+use crate::domain::{AuditKind, Client, ClientChange, ClientId};
+
+impl Administration {
+    /// Makes a client, under an id of ours where none is given; a confidential one gets a secret.
+    ///
+    /// # Errors
+    /// [`AdministrationError::Taken`], [`AdministrationError::Invalid`].
+    pub async fn create(
+        &self,
+        id: Option<ClientId>,
+        described: ClientChange,
+    ) -> Result<Changed, AdministrationError> {
+        let id = match id {
+            Some(id) => id,
+            None => self.new_id()?,
+        };
+        let audiences = described.audiences.or_else(|| Some(vec![self.parts.settings.audience.clone()]));
+        let described = ClientChange { audiences, ..described };
+        let client = described.apply(&Client::blank(id, self.parts.clock.now_ms()))?;
+        let secret = (!client.is_public).then(|| self.new_secret());
+        let hash = secret.as_ref().map(crate::domain::ClientSecretPlain::hash);
+        let created = self.change(move |change| {
+            let now_ms = change.now_ms;
+            let client = Client { created_at_ms: now_ms, updated_at_ms: now_ms, ..client };
+            change.insert(&client)?;
+            let id = client.id.as_str();
+            if let Some(hash) = hash {
+                change.set_secret(id, &hash, 0)?;
+            }
+            change.note(AuditKind::ClientCreated, id, |event| event);
+            change.registered(id)
+        });
+        let (registered, _) = created.await?;
+        Ok(Changed { registered, secret })
+    }
+
+    /// An id that nobody has, and that looks like no user's.
+    fn new_id(&self) -> Result<ClientId, AdministrationError> {
+        let mut id = "client-".to_owned();
+        for byte in self.parts.random.bytes::<12>() {
+            // Writing to a string cannot fail.
+            let _ = write!(id, "{byte:02x}");
+        }
+        Ok(ClientId::parse(&id)?)
+    }
+}

@@ -1,0 +1,34 @@
+//! The end of a client.
+
+use super::{Administration, AdministrationError, Switched};
+use crate::domain::AuditKind;
+use crate::storage::clients;
+
+impl Administration {
+    /// Removes a client, after it was switched off. Its id may be used again: what the old one had stays revoked.
+    ///
+    /// # Errors
+    /// [`AdministrationError::Unknown`].
+    pub async fn delete(&self, id: &str) -> Result<Switched, AdministrationError> {
+        let mut seq = None;
+        loop {
+            self.switch_off(id).await?;
+            seq = self.cut(id).await?.or(seq);
+            let id = id.to_owned();
+            let deleted = self.change(move |change| {
+                let registered = change.registered(&id)?;
+                if registered.client.is_active || clients::is_cut_due(change.conn, &id)? {
+                    // Switched on meanwhile.
+                    return Ok(None);
+                }
+                change.end_sessions(&id)?;
+                clients::delete(change.conn, &id)?;
+                change.note(AuditKind::ClientDeleted, &id, |event| event);
+                Ok(Some(registered))
+            });
+            if let (Some(registered), _) = deleted.await? {
+                return Ok(Switched { registered, seq });
+            }
+        }
+    }
+}

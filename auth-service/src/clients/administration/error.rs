@@ -1,0 +1,35 @@
+//! Why a change of clients did not happen.
+
+use diesel::result::Error as QueryError;
+use service_kit::database::DatabaseError;
+
+use crate::domain::{InvalidClient, InvalidClientId};
+
+/// Why a change of clients did not happen. One line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum AdministrationError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// There is no such client.
+    #[error("there is no client {0}")]
+    Unknown(String),
+    /// There is one of that id.
+    #[error("there is a client {0} already")]
+    Taken(String),
+    /// No client can be called that.
+    #[error("{0}")]
+    Id(#[from] InvalidClientId),
+    /// The description makes no sense.
+    #[error("{0}")]
+    Invalid(#[from] InvalidClient),
+    /// A public client has no secret.
+    #[error("{0} is a public client: it has no secret")]
+    NoSecret(String),
+}
+
+impl From<QueryError> for AdministrationError {
+    fn from(error: QueryError) -> Self {
+        Self::Database(error.into())
+    }
+}

@@ -1,0 +1,313 @@
+//! The life of clients, as commands and maintenance bring it about.
+
+use auth_service::clients::{
+    Administration, AdministrationError, AdministrationParts, AdministrationSettings, ClientParts, Clients,
+};
+use auth_service::domain::{
+    AuditKind, ClientChange, ClientId, ClientSecretPlain, ClientWords, Origin, Session,
+};
+use auth_service::random::Random;
+use auth_service::storage::{clients, sessions};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use reqwest::StatusCode;
+use serde_json::json;
+use service_kit::database::DatabaseError;
+use shared_claims::clock::Clock;
+use shared_claims::scope::Scopes;
+
+use crate::helpers::{START_MS, TestApp, both, claims_of};
+
+/// What a command works with, beside the app.
+fn operator(app: &TestApp) -> (Administration, Clients) {
+    let (database, clock) = (app.database.clone(), app.clock.clone());
+    let clients = Clients::new(ClientParts { database: database.clone(), clock: clock.clone() });
+    let parts = AdministrationParts {
+        clients: clients.clone(),
+        database,
+        clock,
+        random: Random::from_rng(StdRng::from_seed([9; 32])),
+        settings: AdministrationSettings {
+            audience: "todo-service".to_owned(),
+            access_ttl_s: 900,
+            clock_skew_ms: 1000,
+        },
+    };
+    (Administration::new(parts).caused_by(Origin::operator()), clients)
+}
+
+fn machine() -> ClientChange {
+    words(|words| words.grants = Some(vec!["client_credentials".to_owned()]))
+}
+
+fn words(change: impl FnOnce(&mut ClientWords)) -> ClientChange {
+    let mut words = ClientWords { name: Some("Billing".to_owned()), ..ClientWords::default() };
+    change(&mut words);
+    words.parse().unwrap()
+}
+
+fn id(text: &str) -> ClientId {
+    ClientId::parse(text).unwrap()
+}
+
+/// Facts of the kind `client`.
+async fn cuts(app: &TestApp) -> Vec<serde_json::Value> {
+    app.facts().await.into_iter().filter(|fact| fact["kind"] == "client").collect()
+}
+
+#[tokio::test]
+async fn a_client_that_is_switched_off_is_cut_and_its_id_stays_cut() {
+    for app in both().await {
+        let (operator, known) = operator(&app);
+        operator.create(Some(id("billing")), machine()).await.unwrap();
+        assert!(known.find("billing").await.unwrap().unwrap().client.is_active);
+
+        let disabled = operator.disable("billing").await.unwrap();
+        assert!(!disabled.registered.client.is_active && disabled.seq.is_some());
+        let found = known.find("billing").await.unwrap().unwrap();
+        assert!(!found.client.is_active, "known at once in the same process");
+        let exp = (START_MS + 1000) / 1000 + 900 + 60;
+        let first = json!({"kind": "client", "id": "billing", "at": START_MS + 1000, "exp": exp});
+        assert_eq!(cuts(&app).await, std::slice::from_ref(&first));
+        assert_eq!(found.client.token_cut_ms, Some(START_MS + 1000));
+
+        assert_eq!(operator.disable("billing").await.unwrap().seq, None, "it is switched off already");
+        let enabled = operator.enable("billing").await.unwrap();
+        assert!(enabled.registered.client.is_active && enabled.seq.is_none());
+        operator.enable("billing").await.unwrap();
+        assert_eq!(cuts(&app).await, std::slice::from_ref(&first));
+
+        // The clock stands; the second cut lies later all the same.
+        let deleted = operator.delete("billing").await.unwrap();
+        assert!(deleted.seq.is_some());
+        let second = json!({"kind": "client", "id": "billing", "at": START_MS + 1001, "exp": exp});
+        assert_eq!(cuts(&app).await, [first, second.clone()]);
+        assert!(known.find("billing").await.unwrap().is_none());
+        assert!(matches!(operator.delete("billing").await, Err(AdministrationError::Unknown(_))));
+        assert!(matches!(operator.disable("billing").await, Err(AdministrationError::Unknown(_))));
+        assert!(matches!(operator.enable("billing").await, Err(AdministrationError::Unknown(_))));
+
+        let again = operator.create(Some(id("billing")), machine()).await.unwrap();
+        assert_eq!(again.registered.client.token_cut_ms, Some(START_MS + 1001));
+    }
+}
+
+#[tokio::test]
+async fn a_fact_is_remembered_for_as_long_as_the_longest_token() {
+    for app in both().await {
+        let (operator, _) = operator(&app);
+        let described = words(|words| {
+            words.grants = Some(vec!["client_credentials".to_owned()]);
+            words.access_ttl_s = Some(Some(3600));
+        });
+        operator.create(Some(id("billing")), described).await.unwrap();
+        let shorter = ClientChange { access_ttl_s: Some(Some(60)), ..ClientChange::default() };
+        operator.update("billing", shorter).await.unwrap();
+        operator.disable("billing").await.unwrap();
+        let exp = cuts(&app).await[0]["exp"].as_i64().unwrap();
+        assert_eq!(exp, (START_MS + 1000) / 1000 + 3600 + 60);
+    }
+}
+
+/// A session that the client was given.
+async fn session_of(app: &TestApp, client_id: &str) -> uuid::Uuid {
+    let tokens = app.login("alice").await;
+    let claims = claims_of(&tokens.access);
+    let user_id = claims["sub"].as_str().unwrap().parse().unwrap();
+    let now_ms = app.clock.now_ms();
+    let id = Random::system().uuid();
+    let session = Session {
+        id,
+        user_id,
+        client_id: client_id.to_owned(),
+        scope: Scopes::parse("openid").unwrap(),
+        audience: vec!["todo-service".to_owned()],
+        amr: vec!["pwd".to_owned()],
+        auth_time_s: now_ms / 1000,
+        created_at_ms: now_ms,
+        last_used_at_ms: now_ms,
+        expires_at_ms: now_ms + 1_000_000,
+        ended_at_ms: None,
+        user_agent: None,
+        address: None,
+        access_expires_at_s: now_ms / 1000 + 900,
+    };
+    let stored = app.database.write(move |conn| Ok::<_, DatabaseError>(sessions::insert(conn, &session)?));
+    stored.await.unwrap();
+    id
+}
+
+async fn is_over(app: &TestApp, id: uuid::Uuid) -> bool {
+    let session = app.database.read(move |conn| Ok::<_, DatabaseError>(sessions::find(conn, id)?));
+    !session.await.unwrap().unwrap().is_live(app.clock.now_ms())
+}
+
+#[tokio::test]
+async fn the_sessions_of_a_client_end_with_it_and_no_others() {
+    for app in both().await {
+        let (operator, _) = operator(&app);
+        for name in ["billing", "other"] {
+            operator.create(Some(id(name)), machine()).await.unwrap();
+        }
+        let first_party = app.user("alice").await;
+        let (own, other) = (session_of(&app, "billing").await, session_of(&app, "other").await);
+        operator.disable("billing").await.unwrap();
+        assert!(is_over(&app, own).await && !is_over(&app, other).await);
+        // What an issue that was under way stored is swept away before the client is switched on.
+        let late = session_of(&app, "billing").await;
+        operator.enable("billing").await.unwrap();
+        assert!(is_over(&app, late).await);
+        operator.delete("other").await.unwrap();
+        assert!(is_over(&app, other).await);
+        assert_eq!(app.me(&first_party.access).await.status(), StatusCode::OK);
+    }
+}
+
+/// As if the operator's process had died after its first step.
+async fn left_half_done(app: &TestApp, id: &'static str) {
+    let half = app.database.write(move |conn| {
+        clients::begin_change(conn)?;
+        let client = clients::find(conn, id)?.unwrap();
+        clients::update(conn, &auth_service::domain::Client { is_active: false, ..client }, 900)?;
+        Ok::<_, DatabaseError>(clients::set_cut_due(conn, id, true)?)
+    });
+    half.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_left_half_done_is_finished_by_whoever_comes_next() {
+    for app in both().await {
+        let (operator, _) = operator(&app);
+        for name in ["a", "b", "c", "d"] {
+            operator.create(Some(id(name)), machine()).await.unwrap();
+            left_half_done(&app, name).await;
+        }
+        assert!(cuts(&app).await.is_empty());
+        // Any of these may be faster than the service's own maintenance, or find that it was.
+        operator.disable("a").await.unwrap();
+        assert!(operator.enable("b").await.unwrap().registered.client.is_active);
+        operator.delete("c").await.unwrap();
+        operator.settle().await.unwrap();
+        let mut named: Vec<_> =
+            cuts(&app).await.iter().map(|fact| fact["id"].as_str().unwrap().to_owned()).collect();
+        named.sort_unstable();
+        assert_eq!(named, ["a", "b", "c", "d"], "each once");
+        assert_eq!(operator.settle().await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn two_who_switch_off_at_once_make_one_cut() {
+    for app in both().await {
+        let (operator, _) = operator(&app);
+        operator.create(Some(id("billing")), machine()).await.unwrap();
+        let (one, two) = tokio::join!(operator.disable("billing"), operator.disable("billing"));
+        assert!(one.unwrap().seq.is_some() ^ two.unwrap().seq.is_some());
+        assert_eq!(cuts(&app).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn maintenance_finishes_what_was_left_half_done() {
+    for app in both().await {
+        let (operator, _) = operator(&app);
+        operator.create(Some(id("billing")), machine()).await.unwrap();
+        left_half_done(&app, "billing").await;
+        let finished = async {
+            while cuts(&app).await.is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(30), finished).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn secrets_rotate_and_two_are_valid_at_most() {
+    for app in both().await {
+        let (operator, known) = operator(&app);
+        let first = operator.create(Some(id("billing")), machine()).await.unwrap().secret.unwrap();
+        let second = operator.rotate_secret("billing", 100).await.unwrap().secret.unwrap();
+        let found = known.find("billing").await.unwrap().unwrap();
+        let valid =
+            |found: &auth_service::clients::RegisteredClient, secrets: &[&ClientSecretPlain], after_ms| {
+                secrets.iter().map(|secret| found.accepts(secret, START_MS + after_ms)).collect::<Vec<_>>()
+            };
+        assert_eq!(valid(&found, &[&first, &second], 99_999), [true, true]);
+        assert_eq!(valid(&found, &[&first, &second], 100_000), [false, true]);
+        let third = operator.rotate_secret("billing", 100).await.unwrap().secret.unwrap();
+        let found = known.find("billing").await.unwrap().unwrap();
+        assert_eq!(valid(&found, &[&first, &second, &third], 0), [false, true, true]);
+        assert_eq!(found.secrets.len(), 2);
+        let fourth = operator.rotate_secret("billing", 0).await.unwrap().secret.unwrap();
+        let found = known.find("billing").await.unwrap().unwrap();
+        assert_eq!(valid(&found, &[&first, &second, &third, &fourth], 0), [false, false, false, true]);
+
+        let public = words(|words| {
+            words.is_public = Some(true);
+            words.grants = Some(vec!["password".to_owned()]);
+        });
+        assert!(operator.create(Some(id("app")), public).await.unwrap().secret.is_none());
+        let refused = operator.rotate_secret("app", 0).await;
+        assert!(matches!(refused, Err(AdministrationError::NoSecret(_))));
+        let confidential = ClientChange { is_public: Some(false), ..ClientChange::default() };
+        let secret = operator.update("app", confidential).await.unwrap().secret.unwrap();
+        assert!(known.find("app").await.unwrap().unwrap().accepts(&secret, START_MS));
+        let public = ClientChange { is_public: Some(true), ..ClientChange::default() };
+        assert!(operator.update("app", public).await.unwrap().secret.is_none());
+        assert!(known.find("app").await.unwrap().unwrap().secrets.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn each_change_is_recorded_once() {
+    for app in both().await {
+        let (operator, _) = operator(&app);
+        operator.create(Some(id("billing")), machine()).await.unwrap();
+        let changed = words(|words| words.scopes = Some(vec!["todos:read".to_owned()]));
+        for _ in 0..2 {
+            // The second time it changes nothing.
+            operator.update("billing", changed.clone()).await.unwrap();
+            app.clock.advance_ms(1);
+        }
+        operator.rotate_secret("billing", 0).await.unwrap();
+        app.clock.advance_ms(1);
+        operator.disable("billing").await.unwrap();
+        app.clock.advance_ms(1);
+        operator.enable("billing").await.unwrap();
+        app.clock.advance_ms(1);
+        operator.delete("billing").await.unwrap();
+        let rows =
+            app.audit_rows().await.into_iter().filter(|row| row.client_id.as_deref() == Some("billing"));
+        let rows: Vec<_> = rows.map(|row| (row.kind, row.actor, row.subject)).collect();
+        let expected = [
+            (AuditKind::ClientCreated, None),
+            (AuditKind::ClientUpdated, Some("scopes")),
+            (AuditKind::ClientSecretRotated, None),
+            (AuditKind::ClientDisabled, None),
+            (AuditKind::ClientEnabled, None),
+            (AuditKind::ClientDisabled, None),
+            (AuditKind::ClientDeleted, None),
+        ];
+        let named = |(kind, subject): (AuditKind, Option<&str>)| {
+            (kind.as_str().to_owned(), "operator".to_owned(), subject.map(str::to_owned))
+        };
+        assert_eq!(rows.len(), 7, "{rows:?}");
+        for (kind, subject) in expected {
+            assert!(rows.contains(&named((kind, subject))), "{kind:?}: {rows:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_we_make_is_no_uuid_and_one_that_is_taken_is_refused() {
+    for app in both().await {
+        let (operator, known) = operator(&app);
+        let made = operator.create(None, machine()).await.unwrap().registered.client.id;
+        assert!(made.as_str().starts_with("client-") && ClientId::parse(made.as_str()).is_ok(), "{made}");
+        let refused = operator.create(Some(made.clone()), machine()).await;
+        assert!(matches!(refused, Err(AdministrationError::Taken(_))));
+        assert!(known.find(made.as_str()).await.unwrap().unwrap().client.is_active);
+        assert_eq!(operator.list().await.unwrap().len(), 1);
+    }
+}

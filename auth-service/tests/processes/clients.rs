@@ -1,0 +1,273 @@
+//! `auth-service clients` beside servers that run.
+
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_service::clients::{ClientParts, Clients};
+use auth_service::domain::ClientSecretPlain;
+use auth_service::storage;
+use serde_json::{Value, json};
+use service_kit::database::testing::TestDatabase;
+use service_kit::database::{Database, DatabaseError};
+use shared_claims::clock::{Clock, SystemClock};
+use shared_claims::testing::RedisProcess;
+
+use crate::helpers::{PATIENCE, Recipe, Service, eventually};
+
+/// What a command did: whether it succeeded, standard output, standard error.
+fn told(output: Output) -> (bool, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+fn clients(recipe: &Recipe, arguments: &[&str]) -> (bool, String, String) {
+    told(recipe.command().arg("clients").args(arguments).output().unwrap())
+}
+
+/// The document of a command that succeeds, which has nothing to warn of.
+fn document(recipe: &Recipe, arguments: &[&str]) -> Value {
+    let (ok, out, err) = clients(recipe, &[arguments, &["--json"]].concat());
+    assert!(ok && err.is_empty(), "{arguments:?}: {err}");
+    serde_json::from_str(&out).unwrap()
+}
+
+/// The one line of a command that fails, which prints nothing else.
+fn refusal(recipe: &Recipe, arguments: &[&str]) -> String {
+    let (ok, out, err) = clients(recipe, arguments);
+    let line = err.trim_end();
+    assert!(!ok && out.is_empty() && line.starts_with("error: "), "{arguments:?}: {out}{err}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+    line.trim_start_matches("error: ").to_owned()
+}
+
+/// What a server knows, without its HTTP.
+async fn known(database: &TestDatabase) -> Clients {
+    let database = Database::connect(&database.settings()).await.unwrap();
+    Clients::new(ClientParts { database, clock: Arc::new(SystemClock) })
+}
+
+/// What the feed says of a client.
+async fn cut(service: &Service, id: &str) -> Option<Value> {
+    let answer = service.client.get(format!("{}/revocations", service.url)).send().await.unwrap();
+    let list: Value = answer.json().await.unwrap();
+    let entries = list["entries"].as_array().unwrap().iter();
+    entries.rev().find(|entry| entry["kind"] == "client" && entry["id"] == id).cloned()
+}
+
+const MACHINE: &[&str] =
+    &["create", "--name", "Billing", "--id", "billing", "--grants", "client_credentials"];
+
+#[actix_web::test]
+async fn a_client_is_made_shown_changed_and_deleted() {
+    for database in TestDatabase::both() {
+        let recipe = Recipe::on(&database);
+        let _service = recipe.start().await;
+        let known = known(&database).await;
+        assert_eq!(document(&recipe, &["list"]), json!([]));
+        let described = ["--scopes", "todos:read todos:write", "--access-ttl", "60"];
+        let made = document(&recipe, &[MACHINE, &described].concat());
+        let secret = made["client_secret"].as_str().unwrap();
+        assert!(secret.starts_with("lks_") && secret.len() == 47);
+        let mut expected = json!({
+            "client_id": "billing", "name": "Billing", "public": false, "active": true, "declared": false,
+            "grants": ["client_credentials"], "scopes": ["todos:read", "todos:write"],
+            "audiences": ["todo-service"], "redirect_uris": [], "post_logout_redirect_uris": [],
+            "pkce_optional": false, "access_ttl": 60, "refresh_ttl": null,
+        });
+        let shown = document(&recipe, &["show", "billing"]);
+        for (name, value) in expected.as_object().unwrap() {
+            assert_eq!((&shown[name], &made[name]), (value, value), "{name}");
+        }
+        assert_eq!(shown.get("client_secret"), None, "shown once");
+        assert_eq!(shown["secrets"][0]["expires_at"], Value::Null);
+        assert_eq!(document(&recipe, &["list"]), json!([shown]));
+        let found = known.find("billing").await.unwrap().unwrap();
+        let now_ms = SystemClock.now_ms();
+        assert!(found.accepts(&ClientSecretPlain::presented(secret), now_ms));
+
+        document(
+            &recipe,
+            &["update", "billing", "--name", "Invoices", "--access-ttl", "default", "--scopes", ""],
+        );
+        let shown = document(&recipe, &["show", "billing"]);
+        expected["name"] = "Invoices".into();
+        expected["access_ttl"] = Value::Null;
+        expected["scopes"] = json!([]);
+        for (name, value) in expected.as_object().unwrap() {
+            assert_eq!(&shown[name], value, "{name}");
+        }
+
+        let rotated = document(&recipe, &["rotate-secret", "billing"]);
+        let [old, new] = [&rotated["secrets"][0], &rotated["secrets"][1]];
+        assert!(old["expires_at"].is_string() && new["expires_at"].is_null(), "{rotated}");
+        let newer = ClientSecretPlain::presented(rotated["client_secret"].as_str().unwrap());
+        eventually("the servers know both secrets", Duration::from_secs(5), async || {
+            let found = known.find("billing").await.unwrap().unwrap();
+            found.accepts(&newer, now_ms) && found.accepts(&ClientSecretPlain::presented(secret), now_ms)
+        })
+        .await;
+        document(&recipe, &["rotate-secret", "billing", "--keep-old", "0"]);
+        assert_eq!(document(&recipe, &["show", "billing"])["secrets"].as_array().unwrap().len(), 1);
+
+        assert_eq!(document(&recipe, &["disable", "billing"])["active"], false);
+        assert_eq!(document(&recipe, &["enable", "billing"])["active"], true);
+        assert_eq!(document(&recipe, &["delete", "billing"])["client_id"], "billing");
+        assert_eq!(document(&recipe, &["list"]), json!([]));
+        eventually("the servers know", Duration::from_secs(5), async || {
+            known.find("billing").await.unwrap().is_none()
+        })
+        .await;
+    }
+}
+
+#[actix_web::test]
+async fn what_cannot_be_is_refused_with_one_line() {
+    for database in TestDatabase::both() {
+        let recipe = Recipe::on(&database);
+        document(&recipe, MACHINE);
+        let create = |more: &[&str]| refusal(&recipe, &[&["create", "--name", "App"], more].concat());
+        for (id, words) in [
+            ("01a20c9b-1111-7222-8333-444455556666", "UUID"),
+            ("01A20C9B111172228333444455556666", "UUID"),
+            ("first-party", "built in"),
+            ("a b", "client id"),
+            ("billing", "already"),
+        ] {
+            let line = create(&["--id", id, "--grants", "client_credentials"]);
+            assert!(line.contains(words), "{id}: {line}");
+        }
+        for (options, field) in [
+            (["--grants", "implicit"].as_slice(), "grants"),
+            (&["--grants", ""], "grants"),
+            (&["--public", "--grants", "client_credentials"], "grants"),
+            (&["--grants", "authorization_code"], "redirect-uris"),
+            (&["--grants", "authorization_code", "--redirect-uris", "http://app.example/"], "redirect-uris"),
+            (&["--grants", "password", "--post-logout-redirect-uris", "x"], "post-logout-redirect-uris"),
+            (&["--grants", "password", "--scopes", "a\\b"], "scopes"),
+            (&["--grants", "password", "--audiences", ""], "audiences"),
+            (&["--grants", "password", "--access-ttl", "0"], "access-ttl"),
+            (&["--grants", "password", "--refresh-ttl", "315360001"], "refresh-ttl"),
+            (&["--public", "--grants", "password", "--pkce-optional"], "pkce-optional"),
+        ] {
+            let line = create(options);
+            assert!(line.starts_with(&format!("{field}: must be ")), "{options:?}: {line}");
+        }
+        for command in ["show", "update", "rotate-secret", "disable", "enable", "delete"] {
+            assert_eq!(refusal(&recipe, &[command, "unknown", "--json"]), "there is no client unknown");
+        }
+        let line = refusal(&recipe, &["update", "billing", "--public"]);
+        assert!(line.starts_with("grants: "), "{line}");
+        document(&recipe, &["create", "--name", "App", "--id", "app", "--public", "--grants", "password"]);
+        assert!(refusal(&recipe, &["rotate-secret", "app"]).contains("no secret"));
+        for malformed in [["create"].as_slice(), &["rotate-secret", "app", "--keep-old", "-1"], &["burn"]] {
+            let (ok, out, err) = clients(&recipe, malformed);
+            assert!(!ok && out.is_empty() && err.starts_with("error: "), "{malformed:?}: {out}{err}");
+        }
+        assert_eq!(document(&recipe, &["list"]).as_array().unwrap().len(), 2);
+    }
+}
+
+#[actix_web::test]
+async fn people_read_tables_and_see_the_secret_once() {
+    for database in TestDatabase::both() {
+        let recipe = Recipe::on(&database);
+        let people = |arguments: &[&str]| {
+            let (ok, out, err) = clients(&recipe, arguments);
+            assert!(ok && err.is_empty(), "{err}");
+            out
+        };
+        let made = people(MACHINE);
+        assert!(made.starts_with("client_id") && made.lines().last().unwrap().starts_with("lks_"), "{made}");
+        let uris = "http://127.0.0.1/cb,com.example.app:/cb";
+        let app = ["--public", "--grants", "authorization_code,refresh_token", "--redirect-uris", uris];
+        let made = people(&[&["create", "--name", "App", "--id", "app"], app.as_slice()].concat());
+        assert!(
+            !made.contains("lks_") && made.contains("http://127.0.0.1/cb, com.example.app:/cb"),
+            "{made}"
+        );
+        let list = people(&["list"]);
+        assert!(
+            list.starts_with("CLIENT ID") && list.lines().count() == 3 && !list.contains("lks_"),
+            "{list}"
+        );
+        let shown = people(&["show", "app"]);
+        assert!(shown.contains("public") && shown.contains("authorization_code, refresh_token"), "{shown}");
+        assert!(people(&["rotate-secret", "billing"]).contains("\nlks_"));
+        assert!(people(&["disable", "billing"]).contains("disabled"));
+        assert!(people(&["show", "billing"]).contains("disabled"));
+        assert!(people(&["enable", "billing"]).contains("enabled"));
+        assert!(people(&["delete", "billing"]).contains("deleted"));
+    }
+}
+
+#[actix_web::test]
+async fn a_disabled_client_is_cut_in_redis_and_in_the_feed() {
+    for database in TestDatabase::both() {
+        let redis = RedisProcess::start().await;
+        let recipe = Recipe::on(&database).projecting_to(&redis.address());
+        let service = recipe.start().await;
+        document(&recipe, MACHINE);
+        let before_ms = SystemClock.now_ms();
+        document(&recipe, &["disable", "billing"]);
+        // The command brought it to Redis itself.
+        let mut connection = redis.connection().await;
+        let stored: i64 =
+            redis::cmd("GET").arg("{revoked}:client:billing").query_async(&mut connection).await.unwrap();
+        let moment = stored - 1000;
+        assert!((before_ms..=SystemClock.now_ms()).contains(&moment), "{stored}");
+        let fact = cut(&service, "billing").await.unwrap();
+        assert_eq!((&fact["at"], &fact["exp"]), (&stored.into(), &(stored / 1000 + 900 + 60).into()));
+        document(&recipe, &["enable", "billing"]);
+        document(&recipe, &["delete", "billing"]);
+        let later: i64 =
+            redis::cmd("GET").arg("{revoked}:client:billing").query_async(&mut connection).await.unwrap();
+        assert!(later > stored);
+    }
+}
+
+/// A command that dies in the half second between its two steps.
+async fn killed_half_way(recipe: &Recipe, database: &TestDatabase, command: &str) {
+    let database = Database::connect(&database.settings()).await.unwrap();
+    let is_switched_off = async || {
+        let found = database.read(|conn| Ok::<_, DatabaseError>(storage::clients::find(conn, "billing")?));
+        !found.await.unwrap().unwrap().is_active
+    };
+    let mut child = recipe
+        .command()
+        .args(["clients", command, "billing"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !is_switched_off().await {
+        assert!(child.try_wait().unwrap().is_none(), "it runs");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[actix_web::test]
+async fn a_command_that_is_killed_half_way_is_finished() {
+    for database in TestDatabase::both() {
+        let recipe = Recipe::on(&database);
+        document(&recipe, MACHINE);
+        killed_half_way(&recipe, &database, "disable").await;
+        // A service that starts does what is left to do; where nobody serves, the command itself does when it is repeated.
+        let service = recipe.start().await;
+        eventually("it is cut", PATIENCE, async || cut(&service, "billing").await.is_some()).await;
+        document(&recipe, &["enable", "billing"]);
+        service.terminate();
+
+        killed_half_way(&recipe, &database, "delete").await;
+        document(&recipe, &["delete", "billing"]);
+        assert_eq!(document(&recipe, &["list"]), json!([]));
+        let again = document(&recipe, MACHINE);
+        assert_eq!(again["active"], true);
+        let service = recipe.start().await;
+        let cut = cut(&service, "billing").await.unwrap();
+        let known = known(&database).await.find("billing").await.unwrap().unwrap();
+        assert_eq!(known.client.token_cut_ms, cut["at"].as_i64(), "the id stays cut");
+    }
+}
