@@ -104,6 +104,21 @@ pub(super) struct Pooled {
     pub(super) discard: bool,
 }
 
+impl Pooled {
+    /// Whether it leads to a server, which may go away.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self.connection, DbConnection::Postgres(_))
+    }
+}
+
+/// Asks for a round trip.
+pub(super) fn answers(pooled: &mut Pooled) -> Result<(), DatabaseError> {
+    match &mut pooled.connection {
+        DbConnection::Postgres(connection) => Ok(connection.batch_execute("SELECT 1")?),
+        DbConnection::Sqlite(_) => Ok(()),
+    }
+}
+
 pub(super) struct Manager {
     pub(super) target: Target,
     pub(super) settings: DatabaseSettings,
@@ -128,10 +143,7 @@ impl r2d2::ManageConnection for Manager {
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), DatabaseError> {
-        match &mut pooled.connection {
-            DbConnection::Postgres(connection) => Ok(connection.batch_execute("SELECT 1")?),
-            DbConnection::Sqlite(_) => Ok(()),
-        }
+        answers(pooled)
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {

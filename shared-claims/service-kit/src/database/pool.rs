@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Span;
 
-use super::manager::{Manager, Pooled, Role, Target, prepare_sqlite};
+use super::manager::{self, Manager, Pooled, Role, Target, prepare_sqlite};
 use super::queue::Queue;
 use super::transaction::{self, SNAPSHOT, WRITE};
 use super::{Backend, DatabaseError, DatabaseSettings, DbConnection};
@@ -81,7 +81,7 @@ impl Database {
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
     {
-        self.readers.run(|pooled| work(&mut pooled.connection)).await
+        self.readers.run(manager::answers, |pooled| work(&mut pooled.connection)).await
     }
 
     /// Runs work in a transaction that may write: READ COMMITTED on PostgreSQL, where the work locks the rows it
@@ -92,7 +92,9 @@ impl Database {
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
     {
-        self.writers.run(|pooled| transaction::within(pooled, WRITE, work)).await
+        self.writers
+            .run(|pooled| transaction::begin(pooled, WRITE), |pooled| transaction::finish(pooled, work))
+            .await
     }
 
     /// Runs work on one moment of the primary, begun after this call: REPEATABLE READ, read-only. Fails on a standby,
@@ -104,10 +106,13 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
     {
         self.readers
-            .run(|pooled| {
-                transaction::require_primary(pooled)?;
-                transaction::within(pooled, SNAPSHOT, work)
-            })
+            .run(
+                |pooled| {
+                    transaction::require_primary(pooled)?;
+                    transaction::begin(pooled, SNAPSHOT)
+                },
+                |pooled| transaction::finish(pooled, work),
+            )
             .await
     }
 
@@ -149,7 +154,7 @@ impl Lane {
             .max_size(size)
             .min_idle(Some(1))
             .connection_timeout(patience)
-            .test_on_check_out(true)
+            .test_on_check_out(false)
             .error_handler(Box::new(LogErrors))
             .build(manager)?;
         let limit = usize::try_from(settings.queue_limit).unwrap_or(usize::MAX);
@@ -157,7 +162,12 @@ impl Lane {
         Ok(Self { pool, queue: Queue::new(tickets, limit, patience) })
     }
 
-    async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    /// `open` is the first that is asked of the connection, and shows whether it still leads anywhere.
+    async fn run<T, E, F>(
+        &self,
+        open: impl Fn(&mut Pooled) -> Result<(), DatabaseError> + Send + 'static,
+        work: F,
+    ) -> Result<T, E>
     where
         F: FnOnce(&mut Pooled) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
@@ -166,7 +176,8 @@ impl Lane {
         let ticket = self.queue.enter().await?;
         let pool = self.pool.clone();
         let span = Span::current();
-        let done = tokio::task::spawn_blocking(move || span.in_scope(|| on_connection(&pool, ticket, work)));
+        let done =
+            tokio::task::spawn_blocking(move || span.in_scope(|| on_connection(&pool, ticket, open, work)));
         match done.await {
             Ok(result) => result,
             Err(_) => Err(DatabaseError::Panicked.into()),
@@ -187,13 +198,35 @@ impl Lane {
 fn on_connection<T, E: From<DatabaseError>>(
     pool: &r2d2::Pool<Manager>,
     ticket: OwnedSemaphorePermit,
+    open: impl Fn(&mut Pooled) -> Result<(), DatabaseError>,
     work: impl FnOnce(&mut Pooled) -> Result<T, E>,
 ) -> Result<T, E> {
-    let mut pooled = pool.get().map_err(DatabaseError::from)?;
+    let mut pooled = opened(pool, open)?;
     let result = work(&mut pooled);
     drop(pooled);
     drop(ticket);
     result
+}
+
+/// A connection on which `open` succeeded. One that died in the pool is replaced: nothing was done on it yet. All of
+/// them may have died at once; the one after these is new.
+fn opened(
+    pool: &r2d2::Pool<Manager>,
+    open: impl Fn(&mut Pooled) -> Result<(), DatabaseError>,
+) -> Result<r2d2::PooledConnection<Manager>, DatabaseError> {
+    let mut left = pool.max_size();
+    loop {
+        let mut pooled = pool.get()?;
+        match open(&mut pooled) {
+            Ok(()) => return Ok(pooled),
+            Err(DatabaseError::Unavailable(why)) if left > 0 && pooled.is_remote() => {
+                tracing::debug!(why, "database.connection_replaced");
+                pooled.discard = true;
+                left -= 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Failed attempts of the pool's own threads, which nobody waits for.

@@ -27,23 +27,39 @@ pub(super) const SNAPSHOT: Begin =
 /// Runs the work in a transaction; an error of the work rolls it back.
 pub(super) fn within<T, E>(
     pooled: &mut Pooled,
-    begin: Begin,
+    how: Begin,
+    work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
+) -> Result<T, E>
+where
+    E: From<DatabaseError>,
+{
+    begin(pooled, how)?;
+    finish(pooled, work)
+}
+
+/// Begins a transaction.
+pub(super) fn begin(pooled: &mut Pooled, how: Begin) -> Result<(), DatabaseError> {
+    let begun = match &mut pooled.connection {
+        DbConnection::Postgres(inner) => AnsiTransactionManager::begin_transaction_sql(inner, how.postgres),
+        DbConnection::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, how.sqlite),
+    };
+    begun.map_err(|error| {
+        let error = DatabaseError::from(error);
+        // Have the pool look for the primary again.
+        pooled.discard |= matches!(error, DatabaseError::Standby);
+        error
+    })
+}
+
+/// Runs the work in the transaction that was begun, and commits; an error of the work rolls it back.
+pub(super) fn finish<T, E>(
+    pooled: &mut Pooled,
     work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
 ) -> Result<T, E>
 where
     E: From<DatabaseError>,
 {
     let connection = &mut pooled.connection;
-    let opened = match connection {
-        DbConnection::Postgres(inner) => AnsiTransactionManager::begin_transaction_sql(inner, begin.postgres),
-        DbConnection::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, begin.sqlite),
-    };
-    if let Err(error) = opened {
-        let error = DatabaseError::from(error);
-        // Have the pool look for the primary again.
-        pooled.discard |= matches!(error, DatabaseError::Standby);
-        return Err(error.into());
-    }
     match work(connection) {
         Ok(value) => match Manager::commit_transaction(connection) {
             Ok(()) => Ok(value),

@@ -64,9 +64,23 @@ async fn connections_that_died_in_the_pool_fail_no_request() {
     let killer = Database::connect(&test.settings()).await.unwrap();
     let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    killer.read(move |c| Ok::<_, DatabaseError>(sql_query(others).execute(c)?)).await.unwrap();
+    let kill = async || {
+        killer.read(move |c| Ok::<_, DatabaseError>(sql_query(others).execute(c)?)).await.unwrap();
+    };
     for expected in 2..10 {
+        kill().await;
         assert_eq!(database.write(count_up).await.unwrap(), expected);
+        kill().await;
+        assert_eq!(hits(&database).await, expected);
+        kill().await;
+        database.snapshot(|c| Ok::<_, DatabaseError>(sql_query("SELECT 1").execute(c)?)).await.unwrap();
+    }
+    // All of them at once.
+    for _ in 0..2 {
+        for asked in futures_util::future::join_all((0..8).map(|_| database.write(count_up))).await {
+            asked.unwrap();
+        }
+        kill().await;
     }
 }
 
