@@ -297,7 +297,10 @@ pub fn key_settings(settings: &Settings) -> KeyStoreSettings {
 pub fn prune_rules(settings: &Settings) -> PruneRules {
     const DAY_MS: i64 = 86_400_000;
     let days = i64::from(settings.audit.retention_days);
-    PruneRules { audit_ms: (days > 0).then_some(days * DAY_MS) }
+    PruneRules {
+        refresh_replay_ms: settings.tokens.refresh_replay_seconds.saturating_mul(1000),
+        audit_ms: (days > 0).then_some(days * DAY_MS),
+    }
 }
 
 pub(crate) fn client_settings(settings: &Settings) -> AdministrationSettings {

@@ -1,41 +1,74 @@
 //! The opaque handle that gives the next access token, once.
+//!
+//! It names its session and carries a tag that only the issuer makes. So one that was used long ago is known for what it
+//! is without being remembered, and one that was made up is refused without a look at the database.
 
 use std::fmt;
 
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 /// What secret scanners look for.
 const PREFIX: &str = "lkr_";
 const RANDOM_BYTES: usize = 32;
+const SESSION_BYTES: usize = 16;
+/// Of an HMAC-SHA-256: whoever guessed one could end a session, no more.
+const TAG_BYTES: usize = 16;
+const NAMED_BYTES: usize = SESSION_BYTES + RANDOM_BYTES;
+const BYTES: usize = NAMED_BYTES + TAG_BYTES;
 
 /// A refresh token in plain: shown once, stored nowhere.
 #[derive(Clone, PartialEq, Eq)]
-pub struct RefreshTokenPlain(String);
+pub struct RefreshTokenPlain {
+    text: String,
+    session_id: [u8; SESSION_BYTES],
+    random: [u8; RANDOM_BYTES],
+    tag: [u8; TAG_BYTES],
+}
 
 impl RefreshTokenPlain {
     /// The first of its family.
-    pub fn from_random(random: [u8; RANDOM_BYTES]) -> Self {
-        Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
+    pub fn first(session_id: Uuid, random: [u8; RANDOM_BYTES], key: &hmac::Key) -> Self {
+        Self::assemble(session_id.into_bytes(), random, key)
+    }
+
+    fn assemble(session_id: [u8; SESSION_BYTES], random: [u8; RANDOM_BYTES], key: &hmac::Key) -> Self {
+        let tag = tag(&session_id, &random, key);
+        let bytes = [&session_id[..], &random, &tag].concat();
+        Self { text: format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)), session_id, random, tag }
     }
 
     /// Reads what a caller presents; `None` for what was never one.
     pub fn parse(text: &str) -> Option<Self> {
-        let random = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
-        (random.len() == RANDOM_BYTES).then(|| Self(text.to_owned()))
+        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
+        let bytes: [u8; BYTES] = bytes.try_into().ok()?;
+        let (session_id, rest) = bytes.split_first_chunk()?;
+        let (random, tag) = rest.split_first_chunk()?;
+        let tag = tag.try_into().ok()?;
+        Some(Self { text: text.to_owned(), session_id: *session_id, random: *random, tag })
+    }
+
+    /// The session that it was given to; `None` for one that we did not make.
+    pub fn session_id(&self, key: &hmac::Key) -> Option<Uuid> {
+        let made = tag(&self.session_id, &self.random, key);
+        bool::from(made.ct_eq(&self.tag)).then(|| Uuid::from_bytes(self.session_id))
     }
 
     /// The token that follows this one. Derived, so that the same one can be given again without being stored.
     #[must_use]
     pub fn child(&self, key: &hmac::Key) -> Self {
-        Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(hmac::sign(key, self.0.as_bytes()))))
+        let derived = hmac::sign(key, &[b"child".as_slice(), self.text.as_bytes()].concat());
+        let mut random = [0; RANDOM_BYTES];
+        random.copy_from_slice(derived.as_ref());
+        Self::assemble(self.session_id, random, key)
     }
 
     /// What is stored.
     pub fn hash(&self) -> RefreshTokenHash {
-        let digest = digest::digest(&digest::SHA256, self.0.as_bytes());
+        let digest = digest::digest(&digest::SHA256, self.text.as_bytes());
         let mut hash = [0; 32];
         hash.copy_from_slice(digest.as_ref());
         RefreshTokenHash(hash)
@@ -43,8 +76,15 @@ impl RefreshTokenPlain {
 
     /// The token: for the answer alone.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
+}
+
+fn tag(session_id: &[u8; SESSION_BYTES], random: &[u8; RANDOM_BYTES], key: &hmac::Key) -> [u8; TAG_BYTES] {
+    let whole = hmac::sign(key, &[b"token".as_slice(), session_id, random].concat());
+    let mut tag = [0; TAG_BYTES];
+    tag.iter_mut().zip(whole.as_ref()).for_each(|(byte, of_whole)| *byte = *of_whole);
+    tag
 }
 
 impl fmt::Debug for RefreshTokenPlain {
@@ -114,23 +154,52 @@ mod tests {
         RefreshToken { session_id: Uuid::nil(), issued_at_ms: 0, expires_at_ms: 10_000, consumed_at_ms }
     }
 
+    const SESSION: Uuid = Uuid::from_u128(0x018b_cfe5_6800_7000_8000_0000_0000_0001);
+
+    fn key(byte: u8) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, &[byte; 32])
+    }
+
+    fn plain() -> RefreshTokenPlain {
+        RefreshTokenPlain::first(SESSION, [7; 32], &key(1))
+    }
+
     #[test]
     fn a_token_reads_back_and_strangers_do_not() {
-        let plain = RefreshTokenPlain::from_random([7; 32]);
+        let plain = plain();
         assert_eq!(RefreshTokenPlain::parse(plain.expose()), Some(plain.clone()));
-        for text in ["", "lkr_", "lkr_AAAA", "AAAA", &plain.expose()[4..], &format!("{}A", plain.expose())] {
+        let cut = &plain.expose()[..plain.expose().len() - 1];
+        for text in
+            ["", "lkr_", "lkr_AAAA", "AAAA", &plain.expose()[4..], &format!("{}A", plain.expose()), cut]
+        {
             assert_eq!(RefreshTokenPlain::parse(text), None, "{text:?}");
         }
-        assert!(!format!("{plain:?}").contains("Bwc"));
+        assert_eq!(format!("{plain:?}"), "RefreshTokenPlain([redacted])");
+    }
+
+    #[test]
+    fn a_token_knows_its_session_and_nobody_else_can_say_so() {
+        let plain = plain();
+        assert_eq!(plain.session_id(&key(1)), Some(SESSION));
+        assert_eq!(plain.child(&key(1)).session_id(&key(1)), Some(SESSION));
+        assert_eq!(plain.session_id(&key(2)), None);
+        let bytes = URL_SAFE_NO_PAD.decode(&plain.expose()[4..]).unwrap();
+        for place in 0..BYTES {
+            let mut forged = bytes.clone();
+            forged[place] ^= 1;
+            let forged = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(forged));
+            assert_eq!(RefreshTokenPlain::parse(&forged).unwrap().session_id(&key(1)), None, "{place}");
+        }
     }
 
     #[test]
     fn a_child_is_always_the_same_and_never_its_parent() {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &[1; 32]);
-        let parent = RefreshTokenPlain::from_random([7; 32]);
-        assert_eq!(parent.child(&key), parent.child(&key));
-        assert_ne!(parent.child(&key), parent);
-        assert!(RefreshTokenPlain::parse(parent.child(&key).expose()).is_some());
+        let parent = plain();
+        assert_eq!(parent.child(&key(1)), parent.child(&key(1)));
+        assert_ne!(parent.child(&key(1)), parent);
+        assert_ne!(parent.child(&key(1)), parent.child(&key(1)).child(&key(1)));
+        assert_ne!(parent.child(&key(1)), parent.child(&key(2)));
+        assert!(RefreshTokenPlain::parse(parent.child(&key(1)).expose()).is_some());
     }
 
     #[test]

@@ -13,6 +13,9 @@ const CODES_KEPT_MS: i64 = 86_400_000;
 /// How long what is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct PruneRules {
+    /// For how long a refresh token's parent is forgiven: so long it must be remembered. One that was used before that
+    /// ends its session, which it names itself.
+    pub refresh_replay_ms: i64,
     /// How long the record of an event is kept; for ever without it.
     pub audit_ms: Option<i64>,
 }
@@ -20,9 +23,9 @@ pub struct PruneRules {
 /// A table that grows by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
-    /// Before the sessions, with which many would go at once.
+    /// Those that were used, before the sessions, with which the others go.
     RefreshTokens,
-    /// With what refresh tokens they have left.
+    /// With their last refresh tokens.
     Sessions,
     /// Codes.
     AuthorizationCodes,
@@ -67,7 +70,9 @@ impl Table {
     ) -> QueryResult<usize> {
         let over_ms = now_ms.saturating_sub(MARGIN_MS);
         match self {
-            Self::RefreshTokens => refresh_tokens::prune(conn, over_ms, limit),
+            Self::RefreshTokens => {
+                refresh_tokens::prune(conn, over_ms.saturating_sub(rules.refresh_replay_ms), limit)
+            }
             Self::Sessions => sessions::prune(conn, over_ms, limit),
             Self::AuthorizationCodes => {
                 authorization_codes::prune(conn, over_ms.saturating_sub(CODES_KEPT_MS), limit)

@@ -54,15 +54,16 @@ pub fn consume(conn: &mut DbConnection, hash: &RefreshTokenHash, now_ms: i64) ->
     Ok(consumed == 1)
 }
 
-/// Forgets at most `limit` tokens that expired before `before_ms`; how many.
+/// Forgets at most `limit` tokens that were used before `before_ms`; how many. What was not used stays as long as its
+/// session: so a genuine token that is not found was used.
 pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
-    let over = refresh_tokens::table
-        .filter(refresh_tokens::expires_at_ms.lt(before_ms))
-        .order(refresh_tokens::expires_at_ms)
+    let used = refresh_tokens::table
+        .filter(refresh_tokens::consumed_at_ms.lt(before_ms))
+        .order(refresh_tokens::consumed_at_ms)
         .limit(limit)
         .select(refresh_tokens::token_hash);
-    let over: Vec<Vec<u8>> = unlocked!(conn, over);
-    diesel::delete(refresh_tokens::table.filter(refresh_tokens::token_hash.eq_any(over))).execute(conn)
+    let used: Vec<Vec<u8>> = unlocked!(conn, used);
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::token_hash.eq_any(used))).execute(conn)
 }
 
 /// How many tokens a session has, consumed ones included.

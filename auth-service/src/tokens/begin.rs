@@ -55,7 +55,7 @@ impl Inner {
         session.access_expires_at_s = claims.exp;
         sessions::insert(conn, &session)?;
         let refresh = if terms.refreshes {
-            let token = RefreshTokenPlain::from_random(self.random.bytes());
+            let token = RefreshTokenPlain::first(session.id, self.random.bytes(), &self.refresh_derivation);
             Some((token.clone(), store(conn, &token, terms, &session, now_ms)?))
         } else {
             None

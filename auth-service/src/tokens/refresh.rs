@@ -55,11 +55,19 @@ impl Tokens {
         ask: Ask,
         origin: Origin,
     ) -> Result<Refreshed, TokenError> {
+        let Some(session_id) = presented.session_id(&self.inner.refresh_derivation) else {
+            return Ok(Refreshed::Refused);
+        };
         let inner = Arc::clone(&self.inner);
         let decided = self
             .inner
             .database
-            .write(move |conn| inner.decide_refresh(conn, &presented, &terms, &ask, &origin))
+            .write(move |conn| {
+                let Some(found) = inner.find_locked(conn, session_id, &presented)? else {
+                    return Ok(Decided::Refused);
+                };
+                inner.decide_refresh(conn, found, &presented, &terms, &ask, &origin)
+            })
             .await?;
         match decided {
             Decided::Issued { user_id, session_id, is_replay, minted } => {
@@ -78,7 +86,8 @@ impl Tokens {
 
 /// A refresh token with all that decides on it, read under the user's lock.
 struct Found {
-    token: RefreshToken,
+    /// `None` for one that was used so long ago that it was forgotten: what was not used stays as long as its session.
+    token: Option<RefreshToken>,
     session: Session,
     user: User,
     /// Read under the lock, and before the session: a client that was switched off has ended it, at a moment that lies
@@ -87,40 +96,39 @@ struct Found {
 }
 
 impl Inner {
-    /// Finds whose it is, locks the user, and reads again what may have changed before the lock was there.
+    /// Finds whose it is, locks the user, and reads what may have changed before the lock was there.
     fn find_locked(
         &self,
         conn: &mut DbConnection,
+        session_id: Uuid,
         presented: &RefreshTokenPlain,
     ) -> Result<Option<Found>, TokenError> {
-        let hash = presented.hash();
-        let Some(token) = refresh_tokens::find(conn, &hash)? else { return Ok(None) };
-        let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
+        let Some(session) = sessions::find(conn, session_id)? else { return Ok(None) };
         let Some(credentials) = users::lock(conn, session.user_id)? else { return Ok(None) };
         let now_ms = self.clock.now_ms();
-        let Some(token) = refresh_tokens::find(conn, &hash)? else { return Ok(None) };
-        let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
+        let token = refresh_tokens::find(conn, &presented.hash())?;
+        let Some(session) = sessions::find(conn, session_id)? else { return Ok(None) };
         Ok(Some(Found { token, session, user: credentials.user, now_ms }))
     }
 
     fn decide_refresh(
         &self,
         conn: &mut DbConnection,
+        found: Found,
         presented: &RefreshTokenPlain,
         terms: &Terms,
         ask: &Ask,
         origin: &Origin,
     ) -> Result<Decided, TokenError> {
-        let Some(Found { token, session, user, now_ms }) = self.find_locked(conn, presented)? else {
-            return Ok(Decided::Refused);
-        };
+        let Found { token, session, user, now_ms } = found;
         if session.client_id != terms.client_id || !session.is_live(now_ms) || !user.is_active {
             return Ok(Decided::Refused);
         }
         let child = presented.child(&self.refresh_derivation);
         let successor = refresh_tokens::find(conn, &child.hash())?;
         let replay_ms = self.settings.refresh_replay_s.saturating_mul(1000);
-        let meaning = token.present(successor.as_ref(), now_ms, replay_ms);
+        let meaning =
+            token.map_or(Presented::Reuse, |token| token.present(successor.as_ref(), now_ms, replay_ms));
         match meaning {
             Presented::Expired => return Ok(Decided::Refused),
             Presented::Reuse => return self.end_family(conn, &session, origin, now_ms),

@@ -49,10 +49,10 @@ async fn a_refresh_token_dies_with_its_session() {
 async fn an_unknown_token_is_200_without_effect() {
     for app in both().await {
         let tokens = app.user("alice").await;
-        let unknown = "lkr_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let unknown = format!("lkr_{}", "A".repeat(86));
         let (body, _) = tokens.access.rsplit_once('.').unwrap();
         let unsigned = format!("{body}.AAAA");
-        for token in ["x", unknown, "a.b.c", &unsigned, "\u{0}", "' OR 1=1 --"] {
+        for token in ["x", &unknown, "a.b.c", &unsigned, "\u{0}", "' OR 1=1 --"] {
             let response = app.revoke(&[("token", token), CLIENT, ("token_type_hint", "nonsense")]).await;
             assert_eq!(response.status(), StatusCode::OK, "{token:?}");
             assert_eq!(response.text().await.unwrap(), "");

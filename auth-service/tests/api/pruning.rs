@@ -69,9 +69,78 @@ async fn what_has_ended_goes_and_what_lives_stays() {
         app.clock.advance_ms(1_000_000);
         let refreshed = app.refresh(&lives.refresh).await;
         assert!(app.is_live(&refreshed.access).await);
-        // Thirty days: the first refresh token of a session that goes on.
-        assert_eq!(prune(&app, START_MS + 2_592_001_000, 500).await, [0, 1, 0]);
+        // The first refresh token of a session that goes on: used, and not the one that follows it.
+        assert_eq!(prune(&app, START_MS + 2_030_000, 500).await, [0, 1, 0]);
+        assert_eq!(prune(&app, START_MS + 7_775_999_000, 500).await, [0, 0, 0]);
         assert_eq!(prune(&app, START_MS + 7_776_001_000, 500).await, [1, 0, 0]);
+    }
+}
+
+/// What was used need not be remembered: it names its session, which ends where it comes again.
+#[tokio::test]
+async fn a_used_refresh_token_that_was_forgotten_still_ends_its_session() {
+    for app in both().await {
+        settled(&app).await;
+        let first = app.user("alice").await;
+        let mut newest = first.clone();
+        for _ in 0..5 {
+            app.clock.advance_ms(900_000);
+            newest = app.refresh(&newest.refresh).await;
+        }
+        let sid = claims_of(&first.access)["sid"].as_str().unwrap().parse().unwrap();
+        let count = async || {
+            let read = move |conn: &mut DbConnection| refresh_tokens::count_of_session(conn, sid);
+            app.database.read(move |conn| Ok::<_, DatabaseError>(read(conn)?)).await.unwrap()
+        };
+        assert_eq!(count().await, 6);
+        after_the_lease(&app);
+        pruner(&app, &app.database).round().await.unwrap();
+        assert_eq!(count().await, 1, "the one that was not used");
+        assert!(app.is_live(&newest.access).await);
+
+        // Another client's try, and a token that somebody made up for this session, end nothing.
+        let mut forged = newest.refresh.clone().into_bytes();
+        *forged.last_mut().unwrap() = if newest.refresh.ends_with('A') { b'Q' } else { b'A' };
+        let forged = String::from_utf8(forged).unwrap();
+        assert!(app.is_refused(&forged).await);
+        assert!(app.is_live(&newest.access).await);
+
+        assert!(app.is_refused(&first.refresh).await);
+        assert!(!app.is_live(&newest.access).await);
+        assert!(app.is_refused(&newest.refresh).await);
+        let reused: Vec<_> =
+            app.audit_rows().await.into_iter().filter(|row| row.kind == "refresh.reused").collect();
+        assert_eq!((reused.len(), reused[0].session_id.clone()), (1, Some(sid.to_string())));
+    }
+}
+
+/// RFC 7009: the session of a token that was used long ago ends with it.
+#[tokio::test]
+async fn a_forgotten_refresh_token_can_be_revoked() {
+    for app in both().await {
+        settled(&app).await;
+        let first = app.user("alice").await;
+        app.clock.advance_ms(900_000);
+        let second = app.refresh(&first.refresh).await;
+        after_the_lease(&app);
+        pruner(&app, &app.database).round().await.unwrap();
+        app.revoke(&[("token", &first.refresh), ("client_id", "another")]).await;
+        assert!(app.is_live(&second.access).await);
+        app.revoke(&[("token", &first.refresh), ("client_id", "first-party")]).await;
+        assert!(!app.is_live(&second.access).await);
+    }
+}
+
+/// What was not used stays as long as its session, so that it is never taken for one that was.
+#[tokio::test]
+async fn a_refresh_token_that_expired_is_no_theft_however_late_it_comes() {
+    for app in both_with(|settings| settings.tokens.refresh_ttl_seconds = 1000).await {
+        settled(&app).await;
+        let idle = app.user("alice").await;
+        app.clock.advance_ms(86_400_000);
+        pruner(&app, &app.database).round().await.unwrap();
+        assert!(app.is_refused(&idle.refresh).await);
+        assert!(app.facts().await.is_empty());
     }
 }
 
