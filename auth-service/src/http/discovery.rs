@@ -33,6 +33,9 @@ pub struct Metadata {
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    introspection_signing_alg_values_supported: Vec<&'static str>,
     scopes_supported: Vec<String>,
     /// Empty: there is no authorization endpoint
     response_types_supported: Vec<&'static str>,
@@ -52,6 +55,9 @@ impl Metadata {
             token_endpoint_auth_methods_supported: vec![BASIC, POST, NONE],
             revocation_endpoint: format!("{issuer}/oauth2/revoke"),
             revocation_endpoint_auth_methods_supported: vec![BASIC, POST, NONE],
+            introspection_endpoint: format!("{issuer}/oauth2/introspect"),
+            introspection_endpoint_auth_methods_supported: vec![BASIC, POST],
+            introspection_signing_alg_values_supported: vec!["RS256"],
             scopes_supported: scopes.map(Into::into).collect(),
             response_types_supported: Vec::new(),
             grant_types_supported: [

@@ -23,6 +23,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, Scopes, SecuritySch
         super::sessions::end,
         super::oauth2::token::token,
         super::oauth2::revoke::revoke,
+        super::oauth2::introspect::introspect,
         super::jwks::show,
         super::discovery::show,
         super::revocations::show,

@@ -79,6 +79,7 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .service(resource("/auth/sessions").get(sessions::list))
         .service(resource("/auth/sessions/{sid}").delete(sessions::end))
         .service(resource("/oauth2/token").post(oauth2::token::token))
+        .service(resource("/oauth2/introspect").post(oauth2::introspect::introspect))
         .service(resource("/oauth2/revoke").post(oauth2::revoke::revoke))
         .service(resource("/.well-known/jwks.json").get(jwks::show))
         .service(resource("/.well-known/openid-configuration").get(discovery::show))

@@ -142,13 +142,28 @@ impl KeyStore {
     /// The end matters: the database knows, before the token exists, that a token of this key ends so late. So the key
     /// stays published until then, whenever it retires, and however long this process stands still on the way.
     pub async fn sign(&self, claims: &impl Serialize, expires_at_s: i64) -> Result<String, KeysError> {
+        self.ring_until(expires_at_s).await?.signer()?.sign(claims)
+    }
+
+    /// Something else that we sign, of another `typ`, to be verified until `until_s` at least.
+    pub async fn sign_as(
+        &self,
+        typ: &str,
+        claims: &impl Serialize,
+        until_s: i64,
+    ) -> Result<String, KeysError> {
+        self.ring_until(until_s).await?.signer()?.sign_as(typ, claims)
+    }
+
+    /// A fresh reading, whose active key is published until `until_s` at least.
+    async fn ring_until(&self, until_s: i64) -> Result<Arc<Ring>, KeysError> {
         self.fresh().await?;
         for _ in 0..TRIES {
             let ring = self.ring();
-            if expires_at_s <= ring.tokens_end_by_s() {
-                return ring.signer()?.sign(claims);
+            if until_s <= ring.tokens_end_by_s() {
+                return Ok(ring);
             }
-            self.extend(&ring, expires_at_s).await?;
+            self.extend(&ring, until_s).await?;
         }
         Err(KeysError::Outrun)
     }

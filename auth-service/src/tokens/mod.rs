@@ -8,6 +8,7 @@ mod begin;
 mod check;
 mod cut;
 mod error;
+mod inspect;
 mod issue;
 mod issue_to_client;
 mod logout;
@@ -28,6 +29,7 @@ pub use self::check::OwnTokens;
 pub use self::cut::CutRules;
 pub(crate) use self::cut::UserCut;
 pub use self::error::TokenError;
+pub use self::inspect::LiveRefreshToken;
 pub use self::issue::{Login, Proven};
 pub use self::mint::{RefreshAnswer, TokenAnswer};
 pub use self::refresh::Refreshed;
@@ -116,6 +118,11 @@ impl Tokens {
     /// What a login gives when it asks for nothing narrower.
     pub fn default_scope(&self) -> &Scopes {
         &self.inner.settings.default_scope
+    }
+
+    /// What tokens carry as `iss`.
+    pub fn issuer(&self) -> &str {
+        &self.inner.settings.issuer
     }
 
     /// Waits, at most a second, until verifiers in touch know of it.

@@ -16,6 +16,7 @@ mod foreign_tokens;
 mod helpers;
 mod keys;
 mod oauth2_client_credentials;
+mod oauth2_introspect;
 mod oauth2_revoke;
 mod oauth2_token;
 mod pruning;

@@ -1,8 +1,9 @@
 use reqwest::StatusCode;
-use reqwest::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
 use serde_json::Value;
 
-use crate::helpers::{START_MS, both, claims_of};
+use crate::helpers::clients::{basic, client, public_client, refusal, secret_of};
+use crate::helpers::{PASSWORD, START_MS, TestApp, Tokens, both, claims_of};
 
 const CLIENT: (&str, &str) = ("client_id", "first-party");
 
@@ -124,5 +125,107 @@ async fn a_malformed_request_is_invalid_request() {
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(app.get("/oauth2/revoke").send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
         assert!(app.is_live(&tokens.access).await);
+    }
+}
+
+async fn revoke_as(app: &TestApp, id: &str, form: &[(&str, &str)]) -> reqwest::Response {
+    let request = app.post("/oauth2/revoke").form(form);
+    request.header(AUTHORIZATION, basic(id, &secret_of(id))).send().await.unwrap()
+}
+
+/// Whether the token is live, by the word of the client that it was given to.
+async fn lives(app: &TestApp, id: &str, token: &str) -> bool {
+    let request = app.post("/oauth2/introspect").form(&[("token", token)]);
+    let response = request.header(AUTHORIZATION, basic(id, &secret_of(id))).send().await.unwrap();
+    response.json::<Value>().await.unwrap()["active"].as_bool().unwrap()
+}
+
+async fn of_alice(app: &TestApp, id: &str) -> Tokens {
+    let form = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+    Tokens::of(app.grant_to(id, &form).await).await
+}
+
+#[tokio::test]
+async fn a_client_gives_up_what_it_obtained() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        app.register("alice").await;
+        let own = app.grant_to("billing", &[("grant_type", "client_credentials")]).await;
+        let own = own.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
+        let tokens = of_alice(&app, "billing").await;
+        for (token, kind) in [(&own, "jti"), (&tokens.access, "jti"), (&tokens.refresh, "sid")] {
+            assert!(lives(&app, "billing", token).await);
+            let response =
+                revoke_as(&app, "billing", &[("token", token), ("token_type_hint", "nonsense")]).await;
+            assert_eq!(response.status(), StatusCode::OK);
+            assert!(!lives(&app, "billing", token).await);
+            assert_eq!(app.facts().await.last().unwrap()["kind"], kind);
+        }
+        assert_eq!(app.facts().await.len(), 3);
+        let events = app.audit_rows().await;
+        let of_client = |kind: &str| {
+            let is_its = |event: &&_| {
+                let event: &auth_service::storage::audit::AuditRow = event;
+                event.kind == kind && event.client_id.as_deref() == Some("billing")
+            };
+            events.iter().filter(is_its).count()
+        };
+        assert_eq!((of_client("token.revoked"), of_client("session.ended")), (2, 1));
+    }
+}
+
+/// B14: another client's token lives on; 200 all the same, so that nothing is learnt.
+#[tokio::test]
+async fn another_client_s_token_lives_on() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        app.add_client(client("other")).await;
+        app.add_client(public_client("spa")).await;
+        app.register("alice").await;
+        let tokens = of_alice(&app, "billing").await;
+        let ours = app.login("alice").await;
+        for token in [&tokens.access, &tokens.refresh, &ours.access, &ours.refresh] {
+            for hint in ["access_token", "refresh_token"] {
+                let form = [("token", &**token), ("token_type_hint", hint)];
+                assert_eq!(revoke_as(&app, "other", &form).await.status(), StatusCode::OK);
+                let public = app.revoke(&[("token", token), ("client_id", "spa")]).await;
+                assert_eq!(public.status(), StatusCode::OK);
+            }
+        }
+        for token in [&tokens.access, &tokens.refresh] {
+            assert_eq!(app.revoke(&[("token", token), CLIENT]).await.status(), StatusCode::OK);
+            assert!(lives(&app, "billing", token).await);
+        }
+        assert!(app.is_live(&ours.access).await && !app.is_refused(&ours.refresh).await);
+        assert!(app.facts().await.is_empty());
+    }
+}
+
+/// A client that has a secret shows it; one that has none says its id.
+#[tokio::test]
+async fn a_client_authenticates_before_it_gives_up_anything() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        app.add_client(public_client("spa")).await;
+        app.register("alice").await;
+        let tokens = of_alice(&app, "billing").await;
+        let token = ("token", &*tokens.refresh);
+        for form in [
+            vec![token, ("client_id", "billing")],
+            vec![token, ("client_id", "billing"), ("client_secret", "lks_guess")],
+            vec![token, ("client_id", "spa"), ("client_secret", "lks_guess")],
+        ] {
+            assert_eq!(
+                refusal(app.revoke(&form).await).await,
+                (401, "invalid_client".to_owned()),
+                "{form:?}"
+            );
+        }
+        assert!(lives(&app, "billing", &tokens.refresh).await);
+        let form = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+        let public = Tokens::of(app.grant_to_public("spa", &form).await).await;
+        let form = [("token", &*public.refresh), ("client_id", "spa")];
+        assert_eq!(app.revoke(&form).await.status(), StatusCode::OK);
+        assert_eq!(app.facts().await.len(), 1);
     }
 }

@@ -88,6 +88,7 @@ async fn the_document_names_every_endpoint_and_the_password_flow() {
         "/auth/sessions/{sid}",
         "/oauth2/token",
         "/oauth2/revoke",
+        "/oauth2/introspect",
         "/.well-known/jwks.json",
         "/revocations",
     ] {

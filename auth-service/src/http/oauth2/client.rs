@@ -54,7 +54,26 @@ impl ClientAuth {
         self.check(&Claimed::read(request, form)?, origin).await
     }
 
-    /// The same, or the built-in public client of the first-party face; its id.
+    /// The same, if it has a secret: who has none has proven nothing.
+    pub(super) async fn authenticate_confidential(
+        &self,
+        request: &HttpRequest,
+        form: &Form,
+        origin: &Origin,
+    ) -> Result<KnownClient, OauthError> {
+        let client = self.authenticate(request, form, origin).await?;
+        if client.client().is_public { Err(OauthError::InvalidClient) } else { Ok(client) }
+    }
+
+    /// Whether a token's client gets tokens.
+    pub(super) async fn is_active(&self, id: &str) -> Result<bool, OauthError> {
+        if id == FIRST_PARTY_CLIENT {
+            return Ok(true);
+        }
+        Ok(self.clients.find(id).await?.is_some_and(|registered| registered.client.is_active))
+    }
+
+    /// Authenticates a registered client, or the built-in public one of the first-party face; its id.
     pub(super) async fn authenticate_any(
         &self,
         request: &HttpRequest,

@@ -4,6 +4,8 @@ mod client;
 mod credentials;
 mod error;
 mod form;
+pub(super) mod introspect;
+mod introspection;
 pub(super) mod revoke;
 pub(super) mod token;
 

@@ -1,0 +1,109 @@
+//! `POST /oauth2/introspect` (RFC 7662): what a token is worth now, for services that ask rather than verify.
+
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use shared_claims::claims::Claims;
+use shared_claims::verifier::{Verifier, VerifyError};
+use utoipa::ToSchema;
+
+use super::client::{ClientAuth, KnownClient};
+use super::error::{OauthError, OauthErrorBody};
+use super::form::Form;
+use super::introspection::{Introspection, SignedIntrospection};
+use crate::domain::RefreshTokenPlain;
+use crate::http::caller::Caller;
+use crate::keys::KeyStore;
+use crate::tokens::{TokenError, Tokens};
+
+/// The media type of a signed answer (RFC 9701 §4), and without `application/` its `typ`.
+const SIGNED: &str = "application/token-introspection+jwt";
+const SIGNED_TYPE: &str = "token-introspection+jwt";
+/// For how long after it was signed the answer can be verified at least.
+const SIGNED_LIFE_S: i64 = 300;
+
+/// The parameters. Confidential clients alone, which authenticate as at the token endpoint.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the document: the form is read by hand, so that RFC 6749 words its errors")]
+pub(crate) struct IntrospectRequest {
+    /// An access token or a refresh token
+    token: String,
+    /// `access_token` or `refresh_token`: a hint, no more
+    token_type_hint: Option<String>,
+    client_id: Option<String>,
+    #[schema(format = Password)]
+    client_secret: Option<String>,
+}
+
+/// Tells a client what a token is worth that it obtained, or that is for it or one of its audiences.
+#[utoipa::path(
+    post,
+    path = "/oauth2/introspect",
+    tag = "oauth2",
+    request_body(content = IntrospectRequest, content_type = "application/x-www-form-urlencoded"),
+    security(("client" = [])),
+    responses(
+        (status = 200, description = "What it is worth; `{\"active\": false}` for whatever is not live or not the client's business. Signed (RFC 9701) where `Accept` names `application/token-introspection+jwt`", body = Introspection),
+        (status = 400, description = "`invalid_request`", body = OauthErrorBody),
+        (status = 401, description = "`invalid_client`", body = OauthErrorBody),
+        (status = 413, description = "`invalid_request`", body = OauthErrorBody),
+        (status = 503, description = "`temporarily_unavailable`", body = OauthErrorBody),
+    )
+)]
+pub(crate) async fn introspect(
+    request: HttpRequest,
+    clients: web::Data<ClientAuth>,
+    issued: web::Data<Verifier>,
+    tokens: web::Data<Tokens>,
+    keys: web::Data<KeyStore>,
+    Caller(origin): Caller,
+    payload: web::Payload,
+) -> Result<HttpResponse, OauthError> {
+    let form = Form::read(&request, payload).await?;
+    let client = clients.authenticate_confidential(&request, &form, &origin).await?;
+    let token = form.get("token").ok_or(OauthError::InvalidRequest("token is required"))?;
+    // The two kinds do not look alike, so the hint is not needed.
+    let found = match RefreshTokenPlain::parse(token) {
+        Some(token) => {
+            let terms = tokens.terms_of(client.client());
+            let live = tokens.inspect_refresh_token(token, terms).await?;
+            live.map(|live| Introspection::of_refresh_token(live, tokens.issuer()))
+        }
+        None => access_token(&clients, &issued, &client, token).await?.map(Introspection::of_access_token),
+    };
+    let found = found.unwrap_or_default();
+    if !wants_signed(&request) {
+        return Ok(HttpResponse::Ok().json(found));
+    }
+    let signed = SignedIntrospection::new(tokens.issuer(), client.id(), client.as_of_ms, found);
+    let jwt = keys.sign_as(SIGNED_TYPE, &signed, signed.iat.saturating_add(SIGNED_LIFE_S)).await;
+    let jwt = jwt.map_err(TokenError::from)?;
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, SIGNED)).body(jwt))
+}
+
+/// The claims of a token that is live, and the client's business.
+async fn access_token(
+    clients: &ClientAuth,
+    issued: &Verifier,
+    client: &KnownClient,
+    token: &str,
+) -> Result<Option<Claims>, OauthError> {
+    let claims = match issued.verify(token).await {
+        Ok(verified) => verified.into_claims(),
+        Err(VerifyError::Unavailable(_)) => return Err(OauthError::TemporarilyUnavailable),
+        Err(_) => return Ok(None),
+    };
+    let client = client.client();
+    let is_for = |audience: &String| audience == client.id.as_str() || client.audiences.contains(audience);
+    let is_its_business = claims.client_id == client.id.as_str() || claims.aud.iter().any(is_for);
+    // Whoever is switched off has no live tokens, before the fact that says so is there.
+    Ok((is_its_business && clients.is_active(&claims.client_id).await?).then_some(claims))
+}
+
+fn wants_signed(request: &HttpRequest) -> bool {
+    let lines = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(SIGNED));
+        is_named && !parts.any(|part| ["q=0", "q=0.0", "q=0.00", "q=0.000"].contains(&part))
+    })
+}
