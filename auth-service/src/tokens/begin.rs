@@ -14,7 +14,9 @@ pub(super) struct Beginning<'a> {
     pub(super) user: &'a User,
     /// The client's terms, as they are while its lock is held.
     pub(super) terms: &'a Terms,
-    /// What the client is given.
+    /// What it may give.
+    pub(super) most: Given,
+    /// What its first token is given of that.
     pub(super) given: Given,
     /// How the user authenticated.
     pub(super) amr: Vec<String>,
@@ -32,15 +34,15 @@ impl Inner {
         beginning: Beginning<'_>,
         now_ms: i64,
     ) -> Result<(Uuid, Minted), TokenError> {
-        let Beginning { user, terms, given, amr, auth_time_s, device } = beginning;
+        let Beginning { user, terms, most, given, amr, auth_time_s, device } = beginning;
         // What cannot be refreshed is over with its only token.
         let life_s = if terms.refreshes { self.settings.session_max_age_s } else { terms.access_ttl_s };
         let mut session = Session {
             id: self.random.uuid_at(now_ms),
             user_id: user.id,
             client_id: terms.client_id.clone(),
-            scope: given.scope.clone(),
-            audience: given.audience.clone(),
+            scope: most.scope,
+            audience: most.audience,
             amr,
             auth_time_s,
             created_at_ms: now_ms,

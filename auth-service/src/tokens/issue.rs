@@ -114,6 +114,7 @@ impl Inner {
         let beginning = Beginning {
             user: &user,
             terms: &terms,
+            most: given.clone(),
             given,
             amr: vec!["pwd".to_owned()],
             auth_time_s: now_ms.div_euclid(1000),

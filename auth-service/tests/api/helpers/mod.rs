@@ -1,6 +1,7 @@
 //! `spawn_app`: the service on a free port, with a database of its own, a clock that stands and randomness that repeats.
 
 pub(crate) mod clients;
+pub(crate) mod codes;
 mod keys;
 mod operator;
 mod verbs;

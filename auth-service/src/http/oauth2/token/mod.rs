@@ -1,5 +1,6 @@
 //! `POST /oauth2/token` (RFC 6749 §3.2): one file for each grant.
 
+mod authorization_code;
 mod client_credentials;
 mod password;
 mod refresh_token;
@@ -22,7 +23,7 @@ use crate::tokens::{Ask, TokenAnswer, Tokens, TooMuch};
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "for the document: the form is read by hand, so that RFC 6749 words its errors")]
 pub(crate) struct GrantRequest {
-    /// `client_credentials`, `refresh_token` or `password`
+    /// `authorization_code`, `client_credentials`, `refresh_token` or `password`
     #[schema(example = "client_credentials")]
     grant_type: String,
     client_id: Option<String>,
@@ -34,6 +35,9 @@ pub(crate) struct GrantRequest {
     /// Which of the client's audiences the token is for (RFC 8707); may be given several times
     #[schema(example = "todo-service")]
     resource: Option<String>,
+    code: Option<String>,
+    redirect_uri: Option<String>,
+    code_verifier: Option<String>,
     refresh_token: Option<String>,
     username: Option<String>,
     #[schema(format = Password)]
@@ -135,7 +139,7 @@ pub(crate) async fn token(
         GrantType::ClientCredentials => client_credentials::exchange(&exchange).await,
         GrantType::RefreshToken => refresh_token::exchange(exchange).await,
         GrantType::Password => password::exchange(exchange).await,
-        GrantType::AuthorizationCode => Err(OauthError::UnsupportedGrantType),
+        GrantType::AuthorizationCode => authorization_code::exchange(exchange).await,
     };
     Ok(HttpResponse::Ok().json(GrantResponse::from(answer?)))
 }

@@ -1,0 +1,165 @@
+//! A code against tokens (RFC 6749 §4.1.3), once.
+
+use std::sync::Arc;
+
+use service_kit::database::DbConnection;
+use uuid::Uuid;
+
+use super::begin::Beginning;
+use super::logout::Ended;
+use super::mint::Minted;
+use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
+use crate::domain::{
+    AuditEvent, AuditKind, AuthorizationCode, Client, CodeClaim, CodePlain, Credentials, EndReason, Origin,
+    Redemption,
+};
+use crate::storage::{audit, authorization_codes, clients, sessions, users};
+
+/// What a client redeems, and how it proves that the code is its own.
+#[derive(Debug)]
+pub struct CodeRequest {
+    /// The code.
+    pub code: CodePlain,
+    /// Who it is.
+    pub client_id: String,
+    /// Where the code was sent, as it says.
+    pub redirect_uri: Option<String>,
+    /// The PKCE verifier.
+    pub verifier: Option<String>,
+    /// The resources that the access token shall be for, of those that were agreed to; all, if none is named.
+    pub resources: Vec<String>,
+}
+
+/// What became of a code.
+#[derive(Debug)]
+pub enum Redeemed {
+    /// It gave a session.
+    Issued {
+        /// Its first tokens.
+        tokens: Box<TokenAnswer>,
+    },
+    /// It was redeemed before: what it gave is ended.
+    Reused,
+    /// It does not count.
+    Refused,
+    /// More was asked for than was agreed to. Nothing was consumed.
+    TooMuch(TooMuch),
+}
+
+/// The same, decided and committed, and not yet signed or announced.
+enum Decided {
+    Begun(AuditEvent, Box<Minted>),
+    Reused(Ended),
+    Refused,
+    TooMuch(TooMuch),
+}
+
+impl Tokens {
+    /// Redeems.
+    pub async fn redeem(&self, request: CodeRequest, origin: Origin) -> Result<Redeemed, TokenError> {
+        let inner = Arc::clone(&self.inner);
+        let decided =
+            self.inner.database.write(move |conn| inner.decide_redemption(conn, request, &origin)).await?;
+        match decided {
+            Decided::Begun(event, minted) => {
+                event.log();
+                Ok(Redeemed::Issued { tokens: Box::new(self.inner.answer(*minted).await?) })
+            }
+            Decided::Reused(ended) => {
+                self.tell(ended).await;
+                Ok(Redeemed::Reused)
+            }
+            Decided::Refused => Ok(Redeemed::Refused),
+            Decided::TooMuch(what) => Ok(Redeemed::TooMuch(what)),
+        }
+    }
+}
+
+/// A code with all that decides on it, read under the locks of the user and the client.
+struct Found {
+    code: AuthorizationCode,
+    credentials: Credentials,
+    client: Client,
+}
+
+fn find_locked(conn: &mut DbConnection, request: &CodeRequest) -> Result<Option<Found>, TokenError> {
+    let hash = request.code.hash();
+    let Some(code) = authorization_codes::find(conn, &hash)? else { return Ok(None) };
+    let Some(credentials) = users::lock(conn, code.user_id)? else { return Ok(None) };
+    let Some(client) = clients::lock(conn, &request.client_id)? else { return Ok(None) };
+    // Again: it may have been redeemed before the lock was there.
+    let Some(code) = authorization_codes::find(conn, &hash)? else { return Ok(None) };
+    Ok(Some(Found { code, credentials, client }))
+}
+
+impl Inner {
+    fn decide_redemption(
+        &self,
+        conn: &mut DbConnection,
+        request: CodeRequest,
+        origin: &Origin,
+    ) -> Result<Decided, TokenError> {
+        let Some(Found { code, credentials, client }) = find_locked(conn, &request)? else {
+            return Ok(Decided::Refused);
+        };
+        let now_ms = self.clock.now_ms();
+        let claim = CodeClaim {
+            client_id: &request.client_id,
+            redirect_uri: request.redirect_uri.as_deref(),
+            verifier: request.verifier.as_deref(),
+        };
+        match code.present(claim, now_ms) {
+            Redemption::Redeem => {}
+            Redemption::Refused => return Ok(Decided::Refused),
+            Redemption::Reuse => return self.end_what_it_gave(conn, code.session_id, origin, now_ms),
+        }
+        let proves_enough = code.challenge.is_some() || (client.pkce_optional && !client.is_public);
+        let is_same = credentials.user.is_active && credentials.version == code.credentials_version;
+        if !client.is_active || !proves_enough || !is_same {
+            return Ok(Decided::Refused);
+        }
+        let terms = Terms::of(&client, &self.settings);
+        let agreed = Given { scope: code.scope, audience: code.audience }.within(&terms.most);
+        let given = match (Ask { scope: None, resources: request.resources }).of(agreed.clone()) {
+            Ok(given) => given,
+            Err(what) => return Ok(Decided::TooMuch(what)),
+        };
+        let beginning = Beginning {
+            user: &credentials.user,
+            terms: &terms,
+            most: agreed,
+            given,
+            amr: code.amr,
+            auth_time_s: code.auth_time_s,
+            device: code.device,
+        };
+        let (session_id, minted) = self.begin(conn, beginning, now_ms)?;
+        if !authorization_codes::consume(conn, &request.code.hash(), session_id, now_ms)? {
+            // Another transaction was faster, which the user's lock rules out: nothing of this one is kept.
+            return Err(TokenError::from(diesel::result::Error::RollbackTransaction));
+        }
+        let begun = AuditEvent::new(AuditKind::LoggedIn, origin)
+            .user(code.user_id)
+            .client(&request.client_id)
+            .session(session_id)
+            .reason("code");
+        audit::record(conn, &begun, &self.random, now_ms)?;
+        Ok(Decided::Begun(begun, Box::new(minted)))
+    }
+
+    /// A code that comes twice has leaked: whoever came first may have been the thief.
+    fn end_what_it_gave(
+        &self,
+        conn: &mut DbConnection,
+        session_id: Option<Uuid>,
+        origin: &Origin,
+        now_ms: i64,
+    ) -> Result<Decided, TokenError> {
+        let session = session_id.map(|id| sessions::find(conn, id)).transpose()?.flatten();
+        let Some(session) = session.filter(|session| session.is_live(now_ms)) else {
+            return Ok(Decided::Refused);
+        };
+        let event = AuditEvent::new(AuditKind::CodeReused, origin);
+        Ok(Decided::Reused(self.end_session(conn, &session, EndReason::CodeReuse, event, now_ms)?))
+    }
+}

@@ -1,0 +1,88 @@
+//! Codes, as the hosted pages will give them.
+
+use std::sync::Arc;
+
+use auth_service::domain::{CodeChallenge, Device};
+use auth_service::keys::{KeyStore, agree_on_database_id};
+use auth_service::random::Random;
+use auth_service::revocation::Revocations;
+use auth_service::startup::key_settings;
+use auth_service::storage::users;
+use auth_service::tokens::{Ask, CodeGrant, Consent, TokenParts, TokenSettings, Tokens};
+use service_kit::database::DatabaseError;
+use shared_claims::clock::SharedClock;
+use shared_claims::scope::Scopes;
+use uuid::Uuid;
+
+use super::TestApp;
+use super::clients::REDIRECT;
+
+/// RFC 7636, appendix B.
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+impl TestApp {
+    /// The use cases around tokens, as another replica has them.
+    async fn use_cases(&self) -> Tokens {
+        let (database, clock) = (self.database.clone(), Arc::clone(&self.clock) as SharedClock);
+        let (random, settings) = (Random::system(), self.settings());
+        let keys = key_settings(settings);
+        let keys = KeyStore::open(database.clone(), Self::sealer(), &random, &clock, keys).await.unwrap();
+        let id = agree_on_database_id(&database, &random).await.unwrap();
+        let revocations = Revocations::start(database.clone(), id, None, clock.clone(), random.clone());
+        let settings = TokenSettings {
+            issuer: settings.issuer.clone(),
+            audience: settings.tokens.audience.clone(),
+            default_scope: Scopes::parse(&settings.tokens.default_scope).unwrap(),
+            access_ttl_s: settings.tokens.access_ttl_seconds,
+            refresh_ttl_s: settings.tokens.refresh_ttl_seconds,
+            refresh_replay_s: settings.tokens.refresh_replay_seconds,
+            session_max_age_s: settings.sessions.max_age_seconds,
+            clock_skew_ms: settings.revocation.clock_skew_ms,
+        };
+        let revocations = revocations.await.unwrap();
+        let refresh_derivation = random.bytes();
+        Tokens::new(TokenParts { database, keys, revocations, refresh_derivation, clock, random, settings })
+    }
+
+    /// What a user agrees to who has just logged in: everything that the client may have, with PKCE.
+    pub(crate) async fn consent(&self, username: &str, client_id: &str) -> Consent {
+        let key = username.to_owned();
+        let found = self.database.read(move |conn| Ok::<_, DatabaseError>(users::find_by_name(conn, &key)?));
+        let credentials = found.await.unwrap().unwrap();
+        Consent {
+            user_id: credentials.user.id,
+            version: credentials.version,
+            client_id: client_id.to_owned(),
+            redirect_uri: REDIRECT.to_owned(),
+            challenge: CodeChallenge::parse(CHALLENGE),
+            ask: Ask::default(),
+            nonce: None,
+            amr: vec!["pwd".to_owned()],
+            auth_time_s: self.clock_seconds() - 5,
+            device: Device { user_agent: Some("a browser".to_owned()), address: None },
+        }
+    }
+
+    /// The code for that.
+    pub(crate) async fn code(&self, consent: Consent) -> String {
+        match self.use_cases().await.give_code(consent).await.unwrap() {
+            CodeGrant::Given(code) => code.expose().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What comes of an agreement that gives no code.
+    pub(crate) async fn no_code(&self, consent: Consent) -> CodeGrant {
+        self.use_cases().await.give_code(consent).await.unwrap()
+    }
+
+    fn clock_seconds(&self) -> i64 {
+        shared_claims::clock::Clock::now_seconds(&*self.clock)
+    }
+}
+
+/// The id of a user, as the registration answers it.
+pub(crate) fn id_of(user: &serde_json::Value) -> Uuid {
+    user["id"].as_str().unwrap().parse().unwrap()
+}

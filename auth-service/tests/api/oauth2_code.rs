@@ -1,0 +1,252 @@
+//! B10: a code gives tokens once, to its client, for its proof. The pages that give codes come later.
+
+use auth_service::domain::{Client, EndReason};
+use auth_service::storage::{sessions, users};
+use auth_service::tokens::{Ask, CodeGrant, TooMuch};
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use service_kit::database::DatabaseError;
+use shared_claims::scope::Scopes;
+
+use crate::helpers::clients::{REDIRECT, client, public_client, refusal};
+use crate::helpers::codes::{VERIFIER, id_of};
+use crate::helpers::{TestApp, Tokens, both, claims_of};
+
+fn invalid_grant() -> (u16, String) {
+    (400, "invalid_grant".to_owned())
+}
+
+async fn redeem_with(app: &TestApp, form: &[(&str, &str)]) -> Response {
+    app.grant_to_public("spa", &[&[("grant_type", "authorization_code")], form].concat()).await
+}
+
+async fn redeem(app: &TestApp, code: &str) -> Response {
+    redeem_with(app, &[("code", code), ("redirect_uri", REDIRECT), ("code_verifier", VERIFIER)]).await
+}
+
+async fn refresh(app: &TestApp, token: &str) -> Response {
+    app.grant_to_public("spa", &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+}
+
+async fn spa_and_alice(app: &TestApp) -> Value {
+    app.add_client(public_client("spa")).await;
+    app.register("alice").await
+}
+
+#[tokio::test]
+async fn a_code_gives_a_session_with_what_was_agreed_to() {
+    for app in both().await {
+        let alice = spa_and_alice(&app).await;
+        let mut consent = app.consent("alice", "spa").await;
+        consent.ask = Ask { scope: Some(Scopes::parse("openid todos:read").unwrap()), resources: Vec::new() };
+        let code = app.code(consent).await;
+        assert!(code.starts_with("lkc_"));
+        let form = [
+            ("code", &*code),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+            ("resource", "todo-service"),
+        ];
+        let response = redeem_with(&app, &form).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        let answer: Value = response.json().await.unwrap();
+        assert_eq!(
+            (&answer["scope"], &answer["token_type"]),
+            (&json!("openid todos:read"), &json!("Bearer"))
+        );
+        let claims = claims_of(answer["access_token"].as_str().unwrap());
+        assert_eq!((&claims["sub"], &claims["client_id"]), (&alice["id"], &json!("spa")));
+        assert_eq!(claims["aud"], json!(["todo-service", "http://localhost:8000"]), "openid: the issuer too");
+        assert_eq!(claims["auth_time"].as_i64().unwrap() + 5, claims["iat"].as_i64().unwrap());
+        assert_eq!((&claims["amr"], &claims["username"]), (&json!(["pwd"]), &json!("alice")));
+
+        // The resource narrowed that token alone.
+        let next: Value =
+            refresh(&app, answer["refresh_token"].as_str().unwrap()).await.json().await.unwrap();
+        let next = claims_of(next["access_token"].as_str().unwrap());
+        assert_eq!(next["aud"], json!(["todo-service", "https://notes.example", "http://localhost:8000"]));
+        assert_eq!((&next["sid"], &next["scope"]), (&claims["sid"], &json!("openid todos:read")));
+    }
+}
+
+/// B10: expired, other client, other address, wrong or missing verifier, a verifier without a challenge, `plain`.
+#[tokio::test]
+async fn only_the_right_claim_redeems_and_a_wrong_one_consumes_nothing() {
+    for app in both().await {
+        spa_and_alice(&app).await;
+        app.add_client(public_client("other")).await;
+        let code = app.code(app.consent("alice", "spa").await).await;
+        let (redirect, verifier) = (("redirect_uri", REDIRECT), ("code_verifier", VERIFIER));
+        let code_parameter = ("code", &*code);
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        for (why, form) in [
+            (
+                "unknown",
+                vec![("code", "lkc_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), redirect, verifier],
+            ),
+            ("garbage", vec![("code", "x"), redirect, verifier]),
+            ("no verifier", vec![code_parameter, redirect]),
+            ("plain", vec![code_parameter, redirect, ("code_verifier", challenge)]),
+            ("wrong", vec![code_parameter, redirect, ("code_verifier", &VERIFIER[1..])]),
+            ("no address", vec![code_parameter, verifier]),
+        ] {
+            assert_eq!(refusal(redeem_with(&app, &form).await).await, invalid_grant(), "{why}");
+        }
+        // B11: the very same text.
+        for address in [
+            "https://app.example/cb/",
+            "https://app.example/c",
+            "https://app.example/cb?x=1",
+            "https://app.example/cb#f",
+            "https://app.example/a/../cb",
+            "https://app.example/%63b",
+            "https://App.example/cb",
+            "https://app.example:443/cb",
+            "https://app.example@evil.example/cb",
+            "https://app.example\\cb",
+            "https://app.example/cb\t",
+            "http://localhost.evil/cb",
+            "javascript:alert(1)",
+        ] {
+            let form = [code_parameter, ("redirect_uri", address), verifier];
+            assert_eq!(refusal(redeem_with(&app, &form).await).await, invalid_grant(), "{address:?}");
+        }
+        let form = [("grant_type", "authorization_code"), code_parameter, redirect, verifier];
+        assert_eq!(refusal(app.grant_to_public("other", &form).await).await, invalid_grant());
+        let wider = [code_parameter, redirect, verifier, ("resource", "https://evil.example")];
+        assert_eq!(refusal(redeem_with(&app, &wider).await).await, (400, "invalid_target".to_owned()));
+        let missing = redeem_with(&app, &[redirect, verifier]).await;
+        assert_eq!(refusal(missing).await, (400, "invalid_request".to_owned()));
+        assert_eq!(redeem(&app, &code).await.status(), StatusCode::OK, "nothing of that consumed it");
+
+        let late = app.code(app.consent("alice", "spa").await).await;
+        app.clock.advance_ms(60_000);
+        assert_eq!(refusal(redeem(&app, &late).await).await, invalid_grant());
+    }
+}
+
+#[tokio::test]
+async fn pkce_is_left_out_by_confidential_clients_that_may_and_by_nobody_else() {
+    for app in both().await {
+        spa_and_alice(&app).await;
+        app.add_client(Client { pkce_optional: true, ..client("old") }).await;
+        app.add_client(client("new")).await;
+        let code = async |client_id: &str| {
+            let mut consent = app.consent("alice", client_id).await;
+            consent.challenge = None;
+            app.code(consent).await
+        };
+        let form = |code: &str, verifier: Option<&str>| {
+            let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT)];
+            let form = form.into_iter().chain(verifier.map(|verifier| ("code_verifier", verifier)));
+            form.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>()
+        };
+        let send = async |client_id: &str, form: Vec<(String, String)>| {
+            let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            app.grant_to(client_id, &form).await
+        };
+        let old = code("old").await;
+        let downgraded = send("old", form(&old, Some(VERIFIER))).await;
+        assert_eq!(refusal(downgraded).await, invalid_grant(), "a verifier without a challenge");
+        assert_eq!(send("old", form(&old, None)).await.status(), StatusCode::OK);
+        let new = code("new").await;
+        assert_eq!(refusal(send("new", form(&new, None)).await).await, invalid_grant());
+        let public = code("spa").await;
+        let without = [("code", &*public), ("redirect_uri", REDIRECT)];
+        assert_eq!(refusal(redeem_with(&app, &without).await).await, invalid_grant());
+    }
+}
+
+/// B10: reused, and what that ends.
+#[tokio::test]
+async fn a_second_use_ends_what_the_first_gave() {
+    for app in both().await {
+        spa_and_alice(&app).await;
+        let other = app.login("alice").await;
+        let code = app.code(app.consent("alice", "spa").await).await;
+        let first = Tokens::of(redeem(&app, &code).await).await;
+        let refreshed = Tokens::of(refresh(&app, &first.refresh).await).await;
+        // Another client learns nothing and ends nothing.
+        app.add_client(public_client("other")).await;
+        let form = [("grant_type", "authorization_code"), ("code", &*code), ("redirect_uri", REDIRECT)];
+        assert_eq!(refusal(app.grant_to_public("other", &form).await).await, invalid_grant());
+        assert!(app.facts().await.is_empty());
+
+        assert_eq!(refusal(redeem(&app, &code).await).await, invalid_grant());
+        assert_eq!(refusal(refresh(&app, &refreshed.refresh).await).await, invalid_grant());
+        let facts = app.facts().await;
+        assert_eq!(facts.len(), 1);
+        assert_eq!((&facts[0]["kind"], &facts[0]["id"]), (&json!("sid"), &claims_of(&first.access)["sid"]));
+        assert!(app.is_live(&other.access).await);
+        let events = app.audit_rows().await;
+        let reused: Vec<_> = events.iter().filter(|event| event.kind == "code.reused").collect();
+        assert_eq!(reused.len(), 1);
+        assert_eq!(
+            (reused[0].client_id.as_deref(), reused[0].reason.as_deref()),
+            (Some("spa"), Some("code_reuse"))
+        );
+        assert_eq!(refusal(redeem(&app, &code).await).await, invalid_grant(), "and again");
+        assert_eq!(app.facts().await.len(), 1);
+    }
+}
+
+/// B10: 50 in parallel.
+#[tokio::test]
+async fn of_fifty_at_once_exactly_one_is_answered_and_its_session_is_ended() {
+    for app in both().await {
+        let alice = id_of(&spa_and_alice(&app).await);
+        let code = app.code(app.consent("alice", "spa").await).await;
+        let all = futures_util::future::join_all((0..50).map(|_| redeem(&app, &code))).await;
+        let count = |status| all.iter().filter(|response| response.status() == status).count();
+        assert_eq!((count(StatusCode::OK), count(StatusCode::BAD_REQUEST)), (1, 49));
+        let winner = all.into_iter().find(|response| response.status() == StatusCode::OK).unwrap();
+        let winner = Tokens::of(winner).await;
+        assert_eq!(refusal(refresh(&app, &winner.refresh).await).await, invalid_grant());
+        let facts = app.facts().await;
+        assert_eq!(facts.len(), 1, "{facts:?}");
+        assert_eq!(facts[0]["id"], claims_of(&winner.access)["sid"]);
+        let live = app.database.read(move |conn| {
+            Ok::<_, DatabaseError>(sessions::live_of_user(conn, alice, crate::helpers::START_MS)?)
+        });
+        assert!(live.await.unwrap().is_empty(), "one session, and that is over");
+    }
+}
+
+/// B13: what changed between the agreement and the redemption.
+#[tokio::test]
+async fn a_code_outlives_neither_password_nor_user_nor_client() {
+    for app in both().await {
+        let alice = id_of(&spa_and_alice(&app).await);
+        let code = app.code(app.consent("alice", "spa").await).await;
+        let changed = app.database.write(move |conn| {
+            let locked = users::lock(conn, alice)?.unwrap();
+            users::set_password(conn, alice, &locked.hash, 1)?;
+            Ok::<_, DatabaseError>(sessions::end_all_of_user(conn, alice, EndReason::Administration, 1)?)
+        });
+        changed.await.unwrap();
+        assert_eq!(refusal(redeem(&app, &code).await).await, invalid_grant(), "another password");
+
+        let code = app.code(app.consent("alice", "spa").await).await;
+        app.change_client("spa", |client| client.is_active = false).await;
+        assert_eq!(refusal(redeem(&app, &code).await).await, (401, "invalid_client".to_owned()));
+        let refused = app.no_code(app.consent("alice", "spa").await).await;
+        assert!(matches!(refused, CodeGrant::ClientEnded), "{refused:?}");
+        app.change_client("spa", |client| client.is_active = true).await;
+
+        let mut stale = app.consent("alice", "spa").await;
+        stale.version -= 1;
+        assert!(matches!(app.no_code(stale).await, CodeGrant::Refused));
+        let mut wider = app.consent("alice", "spa").await;
+        wider.ask.scope = Some(Scopes::parse("admin").unwrap());
+        assert!(matches!(app.no_code(wider).await, CodeGrant::TooMuch(TooMuch::Scope)));
+
+        let code = app.code(app.consent("alice", "spa").await).await;
+        let disabled = app.database.write(move |conn| {
+            users::lock(conn, alice)?;
+            Ok::<_, DatabaseError>(users::set_active(conn, alice, false, 1)?)
+        });
+        disabled.await.unwrap();
+        assert_eq!(refusal(redeem(&app, &code).await).await, invalid_grant(), "switched off");
+    }
+}

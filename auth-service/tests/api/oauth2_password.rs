@@ -1,0 +1,142 @@
+//! `grant_type=password`: for clients that have it, with the same answer to every login that fails (B1).
+
+use auth_service::domain::Client;
+use auth_service::storage::users;
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use service_kit::database::DatabaseError;
+
+use crate::helpers::clients::{client, public_client, refusal};
+use crate::helpers::codes::id_of;
+use crate::helpers::{PASSWORD, TestApp, Tokens, both, claims_of};
+
+async fn log_in(app: &TestApp, username: &str, password: &str) -> Response {
+    app.grant_to("billing", &[("grant_type", "password"), ("username", username), ("password", password)])
+        .await
+}
+
+#[tokio::test]
+async fn a_login_gives_a_session_of_the_client() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        app.add_client(public_client("spa")).await;
+        let alice = app.register("alice").await;
+        let tokens = Tokens::of(log_in(&app, "Alice", PASSWORD).await).await;
+        let claims = claims_of(&tokens.access);
+        assert_eq!((&claims["sub"], &claims["client_id"]), (&alice["id"], &json!("billing")));
+        assert_eq!(claims["scope"], "openid todos:read todos:write", "all that the client may have");
+        let form = [
+            ("grant_type", "password"),
+            ("username", "alice"),
+            ("password", PASSWORD),
+            ("scope", "todos:read"),
+            ("resource", "https://notes.example"),
+        ];
+        let narrow = Tokens::of(app.grant_to_public("spa", &form).await).await;
+        let claims = claims_of(&narrow.access);
+        assert_eq!(
+            (&claims["scope"], &claims["aud"]),
+            (&json!("todos:read"), &json!(["https://notes.example"]))
+        );
+        // B21: it steers no account, although the issuer is among the first one's audience.
+        assert_eq!(app.me(&tokens.access).await.status(), StatusCode::UNAUTHORIZED);
+        let own = app.login("alice").await;
+        let list = app.get("/auth/sessions").bearer_auth(&own.access).send().await.unwrap();
+        let list: Vec<Value> = list.json().await.unwrap();
+        let mut clients: Vec<_> = list.iter().map(|session| session["client_id"].as_str().unwrap()).collect();
+        clients.sort_unstable();
+        assert_eq!(clients, ["billing", "first-party", "spa"], "the user sees them, and can end them");
+        let events = app.audit_rows().await;
+        let logins = events.iter().filter(|event| event.kind == "login.ok");
+        let by: Vec<_> = logins.filter_map(|event| event.client_id.as_deref()).collect();
+        assert!(by.contains(&"billing") && by.contains(&"spa"), "{by:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_login_that_fails_is_answered_alike_and_costs_a_hash() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        app.register("alice").await;
+        let off = id_of(&app.register("disabled").await);
+        let switched_off = app.database.write(move |conn| {
+            users::lock(conn, off)?;
+            Ok::<_, DatabaseError>(users::set_active(conn, off, false, 1)?)
+        });
+        switched_off.await.unwrap();
+        let mut answers = Vec::new();
+        for (name, password) in [
+            ("alice", "wrong password of some length"),
+            ("nobody", PASSWORD),
+            ("disabled", PASSWORD),
+            ("a\u{200b}b", PASSWORD),
+            ("alice\u{0}", PASSWORD),
+        ] {
+            let before = app.metric("password_hashes_total").await;
+            let response = log_in(&app, name, password).await;
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+            assert!(!response.headers().contains_key("www-authenticate"));
+            answers.push(response.text().await.unwrap());
+            assert_eq!(app.metric("password_hashes_total").await, before + 1, "{name}");
+        }
+        assert!(answers[0].contains("\"error\":\"invalid_grant\""));
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+        assert!(app.facts().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_for_in_vain_costs_no_hash() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        app.register("alice").await;
+        let before = app.metric("password_hashes_total").await;
+        let (username, password) = (("username", "alice"), ("password", PASSWORD));
+        for (form, error) in [
+            (vec![username], "invalid_request"),
+            (vec![password], "invalid_request"),
+            (vec![username, password, ("scope", "admin")], "invalid_scope"),
+            (vec![username, password, ("resource", "https://evil.example")], "invalid_target"),
+        ] {
+            let form = [&[("grant_type", "password")], &*form].concat();
+            let response = app.grant_to("billing", &form).await;
+            assert_eq!(refusal(response).await, (400, error.to_owned()), "{form:?}");
+        }
+        assert_eq!(app.metric("password_hashes_total").await, before);
+    }
+}
+
+/// B13: a login that is under way while its client is switched off leaves no session that lives.
+#[tokio::test]
+async fn a_login_that_races_the_client_s_end_gives_nothing_that_lives() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        let alice = id_of(&app.register("alice").await);
+        for _ in 0..5 {
+            let logins = futures_util::future::join_all((0..8).map(|_| log_in(&app, "alice", PASSWORD)));
+            let off = app.database.write(|conn| {
+                auth_service::storage::clients::begin_change(conn)?;
+                let client = auth_service::storage::clients::find(conn, "billing")?.unwrap();
+                let client = Client { is_active: false, ..client };
+                auth_service::storage::clients::update(conn, &client, 900)?;
+                let now_ms = crate::helpers::START_MS;
+                Ok::<_, DatabaseError>(auth_service::storage::sessions::end_all_of_client(
+                    conn, "billing", now_ms,
+                )?)
+            });
+            let (answers, ended) = tokio::join!(logins, off);
+            ended.unwrap();
+            for answer in answers {
+                let status = answer.status().as_u16();
+                assert!(matches!(status, 200 | 401), "{status}");
+            }
+            let live = app.database.read(move |conn| {
+                let live =
+                    auth_service::storage::sessions::live_of_user(conn, alice, crate::helpers::START_MS)?;
+                Ok::<_, DatabaseError>(live.len())
+            });
+            assert_eq!(live.await.unwrap(), 0);
+            app.change_client("billing", |client| client.is_active = true).await;
+        }
+    }
+}

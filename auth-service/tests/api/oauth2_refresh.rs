@@ -1,0 +1,166 @@
+//! B12 on the standards face: refresh tokens are bound to their client, and give no more than its session.
+
+use auth_service::domain::{Client, GrantType};
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::helpers::clients::{client, public_client, refusal};
+use crate::helpers::{PASSWORD, TestApp, Tokens, both, both_with, claims_of};
+
+fn invalid_grant() -> (u16, String) {
+    (400, "invalid_grant".to_owned())
+}
+
+async fn log_in(app: &TestApp, id: &str, form: &[(&str, &str)]) -> Response {
+    let login = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+    app.grant_to(id, &[&login, form].concat()).await
+}
+
+async fn refresh_with(app: &TestApp, id: &str, token: &str, form: &[(&str, &str)]) -> Response {
+    app.grant_to(id, &[&[("grant_type", "refresh_token"), ("refresh_token", token)], form].concat()).await
+}
+
+async fn refresh(app: &TestApp, token: &str) -> Response {
+    refresh_with(app, "billing", token, &[]).await
+}
+
+async fn begin(app: &TestApp) -> Tokens {
+    app.add_client(client("billing")).await;
+    app.register("alice").await;
+    Tokens::of(log_in(app, "billing", &[]).await).await
+}
+
+#[tokio::test]
+async fn another_client_gets_nothing_and_consumes_nothing() {
+    for app in both().await {
+        let first = begin(&app).await;
+        app.add_client(client("other")).await;
+        app.add_client(public_client("spa")).await;
+        let second = Tokens::of(refresh(&app, &first.refresh).await).await;
+        for token in [&first.refresh, &second.refresh] {
+            assert_eq!(refusal(refresh_with(&app, "other", token, &[]).await).await, invalid_grant());
+            let form = [("grant_type", "refresh_token"), ("refresh_token", &**token)];
+            assert_eq!(refusal(app.grant_to_public("spa", &form).await).await, invalid_grant());
+            assert!(app.is_refused(token).await, "nor does the first-party face");
+        }
+        // Not even the used one was held against its session.
+        assert!(app.facts().await.is_empty());
+        assert_eq!(refresh(&app, &second.refresh).await.status(), StatusCode::OK);
+        // And no client gets anything for a first-party token.
+        let ours = app.login("alice").await;
+        assert_eq!(refusal(refresh(&app, &ours.refresh).await).await, invalid_grant());
+        app.refresh(&ours.refresh).await;
+    }
+}
+
+#[tokio::test]
+async fn scope_and_resource_narrow_one_token_and_are_never_widened() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        app.register("alice").await;
+        let login = [("scope", "todos:read todos:write"), ("resource", "todo-service")];
+        let first = Tokens::of(log_in(&app, "billing", &login).await).await;
+        assert_eq!(claims_of(&first.access)["aud"], json!(["todo-service"]));
+        for (name, value, error) in [
+            ("scope", "openid", "invalid_scope"),
+            ("scope", "todos:read admin", "invalid_scope"),
+            ("scope", "a  b", "invalid_scope"),
+            ("resource", "https://notes.example", "invalid_target"),
+            ("resource", "#", "invalid_target"),
+        ] {
+            let response = refresh_with(&app, "billing", &first.refresh, &[(name, value)]).await;
+            assert_eq!(refusal(response).await, (400, error.to_owned()), "{name}={value}");
+        }
+        let narrow = refresh_with(&app, "billing", &first.refresh, &[("scope", "todos:read")]).await;
+        let narrow: Value = narrow.json().await.unwrap();
+        assert_eq!(narrow["scope"], "todos:read");
+        let next = Tokens::of(refresh(&app, narrow["refresh_token"].as_str().unwrap()).await).await;
+        assert_eq!(claims_of(&next.access)["scope"], "todos:read todos:write");
+        // What the client lost, its sessions give no more.
+        app.change_client("billing", |client| {
+            client.scopes = shared_claims::scope::Scopes::parse("todos:write").unwrap();
+        })
+        .await;
+        let less = Tokens::of(refresh(&app, &next.refresh).await).await;
+        assert_eq!(claims_of(&less.access)["scope"], "todos:write");
+    }
+}
+
+/// B12: 50 in parallel; a parent after its child was used.
+#[tokio::test]
+async fn rotation_forgives_the_network_and_not_the_thief() {
+    for app in both().await {
+        let first = begin(&app).await;
+        let all = futures_util::future::join_all((0..50).map(|_| refresh(&app, &first.refresh))).await;
+        let mut children = std::collections::HashSet::new();
+        for response in all {
+            children.insert(Tokens::of(response).await.refresh);
+        }
+        assert_eq!(children.len(), 1);
+        let child = children.into_iter().next().unwrap();
+        let next = Tokens::of(refresh(&app, &child).await).await;
+        assert_eq!(refusal(refresh(&app, &first.refresh).await).await, invalid_grant());
+        assert_eq!(refusal(refresh(&app, &next.refresh).await).await, invalid_grant(), "the family is dead");
+        assert_eq!(app.facts().await[0]["id"], claims_of(&first.access)["sid"]);
+        let events = app.audit_rows().await;
+        let reused = events.iter().find(|event| event.kind == "refresh.reused").unwrap();
+        assert_eq!(reused.client_id.as_deref(), Some("billing"));
+    }
+}
+
+#[tokio::test]
+async fn lifetimes_are_the_client_s_own() {
+    for app in both_with(|settings| settings.sessions.max_age_seconds = 5000).await {
+        app.add_client(Client { access_ttl_s: Some(60), refresh_ttl_s: Some(1000), ..client("billing") })
+            .await;
+        app.register("alice").await;
+        let first = Tokens::of(log_in(&app, "billing", &[]).await).await;
+        let claims = claims_of(&first.access);
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 60);
+        app.clock.advance_ms(999_000);
+        let second = Tokens::of(refresh(&app, &first.refresh).await).await;
+        app.clock.advance_ms(1_000_000);
+        assert_eq!(refusal(refresh(&app, &second.refresh).await).await, invalid_grant(), "idle");
+    }
+}
+
+#[tokio::test]
+async fn without_the_grant_there_is_no_refresh_token_and_the_session_is_short() {
+    for app in both().await {
+        app.add_client(Client { grants: vec![GrantType::Password], ..client("billing") }).await;
+        app.register("alice").await;
+        let answer: Value = log_in(&app, "billing", &[]).await.json().await.unwrap();
+        assert_eq!(answer.get("refresh_token"), None);
+        let own = app.login("alice").await;
+        let sessions = async || {
+            let list = app.get("/auth/sessions").bearer_auth(&own.access).send().await.unwrap();
+            list.json::<Vec<Value>>().await.unwrap().len()
+        };
+        assert_eq!(sessions().await, 2, "the user sees it");
+        app.clock.advance_ms(899_000);
+        assert_eq!(sessions().await, 2);
+        app.clock.advance_ms(1_000);
+        assert_eq!(sessions().await, 1, "and it goes with its only token");
+    }
+}
+
+/// B12: after logout, and when the client is switched off.
+#[tokio::test]
+async fn nothing_is_given_after_the_end() {
+    for app in both().await {
+        let first = begin(&app).await;
+        app.change_client("billing", |client| client.is_active = false).await;
+        assert_eq!(refusal(refresh(&app, &first.refresh).await).await, (401, "invalid_client".to_owned()));
+        app.change_client("billing", |client| client.is_active = true).await;
+        let second = Tokens::of(refresh(&app, &first.refresh).await).await;
+        let own = app.login("alice").await;
+        app.logout_all(&own.access).await;
+        assert_eq!(refusal(refresh(&app, &second.refresh).await).await, invalid_grant());
+        for token in ["lkr_", "lkr_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &second.access, "\u{0}"] {
+            assert_eq!(refusal(refresh(&app, token).await).await, invalid_grant(), "{token:?}");
+        }
+        let missing =
+            app.grant_to("billing", &[("grant_type", "refresh_token"), ("refresh_token", "")]).await;
+        assert_eq!(refusal(missing).await, (400, "invalid_request".to_owned()));
+    }
+}
