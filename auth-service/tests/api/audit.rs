@@ -1,9 +1,14 @@
 //! Every security event leaves a record: who, what, from where, and by which request.
 
+use std::time::Duration;
+
 use auth_service::domain::Origin;
 use auth_service::domain::signing_key::When;
 use auth_service::storage::audit::AuditRow;
+use diesel::connection::SimpleConnection as _;
 use reqwest::StatusCode;
+use service_kit::database::{DatabaseError, DbConnection};
+use shared_claims::clock::{Clock as _, SystemClock};
 
 use crate::helpers::{PASSWORD, TestApp, both, claims_of};
 
@@ -143,5 +148,63 @@ async fn a_change_that_fails_leaves_no_record() {
             app.rotation().drop_compromised("unknown".to_owned()).await.unwrap_err();
         });
         assert_eq!(unknown.await, []);
+    }
+}
+
+/// Whoever keeps the table busy keeps no refusal waiting, and nobody learns from the wait who exists.
+#[tokio::test]
+async fn a_refused_login_does_not_wait_for_its_record() {
+    for app in both().await {
+        app.register("alice").await;
+        let before = app.audit_rows().await.len();
+        let (locked, is_locked) = tokio::sync::oneshot::channel();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let database = app.database.clone();
+        let holder = tokio::spawn(async move {
+            let holding = database.write(move |conn| {
+                if let DbConnection::Postgres(conn) = conn {
+                    conn.batch_execute("LOCK TABLE audit_events IN SHARE MODE")?;
+                }
+                locked.send(()).unwrap();
+                released.recv().unwrap();
+                Ok::<_, DatabaseError>(())
+            });
+            holding.await.unwrap();
+        });
+        is_locked.await.unwrap();
+        let mut answers = Vec::new();
+        for name in ["alice", "nobody"] {
+            let began_ms = SystemClock.now_ms();
+            let refused = app.try_login(name, "another password").await;
+            let status = refused.status();
+            let body = refused.text().await.unwrap();
+            // The lock is waited for by whoever writes, for five seconds.
+            assert!(SystemClock.now_ms() - began_ms < 2500, "{name}");
+            answers.push((status, body));
+        }
+        assert_eq!(answers[0], answers[1]);
+        assert_eq!(answers[0].0, StatusCode::UNAUTHORIZED);
+        release.send(()).unwrap();
+        holder.await.unwrap();
+        // The writing went on.
+        while app.audit_rows().await.len() < before + 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// A refusal needs no record; what changes something is not done without one.
+#[tokio::test]
+async fn without_the_table_nobody_gets_in_and_refusals_stay_as_they_are() {
+    for app in both().await {
+        app.register("alice").await;
+        let dropped =
+            app.database.write(|conn| Ok::<_, DatabaseError>(conn.batch_execute("DROP TABLE audit_events")?));
+        dropped.await.unwrap();
+        for name in ["alice", "nobody"] {
+            let refused = app.try_login(name, "another password").await;
+            assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(app.try_login("alice", PASSWORD).await.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

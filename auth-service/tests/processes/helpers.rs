@@ -63,7 +63,12 @@ impl Recipe {
 
     /// Starts it and waits until it serves.
     pub(crate) async fn start(&self) -> Service {
-        let child = self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        self.start_logging_to(Stdio::null()).await
+    }
+
+    /// The same, and where its log goes.
+    pub(crate) async fn start_logging_to(&self, log: impl Into<Stdio>) -> Service {
+        let child = self.command().stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let service =
             Service { child, url: format!("http://{}", self.get("AUTH__HTTP__BIND")), client: Client::new() };
         let serving = async || {

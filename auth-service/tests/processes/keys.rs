@@ -89,6 +89,8 @@ async fn a_command_prints_one_document_and_its_errors_elsewhere() {
         let (ok, table, _) = keys(&recipe, &["list"]);
         assert!(ok && table.starts_with("KID") && table.lines().count() == 3, "{table}");
 
+        let (_, _, err) = keys(&recipe, &["rotate", "--compromised", "-begins-with-a-hyphen"]);
+        assert!(err.contains("no signing key has the id -begins"), "{err}");
         for refused in [
             ["rotate", "--compromised", "unknown"].as_slice(),
             &["import", "/nowhere/key.pem"],

@@ -9,7 +9,8 @@ use crate::domain::signing_key::When;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Drop this key at once and revoke every token that it signed. Another key signs from now on; sessions go on
-    #[arg(long, value_name = "KID")]
+    // One in sixty-four begins with a hyphen.
+    #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     compromised: Option<String>,
     /// Do not wait until every verifier knows the key: one that looks at unknown keys rarely refuses good tokens until
     /// it does
