@@ -21,6 +21,17 @@ struct Settings {
     passwords: Passwords,
     keys: Keys,
     revocation: Revocation,
+    apps: Vec<App>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct App {
+    id: String,
+    secret: Option<Secret>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    seconds: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -316,6 +327,54 @@ fn no_error_and_no_listing_shows_a_secret() {
         settings.database.url.expose(),
         "postgres://latchkey:hunter2@db/auth?sslpassword=hunter2&application_name=a"
     );
+}
+
+#[test]
+fn a_list_whose_items_have_parts_is_tables_in_a_file_and_json_in_the_environment() {
+    let expected = [
+        App {
+            id: "a".into(),
+            secret: Some(Secret::new("s3cret")),
+            scopes: vec!["x".into(), "y".into()],
+            seconds: None,
+        },
+        App { id: "b".into(), secret: None, scopes: Vec::new(), seconds: Some(5) },
+    ];
+    let text = r#"[{"id": "a", "secret": "s3cret", "scopes": ["x", "y"]}, {"id": "b", "seconds": 5}]"#;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("apps");
+    std::fs::write(&path, format!("{text}\n")).unwrap();
+    let tables =
+        "[[apps]]\nid = 'a'\nsecret = 's3cret'\nscopes = ['x', 'y']\n[[apps]]\nid = 'b'\nseconds = 5";
+    for settings in [
+        toml(tables),
+        env("AUTH__APPS", text),
+        env("AUTH__APPS_FILE", path.to_str().unwrap()),
+        from(Some(("a.json", &format!("{{\"apps\": {text}}}"))), &[]),
+    ] {
+        assert_eq!(settings.unwrap().apps, expected);
+    }
+    assert!(env("AUTH__APPS", "").unwrap().apps.is_empty());
+    let listing = render(&env("AUTH__APPS", text).unwrap()).unwrap();
+    assert!(listing.contains(r#"apps = [{ id = "a", "#) && !listing.contains("s3cret"), "{listing}");
+    assert_eq!(toml(&listing).unwrap().apps.len(), 2);
+
+    for (name, text, line) in [
+        ("AUTH__APPS", r#"[{"id": "a", "seconds": "s3cret"}]"#, "AUTH__APPS[0].seconds: must be "),
+        ("AUTH__APPS", r#"[{"id": "a"}, {"id": "b", "scopes": "s3cret"}]"#, "AUTH__APPS[1].scopes: must be "),
+        ("AUTH__APPS", r#"[{"id": "a", "idd": "s3cret"}]"#, "unknown setting `idd`"),
+        ("AUTH__APPS", r#"[{"secret": "s3cret"}]"#, "id"),
+        ("AUTH__APPS", "s3cret", "AUTH__APPS"),
+        ("AUTH__APPS", r#"[{"id": "s3cret"}"#, "AUTH__APPS"),
+    ] {
+        let refused = env(name, text).unwrap_err();
+        assert!(refused.contains(line) && !refused.contains("s3cret"), "{text}: {refused}");
+        assert_eq!(refused.lines().count(), 1);
+    }
+    let refused = toml("[[apps]]\nid = 'a'\nseconds = -1").unwrap_err();
+    assert!(refused.starts_with("apps[0].seconds: must be "), "{refused}");
+    let refused = toml("[[apps]]\nid = 'a'\nidd = 's3cret'").unwrap_err();
+    assert!(refused.contains("`idd`") && refused.contains("apps"), "{refused}");
 }
 
 #[test]

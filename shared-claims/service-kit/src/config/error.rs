@@ -33,10 +33,18 @@ impl Origins {
         self.0.get(key).map(String::as_str)
     }
 
-    /// The key as it was written, or dotted when nobody wrote it.
-    pub(super) fn written<'a>(&'a self, key: &'a str) -> &'a str {
-        let plain = key.split('[').next().unwrap_or(key);
-        self.get(plain).unwrap_or(plain)
+    /// The key as it was written, or dotted when nobody wrote it. Of a list the list was written; where its items have
+    /// parts (`clients[0].name`), which part it is goes with it.
+    pub(super) fn written(&self, key: &str) -> String {
+        let (list, place) = key.split_at(key.find('[').unwrap_or(key.len()));
+        let written = self.get(list).unwrap_or(list);
+        match place.rsplit_once(']') {
+            // `config` writes `clients[0]name`.
+            Some((item, part)) if !part.is_empty() => {
+                format!("{written}{item}].{}", part.trim_start_matches('.'))
+            }
+            _ => written.to_owned(),
+        }
     }
 }
 

@@ -108,7 +108,7 @@ fn insert_once(given: &mut Given, key: String, written: String, value: Value) ->
     Ok(())
 }
 
-/// What a secret's file holds: the secret, or for a list one of them a line.
+/// What a secret's file holds: the secret, or for a list one of them a line, or all as a JSON array.
 pub(super) fn secret_from_file(
     defaults: &Json,
     levels: &[String],
@@ -117,10 +117,10 @@ pub(super) fn secret_from_file(
 ) -> Result<ValueKind, ConfigError> {
     let text = read_secret_file(written, path)?;
     Ok(match known::find(defaults, levels) {
-        Ok(Known::Leaf(Json::Array(_))) => {
-            let items = text.lines().map(str::trim).filter(|item| !item.is_empty());
-            ValueKind::Array(items.map(|item| Value::new(None, item)).collect())
-        }
+        Ok(Known::Leaf(Json::Array(_))) => match known::json_list(&text) {
+            Some(list) => list,
+            None => known::plain_list(text.lines()),
+        },
         _ => ValueKind::String(text),
     })
 }

@@ -69,12 +69,24 @@ pub(super) fn from_text(default: &Json, text: &str) -> Result<ValueKind, &'stati
             _ => return Err("must be a number"),
         },
         Json::Number(_) => text.trim().parse().map(ValueKind::I64).map_err(|_| "must be a whole number")?,
-        Json::Array(_) => {
-            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            ValueKind::Array(items.map(|item| Value::new(None, item)).collect())
-        }
+        Json::Array(_) => match json_list(text) {
+            Some(list) => list,
+            None => plain_list(text.split(',')),
+        },
         Json::Object(_) => return Err("is a group of settings, not a setting"),
     })
+}
+
+/// A list that is written as JSON, for what has parts.
+pub(super) fn json_list(text: &str) -> Option<ValueKind> {
+    let json = serde_json::from_str::<Json>(text).ok().filter(Json::is_array)?;
+    Some(to_layer(&json).kind)
+}
+
+/// A list of texts.
+pub(super) fn plain_list<'a>(items: impl Iterator<Item = &'a str>) -> ValueKind {
+    let items = items.map(str::trim).filter(|item| !item.is_empty());
+    ValueKind::Array(items.map(|item| Value::new(None, item)).collect())
 }
 
 /// A value of a file, held against the kind of the default. `Err` says what is allowed.

@@ -70,7 +70,7 @@ where
         Err(error) => return Err(describe::<T>(merged, error, &origins)),
     };
     settings.validate().map_err(|invalid| {
-        ConfigError::at(origins.written(&invalid.key), &format!("must be {}", invalid.allowed))
+        ConfigError::at(&origins.written(&invalid.key), &format!("must be {}", invalid.allowed))
     })?;
     Ok(settings)
 }
@@ -95,7 +95,7 @@ fn describe<T: DeserializeOwned>(
         };
     }
     match key {
-        Some(key) => ConfigError::at(origins.written(&key), &what),
+        Some(key) => ConfigError::at(&origins.written(&key), &what),
         None => ConfigError::new(what),
     }
 }

@@ -17,15 +17,36 @@ fn write_lines(lines: &mut String, key: &str, value: &Value) {
     match value {
         Value::Object(group) => {
             for (name, inner) in group {
-                let name = if is_bare(name) { name.clone() } else { Value::from(name.as_str()).to_string() };
+                let name = quoted(name);
                 let key = if key.is_empty() { name } else { format!("{key}.{name}") };
                 write_lines(lines, &key, inner);
             }
         }
         // TOML knows no null.
         Value::Null => lines.extend(["# ", key, " is unset\n"]),
-        _ => lines.extend([key, " = ", &value.to_string(), "\n"]),
+        _ => lines.extend([key, " = ", &inline(value), "\n"]),
     }
+}
+
+/// A value within a line. TOML's inline tables are not JSON's objects, and know no null.
+fn inline(value: &Value) -> String {
+    let listed = |open: &str, items: Vec<String>, close: &str| format!("{open}{}{close}", items.join(", "));
+    match value {
+        Value::Array(items) => listed("[", items.iter().map(inline).collect(), "]"),
+        Value::Object(members) => {
+            let given = members.iter().filter(|(_, value)| !value.is_null());
+            listed(
+                "{ ",
+                given.map(|(name, value)| format!("{} = {}", quoted(name), inline(value))).collect(),
+                " }",
+            )
+        }
+        plain => plain.to_string(),
+    }
+}
+
+fn quoted(name: &str) -> String {
+    if is_bare(name) { name.to_owned() } else { Value::from(name).to_string() }
 }
 
 fn is_bare(name: &str) -> bool {
