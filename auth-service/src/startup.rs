@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::ServiceConfig;
+use service_kit::config::InvalidSetting;
 use service_kit::database::{Database, DatabaseError};
 use service_kit::metrics::Metrics;
 use service_kit::server::{self, Service};
@@ -19,8 +20,10 @@ use shared_claims::verifier::{BuildError, Verifier};
 
 use crate::accounts::{AccountParts, Accounts};
 use crate::audit::Refusals;
-use crate::clients::{Administration, AdministrationParts, AdministrationSettings, ClientParts, Clients};
-use crate::config::Settings;
+use crate::clients::{
+    Administration, AdministrationError, AdministrationParts, AdministrationSettings, ClientParts, Clients,
+};
+use crate::config::{Settings, read_clients};
 use crate::domain::PasswordRules;
 use crate::domain::signing_key::RotationRules;
 use crate::http::revocations::{Feed, FeedAccess};
@@ -44,6 +47,12 @@ pub enum StartError {
     /// The keys.
     #[error("{0}")]
     Keys(#[from] KeysError),
+    /// The clients that are declared.
+    #[error("clients: {0}")]
+    Clients(#[from] AdministrationError),
+    /// A client that is declared, read again.
+    #[error("{0}")]
+    DeclaredClient(#[from] InvalidSetting),
     /// The revocation list.
     #[error("{0}")]
     Revocation(#[from] revocation::StartError),
@@ -130,6 +139,7 @@ impl Application {
             random: random.clone(),
             settings: client_settings(&settings),
         });
+        administration.declare(read_clients(&settings.clients, &settings.tokens.audience)?).await?;
 
         let metrics = Metrics::new(clock.now_seconds())?;
         metrics.watch_database(&database)?;

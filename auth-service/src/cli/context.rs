@@ -85,6 +85,14 @@ impl Context {
         administration.caused_by(Origin::operator())
     }
 
+    /// Whoever changed what the configuration declares would find it changed back at the next start.
+    pub(super) fn must_not_be_declared(&self, id: &str) -> Result<(), Failure> {
+        if self.settings.clients.iter().any(|declared| declared.id == id) {
+            return Err(format!("{id} is declared in the configuration: change it there, and restart").into());
+        }
+        Ok(())
+    }
+
     /// Brings a committed fact to Redis. In vain is no failure: whichever server runs, or starts next, brings it there.
     pub(super) async fn announce(&self, seq: i64) -> Result<(), Failure> {
         let Some(projection) = startup::projection(&self.settings) else { return Ok(()) };

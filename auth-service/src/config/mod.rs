@@ -1,6 +1,7 @@
 //! The settings, as they are written: one struct a file. `startup` turns them into what the parts take.
 
 mod audit;
+mod clients;
 mod issuer;
 mod keys;
 mod passwords;
@@ -16,6 +17,8 @@ use service_kit::metrics::MetricsSettings;
 use service_kit::telemetry::LogSettings;
 
 pub use audit::AuditSettings;
+pub use clients::DeclaredClient;
+pub(crate) use clients::read as read_clients;
 pub use keys::KeySettings;
 pub use passwords::PasswordSettings;
 pub use revocation::RevocationSettings;
@@ -49,6 +52,8 @@ pub struct Settings {
     pub keys: KeySettings,
     /// How long events are on record.
     pub audit: AuditSettings,
+    /// OAuth clients that are to be there.
+    pub clients: Vec<DeclaredClient>,
     /// How it logs.
     pub log: LogSettings,
     /// Where `/metrics` is.
@@ -68,6 +73,7 @@ impl Default for Settings {
             passwords: PasswordSettings::default(),
             keys: KeySettings::default(),
             audit: AuditSettings::default(),
+            clients: Vec::new(),
             log: LogSettings::default(),
             metrics: MetricsSettings::default(),
         }
@@ -86,6 +92,7 @@ impl Validate for Settings {
         self.passwords.validate().map_err(|error| error.under("passwords"))?;
         self.keys.validate().map_err(|error| error.under("keys"))?;
         self.audit.validate().map_err(|error| error.under("audit"))?;
+        read_clients(&self.clients, &self.tokens.audience)?;
         self.log.validate().map_err(|error| error.under("log"))?;
         self.metrics.validate().map_err(|error| error.under("metrics"))
     }

@@ -19,12 +19,14 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Recipe {
     pub(crate) issuer: String,
     environment: Vec<(String, String)>,
+    config: Option<String>,
 }
 
 impl Recipe {
     pub(crate) fn on(database: &TestDatabase) -> Self {
         let port = free_port();
-        let recipe = Self { issuer: format!("http://127.0.0.1:{port}"), environment: Vec::new() };
+        let recipe =
+            Self { issuer: format!("http://127.0.0.1:{port}"), environment: Vec::new(), config: None };
         recipe
             .with("AUTH__HTTP__BIND", &format!("127.0.0.1:{port}"))
             .with("AUTH__DATABASE__URL", database.url())
@@ -37,6 +39,11 @@ impl Recipe {
     pub(crate) fn projecting_to(self, address: &str) -> Self {
         self.with("AUTH__REVOCATION__REDIS_URL", &format!("redis://{address}/0"))
             .with("AUTH__REVOCATION__LIST_TTL_SECONDS", "3")
+    }
+
+    /// With this file of settings.
+    pub(crate) fn configured_by(self, path: &str) -> Self {
+        Self { config: Some(path.to_owned()), ..self }
     }
 
     /// A second one of the same, listening elsewhere.
@@ -57,6 +64,9 @@ impl Recipe {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
         command.env_clear().env("AUTH__ISSUER", &self.issuer).stdin(Stdio::null());
+        if let Some(config) = &self.config {
+            command.args(["--config", config]);
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         command
     }

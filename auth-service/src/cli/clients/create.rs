@@ -22,5 +22,8 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Report, Failure> {
     let id = arguments.id.as_deref().map(ClientId::parse).transpose()?;
     let described = arguments.options.into_words(Some(arguments.name)).parse()?;
+    if let Some(id) = &id {
+        context.must_not_be_declared(id.as_str())?;
+    }
     shown(&context.clients().create(id, described).await?)
 }

@@ -4,6 +4,7 @@ use super::entry::Entry;
 use super::{Context, Failure, Report};
 
 pub(super) async fn run(id: &str, context: &Context) -> Result<Report, Failure> {
+    context.must_not_be_declared(id)?;
     let deleted = context.clients().delete(id).await?;
     if let Some(seq) = deleted.seq {
         context.announce(seq).await?;

@@ -15,5 +15,6 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
+    context.must_not_be_declared(&arguments.one.id)?;
     shown(&context.clients().rotate_secret(&arguments.one.id, arguments.keep_old).await?)
 }

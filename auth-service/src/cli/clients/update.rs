@@ -19,6 +19,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Report, Failure> {
     let id = arguments.one.id;
+    context.must_not_be_declared(&id)?;
     let changed = arguments.options.into_words(arguments.name).parse()?;
     shown(&context.clients().update(&id, changed).await?)
 }

@@ -4,6 +4,7 @@
 
 mod change;
 mod create;
+mod declare;
 mod delete;
 mod error;
 mod list;
@@ -17,6 +18,7 @@ use service_kit::database::Database;
 use shared_claims::clock::SharedClock;
 
 use self::change::{Change, Committed};
+pub use self::declare::{Declared, DeclaredSecret};
 pub use self::error::AdministrationError;
 pub use self::switch::Switched;
 use super::{Clients, RegisteredClient};

@@ -1,5 +1,7 @@
 //! `auth-service clients` beside servers that run.
 
+mod declared;
+
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::{Clock, SystemClock};
 use shared_claims::testing::RedisProcess;
 
-use crate::helpers::{PATIENCE, Recipe, Service, eventually};
+use crate::helpers::{PATIENCE, Recipe, Resource, Say, Service, eventually};
 
 /// What a command did: whether it succeeded, standard output, standard error.
 fn told(output: Output) -> (bool, String, String) {
@@ -202,28 +204,64 @@ async fn people_read_tables_and_see_the_secret_once() {
 }
 
 #[actix_web::test]
-async fn a_disabled_client_is_cut_in_redis_and_in_the_feed() {
+async fn a_disabled_client_is_dead_for_redis_and_feed_alike() {
     for database in TestDatabase::both() {
         let redis = RedisProcess::start().await;
         let recipe = Recipe::on(&database).projecting_to(&redis.address());
-        let service = recipe.start().await;
-        document(&recipe, MACHINE);
+        let (service, other) = (recipe.start().await, recipe.replica().start().await);
+        let made = document(&recipe, MACHINE);
+        let secret = made["client_secret"].as_str().unwrap();
+        let by_redis = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+        let by_feed = Resource::following(&recipe.issuer).await;
+        let token = token(&service, secret).await;
+        by_redis.comes_to(Say::Accepted, &token).await;
+        by_feed.comes_to(Say::Accepted, &token).await;
+
         let before_ms = SystemClock.now_ms();
         document(&recipe, &["disable", "billing"]);
+        for service in [&service, &other] {
+            let (status, refused) = asked(service, secret).await;
+            assert_eq!((status, &refused["error"]), (401, &"invalid_client".into()), "on every replica");
+        }
         // The command brought it to Redis itself.
         let mut connection = redis.connection().await;
         let stored: i64 =
             redis::cmd("GET").arg("{revoked}:client:billing").query_async(&mut connection).await.unwrap();
-        let moment = stored - 1000;
-        assert!((before_ms..=SystemClock.now_ms()).contains(&moment), "{stored}");
+        assert!((before_ms..=SystemClock.now_ms()).contains(&(stored - 1000)), "{stored}");
         let fact = cut(&service, "billing").await.unwrap();
         assert_eq!((&fact["at"], &fact["exp"]), (&stored.into(), &(stored / 1000 + 900 + 60).into()));
+        by_redis.comes_to(Say::Refused, &token).await;
+        by_feed.comes_to(Say::Refused, &token).await;
+
         document(&recipe, &["enable", "billing"]);
+        let again = self::token(&other, secret).await;
+        by_redis.comes_to(Say::Accepted, &again).await;
+        by_feed.comes_to(Say::Accepted, &again).await;
+        assert_eq!(by_redis.asked(&token).await, Say::Refused);
+
         document(&recipe, &["delete", "billing"]);
-        let later: i64 =
-            redis::cmd("GET").arg("{revoked}:client:billing").query_async(&mut connection).await.unwrap();
-        assert!(later > stored);
+        by_redis.comes_to(Say::Refused, &again).await;
+        by_feed.comes_to(Say::Refused, &again).await;
+        let made = document(&recipe, MACHINE);
+        let third = self::token(&service, made["client_secret"].as_str().unwrap()).await;
+        by_redis.comes_to(Say::Accepted, &third).await;
+        assert_eq!(by_redis.asked(&again).await, Say::Refused, "the id is the same, and the cut stands");
     }
+}
+
+/// What a token request in the client's own name comes to.
+async fn asked(service: &Service, secret: &str) -> (u16, Value) {
+    let form = [("grant_type", "client_credentials"), ("client_id", "billing"), ("client_secret", secret)];
+    let answer =
+        service.client.post(format!("{}/oauth2/token", service.url)).form(&form).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+/// A token in the client's own name, once the server knows of the client.
+async fn token(service: &Service, secret: &str) -> String {
+    eventually("the server knows the client", PATIENCE, async || asked(service, secret).await.0 == 200).await;
+    let (_, token) = asked(service, secret).await;
+    token["access_token"].as_str().unwrap().to_owned()
 }
 
 /// A command that dies in the half second between its two steps.

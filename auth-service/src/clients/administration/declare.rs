@@ -1,0 +1,96 @@
+//! The clients that the configuration declares.
+
+use super::change::Change;
+use super::update::named;
+use super::{Administration, AdministrationError};
+use crate::domain::{AuditKind, Client, ClientChange, ClientId, ClientSecretHash};
+use crate::storage::{client_secrets, clients};
+
+/// A client that is to be there.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// Its id.
+    pub id: ClientId,
+    /// All that is said of it.
+    pub described: ClientChange,
+    /// Its secret; a public one has none.
+    pub secret: Option<DeclaredSecret>,
+}
+
+/// The secret of a client that is declared.
+#[derive(Clone, Debug)]
+pub struct DeclaredSecret {
+    /// The hash.
+    pub hash: ClientSecretHash,
+    /// For how long the one before counts.
+    pub keep_old_s: i64,
+}
+
+impl Administration {
+    /// Makes the clients what is declared. What is so already is not touched, so replicas that start at once, or again,
+    /// change nothing that the first one did not. Whether a client is switched on is not declared, and stays. One that was
+    /// declared and is no more stays too, and is told of.
+    pub async fn declare(&self, declared: Vec<Declared>) -> Result<(), AdministrationError> {
+        let access_ttl_s = self.parts.settings.access_ttl_s;
+        let done = self.change(move |change| {
+            clients::raise_longest_access_ttl(change.conn, access_ttl_s)?;
+            for client in &declared {
+                declare(change, client)?;
+            }
+            let left = clients::all(change.conn)?.into_iter().filter(|client| {
+                client.is_declared && !declared.iter().any(|declared| declared.id == client.id)
+            });
+            Ok(left.map(|client| client.id).collect::<Vec<_>>())
+        });
+        let (left, _) = done.await?;
+        for id in left {
+            tracing::warn!(
+                client_id = %id,
+                "a client that was declared is no more in the configuration: it stays as it is"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn declare(change: &mut Change<'_>, declared: &Declared) -> Result<(), AdministrationError> {
+    let id = declared.id.as_str();
+    let Some(before) = clients::find(change.conn, id)? else {
+        let blank = Client { is_declared: true, ..Client::blank(declared.id.clone(), change.now_ms) };
+        change.insert(&declared.described.apply(&blank)?)?;
+        if let Some(secret) = &declared.secret {
+            change.set_secret(id, &secret.hash, 0)?;
+        }
+        change.note(AuditKind::ClientCreated, id, |event| event.reason("declared"));
+        return Ok(());
+    };
+    let client = Client { is_declared: true, ..declared.described.apply(&before)? };
+    if client != before {
+        change.update(&client)?;
+    }
+    let differs = client.differs_in(&before);
+    if !differs.is_empty() {
+        let tell = |event: crate::domain::AuditEvent| event.subject(named(&differs)).reason("declared");
+        change.note(AuditKind::ClientUpdated, id, tell);
+    }
+    match &declared.secret {
+        None => Ok(client_secrets::delete_all(change.conn, id)?),
+        Some(secret) => declare_secret(change, id, secret),
+    }
+}
+
+/// Has the declared secret as the current one.
+fn declare_secret(
+    change: &mut Change<'_>,
+    id: &str,
+    declared: &DeclaredSecret,
+) -> Result<(), AdministrationError> {
+    let secrets = client_secrets::of_client(change.conn, id)?;
+    let mut current = secrets.iter().filter(|secret| secret.expires_at_ms.is_none());
+    if current.any(|secret| secret.hash.matches(&declared.hash)) {
+        return Ok(());
+    }
+    change.set_secret(id, &declared.hash, declared.keep_old_s)?;
+    change.note(AuditKind::ClientSecretRotated, id, |event| event.reason("declared"));
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! The clients under `clients`: declared, so that a deployment brings them with it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use service_kit::config::{InvalidSetting, Secret};
+
+use crate::clients::{Declared, DeclaredSecret};
+use crate::domain::{
+    Client, ClientChange, ClientField, ClientId, ClientSecretPlain, ClientWords, InvalidClient,
+};
+
+/// What nobody guesses: as many random characters as anybody draws, and not one of them over and over.
+const MIN_SECRET_LENGTH: usize = 32;
+const MIN_SECRET_VARIETY: usize = 8;
+/// A year.
+const MAX_KEEP_S: i64 = 31_536_000;
+
+/// A client that is to be there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a list of clients: tables in a file, a JSON array in the environment"
+)]
+pub struct DeclaredClient {
+    /// Its `client_id`.
+    pub id: String,
+    /// What people call it; unless given, its id.
+    pub name: Option<String>,
+    /// Whether it has no secret.
+    #[serde(default)]
+    pub public: bool,
+    /// The secret of a confidential client, of at least 32 characters.
+    pub secret: Option<Secret>,
+    /// A file that holds it.
+    pub secret_file: Option<PathBuf>,
+    /// For how long the secret before counts when another is declared.
+    #[serde(default)]
+    pub keep_old_secret_seconds: i64,
+    /// How it may get tokens.
+    #[serde(default)]
+    pub grants: Vec<String>,
+    /// What its tokens may permit.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// The services that its tokens may be for; unless given, `tokens.audience`.
+    pub audiences: Option<Vec<String>>,
+    /// Where codes may be sent.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// Where a logout may lead.
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Whether a confidential client may ask for a code without PKCE.
+    #[serde(default)]
+    pub pkce_optional: bool,
+    /// Life of its access tokens, if not that of the settings.
+    pub access_ttl_seconds: Option<i64>,
+    /// Life of its refresh tokens, if not that of the settings.
+    pub refresh_ttl_seconds: Option<i64>,
+}
+
+/// What the settings declare, read and understood.
+pub(crate) fn read(
+    clients: &[DeclaredClient],
+    default_audience: &str,
+) -> Result<Vec<Declared>, InvalidSetting> {
+    let mut read: Vec<Declared> = Vec::with_capacity(clients.len());
+    for (index, client) in clients.iter().enumerate() {
+        // Named as people look for it, once it is known to be no secret in the wrong place.
+        let parsed = ClientId::parse(&client.id);
+        let place = parsed.as_ref().map_or_else(|_| index.to_string(), ClientId::to_string);
+        let at = |invalid: InvalidSetting| InvalidSetting {
+            key: format!("clients[{place}].{}", invalid.key),
+            allowed: invalid.allowed,
+        };
+        let id = parsed.map_err(|_| {
+            let allowed =
+                "1 to 64 of the characters A-Z a-z 0-9 - . _ ~, and neither UUID-shaped nor first-party";
+            at(InvalidSetting::new("id", allowed))
+        })?;
+        if read.iter().any(|other| other.id == id) {
+            return Err(at(InvalidSetting::new("id", "that of no other client")));
+        }
+        read.push(client.read(id, default_audience).map_err(at)?);
+    }
+    Ok(read)
+}
+
+impl DeclaredClient {
+    fn read(&self, id: ClientId, default_audience: &str) -> Result<Declared, InvalidSetting> {
+        let described = self.described(default_audience).map_err(|invalid| in_our_words(&invalid))?;
+        described.apply(&Client::blank(id.clone(), 0)).map_err(|invalid| in_our_words(&invalid))?;
+        if !(0..=MAX_KEEP_S).contains(&self.keep_old_secret_seconds) {
+            return Err(InvalidSetting::new("keep_old_secret_seconds", format!("from 0 to {MAX_KEEP_S}")));
+        }
+        Ok(Declared { id, described, secret: self.read_secret()? })
+    }
+
+    fn described(&self, default_audience: &str) -> Result<ClientChange, InvalidClient> {
+        let audiences = self.audiences.clone();
+        let words = ClientWords {
+            name: Some(self.name.clone().unwrap_or_else(|| self.id.clone())),
+            is_public: Some(self.public),
+            grants: Some(self.grants.clone()),
+            scopes: Some(self.scopes.clone()),
+            audiences: Some(audiences.unwrap_or_else(|| vec![default_audience.to_owned()])),
+            redirect_uris: Some(self.redirect_uris.clone()),
+            post_logout_redirect_uris: Some(self.post_logout_redirect_uris.clone()),
+            pkce_optional: Some(self.pkce_optional),
+            access_ttl_s: Some(self.access_ttl_seconds),
+            refresh_ttl_s: Some(self.refresh_ttl_seconds),
+        };
+        words.parse()
+    }
+
+    fn read_secret(&self) -> Result<Option<DeclaredSecret>, InvalidSetting> {
+        let (key, secret) = match (&self.secret, &self.secret_file) {
+            (None, None) if self.public => return Ok(None),
+            (Some(_), _) if self.public => {
+                return Err(InvalidSetting::new("secret", "unset for a public client"));
+            }
+            (None, Some(_)) if self.public => {
+                return Err(InvalidSetting::new("secret_file", "unset for a public client"));
+            }
+            (None, None) => {
+                let allowed = "given (or secret_file) for a client that is not public: openssl rand -hex 32";
+                return Err(InvalidSetting::new("secret", allowed));
+            }
+            (Some(_), Some(_)) => {
+                return Err(InvalidSetting::new("secret_file", "unset where there is a secret"));
+            }
+            (Some(secret), None) => ("secret", secret.expose().to_owned()),
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(path).map_err(|error| {
+                    InvalidSetting::new("secret_file", format!("a readable text file: {error}"))
+                })?;
+                ("secret_file", text.trim_end_matches(['\r', '\n']).to_owned())
+            }
+        };
+        if !is_strong(&secret) {
+            let allowed = format!(
+                "a random secret of at least {MIN_SECRET_LENGTH} visible ASCII characters: openssl rand -hex 32"
+            );
+            return Err(InvalidSetting::new(key, allowed));
+        }
+        let hash = ClientSecretPlain::presented(&secret).hash();
+        Ok(Some(DeclaredSecret { hash, keep_old_s: self.keep_old_secret_seconds }))
+    }
+}
+
+/// RFC 6749 A.2 allows a space too, which nobody would see at the end.
+fn is_strong(secret: &str) -> bool {
+    let distinct: std::collections::HashSet<u8> = secret.bytes().collect();
+    secret.len() >= MIN_SECRET_LENGTH
+        && distinct.len() >= MIN_SECRET_VARIETY
+        && secret.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The same with the name that the key has here.
+fn in_our_words(invalid: &InvalidClient) -> InvalidSetting {
+    let key = match invalid.field {
+        ClientField::AccessTtl => "access_ttl_seconds".to_owned(),
+        ClientField::RefreshTtl => "refresh_ttl_seconds".to_owned(),
+        field => field.as_str().replace('-', "_"),
+    };
+    InvalidSetting::new(key, &invalid.rule)
+}
