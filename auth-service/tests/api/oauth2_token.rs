@@ -77,11 +77,12 @@ const FORM: &str = "Application/X-WWW-form-urlencoded; charset=utf-8";
 /// B8: both ways at once, and the three ways that there are.
 #[tokio::test]
 async fn a_client_authenticates_in_one_way() {
-    let odd = "a:b%c+d ä€";
+    // RFC 6749 §2.3.1: both halves are form-encoded.
+    let (odd_id, odd) = ("svc:a%b+ü", "a:b%c+d ä€");
     for app in both().await {
         app.add_client(client("billing")).await;
         app.add_client(client("other")).await;
-        app.add_client_with(client("odd"), &[odd]).await;
+        app.add_client_with(client(odd_id), &[odd]).await;
         app.add_client(public_client("spa")).await;
         let send = |header: Option<String>, form: Vec<(&'static str, &'static str)>| {
             let request = app.grant(&form);
@@ -93,9 +94,9 @@ async fn a_client_authenticates_in_one_way() {
             (Some(basic("billing", SECRET)), vec![GRANT]),
             (Some(basic("billing", SECRET)), vec![GRANT, ID]),
             (Some(basic("billing", SECRET).replace("Basic", "bAsIc")), vec![GRANT, ("client_secret", "")]),
-            (Some(basic("odd", odd)), vec![GRANT]),
+            (Some(basic(odd_id, odd)), vec![GRANT]),
             (None, vec![GRANT, ID, POSTED]),
-            (None, vec![GRANT, ("client_id", "odd"), ("client_secret", odd)]),
+            (None, vec![GRANT, ("client_id", odd_id), ("client_secret", odd)]),
         ] {
             assert_eq!(send(header, form.clone()).await.status(), StatusCode::OK, "{form:?}");
         }
@@ -201,19 +202,30 @@ async fn scripts_of_listed_origins_may_read_and_nobody_may_keep() {
     }
 }
 
-/// Who fails is recorded if there is such a client; a name that nobody has may be a secret in the wrong field.
+/// With its name if it has one here; a name that nobody has may be a secret in the wrong field.
 #[tokio::test]
 async fn a_client_that_fails_is_recorded() {
     for app in both().await {
         app.add_client(client("billing")).await;
-        for (id, secret) in [("billing", "lks_guess"), ("nobody", SECRET)] {
+        app.add_client(public_client("spa")).await;
+        for (id, secret) in [("billing", "lks_guess"), ("billing", ""), ("spa", SECRET), (SECRET, "x")] {
+            app.clock.advance_ms(1);
             let request = app.grant(&[GRANT]).header(AUTHORIZATION, basic(id, secret));
             assert_eq!(request.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
         }
         let events = app.audit_rows().await;
-        let refused: Vec<_> = events.iter().filter(|event| event.kind == "client.refused").collect();
-        assert_eq!(refused.len(), 1, "{events:?}");
-        assert_eq!(refused[0].client_id.as_deref(), Some("billing"));
-        assert_eq!(refused[0].reason.as_deref(), Some("wrong_secret"));
+        let refused: Vec<_> = events
+            .iter()
+            .filter(|event| event.kind == "client.refused")
+            .map(|event| (event.client_id.as_deref(), event.reason.as_deref()))
+            .collect();
+        let expected = [
+            (Some("billing"), Some("wrong_secret")),
+            (Some("billing"), Some("no_secret")),
+            (Some("spa"), Some("unexpected_secret")),
+            (None, Some("unknown_client")),
+        ];
+        assert_eq!(refused, expected);
+        assert!(!format!("{events:?}").contains("lks_"));
     }
 }

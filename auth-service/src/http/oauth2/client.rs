@@ -89,14 +89,17 @@ impl ClientAuth {
 
     async fn check(&self, claimed: &Claimed, origin: &Origin) -> Result<KnownClient, OauthError> {
         let as_of_ms = self.clock.now_ms();
-        // Nobody's name is recorded: it may be a secret in the wrong field.
-        let registered = self.clients.find(&claimed.id).await?.ok_or(OauthError::InvalidClient)?;
-        if let Some(reason) = why_not(&registered, claimed, as_of_ms) {
-            let refused = AuditEvent::new(AuditKind::ClientRefused, origin).client(&claimed.id);
-            self.refusals.record(refused.reason(reason)).await;
-            return Err(OauthError::InvalidClient);
-        }
-        Ok(KnownClient { registered, as_of_ms })
+        let refused = AuditEvent::new(AuditKind::ClientRefused, origin);
+        let refused = match self.clients.find(&claimed.id).await? {
+            // A name that nobody has is not recorded: it may be a secret in the wrong field.
+            None => refused.reason("unknown_client"),
+            Some(registered) => match why_not(&registered, claimed, as_of_ms) {
+                None => return Ok(KnownClient { registered, as_of_ms }),
+                Some(reason) => refused.client(&claimed.id).reason(reason),
+            },
+        };
+        self.refusals.record(refused).await;
+        Err(OauthError::InvalidClient)
     }
 }
 
