@@ -123,3 +123,49 @@ async fn nothing_is_asked_of_the_database() {
         assert_eq!((app.audit_rows().await.len(), app.metric("clients_reads_total").await), before);
     }
 }
+
+/// B13: whatever a client got while it was switched off lies before the cut, and afterwards it gets nothing.
+#[tokio::test]
+async fn a_client_that_is_switched_off_while_it_asks_gets_nothing_that_lives() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        app.add_client(client("todo-api")).await;
+        let (tokens, over) = (std::sync::Mutex::new(Vec::new()), std::sync::atomic::AtomicBool::new(false));
+        let hammer = async {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let response = ask(&app, &[]).await;
+                match response.status() {
+                    StatusCode::OK => {
+                        let answer: Value = response.json().await.unwrap();
+                        tokens.lock().unwrap().push(answer["access_token"].as_str().unwrap().to_owned());
+                    }
+                    status => assert_eq!(status, StatusCode::UNAUTHORIZED),
+                }
+            }
+        };
+        let time = async {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                app.clock.advance_ms(10);
+            }
+        };
+        let end = async {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            app.disable_client("billing").await;
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+        };
+        tokio::join!(hammer, time, end);
+        let cut = &app.facts().await[0];
+        assert_eq!((&cut["kind"], &cut["id"]), (&json!("client"), &json!("billing")));
+        let tokens = tokens.into_inner().unwrap();
+        assert!(!tokens.is_empty());
+        for token in tokens {
+            let claims = claims_of(&token);
+            let issued = TokenId::parse(claims["jti"].as_str().unwrap()).unwrap().time_ms();
+            assert!(issued <= cut["at"].as_i64().unwrap(), "{issued} {cut}");
+            assert!(claims["exp"].as_i64().unwrap() < cut["exp"].as_i64().unwrap());
+        }
+        app.clock.advance_ms(501);
+        assert_eq!(refusal(ask(&app, &[]).await).await, (401, "invalid_client".to_owned()));
+    }
+}

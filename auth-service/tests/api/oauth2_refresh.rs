@@ -144,14 +144,63 @@ async fn without_the_grant_there_is_no_refresh_token_and_the_session_is_short() 
     }
 }
 
+/// B12: after another password, and when the user is switched off.
+#[tokio::test]
+async fn nothing_is_given_when_the_user_changed() {
+    for app in both().await {
+        let first = begin(&app).await;
+        app.change_password("alice").await;
+        assert_eq!(refusal(refresh(&app, &first.refresh).await).await, invalid_grant());
+        app.register("bob").await;
+        let login = [("grant_type", "password"), ("username", "bob"), ("password", PASSWORD)];
+        let bob = Tokens::of(app.grant_to("billing", &login).await).await;
+        app.disable("bob").await;
+        assert_eq!(refusal(refresh(&app, &bob.refresh).await).await, invalid_grant());
+    }
+}
+
+/// B13: nothing that is given beside a revocation survives it.
+#[tokio::test]
+async fn a_refresh_that_races_a_revocation_gives_nothing_that_lives() {
+    for app in both().await {
+        begin(&app).await;
+        for _ in 0..6 {
+            let tokens = Tokens::of(log_in(&app, "billing", &[]).await).await;
+            let refreshes = futures_util::future::join_all((0..6).map(|_| refresh(&app, &tokens.refresh)));
+            let header = crate::helpers::clients::basic("billing", "lks_the-secret-of-billing");
+            let revocation = app.post("/oauth2/revoke").form(&[("token", &tokens.refresh)]);
+            let revocation = revocation.header(reqwest::header::AUTHORIZATION, header).send();
+            let (answers, revoked) = tokio::join!(refreshes, revocation);
+            assert_eq!(revoked.unwrap().status(), StatusCode::OK);
+            for answer in answers {
+                if answer.status() == StatusCode::OK {
+                    let given = Tokens::of(answer).await;
+                    assert_eq!(refusal(refresh(&app, &given.refresh).await).await, invalid_grant());
+                    let sid = claims_of(&given.access)["sid"].clone();
+                    assert!(app.facts().await.iter().any(|fact| fact["kind"] == "sid" && fact["id"] == sid));
+                } else {
+                    assert_eq!(refusal(answer).await, invalid_grant());
+                }
+            }
+        }
+    }
+}
+
 /// B12: after logout, and when the client is switched off.
 #[tokio::test]
 async fn nothing_is_given_after_the_end() {
     for app in both().await {
         let first = begin(&app).await;
-        app.change_client("billing", |client| client.is_active = false).await;
+        app.disable_client("billing").await;
+        app.clock.advance_ms(501);
         assert_eq!(refusal(refresh(&app, &first.refresh).await).await, (401, "invalid_client".to_owned()));
         app.change_client("billing", |client| client.is_active = true).await;
+        assert_eq!(
+            refusal(refresh(&app, &first.refresh).await).await,
+            invalid_grant(),
+            "it is over for good"
+        );
+        let first = Tokens::of(log_in(&app, "billing", &[]).await).await;
         let second = Tokens::of(refresh(&app, &first.refresh).await).await;
         let own = app.login("alice").await;
         app.logout_all(&own.access).await;

@@ -1,6 +1,12 @@
 //! OAuth clients: how tests make them, and how they ask for tokens.
 
+use std::sync::Arc;
+
+use auth_service::clients::{
+    Administration, AdministrationParts, AdministrationSettings, ClientParts, Clients,
+};
 use auth_service::domain::{Client, ClientId, ClientSecretPlain, GrantType, RedirectUri};
+use auth_service::random::Random;
 use auth_service::storage::{client_secrets, clients};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,6 +14,7 @@ use reqwest::header::AUTHORIZATION;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use service_kit::database::DatabaseError;
+use shared_claims::clock::SharedClock;
 use shared_claims::scope::Scopes;
 
 use super::{START_MS, TestApp};
@@ -103,6 +110,19 @@ impl TestApp {
         });
         changed.await.unwrap();
         self.clock.advance_ms(501);
+    }
+
+    /// What `auth-service clients disable` does, in a process of its own.
+    pub(crate) async fn disable_client(&self, id: &str) {
+        let (database, clock) = (self.database.clone(), Arc::clone(&self.clock) as SharedClock);
+        let clients = Clients::new(ClientParts { database: database.clone(), clock: clock.clone() });
+        let settings = AdministrationSettings {
+            audience: self.settings().tokens.audience.clone(),
+            access_ttl_s: self.settings().tokens.access_ttl_seconds,
+            clock_skew_ms: self.settings().revocation.clock_skew_ms,
+        };
+        let parts = AdministrationParts { clients, database, clock, random: Random::system(), settings };
+        Administration::new(parts).disable(id).await.unwrap();
     }
 
     /// A request to the token endpoint, not authenticated.
