@@ -23,9 +23,9 @@ use crate::audit::Refusals;
 use crate::clients::{
     Administration, AdministrationError, AdministrationParts, AdministrationSettings, ClientParts, Clients,
 };
-use crate::config::{Settings, read_clients};
-use crate::domain::PasswordRules;
+use crate::config::{SessionSettings, Settings, read_clients};
 use crate::domain::signing_key::RotationRules;
+use crate::domain::{PasswordRules, SessionLimits};
 use crate::http::revocations::{Feed, FeedAccess};
 use crate::http::{self, ClientAuth, Cookies, Metadata, Published, Services};
 use crate::keys::{KeyStore, KeyStoreSettings, KeysError, MasterKey, Sealer, SecretName};
@@ -355,6 +355,15 @@ pub fn cut_rules(settings: &Settings) -> CutRules {
     }
 }
 
+/// How long sessions last, and how many there may be.
+pub fn session_limits(settings: &SessionSettings) -> SessionLimits {
+    SessionLimits {
+        max_age_s: settings.max_age_seconds,
+        idle_s: (settings.idle_seconds > 0).then_some(settings.idle_seconds),
+        max_per_user: (settings.max_per_user > 0).then_some(settings.max_per_user),
+    }
+}
+
 fn token_settings(settings: &Settings) -> Result<TokenSettings, InvalidScope> {
     Ok(TokenSettings {
         issuer: settings.issuer.clone(),
@@ -363,7 +372,7 @@ fn token_settings(settings: &Settings) -> Result<TokenSettings, InvalidScope> {
         access_ttl_s: settings.tokens.access_ttl_seconds,
         refresh_ttl_s: settings.tokens.refresh_ttl_seconds,
         refresh_replay_s: settings.tokens.refresh_replay_seconds,
-        session_max_age_s: settings.sessions.max_age_seconds,
+        sessions: session_limits(&settings.sessions),
         clock_skew_ms: settings.revocation.clock_skew_ms,
     })
 }

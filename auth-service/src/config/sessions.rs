@@ -3,22 +3,28 @@
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Validate, in_range};
 
-/// How long logins last.
+/// How long logins last, and how many there may be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionSettings {
     /// The absolute end of a session, whatever is refreshed.
     pub max_age_seconds: i64,
+    /// How long a session may give no token before it ends; 0: as long as its refresh token lives.
+    pub idle_seconds: i64,
+    /// How many sessions a user may have; the one that was not used for longest makes room. 0: any number.
+    pub max_per_user: u32,
 }
 
 impl Default for SessionSettings {
     fn default() -> Self {
-        Self { max_age_seconds: 7_776_000 }
+        Self { max_age_seconds: 7_776_000, idle_seconds: 0, max_per_user: 100 }
     }
 }
 
 impl Validate for SessionSettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        in_range("max_age_seconds", self.max_age_seconds, 1..=315_360_000)
+        in_range("max_age_seconds", self.max_age_seconds, 1..=315_360_000)?;
+        in_range("idle_seconds", self.idle_seconds, 0..=315_360_000)?;
+        in_range("max_per_user", i64::from(self.max_per_user), 0..=1_000_000)
     }
 }

@@ -21,6 +21,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, Scopes, SecuritySch
         super::me::me,
         super::sessions::list,
         super::sessions::end,
+        super::sessions::end_others,
         super::oauth2::token::token,
         super::oauth2::revoke::revoke,
         super::oauth2::introspect::introspect,

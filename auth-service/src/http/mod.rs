@@ -76,7 +76,7 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .service(resource("/auth/logout").post(logout::logout))
         .service(resource("/auth/logout-all").post(logout_all::logout_all))
         .service(resource("/auth/me").get(me::me))
-        .service(resource("/auth/sessions").get(sessions::list))
+        .service(resource("/auth/sessions").get(sessions::list).delete(sessions::end_others))
         .service(resource("/auth/sessions/{sid}").delete(sessions::end))
         .service(resource("/oauth2/token").post(oauth2::token::token))
         .service(resource("/oauth2/introspect").post(oauth2::introspect::introspect))

@@ -1,4 +1,4 @@
-//! `GET /auth/sessions`, `DELETE /auth/sessions/{sid}`.
+//! `GET /auth/sessions`, `DELETE /auth/sessions`, `DELETE /auth/sessions/{sid}`.
 
 use actix_web::{HttpResponse, web};
 use service_kit::http::{Path, Refusal};
@@ -61,6 +61,29 @@ pub(super) async fn end(
     if current_session(&token) == Some(session_id) {
         return Ok(done(**cookies));
     }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends every session of the user but the one that the request is made with.
+#[utoipa::path(
+    delete,
+    path = "/auth/sessions",
+    tag = "account",
+    security(("bearer" = []), ("password" = [])),
+    responses(
+        (status = 204, description = "All others have ended: their refresh tokens are dead, their access tokens revoked"),
+        (status = 401, response = Refused),
+        (status = 403, response = Refused),
+    )
+)]
+pub(super) async fn end_others(
+    token: Authenticated,
+    tokens: web::Data<Tokens>,
+    Caller(origin): Caller,
+) -> Result<HttpResponse, Refusal> {
+    let kept =
+        current_session(&token).ok_or_else(|| Refusal::internal("a first-party token of no session"))?;
+    tokens.end_other_sessions(user_id(&token)?, kept, origin).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -5,7 +5,7 @@ use service_kit::http::rfc3339;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::{Session, User};
+use crate::domain::{Session, User, device_name};
 
 /// A user, for the user's own eyes and the operator's.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,6 +45,9 @@ pub(super) struct SessionResponse {
     last_used_at: String,
     #[schema(example = "first-party")]
     client_id: String,
+    /// What the user agent says to a person; null where it says nothing.
+    #[schema(example = "Firefox on Linux")]
+    device: Option<String>,
     user_agent: Option<String>,
     address: Option<String>,
     /// Whether this request was made with it.
@@ -58,6 +61,7 @@ impl SessionResponse {
             created_at: rfc3339(session.created_at_ms),
             last_used_at: rfc3339(session.last_used_at_ms),
             client_id: session.client_id,
+            device: session.user_agent.as_deref().and_then(device_name),
             user_agent: session.user_agent,
             address: session.address,
             current: current == Some(session.id),

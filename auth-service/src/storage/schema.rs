@@ -53,6 +53,7 @@ diesel::table! {
         address -> Nullable<Text>,
         access_expires_at_s -> BigInt,
         audience -> Text,
+        idle_expires_at_ms -> BigInt,
     }
 }
 

@@ -26,6 +26,7 @@ struct SessionRow {
     address: Option<String>,
     access_expires_at_s: i64,
     audience: String,
+    idle_expires_at_ms: i64,
 }
 
 impl SessionRow {
@@ -45,6 +46,7 @@ impl SessionRow {
             address: session.address.clone(),
             access_expires_at_s: session.access_expires_at_s,
             audience: session.audience.join(" "),
+            idle_expires_at_ms: session.idle_expires_at_ms,
         }
     }
 
@@ -59,6 +61,7 @@ impl SessionRow {
             auth_time_s: self.auth_time_s,
             created_at_ms: self.created_at_ms,
             last_used_at_ms: self.last_used_at_ms,
+            idle_expires_at_ms: self.idle_expires_at_ms,
             expires_at_ms: self.expires_at_ms,
             ended_at_ms: self.ended_at_ms,
             user_agent: self.user_agent,
@@ -82,11 +85,25 @@ pub fn find(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<Session>> {
 
 /// A user's sessions that have not ended by `now_ms`, last used first.
 pub fn live_of_user(conn: &mut DbConnection, user_id: Uuid, now_ms: i64) -> QueryResult<Vec<Session>> {
+    live_after(conn, user_id, now_ms, 0)
+}
+
+/// The same without the first `skipped`.
+pub fn live_after(
+    conn: &mut DbConnection,
+    user_id: Uuid,
+    now_ms: i64,
+    skipped: i64,
+) -> QueryResult<Vec<Session>> {
     sessions::table
         .filter(sessions::user_id.eq(user_id.to_string()))
         .filter(sessions::ended_at_ms.is_null())
         .filter(sessions::expires_at_ms.gt(now_ms))
+        .filter(sessions::idle_expires_at_ms.gt(now_ms))
         .order((sessions::last_used_at_ms.desc(), sessions::id.desc()))
+        // SQLite takes no offset without a limit.
+        .limit(i64::MAX)
+        .offset(skipped)
         .select(SessionRow::as_select())
         .load(conn)?
         .into_iter()
@@ -94,17 +111,14 @@ pub fn live_of_user(conn: &mut DbConnection, user_id: Uuid, now_ms: i64) -> Quer
         .collect()
 }
 
-/// Notes that the session gave an access token that lives until `access_expires_at_s`.
-pub fn touch(
-    conn: &mut DbConnection,
-    id: Uuid,
-    used_at_ms: i64,
-    access_expires_at_s: i64,
-) -> QueryResult<()> {
-    let id = id.to_string();
-    diesel::update(sessions::table.find(&id)).set(sessions::last_used_at_ms.eq(used_at_ms)).execute(conn)?;
-    diesel::update(sessions::table.find(&id).filter(sessions::access_expires_at_s.lt(access_expires_at_s)))
-        .set(sessions::access_expires_at_s.eq(access_expires_at_s))
+/// Stores the use that [`Session::note_use`] noted.
+pub fn touch(conn: &mut DbConnection, session: &Session) -> QueryResult<()> {
+    diesel::update(sessions::table.find(session.id.to_string()))
+        .set((
+            sessions::last_used_at_ms.eq(session.last_used_at_ms),
+            sessions::idle_expires_at_ms.eq(session.idle_expires_at_ms),
+            sessions::access_expires_at_s.eq(session.access_expires_at_s),
+        ))
         .execute(conn)?;
     Ok(())
 }
@@ -167,9 +181,9 @@ pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult
         return Ok(removed);
     }
     let expired = sessions::table
-        .filter(sessions::expires_at_ms.lt(before_ms))
+        .filter(sessions::idle_expires_at_ms.lt(before_ms))
         .filter(dead)
-        .order(sessions::expires_at_ms)
+        .order(sessions::idle_expires_at_ms)
         .limit(left)
         .select(sessions::id);
     let expired = unlocked!(conn, expired);

@@ -3,9 +3,10 @@
 use service_kit::database::DbConnection;
 use uuid::Uuid;
 
+use super::logout::Ended;
 use super::mint::{Minted, Subject};
 use super::{Given, Inner, Terms, TokenError};
-use crate::domain::{Device, RefreshToken, RefreshTokenPlain, Session, User};
+use crate::domain::{Device, EndReason, Origin, RefreshToken, RefreshTokenPlain, Session, User};
 use crate::storage::{refresh_tokens, sessions};
 
 /// What a session begins with.
@@ -24,6 +25,18 @@ pub(super) struct Beginning<'a> {
     pub(super) auth_time_s: i64,
     /// With what, and where.
     pub(super) device: Device,
+    /// Who sent the request: that may be the client, and not the user.
+    pub(super) origin: &'a Origin,
+}
+
+/// A session that began.
+pub(super) struct Begun {
+    /// Its id.
+    pub(super) session_id: Uuid,
+    /// Its first tokens.
+    pub(super) minted: Minted,
+    /// Sessions that made room for it.
+    pub(super) displaced: Vec<Ended>,
 }
 
 impl Inner {
@@ -33,10 +46,10 @@ impl Inner {
         conn: &mut DbConnection,
         beginning: Beginning<'_>,
         now_ms: i64,
-    ) -> Result<(Uuid, Minted), TokenError> {
-        let Beginning { user, terms, most, given, amr, auth_time_s, device } = beginning;
+    ) -> Result<Begun, TokenError> {
+        let Beginning { user, terms, most, given, amr, auth_time_s, device, origin } = beginning;
         // What cannot be refreshed is over with its only token.
-        let life_s = if terms.refreshes { self.settings.session_max_age_s } else { terms.access_ttl_s };
+        let life_s = if terms.refreshes { terms.sessions.max_age_s } else { terms.access_ttl_s };
         let mut session = Session {
             id: self.random.uuid_at(now_ms),
             user_id: user.id,
@@ -47,6 +60,7 @@ impl Inner {
             auth_time_s,
             created_at_ms: now_ms,
             last_used_at_ms: now_ms,
+            idle_expires_at_ms: 0,
             expires_at_ms: now_ms.saturating_add(life_s.saturating_mul(1000)),
             ended_at_ms: None,
             user_agent: device.user_agent,
@@ -54,7 +68,8 @@ impl Inner {
             access_expires_at_s: 0,
         };
         let claims = self.mint(terms, Subject::User(user, &session), given, now_ms);
-        session.access_expires_at_s = claims.exp;
+        session.note_first_use(claims.exp, terms.refresh_end_ms(&session, now_ms));
+        let displaced = self.in_the_way(conn, user.id, now_ms)?;
         sessions::insert(conn, &session)?;
         let refresh = if terms.refreshes {
             let token = RefreshTokenPlain::first(session.id, self.random.bytes(), &self.refresh_derivation);
@@ -62,7 +77,20 @@ impl Inner {
         } else {
             None
         };
-        Ok((session.id, Minted { claims, refresh }))
+        // Last in the transaction, but for its record: facts are appended.
+        let displaced = self.end_sessions(conn, &displaced, EndReason::Displaced, origin, now_ms)?;
+        Ok(Begun { session_id: session.id, minted: Minted { claims, refresh }, displaced })
+    }
+
+    /// The sessions that were not used for longest, where there are so many that another would be one too many.
+    fn in_the_way(
+        &self,
+        conn: &mut DbConnection,
+        user_id: Uuid,
+        now_ms: i64,
+    ) -> Result<Vec<Session>, TokenError> {
+        let Some(most) = self.settings.sessions.max_per_user else { return Ok(Vec::new()) };
+        Ok(sessions::live_after(conn, user_id, now_ms, i64::from(most).saturating_sub(1))?)
     }
 }
 
@@ -74,8 +102,7 @@ pub(super) fn store(
     session: &Session,
     now_ms: i64,
 ) -> Result<i64, TokenError> {
-    let life_ms = terms.refresh_ttl_s.saturating_mul(1000);
-    let expires_at_ms = now_ms.saturating_add(life_ms).min(session.expires_at_ms);
+    let expires_at_ms = terms.refresh_end_ms(session, now_ms);
     let row =
         RefreshToken { session_id: session.id, issued_at_ms: now_ms, expires_at_ms, consumed_at_ms: None };
     refresh_tokens::insert(conn, &token.hash(), &row)?;

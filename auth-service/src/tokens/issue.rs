@@ -6,7 +6,8 @@ use service_kit::database::DbConnection;
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use uuid::Uuid;
 
-use super::begin::Beginning;
+use super::begin::{Beginning, Begun};
+use super::logout::Ended;
 use super::mint::Minted;
 use super::{Ask, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
 use crate::domain::{AuditEvent, AuditKind, Origin, PasswordHash};
@@ -43,7 +44,7 @@ pub enum Login {
 
 /// The same, decided and committed, and not yet signed.
 enum Decided {
-    Begun(AuditEvent, Uuid, Box<Minted>),
+    Begun { event: AuditEvent, session_id: Uuid, minted: Box<Minted>, displaced: Vec<Ended> },
     Refused(AuditEvent),
     ClientEnded,
     TooMuch(TooMuch),
@@ -65,8 +66,9 @@ impl Tokens {
             .write(move |conn| inner.decide_login(conn, &proven, &client_id, &ask, &origin))
             .await?;
         match decided {
-            Decided::Begun(event, session_id, minted) => {
+            Decided::Begun { event, session_id, minted, displaced } => {
                 event.log();
+                self.tell_all(displaced).await;
                 let tokens = Box::new(self.inner.answer(*minted).await?);
                 Ok(Login::Issued { session_id, tokens })
             }
@@ -119,12 +121,13 @@ impl Inner {
             amr: vec!["pwd".to_owned()],
             auth_time_s: now_ms.div_euclid(1000),
             device: origin.device.clone(),
+            origin,
         };
-        let (session_id, minted) = self.begin(conn, beginning, now_ms)?;
+        let Begun { session_id, minted, displaced } = self.begin(conn, beginning, now_ms)?;
         let begun =
             AuditEvent::new(AuditKind::LoggedIn, origin).user(user.id).client(client_id).session(session_id);
         audit::record(conn, &begun, &self.random, now_ms)?;
-        Ok(Decided::Begun(begun, session_id, Box::new(minted)))
+        Ok(Decided::Begun { event: begun, session_id, minted: Box::new(minted), displaced })
     }
 
     /// The terms of a client that gets tokens, which stay so until this transaction ends: whoever switches the client

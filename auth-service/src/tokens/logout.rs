@@ -52,6 +52,28 @@ impl Tokens {
         Ok(is_ended)
     }
 
+    /// Ends every session of a user but that one.
+    pub async fn end_other_sessions(
+        &self,
+        user_id: Uuid,
+        kept: Uuid,
+        origin: Origin,
+    ) -> Result<(), TokenError> {
+        let inner = Arc::clone(&self.inner);
+        let ended = self.inner.database.write(move |conn| {
+            if users::lock(conn, user_id)?.is_none() {
+                return Ok(Vec::new());
+            }
+            let now_ms = inner.clock.now_ms();
+            let mut others = sessions::live_of_user(conn, user_id, now_ms)?;
+            others.retain(|session| session.id != kept);
+            inner.end_sessions(conn, &others, EndReason::EndedByUser, &origin, now_ms)
+        });
+        let ended: Vec<Ended> = ended.await?;
+        self.tell_all(ended).await;
+        Ok(())
+    }
+
     /// Ends every session of a user, and revokes every token that the user has.
     pub async fn end_all_sessions(&self, user_id: Uuid, origin: Origin) -> Result<(), TokenError> {
         let inner = Arc::clone(&self.inner);
@@ -65,6 +87,16 @@ impl Tokens {
             self.tell(ended).await;
         }
         Ok(())
+    }
+
+    /// Logs all that was committed, and waits until verifiers in touch know of it.
+    pub(super) async fn tell_all(&self, ended: Vec<Ended>) {
+        for ended in &ended {
+            ended.event.log();
+        }
+        if let Some(last) = ended.last() {
+            self.announce(last.seq).await;
+        }
     }
 
     /// Logs what was committed, and waits until verifiers in touch know of it.
@@ -108,6 +140,19 @@ impl Inner {
             exp: remembered_from.saturating_add(REMEMBER_S),
         };
         Ok(Ended { event, seq: revocations::append(conn, &fact, now_ms)? })
+    }
+
+    /// The same of several.
+    pub(super) fn end_sessions(
+        &self,
+        conn: &mut DbConnection,
+        sessions: &[Session],
+        reason: EndReason,
+        origin: &Origin,
+        now_ms: i64,
+    ) -> Result<Vec<Ended>, TokenError> {
+        let event = || AuditEvent::new(AuditKind::SessionEnded, origin);
+        sessions.iter().map(|session| self.end_session(conn, session, reason, event(), now_ms)).collect()
     }
 
     /// Takes the user's lock, then the moment: what was issued before lies before the cut, what comes after lies

@@ -49,12 +49,11 @@ impl Inner {
     pub(super) fn mint(&self, terms: &Terms, subject: Subject<'_>, given: Given, now_ms: i64) -> Claims {
         let issuer = &self.settings.issuer;
         let now = now_ms.div_euclid(1000);
-        let end = now.saturating_add(terms.access_ttl_s);
         let (sub, end, user_cut_ms) = match subject {
             Subject::User(user, session) => {
-                (user.id.to_string(), end.min(session.expires_at_ms.div_euclid(1000)), user.token_cut_ms)
+                (user.id.to_string(), terms.access_end_s(session, now_ms), user.token_cut_ms)
             }
-            Subject::Client => (terms.client_id.clone(), end, None),
+            Subject::Client => (terms.client_id.clone(), now.saturating_add(terms.access_ttl_s), None),
         };
         let cut_ms = user_cut_ms.max(terms.token_cut_ms);
         let jti_ms = cut_ms.map_or(now_ms, |cut| now_ms.max(cut.saturating_add(1)));

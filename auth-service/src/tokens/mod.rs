@@ -38,6 +38,7 @@ pub use self::mint::{RefreshAnswer, TokenAnswer};
 pub use self::redeem::{CodeRequest, Redeemed};
 pub use self::refresh::Refreshed;
 pub use self::terms::Terms;
+use crate::domain::SessionLimits;
 use crate::keys::KeyStore;
 use crate::random::Random;
 use crate::revocation::Revocations;
@@ -57,8 +58,8 @@ pub struct TokenSettings {
     pub refresh_ttl_s: i64,
     /// For how long a refresh token's parent is forgiven.
     pub refresh_replay_s: i64,
-    /// Life of a session, whatever is refreshed.
-    pub session_max_age_s: i64,
+    /// How long sessions last, and how many there may be.
+    pub sessions: SessionLimits,
     /// How far the clocks of replicas may be apart.
     pub clock_skew_ms: i64,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use service_kit::database::DbConnection;
 use uuid::Uuid;
 
-use super::begin::Beginning;
+use super::begin::{Beginning, Begun};
 use super::logout::Ended;
 use super::mint::Minted;
 use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
@@ -48,7 +48,7 @@ pub enum Redeemed {
 
 /// The same, decided and committed, and not yet signed or announced.
 enum Decided {
-    Begun(AuditEvent, Box<Minted>),
+    Begun { event: AuditEvent, minted: Box<Minted>, displaced: Vec<Ended> },
     Reused(Ended),
     Refused,
     TooMuch(TooMuch),
@@ -61,8 +61,9 @@ impl Tokens {
         let decided =
             self.inner.database.write(move |conn| inner.decide_redemption(conn, request, &origin)).await?;
         match decided {
-            Decided::Begun(event, minted) => {
+            Decided::Begun { event, minted, displaced } => {
                 event.log();
+                self.tell_all(displaced).await;
                 Ok(Redeemed::Issued { tokens: Box::new(self.inner.answer(*minted).await?) })
             }
             Decided::Reused(ended) => {
@@ -132,8 +133,9 @@ impl Inner {
             amr: code.amr,
             auth_time_s: code.auth_time_s,
             device: code.device,
+            origin,
         };
-        let (session_id, minted) = self.begin(conn, beginning, now_ms)?;
+        let Begun { session_id, minted, displaced } = self.begin(conn, beginning, now_ms)?;
         if !authorization_codes::consume(conn, &request.code.hash(), session_id, now_ms)? {
             // Another transaction was faster, which the user's lock rules out: nothing of this one is kept.
             return Err(TokenError::from(diesel::result::Error::RollbackTransaction));
@@ -144,7 +146,7 @@ impl Inner {
             .session(session_id)
             .reason("code");
         audit::record(conn, &begun, &self.random, now_ms)?;
-        Ok(Decided::Begun(begun, Box::new(minted)))
+        Ok(Decided::Begun { event: begun, minted: Box::new(minted), displaced })
     }
 
     /// A code that comes twice has leaked: whoever came first may have been the thief.

@@ -120,7 +120,7 @@ impl Inner {
         ask: &Ask,
         origin: &Origin,
     ) -> Result<Decided, TokenError> {
-        let Found { token, session, user, now_ms } = found;
+        let Found { token, mut session, user, now_ms } = found;
         if session.client_id != terms.client_id || !session.is_live(now_ms) || !user.is_active {
             return Ok(Decided::Refused);
         }
@@ -147,7 +147,9 @@ impl Inner {
             _ => store(conn, &child, terms, &session, now_ms)?,
         };
         let claims = self.mint(terms, Subject::User(&user, &session), given, now_ms);
-        sessions::touch(conn, session.id, now_ms, claims.exp)?;
+        if session.note_use(now_ms, claims.exp, refresh_expires_at_ms) {
+            sessions::touch(conn, &session)?;
+        }
         Ok(Decided::Issued {
             user_id: user.id,
             session_id: session.id,

@@ -4,7 +4,7 @@ use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::scope::Scopes;
 
 use super::{Given, TokenSettings, Tokens};
-use crate::domain::{Client, GrantType, Session};
+use crate::domain::{Client, GrantType, Session, SessionLimits};
 
 /// The scope that makes the issuer itself an audience.
 const OPENID: &str = "openid";
@@ -20,6 +20,8 @@ pub struct Terms {
     pub(super) access_ttl_s: i64,
     /// Life of a refresh token, from its issue.
     pub(super) refresh_ttl_s: i64,
+    /// How long its sessions last.
+    pub(super) sessions: SessionLimits,
     /// Whether it gets refresh tokens.
     pub(super) refreshes: bool,
     /// The last cut against it.
@@ -34,6 +36,7 @@ impl Terms {
             most: Given { scope: settings.default_scope.clone(), audience: vec![settings.audience.clone()] },
             access_ttl_s: settings.access_ttl_s,
             refresh_ttl_s: settings.refresh_ttl_s,
+            sessions: settings.sessions,
             refreshes: true,
             token_cut_ms: None,
         }
@@ -46,9 +49,22 @@ impl Terms {
             most: Given { scope: client.scopes.clone(), audience: client.audiences.clone() },
             access_ttl_s: client.access_ttl_s.unwrap_or(settings.access_ttl_s),
             refresh_ttl_s: client.refresh_ttl_s.unwrap_or(settings.refresh_ttl_s),
+            sessions: settings.sessions,
             refreshes: client.may(GrantType::RefreshToken),
             token_cut_ms: client.token_cut_ms,
         }
+    }
+
+    /// When an access token that the session gives now ends (seconds): neither after the session nor after its idle time.
+    pub(super) fn access_end_s(&self, session: &Session, now_ms: i64) -> i64 {
+        let life_s = self.sessions.within_idle_s(self.access_ttl_s);
+        now_ms.div_euclid(1000).saturating_add(life_s).min(session.expires_at_ms.div_euclid(1000))
+    }
+
+    /// When a refresh token that the session gives now ends, likewise.
+    pub(super) fn refresh_end_ms(&self, session: &Session, now_ms: i64) -> i64 {
+        let life_s = self.sessions.within_idle_s(self.refresh_ttl_s);
+        now_ms.saturating_add(life_s.saturating_mul(1000)).min(session.expires_at_ms)
     }
 
     fn is_first_party(&self) -> bool {

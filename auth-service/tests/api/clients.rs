@@ -127,6 +127,7 @@ async fn session_of(app: &TestApp, client_id: &str) -> uuid::Uuid {
         created_at_ms: now_ms,
         last_used_at_ms: now_ms,
         expires_at_ms: now_ms + 1_000_000,
+        idle_expires_at_ms: now_ms + 1_000_000,
         ended_at_ms: None,
         user_agent: None,
         address: None,

@@ -25,6 +25,7 @@ mod oauth2_token;
 mod pruning;
 mod races;
 mod refresh_model;
+mod session_limits;
 mod startup;
 mod users;
 mod well_known;

@@ -1,0 +1,152 @@
+//! How long sessions last, and how many there may be.
+
+use auth_service::storage::{audit, sessions};
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use serde_json::Value;
+use service_kit::database::DatabaseError;
+use uuid::Uuid;
+
+use crate::helpers::{PASSWORD, TestApp, Tokens, both, both_with, claims_of};
+
+async fn listed(app: &TestApp, token: &str) -> Vec<Value> {
+    app.get("/auth/sessions").bearer_auth(token).send().await.unwrap().json().await.unwrap()
+}
+
+async fn stored(app: &TestApp, tokens: &Tokens) -> auth_service::domain::Session {
+    let sid: Uuid = claims_of(&tokens.access)["sid"].as_str().unwrap().parse().unwrap();
+    let found = app.database.read(move |conn| Ok::<_, DatabaseError>(sessions::find(conn, sid)?));
+    found.await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_session_that_gives_no_token_ends_with_its_idle_time() {
+    for app in both_with(|settings| settings.sessions.idle_seconds = 1800).await {
+        let idle = app.user("alice").await;
+        let mut used = app.login("alice").await;
+        for _ in 0..4 {
+            app.clock.advance_ms(1_799_000);
+            used = app.refresh(&used.refresh).await;
+        }
+        assert!(app.is_refused(&idle.refresh).await);
+        assert_eq!(listed(&app, &used.access).await.len(), 1);
+        app.clock.advance_ms(1_800_000);
+        assert!(app.is_refused(&used.refresh).await);
+        assert!(!app.is_live(&used.access).await);
+    }
+}
+
+#[tokio::test]
+async fn no_token_outlives_an_idle_time_that_is_shorter() {
+    for app in both_with(|settings| settings.sessions.idle_seconds = 300).await {
+        app.register("alice").await;
+        let answer = app.try_login("alice", PASSWORD).await;
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(body["expires_in"], 300);
+        let access = body["access_token"].as_str().unwrap();
+        app.clock.advance_ms(299_000);
+        assert!(app.is_live(access).await);
+        // The leeway on `exp`.
+        app.clock.advance_ms(11_001);
+        assert!(!app.is_live(access).await);
+        assert!(app.is_refused(body["refresh_token"].as_str().unwrap()).await);
+    }
+}
+
+#[tokio::test]
+async fn without_an_idle_time_a_session_ends_with_its_refresh_token() {
+    for app in both().await {
+        let idle = app.user("alice").await;
+        app.clock.advance_ms(2_592_000_000);
+        let new = app.login("alice").await;
+        assert!(app.is_refused(&idle.refresh).await);
+        app.clock.advance_ms(60_000);
+        assert_eq!(listed(&app, &new.access).await.len(), 1, "what gives nothing any more is not listed");
+    }
+}
+
+/// A fact about the session must be remembered until its last token has ended, however its use is noted.
+#[tokio::test]
+async fn use_is_noted_once_a_minute_and_covers_every_token() {
+    for app in both().await {
+        let mut tokens = app.user("alice").await;
+        let first = stored(&app, &tokens).await;
+        for second in 1..=130 {
+            app.clock.advance_ms(1000);
+            tokens = app.refresh(&tokens.refresh).await;
+            let now = stored(&app, &tokens).await;
+            assert_eq!(now.last_used_at_ms, first.last_used_at_ms + second / 60 * 60_000);
+            let exp = claims_of(&tokens.access)["exp"].as_i64().unwrap();
+            assert!((0..=60).contains(&(now.access_expires_at_s - exp)), "{second}");
+        }
+        app.logout(&tokens.access).await;
+        let fact = &app.facts().await[0];
+        assert!(fact["exp"].as_i64().unwrap() >= claims_of(&tokens.access)["exp"].as_i64().unwrap() + 60);
+    }
+}
+
+#[tokio::test]
+async fn a_login_too_many_ends_the_session_that_was_not_used_for_longest() {
+    for app in both_with(|settings| settings.sessions.max_per_user = 3).await {
+        let other = app.user("bob").await;
+        app.register("alice").await;
+        let mut all = Vec::new();
+        for _ in 0..3 {
+            all.push(app.login("alice").await);
+            app.clock.advance_ms(60_000);
+        }
+        let first_again = app.refresh(&all[0].refresh).await;
+        let new = app.login("alice").await;
+        assert!(!app.is_live(&all[1].access).await && app.is_refused(&all[1].refresh).await);
+        for tokens in [&first_again, &all[2], &new, &other] {
+            assert!(app.is_live(&tokens.access).await);
+        }
+        let facts = app.facts().await;
+        assert_eq!(facts.len(), 1);
+        assert_eq!((&facts[0]["kind"], &facts[0]["id"]), (&"sid".into(), &claims_of(&all[1].access)["sid"]));
+        let rows = app.database.read(|conn| {
+            let filter = audit::AuditFilter::default();
+            Ok::<_, DatabaseError>(audit::page(conn, &filter, "", 100)?)
+        });
+        let rows = rows.await.unwrap();
+        let ended: Vec<_> = rows.iter().filter(|row| row.kind == "session.ended").collect();
+        assert_eq!(ended.len(), 1);
+        assert_eq!(ended[0].reason.as_deref(), Some("displaced"));
+        assert_eq!(ended[0].session_id.as_deref(), claims_of(&all[1].access)["sid"].as_str());
+    }
+}
+
+#[tokio::test]
+async fn logins_at_once_never_exceed_the_limit() {
+    for app in both_with(|settings| settings.sessions.max_per_user = 5).await {
+        app.register("alice").await;
+        let answers = join_all((0..50).map(|_| app.try_login("alice", PASSWORD))).await;
+        let (mut live, mut last) = (0, None);
+        for answer in answers {
+            assert_eq!(answer.status(), StatusCode::OK);
+            let tokens = Tokens::of(answer).await;
+            if app.is_live(&tokens.access).await {
+                assert!(!app.is_refused(&tokens.refresh).await);
+                live += 1;
+                last = Some(tokens);
+            }
+        }
+        assert_eq!(live, 5);
+        assert_eq!(listed(&app, &last.unwrap().access).await.len(), 5);
+        assert_eq!(app.facts().await.len(), 45);
+    }
+}
+
+#[tokio::test]
+async fn a_limit_of_one_and_none_at_all() {
+    for app in both_with(|settings| settings.sessions.max_per_user = 1).await {
+        let first = app.user("alice").await;
+        let second = app.login("alice").await;
+        assert!(!app.is_live(&first.access).await && app.is_live(&second.access).await);
+    }
+    for app in both_with(|settings| settings.sessions.max_per_user = 0).await {
+        app.register("alice").await;
+        let all = join_all((0..120).map(|_| app.login("alice"))).await;
+        assert_eq!(listed(&app, &all[0].access).await.len(), 120);
+    }
+}
