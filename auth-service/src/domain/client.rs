@@ -309,6 +309,8 @@ pub const MAX_REFRESH_TTL_S: i64 = 315_360_000;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -377,5 +379,20 @@ mod tests {
         assert_eq!(client(|client| client.access_ttl_s = Some(0)), Err(ClientField::AccessTtl));
         assert_eq!(client(|client| client.access_ttl_s = Some(86_401)), Err(ClientField::AccessTtl));
         assert_eq!(client(|client| client.refresh_ttl_s = Some(i64::MAX)), Err(ClientField::RefreshTtl));
+    }
+
+    proptest! {
+        /// However the clock is set between them, each cut is later than all before and than the moment it was taken for.
+        #[test]
+        fn cuts_follow_each_other(moments in prop::collection::vec(0..10_000_i64, 1..20), skew in 0..2000_i64) {
+            let mut client = Client::blank(ClientId::parse("billing").unwrap(), 0);
+            for moment in moments {
+                let cut = client.cut_at(moment, skew);
+                prop_assert!(cut >= moment + skew);
+                prop_assert!(client.token_cut_ms.is_none_or(|last| last < cut));
+                prop_assert!(cut == moment + skew || client.token_cut_ms == Some(cut - 1), "no later than it must be");
+                client.token_cut_ms = Some(cut);
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `auth-service clients` beside servers that run.
 
 mod declared;
+mod races;
 
 use std::process::{Output, Stdio};
 use std::sync::Arc;

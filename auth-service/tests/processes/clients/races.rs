@@ -1,0 +1,123 @@
+//! B13 for clients: nothing that was given survives, whenever the client is switched off.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+use service_kit::database::testing::TestDatabase;
+use shared_claims::claims::TokenId;
+
+use super::{cut, document};
+use crate::helpers::{PASSWORD, PATIENCE, Recipe, Service, eventually};
+
+/// The answer to a request of the client; `None` where it is refused.
+async fn granted(service: &Service, secret: &str, form: &[(&str, &str)]) -> Option<Value> {
+    let form: Vec<_> =
+        form.iter().copied().chain([("client_id", "app"), ("client_secret", secret)]).collect();
+    let answer =
+        service.client.post(format!("{}/oauth2/token", service.url)).form(&form).send().await.unwrap();
+    let status = answer.status().as_u16();
+    let body: Value = answer.json().await.unwrap();
+    match status {
+        200 => Some(body),
+        400 | 401 => None,
+        _ => panic!("{status}: {body}"),
+    }
+}
+
+/// When the token was issued, as its `jti` has it.
+fn issued_at_ms(token: &Value) -> i64 {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let claims = token["access_token"].as_str().unwrap().split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    TokenId::parse(claims["jti"].as_str().unwrap()).unwrap().time_ms()
+}
+
+const LOGIN: &[(&str, &str)] = &[("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+
+#[actix_web::test]
+async fn what_a_client_is_given_while_it_is_switched_off_is_cut() {
+    for database in TestDatabase::both() {
+        // Clocks that agree: nothing but the order of things keeps a token from being later than the cut.
+        let recipe = Recipe::on(&database).with("AUTH__REVOCATION__CLOCK_SKEW_MS", "0");
+        let (one, two) = (recipe.start().await, recipe.replica().start().await);
+        one.register("alice").await;
+        let grants = ["--grants", "client_credentials,password,refresh_token", "--scopes", "todos:read"];
+        let made =
+            document(&recipe, &[&["create", "--name", "App", "--id", "app"], grants.as_slice()].concat());
+        let secret = made["client_secret"].as_str().unwrap();
+        eventually("both know it", PATIENCE, async || {
+            granted(&one, secret, LOGIN).await.is_some() && granted(&two, secret, LOGIN).await.is_some()
+        })
+        .await;
+
+        let mut last_cut = 0;
+        for round in 0..3 {
+            let given = Mutex::new(Vec::new());
+            let stop = AtomicBool::new(false);
+            let hammer = async |service: &Service, form: &[(&str, &str)]| {
+                while !stop.load(Ordering::Relaxed) {
+                    if let Some(token) = granted(service, secret, form).await {
+                        given.lock().unwrap().push(token);
+                    }
+                }
+            };
+            let refreshing = async |service: &Service| {
+                let mut last: Option<Value> = None;
+                while !stop.load(Ordering::Relaxed) {
+                    let token = match last.as_ref().and_then(|token| token["refresh_token"].as_str()) {
+                        Some(token) => {
+                            granted(
+                                service,
+                                secret,
+                                &[("grant_type", "refresh_token"), ("refresh_token", token)],
+                            )
+                            .await
+                        }
+                        None => granted(service, secret, LOGIN).await,
+                    };
+                    given.lock().unwrap().extend(token.clone());
+                    last = token;
+                }
+            };
+            let own_name: &[(&str, &str)] = &[("grant_type", "client_credentials")];
+            let disable = async {
+                eventually("all are at it", PATIENCE, async || given.lock().unwrap().len() > 30).await;
+                let command = recipe.clone();
+                tokio::task::spawn_blocking(move || document(&command, &["disable", "app"])).await.unwrap();
+                let after = granted(&one, secret, own_name).await.or(granted(&two, secret, LOGIN).await);
+                assert_eq!(after, None, "it is over when the command is done");
+                stop.store(true, Ordering::Relaxed);
+            };
+            tokio::join!(
+                hammer(&one, own_name),
+                hammer(&two, own_name),
+                hammer(&one, LOGIN),
+                hammer(&two, LOGIN),
+                refreshing(&one),
+                refreshing(&two),
+                disable
+            );
+            let at = cut(&one, "app").await.unwrap()["at"].as_i64().unwrap();
+            assert!(at > last_cut);
+            let given = given.into_inner().unwrap();
+            for token in &given {
+                let issued = issued_at_ms(token);
+                assert!(last_cut < issued && issued <= at, "round {round}: {last_cut} < {issued} <= {at}");
+            }
+            last_cut = at;
+
+            document(&recipe, &["enable", "app"]);
+            eventually("both know that it is back", PATIENCE, async || {
+                granted(&one, secret, own_name).await.is_some()
+                    && granted(&two, secret, own_name).await.is_some()
+            })
+            .await;
+            for token in given.iter().filter_map(|token| token["refresh_token"].as_str()) {
+                let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+                assert_eq!(granted(&two, secret, &form).await, None, "its session is over");
+            }
+        }
+    }
+}
