@@ -1,0 +1,95 @@
+//! What a month leaves in the tables, on both databases: `scripts/bench tables`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a bench"
+)]
+
+#[path = "../tests/api/month/life.rs"]
+mod life;
+#[path = "../tests/api/month/sizes.rs"]
+mod sizes;
+
+use auth_service::config::Settings;
+use auth_service::pruning::Table;
+use auth_service::random::Random;
+use auth_service::startup::prune_rules;
+use diesel::connection::SimpleConnection as _;
+use service_kit::database::testing::TestDatabase;
+use service_kit::database::{Backend, Database, DatabaseError, DbConnection};
+use shared_claims::clock::ManualClock;
+
+use self::life::{Month, Scale, Written};
+use self::sizes::{bytes, rows};
+
+const DAYS: usize = 30;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for place in TestDatabase::both() {
+            measure(&place).await;
+        }
+    });
+}
+
+/// A thousand users, each of whom logs in every day and is refreshed each quarter of an hour for eight hours.
+async fn measure(place: &TestDatabase) {
+    let settings = Settings::default();
+    let scale = Scale {
+        users: 1000,
+        refreshes_a_day: 32,
+        one_abandoned_of: 3,
+        refused_logins: 100,
+        codes: 200,
+        revoked_tokens: 20,
+        session_max_age_ms: settings.sessions.max_age_seconds * 1000,
+    };
+    let database = Database::connect(&place.settings()).await.unwrap();
+    let (clock, rules) = (ManualClock::at(1_700_000_000_000), prune_rules(&settings));
+    let mut month = Month::begin(database.clone(), clock, Random::system(), rules, scale).await;
+    for _ in 0..DAYS {
+        month.day().await;
+        vacuum(&database).await;
+    }
+    let name = match database.backend() {
+        Backend::Postgres => "PostgreSQL",
+        Backend::Sqlite => "SQLite",
+    };
+    for table in Table::ALL.into_iter().filter(|table| *table != Table::ClientSecrets) {
+        let (left, size) = (rows(&database, table.as_str()).await, bytes(&database, table.as_str()).await);
+        let all = of(table, month.written);
+        println!(
+            "| {name}, `{}` | bounded | {all} rows written, {left} left, {} KiB |",
+            table.as_str(),
+            size / 1024
+        );
+    }
+}
+
+fn of(table: Table, written: Written) -> usize {
+    match table {
+        Table::RefreshTokens => written.refresh_tokens,
+        Table::Sessions => written.sessions,
+        Table::AuthorizationCodes => written.codes,
+        Table::ClientSecrets => 0,
+        Table::Revocations => written.revocations,
+        Table::AuditEvents => written.audit_events,
+    }
+}
+
+/// As autovacuum does, which looks once a minute and not once in so many simulated ones.
+async fn vacuum(database: &Database) {
+    // Not within a transaction; what reads has none.
+    let vacuumed = database.read(|conn| {
+        if let DbConnection::Postgres(conn) = conn {
+            conn.batch_execute("VACUUM")?;
+        }
+        Ok::<_, DatabaseError>(())
+    });
+    vacuumed.await.unwrap();
+}

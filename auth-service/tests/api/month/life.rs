@@ -1,0 +1,294 @@
+//! A month of a service, as its tables see it: the rows that the use cases write, at the times that a clock says.
+
+use std::sync::Arc;
+
+use auth_service::domain::{
+    AuditEvent, AuditKind, AuthorizationCode, CodePlain, Device, EndReason, NewUser, Origin, PasswordHash,
+    RefreshToken, RefreshTokenPlain, Session, Username,
+};
+use auth_service::pruning::{PruneRules, Pruner, Round};
+use auth_service::random::Random;
+use auth_service::storage::{self, audit, authorization_codes, refresh_tokens, revocations, sessions, users};
+use aws_lc_rs::hmac;
+use service_kit::database::{Database, DatabaseError, DbConnection};
+use shared_claims::clock::{Clock as _, ManualClock};
+use shared_claims::revocation::{Fact, Kind};
+use shared_claims::scope::Scopes;
+use uuid::Uuid;
+
+pub(crate) const DAY_MS: i64 = 86_400_000;
+/// The day is lived, and pruned, in quarters.
+const QUARTERS: i64 = 4;
+/// Users whose rows are written in one transaction.
+const TOGETHER: usize = 50;
+const ACCESS_TTL_S: i64 = 900;
+const CODE_TTL_MS: i64 = 60_000;
+
+/// How much happens. Each user logs in once a day.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    pub(crate) users: usize,
+    /// Of each session, spread over its day.
+    pub(crate) refreshes_a_day: i64,
+    /// Of so many sessions one is never logged out of.
+    pub(crate) one_abandoned_of: usize,
+    /// Of all users together, a day.
+    pub(crate) refused_logins: usize,
+    pub(crate) codes: usize,
+    pub(crate) revoked_tokens: usize,
+    pub(crate) session_max_age_ms: i64,
+}
+
+/// Rows written so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) sessions: usize,
+    pub(crate) refresh_tokens: usize,
+    pub(crate) codes: usize,
+    pub(crate) revocations: usize,
+    pub(crate) audit_events: usize,
+}
+
+/// A session of today.
+struct Live {
+    session: Session,
+    newest: RefreshTokenPlain,
+}
+
+pub(crate) struct Month {
+    pub(crate) database: Database,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) written: Written,
+    pruner: Pruner,
+    random: Random,
+    key: hmac::Key,
+    scale: Scale,
+    users: Vec<Uuid>,
+    today: Vec<Live>,
+}
+
+impl Month {
+    /// An empty database, and its users.
+    pub(crate) async fn begin(
+        database: Database,
+        clock: Arc<ManualClock>,
+        random: Random,
+        rules: PruneRules,
+        scale: Scale,
+    ) -> Self {
+        database.migrate(storage::migrations()).await.unwrap();
+        let pruner = Pruner::new(database.clone(), clock.clone(), &random, rules);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &random.bytes::<32>());
+        let users: Vec<_> = (0..scale.users).map(|_| random.uuid()).collect();
+        let (ids, now_ms) = (users.clone(), clock.now_ms());
+        write(&database, move |conn| {
+            for (number, id) in ids.into_iter().enumerate() {
+                let hash = PasswordHash { scheme: "none".to_owned(), value: "none".to_owned() };
+                let username = Username::parse(&format!("user{number}")).unwrap();
+                let new = NewUser {
+                    id,
+                    username,
+                    email: None,
+                    email_verified: false,
+                    is_active: true,
+                    roles: Vec::new(),
+                    hash,
+                    created_at_ms: now_ms,
+                };
+                users::insert(conn, &new)?;
+            }
+            Ok(())
+        })
+        .await;
+        let (written, today) = (Written::default(), Vec::new());
+        Self { database, clock, written, pruner, random, key, scale, users, today }
+    }
+
+    /// Lives a day.
+    pub(crate) async fn day(&mut self) {
+        self.log_in().await;
+        self.others().await;
+        for quarter in 0..QUARTERS {
+            self.refresh().await;
+            self.clock.advance_ms((DAY_MS / QUARTERS).unsigned_abs());
+            if quarter == QUARTERS - 1 {
+                self.log_out().await;
+            }
+            self.prune().await;
+        }
+    }
+
+    /// Removes what is due.
+    pub(crate) async fn prune(&self) {
+        assert!(matches!(self.pruner.round().await.unwrap(), Round::Done(_)), "nobody else prunes");
+    }
+
+    async fn log_in(&mut self) {
+        let (now_ms, random) = (self.clock.now_ms(), self.random.clone());
+        let begin = |user_id: &Uuid| {
+            let session = Session {
+                id: random.uuid_at(now_ms),
+                user_id: *user_id,
+                client_id: "first-party".to_owned(),
+                scope: Scopes::parse("openid profile todos:read todos:write").unwrap(),
+                audience: vec!["todo-service".to_owned()],
+                amr: vec!["pwd".to_owned()],
+                auth_time_s: now_ms / 1000,
+                created_at_ms: now_ms,
+                last_used_at_ms: now_ms,
+                expires_at_ms: now_ms + self.scale.session_max_age_ms,
+                ended_at_ms: None,
+                user_agent: Some(device().user_agent.unwrap()),
+                address: device().address,
+                access_expires_at_s: now_ms / 1000 + ACCESS_TTL_S,
+            };
+            Live { newest: RefreshTokenPlain::first(session.id, random.bytes(), &self.key), session }
+        };
+        self.today = self.users.iter().map(begin).collect();
+        for lives in self.today.chunks(TOGETHER) {
+            let rows: Vec<_> = lives.iter().map(|live| (live.session.clone(), live.newest.hash())).collect();
+            let random = self.random.clone();
+            write(&self.database, move |conn| {
+                for (session, hash) in rows {
+                    sessions::insert(conn, &session)?;
+                    refresh_tokens::insert(conn, &hash, &unused(&session, now_ms))?;
+                    audit::record(conn, &of_session(AuditKind::LoggedIn, &session), &random, now_ms)?;
+                }
+                Ok(())
+            })
+            .await;
+        }
+        self.written.sessions += self.today.len();
+        self.written.refresh_tokens += self.today.len();
+        self.written.audit_events += self.today.len();
+    }
+
+    /// A quarter's refreshes of every session.
+    async fn refresh(&mut self) {
+        let times = self.scale.refreshes_a_day / QUARTERS;
+        let began_ms = self.clock.now_ms();
+        for lives in self.today.chunks_mut(TOGETHER) {
+            let mut steps = Vec::new();
+            for live in lives {
+                for time in 0..times {
+                    let now_ms = began_ms + (time + 1) * DAY_MS / QUARTERS / (times + 1);
+                    let child = live.newest.child(&self.key);
+                    steps.push((live.session.clone(), live.newest.hash(), child.hash(), now_ms));
+                    live.newest = child;
+                    live.session.access_expires_at_s = now_ms / 1000 + ACCESS_TTL_S;
+                }
+            }
+            self.written.refresh_tokens += steps.len();
+            write(&self.database, move |conn| {
+                for (session, used, next, now_ms) in steps {
+                    assert!(refresh_tokens::consume(conn, &used, now_ms)?);
+                    refresh_tokens::insert(conn, &next, &unused(&session, now_ms))?;
+                    sessions::touch(conn, session.id, now_ms, now_ms / 1000 + ACCESS_TTL_S)?;
+                }
+                Ok(())
+            })
+            .await;
+        }
+    }
+
+    /// All but some.
+    async fn log_out(&mut self) {
+        let now_ms = self.clock.now_ms();
+        let every = self.scale.one_abandoned_of;
+        let ended = self.today.iter().enumerate().filter(|(number, _)| number % every != 0);
+        let ended: Vec<_> = ended.map(|(_, live)| live.session.clone()).collect();
+        self.written.revocations += ended.len();
+        self.written.audit_events += ended.len();
+        for some in ended.chunks(TOGETHER) {
+            let (some, random) = (some.to_vec(), self.random.clone());
+            write(&self.database, move |conn| {
+                for session in some {
+                    sessions::end(conn, session.id, EndReason::Logout, now_ms)?;
+                    audit::record(conn, &of_session(AuditKind::SessionEnded, &session), &random, now_ms)?;
+                    append(conn, Kind::Sid, session.id, now_ms)?;
+                }
+                Ok(())
+            })
+            .await;
+        }
+    }
+
+    /// What else happens in a day.
+    async fn others(&mut self) {
+        let (scale, random, now_ms) = (self.scale, self.random.clone(), self.clock.now_ms());
+        let users = self.users.clone();
+        write(&self.database, move |conn| {
+            for _ in 0..scale.refused_logins {
+                let refused = AuditEvent::new(AuditKind::LoginRefused, &origin()).reason("unknown_user");
+                audit::record(conn, &refused, &random, now_ms)?;
+            }
+            for user_id in users.iter().cycle().take(scale.codes) {
+                let code = CodePlain::from_random(random.bytes()).hash();
+                authorization_codes::insert(conn, &code, &given(*user_id, now_ms))?;
+                authorization_codes::consume(conn, &code, random.uuid(), now_ms)?;
+            }
+            for user_id in users.iter().cycle().take(scale.revoked_tokens) {
+                let revoked = AuditEvent::new(AuditKind::TokenRevoked, &origin()).user(*user_id);
+                audit::record(conn, &revoked, &random, now_ms)?;
+                append(conn, Kind::Jti, random.uuid_at(now_ms), now_ms)?;
+            }
+            Ok(())
+        })
+        .await;
+        self.written.audit_events += scale.refused_logins + scale.revoked_tokens;
+        self.written.codes += scale.codes;
+        self.written.revocations += scale.revoked_tokens;
+    }
+}
+
+async fn write(
+    database: &Database,
+    work: impl FnOnce(&mut DbConnection) -> Result<(), DatabaseError> + Send + 'static,
+) {
+    database.write(work).await.unwrap();
+}
+
+fn device() -> Device {
+    let user_agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    Device { user_agent: Some(user_agent.to_owned()), address: Some("203.0.113.77".to_owned()) }
+}
+
+fn origin() -> Origin {
+    let request_id = Some("7c5d6f58-2cf4-4e4f-9f5b-0d8f3b0f5a11".to_owned());
+    Origin { device: device(), request_id, ..Origin::operator() }
+}
+
+fn of_session(kind: AuditKind, session: &Session) -> AuditEvent {
+    AuditEvent::new(kind, &origin()).user(session.user_id).client(&session.client_id).session(session.id)
+}
+
+fn unused(session: &Session, now_ms: i64) -> RefreshToken {
+    let expires_at_ms = session.expires_at_ms.min(now_ms + 30 * DAY_MS);
+    RefreshToken { session_id: session.id, issued_at_ms: now_ms, expires_at_ms, consumed_at_ms: None }
+}
+
+fn append(conn: &mut DbConnection, kind: Kind, id: Uuid, now_ms: i64) -> Result<(), DatabaseError> {
+    let fact = Fact { kind, id: id.to_string(), at: None, exp: now_ms / 1000 + ACCESS_TTL_S + 60 };
+    revocations::append(conn, &fact, now_ms)?;
+    Ok(())
+}
+
+fn given(user_id: Uuid, now_ms: i64) -> AuthorizationCode {
+    AuthorizationCode {
+        client_id: "web".to_owned(),
+        user_id,
+        credentials_version: 1,
+        redirect_uri: "https://app.example.org/callback".to_owned(),
+        challenge: None,
+        scope: Scopes::parse("openid todos:read").unwrap(),
+        audience: vec!["todo-service".to_owned()],
+        nonce: Some("n-0S6_WzA2Mj".to_owned()),
+        amr: vec!["pwd".to_owned()],
+        auth_time_s: now_ms / 1000,
+        device: device(),
+        issued_at_ms: now_ms,
+        expires_at_ms: now_ms + CODE_TTL_MS,
+        consumed_at_ms: None,
+        session_id: None,
+    }
+}

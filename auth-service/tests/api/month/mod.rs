@@ -1,0 +1,77 @@
+//! Tables stay bounded: a month passes, and what is left is what lives.
+
+pub(crate) mod life;
+pub(crate) mod sizes;
+
+use std::collections::BTreeMap;
+
+use auth_service::pruning::{PruneRules, Table};
+use auth_service::random::Random;
+use service_kit::database::Database;
+use service_kit::database::testing::TestDatabase;
+use shared_claims::clock::ManualClock;
+
+use self::life::{DAY_MS, Month, Scale};
+use self::sizes::{bytes, rows};
+use crate::helpers::START_MS;
+
+const SCALE: Scale = Scale {
+    users: 6,
+    refreshes_a_day: 32,
+    one_abandoned_of: 3,
+    refused_logins: 5,
+    codes: 4,
+    revoked_tokens: 2,
+    session_max_age_ms: 10 * DAY_MS,
+};
+const AUDIT_DAYS: usize = 7;
+
+async fn counted(database: &Database) -> BTreeMap<&'static str, usize> {
+    let mut counted = BTreeMap::new();
+    for table in Table::ALL {
+        counted.insert(table.as_str(), rows(database, table.as_str()).await);
+    }
+    counted
+}
+
+#[tokio::test]
+async fn after_a_month_the_tables_hold_what_lives_and_no_more() {
+    for place in TestDatabase::both() {
+        let database = Database::connect(&place.settings()).await.unwrap();
+        let rules = PruneRules {
+            refresh_replay_ms: 60_000,
+            audit_ms: Some(i64::try_from(AUDIT_DAYS).unwrap() * DAY_MS),
+        };
+        let clock = ManualClock::at(START_MS);
+        let mut month = Month::begin(database.clone(), clock, Random::system(), rules, SCALE).await;
+        let mut at_noon = Vec::new();
+        for _ in 0..30 {
+            month.day().await;
+            // After the last access token of those that logged out.
+            month.clock.advance_ms(3_600_000);
+            month.prune().await;
+            at_noon.push(counted(&database).await);
+        }
+        let written = month.written;
+        assert_eq!((written.sessions, written.refresh_tokens), (180, 180 * 33));
+
+        let left = counted(&database).await;
+        // Days have 25 hours here: of the last ten, those whose end has not come.
+        let abandoned = 9 * SCALE.users / SCALE.one_abandoned_of;
+        assert_eq!(left["sessions"], abandoned);
+        assert_eq!(left["refresh_tokens"], abandoned, "each has the one that was not used");
+        assert_eq!(left["revocations"], 0, "no token that they concern is left");
+        assert_eq!(left["authorization_codes"], 0);
+        let a_day = written.audit_events / 30;
+        assert!(
+            (6 * a_day..=AUDIT_DAYS * a_day).contains(&left["audit_events"]),
+            "{left:?} of {a_day} a day"
+        );
+        // And it has been so for long.
+        assert_eq!(at_noon[14], at_noon[29]);
+        assert!(at_noon[2]["sessions"] < at_noon[14]["sessions"]);
+        for table in Table::ALL {
+            assert!(bytes(&database, table.as_str()).await > 0);
+        }
+    }
+}
