@@ -1,14 +1,14 @@
 //! `grant_type=password`: for clients that have it, with the same answer to every login that fails (B1).
 
-use auth_service::domain::Client;
-use auth_service::storage::users;
+use auth_service::domain::Session;
+use auth_service::storage::{clients, sessions, users};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use service_kit::database::DatabaseError;
 
 use crate::helpers::clients::{client, public_client, refusal};
 use crate::helpers::codes::id_of;
-use crate::helpers::{PASSWORD, TestApp, Tokens, both, claims_of};
+use crate::helpers::{PASSWORD, START_MS, TestApp, Tokens, both, claims_of};
 
 async fn log_in(app: &TestApp, username: &str, password: &str) -> Response {
     app.grant_to("billing", &[("grant_type", "password"), ("username", username), ("password", password)])
@@ -112,31 +112,75 @@ async fn a_login_that_races_the_client_s_end_gives_nothing_that_lives() {
     for app in both().await {
         app.add_client(client("billing")).await;
         let alice = id_of(&app.register("alice").await);
-        for _ in 0..5 {
+        for delay_ms in [0, 2, 5, 10] {
             let logins = futures_util::future::join_all((0..8).map(|_| log_in(&app, "alice", PASSWORD)));
-            let off = app.database.write(|conn| {
-                auth_service::storage::clients::begin_change(conn)?;
-                let client = auth_service::storage::clients::find(conn, "billing")?.unwrap();
-                let client = Client { is_active: false, ..client };
-                auth_service::storage::clients::update(conn, &client, 900)?;
-                let now_ms = crate::helpers::START_MS;
-                Ok::<_, DatabaseError>(auth_service::storage::sessions::end_all_of_client(
-                    conn, "billing", now_ms,
-                )?)
-            });
-            let (answers, ended) = tokio::join!(logins, off);
-            ended.unwrap();
+            let off = async {
+                tokio::time::sleep(std::time::Duration::from_millis(delay_ms)).await;
+                app.disable_client("billing").await;
+            };
+            let (answers, ()) = tokio::join!(logins, off);
             for answer in answers {
                 let status = answer.status().as_u16();
                 assert!(matches!(status, 200 | 401), "{status}");
             }
-            let live = app.database.read(move |conn| {
-                let live =
-                    auth_service::storage::sessions::live_of_user(conn, alice, crate::helpers::START_MS)?;
-                Ok::<_, DatabaseError>(live.len())
-            });
-            assert_eq!(live.await.unwrap(), 0);
+            assert_eq!(live_sessions(&app, alice).await, 0);
             app.change_client("billing", |client| client.is_active = true).await;
         }
     }
+}
+
+/// Why that holds: whoever begins a session holds the client until it is committed, and whoever ends the client waits.
+#[tokio::test]
+async fn who_ends_a_client_waits_for_whoever_begins_a_session_with_it() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        let alice = id_of(&app.register("alice").await);
+        let (began, has_begun) = std::sync::mpsc::channel();
+        let (go_on, may_go_on) = std::sync::mpsc::channel();
+        let session = Session {
+            id: uuid::Uuid::from_u128(7),
+            user_id: alice,
+            client_id: "billing".to_owned(),
+            scope: shared_claims::scope::Scopes::default(),
+            audience: Vec::new(),
+            amr: Vec::new(),
+            auth_time_s: 0,
+            created_at_ms: START_MS,
+            last_used_at_ms: START_MS,
+            expires_at_ms: i64::MAX,
+            ended_at_ms: None,
+            user_agent: None,
+            address: None,
+            access_expires_at_s: 0,
+        };
+        let database = app.database.clone();
+        let login = tokio::spawn(async move {
+            let begun = database.write(move |conn| {
+                users::lock(conn, alice)?;
+                assert!(clients::lock(conn, "billing")?.unwrap().is_active);
+                began.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok::<_, DatabaseError>(sessions::insert(conn, &session)?)
+            });
+            begun.await.unwrap();
+        });
+        tokio::task::spawn_blocking(move || has_begun.recv().unwrap()).await.unwrap();
+        {
+            let end = app.disable_client("billing");
+            tokio::pin!(end);
+            let early = tokio::time::timeout(std::time::Duration::from_millis(1200), &mut end).await;
+            assert!(early.is_err(), "it did not wait");
+            go_on.send(()).unwrap();
+            login.await.unwrap();
+            end.await;
+        }
+        assert_eq!(live_sessions(&app, alice).await, 0);
+    }
+}
+
+async fn live_sessions(app: &TestApp, user: uuid::Uuid) -> usize {
+    let live = app
+        .database
+        .read(move |conn| Ok::<_, DatabaseError>(sessions::live_of_user(conn, user, START_MS)?.len()));
+    live.await.unwrap()
 }
