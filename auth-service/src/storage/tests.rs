@@ -94,5 +94,10 @@ fn migrations_have_the_same_names_on_both_sides() {
         names
     };
     assert!(!names("sqlite").is_empty());
+    // Of two with one version, one would never be applied.
+    let mut versions: Vec<_> =
+        names("sqlite").iter().map(|name| name.to_str().unwrap()[..14].to_owned()).collect();
+    versions.dedup();
+    assert_eq!(versions.len(), names("sqlite").len());
     assert_eq!(names("sqlite"), names("postgres"));
 }

@@ -22,6 +22,7 @@ const QUARTERS: i64 = 4;
 /// Users whose rows are written in one transaction.
 const TOGETHER: usize = 50;
 const ACCESS_TTL_S: i64 = 900;
+const REFRESH_TTL_MS: i64 = 30 * DAY_MS;
 const CODE_TTL_MS: i64 = 60_000;
 
 /// How much happens. Each user logs in once a day.
@@ -137,6 +138,7 @@ impl Month {
                 created_at_ms: now_ms,
                 last_used_at_ms: now_ms,
                 expires_at_ms: now_ms + self.scale.session_max_age_ms,
+                idle_expires_at_ms: idle_end_ms(now_ms, now_ms + self.scale.session_max_age_ms),
                 ended_at_ms: None,
                 user_agent: Some(device().user_agent.unwrap()),
                 address: device().address,
@@ -173,9 +175,12 @@ impl Month {
                 for time in 0..times {
                     let now_ms = began_ms + (time + 1) * DAY_MS / QUARTERS / (times + 1);
                     let child = live.newest.child(&self.key);
-                    steps.push((live.session.clone(), live.newest.hash(), child.hash(), now_ms));
+                    let session = &mut live.session;
+                    session.last_used_at_ms = now_ms;
+                    session.access_expires_at_s = now_ms / 1000 + ACCESS_TTL_S;
+                    session.idle_expires_at_ms = idle_end_ms(now_ms, session.expires_at_ms);
+                    steps.push((session.clone(), live.newest.hash(), child.hash(), now_ms));
                     live.newest = child;
-                    live.session.access_expires_at_s = now_ms / 1000 + ACCESS_TTL_S;
                 }
             }
             self.written.refresh_tokens += steps.len();
@@ -183,7 +188,7 @@ impl Month {
                 for (session, used, next, now_ms) in steps {
                     assert!(refresh_tokens::consume(conn, &used, now_ms)?);
                     refresh_tokens::insert(conn, &next, &unused(&session, now_ms))?;
-                    sessions::touch(conn, session.id, now_ms, now_ms / 1000 + ACCESS_TTL_S)?;
+                    sessions::touch(conn, &session)?;
                 }
                 Ok(())
             })
@@ -263,8 +268,13 @@ fn of_session(kind: AuditKind, session: &Session) -> AuditEvent {
 }
 
 fn unused(session: &Session, now_ms: i64) -> RefreshToken {
-    let expires_at_ms = session.expires_at_ms.min(now_ms + 30 * DAY_MS);
+    let expires_at_ms = session.expires_at_ms.min(now_ms + REFRESH_TTL_MS);
     RefreshToken { session_id: session.id, issued_at_ms: now_ms, expires_at_ms, consumed_at_ms: None }
+}
+
+/// With the last refresh token, noted up to a minute late.
+fn idle_end_ms(now_ms: i64, expires_at_ms: i64) -> i64 {
+    expires_at_ms.min(now_ms + REFRESH_TTL_MS) + 60_000
 }
 
 fn append(conn: &mut DbConnection, kind: Kind, id: Uuid, now_ms: i64) -> Result<(), DatabaseError> {
