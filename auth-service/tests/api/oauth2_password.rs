@@ -148,6 +148,7 @@ async fn who_ends_a_client_waits_for_whoever_begins_a_session_with_it() {
             created_at_ms: START_MS,
             last_used_at_ms: START_MS,
             expires_at_ms: i64::MAX,
+            idle_expires_at_ms: i64::MAX,
             ended_at_ms: None,
             user_agent: None,
             address: None,
