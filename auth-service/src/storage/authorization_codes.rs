@@ -117,10 +117,12 @@ pub fn consume(conn: &mut DbConnection, hash: &CodeHash, session_id: Uuid, now_m
     Ok(consumed == 1)
 }
 
-/// Forgets all codes of a client.
-pub fn delete_of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<()> {
-    let of_client = authorization_codes::client_id.eq(client_id);
-    diesel::delete(authorization_codes::table.filter(of_client)).execute(conn)?;
+/// Forgets the codes of a client that nobody has used.
+pub fn delete_unused_of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<()> {
+    let unused = authorization_codes::table
+        .filter(authorization_codes::client_id.eq(client_id))
+        .filter(authorization_codes::consumed_at_ms.is_null());
+    diesel::delete(unused).execute(conn)?;
     Ok(())
 }
 

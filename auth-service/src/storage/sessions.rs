@@ -147,11 +147,17 @@ pub fn end_all_of_user(
         .execute(conn)
 }
 
-/// Ends every session that was given to a client; how many.
-pub fn end_all_of_client(conn: &mut DbConnection, client_id: &str, now_ms: i64) -> QueryResult<usize> {
-    let live =
-        sessions::table.filter(sessions::client_id.eq(client_id)).filter(sessions::ended_at_ms.is_null());
-    diesel::update(live)
+/// Ends at most `limit` of the sessions that were given to a client; how many.
+pub fn end_of_client(
+    conn: &mut DbConnection,
+    client_id: &str,
+    now_ms: i64,
+    limit: i64,
+) -> QueryResult<usize> {
+    let live = sessions::ended_at_ms.is_null();
+    let of_client = sessions::table.filter(sessions::client_id.eq(client_id)).filter(live);
+    let some: Vec<String> = of_client.order(sessions::id).limit(limit).select(sessions::id).load(conn)?;
+    diesel::update(sessions::table.filter(sessions::id.eq_any(some)).filter(live))
         .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(EndReason::ClientEnded.as_str())))
         .execute(conn)
 }

@@ -164,6 +164,31 @@ async fn the_sessions_of_a_client_end_with_it_and_no_others() {
     }
 }
 
+#[tokio::test]
+async fn however_many_sessions_a_client_has_they_end() {
+    for app in both().await {
+        let (operator, _) = operator(&app);
+        operator.create(Some(id("billing")), machine()).await.unwrap();
+        app.register("alice").await;
+        let one = session_of(&app, "billing").await;
+        let copied = app.database.write(move |conn| {
+            let one = sessions::find(conn, one)?.unwrap();
+            for _ in 0..1100 {
+                sessions::insert(conn, &Session { id: Random::system().uuid(), ..one.clone() })?;
+            }
+            Ok::<_, DatabaseError>(one)
+        });
+        let one = copied.await.unwrap();
+        operator.disable("billing").await.unwrap();
+        let now_ms = app.clock.now_ms();
+        let live = app
+            .database
+            .read(move |conn| Ok::<_, DatabaseError>(sessions::live_of_user(conn, one.user_id, now_ms)?));
+        let live = live.await.unwrap();
+        assert!(live.iter().all(|session| session.client_id != "billing") && !live.is_empty());
+    }
+}
+
 /// As if the operator's process had died after its first step.
 async fn left_half_done(app: &TestApp, id: &'static str) {
     let half = app.database.write(move |conn| {

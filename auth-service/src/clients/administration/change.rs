@@ -10,6 +10,15 @@ use crate::storage::{audit, authorization_codes, client_secrets, clients, revoca
 /// How long after the last token concerned a fact is remembered.
 const REMEMBER_S: i64 = 60;
 
+/// Sessions ended by one statement.
+const BATCH: i64 = 500;
+
+/// Ends some sessions of a client; whether there may be more.
+pub(super) fn end_batch(conn: &mut DbConnection, id: &str, now_ms: i64) -> Result<bool, AdministrationError> {
+    let ended = sessions::end_of_client(conn, id, now_ms, BATCH)?;
+    Ok(i64::try_from(ended).is_ok_and(|ended| ended >= BATCH))
+}
+
 /// What a transaction did.
 pub(super) struct Committed {
     pub(super) events: Vec<AuditEvent>,
@@ -80,7 +89,7 @@ impl<'a> Change<'a> {
             &Client { token_cut_ms, ..client.clone() },
             self.longest_access_ttl_s(client),
         )?;
-        self.end_sessions(id)
+        self.end_stragglers(id)
     }
 
     pub(super) fn update(&mut self, client: &Client) -> Result<(), AdministrationError> {
@@ -112,10 +121,10 @@ impl<'a> Change<'a> {
         Ok(client_secrets::insert(self.conn, id, hash, self.now_ms)?)
     }
 
-    /// Ends what the client was given: its sessions, and codes that were not exchanged yet.
-    pub(super) fn end_sessions(&mut self, id: &str) -> Result<(), AdministrationError> {
-        authorization_codes::delete_of_client(self.conn, id)?;
-        sessions::end_all_of_client(self.conn, id, self.now_ms)?;
+    /// Ends what the client was given since the sessions before were ended: by those who had begun.
+    pub(super) fn end_stragglers(&mut self, id: &str) -> Result<(), AdministrationError> {
+        authorization_codes::delete_unused_of_client(self.conn, id)?;
+        while end_batch(self.conn, id, self.now_ms)? {}
         Ok(())
     }
 

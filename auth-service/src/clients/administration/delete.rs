@@ -21,7 +21,7 @@ impl Administration {
                     // Switched on meanwhile.
                     return Ok(None);
                 }
-                change.end_sessions(&id)?;
+                change.end_stragglers(&id)?;
                 clients::delete(change.conn, &id)?;
                 change.note(AuditKind::ClientDeleted, &id, |event| event);
                 Ok(Some(registered))

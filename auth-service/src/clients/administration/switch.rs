@@ -1,11 +1,13 @@
 //! A client is switched off, and on.
 //!
 //! A token is given on what its issuer last read of the client, which takes no lock. So a client is switched off in two
-//! steps: first it is inactive, and its sessions end; when no replica can hold an older reading any longer, the moment is
+//! steps: first it is inactive; its sessions end; when no replica can hold an older reading any longer, the moment is
 //! taken and everything up to it is revoked. Whoever dies in between leaves a mark, and whoever comes next goes on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::change::end_batch;
 use super::{Administration, AdministrationError};
 use crate::clients::RegisteredClient;
 use crate::clients::registry::VALID_MS;
@@ -43,7 +45,6 @@ impl Administration {
             if client.is_active {
                 change.update(&Client { is_active: false, ..client })?;
                 clients::set_cut_due(change.conn, &id, true)?;
-                change.end_sessions(&id)?;
                 change.note(AuditKind::ClientDisabled, &id, |event| event);
             }
             Ok(())
@@ -60,18 +61,30 @@ impl Administration {
         if !is_due.await? {
             return Ok(None);
         }
-        tokio::time::sleep(FORGOTTEN).await;
+        let ((), ended) = tokio::join!(tokio::time::sleep(FORGOTTEN), self.end_sessions(id));
+        ended?;
         let id = id.to_owned();
         let cut = self.change(move |change| {
             // Somebody else may have been faster.
             if clients::is_cut_due(change.conn, &id)? {
                 let client = change.find(&id)?;
-                change.end_sessions(&id)?;
+                change.end_stragglers(&id)?;
                 change.cut(&client)?;
             }
             Ok(())
         });
         cut.await.map(|((), seq)| seq)
+    }
+
+    /// Ends the sessions of a client, a few at a time: there may be very many, and nobody should wait for all of them.
+    async fn end_sessions(&self, id: &str) -> Result<(), AdministrationError> {
+        loop {
+            let (parts, id) = (Arc::clone(&self.parts), id.to_owned());
+            let some = self.parts.database.write(move |conn| end_batch(conn, &id, parts.clock.now_ms()));
+            if !some.await? {
+                return Ok(());
+            }
+        }
     }
 
     /// Does what somebody who died left to do; the place of the last fact.
@@ -100,7 +113,7 @@ impl Administration {
                     return Ok(None);
                 }
                 if !client.is_active {
-                    change.end_sessions(&id)?;
+                    change.end_stragglers(&id)?;
                     change.update(&Client { is_active: true, ..client })?;
                     change.note(AuditKind::ClientEnabled, &id, |event| event);
                 }
