@@ -156,14 +156,14 @@ async fn who_ends_a_client_waits_for_whoever_begins_a_session_with_it() {
         };
         let database = app.database.clone();
         let login = tokio::spawn(async move {
-            let begun = database.write(move |conn| {
+            let inserted = database.write(move |conn| {
                 users::lock(conn, alice)?;
                 assert!(clients::lock(conn, "billing")?.unwrap().is_active);
                 began.send(()).unwrap();
                 may_go_on.recv().unwrap();
                 Ok::<_, DatabaseError>(sessions::insert(conn, &session)?)
             });
-            begun.await.unwrap();
+            inserted.await.unwrap();
         });
         tokio::task::spawn_blocking(move || has_begun.recv().unwrap()).await.unwrap();
         {
