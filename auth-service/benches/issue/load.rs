@@ -1,0 +1,65 @@
+//! `wrk`, which asks as fast as it gets answers, by a script.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::service::Service;
+
+pub(crate) const SECONDS: u32 = 4;
+pub(crate) const THREADS: usize = 2;
+pub(crate) const CONNECTIONS: usize = 64;
+
+/// What a run came to.
+pub(crate) struct Run {
+    pub(crate) a_second: f64,
+    /// Processor time of the service for one request, microseconds.
+    pub(crate) service_us: f64,
+    /// Processor time of `wrk` for one request, microseconds.
+    pub(crate) wrk_us: f64,
+}
+
+/// Runs the script against a path. Every answer must be a 2xx.
+pub(crate) fn run(service: &Service, path: &str, script: &str, arguments: &[&Path]) -> Run {
+    let file = service.directory.path().join("script.lua");
+    std::fs::write(&file, script).unwrap();
+    let (before, wrk_before) = (service.processor_seconds(), children_seconds());
+    let output = Command::new("wrk")
+        .args([format!("-t{THREADS}"), format!("-c{CONNECTIONS}"), format!("-d{SECONDS}s"), "-s".to_owned()])
+        .arg(&file)
+        .arg(format!("{}{path}", service.url))
+        .arg("--")
+        .args(arguments)
+        .output()
+        .expect("wrk on the PATH (package wrk)");
+    let (service_s, wrk_s) = (service.processor_seconds() - before, children_seconds() - wrk_before);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "{path}: {text}{error}");
+    let unlike = || -> ! { panic!("{path}: {text}{error}") };
+    let requests = text.lines().find_map(|line| line.trim().split_once(" requests in "));
+    let requests: f64 = requests.unwrap_or_else(|| unlike()).0.parse().unwrap();
+    let rate = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+    Run {
+        a_second: rate.unwrap_or_else(|| unlike()).trim().parse().unwrap(),
+        service_us: service_s * 1e6 / requests,
+        wrk_us: wrk_s * 1e6 / requests,
+    }
+}
+
+/// Processor time of the processes that this one started and that have ended, in seconds.
+fn children_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let after_name = stat.rsplit_once(')').unwrap().1;
+    let ticks = |at: usize| after_name.split_ascii_whitespace().nth(at).unwrap().parse::<f64>().unwrap();
+    (ticks(13) + ticks(14)) / 100.0
+}
+
+/// Posts the same form again and again.
+pub(crate) fn post(form: &str, authorization: &str) -> String {
+    format!(
+        "wrk.method = 'POST'\n\
+         wrk.body = '{form}'\n\
+         wrk.headers['Content-Type'] = 'application/x-www-form-urlencoded'\n\
+         wrk.headers['Authorization'] = '{authorization}'\n"
+    )
+}

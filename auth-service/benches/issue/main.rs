@@ -1,0 +1,44 @@
+//! How fast the auth-service, as a process, issues tokens and answers about them, beside what bounds it on the same
+//! machine: the bare signature, and PostgreSQL.
+//! `cargo bench -p auth-service --bench issue -- sign | refresh | introspect`; `scripts/bench issue` starts the
+//! PostgreSQL that two of them need.
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a stop-watch"
+)]
+
+mod introspect;
+mod load;
+mod pgbench;
+mod raw;
+mod refresh;
+#[path = "../../../shared-claims/benches/support/report.rs"]
+mod report;
+mod service;
+mod sign;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // `cargo test --all-targets` comes without it.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return;
+    }
+    let wanted = |name: &str| arguments.iter().any(|argument| argument == name);
+    let all = !["sign", "refresh", "introspect"].into_iter().any(wanted);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    if all || wanted("sign") {
+        sign::measure(&runtime);
+    }
+    if all || wanted("refresh") {
+        refresh::measure(&runtime);
+    }
+    if all || wanted("introspect") {
+        introspect::measure(&runtime);
+    }
+}

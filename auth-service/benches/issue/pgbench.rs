@@ -1,0 +1,89 @@
+//! `pgbench` with what a refresh does in the database, and nothing else.
+
+use std::process::Command;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection};
+use tempfile::TempDir;
+
+/// As many as the service's pool has.
+const CONNECTIONS: u32 = 8;
+const SECONDS: u32 = 4;
+
+/// The three statements of `tokens::refresh`, with their transaction. Each connection rotates the tokens of a session of
+/// its own.
+const SCRIPT: &str = r"
+\set next :generation + 1
+BEGIN;
+SELECT t.session_id, t.issued_at_ms, t.expires_at_ms, t.consumed_at_ms, s.*, u.*
+  FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id
+  WHERE t.token_hash = sha256(int8send(:client_id) || int8send(:generation)) FOR NO KEY UPDATE OF u;
+UPDATE refresh_tokens SET consumed_at_ms = 1
+  WHERE token_hash = sha256(int8send(:client_id) || int8send(:generation)) AND consumed_at_ms IS NULL
+  AND EXISTS (SELECT 1 FROM sessions WHERE id = session_id AND ended_at_ms IS NULL);
+INSERT INTO refresh_tokens (token_hash, session_id, issued_at_ms, expires_at_ms)
+  VALUES (sha256(int8send(:client_id) || int8send(:next)), 'bench ' || :client_id, 0, 4102444800000);
+COMMIT;
+\set generation :next
+";
+
+/// A fresh database on the server of `BENCH_POSTGRES_URL`; its URL.
+pub(crate) fn database(name: &str) -> String {
+    let server =
+        std::env::var("BENCH_POSTGRES_URL").expect("BENCH_POSTGRES_URL: ./scripts/bench issue sets it");
+    let mut connection = PgConnection::establish(&server).unwrap();
+    connection.batch_execute(&format!("DROP DATABASE IF EXISTS bench_{name}")).unwrap();
+    connection.batch_execute(&format!("CREATE DATABASE bench_{name}")).unwrap();
+    let (server, _) = server.rsplit_once('/').unwrap();
+    format!("{server}/bench_{name}")
+}
+
+pub(crate) struct Pgbench {
+    url: String,
+    directory: TempDir,
+}
+
+impl Pgbench {
+    /// On the tables of a service.
+    pub(crate) fn new(url: &str) -> Self {
+        let directory = TempDir::new().unwrap();
+        std::fs::write(directory.path().join("script.sql"), SCRIPT).unwrap();
+        Self { url: url.to_owned(), directory }
+    }
+
+    pub(crate) fn transactions_a_second(&self) -> f64 {
+        self.begin();
+        let program = std::env::var("BENCH_PGBENCH").unwrap_or_else(|_| "pgbench".to_owned());
+        let output = Command::new(program)
+            .args(["--no-vacuum", "--protocol=prepared", "--define=generation=0", "--jobs=2"])
+            .args([format!("--client={CONNECTIONS}"), format!("--time={SECONDS}")])
+            .arg(format!("--file={}", self.directory.path().join("script.sql").display()))
+            .arg(&self.url)
+            .output()
+            .expect("pgbench (package postgresql)");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let error = String::from_utf8_lossy(&output.stderr);
+        let rate = text.lines().find_map(|line| line.strip_prefix("tps = "));
+        let rate = rate.unwrap_or_else(|| panic!("{text}{error}"));
+        rate.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// A user, a session and its first token for each connection.
+    fn begin(&self) {
+        let mut connection = PgConnection::establish(&self.url).unwrap();
+        let (people, sessions, tokens) = (
+            "INSERT INTO users SELECT (jsonb_populate_record(u, jsonb_build_object('id', 'bench ' || n, \
+             'username', 'bench ' || n, 'username_key', 'bench ' || n, 'username_skeleton', 'bench ' || n))).* \
+             FROM generate_series(0, 7) n, (SELECT * FROM users LIMIT 1) u",
+            "INSERT INTO sessions SELECT (jsonb_populate_record(s, jsonb_build_object('id', 'bench ' || n, \
+             'user_id', 'bench ' || n))).* FROM generate_series(0, 7) n, (SELECT * FROM sessions LIMIT 1) s",
+            "INSERT INTO refresh_tokens (token_hash, session_id, issued_at_ms, expires_at_ms) SELECT \
+             sha256(int8send(n) || int8send(0)), 'bench ' || n, 0, 4102444800000 FROM generate_series(0, 7) n",
+        );
+        for statement in
+            ["DELETE FROM users WHERE id LIKE 'bench %'", people, sessions, tokens, "VACUUM ANALYZE"]
+        {
+            connection.batch_execute(statement).unwrap();
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What bounds every token: the RSA-2048 signature of aws-lc, with a key that is kept, on every core at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+
+const RUN: Duration = Duration::from_secs(3);
+/// About as long as the signed part of a token.
+const MESSAGE: [u8; 600] = [b'a'; 600];
+
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().unwrap().get()
+}
+
+pub(crate) fn key() -> Arc<RsaKeyPair> {
+    Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())
+}
+
+/// Signatures a second of all cores together.
+pub(crate) fn signatures_a_second(key: &Arc<RsaKeyPair>) -> f64 {
+    let signed = AtomicU64::new(0);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..cores() {
+            scope.spawn(|| {
+                let (random, mut signature) = (SystemRandom::new(), vec![0; key.public_modulus_len()]);
+                while began.elapsed() < RUN {
+                    key.sign(&RSA_PKCS1_SHA256, &random, &MESSAGE, &mut signature).unwrap();
+                    signed.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    signed.into_inner() as f64 / began.elapsed().as_secs_f64()
+}

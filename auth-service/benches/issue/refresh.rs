@@ -1,0 +1,74 @@
+//! Refresh over HTTP on PostgreSQL, beside `pgbench` with the same three statements on the same server, tables and
+//! number of connections.
+
+use std::fmt::Write as _;
+
+use tokio::runtime::Runtime;
+
+use crate::load::{CONNECTIONS, run};
+use crate::pgbench::{Pgbench, database};
+use crate::raw::{key, signatures_a_second};
+use crate::report::{median, row};
+use crate::service::Service;
+
+const ROUNDS: usize = 5;
+/// One user each, so that no refresh waits for another one's lock. A few more than there are connections: what `wrk`
+/// has asked and not heard of when it ends is lost to it.
+const USERS: usize = CONNECTIONS + 16;
+
+/// Each thread has tokens of its own; whichever connection is free takes one, and puts back what it gets for it.
+const SCRIPT: &str = r#"
+local count = 0
+function setup(thread)
+  thread:set("number", count)
+  count = count + 1
+end
+function init(arguments)
+  tokens = {}
+  local line_number = 0
+  for line in io.lines(arguments[1]) do
+    if line_number % 2 == number then tokens[#tokens + 1] = line end
+    line_number = line_number + 1
+  end
+  wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
+end
+function request()
+  return wrk.format("POST", nil, nil, "grant_type=refresh_token&refresh_token=" .. table.remove(tokens))
+end
+function response(status, headers, body)
+  tokens[#tokens + 1] = body:match('"refresh_token":"([^"]+)"')
+end
+"#;
+
+pub(crate) fn measure(runtime: &Runtime) {
+    let url = database("refresh");
+    let service = runtime.block_on(Service::start(Some(url.clone())));
+    runtime.block_on(async {
+        for number in 0..USERS {
+            service.register(&format!("user number {number}")).await;
+        }
+    });
+    let pgbench = Pgbench::new(&url);
+    let file = service.directory.path().join("tokens");
+    let [mut statements, mut refreshes, mut signatures, mut service_us] = [const { Vec::new() }; 4];
+    let key = key();
+    for _ in 0..ROUNDS {
+        let mut tokens = String::new();
+        for number in 0..USERS {
+            let answer = runtime.block_on(service.log_in(&format!("user number {number}")));
+            writeln!(tokens, "{}", answer["refresh_token"].as_str().unwrap()).unwrap();
+        }
+        std::fs::write(&file, tokens).unwrap();
+        statements.push(pgbench.transactions_a_second());
+        let run = run(&service, "/auth/token", SCRIPT, &[&file]);
+        refreshes.push(run.a_second);
+        service_us.push(run.service_us);
+        signatures.push(signatures_a_second(&key));
+    }
+    let [statements, refreshes] = [median(&mut statements), median(&mut refreshes)];
+    let [signatures, service_us] = [median(&mut signatures), median(&mut service_us)];
+    let figure = format!("{refreshes:.0} of {statements:.0}/s: {:.0} %", 100.0 * refreshes / statements);
+    row("refreshes over HTTP on PostgreSQL, of `pgbench` with the same three statements", "≥ 60 %", &figure);
+    let figure = format!("{:.0} %, in all {service_us:.0} µs each", 100.0 * refreshes / signatures);
+    row("of it for signatures: the share of all processor time; the service's processor time", "-", &figure);
+}

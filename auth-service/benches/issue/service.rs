@@ -1,0 +1,110 @@
+//! The auth-service as a process, with the settings that it has by itself (but for cheap password hashes).
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Client;
+use serde_json::{Value, json};
+use shared_claims::testing::eventually;
+use tempfile::TempDir;
+
+pub(crate) const PASSWORD: &str = "a good long password";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Service {
+    child: Child,
+    pub(crate) url: String,
+    client: Client,
+    environment: Vec<(&'static str, String)>,
+    pub(crate) directory: TempDir,
+}
+
+impl Service {
+    /// On this database; `None` for an SQLite file.
+    pub(crate) async fn start(database: Option<String>) -> Self {
+        let directory = TempDir::new().unwrap();
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let url = format!("http://{address}");
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        let environment = vec![
+            ("AUTH__ISSUER", url.clone()),
+            ("AUTH__HTTP__BIND", address),
+            ("AUTH__DATABASE__URL", database.unwrap_or_else(|| format!("sqlite://{}", path("auth.db")))),
+            ("AUTH__KEYS__MASTER_KEY_PATH", path("master.key")),
+            ("AUTH__PASSWORDS__BCRYPT_COST", "4".to_owned()),
+        ];
+        let log = std::fs::File::create(path("log")).unwrap();
+        let child = command(&environment).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let service = Self { child, url, client: Client::new(), environment, directory };
+        let ready = async || {
+            let asked = service.client.get(format!("{}/readyz", service.url)).send().await;
+            asked.is_ok_and(|answer| answer.status() == 200)
+        };
+        eventually("the service is ready", PATIENCE, ready).await;
+        service
+    }
+
+    /// A confidential client; its Basic credentials.
+    pub(crate) async fn client(&self, arguments: &[&str]) -> String {
+        let output = command(&self.environment)
+            .args(["clients", "create", "--json", "--name", "bench", "--id", "bench"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let made: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+        let secret = made["client_secret"].as_str().unwrap();
+        let basic = STANDARD.encode(format!("bench:{secret}"));
+        // Known within half a second.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        format!("Basic {basic}")
+    }
+
+    pub(crate) async fn register(&self, name: &str) {
+        let body = json!({"username": name, "password": PASSWORD});
+        let answer =
+            self.client.post(format!("{}/auth/register", self.url)).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+    }
+
+    pub(crate) async fn log_in(&self, name: &str) -> Value {
+        let form = [("username", name), ("password", PASSWORD)];
+        let answer = self.client.post(format!("{}/auth/token", self.url)).form(&form).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, path: &str, authorization: &str, form: &[(&str, &str)]) -> Value {
+        let request = self.client.post(format!("{}{path}", self.url)).form(form);
+        let answer = request.header("authorization", authorization).send().await.unwrap();
+        let (status, body) = (answer.status(), answer.text().await.unwrap());
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// The processor time that it has used, in seconds.
+    pub(crate) fn processor_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let after_name = stat.rsplit_once(')').unwrap().1;
+        let ticks = |at: usize| after_name.split_ascii_whitespace().nth(at).unwrap().parse::<f64>().unwrap();
+        (ticks(11) + ticks(12)) / 100.0
+    }
+}
+
+fn command(environment: &[(&str, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
+    command.env_clear().stdin(Stdio::null());
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
