@@ -1,0 +1,101 @@
+//! Commands that are killed on their way. Each is given again afterwards, and what it was to do is then done.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use rand::RngExt;
+use reqwest::StatusCode;
+use serde_json::Value;
+use service_kit::database::testing::TestDatabase;
+
+use super::invariants;
+use crate::helpers::{PATIENCE, Recipe, Service, eventually};
+
+/// Runs a command and kills it after a while.
+async fn killed(recipe: &Recipe, arguments: &[&str], after: Duration) {
+    let mut command = recipe.command();
+    let command = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    tokio::time::sleep(after).await;
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+/// Runs a command to its end, which is good.
+async fn document(recipe: &Recipe, arguments: &[&str]) -> Value {
+    let mut command = recipe.command();
+    command.args(arguments).arg("--json");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {error}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Kills the command at moments that nobody chose, and then lets it end; every time the database is found whole.
+async fn again_and_again(recipe: &Recipe, database: &TestDatabase, arguments: &[&str]) {
+    const KILLS: usize = 4;
+    let began = tokio::time::Instant::now();
+    document(recipe, &["users", "list"]).await;
+    let whole = began.elapsed();
+    for _ in 0..KILLS {
+        // Most of it is the start; what counts comes at the end.
+        killed(recipe, arguments, whole.mul_f64(rand::rng().random_range(0.4..1.2))).await;
+        invariants::check(database).await;
+    }
+    document(recipe, arguments).await;
+    invariants::check(database).await;
+}
+
+async fn facts(service: &Service, kind: &str, id: &str) -> usize {
+    let list = service.client.get(format!("{}/revocations", service.url)).send().await.unwrap();
+    let list: Value = list.json().await.unwrap();
+    list["entries"].as_array().unwrap().iter().filter(|fact| fact["kind"] == kind && fact["id"] == id).count()
+}
+
+#[actix_web::test]
+async fn a_command_that_is_killed_is_done_or_not_done_and_may_be_given_again() {
+    for database in TestDatabase::both() {
+        let recipe = Recipe::on(&database);
+        let service = recipe.start().await;
+
+        let create =
+            ["clients", "create", "--name", "B", "--id", "billing", "--grants", "password,refresh_token"];
+        // A second time it finds the id taken: so it is over when the client is there.
+        for after in [50, 100, 150, 200, 300, 400] {
+            killed(&recipe, &create, Duration::from_millis(after)).await;
+            invariants::check(&database).await;
+        }
+        if document(&recipe, &["clients", "list"]).await.as_array().unwrap().is_empty() {
+            document(&recipe, &create).await;
+        }
+        again_and_again(&recipe, &database, &["clients", "rotate-secret", "billing"]).await;
+        again_and_again(&recipe, &database, &["clients", "disable", "billing"]).await;
+        assert!(facts(&service, "client", "billing").await >= 1, "{:?}", database.backend());
+        assert_eq!(document(&recipe, &["clients", "show", "billing"]).await["active"], false);
+        killed(&recipe, &["clients", "delete", "billing"], Duration::from_millis(150)).await;
+        invariants::check(&database).await;
+        if !document(&recipe, &["clients", "list"]).await.as_array().unwrap().is_empty() {
+            document(&recipe, &["clients", "delete", "billing"]).await;
+        }
+        assert_eq!(document(&recipe, &["clients", "list"]).await, Value::Array(Vec::new()));
+
+        assert_eq!(service.register("alice").await, StatusCode::CREATED);
+        let token = service.access_token("alice").await;
+        again_and_again(&recipe, &database, &["users", "disable", "alice"]).await;
+        assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
+        again_and_again(&recipe, &database, &["users", "enable", "alice"]).await;
+        let token = service.access_token("alice").await;
+        again_and_again(&recipe, &database, &["users", "revoke-tokens", "alice"]).await;
+        assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
+
+        let token = service.access_token("alice").await;
+        again_and_again(&recipe, &database, &["keys", "rotate"]).await;
+        let keys = document(&recipe, &["keys", "list"]).await;
+        assert_eq!(keys.as_array().unwrap().len(), 2, "rotated once: {keys}");
+        assert_eq!(service.me(&token).await, StatusCode::OK);
+        service.kill();
+        let service = recipe.start().await;
+        eventually("the same keys go on", PATIENCE, async || service.me(&token).await == StatusCode::OK)
+            .await;
+    }
+}
