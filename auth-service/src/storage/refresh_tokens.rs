@@ -4,18 +4,29 @@ use diesel::prelude::*;
 use service_kit::database::DbConnection;
 use uuid::Uuid;
 
-use super::schema::refresh_tokens;
+use super::schema::{refresh_tokens, sessions};
 use super::{parse_uuid, unlocked};
 use crate::domain::{RefreshToken, RefreshTokenHash};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = refresh_tokens)]
-struct RefreshTokenRow {
+pub(super) struct RefreshTokenRow {
     token_hash: Vec<u8>,
     session_id: String,
     issued_at_ms: i64,
     expires_at_ms: i64,
     consumed_at_ms: Option<i64>,
+}
+
+impl RefreshTokenRow {
+    pub(super) fn into_token(self) -> QueryResult<RefreshToken> {
+        Ok(RefreshToken {
+            session_id: parse_uuid("refresh_tokens.session_id", &self.session_id)?,
+            issued_at_ms: self.issued_at_ms,
+            expires_at_ms: self.expires_at_ms,
+            consumed_at_ms: self.consumed_at_ms,
+        })
+    }
 }
 
 /// Stores a new token. The caller holds the user's lock.
@@ -38,18 +49,18 @@ pub fn find(conn: &mut DbConnection, hash: &RefreshTokenHash) -> QueryResult<Opt
         .select(RefreshTokenRow::as_select())
         .first(conn)
         .optional()?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(RefreshToken {
-        session_id: parse_uuid("refresh_tokens.session_id", &row.session_id)?,
-        issued_at_ms: row.issued_at_ms,
-        expires_at_ms: row.expires_at_ms,
-        consumed_at_ms: row.consumed_at_ms,
-    }))
+    row.map(RefreshTokenRow::into_token).transpose()
 }
 
-/// Consumes the token if nobody did; whether this call did.
+/// Consumes the token if nobody did, and if its session has not ended; whether this call did.
 pub fn consume(conn: &mut DbConnection, hash: &RefreshTokenHash, now_ms: i64) -> QueryResult<bool> {
-    let unused = refresh_tokens::table.find(hash.as_bytes()).filter(refresh_tokens::consumed_at_ms.is_null());
+    let goes_on = sessions::table
+        .filter(sessions::id.eq(refresh_tokens::session_id))
+        .filter(sessions::ended_at_ms.is_null());
+    let unused = refresh_tokens::table
+        .find(hash.as_bytes())
+        .filter(refresh_tokens::consumed_at_ms.is_null())
+        .filter(diesel::dsl::exists(goes_on));
     let consumed = diesel::update(unused).set(refresh_tokens::consumed_at_ms.eq(now_ms)).execute(conn)?;
     Ok(consumed == 1)
 }

@@ -4,9 +4,12 @@ use diesel::prelude::*;
 use service_kit::database::DbConnection;
 use uuid::Uuid;
 
-use super::schema::sessions;
+use super::lock::LockingUsers;
+use super::refresh_tokens::RefreshTokenRow;
+use super::schema::{refresh_tokens, sessions, users};
+use super::users::UserRow;
 use super::{parse_uuid, unlocked, unreadable};
-use crate::domain::{EndReason, Session};
+use crate::domain::{EndReason, RefreshToken, RefreshTokenHash, Session, User};
 use shared_claims::scope::Scopes;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -81,6 +84,33 @@ pub fn insert(conn: &mut DbConnection, session: &Session) -> QueryResult<()> {
 pub fn find(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<Session>> {
     let row = sessions::table.find(id.to_string()).select(SessionRow::as_select()).first(conn).optional()?;
     row.map(SessionRow::into_session).transpose()
+}
+
+/// A session with its user, who is locked as by [`users::lock`](super::users::lock), and the refresh token with that
+/// hash, if there is one.
+///
+/// On PostgreSQL session and token may be as they were before the lock was there. The user is as the lock found it.
+pub fn lock_with_user(
+    conn: &mut DbConnection,
+    id: Uuid,
+    hash: &RefreshTokenHash,
+) -> QueryResult<Option<(Session, User, Option<RefreshToken>)>> {
+    type Row = (SessionRow, UserRow, Option<RefreshTokenRow>);
+    let presented =
+        refresh_tokens::token_hash.eq(hash.as_bytes()).and(refresh_tokens::session_id.eq(sessions::id));
+    let found = sessions::table
+        .inner_join(users::table.on(users::id.eq(sessions::user_id)))
+        .left_join(refresh_tokens::table.on(presented))
+        .filter(sessions::id.eq(id.to_string()));
+    let row: Option<Row> = match conn {
+        DbConnection::Postgres(conn) => {
+            LockingUsers(found.select(Row::as_select())).get_result(conn).optional()?
+        }
+        DbConnection::Sqlite(conn) => found.select(Row::as_select()).get_result(conn).optional()?,
+    };
+    let Some((session, user, token)) = row else { return Ok(None) };
+    let token = token.map(RefreshTokenRow::into_token).transpose()?;
+    Ok(Some((session.into_session()?, user.into_credentials()?.user, token)))
 }
 
 /// A user's sessions that have not ended by `now_ms`, last used first.

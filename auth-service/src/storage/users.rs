@@ -10,7 +10,7 @@ use crate::domain::{Credentials, Email, NewUser, PasswordHash, User};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
-struct UserRow {
+pub(super) struct UserRow {
     id: String,
     username: String,
     email: Option<String>,
@@ -25,7 +25,7 @@ struct UserRow {
 }
 
 impl UserRow {
-    fn into_credentials(self) -> QueryResult<Credentials> {
+    pub(super) fn into_credentials(self) -> QueryResult<Credentials> {
         Ok(Credentials {
             user: User {
                 id: parse_uuid("users.id", &self.id)?,

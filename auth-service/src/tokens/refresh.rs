@@ -8,11 +8,11 @@ use uuid::Uuid;
 use super::begin::store;
 use super::logout::Ended;
 use super::mint::{Minted, Subject};
-use super::{Ask, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
+use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
 use crate::domain::{
     AuditEvent, AuditKind, EndReason, Origin, Presented, RefreshToken, RefreshTokenPlain, Session, User,
 };
-use crate::storage::{refresh_tokens, sessions, users};
+use crate::storage::{refresh_tokens, sessions};
 
 /// What became of a refresh token that was presented.
 #[derive(Debug)]
@@ -63,10 +63,8 @@ impl Tokens {
             .inner
             .database
             .write(move |conn| {
-                let Some(found) = inner.find_locked(conn, session_id, &presented)? else {
-                    return Ok(Decided::Refused);
-                };
-                inner.decide_refresh(conn, found, &presented, &terms, &ask, &origin)
+                let request = Request { presented: &presented, terms: &terms, ask: &ask, origin: &origin };
+                inner.decide_refresh(conn, session_id, &request)
             })
             .await?;
         match decided {
@@ -84,77 +82,123 @@ impl Tokens {
     }
 }
 
-/// A refresh token with all that decides on it, read under the user's lock.
+/// A refresh token with all that decides on it.
 struct Found {
     /// `None` for one that was used so long ago that it was forgotten: what was not used stays as long as its session.
     token: Option<RefreshToken>,
     session: Session,
     user: User,
-    /// Read under the lock, and before the session: a client that was switched off has ended it, at a moment that lies
-    /// later, and takes its cut after that.
+    /// Read under the user's lock, and before anything that shows whether the session has ended: a client that was
+    /// switched off has ended it, at a moment that lies later, and takes its cut after that.
     now_ms: i64,
 }
 
-impl Inner {
-    /// Finds whose it is, locks the user, and reads what may have changed before the lock was there.
-    fn find_locked(
-        &self,
-        conn: &mut DbConnection,
-        session_id: Uuid,
-        presented: &RefreshTokenPlain,
-    ) -> Result<Option<Found>, TokenError> {
-        let Some(session) = sessions::find(conn, session_id)? else { return Ok(None) };
-        let Some(credentials) = users::lock(conn, session.user_id)? else { return Ok(None) };
-        let now_ms = self.clock.now_ms();
-        let token = refresh_tokens::find(conn, &presented.hash())?;
-        let Some(session) = sessions::find(conn, session_id)? else { return Ok(None) };
-        Ok(Some(Found { token, session, user: credentials.user, now_ms }))
+/// What is asked for, and by whom.
+struct Request<'a> {
+    presented: &'a RefreshTokenPlain,
+    terms: &'a Terms,
+    ask: &'a Ask,
+    origin: &'a Origin,
+}
+
+impl Found {
+    fn gives_tokens_to(&self, terms: &Terms) -> bool {
+        self.session.client_id == terms.client_id && self.session.is_live(self.now_ms) && self.user.is_active
     }
 
+    fn means(&self, successor: Option<&RefreshToken>, replay_ms: i64) -> Presented {
+        self.token.as_ref().map_or(Presented::Reuse, |token| token.present(successor, self.now_ms, replay_ms))
+    }
+}
+
+impl Inner {
+    /// Three statements where all is well: read under the user's lock, consume, store the child.
+    ///
+    /// On PostgreSQL what is read of session and token may be from before the wait for the lock: a waiting statement
+    /// reads again the row that it locks, and no other. What is read of the user is from after it. So a token that is seen
+    /// unused is consumed by a statement that looks for itself, at the token and at the session, and begins when the
+    /// lock is held. Where it finds otherwise, or the token is seen used (or not at all), session and token are read
+    /// once more, under the lock; and that decides.
     fn decide_refresh(
         &self,
         conn: &mut DbConnection,
-        found: Found,
-        presented: &RefreshTokenPlain,
-        terms: &Terms,
-        ask: &Ask,
-        origin: &Origin,
+        session_id: Uuid,
+        request: &Request<'_>,
     ) -> Result<Decided, TokenError> {
-        let Found { token, mut session, user, now_ms } = found;
-        if session.client_id != terms.client_id || !session.is_live(now_ms) || !user.is_active {
+        let hash = request.presented.hash();
+        let Some((session, user, token)) = sessions::lock_with_user(conn, session_id, &hash)? else {
+            return Ok(Decided::Refused);
+        };
+        let mut found = Found { token, session, user, now_ms: self.clock.now_ms() };
+        if !found.gives_tokens_to(request.terms) {
             return Ok(Decided::Refused);
         }
-        let child = presented.child(&self.refresh_derivation);
-        let successor = refresh_tokens::find(conn, &child.hash())?;
-        let replay_ms = self.settings.refresh_replay_s.saturating_mul(1000);
-        let meaning =
-            token.map_or(Presented::Reuse, |token| token.present(successor.as_ref(), now_ms, replay_ms));
-        match meaning {
-            Presented::Expired => return Ok(Decided::Refused),
-            Presented::Reuse => return self.end_family(conn, &session, origin, now_ms),
-            Presented::Rotate | Presented::Replay => {}
-        }
-        let given = match ask.of(terms.within(&session)) {
-            Ok(given) => given,
-            Err(what) => return Ok(Decided::TooMuch(what)),
-        };
-        let refresh_expires_at_ms = match (meaning, successor) {
-            (Presented::Replay, Some(successor)) => successor.expires_at_ms,
-            // Another transaction was faster, which the user's lock rules out.
-            _ if !refresh_tokens::consume(conn, &presented.hash(), now_ms)? => {
-                return self.end_family(conn, &session, origin, now_ms);
+        if found.means(None, 0) == Presented::Rotate {
+            let given = match request.ask.of(request.terms.within(&found.session)) {
+                Ok(given) => given,
+                Err(what) => return Ok(Decided::TooMuch(what)),
+            };
+            if refresh_tokens::consume(conn, &hash, found.now_ms)? {
+                let child = request.presented.child(&self.refresh_derivation);
+                let ends_at_ms = store(conn, &child, request.terms, &found.session, found.now_ms)?;
+                return self.give_beside(conn, found, request.terms, given, (child, ends_at_ms), false);
             }
-            _ => store(conn, &child, terms, &session, now_ms)?,
+        }
+        let Some(session) = sessions::find(conn, session_id)? else { return Ok(Decided::Refused) };
+        found = Found { token: refresh_tokens::find(conn, &hash)?, session, ..found };
+        if found.gives_tokens_to(request.terms) {
+            self.decide_replay(conn, found, request)
+        } else {
+            Ok(Decided::Refused)
+        }
+    }
+
+    /// The same for a token that was used, or cannot be.
+    fn decide_replay(
+        &self,
+        conn: &mut DbConnection,
+        found: Found,
+        request: &Request<'_>,
+    ) -> Result<Decided, TokenError> {
+        let child = request.presented.child(&self.refresh_derivation);
+        let successor = refresh_tokens::find(conn, &child.hash())?;
+        let meaning = found.means(successor.as_ref(), self.settings.refresh_replay_s.saturating_mul(1000));
+        let successor = match (meaning, successor) {
+            (Presented::Expired, _) => return Ok(Decided::Refused),
+            (Presented::Replay, Some(successor)) => successor,
+            // Unused after all is what the user's lock rules out.
+            (Presented::Replay | Presented::Rotate | Presented::Reuse, _) => {
+                return self.end_family(conn, &found.session, request.origin, found.now_ms);
+            }
         };
+        match request.ask.of(request.terms.within(&found.session)) {
+            Ok(given) => {
+                self.give_beside(conn, found, request.terms, given, (child, successor.expires_at_ms), true)
+            }
+            Err(what) => Ok(Decided::TooMuch(what)),
+        }
+    }
+
+    /// Mints the access token beside a child that is stored, and notes the use of the session.
+    fn give_beside(
+        &self,
+        conn: &mut DbConnection,
+        found: Found,
+        terms: &Terms,
+        given: Given,
+        refresh: (RefreshTokenPlain, i64),
+        is_replay: bool,
+    ) -> Result<Decided, TokenError> {
+        let Found { mut session, user, now_ms, .. } = found;
         let claims = self.mint(terms, Subject::User(&user, &session), given, now_ms);
-        if session.note_use(now_ms, claims.exp, refresh_expires_at_ms) {
+        if session.note_use(now_ms, claims.exp, refresh.1) {
             sessions::touch(conn, &session)?;
         }
         Ok(Decided::Issued {
             user_id: user.id,
             session_id: session.id,
-            is_replay: meaning == Presented::Replay,
-            minted: Box::new(Minted { claims, refresh: Some((child, refresh_expires_at_ms)) }),
+            is_replay,
+            minted: Box::new(Minted { claims, refresh: Some(refresh) }),
         })
     }
 

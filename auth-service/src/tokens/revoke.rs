@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::logout::{Ended, REMEMBER_S};
 use super::{TokenError, Tokens};
-use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, RefreshTokenPlain, Session};
+use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, RefreshToken, RefreshTokenPlain, Session};
 use crate::storage::{audit, refresh_tokens, revocations, sessions, users};
 
 impl Tokens {
@@ -56,9 +56,11 @@ impl Tokens {
             let Some(session) = sessions::find(conn, session_id)? else { return Ok(None) };
             let now_ms = inner.clock.now_ms();
             let is_dead = session.client_id != client_id || !session.is_live(now_ms);
-            // One that was used long ago is forgotten, and the session's all the same.
+            // One that was used is the session's all the same, forgotten or not.
             let token = refresh_tokens::find(conn, &presented.hash())?;
-            if is_dead || token.is_some_and(|token| now_ms >= token.expires_at_ms) {
+            let has_expired =
+                |token: RefreshToken| token.consumed_at_ms.is_none() && now_ms >= token.expires_at_ms;
+            if is_dead || token.is_some_and(has_expired) {
                 return Ok(None);
             }
             let event = AuditEvent::new(AuditKind::SessionEnded, &origin);

@@ -109,8 +109,9 @@ impl Model {
             Act::LogIn(scope) => self.log_in(scope, now_ms),
             Act::Refresh { login, generation, scope } => self.refresh(login, generation, scope, now_ms),
             Act::RevokeRefreshToken { login, generation } => {
-                let age_ms = now_ms - self.sessions[login].refresh[generation].given_ms;
-                if age_ms < self.rules.refresh * 1000 {
+                let token = &self.sessions[login].refresh[generation];
+                // Whoever has one that was used had what follows.
+                if token.used_ms.is_some() || now_ms - token.given_ms < self.rules.refresh * 1000 {
                     self.end_alone(login, now_ms);
                 }
                 Outcome::Done
