@@ -30,6 +30,10 @@ async fn a_token_of_a_client_or_for_another_audience_is_refused() {
             let token = with(claim, value.clone());
             assert!(is_invalid_token(app.me(&token).await).await, "{claim} {value}");
             assert_eq!(app.logout(&token).await.status(), StatusCode::UNAUTHORIZED, "{claim} {value}");
+            // Whomever it is for: it is the client's own, who may revoke it.
+            if claim == "aud" {
+                continue;
+            }
             let revoked = app.revoke(&[("token", &token), ("client_id", "first-party")]).await;
             assert_eq!(revoked.status(), StatusCode::OK, "B14: without effect");
         }
