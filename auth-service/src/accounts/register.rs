@@ -67,16 +67,7 @@ impl Accounts {
             hash: parts.passwords.hash(password).await?,
             created_at_ms: now_ms,
         };
-        let user = User {
-            id: new.id,
-            username: new.username.as_typed().to_owned(),
-            email: new.email.as_ref().map(|email| email.as_str().to_owned()),
-            email_verified: false,
-            is_active: true,
-            roles: Vec::new(),
-            token_cut_ms: None,
-            created_at_ms: now_ms,
-        };
+        let user = new.user();
         let event = AuditEvent::new(AuditKind::UserRegistered, origin).user(user.id);
         let (recorded, random, clock) = (event.clone(), parts.random.clone(), parts.clock.clone());
         let inserted = parts.database.write(move |conn| {

@@ -126,6 +126,15 @@ pub fn delete_unused_of_client(conn: &mut DbConnection, client_id: &str) -> Quer
     Ok(())
 }
 
+/// Forgets the codes of a user that were not redeemed. The caller holds the user's lock.
+pub fn delete_unused_of_user(conn: &mut DbConnection, user_id: Uuid) -> QueryResult<()> {
+    let unused = authorization_codes::table
+        .filter(authorization_codes::user_id.eq(user_id.to_string()))
+        .filter(authorization_codes::consumed_at_ms.is_null());
+    diesel::delete(unused).execute(conn)?;
+    Ok(())
+}
+
 /// Forgets at most `limit` codes that expired before `before_ms`; how many.
 pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
     let over = authorization_codes::table

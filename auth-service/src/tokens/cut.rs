@@ -5,7 +5,7 @@ use shared_claims::revocation::{Fact, Kind};
 
 use super::logout::REMEMBER_S;
 use crate::domain::{EndReason, User};
-use crate::storage::{revocations, sessions, users};
+use crate::storage::{authorization_codes, revocations, sessions, users};
 use diesel::QueryResult;
 
 /// What a cut has to cover.
@@ -33,7 +33,7 @@ impl CutRules {
         Ok(UserCut(Fact { kind: Kind::Sub, id: user.id.to_string(), at: Some(cut), exp }))
     }
 
-    /// The same, and ends the user's sessions.
+    /// The same, and ends the user's sessions, and the codes that would begin others.
     pub(crate) fn end_all(
         self,
         conn: &mut DbConnection,
@@ -43,6 +43,7 @@ impl CutRules {
     ) -> QueryResult<UserCut> {
         let cut = self.cut(conn, user, now_ms)?;
         sessions::end_all_of_user(conn, user.id, reason, now_ms)?;
+        authorization_codes::delete_unused_of_user(conn, user.id)?;
         Ok(cut)
     }
 }

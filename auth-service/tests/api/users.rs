@@ -7,6 +7,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use service_kit::database::DatabaseError;
 
+use crate::helpers::clients::{REDIRECT, public_client};
+use crate::helpers::codes::VERIFIER;
 use crate::helpers::{PASSWORD, START_MS, TestApp, Tokens, both, claims_of};
 
 async fn is_dead(app: &TestApp, tokens: &Tokens) -> bool {
@@ -101,6 +103,37 @@ async fn a_role_that_is_taken_away_is_gone_from_tokens_in_flight() {
         assert!(!app.is_live(&third.access).await);
         let fourth = app.refresh(&third.refresh).await;
         assert!(claims_of(&fourth.access).get("roles").is_none());
+    }
+}
+
+/// Whoever agreed to something a moment ago has no session of it a moment later.
+#[tokio::test]
+async fn a_code_that_was_not_redeemed_dies_with_the_sessions() {
+    for app in both().await {
+        app.add_client(public_client("spa")).await;
+        let first = app.user("alice").await;
+        let redeem = async |code: &str| {
+            let form = [
+                ("grant_type", "authorization_code"),
+                ("code", code),
+                ("redirect_uri", REDIRECT),
+                ("code_verifier", VERIFIER),
+            ];
+            app.grant_to_public("spa", &form).await.status()
+        };
+        let code = async || app.code(app.consent("alice", "spa").await).await;
+        assert_eq!(redeem(&code().await).await, StatusCode::OK);
+        let before = code().await;
+        assert_eq!(app.logout_all(&first.access).await.status(), StatusCode::NO_CONTENT);
+        assert_eq!(redeem(&before).await, StatusCode::BAD_REQUEST);
+        let before = code().await;
+        app.administration().revoke_tokens("alice").await.unwrap().unwrap();
+        assert_eq!(redeem(&before).await, StatusCode::BAD_REQUEST);
+        let before = code().await;
+        app.disable("alice").await;
+        app.administration().enable("alice").await.unwrap().unwrap();
+        assert_eq!(redeem(&before).await, StatusCode::BAD_REQUEST);
+        assert_eq!(redeem(&code().await).await, StatusCode::OK);
     }
 }
 
