@@ -76,7 +76,7 @@ pub(crate) fn read(
         };
         let id = parsed.map_err(|_| {
             let allowed =
-                "1 to 64 of the characters A-Z a-z 0-9 - . _ ~, and neither UUID-shaped nor first-party";
+                "1 to 64 letters, digits and visible ASCII characters, and neither UUID-shaped nor first-party";
             at(InvalidSetting::new("id", allowed))
         })?;
         if read.iter().any(|other| other.id == id) {

@@ -2,94 +2,9 @@
 
 use std::fmt;
 
-use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::scope::Scopes;
-use uuid::Uuid;
 
-use super::RedirectUri;
-
-const MAX_ID: usize = 64;
-
-/// The id of a client: 1 to 64 bytes of letters, digits and visible ASCII characters, and neither UUID-shaped (it would
-/// look like a user's id in `sub`) nor one that Latchkey keeps for itself.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ClientId(String);
-
-/// Why a text is no client id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidClientId {
-    /// Empty, too long, or with other characters.
-    #[error("a client id is 1 to {MAX_ID} bytes of letters, digits and visible ASCII characters")]
-    Shape,
-    /// It would look like a user's.
-    #[error("a client id must not look like a UUID: those are the users' ids")]
-    Uuid,
-    /// `first-party` is built in.
-    #[error("{FIRST_PARTY_CLIENT} is built in")]
-    Reserved,
-}
-
-impl ClientId {
-    /// Parses the id of a client that is to be made.
-    pub fn parse(text: &str) -> Result<Self, InvalidClientId> {
-        let allowed = |character: char| character.is_alphanumeric() || character.is_ascii_graphic();
-        if text.is_empty() || text.len() > MAX_ID || !text.chars().all(allowed) {
-            return Err(InvalidClientId::Shape);
-        }
-        if Uuid::try_parse(text).is_ok() {
-            return Err(InvalidClientId::Uuid);
-        }
-        if text.eq_ignore_ascii_case(FIRST_PARTY_CLIENT) {
-            return Err(InvalidClientId::Reserved);
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The id as it is written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// How a client may get tokens (RFC 6749 §4, §6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum GrantType {
-    /// Over the hosted pages (§4.1).
-    AuthorizationCode,
-    /// What goes on where another grant began (§6).
-    RefreshToken,
-    /// In its own name (§4.4).
-    ClientCredentials,
-    /// With a user's password (§4.3): OAuth 2.1 drops it, so it is off unless it is given.
-    Password,
-}
-
-impl GrantType {
-    /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials, Self::Password];
-
-    /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AuthorizationCode => "authorization_code",
-            Self::RefreshToken => "refresh_token",
-            Self::ClientCredentials => "client_credentials",
-            Self::Password => "password",
-        }
-    }
-
-    /// The grant of that name.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|grant| grant.as_str() == text)
-    }
-}
+use super::{ClientId, GrantType, RedirectUri};
 
 /// A client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -312,23 +227,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn an_id_is_plain_and_looks_like_no_user() {
-        for good in ["a", "billing", "Billing-2.0_x~", "https://app.example", "a:b%c+d-ä", &"x".repeat(64)] {
-            assert_eq!(ClientId::parse(good).map(|id| id.to_string()), Ok(good.to_owned()));
-        }
-        for bad in ["", "a b", "a\0", "a\n", "a\u{200b}b", "a\u{202e}b", &"x".repeat(65), &"ä".repeat(33)] {
-            assert_eq!(ClientId::parse(bad), Err(InvalidClientId::Shape), "{bad:?}");
-        }
-        let user = "01a20c9b-1111-7222-8333-444455556666";
-        for uuid in [user.to_owned(), user.to_uppercase(), user.replace('-', "")] {
-            assert_eq!(ClientId::parse(&uuid), Err(InvalidClientId::Uuid), "{uuid}");
-        }
-        for ours in ["first-party", "First-Party"] {
-            assert_eq!(ClientId::parse(ours), Err(InvalidClientId::Reserved));
-        }
-    }
 
     #[test]
     fn a_cut_lies_after_the_clocks_and_after_the_last() {

@@ -6,9 +6,11 @@ mod authorization_code;
 mod bcrypt_hash;
 mod client;
 mod client_change;
+mod client_id;
 mod client_secret;
 mod device_name;
 mod email;
+mod grant_type;
 mod origin;
 mod password;
 mod redirect_uri;
@@ -22,14 +24,13 @@ mod username;
 pub use audit::{AuditEvent, AuditKind};
 pub use authorization_code::{AuthorizationCode, CodeChallenge, CodeClaim, CodeHash, CodePlain, Redemption};
 pub use bcrypt_hash::{BCRYPT_SCHEME, BcryptHash, InvalidBcryptHash};
-pub use client::{
-    Client, ClientField, ClientId, GrantType, InvalidClient, InvalidClientId, MAX_ACCESS_TTL_S,
-    MAX_REFRESH_TTL_S,
-};
+pub use client::{Client, ClientField, InvalidClient, MAX_ACCESS_TTL_S, MAX_REFRESH_TTL_S};
 pub use client_change::{ClientChange, ClientWords};
+pub use client_id::{ClientId, InvalidClientId};
 pub use client_secret::{ClientSecret, ClientSecretHash, ClientSecretPlain};
 pub use device_name::device_name;
 pub use email::{Email, InvalidEmail};
+pub use grant_type::GrantType;
 pub use origin::{Actor, Device, Origin};
 pub use password::{Password, PasswordRule, PasswordRules};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
