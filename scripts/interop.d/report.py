@@ -13,9 +13,9 @@ class Report:
         self.verifiers, self.group = verifiers, group
         self.passed, self.failed = Counter(), Counter()
 
-    def _each(self, work) -> None:
+    def _each(self, work, among: list | None = None) -> None:
         with ThreadPoolExecutor(len(self.verifiers)) as pool:
-            list(pool.map(work, self.verifiers))
+            list(pool.map(work, self.verifiers if among is None else among))
 
     def note(self, verifier, case: str, good: bool, why: str) -> None:
         (self.passed if good else self.failed)[verifier.name] += 1
@@ -24,17 +24,21 @@ class Report:
 
     def ask(self, case: str, wanted: str | dict[str, str], token) -> None:
         """All at once. `token` is one for all, or a function that makes the verifier's own; `wanted` likewise."""
+        self.check(case, wanted, lambda verifier: verifier.ask(token(verifier) if callable(token) else token))
+
+    def check(self, case: str, wanted: str | dict[str, str], answer_of, among: list | None = None) -> None:
+        """What `answer_of` says of each, all at once; or of those among them."""
 
         def one(verifier) -> None:
             want = wanted if isinstance(wanted, str) else wanted[verifier.name]
             try:
-                answer = verifier.ask(token(verifier) if callable(token) else token)
+                answer = answer_of(verifier)
             except (Failure, OSError) as error:
                 answer = f"nothing ({error})"
             good = answer == want or (want == "200" and answer.startswith("200 "))
             self.note(verifier, case, good, f"wanted {want}, got {answer}")
 
-        self._each(one)
+        self._each(one, among)
 
     def comes_to(self, case: str, wanted: str, token, never: str = "-") -> None:
         """They come to say so, within the patience, and never say the other thing before."""
@@ -56,9 +60,15 @@ class Report:
 
         self._each(one)
 
+    def add(self, other: Report) -> None:
+        """What another counted counts here."""
+        self.passed += other.passed
+        self.failed += other.failed
+
     def close(self) -> tuple[int, int]:
+        width = max(7, *(len(verifier.name) for verifier in self.verifiers))
         for verifier in self.verifiers:
             passed, failed = self.passed[verifier.name], self.failed[verifier.name]
             word = "FAILED" if failed else "ok"
-            print(f"{word:7} {verifier.name:7} {self.group}: {passed} of {passed + failed}", flush=True)
+            print(f"{word:7} {verifier.name:{width}} {self.group}: {passed} of {passed + failed}", flush=True)
         return sum(self.passed.values()), sum(self.failed.values())

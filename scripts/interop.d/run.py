@@ -1,4 +1,5 @@
-"""Drives the samples of docs/verify, our own verifier and two gateways through the same table of cases.
+"""Drives the samples of docs/verify, our own verifier and two gateways through one table of cases, and the samples of
+docs/oauth through another.
 
 Arguments: the folder with the built services, the folder with the built samples, the folder docs/verify.
 """
@@ -14,17 +15,19 @@ from pathlib import Path
 import groups
 from gateways import start_gateways
 from issuer import Key, Minter, ScriptedIssuer
+from peers.run import with_libraries
 from processes import Failure, Processes
 from report import Report
 from services import AUDIENCE, AuthService, Redis, start_todo_service
 from verifiers import Program, Service
 
 BIN, BUILT, DOCS = (Path(argument).resolve() for argument in sys.argv[1:4])
+VERIFY, OAUTH = BUILT / "verify", BUILT / "oauth"
 SAMPLES = {
-    "node": ["node", BUILT / "node/main.mjs"],
-    "python": [BUILT / "venv/bin/python", BUILT / "python/main.py"],
-    "go": [BUILT / "go/verify"],
-    "java": ["java", "-cp", f"{BUILT}/java/target/classes:{BUILT}/java/target/dependency/*", "Main"],
+    "node": ["node", VERIFY / "node/main.mjs"],
+    "python": [VERIFY / "venv/bin/python", VERIFY / "python/main.py"],
+    "go": [VERIFY / "go/sample"],
+    "java": ["java", "-cp", f"{VERIFY}/java/target/classes:{VERIFY}/java/target/dependency/*", "Main"],
 }
 
 
@@ -92,6 +95,7 @@ def main() -> int:
             redis = Redis(processes, place)
             auth = AuthService(processes, BIN, place, redis.url)
             reports = [*with_scripted_issuer(place, redis), *with_our_issuer(place, redis, auth)]
+            reports += with_libraries(BIN, place, OAUTH)
         except Failure as failure:
             print(f"error: {failure}", file=sys.stderr)
             return 1

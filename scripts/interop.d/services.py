@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import redis
-from processes import Process, Processes, eventually, free_port
+from processes import Failure, Process, Processes, eventually, free_port
 
 PREFIX = "{revoked}"
 AUDIENCE = "todo-service"
@@ -59,36 +61,52 @@ class Login:
 
 @dataclass
 class AuthService:
-    """The issuer, on SQLite."""
+    """The issuer, on SQLite; with its revocation list in Redis if there is one."""
 
     processes: Processes
     bin: Path
     place: Path
-    redis_url: str
+    redis_url: str | None = None
+    # What it is called, where that is not its own address.
+    url: str = ""
+    config: Path | None = None
     users: int = 0
     process: Process = field(init=False)
 
     def __post_init__(self) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        env = {
-            "AUTH__HTTP__BIND": f"127.0.0.1:{port}",
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.url = self.url or self.address
+        self.env = {
+            "AUTH__HTTP__BIND": f"127.0.0.1:{self.port}",
             "AUTH__ISSUER": self.url,
             "AUTH__DATABASE__URL": f"sqlite://{self.place}/auth.db",
             "AUTH__KEYS__MASTER_KEY_PATH": f"{self.place}/master.key",
             "AUTH__PASSWORDS__BCRYPT_COST": "4",
-            "AUTH__REVOCATION__REDIS_URL": self.redis_url,
         }
+        if self.redis_url:
+            self.env["AUTH__REVOCATION__REDIS_URL"] = self.redis_url
         log = self.place / "auth.log"
-        self.process = self.processes.start("auth-service", [self.bin / "auth-service", "serve"], log, env)
-        self.process.wait_for_port(port)
-        eventually("the auth-service is ready", lambda: request("GET", f"{self.url}/readyz")[0] == 200)
+        self.process = self.processes.start("auth-service", [*self.program(), "serve"], log, self.env)
+        self.process.wait_for_port(self.port)
+        eventually("the auth-service is ready", lambda: request("GET", f"{self.address}/readyz")[0] == 200)
+
+    def program(self) -> list:
+        return [self.bin / "auth-service", *(["--config", self.config] if self.config else [])]
+
+    def command(self, *words: str) -> dict | list:
+        """A command of its command line, beside the running service."""
+        command = [str(word) for word in (*self.program(), *words, "--json")]
+        done = subprocess.run(command, env={**os.environ, **self.env}, capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            raise Failure(f"{' '.join(words)}: {done.stderr}")
+        return json.loads(done.stdout)
 
     def register(self) -> str:
         self.users += 1
         name = f"user-{self.users}"
         body = json.dumps({"username": name, "password": PASSWORD})
-        status, _, answer = request("POST", f"{self.url}/auth/register", body, Content_Type="application/json")
+        status, _, answer = request("POST", f"{self.address}/auth/register", body, Content_Type="application/json")
         assert status == 201, answer
         return name
 
@@ -99,7 +117,7 @@ class AuthService:
 
     def post_form(self, path: str, form: dict[str, str], wanted: int) -> dict:
         kind = "application/x-www-form-urlencoded"
-        status, _, answer = request("POST", self.url + path, urlencode(form), Content_Type=kind)
+        status, _, answer = request("POST", self.address + path, urlencode(form), Content_Type=kind)
         assert status == wanted, answer
         return json.loads(answer or b"{}")
 
@@ -107,7 +125,7 @@ class AuthService:
         self.post_form("/oauth2/revoke", {"token": token, "client_id": "first-party"}, 200)
 
     def post_bearer(self, path: str, token: str) -> None:
-        status, _, answer = request("POST", self.url + path, Authorization=f"Bearer {token}")
+        status, _, answer = request("POST", self.address + path, Authorization=f"Bearer {token}")
         assert status == 204, answer
 
 

@@ -19,8 +19,17 @@ ANSWER_LIMIT_S = 5  # their own limits are of a second
 class Program:
     """A sample: a token a line in, a verdict a line out."""
 
-    def __init__(self, name: str, command: list, processes: Processes, place: Path, env: dict[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list,
+        processes: Processes,
+        place: Path,
+        env: dict[str, str],
+        answer_limit_s: float = ANSWER_LIMIT_S,
+    ) -> None:
         self.name, self.answers, self.limit_s = name, queue.Queue(), START_LIMIT_S
+        self.answer_limit_s = answer_limit_s
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.process = processes.start(name, command, place / f"{name}.log", env, **pipes)
         threading.Thread(target=self._read, daemon=True).start()
@@ -40,7 +49,7 @@ class Program:
         except queue.Empty:
             self.process.kill()  # a later answer would pass for that to another question
             raise Failure(f"{self.name} does not answer") from None
-        self.limit_s = ANSWER_LIMIT_S
+        self.limit_s = self.answer_limit_s
         if answer is None:
             raise Failure(f"{self.name} ended: {self.process.last_words()}")
         return answer

@@ -1,0 +1,69 @@
+"""A client of the issuer by Authlib: tokens, refresh, revocation, introspection."""
+
+from __future__ import annotations
+
+import requests
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
+
+TIMEOUT_S = 5
+
+
+def discover(issuer: str) -> AuthorizationServerMetadata:
+    """Where the issuer's endpoints are (RFC 8414), and whether the document keeps to its rules."""
+    answer = requests.get(get_well_known_url(issuer, external=True), timeout=TIMEOUT_S, allow_redirects=False)
+    answer.raise_for_status()
+    metadata = AuthorizationServerMetadata(answer.json())
+    if metadata["response_types_supported"] == []:  # an issuer without pages; Authlib takes an empty list for none
+        metadata["response_types_supported"] = ["none"]
+    metadata.validate()
+    if metadata["issuer"] != issuer:  # Authlib leaves this to us
+        raise ValueError("the document is another issuer's")
+    return metadata
+
+
+class Client:
+    """A registered client: with a secret, or public without."""
+
+    def __init__(self, issuer: str, client_id: str, client_secret: str | None, method: str | None = None) -> None:
+        self.metadata = discover(issuer)
+        self.session = OAuth2Session(
+            client_id,
+            client_secret,
+            token_endpoint=self.metadata["token_endpoint"],
+            token_endpoint_auth_method=method,  # None: client_secret_basic with a secret, none without
+            revocation_endpoint_auth_method=method,
+            default_timeout=TIMEOUT_S,
+        )
+
+    def client_credentials(self, **parameters: str) -> dict:
+        """A token of the client's own. `scope` narrows it, `resource` picks whom it is for (RFC 8707)."""
+        return self.session.fetch_token(grant_type="client_credentials", **parameters)
+
+    def password(self, username: str, password: str, **parameters: str) -> dict:
+        return self.session.fetch_token(grant_type="password", username=username, password=password, **parameters)
+
+    def authorization_code(self, callback: str, state: str, code_verifier: str, redirect_uri: str) -> dict:
+        """`callback` is the address that the browser was sent back to."""
+        return self.session.fetch_token(
+            authorization_response=callback, state=state, code_verifier=code_verifier, redirect_uri=redirect_uri
+        )
+
+    def refresh(self, refresh_token: str, **parameters: str) -> dict:
+        """Each refresh token serves once: keep the one in the answer."""
+        return self.session.refresh_token(refresh_token=refresh_token, **parameters)
+
+    def revoke(self, token: str) -> None:
+        _json(self.session.revoke_token(self.metadata["revocation_endpoint"], token))
+
+    def introspect(self, token: str) -> dict:
+        return _json(self.session.introspect_token(self.metadata["introspection_endpoint"], token))
+
+
+def _json(answer: requests.Response) -> dict:
+    """Authlib hands the answers of these two endpoints out as they are."""
+    body = answer.json() if answer.content else {}
+    if not answer.ok:
+        raise OAuthError(body.get("error"), body.get("error_description"))
+    return body

@@ -1,0 +1,1 @@
+"""OAuth client libraries and resource servers of others, against our issuer."""

@@ -1,0 +1,119 @@
+"""The libraries: a program a language, which asks by them and serves with them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from processes import Processes, free_port
+from verifiers import Program, Service
+
+from peers.tls import Authority
+
+ANSWER_LIMIT_S = 30
+TOKENS = ("client_credentials", "password", "authorization_code", "refresh")
+WHOLE = ("discover", *TOKENS, "revoke", "introspect", "narrow", "public", "post")
+# What each library offers; what one does not is no case of its table. Besides the names of endpoints and grants:
+# `narrow`: `scope` and `resource` with every grant; `public`, `post`: ways to authenticate; `oidc`: the other document;
+# `encodes`, or `leaves`: id and secret for Basic.
+CLIENTS = {
+    "authlib": ("python", (*WHOLE, "leaves")),
+    "requests-oauthlib": ("python", (*TOKENS, "narrow", "encodes")),
+    "openid-client": ("node", (*WHOLE, "oidc", "encodes")),
+    "oauth4webapi": ("node", (*WHOLE, "introspect_signed", "oidc", "encodes")),
+    "x/oauth2": ("go", (*TOKENS, "encodes")),
+}
+OFFLINE = {
+    "authlib": ("python", "offline"),
+    "express-oauth2-jwt-bearer": ("node", "express-oauth2-jwt-bearer"),
+    "jwks-rsa": ("node", "jwks-rsa"),
+    "oauth4webapi": ("node", "oauth4webapi"),
+    "go-jose": ("go", "go-jose"),
+    "Spring": ("java", "offline"),
+}
+INTROSPECTING = {"authlib, asking": ("python", "introspecting"), "Spring, asking": ("java", "introspecting")}
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A client as a library is told of it."""
+
+    id: str
+    secret: str | None = None
+    method: str | None = None
+
+    def but(self, **changes: str | None) -> Registered:
+        return replace(self, **changes)
+
+    def document(self) -> dict[str, str]:
+        members = {"id": self.id, "secret": self.secret, "method": self.method}
+        return {name: value for name, value in members.items() if value is not None}
+
+
+@dataclass
+class Library:
+    """A client library in its program, which it may share with others."""
+
+    name: str
+    can: tuple[str, ...]
+    program: Program
+    lock: threading.Lock
+
+    def do(self, what: str, client: Registered | None = None, **parameters: str) -> dict:
+        """`ok` with what the library hands out, the `error` that it names, or something `unexpected`."""
+        question = {"library": self.name, "do": what, "parameters": parameters}
+        if client:
+            question["client"] = client.document()
+        with self.lock:
+            return json.loads(self.program.ask(json.dumps(question)))
+
+
+class Libraries:
+    """All of them, started."""
+
+    def __init__(
+        self,
+        processes: Processes,
+        place: Path,
+        built: Path,
+        authority: Authority,
+        issuer: str,
+        audience: str,
+        asks: Registered,
+    ) -> None:
+        commands = {
+            "python": [built / "venv/bin/python", built / "python/main.py"],
+            "node": ["node", built / "node/main.mjs"],
+            "go": [built / "go/sample"],
+            "java": ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *authority.java_options()]
+            + ["-cp", f"{built}/java/target/classes:{built}/java/target/dependency/*", "org.example.ResourceServer"],
+        }
+        ports = {language: free_port() for language in commands}
+        env = {**authority.environment(), "ISSUER": issuer, "AUDIENCE": audience, "NODE_ENV": "production"}
+        env |= {"CLIENT_ID": asks.id, "CLIENT_SECRET": asks.secret}
+        started, programs = {}, {}
+        for language, command in commands.items():
+            mine = {**env, "PORT": str(ports[language]), "SERVER_PORT": str(ports[language])}
+            name = f"oauth-{language}"
+            if language == "java":  # a server alone
+                started[language] = processes.start(name, command, place / f"{name}.log", mine)
+                continue
+            programs[language] = Program(name, command, processes, place, mine, ANSWER_LIMIT_S)
+            started[language] = programs[language].process
+        locks = {language: threading.Lock() for language in programs}
+        self.clients = [
+            Library(name, can, programs[language], locks[language]) for name, (language, can) in CLIENTS.items()
+        ]
+
+        def service(name: str, language: str, path: str) -> Service:
+            return Service(name, f"http://127.0.0.1:{ports[language]}/{path}", started[language])
+
+        self.offline = [service(name, *where) for name, where in OFFLINE.items()]
+        self.introspecting = [service(name, *where) for name, where in INTROSPECTING.items()]
+        for language, process in started.items():
+            process.wait_for_port(ports[language])
+
+    def that_can(self, *abilities: str) -> list[Library]:
+        return [library for library in self.clients if set(abilities) <= set(library.can)]

@@ -1,0 +1,62 @@
+"""Puts the libraries of others through it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from processes import Processes, free_port
+from report import Report
+from services import AUDIENCE, AuthService
+
+from peers import (
+    authorization_code,
+    client_credentials,
+    client_secrets,
+    discovery,
+    introspection,
+    password,
+    refresh,
+    resource_servers,
+    revocation,
+)
+from peers.libraries import Libraries
+from peers.setting import Setting, declaration
+from peers.table import Table
+from peers.tls import Authority
+
+TABLES = {
+    "discover": discovery,
+    "client_credentials": client_credentials,
+    "password": password,
+    "authorization_code": authorization_code,
+    "refresh": refresh,
+    "introspect": introspection,
+    "revoke": revocation,
+}
+
+
+def with_libraries(bin: Path, place: Path, built: Path) -> list[Report]:
+    """Those that offer it, for each thing that a client does; then the resource servers."""
+    place = place / "oauth"
+    place.mkdir()
+    reports = []
+
+    def group(name: str, able: list) -> Report:
+        reports.append(report := Report(able, name))
+        return report
+
+    with Processes() as processes:
+        authority, port = Authority(place), free_port()
+        config = place / "auth.toml"
+        config.write_text(declaration())
+        auth = AuthService(processes, bin, place, url=f"https://localhost:{port}", config=config)
+        authority.serve(processes, port, auth.port)
+        setting = Setting(auth)
+        libraries = Libraries(processes, place, built, authority, auth.url, AUDIENCE, setting.api)
+        for what, table in TABLES.items():
+            table.cases(Table(group(what.replace("_", " "), libraries.that_can(what)), setting))
+        client_secrets.cases(Table(group("secrets", libraries.that_can("client_credentials")), setting))
+        servers = [*libraries.offline, *libraries.introspecting]
+        resource_servers.tokens(group("resource servers", servers), setting, libraries)
+        resource_servers.rotation(group("rotation", servers), setting, libraries)
+    return reports

@@ -1,0 +1,60 @@
+"""The clients that the issuer knows, and a user."""
+
+from __future__ import annotations
+
+import json
+
+from services import AUDIENCE, AuthService
+
+from peers.libraries import Registered
+
+API = "https://api.example/notes"
+AUDIENCES = [AUDIENCE, API]
+SCOPES = "todos:read todos:write"
+REDIRECT = "https://app.example/callback"
+ODD_ID = "bücher:%2B+&="
+ODD_SECRET = "a:b%zz%2B+c&d=e?f#g/h;i@j!k$l(m)*n,o^p~q|r"
+# Ids and secrets that an operator chose, by what is odd about them.
+DECLARED = {
+    "an odd secret": Registered("declared", ODD_SECRET),
+    "an odd id": Registered(ODD_ID, ODD_SECRET[::-1]),
+}
+
+
+def declaration() -> str:
+    """The configuration of the issuer that declares them."""
+    tables = (
+        f"[[clients]]\nid = '{client.id}'\nsecret = '{client.secret}'\n"
+        f'grants = ["client_credentials"]\nscopes = {json.dumps(SCOPES.split())}\n'
+        for client in DECLARED.values()
+    )
+    return "\n".join(tables)
+
+
+class Setting:
+    """Made by the issuer's own commands."""
+
+    def __init__(self, auth: AuthService) -> None:
+        self.auth, self.url, self.declared = auth, auth.url, DECLARED
+        self.service = self.create("service", "client_credentials")
+        self.trusted = self.create("trusted", "password,refresh_token")
+        self.other = self.create("other", "password,refresh_token")
+        self.app = self.create("app", "password,refresh_token", public=True)
+        self.web = self.create("web", "authorization_code,refresh_token")
+        self.web_too = self.create("web too", "authorization_code,refresh_token")
+        self.page = self.create("page", "authorization_code,refresh_token", public=True)
+        # A resource server that introspects is a client too.
+        self.api = self.create("api", "client_credentials", audiences=[AUDIENCE])
+        self.stranger = self.create("stranger", "client_credentials", audiences=["https://stranger.example"])
+        self.user = auth.register()
+
+    def create(self, name: str, grants: str, audiences: list[str] = AUDIENCES, public: bool = False) -> Registered:
+        what = ["--name", name, "--grants", grants, "--scopes", SCOPES, "--audiences", ",".join(audiences)]
+        if "authorization_code" in grants:
+            what += ["--redirect-uris", REDIRECT]
+        made = self.auth.command("clients", "create", *what, *(["--public"] if public else []))
+        return Registered(made["client_id"], made.get("client_secret"))
+
+    def without(self, grant: str) -> Registered:
+        """A client that has not this grant."""
+        return self.trusted if grant == "client_credentials" else self.service
