@@ -1,22 +1,31 @@
 //! The auth-service in this process, and what a front end says to it.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
+use auth_service::clients::{
+    Administration, AdministrationParts, AdministrationSettings, ClientParts, Clients,
+};
 use auth_service::config::Settings;
+use auth_service::random::Random;
 use auth_service::startup::{Application, World};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use service_kit::config::{Secret, UrlWithSecret};
-use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
+use service_kit::database::{Backend, Database};
+use shared_claims::clock::{SharedClock, SystemClock};
 use shared_claims::testing::RedisProcess;
 
 const PASSWORD: &str = "correct horse battery";
+/// The service that the settings declare.
+const SERVICE: &str = "billing";
+const SECRET: &str = "a-secret-that-nobody-would-guess-they-say";
 
 pub(crate) struct Issuer {
     pub(crate) url: String,
     client: Client,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// What a login gives.
@@ -37,10 +46,14 @@ impl Issuer {
         settings.passwords.bcrypt_cost = 4;
         settings.keys.encryption_key = Some(Secret::new("5b".repeat(32)));
         settings.revocation.redis_url = redis.map(|redis| UrlWithSecret::new(redis.url()));
+        settings.clients = serde_json::from_value(json!([{
+            "id": SERVICE, "secret": SECRET, "grants": ["client_credentials"], "scopes": ["todos:read", "todos:write"],
+        }]))
+        .unwrap();
         let world = World { listener: Some(listener), ..World::system() };
         let application = Application::build(settings, world).await.unwrap();
         actix_web::rt::spawn(application.run_until(std::future::pending()));
-        Self { url, client: Client::new(), _database: database }
+        Self { url, client: Client::new(), database }
     }
 
     pub(crate) async fn register(&self, username: &str) {
@@ -82,5 +95,37 @@ impl Issuer {
         let answer =
             self.client.post(format!("{}/oauth2/revoke", self.url)).form(&form).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
+    }
+
+    /// A token of the declared service in its own name, for that scope; all of it, if it is empty.
+    pub(crate) async fn token_of_service(&self, scope: &str) -> String {
+        let form = [("grant_type", "client_credentials"), ("scope", scope)];
+        let request = self.client.post(format!("{}/oauth2/token", self.url)).form(&form);
+        let answer = request.basic_auth(SERVICE, Some(SECRET)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let answer: Value = answer.json().await.unwrap();
+        answer["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// The declared service gives up a token.
+    pub(crate) async fn revoke_as_service(&self, token: &str) {
+        let request = self.client.post(format!("{}/oauth2/revoke", self.url)).form(&[("token", token)]);
+        let answer = request.basic_auth(SERVICE, Some(SECRET)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+
+    /// What `auth-service clients disable` does, in a process of its own.
+    pub(crate) async fn disable_service(&self) {
+        let database = Database::connect(&self.database.settings()).await.unwrap();
+        let clock: SharedClock = Arc::new(SystemClock);
+        let clients = Clients::new(ClientParts { database: database.clone(), clock: clock.clone() });
+        let settings = Settings::default();
+        let settings = AdministrationSettings {
+            audience: settings.tokens.audience,
+            access_ttl_s: settings.tokens.access_ttl_seconds,
+            clock_skew_ms: settings.revocation.clock_skew_ms,
+        };
+        let parts = AdministrationParts { clients, database, clock, random: Random::system(), settings };
+        Administration::new(parts).disable(SERVICE).await.unwrap();
     }
 }

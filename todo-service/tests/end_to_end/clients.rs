@@ -1,0 +1,39 @@
+//! A service that calls in its own name, and what must not work after its end.
+
+use service_kit::database::Backend;
+
+use crate::carriers::{Carrier, World};
+
+#[actix_web::test]
+async fn a_service_s_token_is_taken_and_dies_alone_and_with_its_client() {
+    for (carrier, backend) in [
+        (Carrier::Feed, Backend::Sqlite),
+        (Carrier::RedisMirror, Backend::Postgres),
+        (Carrier::RedisLookup, Backend::Sqlite),
+    ] {
+        let World { issuer, service, .. } = &World::start(carrier, backend).await;
+        let (one, other, reader) = (
+            issuer.token_of_service("").await,
+            issuer.token_of_service("").await,
+            issuer.token_of_service("todos:read").await,
+        );
+        let (status, todo) = service.create(&one).await;
+        assert_eq!(status, 201, "{carrier:?}");
+        assert_eq!(service.get(&todo, &other).await, 200);
+        assert_eq!(service.create(&reader).await.0, 403);
+        // What a service writes is nobody's but its own.
+        issuer.register("ada").await;
+        let ada = issuer.login("ada").await;
+        assert_eq!(service.get(&todo, &ada.access).await, 404);
+
+        issuer.revoke_as_service(&one).await;
+        service.refuses_within_a_second(&one).await;
+        service.accepts(&other).await;
+
+        issuer.disable_service().await;
+        for token in [&other, &reader] {
+            service.refuses_within_a_second(token).await;
+        }
+        service.accepts(&ada.access).await;
+    }
+}
