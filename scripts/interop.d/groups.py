@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -87,6 +89,31 @@ def revocations(report: Report, auth: AuthService) -> None:
     report.comes_to("logged out everywhere", "401", same_user.access)
     report.ask("issued right after", "200", auth.login(one.user).access)
     report.ask("of another user", "200", auth.login().access)
+    revocations_by_command(report, auth)
+
+
+def revocations_by_command(report: Report, auth: AuthService) -> None:
+    """As an operator writes them, beside the running issuer."""
+    made = auth.command("clients", "create", "--name", "A service", "--grants", "client_credentials")
+    client = {"client_id": made["client_id"], "client_secret": made["client_secret"]}
+    form = {"grant_type": "client_credentials", **client}
+    eventually("the issuer knows the client", lambda: auth.status("/oauth2/token", form) == 200)
+    of_client = auth.post_form("/oauth2/token", form, 200)["access_token"]
+    user = auth.login().access
+    report.ask("of a client", f"200 {made['client_id']}", of_client)
+    auth.command("clients", "disable", made["client_id"])
+    report.comes_to("the client was disabled", "401", of_client)
+    report.ask("of a user meanwhile", "200", user)
+    kid = next(key["kid"] for key in auth.command("keys", "list") if key["state"] == "active")
+    auth.command("keys", "rotate", "--compromised", kid)
+    report.comes_to("of a stolen key", "401", user)
+    eventually("another key signs", lambda: key_of(auth.login().access) != kid)
+    report.comes_to("of the key after it", "200", auth.login().access)
+
+
+def key_of(token: str) -> str:
+    header = token.split(".")[0]
+    return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
 
 
 def outages(report: Report, auth: AuthService, redis: Redis) -> None:

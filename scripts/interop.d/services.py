@@ -48,7 +48,7 @@ class Redis:
         return self.process
 
     def revoke(self, kind: str, id: str, value: int = 1) -> None:
-        """A fact as the contract writes it: no command of the auth-service makes those of clients and keys yet."""
+        """A fact as the contract writes it, about tokens that no auth-service gave."""
         self.client.set(f"{PREFIX}:{kind}:{id}", value, ex=1_000)
 
 
@@ -115,11 +115,18 @@ class AuthService:
         answer = self.post_form("/auth/token", {"username": user, "password": PASSWORD}, 200)
         return Login(answer["access_token"], answer["refresh_token"], user)
 
+    def status(self, path: str, form: dict[str, str]) -> int:
+        return self._post(path, form)[0]
+
     def post_form(self, path: str, form: dict[str, str], wanted: int) -> dict:
-        kind = "application/x-www-form-urlencoded"
-        status, _, answer = request("POST", self.address + path, urlencode(form), Content_Type=kind)
+        status, answer = self._post(path, form)
         assert status == wanted, answer
         return json.loads(answer or b"{}")
+
+    def _post(self, path: str, form: dict[str, str]) -> tuple[int, bytes]:
+        kind = "application/x-www-form-urlencoded"
+        status, _, answer = request("POST", self.address + path, urlencode(form), Content_Type=kind)
+        return status, answer
 
     def revoke(self, token: str) -> None:
         self.post_form("/oauth2/revoke", {"token": token, "client_id": "first-party"}, 200)
