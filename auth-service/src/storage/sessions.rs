@@ -1,6 +1,8 @@
 //! `sessions`.
 
+use diesel::dsl::case_when;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use service_kit::database::DbConnection;
 use uuid::Uuid;
 
@@ -141,13 +143,23 @@ pub fn live_after(
         .collect()
 }
 
-/// Stores the use that [`Session::note_use`] noted.
+/// Stores the use that [`Session::note_use`] noted. The ends never move back, though `session` may have been read before a
+/// use that was noted meanwhile: a fact must outlive every token that was given.
 pub fn touch(conn: &mut DbConnection, session: &Session) -> QueryResult<()> {
+    let (idle, access) = (session.idle_expires_at_ms, session.access_expires_at_s);
     diesel::update(sessions::table.find(session.id.to_string()))
         .set((
             sessions::last_used_at_ms.eq(session.last_used_at_ms),
-            sessions::idle_expires_at_ms.eq(session.idle_expires_at_ms),
-            sessions::access_expires_at_s.eq(session.access_expires_at_s),
+            sessions::idle_expires_at_ms.eq(case_when(
+                sessions::idle_expires_at_ms.lt(idle),
+                idle.into_sql::<BigInt>(),
+            )
+            .otherwise(sessions::idle_expires_at_ms)),
+            sessions::access_expires_at_s.eq(case_when(
+                sessions::access_expires_at_s.lt(access),
+                access.into_sql::<BigInt>(),
+            )
+            .otherwise(sessions::access_expires_at_s)),
         ))
         .execute(conn)?;
     Ok(())

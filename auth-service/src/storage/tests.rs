@@ -4,6 +4,11 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Backend, Database, DatabaseError, DbConnection};
+use shared_claims::scope::Scopes;
+use uuid::Uuid;
+
+use super::{sessions, users};
+use crate::domain::{NewUser, PasswordHash, Session, Username};
 
 #[derive(QueryableByName, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Column {
@@ -100,4 +105,55 @@ fn migrations_have_the_same_names_on_both_sides() {
     versions.dedup();
     assert_eq!(versions.len(), names("sqlite").len());
     assert_eq!(names("sqlite"), names("postgres"));
+}
+
+/// A refresh may have read its session before it waited for another: what that noted must stand, or a revocation would be
+/// forgotten before the tokens that it revokes have ended.
+#[tokio::test]
+async fn the_noted_ends_of_a_session_never_move_back() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let test = TestDatabase::create(backend);
+        let database = opened(&test).await;
+        let noted = database.write(|conn| {
+            let (user_id, session_id) = (Uuid::from_u128(1), Uuid::from_u128(2));
+            let user = NewUser {
+                id: user_id,
+                username: Username::parse("ada").unwrap(),
+                email: None,
+                email_verified: false,
+                is_active: true,
+                roles: Vec::new(),
+                hash: PasswordHash { scheme: "test".to_owned(), value: String::new() },
+                created_at_ms: 0,
+            };
+            users::insert(conn, &user)?;
+            let session = Session {
+                id: session_id,
+                user_id,
+                client_id: "billing".to_owned(),
+                scope: Scopes::default(),
+                audience: Vec::new(),
+                amr: Vec::new(),
+                auth_time_s: 0,
+                created_at_ms: 0,
+                last_used_at_ms: 0,
+                idle_expires_at_ms: 1_000,
+                expires_at_ms: 1_000_000,
+                ended_at_ms: None,
+                user_agent: None,
+                address: None,
+                access_expires_at_s: 10,
+            };
+            sessions::insert(conn, &session)?;
+            let later = Session { idle_expires_at_ms: 9_000, access_expires_at_s: 90, ..session.clone() };
+            sessions::touch(conn, &later)?;
+            sessions::touch(
+                conn,
+                &Session { idle_expires_at_ms: 2_000, access_expires_at_s: 20, ..session },
+            )?;
+            Ok::<_, DatabaseError>(sessions::find(conn, session_id)?)
+        });
+        let noted = noted.await.unwrap().unwrap();
+        assert_eq!((noted.idle_expires_at_ms, noted.access_expires_at_s), (9_000, 90), "{backend:?}");
+    }
 }
