@@ -26,9 +26,11 @@ fn invalid_client() -> (u16, String) {
 async fn a_malformed_request_is_refused() {
     for app in both().await {
         app.add_client(client("billing")).await;
-        let response = app.get("/oauth2/token").send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
-        assert!(response.headers()[ALLOW].to_str().unwrap().contains("POST"));
+        for path in ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"] {
+            let response = app.get(&format!("{path}?grant_type=client_credentials")).send().await.unwrap();
+            assert_eq!(response.headers()[ALLOW], "POST, OPTIONS");
+            assert_eq!(refusal(response).await, (405, "invalid_request".to_owned()), "{path}");
+        }
 
         let json = json!({ "grant_type": "client_credentials" });
         let json = app.post("/oauth2/token").header(AUTHORIZATION, basic("billing", SECRET)).json(&json);

@@ -26,6 +26,9 @@ pub(crate) enum OauthError {
     /// The request is malformed: a parameter is missing, or given twice.
     #[error("{0}")]
     InvalidRequest(&'static str),
+    /// Another method than the endpoint has.
+    #[error("the endpoint does not have this method")]
+    OtherMethod,
     /// The body is larger than is read.
     #[error("the body is larger than 64 KiB")]
     TooLarge,
@@ -58,7 +61,7 @@ pub(crate) enum OauthError {
 impl OauthError {
     fn code(self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) | Self::TooLarge => "invalid_request",
+            Self::InvalidRequest(_) | Self::OtherMethod | Self::TooLarge => "invalid_request",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
             Self::UnauthorizedClient => "unauthorized_client",
@@ -78,6 +81,7 @@ impl OauthError {
             | Self::UnsupportedGrantType
             | Self::InvalidScope
             | Self::InvalidTarget => StatusCode::BAD_REQUEST,
+            Self::OtherMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidClient => StatusCode::UNAUTHORIZED,
             Self::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,

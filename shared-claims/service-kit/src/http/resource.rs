@@ -3,7 +3,9 @@
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, guard, web};
+use actix_web::{
+    FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError, Route, guard, web,
+};
 
 use super::Refusal;
 
@@ -11,12 +13,13 @@ use super::Refusal;
 pub struct Endpoint {
     resource: Resource,
     allow: Vec<Method>,
+    refuse: fn() -> HttpResponse,
 }
 
 /// Begins a path: `cfg.service(http::resource("/todos/{id}").get(show).put(change))`. Without trailing slash: requests
 /// are served with it and without.
 pub fn resource(path: &str) -> Endpoint {
-    Endpoint { resource: web::resource(path.to_owned()), allow: Vec::new() }
+    Endpoint { resource: web::resource(path.to_owned()), allow: Vec::new(), refuse: not_allowed }
 }
 
 impl Endpoint {
@@ -78,6 +81,12 @@ impl Endpoint {
         self.add(web::delete().to(handler), Method::DELETE)
     }
 
+    /// Words the refusal of another method; its `Allow` is set here.
+    #[must_use]
+    pub fn refusing_by(self, refuse: fn() -> HttpResponse) -> Self {
+        Self { refuse, ..self }
+    }
+
     fn add(mut self, route: Route, method: Method) -> Self {
         self.resource = self.resource.route(route);
         self.allow.push(method);
@@ -89,18 +98,22 @@ impl HttpServiceFactory for Endpoint {
     fn register(self, config: &mut AppService) {
         let methods: Vec<&str> = self.allow.iter().map(Method::as_str).chain(["OPTIONS"]).collect();
         let allow = HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"));
+        let refuse = self.refuse;
         let other = move |request: HttpRequest| {
             let allow = allow.clone();
-            async move { other_method(&request, allow) }
+            async move { other_method(&request, allow, refuse) }
         };
         self.resource.default_service(web::to(other)).register(config);
     }
 }
 
-fn other_method(request: &HttpRequest, allow: HeaderValue) -> Result<HttpResponse, Refusal> {
-    if request.method() == Method::OPTIONS {
-        return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish());
-    }
-    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
-    Err(refusal.with_header(header::ALLOW, allow))
+fn other_method(request: &HttpRequest, allow: HeaderValue, refuse: fn() -> HttpResponse) -> HttpResponse {
+    let mut answer =
+        if request.method() == Method::OPTIONS { HttpResponse::NoContent().finish() } else { refuse() };
+    answer.headers_mut().insert(header::ALLOW, allow);
+    answer
+}
+
+fn not_allowed() -> HttpResponse {
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").error_response()
 }
