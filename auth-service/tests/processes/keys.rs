@@ -1,6 +1,6 @@
 //! `auth-service keys` beside servers that run.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::process::{Output, Stdio};
 use std::sync::Mutex;
@@ -196,6 +196,7 @@ async fn resource(issuer: &str) -> Verifier {
 }
 
 #[actix_web::test]
+#[expect(clippy::print_stdout, reason = "the figure")]
 async fn no_good_token_is_refused_while_keys_rotate_five_times() {
     let database = TestDatabase::create(Backend::Postgres);
     let recipe = hasty(&database);
@@ -207,21 +208,41 @@ async fn no_good_token_is_refused_while_keys_rotate_five_times() {
     // An unknown key id: the one extra look at the key set is spent.
     let _ = verifier.verify(&with_another_kid(&first)).await;
 
+    let secret = billing(&recipe);
     let stop = AtomicBool::new(false);
-    let checked = Mutex::new((0_u64, HashSet::new()));
+    let checked = Mutex::new(Checked::default());
+    let verify = async |kind: &'static str, token: &str| {
+        let verified = verifier.verify(token).await.unwrap_or_else(|error| panic!("a good {kind}: {error}"));
+        let mut checked = checked.lock().unwrap();
+        *checked.tokens.entry(kind).or_default() += 1;
+        checked.kids.insert(verified.kid().to_owned());
+    };
     let hammer = async {
+        let mut newest = one.tokens("alice").await;
         let mut given = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             for service in [&one, &two] {
-                given.push(service.access_token("alice").await);
+                let form =
+                    [("grant_type", "refresh_token"), ("refresh_token", text(&newest, "refresh_token"))];
+                newest = ask(service, "/auth/token", &form).await;
+                let form = [
+                    ("grant_type", "client_credentials"),
+                    ("client_id", "billing"),
+                    ("client_secret", &secret),
+                ];
+                let own = ask(service, "/oauth2/token", &form).await;
+                given.extend([
+                    ("login", service.access_token("alice").await),
+                    ("refresh", text(&newest, "access_token").to_owned()),
+                    ("client_credentials", text(&own, "access_token").to_owned()),
+                ]);
             }
-            for token in given.iter().rev().take(50).chain([&first]) {
-                let verified = verifier.verify(token).await.expect("a good token");
-                let mut checked = checked.lock().unwrap();
-                checked.0 += 1;
-                checked.1.insert(verified.kid().to_owned());
+            for (kind, token) in given.iter().rev().take(60) {
+                verify(kind, token).await;
             }
-            assert_eq!(two.me(given.last().unwrap()).await, StatusCode::OK);
+            verify("the first of all", &first).await;
+            // The issuer's own endpoints, on the replica that did not give it.
+            assert_eq!(one.me(&two.access_token("alice").await).await, StatusCode::OK);
         }
     };
     let rotate = async {
@@ -231,16 +252,45 @@ async fn no_good_token_is_refused_while_keys_rotate_five_times() {
             let next = rotated.as_array().unwrap().iter().find(|key| key["state"] == "next").unwrap();
             let next = next["kid"].as_str().unwrap().to_owned();
             eventually("tokens of the new key are verified", PATIENCE, async || {
-                checked.lock().unwrap().1.contains(&next)
+                checked.lock().unwrap().kids.contains(&next)
             })
             .await;
-            assert_eq!(checked.lock().unwrap().1.len(), round + 1);
+            assert_eq!(checked.lock().unwrap().kids.len(), round + 1);
         }
         stop.store(true, Ordering::Relaxed);
     };
     tokio::join!(hammer, rotate);
     assert_eq!(kids(&recipe, "retired").len(), 5, "each stays as long as its tokens");
-    assert!(checked.lock().unwrap().0 > 500);
+    let checked = checked.into_inner().unwrap();
+    println!("verified, none refused: {:?}", checked.tokens);
+    assert!(checked.tokens.len() == 4 && checked.tokens.values().all(|count| *count >= 5), "{checked:?}");
+    assert!(checked.tokens.values().sum::<u64>() > 500, "{checked:?}");
+}
+
+/// What the resource server took.
+#[derive(Debug, Default)]
+struct Checked {
+    tokens: BTreeMap<&'static str, u64>,
+    kids: HashSet<String>,
+}
+
+/// A machine's client; its secret.
+fn billing(recipe: &Recipe) -> String {
+    let arguments =
+        ["clients", "create", "--name", "B", "--id", "billing", "--grants", "client_credentials", "--json"];
+    let (ok, out, err) = told(recipe.command().args(arguments).output().unwrap());
+    assert!(ok, "{err}");
+    text(&serde_json::from_str(&out).unwrap(), "client_secret").to_owned()
+}
+
+fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
+    answer[name].as_str().unwrap_or_else(|| panic!("{answer}"))
+}
+
+async fn ask(service: &Service, path: &str, form: &[(&str, &str)]) -> Value {
+    let answer = service.client.post(format!("{}{path}", service.url)).form(form).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    answer.json().await.unwrap()
 }
 
 fn with_another_kid(token: &str) -> String {
