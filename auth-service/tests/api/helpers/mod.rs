@@ -1,5 +1,6 @@
 //! `spawn_app`: the service on a free port, with a database of its own, a clock that stands and randomness that repeats.
 
+mod changes;
 pub(crate) mod clients;
 pub(crate) mod codes;
 mod keys;
