@@ -48,10 +48,20 @@ pub(crate) fn run(service: &Service, path: &str, script: &str, arguments: &[&Pat
 
 /// Processor time of the processes that this one started and that have ended, in seconds.
 fn children_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    ticks_seconds("self", 13)
+}
+
+/// Processor time of this process, in seconds.
+pub(crate) fn own_processor_seconds() -> f64 {
+    ticks_seconds("self", 11)
+}
+
+/// Two neighbouring fields of a process's `stat`, user and system time, in seconds.
+pub(crate) fn ticks_seconds(process: &str, at: usize) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let after_name = stat.rsplit_once(')').unwrap().1;
-    let ticks = |at: usize| after_name.split_ascii_whitespace().nth(at).unwrap().parse::<f64>().unwrap();
-    (ticks(13) + ticks(14)) / 100.0
+    let fields = after_name.split_ascii_whitespace().skip(at).take(2);
+    fields.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
 }
 
 /// Posts the same form again and again.

@@ -74,9 +74,9 @@ impl Pgbench {
         let (people, sessions, tokens) = (
             "INSERT INTO users SELECT (jsonb_populate_record(u, jsonb_build_object('id', 'bench ' || n, \
              'username', 'bench ' || n, 'username_key', 'bench ' || n, 'username_skeleton', 'bench ' || n))).* \
-             FROM generate_series(0, 7) n, (SELECT * FROM users LIMIT 1) u",
+             FROM generate_series(0, 7) n, (SELECT u FROM users u LIMIT 1) any_user",
             "INSERT INTO sessions SELECT (jsonb_populate_record(s, jsonb_build_object('id', 'bench ' || n, \
-             'user_id', 'bench ' || n))).* FROM generate_series(0, 7) n, (SELECT * FROM sessions LIMIT 1) s",
+             'user_id', 'bench ' || n))).* FROM generate_series(0, 7) n, (SELECT s FROM sessions s LIMIT 1) any_session",
             "INSERT INTO refresh_tokens (token_hash, session_id, issued_at_ms, expires_at_ms) SELECT \
              sha256(int8send(n) || int8send(0)), 'bench ' || n, 0, 4102444800000 FROM generate_series(0, 7) n",
         );

@@ -8,11 +8,13 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 
+use crate::load::own_processor_seconds;
+
 const RUN: Duration = Duration::from_secs(3);
 /// About as long as the signed part of a token.
 const MESSAGE: [u8; 600] = [b'a'; 600];
 
-pub(crate) fn cores() -> usize {
+fn cores() -> usize {
     std::thread::available_parallelism().unwrap().get()
 }
 
@@ -20,9 +22,17 @@ pub(crate) fn key() -> Arc<RsaKeyPair> {
     Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())
 }
 
-/// Signatures a second of all cores together.
-pub(crate) fn signatures_a_second(key: &Arc<RsaKeyPair>) -> f64 {
+/// What the cores did.
+pub(crate) struct Signed {
+    /// Signatures of all cores together.
+    pub(crate) a_second: f64,
+    /// Processor time for one, microseconds.
+    pub(crate) each_us: f64,
+}
+
+pub(crate) fn sign(key: &Arc<RsaKeyPair>) -> Signed {
     let signed = AtomicU64::new(0);
+    let before = own_processor_seconds();
     let began = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..cores() {
@@ -35,5 +45,7 @@ pub(crate) fn signatures_a_second(key: &Arc<RsaKeyPair>) -> f64 {
             });
         }
     });
-    signed.into_inner() as f64 / began.elapsed().as_secs_f64()
+    let (signed, passed) = (signed.into_inner() as f64, began.elapsed().as_secs_f64());
+    let each_us = 1e6 * (own_processor_seconds() - before) / signed;
+    Signed { a_second: signed / passed, each_us }
 }

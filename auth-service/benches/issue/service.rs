@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use shared_claims::testing::eventually;
 use tempfile::TempDir;
 
+use crate::load::ticks_seconds;
+
 pub(crate) const PASSWORD: &str = "a good long password";
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -87,10 +89,7 @@ impl Service {
 
     /// The processor time that it has used, in seconds.
     pub(crate) fn processor_seconds(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let after_name = stat.rsplit_once(')').unwrap().1;
-        let ticks = |at: usize| after_name.split_ascii_whitespace().nth(at).unwrap().parse::<f64>().unwrap();
-        (ticks(11) + ticks(12)) / 100.0
+        ticks_seconds(&self.child.id().to_string(), 11)
     }
 }
 
