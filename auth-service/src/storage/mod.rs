@@ -7,6 +7,7 @@ pub mod audit;
 pub mod authorization_codes;
 pub mod client_secrets;
 pub mod clients;
+mod consume;
 mod lock;
 pub mod meta;
 pub mod refresh_tokens;

@@ -4,14 +4,14 @@ use diesel::prelude::*;
 use service_kit::database::DbConnection;
 use uuid::Uuid;
 
-use super::schema::{refresh_tokens, sessions};
+use super::consume::Consume;
+use super::schema::refresh_tokens;
 use super::{parse_uuid, unlocked};
 use crate::domain::{RefreshToken, RefreshTokenHash};
 
-#[derive(Queryable, Selectable, Insertable)]
+#[derive(Queryable, Selectable)]
 #[diesel(table_name = refresh_tokens)]
 pub(super) struct RefreshTokenRow {
-    token_hash: Vec<u8>,
     session_id: String,
     issued_at_ms: i64,
     expires_at_ms: i64,
@@ -31,14 +31,19 @@ impl RefreshTokenRow {
 
 /// Stores a new token. The caller holds the user's lock.
 pub fn insert(conn: &mut DbConnection, hash: &RefreshTokenHash, token: &RefreshToken) -> QueryResult<()> {
-    let row = RefreshTokenRow {
-        token_hash: hash.as_bytes().to_vec(),
-        session_id: token.session_id.to_string(),
-        issued_at_ms: token.issued_at_ms,
-        expires_at_ms: token.expires_at_ms,
-        consumed_at_ms: token.consumed_at_ms,
+    let values = (
+        refresh_tokens::token_hash.eq(hash.as_bytes()),
+        refresh_tokens::session_id.eq(token.session_id.to_string()),
+        refresh_tokens::issued_at_ms.eq(token.issued_at_ms),
+        refresh_tokens::expires_at_ms.eq(token.expires_at_ms),
+        refresh_tokens::consumed_at_ms.eq(token.consumed_at_ms),
+    );
+    let inserted = diesel::insert_into(refresh_tokens::table).values(values);
+    // On the connection that it is: through the enum a statement would be prepared anew each time.
+    match conn {
+        DbConnection::Postgres(conn) => inserted.execute(conn)?,
+        DbConnection::Sqlite(conn) => inserted.execute(conn)?,
     };
-    diesel::insert_into(refresh_tokens::table).values(row).execute(conn)?;
     Ok(())
 }
 
@@ -54,14 +59,12 @@ pub fn find(conn: &mut DbConnection, hash: &RefreshTokenHash) -> QueryResult<Opt
 
 /// Consumes the token if nobody did, and if its session has not ended; whether this call did.
 pub fn consume(conn: &mut DbConnection, hash: &RefreshTokenHash, now_ms: i64) -> QueryResult<bool> {
-    let goes_on = sessions::table
-        .filter(sessions::id.eq(refresh_tokens::session_id))
-        .filter(sessions::ended_at_ms.is_null());
-    let unused = refresh_tokens::table
-        .find(hash.as_bytes())
-        .filter(refresh_tokens::consumed_at_ms.is_null())
-        .filter(diesel::dsl::exists(goes_on));
-    let consumed = diesel::update(unused).set(refresh_tokens::consumed_at_ms.eq(now_ms)).execute(conn)?;
+    let consume = Consume { hash: hash.as_bytes(), now_ms };
+    // As in `insert`.
+    let consumed = match conn {
+        DbConnection::Postgres(conn) => consume.execute(conn)?,
+        DbConnection::Sqlite(conn) => consume.execute(conn)?,
+    };
     Ok(consumed == 1)
 }
 
