@@ -27,6 +27,7 @@ COPY shared-claims/examples shared-claims/examples
 # What a manifest names must be there, although none of it is built here.
 COPY shared-claims/benches shared-claims/benches
 COPY shared-claims/tests/tower shared-claims/tests/tower
+COPY auth-service/benches auth-service/benches
 COPY auth-service/tests/faults auth-service/tests/faults
 COPY todo-service/benches todo-service/benches
 RUN for crate in auth-service todo-service shared-claims shared-claims/service-kit; do \
