@@ -46,6 +46,26 @@ async fn again_and_again(recipe: &Recipe, database: &TestDatabase, arguments: &[
     invariants::check(database).await;
 }
 
+/// Kills the command at moments that nobody chose while `list` still has what it is to take away, and then lets it end.
+async fn until_gone(
+    recipe: &Recipe,
+    database: &TestDatabase,
+    arguments: &[&str],
+    list: &[&str],
+    (member, value): (&str, &str),
+) {
+    for after in [100, 150, 200, 300] {
+        killed(recipe, arguments, Duration::from_millis(after)).await;
+        invariants::check(database).await;
+    }
+    let is_there = |listed: &Value| listed.as_array().unwrap().iter().any(|item| item[member] == value);
+    if is_there(&document(recipe, list).await) {
+        document(recipe, arguments).await;
+    }
+    assert!(!is_there(&document(recipe, list).await), "{arguments:?}");
+    invariants::check(database).await;
+}
+
 async fn facts(service: &Service, kind: &str, id: &str) -> usize {
     let list = service.client.get(format!("{}/revocations", service.url)).send().await.unwrap();
     let list: Value = list.json().await.unwrap();
@@ -69,6 +89,8 @@ async fn a_command_that_is_killed_is_done_or_not_done_and_may_be_given_again() {
             document(&recipe, &create).await;
         }
         again_and_again(&recipe, &database, &["clients", "rotate-secret", "billing"]).await;
+        again_and_again(&recipe, &database, &["clients", "update", "billing", "--name", "Billing"]).await;
+        assert_eq!(document(&recipe, &["clients", "show", "billing"]).await["name"], "Billing");
         again_and_again(&recipe, &database, &["clients", "disable", "billing"]).await;
         assert!(facts(&service, "client", "billing").await >= 1, "{:?}", database.backend());
         assert_eq!(document(&recipe, &["clients", "show", "billing"]).await["active"], false);
@@ -88,6 +110,12 @@ async fn a_command_that_is_killed_is_done_or_not_done_and_may_be_given_again() {
         again_and_again(&recipe, &database, &["users", "revoke-tokens", "alice"]).await;
         assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
 
+        again_and_again(&recipe, &database, &["users", "set-roles", "alice", "editor"]).await;
+        assert_eq!(
+            document(&recipe, &["users", "show", "alice"]).await["roles"],
+            Value::from(vec!["editor"])
+        );
+
         let token = service.access_token("alice").await;
         again_and_again(&recipe, &database, &["keys", "rotate"]).await;
         let keys = document(&recipe, &["keys", "list"]).await;
@@ -97,5 +125,17 @@ async fn a_command_that_is_killed_is_done_or_not_done_and_may_be_given_again() {
         let service = recipe.start().await;
         eventually("the same keys go on", PATIENCE, async || service.me(&token).await == StatusCode::OK)
             .await;
+
+        // What is gone cannot be named again: so each is over when it is gone.
+        let stolen = keys.as_array().unwrap().iter().find(|key| key["state"] == "active").unwrap();
+        let stolen = stolen["kid"].as_str().unwrap();
+        let compromised = ["keys", "rotate", "--compromised", stolen];
+        until_gone(&recipe, &database, &compromised, &["keys", "list"], ("kid", stolen)).await;
+        assert_eq!(facts(&service, "key", stolen).await, 1);
+        assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
+        let token = service.access_token("alice").await;
+        let delete = ["users", "delete", "alice"];
+        until_gone(&recipe, &database, &delete, &["users", "list"], ("username", "alice")).await;
+        assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
     }
 }
