@@ -1,10 +1,11 @@
 //! Puts the parts together. The only place that does.
 
+mod settings;
+
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::web::ServiceConfig;
 use service_kit::config::InvalidSetting;
@@ -15,27 +16,26 @@ use shared_claims::actix::{BearerAuth, InvalidOrigin};
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::clock::{SharedClock, SystemClock};
 use shared_claims::revocation::Revocation;
-use shared_claims::scope::{InvalidScope, Scopes};
+use shared_claims::scope::InvalidScope;
 use shared_claims::verifier::{BuildError, Verifier};
 
+use self::settings::token_settings;
+pub(crate) use self::settings::{client_settings, hash_settings, password_rules, projection};
+pub use self::settings::{cut_rules, key_settings, prune_rules, session_limits};
 use crate::accounts::{AccountParts, Accounts};
 use crate::audit::Refusals;
-use crate::clients::{
-    Administration, AdministrationError, AdministrationParts, AdministrationSettings, ClientParts, Clients,
-};
-use crate::config::{SessionSettings, Settings, read_clients};
-use crate::domain::signing_key::RotationRules;
-use crate::domain::{PasswordRules, SessionLimits};
+use crate::clients::{Administration, AdministrationError, AdministrationParts, ClientParts, Clients};
+use crate::config::{Settings, read_clients};
 use crate::http::revocations::{Feed, FeedAccess};
 use crate::http::{self, ClientAuth, Cookies, Metadata, Published, Services};
-use crate::keys::{KeyStore, KeyStoreSettings, KeysError, MasterKey, Sealer, SecretName};
+use crate::keys::{KeyStore, KeysError, MasterKey, Sealer, SecretName};
 use crate::keys::{agree_on_database_id, agree_on_secret, has_sealed};
 use crate::maintenance::Maintenance;
-use crate::passwords::{HashSettings, Passwords};
-use crate::pruning::{PruneRules, Pruner};
+use crate::passwords::Passwords;
+use crate::pruning::Pruner;
 use crate::random::Random;
-use crate::revocation::{self, ProjectionSettings, Revocations};
-use crate::tokens::{CutRules, OwnTokens, TokenParts, TokenSettings, Tokens};
+use crate::revocation::{self, Revocations};
+use crate::tokens::{OwnTokens, TokenParts, Tokens};
 use crate::{observe, storage};
 
 /// Why the service did not start. One line for the operator.
@@ -282,99 +282,6 @@ pub(crate) async fn open_sealer(
     let sealer = Sealer::new(&master, random.clone())?;
     let mut previous = settings.keys.previous_encryption_keys.iter();
     previous.try_fold(sealer, |sealer, key| sealer.opening(&MasterKey::parse(key.expose())?))
-}
-
-/// A key set may be kept for its max-age by a cache, and then for as long again by the verifier behind it; then there are
-/// the replicas' clocks, and the second in which each of them notices.
-pub fn key_settings(settings: &Settings) -> KeyStoreSettings {
-    const NOTICE_MS: i64 = 1000;
-    /// Of a verifier: at most 30 s of leeway, and as much for its clock.
-    const LEEWAY_MS: i64 = 60_000;
-    const DAY_MS: i64 = 86_400_000;
-    let skew_ms = settings.revocation.clock_skew_ms;
-    let days = i64::from(settings.keys.rotate_after_days);
-    KeyStoreSettings {
-        rsa_bits: settings.keys.rsa_bits,
-        rules: RotationRules {
-            publish_ms: 2000 * i64::from(settings.keys.jwks_max_age_seconds) + NOTICE_MS + skew_ms,
-            rotate_after_ms: (days > 0).then_some(days * DAY_MS),
-            keep_ms: LEEWAY_MS + skew_ms,
-        },
-    }
-}
-
-/// How long what is kept.
-pub fn prune_rules(settings: &Settings) -> PruneRules {
-    const DAY_MS: i64 = 86_400_000;
-    let days = i64::from(settings.audit.retention_days);
-    PruneRules {
-        refresh_replay_ms: settings.tokens.refresh_replay_seconds.saturating_mul(1000),
-        audit_ms: (days > 0).then_some(days * DAY_MS),
-    }
-}
-
-pub(crate) fn client_settings(settings: &Settings) -> AdministrationSettings {
-    AdministrationSettings {
-        audience: settings.tokens.audience.clone(),
-        access_ttl_s: settings.tokens.access_ttl_seconds,
-        clock_skew_ms: settings.revocation.clock_skew_ms,
-    }
-}
-
-pub(crate) fn projection(settings: &Settings) -> Option<ProjectionSettings> {
-    let revocation = &settings.revocation;
-    revocation.redis_url.as_ref().map(|url| ProjectionSettings {
-        url: url.expose().to_owned(),
-        prefix: revocation.prefix.clone(),
-        list_ttl: Duration::from_secs(revocation.list_ttl_seconds),
-        allow_eviction: revocation.allow_eviction,
-    })
-}
-
-pub(crate) fn hash_settings(settings: &Settings) -> HashSettings {
-    let workers = match settings.passwords.workers {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        workers => workers,
-    };
-    HashSettings {
-        bcrypt_cost: settings.passwords.bcrypt_cost,
-        workers,
-        queue_limit: settings.passwords.queue_limit,
-    }
-}
-
-pub(crate) fn password_rules(settings: &Settings) -> PasswordRules {
-    PasswordRules { min_length: settings.passwords.min_length, max_length: settings.passwords.max_length }
-}
-
-/// What the end of all that a user has must cover.
-pub fn cut_rules(settings: &Settings) -> CutRules {
-    CutRules {
-        clock_skew_ms: settings.revocation.clock_skew_ms,
-        access_ttl_s: settings.tokens.access_ttl_seconds,
-    }
-}
-
-/// How long sessions last, and how many there may be.
-pub fn session_limits(settings: &SessionSettings) -> SessionLimits {
-    SessionLimits {
-        max_age_s: settings.max_age_seconds,
-        idle_s: (settings.idle_seconds > 0).then_some(settings.idle_seconds),
-        max_per_user: (settings.max_per_user > 0).then_some(settings.max_per_user),
-    }
-}
-
-fn token_settings(settings: &Settings) -> Result<TokenSettings, InvalidScope> {
-    Ok(TokenSettings {
-        issuer: settings.issuer.clone(),
-        audience: settings.tokens.audience.clone(),
-        default_scope: Scopes::parse(&settings.tokens.default_scope)?,
-        access_ttl_s: settings.tokens.access_ttl_seconds,
-        refresh_ttl_s: settings.tokens.refresh_ttl_seconds,
-        refresh_replay_s: settings.tokens.refresh_replay_seconds,
-        sessions: session_limits(&settings.sessions),
-        clock_skew_ms: settings.revocation.clock_skew_ms,
-    })
 }
 
 /// Verifies every token that we issued, whomever it is for, and holds it against the database each time.
