@@ -187,9 +187,12 @@ async fn a_refused_login_does_not_wait_for_its_record() {
         release.send(()).unwrap();
         holder.await.unwrap();
         // The writing went on.
-        while app.audit_rows().await.len() < before + 2 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let written = async {
+            while app.audit_rows().await.len() < before + 2 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), written).await.unwrap();
     }
 }
 

@@ -26,9 +26,12 @@ fn pruner(app: &TestApp, database: &Database) -> Pruner {
 
 /// The service's own round at its start is over; the next one comes in a minute.
 async fn settled(app: &TestApp) {
-    while app.metric("pruned_timestamp_seconds").await == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let settled = async {
+        while app.metric("pruned_timestamp_seconds").await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), settled).await.unwrap();
 }
 
 /// The lease of whoever pruned before has run out.
