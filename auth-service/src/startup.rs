@@ -19,14 +19,15 @@ use shared_claims::revocation::Revocation;
 use shared_claims::scope::InvalidScope;
 use shared_claims::verifier::{BuildError, Verifier};
 
-use self::settings::token_settings;
 pub(crate) use self::settings::{client_settings, hash_settings, password_rules, projection};
 pub use self::settings::{cut_rules, key_settings, prune_rules, session_limits};
+use self::settings::{feed_access, token_settings};
 use crate::accounts::{AccountParts, Accounts};
 use crate::audit::Refusals;
 use crate::clients::{Administration, AdministrationError, AdministrationParts, ClientParts, Clients};
 use crate::config::{Settings, read_clients};
-use crate::http::revocations::{Feed, FeedAccess};
+use crate::http::feed_access::FeedAccess;
+use crate::http::revocations::Feed;
 use crate::http::{self, ClientAuth, Cookies, Metadata, Published, Services};
 use crate::keys::{KeyStore, KeysError, MasterKey, Sealer, SecretName};
 use crate::keys::{agree_on_database_id, agree_on_secret, has_sealed};
@@ -164,15 +165,7 @@ impl Application {
                 metadata: Arc::new(Metadata::of(&settings.issuer, scopes.iter())),
                 max_age_seconds: settings.keys.jwks_max_age_seconds,
             },
-            feed: Feed {
-                database,
-                revocations: revocations.clone(),
-                clock,
-                access: match settings.revocation.feed_token {
-                    Some(token) => FeedAccess::Token(Arc::new(token)),
-                    None => FeedAccess::Loopback,
-                },
-            },
+            feed: Feed { database, revocations: revocations.clone(), clock, access: feed_access(&settings) },
         };
         let service = Service {
             api: http::docs::document(scopes.into_iter()),
@@ -233,6 +226,11 @@ fn warn_of(settings: &Settings) {
     }
     if settings.revocation.feed_token.as_ref().is_some_and(|token| token.expose().len() < 16) {
         tracing::warn!("revocation.feed_token is short: it could be guessed");
+    }
+    if settings.revocation.redis_url.is_none() && matches!(feed_access(settings), FeedAccess::Nobody) {
+        tracing::warn!(
+            "no verifier can learn of revocations: set revocation.redis_url, or revocation.feed_token for the feed"
+        );
     }
     if !settings.cookies.secure {
         tracing::warn!("cookies.secure is off: cookies travel in the clear");

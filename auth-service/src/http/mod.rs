@@ -6,6 +6,7 @@ mod cookies;
 mod credentials;
 mod discovery;
 pub mod docs;
+pub mod feed_access;
 mod jwks;
 mod login;
 mod logout;

@@ -1,19 +1,17 @@
 //! `GET /revocations`: the feed, for verifiers without Redis.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use service_kit::config::Secret;
 use service_kit::database::Database;
 use service_kit::http::{Query, Refusal};
 use service_kit::server::Stopping;
 use shared_claims::clock::SharedClock;
-use subtle::ConstantTimeEq;
 
+use super::feed_access::FeedAccess;
 use crate::revocation::Revocations;
 use crate::revocation::feed::{self, FeedError, FeedPage, LONGEST_WAIT, Until};
 
@@ -28,15 +26,6 @@ pub struct Feed {
     pub clock: SharedClock,
     /// Whom it answers.
     pub access: FeedAccess,
-}
-
-/// Whom the feed answers. It holds identifiers only, but tells when users log out.
-#[derive(Clone, Debug)]
-pub enum FeedAccess {
-    /// Whoever presents this token as Bearer.
-    Token(Arc<Secret>),
-    /// Processes on this machine, as long as nobody forwards for them.
-    Loopback,
 }
 
 /// The query of the feed.
@@ -58,7 +47,7 @@ pub struct FeedQuery {
     responses(
         (status = 200, description = "The facts since the cursor", body = FeedPage),
         (status = 401, description = "The feed's token is missing or wrong"),
-        (status = 403, description = "No token is set, and the request does not come from this machine"),
+        (status = 403, description = "No token is set, and the request may come from elsewhere than this machine"),
         (status = 410, description = "The cursor belongs to another list: start again"),
     )
 )]
@@ -77,41 +66,6 @@ pub async fn show(
     let page =
         feed::read(&feed.database, &feed.revocations, &feed.clock, query.after.as_deref(), until).await?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(page))
-}
-
-impl FeedAccess {
-    fn admit(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        match self {
-            Self::Token(token) => {
-                let presented = bearer(request).unwrap_or_default();
-                if presented.as_bytes().ct_eq(token.expose().as_bytes()).into() {
-                    return Ok(());
-                }
-                let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "The feed's token is missing or wrong");
-                Err(refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
-            }
-            Self::Loopback => {
-                let forwarded =
-                    ["forwarded", "x-forwarded-for"].iter().any(|name| request.headers().contains_key(*name));
-                let local = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-                if local && !forwarded {
-                    return Ok(());
-                }
-                Err(Refusal::new(
-                    StatusCode::FORBIDDEN,
-                    "Without revocation.feed_token the feed answers this machine alone",
-                ))
-            }
-        }
-    }
-}
-
-/// The token of a single `Authorization: Bearer` header.
-fn bearer(request: &HttpRequest) -> Option<&str> {
-    let mut headers = request.headers().get_all(header::AUTHORIZATION);
-    let (value, None) = (headers.next()?, headers.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 impl From<FeedError> for Refusal {

@@ -1,13 +1,17 @@
 //! The settings as they are written, turned into what the parts take.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use service_kit::http::is_loopback_url;
 use shared_claims::scope::{InvalidScope, Scopes};
+use url::Url;
 
 use crate::clients::AdministrationSettings;
 use crate::config::{SessionSettings, Settings};
 use crate::domain::signing_key::RotationRules;
 use crate::domain::{PasswordRules, SessionLimits};
+use crate::http::feed_access::FeedAccess;
 use crate::keys::KeyStoreSettings;
 use crate::passwords::HashSettings;
 use crate::pruning::PruneRules;
@@ -48,6 +52,17 @@ pub(crate) fn client_settings(settings: &Settings) -> AdministrationSettings {
         audience: settings.tokens.audience.clone(),
         access_ttl_s: settings.tokens.access_ttl_seconds,
         clock_skew_ms: settings.revocation.clock_skew_ms,
+    }
+}
+
+/// Whom the feed answers. Behind a proxy every request comes from the proxy's address, and an issuer with a public name is
+/// meant to be reached from elsewhere: there only a token tells who asks.
+pub(super) fn feed_access(settings: &Settings) -> FeedAccess {
+    let is_local = Url::parse(&settings.issuer).is_ok_and(|issuer| is_loopback_url(&issuer));
+    match &settings.revocation.feed_token {
+        Some(token) => FeedAccess::Token(Arc::new(token.clone())),
+        None if is_local && settings.http.trusted_proxies.is_empty() => FeedAccess::Loopback,
+        None => FeedAccess::Nobody,
     }
 }
 

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::helpers::{Recipe, Service};
 
@@ -68,10 +69,72 @@ async fn a_cursor_of_another_list_is_gone_and_a_wait_has_its_limit() {
 async fn without_a_token_it_answers_this_machine_alone() {
     let (_database, recipe) = recipe();
     let service = recipe.start().await;
-    for header in ["X-Forwarded-For", "Forwarded"] {
-        let forwarded =
-            service.client.get(format!("{}/revocations", service.url)).header(header, "for=127.0.0.1");
-        assert_eq!(forwarded.send().await.unwrap().status(), StatusCode::FORBIDDEN, "{header}");
+    let get = || service.client.get(format!("{}/revocations", service.url));
+    let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status();
+    for host in ["localhost:8000", "LOCALHOST", "127.0.0.1", "[::1]:8000", "id.localhost"] {
+        assert_eq!(status(get().header("Host", host)).await, StatusCode::OK, "{host}");
+    }
+    // What a page can have a browser ask once it let its own name lead to 127.0.0.1.
+    for host in ["evil.example", "evil.example:8000", "localhost.evil.example", "10.0.0.1", "me@localhost"] {
+        assert_eq!(status(get().header("Host", host)).await, StatusCode::FORBIDDEN, "{host}");
+    }
+    for (header, value) in [
+        ("Origin", "https://evil.example"),
+        ("Origin", "null"),
+        ("Forwarded", "for=127.0.0.1"),
+        ("Via", "1.1 proxy"),
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("X-Forwarded-Host", "localhost"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Server", "gateway"),
+        ("X-Real-IP", "127.0.0.1"),
+        ("CF-Connecting-IP", "127.0.0.1"),
+        ("True-Client-IP", "127.0.0.1"),
+    ] {
+        assert_eq!(status(get().header(header, value)).await, StatusCode::FORBIDDEN, "{header}");
+    }
+}
+
+#[actix_web::test]
+async fn the_host_that_the_url_names_counts_as_well() {
+    let (_database, recipe) = recipe();
+    let service = recipe.start().await;
+    let address = service.url.strip_prefix("http://").unwrap();
+    let ask = async |target: &str, hosts: &str| {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(ask("/revocations", "Host: localhost\r\n").await, "200");
+    assert_eq!(ask("http://localhost/revocations", "Host: localhost\r\n").await, "200");
+    for (target, hosts) in [
+        ("http://evil.example/revocations", "Host: localhost\r\n"),
+        ("/revocations", "Host: localhost\r\nHost: evil.example\r\n"),
+        ("/revocations", ""),
+    ] {
+        let status = ask(target, hosts).await;
+        assert!(["403", "400"].contains(&status.as_str()), "{target} {hosts:?}: {status}");
+    }
+}
+
+/// The peer's address would be the proxy's, and whoever may reach a public issuer is not on this machine.
+#[actix_web::test]
+async fn behind_a_proxy_or_a_public_name_it_answers_nobody_without_a_token() {
+    let (_database, local) = recipe();
+    let public = local.clone().with("AUTH__ISSUER", "https://id.example.com");
+    for recipe in [local.with("AUTH__HTTP__TRUSTED_PROXIES", "192.0.2.7"), public] {
+        let service = recipe.start().await;
+        let (status, problem) = answer(&service, "").await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        assert!(problem["detail"].as_str().unwrap().contains("revocation.feed_token"), "{problem}");
+        assert!(service.terminate().success());
+        let token = "a-feed-token-of-some-length";
+        let service = recipe.with("AUTH__REVOCATION__FEED_TOKEN", token).start().await;
+        let get = service.client.get(format!("{}/revocations", service.url)).bearer_auth(token);
+        assert_eq!(get.send().await.unwrap().status(), StatusCode::OK);
     }
 }
 

@@ -1,0 +1,90 @@
+//! Whom the revocation feed answers.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use service_kit::config::Secret;
+use service_kit::http::{Refusal, is_loopback_authority};
+use subtle::ConstantTimeEq;
+
+/// Headers that browsers and proxies add. A verifier on this machine that asks directly sends none of them.
+const SENT_ON_BEHALF: [&str; 12] = [
+    "origin",
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-host",
+    "x-envoy-external-address",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+    "cdn-loop",
+];
+
+/// `X-Forwarded-For`, `-Host`, `-Proto` and all others.
+const SENT_ON_BEHALF_PREFIX: &str = "x-forwarded";
+
+/// Whom the feed answers. It holds identifiers only, but tells when users log out.
+#[derive(Clone, Debug)]
+pub enum FeedAccess {
+    /// Whoever presents this token as Bearer.
+    Token(Arc<Secret>),
+    /// Programs on this machine that ask by a loopback name and for themselves.
+    Loopback,
+    /// Nobody: there is no token, and a loopback address would not show that the request comes from this machine.
+    Nobody,
+}
+
+impl FeedAccess {
+    /// Admits the request, or says why not: 401 where a token is asked for, else 403.
+    pub(super) fn admit(&self, request: &HttpRequest) -> Result<(), Refusal> {
+        match self {
+            Self::Token(token) => {
+                let presented = bearer(request).unwrap_or_default();
+                if presented.as_bytes().ct_eq(token.expose().as_bytes()).into() {
+                    return Ok(());
+                }
+                let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "The feed's token is missing or wrong");
+                Err(refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+            }
+            Self::Loopback if comes_from_this_machine(request) => Ok(()),
+            Self::Loopback => Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "Without revocation.feed_token the feed answers this machine alone",
+            )),
+            Self::Nobody => Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "The feed needs revocation.feed_token where the issuer is not local or a proxy is trusted",
+            )),
+        }
+    }
+}
+
+/// A loopback peer alone does not show it: a proxy on this machine forwards what others ask, and a page of any site can have
+/// the browser ask a name of its own that it lets resolve to 127.0.0.1 (DNS rebinding). So the name that was asked must be
+/// a loopback name, and no header may tell of a browser or a proxy.
+fn comes_from_this_machine(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let on_behalf = headers.keys().any(|name| {
+        SENT_ON_BEHALF.contains(&name.as_str()) || name.as_str().starts_with(SENT_ON_BEHALF_PREFIX)
+    });
+    let hosts = headers.get_all(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    // HTTP/2 and the absolute form of HTTP/1.1 name the host in the URL.
+    let asked: Vec<&str> =
+        hosts.chain(request.uri().authority().map(|authority| authority.as_str())).collect();
+    let asked_locally = !asked.is_empty() && asked.into_iter().all(is_loopback_authority);
+    let is_local = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    is_local && asked_locally && !on_behalf
+}
+
+/// The token of a single `Authorization: Bearer` header.
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let mut headers = request.headers().get_all(header::AUTHORIZATION);
+    let (value, None) = (headers.next()?, headers.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
