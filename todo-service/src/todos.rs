@@ -59,7 +59,7 @@ impl Todos {
                     }
                 }
                 table::insert(connection, &owner, &todo)?;
-                Ok(todo)
+                Ok(todo.clone())
             })
             .await
     }
@@ -91,7 +91,7 @@ impl Todos {
         let (owner, now_ms) = (owner.to_owned(), self.clock.now_ms());
         self.database
             .write(move |connection| {
-                if !table::update(connection, &owner, id, change, now_ms)? {
+                if !table::update(connection, &owner, id, change.clone(), now_ms)? {
                     return Ok(None);
                 }
                 table::find(connection, &owner, id)

@@ -60,7 +60,7 @@ pub async fn agree_on_secret(
                 return Ok(row);
             }
             secrets::insert(conn, &candidate)?;
-            Ok::<_, KeysError>(candidate)
+            Ok::<_, KeysError>(candidate.clone())
         })
         .await?;
     let plain = sealer.open(name, &row.key_id, &row.ciphertext)?;

@@ -48,7 +48,7 @@ impl Rotation {
     async fn reseal(
         &self,
         name: String,
-        store: impl FnOnce(&mut DbConnection) -> Result<bool, KeysError> + Send + 'static,
+        store: impl Fn(&mut DbConnection) -> Result<bool, KeysError> + Send + 'static,
     ) -> Result<bool, KeysError> {
         let event = KeyEvent::Resealed { name }.audit(&self.origin);
         let (recorded, random, now_ms) =

@@ -133,7 +133,8 @@ impl Rotation {
                 .database
                 .write(move |conn| {
                     let clock = Arc::clone(&inner.clock);
-                    let mut change = Change::begin(conn, inner.settings.rules, given, || clock.now_ms())?;
+                    let mut change =
+                        Change::begin(conn, inner.settings.rules, given.clone(), || clock.now_ms())?;
                     let value = work(&mut change)?;
                     Ok((value, change.record(&origin, &inner.random)?))
                 })

@@ -54,12 +54,12 @@ impl Tokens {
     /// Gives a code.
     pub async fn give_code(&self, consent: Consent) -> Result<CodeGrant, TokenError> {
         let inner = Arc::clone(&self.inner);
-        self.inner.database.write(move |conn| inner.give(conn, consent)).await
+        self.inner.database.write(move |conn| inner.give(conn, &consent)).await
     }
 }
 
 impl Inner {
-    fn give(&self, conn: &mut DbConnection, consent: Consent) -> Result<CodeGrant, TokenError> {
+    fn give(&self, conn: &mut DbConnection, consent: &Consent) -> Result<CodeGrant, TokenError> {
         let credentials = users::lock(conn, consent.user_id)?;
         if !credentials.is_some_and(|found| found.user.is_active && found.version == consent.version) {
             return Ok(CodeGrant::Refused);
@@ -73,17 +73,17 @@ impl Inner {
         };
         let now_ms = self.clock.now_ms();
         let code = AuthorizationCode {
-            client_id: consent.client_id,
+            client_id: consent.client_id.clone(),
             user_id: consent.user_id,
             credentials_version: consent.version,
-            redirect_uri: consent.redirect_uri,
-            challenge: consent.challenge,
+            redirect_uri: consent.redirect_uri.clone(),
+            challenge: consent.challenge.clone(),
             scope: given.scope,
             audience: given.audience,
-            nonce: consent.nonce,
-            amr: consent.amr,
+            nonce: consent.nonce.clone(),
+            amr: consent.amr.clone(),
             auth_time_s: consent.auth_time_s,
-            device: consent.device,
+            device: consent.device.clone(),
             issued_at_ms: now_ms,
             expires_at_ms: now_ms.saturating_add(LIFE_MS),
             consumed_at_ms: None,

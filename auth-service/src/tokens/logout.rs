@@ -81,7 +81,7 @@ impl Tokens {
         let ended: Option<Ended> = self
             .inner
             .database
-            .write(move |conn| inner.end_all(conn, user_id, EndReason::LogoutAll, event))
+            .write(move |conn| inner.end_all(conn, user_id, EndReason::LogoutAll, event.clone()))
             .await?;
         if let Some(ended) = ended {
             self.tell(ended).await;

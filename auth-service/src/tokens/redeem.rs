@@ -59,7 +59,7 @@ impl Tokens {
     pub async fn redeem(&self, request: CodeRequest, origin: Origin) -> Result<Redeemed, TokenError> {
         let inner = Arc::clone(&self.inner);
         let decided =
-            self.inner.database.write(move |conn| inner.decide_redemption(conn, request, &origin)).await?;
+            self.inner.database.write(move |conn| inner.decide_redemption(conn, &request, &origin)).await?;
         match decided {
             Decided::Begun { event, minted, displaced } => {
                 event.log();
@@ -97,10 +97,10 @@ impl Inner {
     fn decide_redemption(
         &self,
         conn: &mut DbConnection,
-        request: CodeRequest,
+        request: &CodeRequest,
         origin: &Origin,
     ) -> Result<Decided, TokenError> {
-        let Some(Found { code, credentials, client }) = find_locked(conn, &request)? else {
+        let Some(Found { code, credentials, client }) = find_locked(conn, request)? else {
             return Ok(Decided::Refused);
         };
         let now_ms = self.clock.now_ms();
@@ -121,7 +121,7 @@ impl Inner {
         }
         let terms = Terms::of(&client, &self.settings);
         let agreed = Given { scope: code.scope, audience: code.audience }.within(&terms.most);
-        let given = match (Ask { scope: None, resources: request.resources }).of(agreed.clone()) {
+        let given = match (Ask { scope: None, resources: request.resources.clone() }).of(agreed.clone()) {
             Ok(given) => given,
             Err(what) => return Ok(Decided::TooMuch(what)),
         };

@@ -32,7 +32,10 @@ impl Tokens {
                 }
                 let now_ms = inner.clock.now_ms();
                 audit::record(conn, &event, &inner.random, now_ms)?;
-                Ok::<_, TokenError>(Ended { event, seq: revocations::append(conn, &fact, now_ms)? })
+                Ok::<_, TokenError>(Ended {
+                    event: event.clone(),
+                    seq: revocations::append(conn, &fact, now_ms)?,
+                })
             })
             .await?;
         self.tell(ended).await;

@@ -161,7 +161,7 @@ async fn a_refused_login_does_not_wait_for_its_record() {
         let (release, released) = std::sync::mpsc::channel::<()>();
         let database = app.database.clone();
         let holder = tokio::spawn(async move {
-            let holding = database.write(move |conn| {
+            let holding = database.write_once(move |conn| {
                 if let DbConnection::Postgres(conn) = conn {
                     conn.batch_execute("LOCK TABLE audit_events IN SHARE MODE")?;
                 }

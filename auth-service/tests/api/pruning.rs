@@ -247,7 +247,7 @@ async fn pruning_waits_for_nobody() {
     let holder = tokio::spawn({
         let database = Arc::clone(&database);
         async move {
-            let holding = database.write(move |conn| {
+            let holding = database.write_once(move |conn| {
                 if let DbConnection::Postgres(conn) = conn {
                     dsl::sessions.find(held).select(dsl::id).for_update().first::<String>(conn)?;
                 }

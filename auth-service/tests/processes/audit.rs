@@ -92,7 +92,7 @@ async fn migrated(place: &TestDatabase) -> Database {
 /// Records an event about `subject`, with the id of `at_ms`, in a transaction that waits before it commits.
 async fn record(database: &Database, subject: &str, at_ms: i64, before_commit: Option<Receiver<()>>) {
     let event = AuditEvent::new(AuditKind::KeyImported, &Origin::operator()).subject(subject);
-    let recorded = database.write(move |conn| {
+    let recorded = database.write_once(move |conn| {
         audit::record(conn, &event, &Random::system(), at_ms)?;
         if let Some(commit) = before_commit {
             commit.recv().unwrap();

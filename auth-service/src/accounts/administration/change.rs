@@ -66,7 +66,7 @@ impl Administration {
     /// Does `work` to the user of that name or id. `None` if there is none.
     pub(super) async fn change<W>(&self, who: &str, work: W) -> Result<Option<Changed>, AccountError>
     where
-        W: FnOnce(&mut Change<'_>) -> Result<(), AccountError> + Send + 'static,
+        W: Fn(&mut Change<'_>) -> Result<(), AccountError> + Send + 'static,
     {
         let Some(found) = self.find(who).await? else { return Ok(None) };
         let parts = Arc::clone(&self.parts);

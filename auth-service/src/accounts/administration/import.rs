@@ -63,12 +63,12 @@ impl Administration {
         let parts = Arc::clone(&self.parts);
         let done = self.parts.database.write(move |conn| {
             let (mut made, mut events, mut taken) = (Vec::new(), Vec::new(), Vec::new());
-            for (line, new) in new {
+            for (line, new) in &new {
                 if users::is_taken(conn, new.username.key(), new.username.skeleton())? {
-                    taken.push(line);
+                    taken.push(*line);
                     continue;
                 }
-                users::insert(conn, &new)?;
+                users::insert(conn, new)?;
                 let event = AuditEvent::new(AuditKind::UserCreated, &parts.origin);
                 let event = event.user(new.id).reason("import");
                 audit::record(conn, &event, &parts.random, now_ms)?;

@@ -26,11 +26,11 @@ impl Administration {
         let hash = secret.as_ref().map(crate::domain::ClientSecretPlain::hash);
         let created = self.change(move |change| {
             let now_ms = change.now_ms;
-            let client = Client { created_at_ms: now_ms, updated_at_ms: now_ms, ..client };
+            let client = Client { created_at_ms: now_ms, updated_at_ms: now_ms, ..client.clone() };
             change.insert(&client)?;
             let id = client.id.as_str();
-            if let Some(hash) = hash {
-                change.set_secret(id, &hash, 0)?;
+            if let Some(hash) = &hash {
+                change.set_secret(id, hash, 0)?;
             }
             change.note(AuditKind::ClientCreated, id, |event| event);
             change.registered(id)

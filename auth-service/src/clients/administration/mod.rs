@@ -81,14 +81,14 @@ impl Administration {
     /// Runs `work` under the lock; what it did is recorded with it, told after it, and known here at once.
     async fn change<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Change<'_>) -> Result<T, AdministrationError> + Send + 'static,
+        work: impl Fn(&mut Change<'_>) -> Result<T, AdministrationError> + Send + 'static,
     ) -> Result<(T, Option<i64>), AdministrationError> {
         let (parts, origin) = (Arc::clone(&self.parts), self.origin.clone());
         let changed: Result<(T, Committed), AdministrationError> = self
             .parts
             .database
             .write(move |conn| {
-                let mut change = Change::begin(conn, &parts, origin)?;
+                let mut change = Change::begin(conn, &parts, origin.clone())?;
                 let value = work(&mut change)?;
                 Ok((value, change.finish()?))
             })

@@ -15,7 +15,7 @@ impl Administration {
         let rotated = self.change(move |change| {
             let client = change.find(&id)?;
             if client.is_public {
-                return Err(AdministrationError::NoSecret(id));
+                return Err(AdministrationError::NoSecret(id.clone()));
             }
             change.set_secret(&id, &hash, keep_old_s)?;
             change.update(&Client { is_declared: false, ..client })?;

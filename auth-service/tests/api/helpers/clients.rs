@@ -102,7 +102,7 @@ impl TestApp {
     /// Changes a client, as another process would.
     pub(crate) async fn change_client(&self, id: &str, change: impl FnOnce(&mut Client) + Send + 'static) {
         let id = id.to_owned();
-        let changed = self.database.write(move |conn| {
+        let changed = self.database.write_once(move |conn| {
             clients::begin_change(conn)?;
             let mut client = clients::find(conn, &id)?.unwrap();
             change(&mut client);

@@ -250,7 +250,7 @@ async fn write(
     database: &Database,
     work: impl FnOnce(&mut DbConnection) -> Result<(), DatabaseError> + Send + 'static,
 ) {
-    database.write(work).await.unwrap();
+    database.write_once(work).await.unwrap();
 }
 
 fn device() -> Device {

@@ -86,7 +86,21 @@ impl Database {
 
     /// Runs work in a transaction that may write: READ COMMITTED on PostgreSQL, where the work locks the rows it
     /// decides on; under the write lock on SQLite. An `Err` of the work rolls back.
+    ///
+    /// A transaction that lost a deadlock or a serialization failure was rolled back, and is repeated once: so the
+    /// work may run twice. Whatever it does beside the database must bear that; best it does nothing else. Work that
+    /// cannot be repeated uses [`write_once`](Self::write_once).
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut DbConnection) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+    {
+        self.write_once(move |connection| work(connection)).await
+    }
+
+    /// Like [`write`](Self::write) for work that must not run twice: a transaction that lost a deadlock is an error.
+    pub async fn write_once<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
         T: Send + 'static,

@@ -106,7 +106,7 @@ async fn a_lock_that_another_process_holds_is_waited_for_and_not_for_ever() {
         let (began, beginning) = tokio::sync::oneshot::channel();
         let holder = tokio::spawn(async move {
             theirs
-                .write(move |c| {
+                .write_once(move |c| {
                     count_up(c)?;
                     began.send(()).unwrap();
                     held.recv_timeout(Duration::from_secs(5)).unwrap();

@@ -20,7 +20,7 @@ async fn occupy(database: &Database) -> (mpsc::Sender<()>, tokio::task::JoinHand
             let _ = held.recv_timeout(Duration::from_secs(10));
             Ok::<_, DatabaseError>(())
         };
-        database.write(work).await.unwrap();
+        database.write_once(work).await.unwrap();
     });
     beginning.await.unwrap();
     (release, busy)
@@ -60,7 +60,7 @@ async fn work_that_has_begun_is_finished_though_nobody_waits() {
         let writing = database.clone();
         let request = tokio::spawn(async move {
             writing
-                .write(move |c| {
+                .write_once(move |c| {
                     count_up(c)?;
                     began.send(()).unwrap();
                     held.recv_timeout(Duration::from_secs(5)).unwrap();
