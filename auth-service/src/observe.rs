@@ -79,11 +79,11 @@ pub(crate) fn watch(
 fn watch_passwords(metrics: &Metrics, passwords: &Passwords) -> prometheus::Result<()> {
     type Read = fn(HashPoolStatus) -> u64;
     let numbers: [(Kind, &str, &str, Read); 3] = [
-        (Kind::Counter, "password_hashes_total", "Password hashes computed.", |status| status.hashes),
-        (Kind::Counter, "password_hashes_refused_total", "Hashes refused: the queue was full.", |status| {
+        (Kind::Counter, "latchkey_password_hashes_total", "Password hashes computed.", |status| status.hashes),
+        (Kind::Counter, "latchkey_password_hashes_refused_total", "Hashes refused: the queue was full.", |status| {
             status.refused
         }),
-        (Kind::Gauge, "password_hashes_waiting", "Hashes that wait for a worker.", |status| {
+        (Kind::Gauge, "latchkey_password_hashes_waiting", "Hashes that wait for a worker.", |status| {
             u64::try_from(status.waiting).unwrap_or(u64::MAX)
         }),
     ];
@@ -99,7 +99,7 @@ pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock
     let counted = keys.clone();
     metrics.sampled(
         Kind::Gauge,
-        "signing_keys",
+        "latchkey_signing_keys",
         "Keys of the key set, by state.",
         &["state"],
         move || {
@@ -116,7 +116,7 @@ pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock
     let (active, clock) = (keys.clone(), Arc::clone(clock));
     metrics.sampled(
         Kind::Gauge,
-        "signing_key_age_seconds",
+        "latchkey_signing_key_age_seconds",
         "For how long the active key has signed.",
         &[],
         move || {
@@ -129,7 +129,7 @@ pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock
     let read = keys.clone();
     metrics.sampled(
         Kind::Gauge,
-        "signing_keys_read_age_seconds",
+        "latchkey_signing_keys_read_age_seconds",
         "How old the last reading of the keys is.",
         &[],
         move || Sample::plain(number(read.age_ms() / 1000)),
@@ -140,11 +140,11 @@ pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock
 pub(crate) fn watch_clients(metrics: &Metrics, clients: &Clients) -> prometheus::Result<()> {
     type Read = fn(RegistryStatus) -> u64;
     let numbers: [(Kind, &str, &str, Read); 3] = [
-        (Kind::Gauge, "clients_known", "OAuth clients in the last reading.", |status| {
+        (Kind::Gauge, "latchkey_clients_known", "OAuth clients in the last reading.", |status| {
             u64::try_from(status.clients).unwrap_or(u64::MAX)
         }),
-        (Kind::Counter, "clients_reads_total", "Looks at whether clients changed.", |status| status.reads),
-        (Kind::Counter, "clients_read_failures_total", "Such looks that failed.", |status| status.failures),
+        (Kind::Counter, "latchkey_clients_reads_total", "Looks at whether clients changed.", |status| status.reads),
+        (Kind::Counter, "latchkey_clients_read_failures_total", "Such looks that failed.", |status| status.failures),
     ];
     for (kind, name, help, read) in numbers {
         let clients = clients.clone();
@@ -158,7 +158,7 @@ pub(crate) fn watch_pruning(metrics: &Metrics, pruner: &Pruner) -> prometheus::R
     let rows = pruner.clone();
     metrics.sampled(
         Kind::Counter,
-        "pruned_rows_total",
+        "latchkey_pruned_rows_total",
         "Rows removed because they no longer matter, by table.",
         &["table"],
         move || {
@@ -172,7 +172,7 @@ pub(crate) fn watch_pruning(metrics: &Metrics, pruner: &Pruner) -> prometheus::R
     let finished = pruner.clone();
     metrics.sampled(
         Kind::Gauge,
-        "pruned_timestamp_seconds",
+        "latchkey_pruned_timestamp_seconds",
         "When this replica last removed all that was due; 0 where it never did.",
         &[],
         move || Sample::plain(number(u64::try_from(finished.status().finished_at_s()).unwrap_or(0))),
@@ -183,7 +183,7 @@ fn watch_feed(metrics: &Metrics, revocations: &Revocations) -> prometheus::Resul
     let revocations = revocations.clone();
     metrics.sampled(
         Kind::Gauge,
-        "revocation_feed_waiting",
+        "latchkey_revocation_feed_waiting",
         "Requests to the feed that wait for news.",
         &[],
         move || Sample::plain(number(u64::try_from(revocations.waiting()).unwrap_or(u64::MAX))),
@@ -193,18 +193,18 @@ fn watch_feed(metrics: &Metrics, revocations: &Revocations) -> prometheus::Resul
 fn watch_projection(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {
     type Read = fn(ProjectionStatus) -> u64;
     let numbers: [(Kind, &str, &str, Read); 6] = [
-        (Kind::Gauge, "revocation_list_current", "1 while the list in Redis is proven whole.", |status| {
+        (Kind::Gauge, "latchkey_revocation_list_current", "1 while the list in Redis is proven whole.", |status| {
             u64::from(status.state == ProjectionState::Current)
         }),
-        (Kind::Gauge, "revocation_list_may_evict", "1 while Redis may drop revocations.", |status| {
+        (Kind::Gauge, "latchkey_revocation_list_may_evict", "1 while Redis may drop revocations.", |status| {
             u64::from(status.may_evict)
         }),
-        (Kind::Counter, "revocation_list_renewals_total", "Proofs renewed.", |status| status.renewals),
-        (Kind::Counter, "revocation_list_failures_total", "Rounds that failed.", |status| status.failures),
-        (Kind::Counter, "revocation_list_rebuilds_total", "Lists put in place anew.", |status| {
+        (Kind::Counter, "latchkey_revocation_list_renewals_total", "Proofs renewed.", |status| status.renewals),
+        (Kind::Counter, "latchkey_revocation_list_failures_total", "Rounds that failed.", |status| status.failures),
+        (Kind::Counter, "latchkey_revocation_list_rebuilds_total", "Lists put in place anew.", |status| {
             status.rebuilds
         }),
-        (Kind::Counter, "revocation_list_evicted_keys_total", "Keys that Redis evicted.", |status| {
+        (Kind::Counter, "latchkey_revocation_list_evicted_keys_total", "Keys that Redis evicted.", |status| {
             status.evicted_keys
         }),
     ];

@@ -7,26 +7,26 @@
 //!
 //! | name | kind | label | what it says |
 //! |---|---|---|---|
-//! | `tokens_accepted_total` | counter | | tokens accepted |
-//! | `tokens_refused_total` | counter | `reason` | tokens bad in themselves, by [`Reason`] |
-//! | `tokens_revoked_total` | counter | `kind` | tokens refused as revoked, by [`Kind`] of the fact |
-//! | `tokens_unavailable_total` | counter | `missing` | tokens that could not be checked, by what was [`Missing`] |
-//! | `tokens_accepted_on_outage_total` | counter | | of the accepted, those whose revocation could not be known |
-//! | `token_cache_total` | counter | `outcome` | well signed tokens by whether that was known before: `hit`, `miss` |
-//! | `key_set_fetches_total` | counter | `outcome` | readings of the key set: `ok`, `failed` |
-//! | `key_set_keys` | gauge | | keys that serve |
-//! | `key_set_age_seconds` | gauge | | how long ago the issuer last gave or confirmed its keys |
-//! | `revocation_list_current` | gauge | | 1 while it can be known what is revoked, else 0 |
-//! | `revocation_list_connected` | gauge | | 1 if the list's source answered last time, else 0 |
-//! | `revocation_list_age_seconds` | gauge | | how long ago the list was complete: its staleness |
-//! | `revocation_list_entries` | gauge | | facts held in memory |
-//! | `revocation_list_resyncs_total` | counter | | readings of the list from its beginning |
-//! | `revocation_list_errors_total` | counter | | readings of the list that failed |
-//! | `revocation_list_malformed_total` | counter | | entries of the list that could not be read |
-//! | `revocation_list_restarts_total` | counter | | panics of what follows the list, each followed by a new start |
+//! | `latchkey_tokens_accepted_total` | counter | | tokens accepted |
+//! | `latchkey_tokens_refused_total` | counter | `reason` | tokens bad in themselves, by [`Reason`] |
+//! | `latchkey_tokens_revoked_total` | counter | `kind` | tokens refused as revoked, by [`Kind`] of the fact |
+//! | `latchkey_tokens_unavailable_total` | counter | `missing` | tokens that could not be checked, by what was [`Missing`] |
+//! | `latchkey_tokens_accepted_on_outage_total` | counter | | of the accepted, those whose revocation could not be known |
+//! | `latchkey_token_cache_total` | counter | `outcome` | well signed tokens by whether that was known before: `hit`, `miss` |
+//! | `latchkey_key_set_fetches_total` | counter | `outcome` | readings of the key set: `ok`, `failed` |
+//! | `latchkey_key_set_keys` | gauge | | keys that serve |
+//! | `latchkey_key_set_age_seconds` | gauge | | how long ago the issuer last gave or confirmed its keys |
+//! | `latchkey_revocation_list_current` | gauge | | 1 while it can be known what is revoked, else 0 |
+//! | `latchkey_revocation_list_connected` | gauge | | 1 if the list's source answered last time, else 0 |
+//! | `latchkey_revocation_list_age_seconds` | gauge | | how long ago the list was complete: its staleness |
+//! | `latchkey_revocation_list_entries` | gauge | | facts held in memory |
+//! | `latchkey_revocation_list_resyncs_total` | counter | | readings of the list from its beginning |
+//! | `latchkey_revocation_list_errors_total` | counter | | readings of the list that failed |
+//! | `latchkey_revocation_list_malformed_total` | counter | | entries of the list that could not be read |
+//! | `latchkey_revocation_list_restarts_total` | counter | | panics of what follows the list, each followed by a new start |
 //!
-//! Worth an alert: `tokens_unavailable_total` or `tokens_accepted_on_outage_total` going up, `revocation_list_current` at
-//! 0, `key_set_age_seconds` coming near the time that the last keys serve.
+//! Worth an alert: `latchkey_tokens_unavailable_total` or `latchkey_tokens_accepted_on_outage_total` going up, `latchkey_revocation_list_current` at
+//! 0, `latchkey_key_set_age_seconds` coming near the time that the last keys serve.
 //!
 //! # Pull
 //!

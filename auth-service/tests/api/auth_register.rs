@@ -131,7 +131,7 @@ async fn passwords_are_neither_cut_nor_folded_and_a_huge_one_is_refused_at_once(
         assert_eq!(response.status(), StatusCode::CREATED);
         assert_eq!(app.try_login("form", "pa\u{308}ssword-of-many-letters").await.status(), StatusCode::OK);
 
-        let hashes = app.metric("password_hashes_total").await;
+        let hashes = app.metric("latchkey_password_hashes_total").await;
         let huge = json!({ "username": "huge", "password": "x".repeat(1 << 20) });
         let response = app.register_with(&huge).await;
         assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
@@ -139,7 +139,7 @@ async fn passwords_are_neither_cut_nor_folded_and_a_huge_one_is_refused_at_once(
         assert_eq!(body["errors"][0]["field"], "password");
         let huge = json!({ "username": "x".repeat(100_000), "password": PASSWORD });
         assert_eq!(app.register_with(&huge).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
-        assert_eq!(app.metric("password_hashes_total").await, hashes, "nothing was hashed");
+        assert_eq!(app.metric("latchkey_password_hashes_total").await, hashes, "nothing was hashed");
     }
 }
 

@@ -45,7 +45,7 @@ async fn every_login_that_fails_is_answered_alike_and_costs_a_hash() {
             ("a\u{200b}b", PASSWORD),
             ("", ""),
         ] {
-            let before = app.metric("password_hashes_total").await;
+            let before = app.metric("latchkey_password_hashes_total").await;
             let response = app.try_login(name, password).await;
             let status = response.status();
             let mut headers: Vec<_> = response
@@ -60,7 +60,7 @@ async fn every_login_that_fails_is_answered_alike_and_costs_a_hash() {
             assert_eq!(status, StatusCode::UNAUTHORIZED);
             assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
             answers.push((headers, response.text().await.unwrap()));
-            assert_eq!(app.metric("password_hashes_total").await, before + 1, "{name}");
+            assert_eq!(app.metric("latchkey_password_hashes_total").await, before + 1, "{name}");
         }
         assert!(answers[0].1.contains("\"detail\":\"Incorrect username or password\""));
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");

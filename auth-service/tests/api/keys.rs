@@ -71,8 +71,8 @@ async fn keys_rotate_by_age_and_good_tokens_notice_nothing() {
         assert!(app.is_live(&app.refresh(&before.refresh).await.access).await);
         assert_eq!(app.kids("retired").await, first);
         assert_eq!(app.published().await.len(), 2);
-        assert_eq!(app.metric("signing_keys{state=\"retired\"}").await, 1);
-        assert_eq!(app.metric("signing_key_age_seconds").await, 0);
+        assert_eq!(app.metric("latchkey_signing_keys{state=\"retired\"}").await, 1);
+        assert_eq!(app.metric("latchkey_signing_key_age_seconds").await, 0);
 
         let [row] = app
             .stored_keys()

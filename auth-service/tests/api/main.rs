@@ -15,6 +15,7 @@ mod clocks;
 mod foreign_tokens;
 mod helpers;
 mod keys;
+mod metrics_page;
 mod month;
 mod oauth2_client_credentials;
 mod oauth2_code;

@@ -116,11 +116,11 @@ async fn nothing_is_asked_of_the_database() {
     for app in both().await {
         app.add_client(client("billing")).await;
         given(&app, &[]).await;
-        let before = (app.audit_rows().await.len(), app.metric("clients_reads_total").await);
+        let before = (app.audit_rows().await.len(), app.metric("latchkey_clients_reads_total").await);
         for _ in 0..20 {
             given(&app, &[]).await;
         }
-        assert_eq!((app.audit_rows().await.len(), app.metric("clients_reads_total").await), before);
+        assert_eq!((app.audit_rows().await.len(), app.metric("latchkey_clients_reads_total").await), before);
     }
 }
 

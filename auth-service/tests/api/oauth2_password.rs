@@ -72,12 +72,12 @@ async fn every_login_that_fails_is_answered_alike_and_costs_a_hash() {
             ("a\u{200b}b", PASSWORD),
             ("alice\u{0}", PASSWORD),
         ] {
-            let before = app.metric("password_hashes_total").await;
+            let before = app.metric("latchkey_password_hashes_total").await;
             let response = log_in(&app, name, password).await;
             assert_eq!(response.status(), StatusCode::BAD_REQUEST);
             assert!(!response.headers().contains_key("www-authenticate"));
             answers.push(response.text().await.unwrap());
-            assert_eq!(app.metric("password_hashes_total").await, before + 1, "{name}");
+            assert_eq!(app.metric("latchkey_password_hashes_total").await, before + 1, "{name}");
         }
         assert!(answers[0].contains("\"error\":\"invalid_grant\""));
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
@@ -90,7 +90,7 @@ async fn what_is_asked_for_in_vain_costs_no_hash() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.register("alice").await;
-        let before = app.metric("password_hashes_total").await;
+        let before = app.metric("latchkey_password_hashes_total").await;
         let (username, password) = (("username", "alice"), ("password", PASSWORD));
         for (form, error) in [
             (vec![username], "invalid_request"),
@@ -102,7 +102,7 @@ async fn what_is_asked_for_in_vain_costs_no_hash() {
             let response = app.grant_to("billing", &form).await;
             assert_eq!(refusal(response).await, (400, error.to_owned()), "{form:?}");
         }
-        assert_eq!(app.metric("password_hashes_total").await, before);
+        assert_eq!(app.metric("latchkey_password_hashes_total").await, before);
     }
 }
 

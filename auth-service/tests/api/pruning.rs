@@ -27,7 +27,7 @@ fn pruner(app: &TestApp, database: &Database) -> Pruner {
 /// The service's own round at its start is over; the next one comes in a minute.
 async fn settled(app: &TestApp) {
     let settled = async {
-        while app.metric("pruned_timestamp_seconds").await == 0 {
+        while app.metric("latchkey_pruned_timestamp_seconds").await == 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -279,6 +279,6 @@ async fn pruning_waits_for_nobody() {
 async fn what_was_pruned_is_counted() {
     let app = spawn_app(Backend::Sqlite, |_| {}).await;
     settled(&app).await;
-    assert_eq!(app.metric("pruned_timestamp_seconds").await, u64::try_from(START_MS / 1000).unwrap());
-    assert_eq!(app.metric("pruned_rows_total{table=\"sessions\"}").await, 0);
+    assert_eq!(app.metric("latchkey_pruned_timestamp_seconds").await, u64::try_from(START_MS / 1000).unwrap());
+    assert_eq!(app.metric("latchkey_pruned_rows_total{table=\"sessions\"}").await, 0);
 }

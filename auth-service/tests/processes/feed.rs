@@ -172,7 +172,7 @@ async fn a_stop_answers_who_waits() {
     let metrics = format!("{}/metrics", service.url);
     crate::helpers::eventually("the feed waits", Duration::from_secs(5), async || {
         let told = service.client.get(&metrics).send().await.unwrap().text().await.unwrap();
-        told.lines().any(|line| line == "revocation_feed_waiting 1")
+        told.lines().any(|line| line == "latchkey_revocation_feed_waiting 1")
     })
     .await;
     assert!(service.terminate().success());

@@ -22,7 +22,7 @@ pub enum MetricKind {
 /// use shared_claims::metrics::{Metric, MetricKind};
 ///
 /// let metric = Metric::TokensRefused;
-/// assert_eq!((metric.name(), metric.label()), ("tokens_refused_total", Some("reason")));
+/// assert_eq!((metric.name(), metric.label()), ("latchkey_tokens_refused_total", Some("reason")));
 /// assert_eq!(metric.kind(), MetricKind::Counter);
 /// assert_eq!(metric.help(), "Tokens bad in themselves, by reason.");
 /// assert!(Metric::ALL.contains(&metric));
@@ -30,39 +30,39 @@ pub enum MetricKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Metric {
-    /// `tokens_accepted_total`
+    /// `latchkey_tokens_accepted_total`
     TokensAccepted,
-    /// `tokens_refused_total`, by reason
+    /// `latchkey_tokens_refused_total`, by reason
     TokensRefused,
-    /// `tokens_revoked_total`, by kind
+    /// `latchkey_tokens_revoked_total`, by kind
     TokensRevoked,
-    /// `tokens_unavailable_total`, by what was missing
+    /// `latchkey_tokens_unavailable_total`, by what was missing
     TokensUnavailable,
-    /// `tokens_accepted_on_outage_total`
+    /// `latchkey_tokens_accepted_on_outage_total`
     TokensAcceptedOnOutage,
-    /// `token_cache_total`, by outcome
+    /// `latchkey_token_cache_total`, by outcome
     TokenCache,
-    /// `key_set_fetches_total`, by outcome
+    /// `latchkey_key_set_fetches_total`, by outcome
     KeySetFetches,
-    /// `key_set_keys`
+    /// `latchkey_key_set_keys`
     KeySetKeys,
-    /// `key_set_age_seconds`
+    /// `latchkey_key_set_age_seconds`
     KeySetAge,
-    /// `revocation_list_current`
+    /// `latchkey_revocation_list_current`
     ListCurrent,
-    /// `revocation_list_connected`
+    /// `latchkey_revocation_list_connected`
     ListConnected,
-    /// `revocation_list_age_seconds`
+    /// `latchkey_revocation_list_age_seconds`
     ListAge,
-    /// `revocation_list_entries`
+    /// `latchkey_revocation_list_entries`
     ListEntries,
-    /// `revocation_list_resyncs_total`
+    /// `latchkey_revocation_list_resyncs_total`
     ListResyncs,
-    /// `revocation_list_errors_total`
+    /// `latchkey_revocation_list_errors_total`
     ListErrors,
-    /// `revocation_list_malformed_total`
+    /// `latchkey_revocation_list_malformed_total`
     ListMalformed,
-    /// `revocation_list_restarts_total`
+    /// `latchkey_revocation_list_restarts_total`
     ListRestarts,
 }
 
@@ -91,23 +91,23 @@ impl Metric {
     /// The name, unit included, as Prometheus wants names.
     pub fn name(self) -> &'static str {
         match self {
-            Self::TokensAccepted => "tokens_accepted_total",
-            Self::TokensRefused => "tokens_refused_total",
-            Self::TokensRevoked => "tokens_revoked_total",
-            Self::TokensUnavailable => "tokens_unavailable_total",
-            Self::TokensAcceptedOnOutage => "tokens_accepted_on_outage_total",
-            Self::TokenCache => "token_cache_total",
-            Self::KeySetFetches => "key_set_fetches_total",
-            Self::KeySetKeys => "key_set_keys",
-            Self::KeySetAge => "key_set_age_seconds",
-            Self::ListCurrent => "revocation_list_current",
-            Self::ListConnected => "revocation_list_connected",
-            Self::ListAge => "revocation_list_age_seconds",
-            Self::ListEntries => "revocation_list_entries",
-            Self::ListResyncs => "revocation_list_resyncs_total",
-            Self::ListErrors => "revocation_list_errors_total",
-            Self::ListMalformed => "revocation_list_malformed_total",
-            Self::ListRestarts => "revocation_list_restarts_total",
+            Self::TokensAccepted => "latchkey_tokens_accepted_total",
+            Self::TokensRefused => "latchkey_tokens_refused_total",
+            Self::TokensRevoked => "latchkey_tokens_revoked_total",
+            Self::TokensUnavailable => "latchkey_tokens_unavailable_total",
+            Self::TokensAcceptedOnOutage => "latchkey_tokens_accepted_on_outage_total",
+            Self::TokenCache => "latchkey_token_cache_total",
+            Self::KeySetFetches => "latchkey_key_set_fetches_total",
+            Self::KeySetKeys => "latchkey_key_set_keys",
+            Self::KeySetAge => "latchkey_key_set_age_seconds",
+            Self::ListCurrent => "latchkey_revocation_list_current",
+            Self::ListConnected => "latchkey_revocation_list_connected",
+            Self::ListAge => "latchkey_revocation_list_age_seconds",
+            Self::ListEntries => "latchkey_revocation_list_entries",
+            Self::ListResyncs => "latchkey_revocation_list_resyncs_total",
+            Self::ListErrors => "latchkey_revocation_list_errors_total",
+            Self::ListMalformed => "latchkey_revocation_list_malformed_total",
+            Self::ListRestarts => "latchkey_revocation_list_restarts_total",
         }
     }
 

@@ -8,6 +8,7 @@ mod cookies;
 mod documents;
 mod limits;
 mod list;
+mod metrics_page;
 mod observation;
 mod revocation;
 mod settings;

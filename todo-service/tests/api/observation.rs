@@ -69,17 +69,17 @@ async fn the_verifier_s_counters_are_metrics() {
     let metrics = app.get("/metrics", None).await;
     assert!(metrics.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
     for line in [
-        "tokens_accepted_total 2",
-        "tokens_refused_total{reason=\"malformed\"} 1",
-        "tokens_revoked_total{kind=\"sid\"} 0",
-        "tokens_unavailable_total{missing=\"revocations\"}",
-        "token_cache_total{outcome=\"hit\"} 1",
-        "token_cache_total{outcome=\"miss\"} 1",
-        "revocation_list_current 1",
-        "revocation_list_age_seconds ",
-        "revocation_list_entries 0",
-        "key_set_keys 1",
-        "database_connections{state=\"idle\"}",
+        "latchkey_tokens_accepted_total 2",
+        "latchkey_tokens_refused_total{reason=\"malformed\"} 1",
+        "latchkey_tokens_revoked_total{kind=\"sid\"} 0",
+        "latchkey_tokens_unavailable_total{missing=\"revocations\"}",
+        "latchkey_token_cache_total{outcome=\"hit\"} 1",
+        "latchkey_token_cache_total{outcome=\"miss\"} 1",
+        "latchkey_revocation_list_current 1",
+        "latchkey_revocation_list_age_seconds ",
+        "latchkey_revocation_list_entries 0",
+        "latchkey_key_set_keys 1",
+        "latchkey_database_connections{state=\"idle\"}",
     ] {
         assert!(metrics.body.lines().any(|there| there.starts_with(line)), "{line} in\n{}", metrics.body);
     }

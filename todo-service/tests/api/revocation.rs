@@ -87,7 +87,7 @@ async fn an_outage_may_be_accepted_and_is_counted() {
     assert_eq!(app.get("/todos/", Some(&app.token(ADA))).await.status, 200);
     assert_eq!(app.get("/readyz", None).await.json()["status"], "degraded");
     let metrics = app.get("/metrics", None).await.body;
-    assert!(metrics.contains("tokens_accepted_on_outage_total 1"), "{metrics}");
+    assert!(metrics.contains("latchkey_tokens_accepted_on_outage_total 1"), "{metrics}");
 }
 
 fn by_redis(redis: &RedisProcess, mode: RevocationMode) -> impl FnOnce(&mut Settings) {

@@ -9,7 +9,7 @@ impl Metrics {
         let pool = database.clone();
         self.sampled(
             Kind::Gauge,
-            "database_connections",
+            "latchkey_database_connections",
             "Connections of the pool, by state.",
             &["state"],
             move || {
@@ -22,7 +22,7 @@ impl Metrics {
         let pool = database.clone();
         self.sampled(
             Kind::Gauge,
-            "database_waiting",
+            "latchkey_database_waiting",
             "Pieces of work that wait for a connection.",
             &[],
             move || Sample::plain(f64::from(u32::try_from(pool.status().waiting).unwrap_or(u32::MAX))),

@@ -1,4 +1,8 @@
-//! Numbers for Prometheus, in a registry that is handed around.
+//! Metrics for Prometheus, in a registry that is handed around.
+//!
+//! The name of a metric of ours begins with [`PREFIX`]; names that begin with `process_` are those that every Prometheus
+//! client library uses for the process itself. `docs/metrics.md` has a row for each of them, and a test in each service
+//! compares that page with what `/metrics` shows.
 
 mod database;
 mod endpoint;
@@ -6,6 +10,8 @@ mod process;
 mod requests;
 mod sampled;
 mod settings;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +26,9 @@ pub use sampled::{Kind, Sample};
 pub use settings::MetricsSettings;
 
 use requests::Requests;
+
+/// What the names of our metrics begin with, so that they never meet another program's.
+pub const PREFIX: &str = "latchkey_";
 
 /// The registry and what the kit itself counts. Cheap to clone.
 #[derive(Clone)]
@@ -38,13 +47,17 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// The registry, for numbers of the service's own.
-    pub fn registry(&self) -> &Registry {
+    fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// Registers a collector.
+    /// Registers a collector. Fails if one of its names has not the prefix.
     pub fn register(&self, collector: impl Collector + 'static) -> prometheus::Result<()> {
+        for desc in collector.desc() {
+            if !desc.fq_name.starts_with(PREFIX) && !desc.fq_name.starts_with("process_") {
+                return Err(prometheus::Error::Msg(format!("{} lacks the prefix {PREFIX}", desc.fq_name)));
+            }
+        }
         self.registry.register(Box::new(collector))
     }
 

@@ -23,17 +23,17 @@ impl Drop for InFlight {
 impl Requests {
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
         let answered = IntCounterVec::new(
-            Opts::new("http_requests_total", "Requests answered, by method, route and class of status."),
+            Opts::new("latchkey_http_requests_total", "Requests answered, by method, route and class of status."),
             &["method", "route", "status"],
         )?;
         let buckets =
             vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
         let seconds = HistogramVec::new(
-            HistogramOpts::new("http_request_duration_seconds", "Time until the answer's head was ready.")
+            HistogramOpts::new("latchkey_http_request_duration_seconds", "Time until the answer's head was ready.")
                 .buckets(buckets),
             &["method", "route"],
         )?;
-        let in_flight = IntGauge::new("http_requests_in_flight", "Requests that run.")?;
+        let in_flight = IntGauge::new("latchkey_http_requests_in_flight", "Requests that run.")?;
         registry.register(Box::new(answered.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(in_flight.clone()))?;

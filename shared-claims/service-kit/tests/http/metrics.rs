@@ -16,12 +16,12 @@ fn requests_are_counted_by_route_and_not_by_path() {
     let answer = get(service.address, "/metrics");
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4"));
     let has = |line: &str| assert!(answer.body.lines().any(|l| l == line), "{line} in {}", answer.body);
-    has(r#"http_requests_total{method="GET",route="/notes/{id}",status="2xx"} 1"#);
-    has(r#"http_requests_total{method="GET",route="/notes/{id}",status="4xx"} 1"#);
-    has(r#"http_requests_total{method="GET",route="unmatched",status="4xx"} 1"#);
-    has(r#"http_requests_total{method="other",route="unmatched",status="4xx"} 1"#);
-    has(r#"http_request_duration_seconds_count{method="GET",route="/notes/{id}"} 2"#);
-    has("http_requests_in_flight 1");
+    has(r#"latchkey_http_requests_total{method="GET",route="/notes/{id}",status="2xx"} 1"#);
+    has(r#"latchkey_http_requests_total{method="GET",route="/notes/{id}",status="4xx"} 1"#);
+    has(r#"latchkey_http_requests_total{method="GET",route="unmatched",status="4xx"} 1"#);
+    has(r#"latchkey_http_requests_total{method="other",route="unmatched",status="4xx"} 1"#);
+    has(r#"latchkey_http_request_duration_seconds_count{method="GET",route="/notes/{id}"} 2"#);
+    has("latchkey_http_requests_in_flight 1");
     has("process_start_time_seconds 1700000000");
     assert!(answer.body.contains("process_resident_memory_bytes "));
     assert!(!answer.body.contains("made-up") && !answer.body.contains("BREW") && !answer.body.contains(id));
@@ -34,7 +34,7 @@ fn metrics_stand_on_their_own_listener_when_they_have_one() {
     let beside = service.metrics_address.unwrap();
     let answer = get(beside, "/metrics");
     assert_eq!(answer.status, 200);
-    assert!(answer.body.contains(r#"http_requests_total{method="GET",route="unmatched",status="4xx"} 1"#));
+    assert!(answer.body.contains(r#"latchkey_http_requests_total{method="GET",route="unmatched",status="4xx"} 1"#));
     get(beside, "/notes").problem(404);
 }
 
@@ -89,7 +89,7 @@ async fn the_database_is_checked_and_its_pool_is_counted() {
         let metrics = service_kit::metrics::Metrics::new(0).unwrap();
         metrics.watch_database(&database).unwrap();
         let text = service_kit::metrics::render(&metrics).unwrap();
-        assert!(text.contains("database_connections{state=\"idle\"} "), "{text}");
-        assert!(text.contains("database_waiting 0"), "{text}");
+        assert!(text.contains("latchkey_database_connections{state=\"idle\"} "), "{text}");
+        assert!(text.contains("latchkey_database_waiting 0"), "{text}");
     }
 }

@@ -29,7 +29,7 @@ fn now() -> Instant {
 }
 
 fn in_flight(service: &Running, count: u32) {
-    let line = format!("http_requests_in_flight {}", count + 1);
+    let line = format!("latchkey_http_requests_in_flight {}", count + 1);
     while !get(service.address, "/metrics").body.contains(&line) {}
 }
 

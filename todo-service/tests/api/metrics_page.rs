@@ -1,0 +1,14 @@
+//! `docs/metrics.md` against `/metrics`.
+
+use service_kit::metrics::testing::differences_from_page;
+
+use crate::helpers::{ADA, BOTH, spawn_app};
+
+#[actix_web::test]
+async fn the_page_of_metrics_lists_exactly_those_shown() {
+    let app = spawn_app(BOTH[0]).await;
+    app.get("/whoami", Some(&app.token(ADA))).await;
+    let shown = app.get("/metrics", None).await;
+    let differences = differences_from_page("todo-service", &shown.body);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
