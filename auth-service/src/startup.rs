@@ -161,15 +161,17 @@ impl Application {
             keys: keys.clone(),
             bearer: bearer(&settings, &database, &keys, clock.clone()).await?,
             cookies: Cookies::new(settings.cookies.secure),
-            published: Published {
-                metadata: Arc::new(Metadata::of(&settings.issuer, scopes.iter())),
-                max_age_seconds: settings.keys.jwks_max_age_seconds,
-            },
+            published: Published::new(
+                &Metadata::of(&settings.issuer, scopes.iter()),
+                settings.keys.jwks_max_age_seconds,
+            )
+            .map_err(io::Error::other)?,
             feed: Feed { database, revocations: revocations.clone(), clock, access: feed_access(&settings) },
         };
         let service = Service {
             api: http::docs::document(scopes.into_iter()),
             token_origin: None,
+            is_https: settings.issuer.starts_with("https://"),
             http: settings.http,
             metrics_settings: settings.metrics,
             metrics,

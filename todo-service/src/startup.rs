@@ -78,6 +78,8 @@ impl Application {
         let service = Service {
             api: http::docs::document(&settings.auth.issuer_path("/auth/token")),
             token_origin: settings.auth.issuer_origin(),
+            // It has no public URL of its own: a trusted proxy says over what its clients come.
+            is_https: false,
             http: settings.http,
             metrics_settings: settings.metrics,
             metrics,

@@ -52,6 +52,15 @@ impl Clients {
         Ok(self.registry.snapshot().await?.find(id))
     }
 
+    /// Whether a public client has a redirect URI of that origin. Where the database cannot say, the last reading does:
+    /// this decides who may read an answer, not what the answer is.
+    pub async fn has_public_origin(&self, origin: &str) -> bool {
+        match self.registry.snapshot().await {
+            Ok(snapshot) => snapshot.has_public_origin(origin),
+            Err(_) => self.registry.last_snapshot().is_some_and(|snapshot| snapshot.has_public_origin(origin)),
+        }
+    }
+
     /// What is known counts no longer: a client was changed in this process.
     pub fn changed(&self) {
         self.registry.invalidate();

@@ -78,6 +78,11 @@ impl Registry {
         }
     }
 
+    /// The last reading, however old it is. For what no token rests on.
+    pub(super) fn last_snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.last().map(|(snapshot, _)| snapshot)
+    }
+
     /// The last reading, while it is valid.
     fn fresh(&self) -> Option<Arc<Snapshot>> {
         self.last().filter(|(_, begun_at_ms)| self.is_valid(*begun_at_ms)).map(|(snapshot, _)| snapshot)

@@ -1,12 +1,13 @@
 //! All clients, as the database had them at one moment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use diesel::QueryResult;
 use service_kit::database::DbConnection;
 
 use super::RegisteredClient;
+use crate::domain::{RedirectOrigin, RedirectUri};
 use crate::storage::{client_secrets, clients};
 
 /// One reading of the tables.
@@ -15,6 +16,8 @@ pub(super) struct Snapshot {
     /// The number that every change moves.
     version: i64,
     clients: HashMap<String, Arc<RegisteredClient>>,
+    /// The origins of the redirect URIs of public clients.
+    public_origins: HashSet<RedirectOrigin>,
 }
 
 impl Snapshot {
@@ -33,7 +36,14 @@ impl Snapshot {
             let secrets = secrets.remove(&id).unwrap_or_default();
             (id, Arc::new(RegisteredClient { client, secrets }))
         });
-        Ok(Arc::new(Self { version, clients: clients.collect() }))
+        let clients: HashMap<_, Arc<RegisteredClient>> = clients.collect();
+        let public = clients.values().map(|registered| &registered.client).filter(|client| client.is_public);
+        let public_origins = public.flat_map(|client| &client.redirect_uris).filter_map(RedirectUri::origin);
+        Ok(Arc::new(Self { version, public_origins: public_origins.collect(), clients }))
+    }
+
+    pub(super) fn has_public_origin(&self, origin: &str) -> bool {
+        RedirectOrigin::parse(origin).is_some_and(|origin| self.public_origins.contains(&origin))
     }
 
     pub(super) fn find(&self, id: &str) -> Option<Arc<RegisteredClient>> {

@@ -33,7 +33,7 @@ pub use email::{Email, InvalidEmail};
 pub use grant_type::GrantType;
 pub use origin::{Actor, Device, Origin};
 pub use password::{Password, PasswordRule, PasswordRules};
-pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
+pub use redirect_uri::{InvalidRedirectUri, RedirectOrigin, RedirectUri};
 pub use refresh_token::{Presented, RefreshToken, RefreshTokenHash, RefreshTokenPlain};
 pub use role_names::{InvalidRoles, RoleNames};
 pub use session::{EndReason, Session, SessionLimits};

@@ -11,6 +11,22 @@ const MAX_LENGTH: usize = 2000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedirectUri(String);
 
+/// An origin as browsers send it, but for the port of a loopback address, which the operating system chooses anew for each
+/// start of a native application (RFC 8252 §7.3).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RedirectOrigin(String);
+
+impl RedirectOrigin {
+    /// Parses an origin of http or https.
+    pub fn parse(origin: &str) -> Option<Self> {
+        if !origin.starts_with("http://") && !origin.starts_with("https://") {
+            return None;
+        }
+        let without_port = loopback_without_port(origin).filter(|(_, path)| path.is_empty());
+        Some(Self(without_port.map_or(origin, |(host, _)| host).to_owned()))
+    }
+}
+
 /// Why a text is no redirect URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRedirectUri {
@@ -73,6 +89,12 @@ impl RedirectUri {
         self.0 == asked || self.without_port().is_some_and(|own| Some(own) == loopback_without_port(asked))
     }
 
+    /// The origin of its pages; `None` for a scheme of the client's own, which has no pages.
+    pub fn origin(&self) -> Option<RedirectOrigin> {
+        let url = Url::parse(&self.0).ok()?;
+        RedirectOrigin::parse(&url.origin().ascii_serialization())
+    }
+
     fn without_port(&self) -> Option<(&str, &str)> {
         loopback_without_port(&self.0)
     }
@@ -126,6 +148,34 @@ mod tests {
         ] {
             assert_eq!(RedirectUri::parse(good).map(|uri| uri.0), Ok(good.to_owned()));
         }
+    }
+
+    #[test]
+    fn pages_of_a_uri_are_known_by_their_origin_and_on_loopback_by_any_port() {
+        let is_of = |registered: &str, origin: &str| uri(registered).origin() == RedirectOrigin::parse(origin);
+        for (registered, origin) in [
+            ("https://app.example/callback?a=1", "https://app.example"),
+            ("https://app.example:8443/cb", "https://app.example:8443"),
+            ("http://localhost:3000/cb", "http://localhost:3000"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:50123"),
+            ("http://127.0.0.1:4000/cb", "http://127.0.0.1"),
+            ("http://[::1]:8080/cb", "http://[::1]:9"),
+        ] {
+            assert!(is_of(registered, origin), "{registered} {origin}");
+        }
+        for (registered, origin) in [
+            ("https://app.example/callback", "http://app.example"),
+            ("https://app.example/callback", "https://app.example:8443"),
+            ("https://app.example/callback", "https://app.example.evil.example"),
+            ("https://app.example/callback", "null"),
+            ("http://localhost:3000/cb", "http://localhost:3001"),
+            ("http://127.0.0.1/cb", "https://127.0.0.1:50123"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1.evil.example"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:1/"),
+        ] {
+            assert!(!is_of(registered, origin), "{registered} {origin}");
+        }
+        assert_eq!(uri("com.example.app:/oauth2redirect").origin(), None);
     }
 
     /// B11, where it is registered.

@@ -1,26 +1,49 @@
 //! `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0) and
 //! `GET /.well-known/oauth-authorization-server` (RFC 8414): one document, which lists only what works.
 
-use std::sync::Arc;
-
-use actix_web::{HttpResponse, web};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderName, HeaderValue};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::jwks::public;
 use crate::domain::GrantType;
 
 const BASIC: &str = "client_secret_basic";
 const POST: &str = "client_secret_post";
 const NONE: &str = "none";
 
-/// What is published of this issuer. Cheap to clone.
+/// What is published of this issuer, as it is sent: rendered once. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Published {
-    /// The document.
-    pub metadata: Arc<Metadata>,
+    document: Bytes,
     /// How long it and the key set may be kept.
-    pub max_age_seconds: u32,
+    cache_control: HeaderValue,
+}
+
+impl Published {
+    /// The document, to be kept for so long.
+    ///
+    /// # Errors
+    /// Where it cannot be written as JSON.
+    pub fn new(metadata: &Metadata, max_age_seconds: u32) -> serde_json::Result<Self> {
+        let cache_control = HeaderValue::try_from(format!("public, max-age={max_age_seconds}"));
+        Ok(Self {
+            document: serde_json::to_vec(metadata)?.into(),
+            cache_control: cache_control.unwrap_or(HeaderValue::from_static("no-cache")),
+        })
+    }
+
+    /// The beginning of an answer that everybody may read and keep.
+    pub(super) fn answer(&self, status: StatusCode) -> HttpResponseBuilder {
+        const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+        let mut answer = HttpResponse::build(status);
+        answer
+            .insert_header((CACHE_CONTROL, self.cache_control.clone()))
+            .insert_header((RESOURCE_POLICY, HeaderValue::from_static("cross-origin")));
+        answer
+    }
 }
 
 /// The document.
@@ -81,7 +104,6 @@ impl Metadata {
     responses((status = 200, description = "The document", body = Metadata))
 )]
 pub(super) async fn show(published: web::Data<Published>) -> HttpResponse {
-    let mut answer = HttpResponse::Ok();
-    public(&mut answer, published.max_age_seconds);
-    answer.json(published.metadata.as_ref())
+    let mut answer = published.answer(StatusCode::OK);
+    answer.insert_header(ContentType::json()).body(published.document.clone())
 }

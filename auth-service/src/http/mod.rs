@@ -21,9 +21,8 @@ mod sessions;
 mod token;
 mod view;
 
-use actix_web::middleware::Compress;
 use actix_web::web::{self, ServiceConfig};
-use service_kit::http::resource;
+use service_kit::http::{Cors, resource};
 use shared_claims::actix::BearerAuth;
 use shared_claims::verifier::Verifier;
 
@@ -79,12 +78,12 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .service(resource("/auth/me").get(me::me))
         .service(resource("/auth/sessions").get(sessions::list).delete(sessions::end_others))
         .service(resource("/auth/sessions/{sid}").delete(sessions::end))
-        .configure(oauth2::configure)
-        .service(resource("/.well-known/jwks.json").get(jwks::show))
-        .service(resource("/.well-known/openid-configuration").get(discovery::show))
-        .service(resource("/.well-known/oauth-authorization-server").get(discovery::show))
-        // The whole list is long and much the same.
+        .configure(|config| oauth2::configure(config, &services.client_auth))
+        .service(resource("/.well-known/jwks.json").cors(Cors::Everybody).get(jwks::show))
+        .service(resource("/.well-known/openid-configuration").cors(Cors::Everybody).get(discovery::show))
         .service(
-            web::scope("/revocations").wrap(Compress::default()).service(resource("").get(revocations::show)),
-        );
+            resource("/.well-known/oauth-authorization-server").cors(Cors::Everybody).get(discovery::show),
+        )
+        // The whole list is long and much the same.
+        .service(resource("/revocations").compressed().get(revocations::show));
 }

@@ -3,6 +3,7 @@
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use rsa::BoxedUint;
 use rsa::pkcs8::{EncodePublicKey, LineEnding};
 use serde::Serialize;
@@ -68,7 +69,7 @@ pub struct JwkSet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedKeys {
     /// The document.
-    pub json: String,
+    pub json: Bytes,
     /// Its entity tag, in quotes.
     pub etag: String,
 }
@@ -78,8 +79,8 @@ impl PublishedKeys {
     pub(super) fn of(rows: &[SigningKeyRow]) -> Self {
         let keys = rows.iter().map(Jwk::of).collect();
         // Strings alone: there is nothing in it that JSON could not hold.
-        let json = serde_json::to_string(&JwkSet { keys }).unwrap_or_default();
-        let hash = digest::digest(&digest::SHA256, json.as_bytes());
+        let json = Bytes::from(serde_json::to_vec(&JwkSet { keys }).unwrap_or_default());
+        let hash = digest::digest(&digest::SHA256, &json);
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash.as_ref().get(..18).unwrap_or_default()));
         Self { json, etag }
     }

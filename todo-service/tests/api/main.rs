@@ -5,6 +5,7 @@ mod helpers;
 
 mod bad_input;
 mod cookies;
+mod cors;
 mod documents;
 mod limits;
 mod list;

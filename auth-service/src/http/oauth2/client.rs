@@ -44,6 +44,11 @@ impl ClientAuth {
         Self { clients, refusals, clock }
     }
 
+    /// The clients.
+    pub(super) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
     /// Authenticates a registered client.
     pub(super) async fn authenticate(
         &self,

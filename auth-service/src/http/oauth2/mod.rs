@@ -11,17 +11,26 @@ pub(super) mod token;
 
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpResponse, ResponseError};
-use service_kit::http::{Endpoint, resource};
+use service_kit::http::{Cors, Endpoint, resource};
 
 pub use self::client::ClientAuth;
 use self::error::OauthError;
 
 /// Registers the endpoints.
-pub(super) fn configure(config: &mut ServiceConfig) {
+pub(super) fn configure(config: &mut ServiceConfig, client_auth: &ClientAuth) {
     config
-        .service(endpoint("/oauth2/token").post(token::token))
+        .service(endpoint("/oauth2/token").cors(clients_origins(client_auth)).post(token::token))
         .service(endpoint("/oauth2/introspect").post(introspect::introspect))
-        .service(endpoint("/oauth2/revoke").post(revoke::revoke));
+        .service(endpoint("/oauth2/revoke").cors(clients_origins(client_auth)).post(revoke::revoke));
+}
+
+/// For endpoints that applications in a browser call: public clients may run at the origins that codes are sent to.
+fn clients_origins(client_auth: &ClientAuth) -> Cors {
+    let clients = client_auth.clients().clone();
+    Cors::listed_and(move |origin| {
+        let clients = clients.clone();
+        async move { clients.has_public_origin(&origin).await }
+    })
 }
 
 fn endpoint(path: &str) -> Endpoint {

@@ -12,7 +12,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Bytes, ServiceConfig};
 use utoipa::openapi::OpenApi;
 
-use crate::http::{Path, Refusal, resource};
+use crate::http::{Cors, Path, Refusal, resource};
 
 const PAGE: &str = include_str!("page.html");
 const START: &str = include_str!("start.js");
@@ -41,8 +41,8 @@ pub fn configure(config: &mut ServiceConfig, document: &OpenApi, token_origin: O
     config
         .app_data(web::Data::new(docs))
         .service(resource("/openapi.json").get(document_of))
-        .service(resource("/docs").get(page))
-        .service(resource("/docs/{file}").get(file));
+        .service(resource("/docs").cors(Cors::Nobody).get(page))
+        .service(resource("/docs/{file}").cors(Cors::Nobody).get(file));
 }
 
 async fn document_of(docs: web::Data<Docs>) -> HttpResponse {

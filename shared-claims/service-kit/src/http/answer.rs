@@ -32,6 +32,11 @@ impl Refusal {
         Self::from(Problem::new(code, detail))
     }
 
+    /// 404.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not found")
+    }
+
     /// 422 for one field.
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::from(Problem::validation(vec![FieldError { field: field.into(), message: message.into() }]))

@@ -1,35 +1,15 @@
 //! The application that every route stands in.
 
-use std::sync::Arc;
-
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::error::{JsonPayloadError, UrlencodedError};
 use actix_web::http::StatusCode;
-use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, HttpResponse, ResponseError};
 
-use super::cors::cors;
-use super::observe::observe;
-use super::{BODY_LIMIT, HttpSettings, Refusal};
-use crate::metrics::Metrics;
+use super::{BODY_LIMIT, Front, Refusal};
 
-/// What the manners need to know; shared by all workers.
-#[derive(Clone)]
-pub struct Front {
-    pub(super) settings: Arc<HttpSettings>,
-    pub(super) metrics: Metrics,
-}
-
-impl Front {
-    /// Manners by these settings, counted there.
-    pub fn new(settings: HttpSettings, metrics: Metrics) -> Self {
-        Self { settings: Arc::new(settings), metrics }
-    }
-}
-
-/// An application with all manners in place. `routes` are registered without trailing slash.
+/// An application whose answers have what all answers of ours have. `routes` are registered without trailing slash.
 pub fn app(
     front: &Front,
     routes: &mut dyn FnMut(&mut ServiceConfig),
@@ -43,18 +23,15 @@ pub fn app(
     > + use<>,
 > {
     App::new()
-        .app_data(front.clone())
         .configure(extractor_limits)
         .configure(|config| routes(config))
         .default_service(web::to(not_found))
-        // The last one is the outermost.
-        .wrap(NormalizePath::trim())
-        .wrap(cors(&front.settings))
-        .wrap(from_fn(observe))
+        // One layer for all that an answer of ours has: several would cost a request more than they do.
+        .wrap(front.clone())
 }
 
 async fn not_found() -> Result<HttpResponse, Refusal> {
-    Err(Refusal::new(StatusCode::NOT_FOUND, "Not found"))
+    Err(Refusal::not_found())
 }
 
 /// actix's own extractors, for handlers that use them: the same limit, and their errors become problems.

@@ -2,8 +2,6 @@
 //! it is written for developers and may hold what was sent.
 
 use actix_web::HttpResponse;
-use actix_web::body::BoxBody;
-use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use shared_claims::problem::Problem;
 
@@ -12,11 +10,13 @@ use super::problem_response;
 /// An error without a body, or with plain text.
 fn is_bare(response: &HttpResponse) -> bool {
     let status = response.status();
-    let plain = match response.headers().get(CONTENT_TYPE) {
+    if !status.is_client_error() && !status.is_server_error() {
+        return false;
+    }
+    match response.headers().get(CONTENT_TYPE) {
         Some(kind) => kind.as_bytes().starts_with(b"text/plain"),
         None => true,
-    };
-    (status.is_client_error() || status.is_server_error()) && plain
+    }
 }
 
 fn dressed(bare: &HttpResponse) -> HttpResponse {
@@ -30,14 +30,7 @@ fn dressed(bare: &HttpResponse) -> HttpResponse {
     response
 }
 
-pub(super) fn dress(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    if !is_bare(response.response()) {
-        return response;
-    }
-    let dressed = dressed(response.response());
-    response.into_response(dressed)
-}
-
-pub(super) fn dress_alone(response: HttpResponse) -> HttpResponse {
+/// The response, as a problem if it was bare.
+pub(super) fn dressed_if_bare(response: HttpResponse) -> HttpResponse {
     if is_bare(&response) { dressed(&response) } else { response }
 }

@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR};
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 
+use super::context::RequestContext;
 use super::{Network, Refusal};
 
 /// The client's address. An extractor.
@@ -19,8 +20,7 @@ pub struct ClientAddress(pub IpAddr);
 impl ClientAddress {
     pub(super) fn of(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[Network]) -> Option<Self> {
         let peer = peer?.ip().to_canonical();
-        let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
-        if !is_trusted(peer) {
+        if !is_trusted(peer, trusted) {
             return Some(Self(peer));
         }
         let hops = hops(headers);
@@ -29,7 +29,7 @@ impl ClientAddress {
             // A hop that cannot be read ends the trail: its sender is the last one known.
             let Some(address) = parse_hop(hop) else { break };
             nearest = address;
-            if !is_trusted(address) {
+            if !is_trusted(address, trusted) {
                 break;
             }
         }
@@ -52,9 +52,19 @@ fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
 
 /// `for=` of one element of `Forwarded` (RFC 7239).
 fn for_parameter(element: &str) -> String {
+    parameter(element, "for").unwrap_or_default().to_owned()
+}
+
+/// The value of a parameter of one element of `Forwarded`.
+pub(super) fn parameter<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
     let parameters = element.split(';').filter_map(|parameter| parameter.split_once('='));
-    let mut found = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
-    found.next().map(|(_, value)| value.trim().trim_matches('"').to_owned()).unwrap_or_default()
+    let mut found = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case(wanted));
+    found.next().map(|(_, value)| value.trim().trim_matches('"'))
+}
+
+/// Whether what this peer says of the client is believed.
+pub(super) fn is_trusted(peer: IpAddr, trusted: &[Network]) -> bool {
+    trusted.iter().any(|network| network.contains(peer.to_canonical()))
 }
 
 /// An address, with or without a port, an IPv6 one with or without brackets.
@@ -72,7 +82,7 @@ impl FromRequest for ClientAddress {
     type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let found = request.extensions().get::<Self>().copied();
+        let found = RequestContext::of(request).and_then(|context| context.client());
         ready(found.ok_or_else(|| Refusal::internal("no client address: the route is outside of http::app")))
     }
 }

@@ -4,9 +4,10 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderName};
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 
 use super::Refusal;
+use super::context::RequestContext;
 
 /// The header that carries it, in and out.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -41,7 +42,7 @@ impl FromRequest for RequestId {
     type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let found = request.extensions().get::<Self>().cloned();
+        let found = RequestContext::of(request).map(|context| context.id().clone());
         ready(found.ok_or_else(|| Refusal::internal("no request id: the route is outside of http::app")))
     }
 }

@@ -1,25 +1,53 @@
-//! Routes that know which methods they have.
+//! Resources: a path, its methods, and which origins may read its answers.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Compress;
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError, Route, guard, web,
 };
 
-use super::Refusal;
+use super::context::NotesRoute;
+use super::{Cors, Refusal};
+use crate::metrics::RouteCounts;
 
 /// A path and its methods. Anything else is 405 with `Allow`; `OPTIONS` tells; `GET` answers `HEAD`.
 pub struct Endpoint {
+    pattern: String,
     resource: Resource,
     allow: Vec<Method>,
     refuse: fn() -> HttpResponse,
+    cors: Cors,
+    is_compressed: bool,
+}
+
+/// What the front has to know of a resource to finish its answers.
+pub(super) struct RouteInfo {
+    /// The path's pattern, for log and metrics.
+    pub(super) pattern: String,
+    /// Its methods, as in `Allow`.
+    pub(super) methods: HeaderValue,
+    pub(super) cors: Cors,
+    /// Its counters in this worker, from the first answer on.
+    pub(super) counts: OnceCell<Arc<RouteCounts>>,
 }
 
 /// Begins a path: `cfg.service(http::resource("/todos/{id}").get(show).put(change))`. Without trailing slash: requests
 /// are served with it and without.
 pub fn resource(path: &str) -> Endpoint {
-    Endpoint { resource: web::resource(path.to_owned()), allow: Vec::new(), refuse: not_allowed }
+    Endpoint {
+        pattern: path.to_owned(),
+        resource: web::resource(path.to_owned()),
+        allow: Vec::new(),
+        refuse: not_allowed,
+        cors: Cors::default(),
+        is_compressed: false,
+    }
 }
 
 impl Endpoint {
@@ -87,6 +115,18 @@ impl Endpoint {
         Self { refuse, ..self }
     }
 
+    /// Says which origins' scripts may read its answers; by default the listed ones.
+    #[must_use]
+    pub fn cors(self, cors: Cors) -> Self {
+        Self { cors, ..self }
+    }
+
+    /// Compresses its answers for clients that accept that. Only for what holds no secret beside what others chose.
+    #[must_use]
+    pub fn compressed(self) -> Self {
+        Self { is_compressed: true, ..self }
+    }
+
     fn add(mut self, route: Route, method: Method) -> Self {
         self.resource = self.resource.route(route);
         self.allow.push(method);
@@ -98,12 +138,23 @@ impl HttpServiceFactory for Endpoint {
     fn register(self, config: &mut AppService) {
         let methods: Vec<&str> = self.allow.iter().map(Method::as_str).chain(["OPTIONS"]).collect();
         let allow = HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"));
+        let route = Rc::new(RouteInfo {
+            pattern: self.pattern,
+            methods: allow.clone(),
+            cors: self.cors,
+            counts: OnceCell::new(),
+        });
         let refuse = self.refuse;
         let other = move |request: HttpRequest| {
             let allow = allow.clone();
             async move { other_method(&request, allow, refuse) }
         };
-        self.resource.default_service(web::to(other)).register(config);
+        let resource = self.resource.guard(NotesRoute(route)).default_service(web::to(other));
+        if self.is_compressed {
+            resource.wrap(Compress::default()).register(config);
+        } else {
+            resource.register(config);
+        }
     }
 }
 

@@ -1,29 +1,73 @@
 //! Headers that every answer carries, errors included; what a handler set stands.
 
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, FORWARDED, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FORWARDED_PROTO, X_FRAME_OPTIONS,
 };
 
+use super::client::{is_trusted, parameter};
+use super::front::Worker;
+
 /// Answers are data: nothing in them may run, load or be framed. `/docs` and hosted pages set their own policy.
-/// `Strict-Transport-Security` is sent always and heeded over https only.
-const HEADERS: [(HeaderName, &str); 7] = [
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (REFERRER_POLICY, "no-referrer"),
+const HEADERS: [(HeaderName, HeaderValue); 6] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (
         CONTENT_SECURITY_POLICY,
-        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        ),
     ),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
-    (X_FRAME_OPTIONS, "DENY"),
-    (CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-pub(super) fn secure(headers: &mut HeaderMap) {
-    for (name, value) in HEADERS {
-        if !headers.contains_key(&name) {
-            headers.insert(name, HeaderValue::from_static(value));
+/// The headers, ready to be added.
+pub(super) struct SecurityHeaders {
+    headers: [(HeaderName, HeaderValue); 6],
+    transport: HeaderValue,
+    /// Whether the service's public URL is an https one.
+    is_https: bool,
+}
+
+impl SecurityHeaders {
+    pub(super) fn new(is_https: bool, covers_subdomains: bool) -> Self {
+        let transport =
+            if covers_subdomains { "max-age=31536000; includeSubDomains" } else { "max-age=31536000" };
+        Self { headers: HEADERS, transport: HeaderValue::from_static(transport), is_https }
+    }
+
+    pub(super) fn add(&self, headers: &mut HeaderMap, is_https: bool) {
+        for (name, value) in &self.headers {
+            if !headers.contains_key(name) {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+        if is_https && !headers.contains_key(STRICT_TRANSPORT_SECURITY) {
+            headers.insert(STRICT_TRANSPORT_SECURITY, self.transport.clone());
         }
     }
+}
+
+/// Whether the client came over https: a trusted proxy says so, or, where none says anything, the public URL does.
+/// `Strict-Transport-Security` must not be sent over http (RFC 6797 §7.2).
+pub(super) fn is_https(request: &ServiceRequest, worker: &Worker) -> bool {
+    said_by_proxy(request, worker).unwrap_or(worker.security.is_https)
+}
+
+fn said_by_proxy(request: &ServiceRequest, worker: &Worker) -> Option<bool> {
+    if worker.trusted_proxies.is_empty() || !is_trusted(request.peer_addr()?.ip(), &worker.trusted_proxies) {
+        return None;
+    }
+    let headers = request.headers();
+    // The last one is the nearest proxy's; what stands further left anybody may have written.
+    if let Some(line) = headers.get_all(X_FORWARDED_PROTO).last() {
+        let scheme = line.to_str().ok()?.rsplit(',').next()?.trim();
+        return Some(scheme.eq_ignore_ascii_case("https"));
+    }
+    let line = headers.get_all(FORWARDED).last()?.to_str().ok()?;
+    let scheme = parameter(line.rsplit(',').next()?, "proto")?;
+    Some(scheme.eq_ignore_ascii_case("https"))
 }

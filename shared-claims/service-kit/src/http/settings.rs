@@ -18,6 +18,8 @@ pub struct HttpSettings {
     pub cors_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` or `Forwarded` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// Whether `Strict-Transport-Security` covers the sub-domains of our host as well.
+    pub hsts_subdomains: bool,
     /// Worker threads; 0 for one per core.
     pub workers: usize,
     /// How long a stopping server waits for requests that run.
@@ -44,6 +46,7 @@ impl HttpSettings {
             bind,
             cors_origins: cors_origins.collect(),
             trusted_proxies: Vec::new(),
+            hsts_subdomains: false,
             workers: 0,
             shutdown_seconds: 10,
             client_timeout_seconds: 10,

@@ -1,78 +1,115 @@
-//! One request from its coming in to its line in the log.
+//! One request from its head to its line in the log.
 
-use actix_web::HttpMessage;
-use actix_web::HttpResponse;
+use std::rc::Rc;
+
+use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::{ClientAddress, Front, RequestId, request_id, security};
-use crate::metrics::InFlight;
+use super::bare::dressed_if_bare;
+use super::context::RequestContext;
+use super::cors::{Cors, CrossOrigin, apply};
+use super::front::Worker;
+use super::security::is_https;
+use super::{ClientAddress, RequestId, request_id};
 
-/// What the log line says, gathered before the request is used up.
+/// What is needed of the request to finish its answer, when the request itself is used up.
 pub(super) struct Visit {
+    worker: Rc<Worker>,
     began: Instant,
     method: Method,
     span: Span,
-    id: RequestId,
+    context: RequestContext,
+    asker: Option<CrossOrigin>,
+    is_https: bool,
     is_routine: bool,
-    _in_flight: InFlight,
 }
 
 impl Visit {
-    /// Names the request and its client, for handlers and for the log. The query is never looked at: it may carry what
+    /// Names the request and its client, for handlers and for the log. The query is never looked at: it may hold what
     /// belongs into no log.
-    pub(super) fn begin(request: &mut ServiceRequest, front: &Front) -> Self {
-        let id = RequestId::of(request.headers());
-        let client =
-            ClientAddress::of(request.peer_addr(), request.headers(), &front.settings.trusted_proxies);
-        let path = request.path().to_owned();
+    pub(super) fn begin(request: &ServiceRequest, worker: &Rc<Worker>) -> Self {
+        worker.in_flight.add();
+        let (headers, peer) = (request.headers(), request.peer_addr());
+        let id = RequestId::of(headers);
+        let client = ClientAddress::of(peer, headers, &worker.trusted_proxies);
+        let path = request.path();
         let span = tracing::info_span!(
             "http.request",
-            method = %request.method(),
+            method = request.method().as_str(),
             path,
             request_id = id.as_str(),
             client = client.map(|client| tracing::field::display(client.0)),
         );
-        request.extensions_mut().insert(id.clone());
-        if let Some(client) = client {
-            request.extensions_mut().insert(client);
-        }
         Self {
             began: Instant::now(),
             method: request.method().clone(),
             span,
-            id,
+            asker: CrossOrigin::of(request, &worker.listed),
+            is_https: is_https(request, worker),
             is_routine: matches!(
                 path.trim_end_matches('/'),
                 "/healthz" | "/readyz" | "/metrics" | "/revocations"
             ),
-            _in_flight: front.metrics.request_began(),
+            context: RequestContext::add_to(request, id, client),
+            worker: Rc::clone(worker),
         }
     }
 
-    pub(super) fn span(&self) -> Span {
-        self.span.clone()
+    /// Runs a part of the request, so that what it logs names the request.
+    pub(super) fn in_span<T>(&self, part: impl FnOnce() -> T) -> T {
+        self.span.in_scope(part)
     }
 
-    /// Signs the answer, counts it and writes its line.
+    pub(super) fn deadline(&self) -> Instant {
+        self.began + self.worker.patience
+    }
+
+    /// What has to be asked before the answer can be finished, if anything.
+    pub(super) fn origin_question(&self) -> Option<LocalBoxFuture<'static, bool>> {
+        self.asker.as_ref()?.question(self.cors())
+    }
+
+    fn cors(&self) -> &Cors {
+        self.context.route().map_or(&Cors::Listed, |route| &route.cors)
+    }
+
+    /// Gives the answer its headers, counts it and writes its line.
     pub(super) fn end(
         &self,
-        front: &Front,
-        response: &mut HttpResponse,
-        route: Option<&str>,
+        request: Option<&HttpRequest>,
+        response: HttpResponse,
+        is_known: bool,
         cause: Option<&str>,
-    ) {
-        security::secure(response.headers_mut());
-        if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
+    ) -> HttpResponse {
+        let mut response = dressed_if_bare(response);
+        let (cors, route) = (self.cors(), self.context.route());
+        let methods = route.map(|route| &route.methods);
+        if apply(cors, self.asker.as_ref(), is_known, methods, response.headers_mut()) {
+            response = granted(response);
+        }
+        self.worker.security.add(response.headers_mut(), self.is_https);
+        if let Ok(id) = HeaderValue::from_str(self.context.id().as_str()) {
             response.headers_mut().insert(request_id::HEADER, id);
         }
-        let took = self.began.elapsed();
-        let status = response.status();
-        front.metrics.request_ended(&self.method, route, status.as_u16(), took);
-        self.log(status, route.unwrap_or("-"), took.as_secs_f64() * 1000.0, cause);
+        let (status, took) = (response.status(), self.began.elapsed());
+        let duration_ms = took.as_secs_f64() * 1000.0;
+        if let Some(route) = route {
+            let counts = route.counts.get_or_init(|| self.worker.counts(&route.pattern));
+            counts.count(&self.method, status.as_u16(), took);
+            self.log(status, &route.pattern, duration_ms, cause);
+        } else {
+            let pattern = request.and_then(HttpRequest::match_pattern);
+            let counts = self.worker.other_counts(pattern.as_deref().unwrap_or("unmatched"));
+            counts.count(&self.method, status.as_u16(), took);
+            self.log(status, pattern.as_deref().unwrap_or("-"), duration_ms, cause);
+        }
+        response
     }
 
     fn log(&self, status: StatusCode, route: &str, duration_ms: f64, cause: Option<&str>) {
@@ -90,4 +127,18 @@ impl Visit {
             }
         });
     }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.worker.in_flight.remove();
+    }
+}
+
+/// The answer to a preflight that is granted: its headers, and nothing else of what was answered.
+fn granted(response: HttpResponse) -> HttpResponse {
+    let mut response = response.set_body(BoxBody::new(()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().remove(CONTENT_TYPE);
+    response
 }

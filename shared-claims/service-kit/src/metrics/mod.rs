@@ -14,18 +14,16 @@ mod settings;
 pub mod testing;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::http::Method;
 use prometheus::Registry;
 use prometheus::core::Collector;
 
 pub use endpoint::{configure, render};
-pub use requests::InFlight;
+pub(crate) use requests::{InFlight, RouteCounts};
 pub use sampled::{Kind, Sample};
 pub use settings::MetricsSettings;
 
-use requests::Requests;
+use requests::{Requests, RequestsCollector};
 
 /// What the names of our metrics begin with, so that they never meet another program's.
 pub const PREFIX: &str = "latchkey_";
@@ -38,11 +36,10 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// An empty registry, and in it the numbers of requests and of the process that began at `started_at_seconds`.
+    /// A registry with the metrics of requests and of the process, which began at `started_at_seconds`.
     pub fn new(started_at_seconds: i64) -> prometheus::Result<Self> {
-        let registry = Registry::new();
-        let requests = Arc::new(Requests::register(&registry)?);
-        let metrics = Self { registry, requests };
+        let metrics = Self { registry: Registry::new(), requests: Arc::default() };
+        metrics.register(RequestsCollector::new(Arc::clone(&metrics.requests))?)?;
         process::register(&metrics, started_at_seconds)?;
         Ok(metrics)
     }
@@ -61,11 +58,13 @@ impl Metrics {
         self.registry.register(Box::new(collector))
     }
 
-    pub(crate) fn request_began(&self) -> InFlight {
-        self.requests.began()
+    /// Counters for a route in one worker.
+    pub(crate) fn route(&self, route: &str) -> Arc<RouteCounts> {
+        self.requests.route(route)
     }
 
-    pub(crate) fn request_ended(&self, method: &Method, route: Option<&str>, status: u16, took: Duration) {
-        self.requests.ended(method, route, status, took);
+    /// The gauge of the requests that one worker is answering.
+    pub(crate) fn worker(&self) -> InFlight {
+        self.requests.worker()
     }
 }

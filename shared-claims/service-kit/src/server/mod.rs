@@ -23,6 +23,8 @@ use crate::{docs, health, metrics};
 pub struct Service<R> {
     /// How it listens.
     pub http: HttpSettings,
+    /// Whether clients reach it over https: its public URL says so.
+    pub is_https: bool,
     /// Where `/metrics` stands.
     pub metrics_settings: MetricsSettings,
     /// What it counts.
@@ -82,7 +84,7 @@ where
     R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
 {
     let settings = service.http.clone();
-    let front = Front::new(service.http, service.metrics.clone());
+    let front = Front::new(service.http, service.metrics.clone(), service.is_https);
     let has_metrics = service.metrics_settings.bind.is_none();
     let (checks, api, token_origin, routes) =
         (service.health, service.api, service.token_origin, service.routes);
@@ -114,7 +116,7 @@ where
 
 fn serve_metrics<R>(service: &Service<R>, listener: TcpListener) -> io::Result<Server> {
     let (http, counted) = (service.http.clone(), service.metrics.clone());
-    let front = Front::new(HttpSettings { cors_origins: Vec::new(), ..http }, counted.clone());
+    let front = Front::new(HttpSettings { cors_origins: Vec::new(), ..http }, counted.clone(), false);
     let server = HttpServer::new(move || app(&front, &mut |config| metrics::configure(config, &counted)));
     Ok(server.workers(1).shutdown_timeout(1).disable_signals().listen(listener)?.run())
 }

@@ -56,6 +56,16 @@ fn a_path_is_the_same_with_and_without_the_slash_at_its_end() {
     assert_eq!(get(service.address, "/page/?limit=3").json()["limit"], 3);
 }
 
+/// What a proxy keeps from the outside by its path stays there, however the path is spelled.
+#[test]
+fn another_spelling_is_another_path() {
+    let service = start();
+    assert_eq!(get(service.address, "/metrics").status, 200);
+    for path in ["//metrics", "/metrics//", "/%6detrics", "/%6Detrics", "/metrics%2f", "/x/../metrics", "/./metrics"] {
+        get(service.address, path).problem(404);
+    }
+}
+
 #[test]
 fn a_panic_is_500_without_its_words_and_the_service_lives_on() {
     let service = start();

@@ -1,9 +1,10 @@
 //! Headers that every answer carries, and those that depend on who asks.
 
 use service_kit::health::Health;
+use service_kit::http::HttpSettings;
 
 use crate::wire::request;
-use crate::{Answer, get, start, start_with};
+use crate::{Answer, get, start, start_at, start_with};
 
 fn assert_secure(answer: &Answer) {
     let expected = [
@@ -11,12 +12,12 @@ fn assert_secure(answer: &Answer) {
         ("referrer-policy", "no-referrer"),
         ("cross-origin-resource-policy", "same-origin"),
         ("x-frame-options", "DENY"),
-        ("strict-transport-security", "max-age=31536000; includeSubDomains"),
         ("cache-control", "no-store"),
     ];
     for (name, value) in expected {
         assert_eq!(answer.header(name), Some(value), "{answer:?}");
     }
+    assert_eq!(answer.header("strict-transport-security"), None, "it came over http: {answer:?}");
     let policy = answer.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
 }
@@ -76,47 +77,32 @@ fn a_forwarded_address_counts_from_a_trusted_proxy_only() {
     assert!(request(service.address, "GET", "/who", forwarded).body.starts_with("198.51.100.7 "));
 }
 
+/// RFC 6797 §7.2: not over http. Whether it is https the public URL says, or a trusted proxy of this very request.
 #[test]
-fn scripts_of_listed_origins_may_read_and_of_no_others() {
-    let service = start();
-    let listed = request(service.address, "GET", "/notes", &["Origin: http://localhost:5173"]);
-    assert_eq!(listed.header("access-control-allow-origin"), Some("http://localhost:5173"));
-    assert_eq!(listed.header("access-control-allow-credentials"), Some("true"));
-    let exposed = listed.header("access-control-expose-headers").unwrap().to_lowercase();
-    for name in ["link", "location", "x-request-id", "www-authenticate", "retry-after"] {
-        assert!(exposed.split(", ").any(|header| header == name), "{name} in {exposed}");
+fn strict_transport_security_is_sent_over_https_alone() {
+    let proxy = |http: &mut HttpSettings| http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let (plain, covering) = ("max-age=31536000", "max-age=31536000; includeSubDomains");
+    let no_proxy = |_: &mut HttpSettings| {};
+    let covers = |http: &mut HttpSettings| http.hsts_subdomains = true;
+    type Change<'a> = &'a dyn Fn(&mut HttpSettings);
+    let cases: [(Change<'_>, bool, &[&str], Option<&str>); 10] = [
+        (&no_proxy, false, &[], None),
+        (&no_proxy, true, &[], Some(plain)),
+        (&covers, true, &[], Some(covering)),
+        (&covers, false, &[], None),
+        // A stranger's word changes nothing.
+        (&no_proxy, false, &["X-Forwarded-Proto: https"], None),
+        (&no_proxy, true, &["X-Forwarded-Proto: http"], Some(plain)),
+        (&proxy, false, &["X-Forwarded-Proto: https"], Some(plain)),
+        (&proxy, true, &["X-Forwarded-Proto: https, http"], None),
+        (&proxy, false, &["Forwarded: for=198.51.100.7;proto=https"], Some(plain)),
+        (&proxy, true, &[], Some(plain)),
+    ];
+    for (change, is_https, headers, expected) in cases {
+        let service = start_at(is_https, |http, _| change(http), Health::new());
+        for path in ["/notes", "/nothing", "/panic"] {
+            let answer = request(service.address, "GET", path, headers);
+            assert_eq!(answer.header("strict-transport-security"), expected, "{is_https} {headers:?} {path}");
+        }
     }
-    for origin in
-        ["http://localhost:5174", "null", "https://localhost:5173", "http://localhost:5173.evil.example"]
-    {
-        let other = request(service.address, "GET", "/notes", &[&format!("Origin: {origin}")]);
-        assert_eq!(other.status, 200);
-        assert_eq!(other.header("access-control-allow-origin"), None, "{origin}");
-    }
-    let error = request(service.address, "GET", "/nothing", &["Origin: http://localhost:5173"]);
-    error.problem(404);
-    assert_eq!(error.header("access-control-allow-origin"), Some("http://localhost:5173"));
-}
-
-#[test]
-fn a_preflight_is_answered_for_listed_origins() {
-    let service = start();
-    let preflight = |origin: &str| {
-        let headers = [
-            &format!("Origin: {origin}"),
-            "Access-Control-Request-Method: DELETE",
-            "Access-Control-Request-Headers: authorization, content-type, x-requested-with",
-        ];
-        request(service.address, "OPTIONS", "/notes", &headers)
-    };
-    let listed = preflight("http://127.0.0.1:8080");
-    assert_eq!(listed.status, 200);
-    assert_eq!(listed.header("access-control-allow-origin"), Some("http://127.0.0.1:8080"));
-    assert!(listed.header("access-control-allow-methods").unwrap().contains("DELETE"));
-    let headers = listed.header("access-control-allow-headers").unwrap().to_lowercase();
-    assert!(headers.contains("authorization") && headers.contains("content-type"));
-    assert!(listed.header("access-control-max-age").is_some());
-    let other = preflight("https://evil.example");
-    other.problem(400);
-    assert_eq!(other.header("access-control-allow-origin"), None);
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod bodies;
+mod cors;
 mod docs;
 mod errors;
 mod headers;
@@ -11,5 +12,5 @@ mod service;
 mod shutdown;
 mod wire;
 
-use service::{Running, start, start_with};
+use service::{Running, start, start_at, start_with};
 use wire::{Answer, get, send};

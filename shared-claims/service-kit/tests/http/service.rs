@@ -8,7 +8,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use serde::{Deserialize, Serialize};
 use service_kit::health::{Finding, Health};
-use service_kit::http::{ClientAddress, Form, HttpSettings, Json, Path, Query, Refusal, RequestId, resource};
+use service_kit::http::{ClientAddress, Cors, Form, HttpSettings, Json, Path, Query, Refusal, RequestId, resource};
 use service_kit::metrics::{Metrics, MetricsSettings};
 use service_kit::server::{Service, Stopping, bind};
 use tokio::sync::oneshot;
@@ -60,7 +60,25 @@ fn routes(config: &mut ServiceConfig) {
         )
         .service(resource("/own").get(own_headers))
         .service(resource("/slow/{ms}").get(slow))
-        .service(resource("/news").get(news));
+        .service(resource("/news").get(news))
+        .service(resource("/public").cors(Cors::Everybody).get(|| async { "public" }).post(note_of))
+        .service(resource("/page-of-ours").cors(Cors::Nobody).get(|| async { "page" }).post(note_of))
+        .service(resource("/for-clients").cors(Cors::listed_and(is_client)).get(fails).post(note_of))
+        .service(resource("/unanswered").cors(Cors::listed_and(|_| std::future::pending())).get(news_free));
+}
+
+async fn note_of(note: Json<Note>) -> impl Responder {
+    web::Json(note.0)
+}
+
+/// Not at once, as a reading of a database is not.
+async fn is_client(origin: String) -> bool {
+    tokio::task::yield_now().await;
+    origin == "https://client.example"
+}
+
+async fn news_free() -> &'static str {
+    "answered"
 }
 
 async fn gone() -> impl Responder {
@@ -136,11 +154,21 @@ pub(crate) fn start_with(
     change: impl FnOnce(&mut HttpSettings, &mut MetricsSettings),
     health: Health,
 ) -> Running {
+    start_at(false, change, health)
+}
+
+/// With a public URL of https, or of http.
+pub(crate) fn start_at(
+    is_https: bool,
+    change: impl FnOnce(&mut HttpSettings, &mut MetricsSettings),
+    health: Health,
+) -> Running {
     let mut http = HttpSettings { workers: 1, shutdown_seconds: 1, ..HttpSettings::default() };
     let mut metrics_settings = MetricsSettings::default();
     change(&mut http, &mut metrics_settings);
     let service = Service {
         http,
+        is_https,
         metrics_settings,
         metrics: Metrics::new(1_700_000_000).unwrap(),
         health,

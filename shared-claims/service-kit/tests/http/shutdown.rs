@@ -114,6 +114,7 @@ fn a_port_that_is_taken_is_told_by_its_setting() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let service = service_kit::server::Service {
         http: HttpSettings::at(taken.local_addr().unwrap()),
+        is_https: false,
         metrics_settings: MetricsSettings::default(),
         metrics: Metrics::new(0).unwrap(),
         health: Health::new(),

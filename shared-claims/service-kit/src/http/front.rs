@@ -1,0 +1,137 @@
+//! The one layer around all routes: what goes in gets an id, what comes out gets its headers, is counted and logged.
+//!
+//! One layer and not one for each duty, because each layer of actix-web costs every request an allocated future.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::{Ready, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{Error, ResponseError};
+
+use super::cors::ListedOrigins;
+use super::path::forgive_slash;
+use super::security::SecurityHeaders;
+use super::serving::Serving;
+use super::visit::Visit;
+use super::{HttpSettings, Network, Refusal};
+use crate::metrics::{InFlight, Metrics, RouteCounts};
+
+/// What the layer needs to know; shared by all workers.
+#[derive(Clone)]
+pub struct Front {
+    settings: Arc<HttpSettings>,
+    metrics: Metrics,
+    is_https: bool,
+}
+
+impl Front {
+    /// A layer by these settings that counts there. `is_https` says whether the service's public URL is an https one.
+    pub fn new(settings: HttpSettings, metrics: Metrics, is_https: bool) -> Self {
+        Self { settings: Arc::new(settings), metrics, is_https }
+    }
+}
+
+/// The same for one worker thread: prepared once, and counted apart from other threads.
+pub(super) struct Worker {
+    pub(super) trusted_proxies: Vec<Network>,
+    pub(super) listed: ListedOrigins,
+    pub(super) security: SecurityHeaders,
+    pub(super) patience: Duration,
+    pub(super) in_flight: InFlight,
+    metrics: Metrics,
+    /// Counters of routes that are no [`resource`](super::resource), and of what matched no route.
+    others: RefCell<HashMap<String, Arc<RouteCounts>>>,
+}
+
+impl Worker {
+    fn new(front: &Front) -> Self {
+        let settings = &front.settings;
+        Self {
+            trusted_proxies: settings.trusted_proxies.clone(),
+            listed: ListedOrigins::new(&settings.cors_origins),
+            security: SecurityHeaders::new(front.is_https, settings.hsts_subdomains),
+            patience: Duration::from_secs(settings.request_timeout_seconds),
+            in_flight: front.metrics.worker(),
+            metrics: front.metrics.clone(),
+            others: RefCell::default(),
+        }
+    }
+
+    /// Counters for a route of our resources.
+    pub(super) fn counts(&self, route: &str) -> Arc<RouteCounts> {
+        self.metrics.route(route)
+    }
+
+    /// Counters by the text of the label.
+    pub(super) fn other_counts(&self, route: &str) -> Arc<RouteCounts> {
+        if let Some(counts) = self.others.borrow().get(route) {
+            return Arc::clone(counts);
+        }
+        let counts = self.metrics.route(route);
+        self.others.borrow_mut().insert(route.to_owned(), Arc::clone(&counts));
+        counts
+    }
+}
+
+impl<S> Transform<S, ServiceRequest> for Front
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error>,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = FrontService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, routes: S) -> Self::Future {
+        ready(Ok(FrontService { routes, worker: Rc::new(Worker::new(self)) }))
+    }
+}
+
+/// The layer in one worker.
+pub struct FrontService<S> {
+    routes: S,
+    worker: Rc<Worker>,
+}
+
+impl<S> Service<ServiceRequest> for FrontService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error>,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = Serving<S::Future>;
+
+    forward_ready!(routes);
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let visit = Visit::begin(&request, &self.worker);
+        if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
+            return Serving::answered(visit, refuse(request, &refused_method()));
+        }
+        if !forgive_slash(&mut request) {
+            return Serving::answered(visit, refuse(request, &Refusal::not_found()));
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.routes.call(request))) {
+            Ok(rest) => Serving::new(visit, rest),
+            Err(_panic) => Serving::panicked(visit),
+        }
+    }
+}
+
+fn refuse(request: ServiceRequest, refusal: &Refusal) -> ServiceResponse<BoxBody> {
+    request.into_response(refusal.error_response())
+}
+
+fn refused_method() -> Refusal {
+    let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").with_header(header::ALLOW, allow)
+}

@@ -1,0 +1,144 @@
+//! The future of one request: runs the handler within its deadline, and finishes what it answers.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use actix_web::Error;
+use actix_web::HttpResponse;
+use actix_web::ResponseError;
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceResponse;
+use actix_web::error::InternalError;
+use futures_util::future::LocalBoxFuture;
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+
+use super::Refusal;
+use super::visit::Visit;
+
+pin_project! {
+    /// What [`FrontService`](super::front::FrontService) gives for a request.
+    pub struct Serving<F> {
+        visit: Visit,
+        #[pin]
+        step: Step<F>,
+    }
+}
+
+pin_project! {
+    #[project = StepNow]
+    enum Step<F> {
+        /// The handler runs. The deadline is set when it first waits for something: many never do.
+        Running { #[pin] rest: F, #[pin] deadline: Option<Sleep> },
+        /// The answer is there. What may be missing is whether its resource knows the asking origin.
+        Answered { answer: Option<Answer>, asking: Option<LocalBoxFuture<'static, bool>> },
+    }
+}
+
+/// What came out. After a panic and after the deadline the request is gone, and there is only a response.
+enum Answer {
+    Whole(ServiceResponse<BoxBody>),
+    Alone { response: HttpResponse, cause: String },
+}
+
+impl Answer {
+    fn alone(error: &dyn ResponseError) -> Self {
+        Self::Alone { response: error.error_response(), cause: error.to_string() }
+    }
+}
+
+impl<F> Serving<F> {
+    pub(super) fn new(visit: Visit, rest: F) -> Self {
+        Self { visit, step: Step::Running { rest, deadline: None } }
+    }
+
+    pub(super) fn answered(visit: Visit, response: ServiceResponse<BoxBody>) -> Self {
+        Self::with(visit, Answer::Whole(response))
+    }
+
+    pub(super) fn panicked(visit: Visit) -> Self {
+        // The panic hook has logged it.
+        Self::with(visit, Answer::alone(&Refusal::internal("panic")))
+    }
+
+    fn with(visit: Visit, answer: Answer) -> Self {
+        let asking = visit.origin_question();
+        Self { visit, step: Step::Answered { answer: Some(answer), asking } }
+    }
+}
+
+impl<F> Future for Serving<F>
+where
+    F: Future<Output = Result<ServiceResponse<BoxBody>, Error>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.step.as_mut().project() {
+                StepNow::Running { rest, deadline } => {
+                    let answer = ready!(poll_rest(this.visit, rest, deadline, context));
+                    let asking = this.visit.origin_question();
+                    this.step.set(Step::Answered { answer: Some(answer), asking });
+                }
+                StepNow::Answered { answer, asking } => {
+                    let is_known = match asking {
+                        Some(asking) => ready!(asking.as_mut().poll(context)),
+                        None => false,
+                    };
+                    let Some(answer) = answer.take() else { return Poll::Pending };
+                    return Poll::Ready(finish(this.visit, answer, is_known));
+                }
+            }
+        }
+    }
+}
+
+/// Turns a panic into an answer: actix-web would drop the connection. The deadline is the last of many: it catches what
+/// no other one bounds.
+fn poll_rest<F>(
+    visit: &Visit,
+    rest: Pin<&mut F>,
+    mut deadline: Pin<&mut Option<Sleep>>,
+    context: &mut Context<'_>,
+) -> Poll<Answer>
+where
+    F: Future<Output = Result<ServiceResponse<BoxBody>, Error>>,
+{
+    let polled = visit.in_span(|| catch_unwind(AssertUnwindSafe(|| rest.poll(context))));
+    match polled {
+        Ok(Poll::Ready(Ok(response))) => return Poll::Ready(Answer::Whole(response)),
+        Ok(Poll::Ready(Err(error))) => return Poll::Ready(Answer::alone(error.as_response_error())),
+        Err(_panic) => return Poll::Ready(Answer::alone(&Refusal::internal("panic"))),
+        Ok(Poll::Pending) => {}
+    }
+    if deadline.is_none() {
+        deadline.set(Some(tokio::time::sleep_until(visit.deadline())));
+    }
+    let Some(deadline) = deadline.as_pin_mut() else { return Poll::Pending };
+    deadline.poll(context).map(|()| {
+        Answer::alone(&Refusal::unavailable(1).because("the request's deadline passed"))
+    })
+}
+
+fn finish(
+    visit: &mut Visit,
+    answer: Answer,
+    is_known: bool,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match answer {
+        Answer::Whole(response) => {
+            let cause = response.response().error().map(ToString::to_string);
+            let (request, response) = response.into_parts();
+            let response = visit.end(Some(&request), response, is_known, cause.as_deref());
+            Ok(ServiceResponse::new(request, response))
+        }
+        Answer::Alone { response, cause } => {
+            let response = visit.end(None, response, is_known, Some(&cause));
+            Err(InternalError::from_response("", response).into())
+        }
+    }
+}

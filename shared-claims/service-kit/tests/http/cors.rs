@@ -1,0 +1,205 @@
+//! Which scripts may read our answers: each sentence of the rule, errors and preflights included.
+
+use service_kit::health::Health;
+
+use crate::wire::request;
+use crate::{Answer, Running, start, start_with};
+
+const LISTED: &str = "http://localhost:5173";
+const OTHERS: [&str; 5] = [
+    "http://localhost:5174",
+    "null",
+    "https://localhost:5173",
+    "http://localhost:5173.evil.example",
+    "https://client.example",
+];
+/// What a front end with tracing asks to send.
+const TRACING: &str = "authorization,baggage,content-type,sentry-trace,traceparent";
+
+fn get(service: &Running, path: &str, origin: &str) -> Answer {
+    request(service.address, "GET", path, &[&format!("Origin: {origin}")])
+}
+
+fn preflight(service: &Running, path: &str, origin: &str, method: &str, headers: &str) -> Answer {
+    let lines = [
+        &format!("Origin: {origin}"),
+        &format!("Access-Control-Request-Method: {method}"),
+        &format!("Access-Control-Request-Headers: {headers}"),
+    ];
+    request(service.address, "OPTIONS", path, &lines.map(String::as_str))
+}
+
+/// May be read with credentials.
+#[track_caller]
+fn assert_listed(answer: &Answer) {
+    assert_eq!(answer.header("access-control-allow-origin"), Some(LISTED), "{answer:?}");
+    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"), "{answer:?}");
+    assert!(varies_by_origin(answer), "{answer:?}");
+}
+
+#[track_caller]
+fn assert_unreadable(answer: &Answer) {
+    let named: Vec<_> =
+        answer.headers.iter().filter(|(name, _)| name.starts_with("access-control-")).collect();
+    assert!(named.is_empty(), "{named:?}");
+}
+
+fn varies_by_origin(answer: &Answer) -> bool {
+    let lines = answer.headers.iter().filter(|(name, _)| name == "vary");
+    lines.flat_map(|(_, value)| value.split(',')).any(|name| name.trim().eq_ignore_ascii_case("origin"))
+}
+
+#[test]
+fn listed_origins_read_every_answer_with_credentials() {
+    let service = start_with(|http, _| http.request_timeout_seconds = 1, Health::new());
+    for (path, status) in [
+        ("/notes", 200),
+        ("/nothing", 404),
+        ("/%6eotes", 404),
+        ("/login", 405),
+        ("/panic", 500),
+        ("/fails", 500),
+        ("/page?limit=x", 422),
+        ("/slow/60000", 503),
+        ("/news/", 503),
+    ] {
+        let answer = get(&service, path, LISTED);
+        assert_eq!(answer.status, status, "{path}");
+        assert_listed(&answer);
+        let exposed = answer.header("access-control-expose-headers").unwrap();
+        for name in ["link", "location", "x-request-id", "www-authenticate", "retry-after"] {
+            assert!(exposed.split(", ").any(|header| header == name), "{name} in {exposed}");
+        }
+    }
+    let large = format!("{{\"title\":\"{}\"}}", "a".repeat(70_000));
+    let headers = format!(
+        "POST /notes HTTP/1.1\r\nHost: h\r\nOrigin: {LISTED}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        large.len()
+    );
+    let answer = crate::send(service.address, format!("{headers}{large}"));
+    answer.problem(413);
+    assert_listed(&answer);
+}
+
+#[test]
+fn other_origins_are_answered_and_read_nothing() {
+    let service = start();
+    for origin in OTHERS {
+        let answer = get(&service, "/notes", origin);
+        assert_eq!((answer.status, answer.body.as_str()), (200, "all"), "{origin}");
+        assert_unreadable(&answer);
+        assert!(varies_by_origin(&answer), "a cache must not give it to a listed one");
+        let asked = preflight(&service, "/notes", origin, "POST", TRACING);
+        assert_eq!(asked.status, 204, "{origin}");
+        assert_unreadable(&asked);
+        assert!(varies_by_origin(&asked));
+    }
+    let without = request(service.address, "GET", "/notes", &[]);
+    assert_unreadable(&without);
+    assert!(varies_by_origin(&without), "a cache must not give it to a listed one");
+}
+
+#[test]
+fn a_preflight_echoes_the_headers_and_names_the_methods_of_the_path() {
+    let service = start();
+    for (path, methods) in [
+        ("/notes", "GET, HEAD, POST, OPTIONS"),
+        ("/notes/", "GET, HEAD, POST, OPTIONS"),
+        ("/notes/0190163d-8694-739b-aea5-966c26f8ad91", "GET, HEAD, DELETE, OPTIONS"),
+    ] {
+        let answer = preflight(&service, path, LISTED, "POST", TRACING);
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{answer:?}");
+        assert_listed(&answer);
+        assert_eq!(answer.header("access-control-allow-headers"), Some(TRACING));
+        assert_eq!(answer.header("access-control-allow-methods"), Some(methods));
+        assert_eq!(answer.header("access-control-max-age"), Some("600"));
+        let vary = answer.header("vary").unwrap();
+        for name in ["origin", "access-control-request-method", "access-control-request-headers"] {
+            assert!(vary.contains(name), "{vary}");
+        }
+    }
+    // So that the script reads the 404 and its author does not look for a mistake in CORS.
+    let answer = preflight(&service, "/nothing", LISTED, "PUT", "x-any");
+    assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+    assert_eq!(answer.header("content-type"), None);
+    assert_listed(&answer);
+    assert_eq!(answer.header("access-control-allow-methods"), Some("PUT"));
+    // Nothing but names of headers is echoed.
+    for odd in ["x: y", "\"x\"", "x;y", "x(y)"] {
+        assert_eq!(
+            preflight(&service, "/notes", LISTED, "GET", odd).header("access-control-allow-headers"),
+            None,
+            "{odd}"
+        );
+    }
+    // OPTIONS without the question is no preflight.
+    let answer = request(service.address, "OPTIONS", "/notes", &[&format!("Origin: {LISTED}")]);
+    assert_listed(&answer);
+    assert_eq!(answer.header("access-control-allow-methods"), None);
+}
+
+#[test]
+fn a_public_resource_is_read_by_everybody_without_credentials() {
+    let service = start();
+    for origin in OTHERS.into_iter().chain([LISTED]) {
+        for answer in [
+            get(&service, "/public", origin),
+            request(service.address, "DELETE", "/public", &[&format!("Origin: {origin}")]),
+        ] {
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{answer:?}");
+            assert_eq!(answer.header("access-control-allow-credentials"), None);
+            assert_eq!(answer.header("vary"), None, "it is the same for everybody");
+        }
+        let asked = preflight(&service, "/public", origin, "GET", TRACING);
+        assert_eq!(asked.status, 204);
+        assert_eq!(asked.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(asked.header("access-control-allow-headers"), Some(TRACING));
+        assert_eq!(asked.header("access-control-allow-methods"), Some("GET, HEAD, POST, OPTIONS"));
+        assert_eq!(asked.header("access-control-allow-credentials"), None);
+    }
+    let without = request(service.address, "GET", "/public", &[]);
+    assert_eq!(without.header("access-control-allow-origin"), Some("*"), "a cache may keep it for all");
+}
+
+#[test]
+fn a_page_is_read_by_nobody_listed_ones_neither() {
+    let service = start();
+    for origin in OTHERS.into_iter().chain([LISTED]) {
+        for answer in [
+            get(&service, "/page-of-ours", origin),
+            request(service.address, "DELETE", "/page-of-ours", &[&format!("Origin: {origin}")]),
+            preflight(&service, "/page-of-ours", origin, "POST", TRACING),
+            get(&service, "/docs", origin),
+        ] {
+            assert_unreadable(&answer);
+            assert_eq!(answer.header("vary"), None, "{answer:?}");
+        }
+    }
+}
+
+#[test]
+fn origins_that_a_resource_knows_itself_read_it_without_credentials() {
+    let service = start();
+    let known = "https://client.example";
+    for answer in [
+        get(&service, "/for-clients", known),
+        request(service.address, "DELETE", "/for-clients", &[&format!("Origin: {known}")]),
+        preflight(&service, "/for-clients", known, "POST", TRACING),
+    ] {
+        assert_eq!(answer.header("access-control-allow-origin"), Some(known), "{answer:?}");
+        assert_eq!(answer.header("access-control-allow-credentials"), None);
+        assert!(varies_by_origin(&answer));
+    }
+    assert_listed(&get(&service, "/for-clients", LISTED));
+    assert_unreadable(&get(&service, "/for-clients", "https://other.example"));
+    assert_unreadable(&get(&service, "/notes", known));
+}
+
+#[test]
+fn a_question_about_an_origin_that_is_not_answered_holds_nobody_up() {
+    let service = start();
+    let answer = get(&service, "/unanswered", "https://client.example");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "answered"));
+    assert_unreadable(&answer);
+}

@@ -1,0 +1,63 @@
+//! Which scripts may read what: CONTRACT §5. What holds for every answer is tested in `service-kit/tests/http/cors.rs`.
+
+use reqwest::Method;
+use reqwest::header::ORIGIN;
+use serde_json::json;
+
+use crate::helpers::{ADA, Answer, BOTH, TestApp, spawn_app};
+
+const LISTED: &str = "http://localhost:5173";
+const TRACING: &str = "authorization,baggage,content-type,sentry-trace,traceparent";
+
+async fn preflight(app: &TestApp, path: &str, origin: &str, method: &str) -> Answer {
+    let request = app.request(Method::OPTIONS, path, None).header(ORIGIN, origin);
+    let request = request.header("access-control-request-method", method);
+    Answer::of(request.header("access-control-request-headers", TRACING)).await
+}
+
+#[actix_web::test]
+async fn a_listed_front_end_sends_any_header_and_uses_every_method_of_a_path() {
+    let app = spawn_app(BOTH[0]).await;
+    let token = app.token(ADA);
+    let todo = app.create(&token, "read").await;
+    let path = format!("/todos/{}", todo["id"].as_str().unwrap());
+    for (path, methods) in [
+        ("/todos/", "GET, HEAD, POST, OPTIONS"),
+        (path.as_str(), "GET, HEAD, PUT, DELETE, OPTIONS"),
+        ("/whoami", "GET, HEAD, OPTIONS"),
+    ] {
+        let asked = preflight(&app, path, LISTED, "PUT").await;
+        assert_eq!((asked.status, asked.body.as_str()), (204, ""), "{path}");
+        assert_eq!(asked.header("access-control-allow-origin"), Some(LISTED));
+        assert_eq!(asked.header("access-control-allow-credentials"), Some("true"));
+        assert_eq!(asked.header("access-control-allow-headers"), Some(TRACING));
+        assert_eq!(asked.header("access-control-allow-methods"), Some(methods));
+    }
+    let change = app.request(Method::PUT, &path, Some(&token)).json(&json!({"completed": true}));
+    let answers = [
+        (Answer::of(change.header(ORIGIN, LISTED)).await, 200),
+        (Answer::of(app.request(Method::GET, "/todos/x", Some(&token)).header(ORIGIN, LISTED)).await, 404),
+        (Answer::of(app.request(Method::GET, "/todos", None).header(ORIGIN, LISTED)).await, 401),
+        (Answer::of(app.request(Method::PATCH, &path, None).header(ORIGIN, LISTED)).await, 405),
+        (Answer::of(app.request(Method::DELETE, &path, Some(&token)).header(ORIGIN, LISTED)).await, 204),
+    ];
+    for (answer, status) in answers {
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("access-control-allow-origin"), Some(LISTED), "{answer:?}");
+        assert_eq!(answer.header("vary"), Some("origin"));
+    }
+}
+
+#[actix_web::test]
+async fn another_origin_reads_nothing() {
+    let app = spawn_app(BOTH[0]).await;
+    let token = app.token(ADA);
+    for origin in ["https://evil.example", "null", "http://localhost:5174"] {
+        let asked = preflight(&app, "/todos/", origin, "GET").await;
+        let read = app.request(Method::GET, "/todos/", Some(&token)).header(ORIGIN, origin);
+        for answer in [asked, Answer::of(read).await] {
+            assert_eq!(answer.header("access-control-allow-origin"), None, "{answer:?}");
+            assert!(answer.header("vary").is_some_and(|vary| vary.contains("origin")));
+        }
+    }
+}
