@@ -79,10 +79,15 @@ pub(crate) fn watch(
 fn watch_passwords(metrics: &Metrics, passwords: &Passwords) -> prometheus::Result<()> {
     type Read = fn(HashPoolStatus) -> u64;
     let numbers: [(Kind, &str, &str, Read); 3] = [
-        (Kind::Counter, "latchkey_password_hashes_total", "Password hashes computed.", |status| status.hashes),
-        (Kind::Counter, "latchkey_password_hashes_refused_total", "Hashes refused: the queue was full.", |status| {
-            status.refused
+        (Kind::Counter, "latchkey_password_hashes_total", "Password hashes computed.", |status| {
+            status.hashes
         }),
+        (
+            Kind::Counter,
+            "latchkey_password_hashes_refused_total",
+            "Hashes refused: the queue was full.",
+            |status| status.refused,
+        ),
         (Kind::Gauge, "latchkey_password_hashes_waiting", "Hashes that wait for a worker.", |status| {
             u64::try_from(status.waiting).unwrap_or(u64::MAX)
         }),
@@ -143,8 +148,12 @@ pub(crate) fn watch_clients(metrics: &Metrics, clients: &Clients) -> prometheus:
         (Kind::Gauge, "latchkey_clients_known", "OAuth clients in the last reading.", |status| {
             u64::try_from(status.clients).unwrap_or(u64::MAX)
         }),
-        (Kind::Counter, "latchkey_clients_reads_total", "Looks at whether clients changed.", |status| status.reads),
-        (Kind::Counter, "latchkey_clients_read_failures_total", "Such looks that failed.", |status| status.failures),
+        (Kind::Counter, "latchkey_clients_reads_total", "Looks at whether clients changed.", |status| {
+            status.reads
+        }),
+        (Kind::Counter, "latchkey_clients_read_failures_total", "Such looks that failed.", |status| {
+            status.failures
+        }),
     ];
     for (kind, name, help, read) in numbers {
         let clients = clients.clone();
@@ -193,20 +202,33 @@ fn watch_feed(metrics: &Metrics, revocations: &Revocations) -> prometheus::Resul
 fn watch_projection(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {
     type Read = fn(ProjectionStatus) -> u64;
     let numbers: [(Kind, &str, &str, Read); 6] = [
-        (Kind::Gauge, "latchkey_revocation_list_current", "1 while the list in Redis is proven whole.", |status| {
-            u64::from(status.state == ProjectionState::Current)
+        (
+            Kind::Gauge,
+            "latchkey_revocation_list_current",
+            "1 while the list in Redis is proven whole.",
+            |status| u64::from(status.state == ProjectionState::Current),
+        ),
+        (
+            Kind::Gauge,
+            "latchkey_revocation_list_may_evict",
+            "1 while Redis may drop revocations.",
+            |status| u64::from(status.may_evict),
+        ),
+        (Kind::Counter, "latchkey_revocation_list_renewals_total", "Proofs renewed.", |status| {
+            status.renewals
         }),
-        (Kind::Gauge, "latchkey_revocation_list_may_evict", "1 while Redis may drop revocations.", |status| {
-            u64::from(status.may_evict)
+        (Kind::Counter, "latchkey_revocation_list_failures_total", "Rounds that failed.", |status| {
+            status.failures
         }),
-        (Kind::Counter, "latchkey_revocation_list_renewals_total", "Proofs renewed.", |status| status.renewals),
-        (Kind::Counter, "latchkey_revocation_list_failures_total", "Rounds that failed.", |status| status.failures),
         (Kind::Counter, "latchkey_revocation_list_rebuilds_total", "Lists put in place anew.", |status| {
             status.rebuilds
         }),
-        (Kind::Counter, "latchkey_revocation_list_evicted_keys_total", "Keys that Redis evicted.", |status| {
-            status.evicted_keys
-        }),
+        (
+            Kind::Counter,
+            "latchkey_revocation_list_evicted_keys_total",
+            "Keys that Redis evicted.",
+            |status| status.evicted_keys,
+        ),
     ];
     for (kind, name, help, read) in numbers {
         let revocations = revocations.clone();

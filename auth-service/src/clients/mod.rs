@@ -57,7 +57,9 @@ impl Clients {
     pub async fn has_public_origin(&self, origin: &str) -> bool {
         match self.registry.snapshot().await {
             Ok(snapshot) => snapshot.has_public_origin(origin),
-            Err(_) => self.registry.last_snapshot().is_some_and(|snapshot| snapshot.has_public_origin(origin)),
+            Err(_) => {
+                self.registry.last_snapshot().is_some_and(|snapshot| snapshot.has_public_origin(origin))
+            }
         }
     }
 

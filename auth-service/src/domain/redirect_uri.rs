@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn pages_of_a_uri_are_known_by_their_origin_and_on_loopback_by_any_port() {
-        let is_of = |registered: &str, origin: &str| uri(registered).origin() == RedirectOrigin::parse(origin);
+        let is_of =
+            |registered: &str, origin: &str| uri(registered).origin() == RedirectOrigin::parse(origin);
         for (registered, origin) in [
             ("https://app.example/callback?a=1", "https://app.example"),
             ("https://app.example:8443/cb", "https://app.example:8443"),

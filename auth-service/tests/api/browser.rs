@@ -80,7 +80,13 @@ async fn a_listed_front_end_with_tracing_works_in_a_browser_and_another_one_does
         let profile = tempfile::tempdir().unwrap();
         let mut command = browser().expect("chromium (package chromium): ./scripts/test installs it");
         let mut child = command
-            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage"])
+            .args([
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--no-first-run",
+                "--disable-dev-shm-usage",
+            ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg(&origin)
             .stdout(Stdio::null())

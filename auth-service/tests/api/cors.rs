@@ -75,7 +75,10 @@ async fn discovery_and_key_set_answer_every_origin() {
             if let Some(etag) = etag {
                 let request = app.get(path).header(ORIGIN, origin).header("if-none-match", etag);
                 let unchanged = request.send().await.unwrap();
-                assert_eq!((unchanged.status().as_u16(), reader(unchanged.headers())), (304, Some(("*", false))));
+                assert_eq!(
+                    (unchanged.status().as_u16(), reader(unchanged.headers())),
+                    (304, Some(("*", false)))
+                );
             }
         }
     }

@@ -279,6 +279,9 @@ async fn pruning_waits_for_nobody() {
 async fn what_was_pruned_is_counted() {
     let app = spawn_app(Backend::Sqlite, |_| {}).await;
     settled(&app).await;
-    assert_eq!(app.metric("latchkey_pruned_timestamp_seconds").await, u64::try_from(START_MS / 1000).unwrap());
+    assert_eq!(
+        app.metric("latchkey_pruned_timestamp_seconds").await,
+        u64::try_from(START_MS / 1000).unwrap()
+    );
     assert_eq!(app.metric("latchkey_pruned_rows_total{table=\"sessions\"}").await, 0);
 }

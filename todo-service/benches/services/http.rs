@@ -1,32 +1,99 @@
-//! `GET /whoami` of a todo-service with a good token, beside `GET /healthz` of the same process, which checks nothing and
-//! (at the default level) logs nothing.
+//! What a request costs beside the same from a bare actix-web server: `GET /healthz` (all that every answer has, but no
+//! log line at the default level), `GET /whoami` with thousands of tokens in turn, and the key set.
 
-use actix_web::web;
+use std::path::{Path, PathBuf};
 
-use crate::process::{Place, log_in, register};
+use actix_web::{App, HttpServer, web};
+
+use crate::process::{Place, service_tokens};
 use crate::report::{median, row};
-use crate::wrk::requests_a_second;
+use crate::wrk::{processor_us, requests_a_second, requests_a_second_by};
 
 const ROUNDS: usize = 5;
+const TOKENS: usize = 5_000;
+
+/// Each thread walks through the tokens; the requests are written beforehand, so that this costs `wrk` next to nothing.
+const TOKENS_IN_TURN: &str = r#"
+function init(arguments)
+  requests = {}
+  for token in io.lines(arguments[1]) do
+    requests[#requests + 1] = wrk.format("GET", nil, {["Authorization"] = "Bearer " .. token})
+  end
+  at = 0
+end
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
+"#;
+
+async fn hello() -> &'static str {
+    "hello"
+}
 
 pub(crate) async fn measure() {
     let place = Place::new(None);
     let auth = place.auth_service();
     auth.ready().await;
-    register(&auth).await;
+    let tokens = place.path("tokens");
+    std::fs::write(&tokens, service_tokens(&place, &auth, TOKENS).await.join("\n")).unwrap();
     let todo = place.todo_service();
     todo.ready().await;
-    let (url, token) = (todo.url.clone(), log_in(&auth).await);
-    web::block(move || compare(&url, &token)).await.unwrap();
+    // The same version of actix-web, and as many workers as the services have.
+    let workers = std::thread::available_parallelism().unwrap().get();
+    let app = || App::new().route("/", web::get().to(hello));
+    let server = HttpServer::new(app).workers(workers).disable_signals().bind("127.0.0.1:0").unwrap();
+    let bare = format!("http://{}/", server.addrs()[0]);
+    let server = server.run();
+    let handle = server.handle();
+    let serving = actix_web::rt::spawn(server);
+    let script = place.path("tokens.lua");
+    std::fs::write(&script, TOKENS_IN_TURN).unwrap();
+    let urls = Urls {
+        bare,
+        healthz: format!("{}/healthz", todo.url),
+        whoami: format!("{}/whoami", todo.url),
+        keys: format!("{}/.well-known/jwks.json", auth.url),
+    };
+    let processes = [todo.id(), auth.id()];
+    web::block(move || compare(&urls, &script, &tokens, processes)).await.unwrap();
+    handle.stop(false).await;
+    serving.await.unwrap().unwrap();
 }
 
-fn compare(url: &str, token: &str) {
-    let [mut bare, mut checked] = [const { Vec::new() }; 2];
+struct Urls {
+    bare: String,
+    healthz: String,
+    whoami: String,
+    keys: String,
+}
+
+fn compare(urls: &Urls, script: &Path, tokens: &PathBuf, [todo, auth]: [u32; 2]) {
+    let [mut bare, mut sent, mut healthz, mut whoami, mut keys] = [const { Vec::new() }; 5];
+    let [mut bare_us, mut healthz_us, mut whoami_us, mut keys_us] = [const { Vec::new() }; 4];
+    let own = std::process::id();
+    // Once with each token, so that the measured ones are checks of tokens seen before.
+    requests_a_second_by(script, tokens, &urls.whoami);
     for _ in 0..ROUNDS {
-        bare.push(requests_a_second(&format!("{url}/healthz"), None));
-        checked.push(requests_a_second(&format!("{url}/whoami"), Some(token)));
+        bare.push(processor_us(own, &mut bare_us, || requests_a_second(&urls.bare, None)));
+        healthz.push(processor_us(todo, &mut healthz_us, || requests_a_second(&urls.healthz, None)));
+        whoami
+            .push(processor_us(todo, &mut whoami_us, || requests_a_second_by(script, tokens, &urls.whoami)));
+        sent.push(requests_a_second_by(script, tokens, &urls.bare));
+        keys.push(processor_us(auth, &mut keys_us, || requests_a_second(&urls.keys, None)));
     }
-    let (bare, checked) = (median(&mut bare), median(&mut checked));
-    let figure = format!("{checked:.0} of {bare:.0} requests/s: {:.0} %", 100.0 * checked / bare);
-    row("todo-service: `/whoami`, checked and logged, of `/healthz`, neither", "-", &figure);
+    let [bare, sent] = [median(&mut bare), median(&mut sent)];
+    let compared = |what: &str, target: &str, figures: &mut [f64], bare: f64| {
+        let figure = median(figures);
+        let share = 100.0 * figure / bare;
+        row(what, target, &format!("{figure:.0} of {bare:.0} requests/s: {share:.0} %"));
+    };
+    compared("`/healthz`, of a bare actix-web hello", "≥ 90 %", &mut healthz, bare);
+    compared("`/whoami` with 5,000 tokens in turn, of a bare hello", "≥ 80 %", &mut whoami, bare);
+    compared("the same, of a bare hello that is sent the tokens too", "-", &mut whoami, sent);
+    compared("the key set, of a bare hello", "≥ 80 %", &mut keys, bare);
+    let [bare, healthz, whoami, keys] =
+        [&mut bare_us, &mut healthz_us, &mut whoami_us, &mut keys_us].map(|us| median(us));
+    let figure = format!("{bare:.1} µs, {healthz:.1} µs, {whoami:.1} µs, {keys:.1} µs");
+    row("processor time of the server for these: bare, `/healthz`, `/whoami`, key set", "-", &figure);
 }

@@ -45,6 +45,11 @@ impl Service {
         self.client.post(format!("{}{path}", self.url)).bearer_auth(token).send().await.unwrap().status()
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The memory that is really in use, in MiB.
     pub(crate) fn resident_mib(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -81,7 +86,11 @@ impl Place {
 
     /// The auth-service that was built beside the todo-service.
     pub(crate) fn auth_service(&self) -> Service {
-        let program = Path::new(env!("CARGO_BIN_EXE_todo-service")).with_file_name("auth-service");
+        let environment = self.auth_environment();
+        Service::start(&auth_program(), &self.path("auth.log"), self.issuer.clone(), &environment)
+    }
+
+    fn auth_environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = vec![
             ("AUTH__ISSUER", self.issuer.clone()),
             ("AUTH__HTTP__BIND", self.issuer.replace("http://", "")),
@@ -90,7 +99,7 @@ impl Place {
             ("AUTH__PASSWORDS__BCRYPT_COST", "4".to_owned()),
         ];
         environment.extend(self.redis.clone().map(|url| ("AUTH__REVOCATION__REDIS_URL", url)));
-        Service::start(&program, &self.path("auth.log"), self.issuer.clone(), &environment)
+        environment
     }
 
     /// A todo-service with the settings that it has by itself.
@@ -106,6 +115,33 @@ impl Place {
         let program = Path::new(env!("CARGO_BIN_EXE_todo-service"));
         Service::start(program, &self.path("todo.log"), format!("http://{address}"), &environment)
     }
+}
+
+fn auth_program() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_todo-service")).with_file_name("auth-service")
+}
+
+/// Tokens that a client of the auth-service gets in its own name.
+pub(crate) async fn service_tokens(place: &Place, auth: &Service, count: usize) -> Vec<String> {
+    let made = Command::new(auth_program())
+        .env_clear()
+        .envs(place.auth_environment())
+        .args(["clients", "create", "--json", "--name", "bench", "--id", "bench"])
+        .args(["--grants", "client_credentials", "--scopes", "todos:read", "--audiences", "todo-service"])
+        .output()
+        .unwrap();
+    let made: Value =
+        serde_json::from_slice(&made.stdout).unwrap_or_else(|error| panic!("{error}: {made:?}"));
+    let secret = made["client_secret"].as_str().unwrap();
+    let form = [("grant_type", "client_credentials"), ("client_id", "bench"), ("client_secret", secret)];
+    let ask = || auth.client.post(format!("{}/oauth2/token", auth.url)).form(&form).send();
+    eventually("the client is known", PATIENCE, async || ask().await.unwrap().status().is_success()).await;
+    let mut tokens = Vec::with_capacity(count);
+    for _ in 0..count {
+        let answer: Value = ask().await.unwrap().json().await.unwrap();
+        tokens.push(answer["access_token"].as_str().unwrap().to_owned());
+    }
+    tokens
 }
 
 /// Registers the one user.

@@ -8,12 +8,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
-use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
 
 /// The origins whose scripts may read what a resource answers, errors and preflights included. Named at the resource:
@@ -94,7 +94,9 @@ impl CrossOrigin {
     /// The question whether a resource knows this origin, where the list does not decide.
     pub(super) fn question(&self, cors: &Cors) -> Option<LocalBoxFuture<'static, bool>> {
         match cors {
-            Cors::ListedAnd(check) if !self.is_listed => Some((check.0)(self.origin.to_str().ok()?.to_owned())),
+            Cors::ListedAnd(check) if !self.is_listed => {
+                Some((check.0)(self.origin.to_str().ok()?.to_owned()))
+            }
             Cors::ListedAnd(_) | Cors::Listed | Cors::Everybody | Cors::Nobody => None,
         }
     }

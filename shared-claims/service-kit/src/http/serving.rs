@@ -119,16 +119,12 @@ where
         deadline.set(Some(tokio::time::sleep_until(visit.deadline())));
     }
     let Some(deadline) = deadline.as_pin_mut() else { return Poll::Pending };
-    deadline.poll(context).map(|()| {
-        Answer::alone(&Refusal::unavailable(1).because("the request's deadline passed"))
-    })
+    deadline
+        .poll(context)
+        .map(|()| Answer::alone(&Refusal::unavailable(1).because("the request's deadline passed")))
 }
 
-fn finish(
-    visit: &mut Visit,
-    answer: Answer,
-    is_known: bool,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+fn finish(visit: &mut Visit, answer: Answer, is_known: bool) -> Result<ServiceResponse<BoxBody>, Error> {
     match answer {
         Answer::Whole(response) => {
             let cause = response.response().error().map(ToString::to_string);

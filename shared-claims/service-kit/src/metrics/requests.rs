@@ -175,11 +175,7 @@ impl RequestsCollector {
                 "Time from the request's head to the answer's head.",
                 &["method", "route"],
             )?,
-            in_flight: desc(
-                "latchkey_http_requests_in_flight",
-                "Requests that are being answered.",
-                &[],
-            )?,
+            in_flight: desc("latchkey_http_requests_in_flight", "Requests that are being answered.", &[])?,
         })
     }
 }

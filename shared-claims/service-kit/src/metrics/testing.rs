@@ -21,7 +21,9 @@ pub fn differences_from_page(service: &str, exposition: &str) -> Vec<String> {
         Some(_) => None,
     });
     let gone = documented.keys().filter(|name| !shown.contains_key(*name));
-    missing.chain(gone.map(|name| format!("docs/metrics.md has {name}, which /metrics does not show"))).collect()
+    missing
+        .chain(gone.map(|name| format!("docs/metrics.md has {name}, which /metrics does not show")))
+        .collect()
 }
 
 fn shown(exposition: &str) -> BTreeMap<String, Shape> {
@@ -49,7 +51,8 @@ fn documented(service: &str) -> BTreeMap<String, Shape> {
         let (name, kind, labels, of) = (cells.next()?, cells.next()?, cells.next()?, cells.next()?);
         let labels = labels.split(',').map(|label| label.trim().trim_matches('`'));
         let labels = labels.filter(|label| !label.is_empty()).map(str::to_owned).collect();
-        (of == service || of == "both").then(|| (name.trim_matches('`').to_owned(), (kind.to_owned(), labels)))
+        (of == service || of == "both")
+            .then(|| (name.trim_matches('`').to_owned(), (kind.to_owned(), labels)))
     });
     rows.collect()
 }

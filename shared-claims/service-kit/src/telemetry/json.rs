@@ -35,7 +35,9 @@ where
         // What came through the crate `log` brings its metadata as fields.
         let normalized = event.normalized_metadata();
         let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
-        write!(writer, "\",\"level\":\"{}\"", metadata.level())?;
+        writer.write_str("\",\"level\":\"")?;
+        writer.write_str(metadata.level().as_str())?;
+        writer.write_char('"')?;
         let mut members = Writing { out: &mut writer, is_first: false, outcome: Ok(()) };
         event.record(&mut members);
         members.outcome?;
@@ -145,6 +147,10 @@ struct Escaping<'a, 'w>(&'a mut Writer<'w>);
 
 impl fmt::Write for Escaping<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Nearly every text is plain, and this costs a byte a fraction of what decoding it does.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+            return self.0.write_str(text);
+        }
         let mut rest = text;
         while let Some((at, special)) =
             rest.char_indices().find(|(_, c)| c.is_control() || matches!(c, '"' | '\\'))

@@ -61,7 +61,9 @@ fn a_path_is_the_same_with_and_without_the_slash_at_its_end() {
 fn another_spelling_is_another_path() {
     let service = start();
     assert_eq!(get(service.address, "/metrics").status, 200);
-    for path in ["//metrics", "/metrics//", "/%6detrics", "/%6Detrics", "/metrics%2f", "/x/../metrics", "/./metrics"] {
+    for path in
+        ["//metrics", "/metrics//", "/%6detrics", "/%6Detrics", "/metrics%2f", "/x/../metrics", "/./metrics"]
+    {
         get(service.address, path).problem(404);
     }
 }

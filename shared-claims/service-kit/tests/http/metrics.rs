@@ -34,7 +34,11 @@ fn metrics_stand_on_their_own_listener_when_they_have_one() {
     let beside = service.metrics_address.unwrap();
     let answer = get(beside, "/metrics");
     assert_eq!(answer.status, 200);
-    assert!(answer.body.contains(r#"latchkey_http_requests_total{method="GET",route="unmatched",status="4xx"} 1"#));
+    assert!(
+        answer
+            .body
+            .contains(r#"latchkey_http_requests_total{method="GET",route="unmatched",status="4xx"} 1"#)
+    );
     get(beside, "/notes").problem(404);
 }
 

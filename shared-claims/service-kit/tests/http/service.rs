@@ -8,7 +8,9 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use serde::{Deserialize, Serialize};
 use service_kit::health::{Finding, Health};
-use service_kit::http::{ClientAddress, Cors, Form, HttpSettings, Json, Path, Query, Refusal, RequestId, resource};
+use service_kit::http::{
+    ClientAddress, Cors, Form, HttpSettings, Json, Path, Query, Refusal, RequestId, resource,
+};
 use service_kit::metrics::{Metrics, MetricsSettings};
 use service_kit::server::{Service, Stopping, bind};
 use tokio::sync::oneshot;
