@@ -72,6 +72,7 @@ pub mod clock;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod metrics;
+pub mod outbound;
 pub mod problem;
 pub mod require;
 pub mod revocation;

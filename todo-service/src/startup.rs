@@ -14,13 +14,14 @@ use service_kit::metrics::Metrics;
 use service_kit::server::{self, Service};
 use shared_claims::actix::{BearerAuth, InvalidOrigin};
 use shared_claims::clock::SharedClock;
+use shared_claims::outbound::{InvalidProxyUrl, ProxyUrl};
 use shared_claims::revocation::{
-    FeedSettings, InvalidFeedUrl, InvalidRedisUrl, Mirror, MirrorSettings, RedisLookup, RedisSettings,
-    Revocation,
+    FeedSettings, InvalidFeedToken, InvalidFeedUrl, InvalidRedisUrl, Mirror, MirrorSettings, RedisLookup,
+    RedisSettings, Revocation,
 };
 use shared_claims::verifier::{self, BuildError, Verifier};
 
-use crate::config::{OnOutage, RevocationMode, Settings};
+use crate::config::{AuthSettings, OnOutage, RevocationMode, Settings};
 use crate::domain::TodoIds;
 use crate::storage::migrations;
 use crate::todos::Todos;
@@ -41,6 +42,12 @@ pub enum StartError {
     /// The revocation feed.
     #[error("revocation.feed_url: {0}")]
     Feed(#[from] InvalidFeedUrl),
+    /// What the revocation feed asks for.
+    #[error("revocation.feed_token: {0}")]
+    FeedToken(#[from] InvalidFeedToken),
+    /// The proxy to the issuer.
+    #[error("auth.proxy_url: {0}")]
+    Proxy(#[from] InvalidProxyUrl),
     /// The origins that may use the cookie.
     #[error("http.cors_origins: {0}")]
     Origin(#[from] InvalidOrigin),
@@ -136,12 +143,20 @@ async fn verifier(settings: &Settings, clock: SharedClock) -> Result<Verifier, S
     if let Some(url) = &auth.jwks_url {
         builder = builder.jwks_url(url.as_str());
     }
+    if let Some(proxy) = proxy(auth)? {
+        builder = builder.proxy(proxy);
+    }
     if settings.revocation.on_outage == OnOutage::Accept {
         tracing::warn!(
             "revocation.on_outage is accept: without the list, revoked tokens live until they expire"
         );
     }
     Ok(builder.build().await?)
+}
+
+/// The way to the issuer, for the key set and for the feed.
+fn proxy(auth: &AuthSettings) -> Result<Option<ProxyUrl>, InvalidProxyUrl> {
+    auth.proxy_url.as_ref().map(|url| ProxyUrl::parse(url.expose())).transpose()
 }
 
 fn revocation(settings: &Settings, clock: SharedClock) -> Result<Revocation, StartError> {
@@ -161,7 +176,10 @@ fn revocation(settings: &Settings, clock: SharedClock) -> Result<Revocation, Sta
     };
     let mut feed = FeedSettings::new(&url)?;
     if let Some(token) = &revocation.feed_token {
-        feed = feed.token(token.expose());
+        feed = feed.token(token.expose())?;
+    }
+    if let Some(proxy) = proxy(&settings.auth)? {
+        feed = feed.proxy(&proxy)?;
     }
     Ok(Mirror::follow_feed(feed, mirror).into())
 }

@@ -56,8 +56,12 @@ impl Validate for RevocationSettings {
         {
             return Err(InvalidSetting::new("prefix", "1 to 64 visible ASCII characters"));
         }
-        if self.feed_token.as_ref().is_some_and(|token| token.expose().trim().is_empty()) {
-            return Err(InvalidSetting::new("feed_token", "a secret, not empty (openssl rand -hex 32)"));
+        let is_header_token = |token: &Secret| {
+            !token.expose().is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        if self.feed_token.as_ref().is_some_and(|token| !is_header_token(token)) {
+            let allowed = "a secret of visible ASCII characters, not empty (openssl rand -hex 32)";
+            return Err(InvalidSetting::new("feed_token", allowed));
         }
         in_range("list_ttl_seconds", self.list_ttl_seconds, 2..=3600)?;
         in_range("clock_skew_ms", self.clock_skew_ms, 0..=60_000)

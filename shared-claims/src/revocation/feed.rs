@@ -7,4 +7,4 @@ mod settings;
 mod source;
 mod wire;
 
-pub use settings::{FeedSettings, InvalidFeedUrl};
+pub use settings::{FeedSettings, InvalidFeedToken, InvalidFeedUrl};

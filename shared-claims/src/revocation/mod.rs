@@ -23,7 +23,7 @@ mod status;
 
 pub use fact::{Fact, Kind, Marks};
 #[cfg(feature = "feed")]
-pub use feed::{FeedSettings, InvalidFeedUrl};
+pub use feed::{FeedSettings, InvalidFeedToken, InvalidFeedUrl};
 pub use mirror::{Mirror, MirrorSettings, MirrorWriter};
 #[cfg(feature = "redis")]
 pub use redis::{

@@ -18,6 +18,7 @@ use super::source::Source;
 use crate::claims::{Claims, CustomClaims};
 use crate::clock::{SharedClock, SystemClock};
 use crate::metrics::{Observed, Observer};
+use crate::outbound::ProxyUrl;
 use crate::revocation::Revocation;
 
 /// How long `build` waits for the first reading of the key set.
@@ -87,6 +88,7 @@ pub struct VerifierBuilder<C = ()> {
     jwks_url: Option<String>,
     jwks_cooldown: Duration,
     jwks_max_age: Duration,
+    proxy: Option<ProxyUrl>,
     keys: Option<KeySetHandle>,
     source: Source,
     on_outage: OnOutage,
@@ -107,6 +109,7 @@ impl VerifierBuilder {
             jwks_url: None,
             jwks_cooldown: Duration::from_secs(10),
             jwks_max_age: Duration::from_secs(86_400),
+            proxy: None,
             keys: None,
             source: Source::Unsaid,
             on_outage: OnOutage::default(),
@@ -198,6 +201,20 @@ impl<C: CustomClaims> VerifierBuilder<C> {
         self
     }
 
+    /// Asks the issuer, for its keys and for the feed of [`follow_feed`](Self::follow_feed), through this proxy. Without it
+    /// no proxy is used: the environment's `HTTP_PROXY` and the like are ignored.
+    ///
+    /// ```
+    /// # use shared_claims::{outbound::{InvalidProxyUrl, ProxyUrl}, verifier::Verifier};
+    /// let proxy = ProxyUrl::parse("http://proxy.example:3128")?;
+    /// let builder = Verifier::builder("https://id.example").audience("notes-service").proxy(proxy);
+    /// # Ok::<(), InvalidProxyUrl>(())
+    /// ```
+    pub fn proxy(mut self, proxy: ProxyUrl) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
     /// Tokens are accepted until they expire, revoked or not.
     pub fn without_revocation(mut self) -> Self {
         self.source = Source::None;
@@ -240,6 +257,7 @@ impl<C: CustomClaims> VerifierBuilder<C> {
             jwks_url: self.jwks_url,
             jwks_cooldown: self.jwks_cooldown,
             jwks_max_age: self.jwks_max_age,
+            proxy: self.proxy,
             keys: self.keys,
             source: self.source,
             on_outage: self.on_outage,
@@ -300,7 +318,7 @@ impl<C: CustomClaims> VerifierBuilder<C> {
         if !self_test::passes() {
             return Err(BuildError::SelfTest);
         }
-        let revocation = self.source.open(&self.issuer, &self.clock)?;
+        let revocation = self.source.open(&self.issuer, &self.clock, self.proxy.as_ref())?;
         let counters = Arc::new(Counters::observed(self.observed));
         let keys = if let Some(handle) = self.keys {
             KeySource::Handle(handle)
@@ -309,7 +327,7 @@ impl<C: CustomClaims> VerifierBuilder<C> {
                 Some(text) => Some(web_url(&text).ok_or(BuildError::JwksUrl(text))?),
                 None => None,
             };
-            let fetcher = Fetcher::new(self.issuer.clone(), jwks_url)
+            let fetcher = Fetcher::new(self.issuer.clone(), jwks_url, self.proxy.as_ref())
                 .map_err(|error| BuildError::Http(error.to_string()))?;
             let settings = FollowSettings { cooldown: self.jwks_cooldown, max_age: self.jwks_max_age };
             let follower = Follower::start(fetcher, settings, Arc::clone(&self.clock), Arc::clone(&counters));

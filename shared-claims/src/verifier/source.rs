@@ -2,10 +2,12 @@
 
 use super::error::BuildError;
 use crate::clock::SharedClock;
+use crate::outbound::ProxyUrl;
 use crate::revocation::Revocation;
 
-/// Begins to follow the list of an issuer, under the verifier's clock; or says why not, without secrets.
-type Follow = Box<dyn FnOnce(&str, SharedClock) -> Result<Revocation, String> + Send>;
+/// Begins to follow the list of an issuer, under the verifier's clock and through its proxy; or says why not, without
+/// secrets.
+type Follow = Box<dyn FnOnce(&str, SharedClock, Option<&ProxyUrl>) -> Result<Revocation, String> + Send>;
 
 /// What was said of it.
 pub(super) enum Source {
@@ -21,13 +23,18 @@ pub(super) enum Source {
 
 impl Source {
     /// Begins to follow what was named.
-    pub(super) fn open(self, issuer: &str, clock: &SharedClock) -> Result<Option<Revocation>, BuildError> {
+    pub(super) fn open(
+        self,
+        issuer: &str,
+        clock: &SharedClock,
+        proxy: Option<&ProxyUrl>,
+    ) -> Result<Option<Revocation>, BuildError> {
         match self {
             Self::Unsaid => Err(BuildError::NoRevocation),
             Self::None => Ok(None),
             Self::Given(revocation) => Ok(Some(revocation)),
             Self::Follow(follow) => {
-                follow(issuer, SharedClock::clone(clock)).map(Some).map_err(BuildError::Source)
+                follow(issuer, SharedClock::clone(clock), proxy).map(Some).map_err(BuildError::Source)
             }
         }
     }
@@ -38,9 +45,12 @@ impl Source {
     /// The issuer's own feed.
     pub(super) fn feed() -> Self {
         use crate::revocation::{FeedSettings, Mirror, MirrorSettings};
-        Self::Follow(Box::new(|issuer, clock| {
+        Self::Follow(Box::new(|issuer, clock, proxy| {
             let url = format!("{}/revocations", issuer.trim_end_matches('/'));
-            let feed = FeedSettings::new(&url).map_err(|error| error.to_string())?;
+            let mut feed = FeedSettings::new(&url).map_err(|error| error.to_string())?;
+            if let Some(proxy) = proxy {
+                feed = feed.proxy(proxy).map_err(|error| error.to_string())?;
+            }
             Ok(Mirror::follow_feed(feed, MirrorSettings::default().clock(clock)).into())
         }))
     }
@@ -51,7 +61,7 @@ impl Source {
     /// The list in Redis at that URL.
     pub(super) fn redis(url: String) -> Self {
         use crate::revocation::{Mirror, MirrorSettings, RedisSettings};
-        Self::Follow(Box::new(move |_, clock| {
+        Self::Follow(Box::new(move |_, clock, _| {
             let redis = RedisSettings::new(&url).map_err(|error| error.to_string())?;
             Ok(Mirror::follow_redis(redis, MirrorSettings::default().clock(clock)).into())
         }))

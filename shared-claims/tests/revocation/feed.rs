@@ -112,7 +112,7 @@ async fn a_cursor_that_is_always_gone_is_told() {
 #[tokio::test]
 async fn the_token_is_shown_to_the_feed_alone() {
     let server = FeedServer::start().await;
-    let feed = FeedSettings::new(&server.url()).unwrap().token("feed-token-1");
+    let feed = FeedSettings::new(&server.url()).unwrap().token("feed-token-1").unwrap();
     let mirror = Mirror::follow_feed(feed, MirrorSettings::default());
     says(&mirror, 1, Verdict::Live, SOON).await;
     let asked = server.requests()[0].to_lowercase();

@@ -6,6 +6,7 @@ mod feed_server;
 mod lookup;
 mod mirror;
 mod mirror_faults;
+mod outbound;
 mod panics;
 mod tls;
 

@@ -16,7 +16,7 @@ fn data(file: &str) -> String {
 }
 
 /// A Redis that speaks TLS too, and the URL for that.
-async fn redis_with_tls() -> (RedisProcess, String) {
+pub(crate) async fn redis_with_tls() -> (RedisProcess, String) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (certificate, key) = (data("server.pem"), data("server.key"));
     let tls = ["--tls-port", &port.to_string(), "--tls-cert-file", &certificate, "--tls-key-file", &key];

@@ -1,7 +1,8 @@
 //! The settings under `auth.`.
 
 use serde::{Deserialize, Serialize};
-use service_kit::config::{InvalidSetting, Validate, in_range};
+use service_kit::config::{InvalidSetting, UrlWithSecret, Validate, in_range};
+use shared_claims::outbound::ProxyUrl;
 use url::Url;
 
 /// Whose tokens are taken, and for whom they must be.
@@ -14,6 +15,8 @@ pub struct AuthSettings {
     pub audience: String,
     /// Where the key set is; unset: found by discovery.
     pub jwks_url: Option<Url>,
+    /// The proxy through which the issuer is asked for keys and feed; unset: none, whatever the environment says.
+    pub proxy_url: Option<UrlWithSecret>,
     /// How long unknown key ids cause no further fetch after they caused one.
     pub jwks_cooldown_seconds: u64,
     /// How long the last good key set serves while the issuer is away.
@@ -30,6 +33,7 @@ impl Default for AuthSettings {
             issuer: "http://localhost:8000".to_owned(),
             audience: "todo-service".to_owned(),
             jwks_url: None,
+            proxy_url: None,
             jwks_cooldown_seconds: 10,
             jwks_max_age_seconds: 86_400,
             leeway_seconds: 10,
@@ -71,6 +75,12 @@ impl Validate for AuthSettings {
         }
         if self.jwks_url.as_ref().is_some_and(|url| !is_web_url(url)) {
             return Err(InvalidSetting::new("jwks_url", "an http or https URL"));
+        }
+        if self.proxy_url.as_ref().is_some_and(|url| ProxyUrl::parse(url.expose()).is_err()) {
+            return Err(InvalidSetting::new(
+                "proxy_url",
+                "http[s]://[user:password@]host[:port], without a path",
+            ));
         }
         in_range("jwks_cooldown_seconds", self.jwks_cooldown_seconds, 1..=3_600)?;
         in_range("jwks_max_age_seconds", self.jwks_max_age_seconds, 1..=2_592_000)?;

@@ -61,6 +61,11 @@ impl Default for RevocationSettings {
     }
 }
 
+/// Whether it can be sent as `Authorization: Bearer`.
+fn is_header_token(token: &Secret) -> bool {
+    !token.expose().is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 impl Validate for RevocationSettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
         if let Some(url) = &self.redis_url {
@@ -74,6 +79,9 @@ impl Validate for RevocationSettings {
         }
         if self.prefix.trim().is_empty() {
             return Err(InvalidSetting::new("prefix", "the prefix that the auth-service uses, not empty"));
+        }
+        if self.feed_token.as_ref().is_some_and(|token| !is_header_token(token)) {
+            return Err(InvalidSetting::new("feed_token", "visible ASCII characters, and at least one"));
         }
         if self.feed_url.as_ref().is_some_and(|url| !is_web_url(url)) {
             return Err(InvalidSetting::new("feed_url", "an http or https URL"));

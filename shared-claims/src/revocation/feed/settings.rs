@@ -2,22 +2,26 @@
 
 use std::fmt;
 
+use reqwest::header::HeaderValue;
 use url::Url;
+
+use crate::outbound::{self, ProxyUrl};
 
 /// How to reach the issuer's feed.
 ///
 /// ```
 /// use shared_claims::revocation::FeedSettings;
 ///
-/// let feed = FeedSettings::new("https://id.example/revocations")?.token("what revocation.feed_token says");
+/// let feed = FeedSettings::new("https://id.example/revocations")?.token("what revocation.feed_token says")?;
 /// assert!(!format!("{feed:?}").contains("what"), "secrets are shown nowhere");
-/// # Ok::<(), shared_claims::revocation::InvalidFeedUrl>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct FeedSettings {
     pub(super) client: reqwest::Client,
     pub(super) url: Url,
-    pub(super) token: Option<String>,
+    /// `Bearer` and the token.
+    pub(super) authorization: Option<HeaderValue>,
 }
 
 /// A feed URL that cannot be used.
@@ -38,6 +42,19 @@ pub enum InvalidFeedUrl {
     Tls,
 }
 
+/// A feed token that cannot stand in an HTTP header: a line break at the end of its file, say. It is not repeated.
+///
+/// ```
+/// use shared_claims::revocation::{FeedSettings, InvalidFeedToken};
+///
+/// let feed = FeedSettings::new("https://id.example/revocations")?;
+/// assert_eq!(feed.token("two\nlines").err(), Some(InvalidFeedToken));
+/// # Ok::<(), shared_claims::revocation::InvalidFeedUrl>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the feed's token has to consist of visible ASCII characters")]
+pub struct InvalidFeedToken;
+
 impl FeedSettings {
     /// The feed at that URL (`<issuer>/revocations`). Connects to nothing yet.
     pub fn new(url: &str) -> Result<Self, InvalidFeedUrl> {
@@ -45,20 +62,35 @@ impl FeedSettings {
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(InvalidFeedUrl::Url);
         }
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("latchkey-shared-claims/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|_| InvalidFeedUrl::Tls)?;
-        Ok(Self { client, url, token: None })
+        Ok(Self { client: client(None)?, url, authorization: None })
     }
 
     /// The same with the token that the issuer asks for (`revocation.feed_token`).
-    #[must_use]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
-        self
+    ///
+    /// # Errors
+    /// [`InvalidFeedToken`] for a token that cannot stand in a header.
+    pub fn token(mut self, token: &str) -> Result<Self, InvalidFeedToken> {
+        let is_visible = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let header = is_visible.then(|| HeaderValue::try_from(format!("Bearer {token}")).ok()).flatten();
+        let mut header = header.ok_or(InvalidFeedToken)?;
+        header.set_sensitive(true);
+        self.authorization = Some(header);
+        Ok(self)
     }
+
+    /// The same through a proxy. Without one none is used: the environment's `HTTP_PROXY` and the like are ignored. A feed
+    /// over plain `http` shows its token to the proxy.
+    ///
+    /// # Errors
+    /// [`InvalidFeedUrl::Tls`], as for [`new`](Self::new).
+    pub fn proxy(mut self, proxy: &ProxyUrl) -> Result<Self, InvalidFeedUrl> {
+        self.client = client(Some(proxy))?;
+        Ok(self)
+    }
+}
+
+fn client(proxy: Option<&ProxyUrl>) -> Result<reqwest::Client, InvalidFeedUrl> {
+    outbound::client(proxy).and_then(reqwest::ClientBuilder::build).map_err(|_| InvalidFeedUrl::Tls)
 }
 
 impl fmt::Debug for FeedSettings {
@@ -69,7 +101,7 @@ impl fmt::Debug for FeedSettings {
         url.set_query(None);
         f.debug_struct("FeedSettings")
             .field("url", &url.as_str())
-            .field("token", &self.token.as_ref().map(|_| "[redacted]"))
+            .field("token", &self.authorization.as_ref().map(|_| "[redacted]"))
             .finish_non_exhaustive()
     }
 }
@@ -81,8 +113,16 @@ mod tests {
     #[test]
     fn secrets_are_shown_nowhere() {
         let settings = FeedSettings::new("https://me:hunter2@auth.example/revocations?key=hunter2").unwrap();
-        let shown = format!("{:?}", settings.token("hunter2"));
+        let shown = format!("{:?}", settings.token("hunter2").unwrap());
         assert!(shown.contains("auth.example/revocations") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn a_token_has_to_fit_in_a_header() {
+        for bad in ["", "two\n", "two\r\n\r\n", "with blank", "gr\u{fc}n", "\u{feff}bom"] {
+            let feed = FeedSettings::new("https://auth.example/revocations").unwrap();
+            assert_eq!(feed.token(bad).err(), Some(InvalidFeedToken), "{bad:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::FeedSettings;
 use super::follower::Query;
+use crate::outbound;
 use crate::revocation::Fact;
 
 /// Ten thousand entries are about a megabyte.
@@ -55,8 +56,8 @@ pub(super) enum Answer {
 pub(super) enum Fault {
     #[error("no answer from the feed within {} ms", .0.as_millis())]
     TimedOut(Duration),
-    #[error("the feed cannot be reached: {0}")]
-    Unreachable(&'static str),
+    #[error("no answer from the feed: {0}")]
+    Failed(String),
     #[error("the feed answers {0}")]
     Refused(StatusCode),
     #[error("the feed's answer is longer than {MAX_BODY_BYTES} bytes")]
@@ -66,14 +67,8 @@ pub(super) enum Fault {
 }
 
 impl From<reqwest::Error> for Fault {
-    // The error's own text may show the URL, which is not ours to judge harmless.
     fn from(error: reqwest::Error) -> Self {
-        Self::Unreachable(match error {
-            error if error.is_connect() => "no connection",
-            error if error.is_decode() => "the body is damaged",
-            error if error.is_body() => "the answer broke off",
-            _ => "the request failed",
-        })
+        Self::Failed(outbound::cause(error))
     }
 }
 
@@ -90,8 +85,8 @@ impl FeedSettings {
         // An answer out of a cache would be older than its request.
         let mut request =
             self.client.get(url).header(ACCEPT, "application/json").header(CACHE_CONTROL, "no-cache");
-        if let Some(token) = &self.token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
         }
         let mut response = request.send().await?;
         match response.status() {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::set::KeySet;
+use crate::outbound::{self, ProxyUrl};
 
 /// No answer may take longer, body included.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -18,19 +19,19 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Why a reading failed. For the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
-    #[error("no answer from {0}: {1}")]
+    #[error("no answer from {url}: {cause}", url = outbound::shown(.0), cause = .1)]
     Http(Url, String),
-    #[error("{0} answered {1}")]
+    #[error("{url} answered {status}", url = outbound::shown(.0), status = .1)]
     Status(Url, StatusCode),
-    #[error("{0} answered more than 256 KiB")]
+    #[error("{} answered more than 256 KiB", outbound::shown(.0))]
     TooLong(Url),
-    #[error("{0} is no discovery document with issuer and jwks_uri")]
+    #[error("{} is no discovery document with issuer and jwks_uri", outbound::shown(.0))]
     Discovery(Url),
     #[error("the discovery document is of another issuer: {0:?}")]
     Issuer(String),
     #[error("the discovery document names an unusable jwks_uri: {0:?}")]
     JwksUri(String),
-    #[error("{0} is no JWK Set")]
+    #[error("{} is no JWK Set", outbound::shown(.0))]
     KeySet(Url),
 }
 
@@ -59,14 +60,15 @@ pub(crate) struct Fetcher {
 }
 
 impl Fetcher {
-    pub(crate) fn new(issuer: String, jwks_url: Option<Url>) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
+    pub(crate) fn new(
+        issuer: String,
+        jwks_url: Option<Url>,
+        proxy: Option<&ProxyUrl>,
+    ) -> Result<Self, reqwest::Error> {
+        let client = outbound::client(proxy)?
             .timeout(TIME_LIMIT)
             // Readings are minutes apart: a connection kept for the next one would mostly be a dead one.
             .pool_max_idle_per_host(0)
-            .user_agent(concat!("shared-claims/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { client, issuer, jwks_url })
     }
@@ -131,7 +133,7 @@ struct Answer {
 
 impl Answer {
     async fn read(request: reqwest::RequestBuilder, url: &Url) -> Result<Self, FetchError> {
-        let failed = |error: reqwest::Error| FetchError::Http(url.clone(), describe(&error));
+        let failed = |error: reqwest::Error| FetchError::Http(url.clone(), outbound::cause(error));
         let mut response = request.send().await.map_err(failed)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
@@ -144,15 +146,6 @@ impl Answer {
         }
         Ok(Self { status, headers, body })
     }
-}
-
-/// The innermost cause: the outer ones only repeat the URL.
-fn describe(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 /// How long the answer is fresh still (RFC 9111 §4.2): `max-age` less the `Age` it came with.
