@@ -49,6 +49,24 @@ impl Kind {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
     }
 
+    /// For how long a fact of this kind counts at most, seconds from its arrival at a verifier, whatever its `exp` and its
+    /// cut say. So no write to the list, whoever made it, refuses good tokens for longer.
+    ///
+    /// It is longer than any fact of the issuer's is needed: no access token lives for more than a day, and no verifier
+    /// serves from a key set that is older than 30 days.
+    ///
+    /// ```
+    /// use shared_claims::revocation::Kind;
+    ///
+    /// assert_eq!((Kind::Sid.counts_for_s(), Kind::Key.counts_for_s()), (25 * 3_600, 31 * 24 * 3_600));
+    /// ```
+    pub fn counts_for_s(self) -> i64 {
+        match self {
+            Self::Jti | Self::Sid | Self::Sub | Self::Client => 25 * 3_600,
+            Self::Key => 31 * 24 * 3_600,
+        }
+    }
+
     /// Whether facts of this kind carry a cut.
     pub fn has_cut(self) -> bool {
         matches!(self, Self::Sub | Self::Client)
@@ -74,7 +92,7 @@ pub struct Fact {
     /// The cut, milliseconds since the Unix epoch: tokens whose `jti` time is not later are revoked. `sub` and
     /// `client` only.
     pub at: Option<i64>,
-    /// When it may be forgotten, seconds since the Unix epoch.
+    /// When it may be forgotten, seconds since the Unix epoch. It counts for no longer than [`Kind::counts_for_s`].
     pub exp: i64,
 }
 

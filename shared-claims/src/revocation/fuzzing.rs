@@ -8,6 +8,8 @@
     reason = "a panic is a finding"
 )]
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::mirror::MirrorState;
@@ -25,13 +27,15 @@ const NOW_MS: i64 = 1_800_000_000_000;
 /// A mirror, and beside it a plain list of what it was told.
 pub(super) struct Watched {
     pub(super) state: MirrorState,
+    clock: Arc<ManualClock>,
     told: Vec<Fact>,
 }
 
 impl Watched {
     pub(super) fn new() -> Self {
-        let settings = MirrorSettings::default().clock(ManualClock::at(NOW_MS));
-        Self { state: MirrorState::new("fuzzing", settings), told: Vec::new() }
+        let clock = ManualClock::at(NOW_MS);
+        let settings = MirrorSettings::default().clock(clock.clone());
+        Self { state: MirrorState::new("fuzzing", settings), clock, told: Vec::new() }
     }
 
     /// Notes facts that the mirror was told; whether all of them are facts.
@@ -54,6 +58,16 @@ impl Watched {
         let named = told.iter().any(|fact| stranger.is_named_by(fact));
         assert_eq!(matches!(self.state.check(&stranger.marks()), Verdict::Revoked(_)), named);
         assert!(self.state.facts.len() <= told.len());
+    }
+}
+
+impl Watched {
+    /// Nothing that was told refuses anybody once it may count no longer, whatever it claimed.
+    pub(super) fn outlive(self) {
+        let longest_s = Kind::ALL.iter().map(|kind| kind.counts_for_s()).max().unwrap_or(0);
+        self.clock.advance_ms(u64::try_from(longest_s).expect("a time to come") * 1_000);
+        self.state.sweep();
+        assert_eq!(self.state.facts.len(), 0);
     }
 }
 

@@ -4,20 +4,22 @@
 //! refused stays refused. Expiry is counted on the hindmost clock of late ([`Horizon`]), so that a wall clock that leaps
 //! ahead and back forgets nothing; and should a clock have been wrong for longer, the set knows up to which end it
 //! may have forgotten facts and says so ([`FactSet::may_have_forgotten`]) instead of passing a token off as live.
+//!
+//! Whoever can write the list could otherwise refuse good tokens for good, by one fact that ends in a hundred years. So a
+//! fact that claims more than any fact of the issuer's does is kept apart and for a limited time
+//! ([`Kind::counts_for_s`]): one that ends later than that, and a cut that lies in the future.
 
+mod facts;
 mod filter;
 mod horizon;
 mod sharded;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use uuid::Uuid;
-
+use self::facts::Facts;
 use self::horizon::Horizon;
-use self::sharded::Sharded;
 use super::{Fact, Kind, Marks};
-use crate::claims::TokenId;
 use crate::clock::SharedClock;
 
 /// How much longer than the last token it concerns a fact lives, seconds. The leeway on `exp` (at most 30 s) and the
@@ -27,8 +29,13 @@ pub(crate) const FACT_OUTLIVES_TOKEN_S: i64 = 60;
 /// How long past its end a fact is kept still, seconds: room for clocks that are set by small steps.
 const KEPT_PAST_END_S: i64 = 60;
 
-/// Chosen so that a million ids fill their tables well; more shards cost next to nothing, fewer hold locks longer.
-const SHARDS: usize = 320;
+/// How far ahead of our clock a cut may lie before it is kept apart, milliseconds. The issuer's cuts lie at most a minute
+/// ahead of its own clock.
+const MAX_CUT_AHEAD_MS: i64 = 300_000;
+
+/// A sweep drops what has ended when its bucket has, and some seconds may pass between two sweeps. What is kept apart ends
+/// this much earlier, so that it counts no longer than it may.
+const SWEPT_LATE_BY_S: i64 = 180;
 
 /// Identifiers longer than this are nobody's.
 const MAX_ID_BYTES: usize = 512;
@@ -46,31 +53,15 @@ const MAX_ID_BYTES: usize = 512;
 #[error("malformed fact")]
 pub struct MalformedFact;
 
-/// A cut in 48 bits, which is all that the time of a UUIDv7 has; big-endian, so that bytes order like numbers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Cut([u8; 6]);
-
-impl Cut {
-    const LATEST_MS: i64 = (1 << 48) - 1;
-
-    fn at(ms: i64) -> Self {
-        let [_, _, bytes @ ..] = ms.clamp(0, Self::LATEST_MS).to_be_bytes();
-        Self(bytes)
-    }
-
-    fn covers(self, jti: TokenId) -> bool {
-        Self::at(jti.time_ms()) <= self
-    }
-}
-
 /// A set of facts that many threads read while a source adds to it.
 pub(crate) struct FactSet {
-    jti: Sharded<[u8; 16], ()>,
-    sid: Sharded<[u8; 16], ()>,
-    sub: Sharded<[u8; 16], Cut>,
-    named_sub: Sharded<Box<str>, Cut>,
-    client: Sharded<Box<str>, Cut>,
-    key: Sharded<Box<str>, ()>,
+    /// Facts as the issuer makes them. They end by the wall clock.
+    ordinary: Facts,
+    /// Facts that claim more. They end by the boot clock, which nobody sets: should our wall clock be behind, every fact
+    /// looks like one of these, and must not end the sooner when that clock is set right. No fact that is added later
+    /// makes an earlier one of these count for longer.
+    excessive: Facts,
+    has_excessive: AtomicBool,
     horizon: Mutex<Horizon>,
     forgotten_before_s: AtomicI64,
     clock: SharedClock,
@@ -79,12 +70,9 @@ pub(crate) struct FactSet {
 impl FactSet {
     pub(crate) fn new(clock: SharedClock) -> Self {
         Self {
-            jti: Sharded::new(SHARDS),
-            sid: Sharded::new(SHARDS),
-            sub: Sharded::new(SHARDS),
-            named_sub: Sharded::new(16),
-            client: Sharded::new(16),
-            key: Sharded::new(16),
+            ordinary: Facts::many(),
+            excessive: Facts::few(),
+            has_excessive: AtomicBool::new(false),
             horizon: Mutex::new(Horizon::default()),
             forgotten_before_s: AtomicI64::new(i64::MIN),
             clock,
@@ -96,41 +84,31 @@ impl FactSet {
         if fact.id.is_empty() || fact.id.len() > MAX_ID_BYTES {
             return Err(MalformedFact);
         }
-        let end = u32::try_from(fact.exp.max(0)).unwrap_or(u32::MAX);
-        let cut = || fact.at.map(Cut::at).ok_or(MalformedFact);
-        match fact.kind {
-            Kind::Jti => self.jti.add(uuid(&fact.id)?, (), end),
-            Kind::Sid => self.sid.add(uuid(&fact.id)?, (), end),
-            Kind::Sub => match canonical_uuid(&fact.id) {
-                Some(id) => self.sub.add(id, cut()?, end),
-                None => self.named_sub.add(fact.id.as_str().into(), cut()?, end),
-            },
-            Kind::Client => self.client.add(fact.id.as_str().into(), cut()?, end),
-            Kind::Key => self.key.add(fact.id.as_str().into(), (), end),
+        if self.is_excessive(fact) {
+            let boot_s = i64::try_from(self.clock.boot_ms() / 1_000).unwrap_or(i64::MAX);
+            let end_s = boot_s.saturating_add(fact.kind.counts_for_s() - SWEPT_LATE_BY_S);
+            self.excessive.add_unless_held(fact, seconds(end_s))?;
+            self.has_excessive.store(true, Ordering::Release);
+            return Ok(());
         }
-        Ok(())
+        self.ordinary.add(fact, seconds(fact.exp))
+    }
+
+    /// Whether the fact claims more than any fact of an issuer whose clock agrees with ours.
+    fn is_excessive(&self, fact: &Fact) -> bool {
+        let now_ms = self.clock.now_ms();
+        let last_end_s = now_ms.div_euclid(1_000).saturating_add(fact.kind.counts_for_s() - SWEPT_LATE_BY_S);
+        let is_ahead = |at: i64| at > now_ms.saturating_add(MAX_CUT_AHEAD_MS);
+        fact.exp > last_end_s || (fact.kind.has_cut() && fact.at.is_some_and(is_ahead))
     }
 
     /// The kind of a fact that concerns the token.
     pub(crate) fn check(&self, marks: &Marks<'_>) -> Option<Kind> {
-        let covers = |cut: Option<Cut>| cut.is_some_and(|cut| cut.covers(marks.jti));
-        if self.jti.get(marks.jti.as_bytes()).is_some() {
-            return Some(Kind::Jti);
+        let found = self.ordinary.check(marks);
+        if found.is_none() && self.has_excessive.load(Ordering::Acquire) {
+            return self.excessive.check(marks);
         }
-        if marks.sid.is_some_and(|sid| self.sid.get(sid.as_bytes()).is_some()) {
-            return Some(Kind::Sid);
-        }
-        let sub = match canonical_uuid(marks.sub) {
-            Some(id) => self.sub.get(&id),
-            None => self.named_sub.get(marks.sub),
-        };
-        if covers(sub) {
-            return Some(Kind::Sub);
-        }
-        if covers(self.client.get(marks.client_id)) {
-            return Some(Kind::Client);
-        }
-        self.key.get(marks.kid).map(|()| Kind::Key)
+        found
     }
 
     /// Whether a fact about the token may have been here and expired. While clocks go forward no such token passes
@@ -145,35 +123,23 @@ impl FactSet {
             let mut horizon = self.horizon.lock().unwrap_or_else(PoisonError::into_inner);
             horizon.observe(self.clock.now_ms(), self.clock.boot_ms())
         };
-        let now_s =
-            u32::try_from((hindmost_ms.div_euclid(1000) - KEPT_PAST_END_S).max(0)).unwrap_or(u32::MAX);
+        let now_s = seconds(hindmost_ms.div_euclid(1000) - KEPT_PAST_END_S);
         // Told before anything goes: who finds a fact gone (under the shard's lock) finds this changed.
-        let forgetting = |before: u32| {
-            self.forgotten_before_s.fetch_max(i64::from(before), Ordering::AcqRel);
-        };
-        self.jti.sweep(now_s, forgetting);
-        self.sid.sweep(now_s, forgetting);
-        self.sub.sweep(now_s, forgetting);
-        self.named_sub.sweep(now_s, forgetting);
-        self.client.sweep(now_s, forgetting);
-        self.key.sweep(now_s, forgetting);
+        self.ordinary.sweep(now_s, |before_s| {
+            self.forgotten_before_s.fetch_max(i64::from(before_s), Ordering::AcqRel);
+        });
+        // No token that one of these concerns is alive, so nobody has to be told.
+        self.excessive.sweep(u32::try_from(self.clock.boot_ms() / 1_000).unwrap_or(u32::MAX), |_| {});
     }
 
     /// How many facts are held.
     pub(crate) fn len(&self) -> usize {
-        let uuids = self.jti.len() + self.sid.len() + self.sub.len();
-        uuids + self.named_sub.len() + self.client.len() + self.key.len()
+        self.ordinary.len() + self.excessive.len()
     }
 }
 
-fn uuid(id: &str) -> Result<[u8; 16], MalformedFact> {
-    Uuid::try_parse(id).map(Uuid::into_bytes).map_err(|_| MalformedFact)
-}
-
-/// The bytes of a UUID in its one canonical form. Other forms are other subjects.
-fn canonical_uuid(id: &str) -> Option<[u8; 16]> {
-    let canonical = id.len() == 36 && !id.bytes().any(|b| b.is_ascii_uppercase());
-    canonical.then(|| uuid(id).ok()).flatten()
+fn seconds(seconds: i64) -> u32 {
+    u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use crate::revocation::Fact;
 use crate::revocation::fuzzing::Watched;
 
 /// What the feed told is refused, whatever stands beside it and whatever comes later; a mirror counts as complete only
-/// after an answer that says so, of the database that it began with, with nothing in it that was not understood.
+/// after an answer that says so, of the database that it began with, with nothing in it that was not understood. And nothing
+/// refuses anybody for longer than its kind may.
 ///
 /// The input: bodies, a line each.
 pub fn feed(data: &[u8]) {
@@ -38,4 +39,5 @@ pub fn feed(data: &[u8]) {
             epoch = continues.then_some(this);
         }
     }
+    watched.outlive();
 }

@@ -18,7 +18,7 @@ const RUN_ID: &str = "r";
 
 /// What the stream held is refused, whatever stands beside it and whatever comes later; and the list is proven by nothing
 /// but a last page under the epoch that this reading began with, found whole in this very process, as of a moment that has
-/// been.
+/// been. And nothing refuses anybody for longer than its kind may.
 ///
 /// The input: answers to the mirror's transaction, in RESP, one behind the other.
 pub fn stream(data: &[u8]) {
@@ -27,7 +27,7 @@ pub fn stream(data: &[u8]) {
     let (mut parser, mut rest) = (Parser::new(), data);
     let mut blemished = false;
     for _ in 0..16 {
-        let Ok(value) = parser.parse_value(&mut rest) else { return };
+        let Ok(value) = parser.parse_value(&mut rest) else { break };
         let Ok(answer) = Answer::from_redis_value(value) else { continue };
         let page = Page::of(answer);
         let before = follower.position().to_owned();
@@ -49,4 +49,5 @@ pub fn stream(data: &[u8]) {
             Step::More | Step::Unproven(_) => {}
         }
     }
+    watched.outlive();
 }

@@ -69,12 +69,16 @@ impl<K: Hash + Eq + Clone, V: Ord + Copy> Sharded<K, V> {
         read(&shard.held).entries.get(key).map(|(value, _)| *value)
     }
 
-    /// Adds a value, or raises the one that stands.
-    pub(super) fn add(&self, key: K, value: V, end_s: u32) {
+    /// Adds a value, or raises the one that stands; with `keep` only by a greater value, so that what says nothing new does
+    /// not prolong it.
+    pub(super) fn put(&self, key: K, value: V, end_s: u32, keep: bool) {
         let Some((shard, hash)) = self.shard(&key) else { return };
         let mut guard = write(&shard.held);
         let Held { entries, ends } = &mut *guard;
         if let Some((standing, end)) = entries.get_mut(&key) {
+            if keep && value <= *standing {
+                return;
+            }
             *standing = value.max(*standing);
             let moved = bucket_of(end_s) > bucket_of(*end);
             *end = end_s.max(*end);
@@ -95,7 +99,7 @@ impl<K: Hash + Eq + Clone, V: Ord + Copy> Sharded<K, V> {
 
     /// Drops what has ended, touching nothing else. Before anything goes, `forgetting` is told the moment (seconds)
     /// that every dropped end precedes.
-    pub(super) fn sweep(&self, now_s: u32, forgetting: impl Fn(u32)) {
+    pub(super) fn sweep(&self, now_s: u32, forgetting: &impl Fn(u32)) {
         for shard in &self.shards {
             let first = read(&shard.held).ends.first_key_value().map(|(bucket, _)| *bucket);
             if first.is_some_and(|bucket| bucket < bucket_of(now_s)) {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::sharded::is_due;
 use super::*;
-use crate::claims::SessionId;
+use crate::claims::{SessionId, TokenId};
 use crate::clock::{Clock as _, ManualClock};
 
 const NOW_MS: i64 = 1_790_000_000_000;
@@ -111,6 +111,57 @@ fn what_a_wrong_clock_made_forget_is_not_passed_off_as_live() {
     );
 }
 
+const HOUR_MS: u64 = 3_600_000;
+
+#[test]
+fn a_fact_that_never_ends_ends() {
+    let clock = ManualClock::at(NOW_MS);
+    let set = FactSet::new(clock.clone());
+    set.add(&fact(Kind::Key, "kid-1", None, 4_102_444_800)).unwrap();
+    let session = fact(Kind::Sid, &sid(77).to_string(), None, i64::MAX);
+    set.add(&session).unwrap();
+    let good = |clock: &ManualClock| jti_at(clock.now_ms(), 1);
+    assert_eq!(set.check(&marks(good(&clock))), Some(Kind::Sid));
+    clock.advance_ms(24 * HOUR_MS);
+    set.sweep();
+    set.add(&session).unwrap();
+    assert_eq!(set.check(&marks(good(&clock))), Some(Kind::Sid), "longer than any token lives");
+    clock.advance_ms(HOUR_MS);
+    set.sweep();
+    assert_eq!(set.check(&marks(good(&clock))), Some(Kind::Key), "reading it again does not prolong it");
+    clock.advance_ms(29 * 24 * HOUR_MS);
+    set.sweep();
+    assert_eq!(set.check(&marks(good(&clock))), Some(Kind::Key), "longer than any key set serves");
+    clock.advance_ms(24 * HOUR_MS);
+    set.sweep();
+    assert_eq!((set.check(&marks(good(&clock))), set.len()), (None, 0));
+}
+
+#[test]
+fn a_cut_in_the_future_ends_though_honest_cuts_follow_it() {
+    let clock = ManualClock::at(NOW_MS);
+    let set = FactSet::new(clock.clone());
+    let cut = |clock: &ManualClock, ahead: i64, life: i64| {
+        fact(Kind::Sub, USER, Some(clock.now_ms() + ahead), clock.now_seconds() + life)
+    };
+    set.add(&cut(&clock, 10_000 * i64::try_from(HOUR_MS).unwrap(), 960)).unwrap();
+    for _ in 0..25 {
+        assert_eq!(set.check(&marks(jti_at(clock.now_ms() + 2_000, 1))), Some(Kind::Sub));
+        // The user signs out everywhere, every hour.
+        set.add(&cut(&clock, 1_000, 960)).unwrap();
+        clock.advance_ms(HOUR_MS);
+        set.sweep();
+    }
+    let honest = cut(&clock, 1_000, 960);
+    set.add(&honest).unwrap();
+    assert_eq!(set.check(&marks(jti_at(clock.now_ms() + 2_000, 1))), None);
+    assert_eq!(
+        set.check(&marks(jti_at(clock.now_ms() + 1_000, 1))),
+        Some(Kind::Sub),
+        "the honest one counts"
+    );
+}
+
 #[test]
 fn in_plain_running_no_unexpired_token_is_doubted() {
     let clock = ManualClock::at(NOW_MS);
@@ -126,20 +177,40 @@ fn in_plain_running_no_unexpired_token_is_doubted() {
     assert!(set.len() < 100, "expired facts go: {}", set.len());
 }
 
-/// What the set is held equal to: a list of facts and the two rules.
+type Id = (Kind, String);
+
+/// What the set is held equal to: two lists of facts (cut, end) and the rules.
 #[derive(Default)]
-struct Naive(HashMap<(Kind, String), (i64, i64)>);
+struct Naive {
+    ordinary: HashMap<Id, (i64, i64)>,
+    /// Those that claim too much; they end by the boot clock.
+    excessive: HashMap<Id, (i64, i64)>,
+}
 
 impl Naive {
-    fn add(&mut self, fact: &Fact) {
-        let standing = self.0.entry((fact.kind, fact.id.clone())).or_insert((i64::MIN, 0));
-        standing.0 = standing.0.max(fact.at.unwrap_or(i64::MAX));
+    fn add(&mut self, fact: &Fact, now_ms: i64, boot_s: i64) {
+        let (id, cut) = ((fact.kind, fact.id.clone()), fact.at.unwrap_or(i64::MAX));
+        let longest = if fact.kind == Kind::Key { 31 * 86_400 } else { 25 * 3_600 } - SWEPT_LATE_BY_S;
+        let ahead = fact.at.is_some_and(|at| at > now_ms + MAX_CUT_AHEAD_MS);
+        if ahead || fact.exp > now_ms.div_euclid(1_000) + longest {
+            if self.excessive.get(&id).is_none_or(|(standing, _)| cut > *standing) {
+                self.excessive.insert(id, (cut, boot_s + longest));
+            }
+            return;
+        }
+        let standing = self.ordinary.entry(id).or_insert((i64::MIN, 0));
+        standing.0 = standing.0.max(cut);
         standing.1 = standing.1.max(fact.exp);
     }
 
-    fn sweep(&mut self, now_s: i64) {
-        let time = |s: i64| u32::try_from(s).unwrap();
-        self.0.retain(|_, (_, exp)| !is_due(time(*exp), time(now_s - KEPT_PAST_END_S)));
+    fn sweep(&mut self, now_s: i64, boot_s: i64) {
+        let time = |s: i64| u32::try_from(s.max(0)).unwrap_or(u32::MAX);
+        self.ordinary.retain(|_, (_, exp)| !is_due(time(*exp), time(now_s - KEPT_PAST_END_S)));
+        self.excessive.retain(|_, (_, end)| !is_due(time(*end), time(boot_s)));
+    }
+
+    fn len(&self) -> usize {
+        self.ordinary.len() + self.excessive.len()
     }
 
     fn check(&self, marks: &Marks<'_>) -> Option<Kind> {
@@ -151,11 +222,14 @@ impl Naive {
             (Kind::Client, Some(marks.client_id.to_owned())),
             (Kind::Key, Some(marks.kid.to_owned())),
         ];
-        let hit = |(kind, id): &(Kind, Option<String>)| {
-            let cut = id.clone().and_then(|id| self.0.get(&(*kind, id)));
-            cut.is_some_and(|(cut, _)| marks.jti.time_ms() <= *cut)
+        let found = |facts: &HashMap<Id, (i64, i64)>| {
+            let hit = |(kind, id): &&(Kind, Option<String>)| {
+                let cut = id.clone().and_then(|id| facts.get(&(*kind, id)));
+                cut.is_some_and(|(cut, _)| marks.jti.time_ms() <= *cut)
+            };
+            ids.iter().find(hit).map(|(kind, _)| *kind)
         };
-        ids.into_iter().find(hit).map(|(kind, _)| kind)
+        found(&self.ordinary).or_else(|| found(&self.excessive))
     }
 }
 
@@ -180,12 +254,15 @@ fn ids() -> impl Strategy<Value = (Kind, String)> {
 }
 
 fn steps() -> impl Strategy<Value = Step> {
-    let add = (ids(), -3_000..9_000_i64, 0..4_000_i64).prop_map(|((kind, id), at, exp)| {
+    let at = prop_oneof![4 => -3_000..9_000_i64, 1 => 200_000..400_000_i64, 1 => Just(i64::MAX / 2)];
+    let exp = prop_oneof![4 => 0..4_000_i64, 1 => 80_000..100_000_i64, 1 => 2_000_000..9_000_000_i64];
+    let add = (ids(), at, exp).prop_map(|((kind, id), at, exp)| {
         Step::Add(fact(kind, &id, kind.has_cut().then_some(NOW_MS + at), NOW_S + exp))
     });
     prop_oneof![
         6 => add,
         2 => (0..400_000_u64).prop_map(Step::Pass),
+        1 => (0..3_000_000_000_u64).prop_map(Step::Pass),
         1 => (-500_000..500_000_i64).prop_map(Step::SetWall),
         1 => Just(Step::Resync),
     ]
@@ -214,26 +291,66 @@ proptest! {
         let clock = ManualClock::at(NOW_MS);
         let set = FactSet::new(clock.clone());
         let (mut naive, mut known, mut horizon) = (Naive::default(), Vec::new(), Horizon::default());
+        let boot_s = || i64::try_from(clock.boot_ms() / 1_000).unwrap();
         for step in steps {
             match step {
                 Step::Add(fact) => {
                     set.add(&fact).unwrap();
-                    naive.add(&fact);
+                    naive.add(&fact, clock.now_ms(), boot_s());
                     known.push(fact);
                 }
                 Step::Pass(ms) => clock.advance_ms(ms),
                 Step::SetWall(by) => clock.set_wall_ms(NOW_MS + by),
                 Step::Resync => for fact in &known {
                     set.add(fact).unwrap();
-                    naive.add(fact);
+                    naive.add(fact, clock.now_ms(), boot_s());
                 },
             }
             set.sweep();
-            naive.sweep(horizon.observe(clock.now_ms(), clock.boot_ms()).div_euclid(1000));
+            naive.sweep(horizon.observe(clock.now_ms(), clock.boot_ms()).div_euclid(1000), boot_s());
             for marks in tokens() {
                 prop_assert_eq!(set.check(&marks), naive.check(&marks));
             }
-            prop_assert_eq!(set.len(), naive.0.len());
+            prop_assert_eq!(set.len(), naive.len());
         }
+    }
+
+    /// Whatever is written: once it may count no longer, nothing is refused.
+    #[test]
+    fn no_write_counts_for_longer_than_its_kind_may(
+        (kind, id) in ids(),
+        at in prop_oneof![NOW_MS - 9_000..NOW_MS + 9_000, NOW_MS..i64::MAX],
+        exp in prop_oneof![NOW_S..NOW_S + 4_000_000, NOW_S..i64::MAX],
+    ) {
+        let clock = ManualClock::at(NOW_MS);
+        let set = FactSet::new(clock.clone());
+        let written = fact(kind, &id, kind.has_cut().then_some(at), exp);
+        set.add(&written).unwrap();
+        clock.advance_ms(u64::try_from(kind.counts_for_s()).unwrap() * 1_000);
+        set.sweep();
+        prop_assert_eq!(set.len(), 0, "{:?}", written);
+    }
+
+    /// The longest that an issuer's fact is needed: a token of a day, revoked at once, and clocks a minute apart; a key as
+    /// long as the oldest key set may serve.
+    #[test]
+    fn what_the_issuer_revokes_is_refused_for_as_long_as_it_could_live(
+        (kind, id) in ids(),
+        apart_s in -60..60_i64,
+        ran_behind_s in prop_oneof![Just(0_i64), 0..2_000_000_000_i64],
+    ) {
+        let needed_s = if kind == Kind::Key { 30 * 86_400 } else { 86_400 };
+        // The verifier's clock may be wrong when the fact comes, and is set right afterwards.
+        let clock = ManualClock::at(NOW_MS + apart_s * 1_000 - ran_behind_s * 1_000);
+        let set = FactSet::new(clock.clone());
+        set.add(&fact(kind, &id, kind.has_cut().then_some(NOW_MS + 60_000), NOW_S + needed_s + 60)).unwrap();
+        clock.set_wall_ms(NOW_MS + apart_s * 1_000);
+        for _ in 0..24 {
+            set.sweep();
+            prop_assert_eq!(set.len(), 1);
+            clock.advance_ms(u64::try_from(needed_s * 1_000 / 24).unwrap());
+        }
+        set.sweep();
+        prop_assert_eq!(set.len(), 1);
     }
 }
