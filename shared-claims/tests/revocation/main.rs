@@ -1,6 +1,7 @@
 //! The reading side of the revocation list against real Redis processes, a misbehaving proxy and a scripted feed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod believed;
 mod feed;
 mod feed_server;
 mod lookup;

@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::feed_server::FeedServer;
 use super::mirror::says;
+use super::tls::redis_with_tls;
 use super::*;
 
 /// Set in the process whose environment names a proxy.
@@ -116,7 +117,7 @@ async fn a_proxy_that_is_named_is_asked_for_key_set_and_feed() {
 /// Something that speaks TLS under a certificate of an authority that nobody knows.
 #[tokio::test]
 async fn a_certificate_that_is_not_trusted_is_told_as_such() {
-    let (_redis, url) = super::tls::redis_with_tls().await;
+    let (_redis, url) = redis_with_tls().await;
     let issuer = url.replace("rediss://", "https://");
     let verifier = Verifier::builder(&issuer).audience("notes").follow_feed().build().await.unwrap();
     let told = || {
