@@ -11,6 +11,7 @@ use shared_claims::revocation::{Kind, Marks, Mirror, MirrorSettings, RedisLookup
 use shared_claims::testing::{self, RedisProcess, free_port};
 
 use crate::helpers::{World, now_ms, session};
+use crate::rights::let_in;
 
 const REVOKED: Verdict = Verdict::Revoked(Kind::Sid);
 
@@ -20,7 +21,7 @@ async fn eventually<F: Future<Output = bool>>(what: &str, condition: impl FnMut(
 }
 
 /// A token of that session.
-fn token(id: u128) -> Marks<'static> {
+pub(crate) fn token(id: u128) -> Marks<'static> {
     Marks {
         jti: TokenId::new(now_ms(), [0; 10]),
         sid: Some(SessionId::from_bytes(id.to_be_bytes())),
@@ -40,11 +41,13 @@ struct Parties {
 }
 
 impl Parties {
+    /// Each side by a user of its own, with the rights that are documented.
     async fn at(url: &str) -> Self {
         let world = World::sqlite().await;
-        let settings = ProjectionSettings { url: url.to_owned(), ..world.settings() };
+        let by = |user: &str| url.replace("://", &format!("://{user}:secret@"));
+        let settings = ProjectionSettings { url: by("issuer"), ..world.settings() };
         let issuer = world.start_with(settings).await.unwrap();
-        let redis = RedisSettings::new(url).unwrap();
+        let redis = RedisSettings::new(&by("verifier")).unwrap();
         let mirror = Mirror::follow_redis(redis.clone(), MirrorSettings::default());
         let lookup = RedisLookup::new(redis, MirrorSettings::default());
         Self { world, issuer, mirror, lookup }
@@ -109,6 +112,9 @@ impl Cluster {
             .await
         };
         let nodes = [node().await, node().await, node().await, node().await];
+        for node in &nodes {
+            let_in(node).await;
+        }
         let slot = told(&nodes[0], "CLUSTER KEYSLOT {revoked}:epoch").await;
         let slot: u16 = slot.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
         told(&nodes[0], &format!("CLUSTER ADDSLOTSRANGE 0 {}", slot - 1)).await;
@@ -262,6 +268,8 @@ impl Watched {
             told(&replica, "INFO replication").await.contains("master_link_status:up")
         })
         .await;
+        let_in(&master).await;
+        let_in(&replica).await;
         let sentinels = [Sentinel::of(&master)];
         for sentinel in &sentinels {
             sentinel.knows_a_replica().await;

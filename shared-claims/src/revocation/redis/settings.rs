@@ -8,9 +8,9 @@ use super::address::{InvalidRedisUrl, RedisAddress};
 
 /// How to reach the list in Redis (6.2 or later).
 ///
-/// A user of its own (ACL) needs no more than
-/// `+@connection +info +time +get +mget +xrange +xread +multi +exec %R~{revoked}:*`, in a cluster and behind Sentinels
-/// too.
+/// A verifier has a Redis user of its own, which can only read the list. Its rights (ACL), in a cluster and behind Sentinels
+/// too: `+hello +auth +ping +select +client|setname +info +time +get +mget +xrange +xread +multi +exec %R~{revoked}:*`. Redis
+/// 6.2 does not know `%R`: there `~{revoked}:*` has to do, and the commands still only read.
 ///
 /// ```
 /// use std::time::Duration;

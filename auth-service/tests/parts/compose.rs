@@ -1,0 +1,133 @@
+//! Redis as `docker-compose.yml` starts it: by `deploy/redis/start.sh`, with a user for each service.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Command, Stdio};
+
+use auth_service::revocation::ProjectionSettings;
+use redis::aio::MultiplexedConnection;
+use shared_claims::revocation::{Kind, Mirror, MirrorSettings, RedisLookup, RedisSettings, Verdict};
+use shared_claims::testing::free_port;
+use tempfile::TempDir;
+
+use crate::helpers::{World, eventually, session};
+use crate::topology::token;
+
+const AUTH: &str = "the-password-of-the-auth-service";
+const TODO: &str = "the-password-of-the-todo-service";
+
+struct ComposedRedis {
+    child: Child,
+    port: u16,
+    directory: TempDir,
+}
+
+impl ComposedRedis {
+    async fn start() -> Self {
+        let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
+        let mut command = Command::new("sh");
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/redis/start.sh"));
+        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"]).arg(directory.path());
+        command.env("AUTH_REDIS_PASSWORD", AUTH).env("TODO_REDIS_PASSWORD", TODO);
+        command.env("REDISCLI_AUTH", TODO).env("REDIS_USERS_FILE", directory.path().join("users.acl"));
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let redis = Self { child, port, directory };
+        eventually("it answers", async || redis.connected_as("todo", TODO).await.is_ok()).await;
+        redis
+    }
+
+    fn url(&self, user: &str, password: &str) -> String {
+        format!("redis://{user}:{password}@127.0.0.1:{}/0", self.port)
+    }
+
+    async fn connected_as(&self, user: &str, password: &str) -> redis::RedisResult<MultiplexedConnection> {
+        redis::Client::open(self.url(user, password))?.get_multiplexed_async_connection().await
+    }
+
+    /// What everybody who may look at the process can read of it.
+    fn shown(&self) -> String {
+        let place = format!("/proc/{}", self.child.id());
+        let read =
+            |name: &str| String::from_utf8_lossy(&fs::read(format!("{place}/{name}")).unwrap()).into_owned();
+        read("cmdline") + &read("environ")
+    }
+}
+
+impl Drop for ComposedRedis {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn refused(connection: &mut MultiplexedConnection, command: &str) -> Option<String> {
+    let mut words = command.split(' ');
+    let mut call = redis::cmd(words.next().unwrap());
+    call.arg(words.collect::<Vec<_>>());
+    let answer = call.query_async::<redis::Value>(connection).await;
+    answer.err().and_then(|error| error.code().map(str::to_owned))
+}
+
+#[tokio::test]
+async fn each_service_has_a_user_with_its_rights_and_there_is_no_other() {
+    let redis = ComposedRedis::start().await;
+    let (world, noperm) = (World::sqlite().await, Some("NOPERM".to_owned()));
+    let settings = ProjectionSettings { url: redis.url("auth", AUTH), ..world.settings() };
+    let issuer = world.start_with(settings).await.unwrap();
+    let reader = RedisSettings::new(&redis.url("todo", TODO)).unwrap();
+    let mirror = Mirror::follow_redis(reader.clone(), MirrorSettings::default());
+    let lookup = RedisLookup::new(reader, MirrorSettings::default());
+    let seq = world.commit(session(1)).await;
+    issuer.announce(seq).await;
+    for (id, verdict) in [(1, Verdict::Revoked(Kind::Sid)), (2, Verdict::Live)] {
+        eventually("both know", async || {
+            [mirror.check(&token(id)), lookup.check(&token(id)).await] == [verdict; 2]
+        })
+        .await;
+    }
+
+    let mut todo = redis.connected_as("todo", TODO).await.unwrap();
+    for command in
+        ["SET {revoked}:epoch x", "XTRIM {revoked}:events MAXLEN 0", "GET {throttle}:x", "CONFIG GET *"]
+    {
+        assert_eq!(refused(&mut todo, command).await, noperm, "{command}");
+    }
+    let mut auth = redis.connected_as("auth", AUTH).await.unwrap();
+    for command in ["FLUSHALL", "KEYS *", "ACL LIST", "FUNCTION FLUSH", "GET other", "CONFIG GET *"] {
+        assert_eq!(refused(&mut auth, command).await, noperm, "{command}");
+    }
+    assert_eq!(refused(&mut auth, "SET {throttle}:x 1").await, None);
+
+    for (user, password) in [("default", AUTH), ("auth", TODO), ("todo", AUTH), ("health", AUTH)] {
+        assert!(redis.connected_as(user, password).await.is_err(), "{user}");
+    }
+    let client = redis::Client::open(format!("redis://127.0.0.1:{}/0", redis.port)).unwrap();
+    let mut nobody = client.get_multiplexed_async_connection().await.unwrap();
+    assert_eq!(refused(&mut nobody, "PING").await.as_deref(), Some("NOAUTH"));
+    issuer.stop().await;
+}
+
+#[tokio::test]
+async fn no_password_is_shown_or_written_down() {
+    let redis = ComposedRedis::start().await;
+    let file = redis.directory.path().join("users.acl");
+    let written = fs::read_to_string(&file).unwrap();
+    for secret in [AUTH, TODO] {
+        assert!(!redis.shown().contains(secret) && !written.contains(secret));
+    }
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(redis.shown().contains("redis-server"), "the script has become Redis");
+}
+
+#[test]
+fn the_rights_are_those_of_the_document() {
+    let script = include_str!("../../../deploy/redis/start.sh");
+    for (user, introduction) in [("auth", "An ACL for the auth-service"), ("todo", "An ACL for a verifier")] {
+        let line = script.lines().find(|line| line.starts_with(&format!("user {user} on "))).unwrap();
+        let rights = line.split_whitespace().filter(|word| word.starts_with(['+', '-'])).collect::<Vec<_>>();
+        let told = crate::rights::documented_for(introduction);
+        let told = told.into_iter().filter(|word| word.starts_with(['+', '-'])).collect::<Vec<_>>();
+        assert_eq!(rights, told, "{user}");
+    }
+}
