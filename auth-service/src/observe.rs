@@ -54,9 +54,12 @@ fn signing_key(keys: &KeyStore) -> Finding {
 fn projection(status: ProjectionStatus) -> Finding {
     let state = status.state.as_str();
     let finding = match status.state {
+        ProjectionState::Current if status.is_full => Finding::degraded("memory_full"),
         ProjectionState::Current => Finding::ok(),
         ProjectionState::Starting
         | ProjectionState::Outrun
+        | ProjectionState::Contested
+        | ProjectionState::Full
         | ProjectionState::MayEvict
         | ProjectionState::DatabaseUnavailable
         | ProjectionState::Panicked => Finding::degraded(state),
@@ -201,12 +204,24 @@ fn watch_feed(metrics: &Metrics, revocations: &Revocations) -> prometheus::Resul
 
 fn watch_projection(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {
     type Read = fn(ProjectionStatus) -> u64;
-    let numbers: [(Kind, &str, &str, Read); 6] = [
+    let numbers: [(Kind, &str, &str, Read); 8] = [
         (
             Kind::Gauge,
             "latchkey_revocation_list_current",
             "1 while the list in Redis is proven whole.",
-            |status| u64::from(status.state == ProjectionState::Current),
+            |status| u64::from(matches!(status.state, ProjectionState::Current | ProjectionState::Contested)),
+        ),
+        (
+            Kind::Gauge,
+            "latchkey_revocation_list_redis_full",
+            "1 while Redis has reached its maxmemory.",
+            |status| u64::from(status.is_full),
+        ),
+        (
+            Kind::Counter,
+            "latchkey_revocation_list_contests_total",
+            "Lists replaced by another issuer's.",
+            |status| status.contests,
         ),
         (
             Kind::Gauge,

@@ -4,11 +4,13 @@
 //! ([`crate::storage::revocations::append`]), and after the commit calls [`Revocations::announce`]. Nothing else has
 //! to succeed: what is in the log reaches every verifier, whatever dies in between.
 
+mod admission;
 pub mod feed;
 mod news;
 mod projector;
 mod rebuild;
 pub mod redis;
+mod shared;
 mod status;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use tokio::task::JoinHandle;
 use self::news::News;
 use self::projector::Projector;
 use self::redis::{RedisError, RevocationList};
+use self::shared::Shared;
 pub use self::status::{ProjectionState, ProjectionStatus};
 use crate::random::Random;
 
@@ -53,6 +56,12 @@ pub enum StartError {
          drop revocations; set `maxmemory-policy noeviction`, or revocation.allow_eviction = true to go on all the same"
     )]
     MayEvict,
+    /// Two issuers would replace each other's list for ever, and verifiers would take the one's for the other's.
+    #[error(
+        "revocation.prefix: another auth-service, with another database, keeps its revocation list in this Redis under \
+         this prefix; give this one, and its verifiers, another prefix"
+    )]
+    ForeignList,
 }
 
 /// The handle that use cases and the feed hold.
@@ -65,7 +74,7 @@ pub struct Revocations {
 struct Inner {
     database_id: String,
     news: News,
-    projection: Option<projector::Shared>,
+    projection: Option<Shared>,
     stop: watch::Sender<bool>,
     tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
@@ -73,7 +82,8 @@ struct Inner {
 impl Revocations {
     /// Starts the background work: the feed's news, and the projection where a Redis is configured.
     ///
-    /// A Redis that cannot be reached does not stop the start; one that may evict does.
+    /// A Redis that cannot be reached does not stop the start; one that may evict, or in which another issuer keeps its list
+    /// under the same prefix, does.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -92,6 +102,7 @@ impl Revocations {
             let list = RevocationList::new(&settings.url, &settings.prefix)?;
             let mut projector = Projector::new(database, database_id.clone(), list, settings, clock, random);
             projector.refuse_eviction().await?;
+            projector.refuse_foreign_list().await?;
             shared = Some(projector.shared());
             tasks.push(tokio::spawn(projector.run(stopped)));
         }
@@ -130,7 +141,7 @@ impl Revocations {
 
     /// How the projection stands; `None` without Redis.
     pub fn status(&self) -> Option<ProjectionStatus> {
-        self.inner.projection.as_ref().map(projector::Shared::status)
+        self.inner.projection.as_ref().map(Shared::status)
     }
 
     /// Ends the background work; waiting feeds are answered.

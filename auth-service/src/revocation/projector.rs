@@ -4,16 +4,16 @@
 //! from the database, and every change compares both: so any number of auth-services may do this at once, and each
 //! may be paused or killed between any two steps.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::SharedClock;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
+use super::ProjectionSettings;
 use super::redis::{Delivery, Look, RedisError, RevocationList};
-use super::status::{ProjectionState, ProjectionStatus};
-use super::{ProjectionSettings, StartError};
+use super::shared::Shared;
+use super::status::ProjectionState;
 use crate::background;
 use crate::random::Random;
 use crate::storage::revocations::{self, LogPage};
@@ -28,6 +28,8 @@ const READ_LIMIT: Duration = Duration::from_secs(2);
 const TRIES: usize = 8;
 /// Facts written by one script.
 pub(super) const FACTS_A_STEP: i64 = 500;
+/// How long another issuer is spoken of after it was last noticed.
+const CONTESTED_FOR_MS: u64 = 5_000;
 /// How often the stream's expired head is dropped.
 const TRIM_EVERY_MS: u64 = 10_000;
 
@@ -38,37 +40,6 @@ pub(super) enum RoundError {
     Redis(#[from] RedisError),
     #[error(transparent)]
     Log(#[from] DatabaseError),
-}
-
-/// What the handle sees of the projector.
-#[derive(Clone, Debug)]
-pub(super) struct Shared {
-    wake: Arc<Notify>,
-    delivered: Arc<watch::Sender<i64>>,
-    status: Arc<Mutex<ProjectionStatus>>,
-}
-
-impl Shared {
-    /// Wakes the projector and waits until Redis has everything up to `seq`.
-    pub(super) async fn delivered(&self, seq: i64) {
-        let mut delivered = self.delivered.subscribe();
-        self.wake.notify_one();
-        // An error means that the projector has stopped; the fact stays in the log.
-        let _ = delivered.wait_for(|delivered| *delivered >= seq).await;
-    }
-
-    pub(super) fn status(&self) -> ProjectionStatus {
-        *self.status.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn update(&self, change: impl FnOnce(&mut ProjectionStatus)) {
-        change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    pub(super) fn reached(&self, seq: i64) {
-        self.delivered.send_replace(seq);
-        self.update(|status| status.delivered = seq);
-    }
 }
 
 pub(super) struct Projector {
@@ -85,6 +56,10 @@ pub(super) struct Projector {
     /// Whether Redis evicted something since the list was made, as of that look.
     pub(super) evicted: bool,
     trimmed_at: u64,
+    /// Whether this process has proven the list before: who finds another's in its place then is not alone.
+    has_proven: bool,
+    /// When another issuer's list was last found in place of ours (boot clock).
+    contested_at: Option<u64>,
 }
 
 impl Projector {
@@ -96,11 +71,7 @@ impl Projector {
         clock: SharedClock,
         random: Random,
     ) -> Self {
-        let shared = Shared {
-            wake: Arc::new(Notify::new()),
-            delivered: Arc::new(watch::Sender::new(0)),
-            status: Arc::default(),
-        };
+        let shared = Shared::default();
         let trimmed_at = clock.boot_ms();
         Self {
             database,
@@ -114,30 +85,13 @@ impl Projector {
             run_id: String::new(),
             evicted: false,
             trimmed_at,
+            has_proven: false,
+            contested_at: None,
         }
     }
 
     pub(super) fn shared(&self) -> Shared {
         self.shared.clone()
-    }
-
-    /// Stops the start where Redis may evict and nobody allowed it. A Redis that cannot be reached is met later.
-    pub(super) async fn refuse_eviction(&mut self) -> Result<(), StartError> {
-        match self.list.look(true).await {
-            Ok(look) if look.may_evict && !self.settings.allow_eviction => Err(StartError::MayEvict),
-            Ok(look) => {
-                if look.may_evict {
-                    tracing::warn!("revocation.redis.may_evict: revoked tokens may come back to life");
-                }
-                self.shared.update(|status| status.evicted_keys = look.evicted_keys);
-                Ok(())
-            }
-            Err(error @ RedisError::Url) => Err(error.into()),
-            Err(error) => {
-                tracing::warn!(%error, "revocation.redis.unavailable: facts stay in the database until it is back");
-                Ok(())
-            }
-        }
     }
 
     pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
@@ -155,7 +109,7 @@ impl Projector {
             };
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
-                () = self.shared.wake.notified() => {}
+                () = self.shared.woken() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -167,7 +121,7 @@ impl Projector {
         self.shared.update(|status| {
             status.state = state;
             match state {
-                ProjectionState::Current => {
+                ProjectionState::Current | ProjectionState::Contested => {
                     status.renewals += 1;
                     status.renewed_at_ms = self.clock.now_ms();
                 }
@@ -180,15 +134,25 @@ impl Projector {
                 (ProjectionState::MayEvict, _) => tracing::error!(
                     "revocation.redis.may_evict: the list is not renewed until maxmemory-policy is noeviction"
                 ),
+                (ProjectionState::Contested, _) => tracing::error!(
+                    prefix = self.settings.prefix,
+                    "revocation.projection.contested: another issuer, with another database, keeps its list in this Redis \
+                     under the same prefix, and both replace each other's; give one of them, and its verifiers, another \
+                     revocation.prefix"
+                ),
+                (ProjectionState::Full, _) => tracing::error!(
+                    "revocation.redis.full: facts wait in the database, and verifiers refuse until they are delivered; \
+                     free memory in Redis, or raise its maxmemory"
+                ),
                 (_, Some(error)) => tracing::warn!(%error, "revocation.projection.failed"),
                 (_, None) => tracing::warn!(state = state.as_str(), "revocation.projection.behind"),
             }
         }
-        if matches!(state, ProjectionState::Current | ProjectionState::MayEvict) {
-            ROUND_EVERY
-        } else {
-            RETRY_AFTER
-        }
+        let is_settled = matches!(
+            state,
+            ProjectionState::Current | ProjectionState::Contested | ProjectionState::MayEvict
+        );
+        if is_settled { ROUND_EVERY } else { RETRY_AFTER }
     }
 
     async fn round(&mut self) -> Result<ProjectionState, RoundError> {
@@ -203,6 +167,7 @@ impl Projector {
             if memory {
                 self.note_memory(&look);
             }
+            self.note_contest(&look);
             let may_prove = self.settings.allow_eviction || !self.shared.status().may_evict;
             // Of a list that cannot be proven now, what is left is still worth following.
             let rebuild = self.evicted && may_prove;
@@ -216,10 +181,18 @@ impl Projector {
                 _ if may_prove => self.rebuild(&look).await?,
                 _ => Delivery::Done,
             };
-            if done == Delivery::Done {
-                self.trim_if_due(&look, now).await?;
-                return Ok(if may_prove { ProjectionState::Current } else { ProjectionState::MayEvict });
-            }
+            let state = match done {
+                Delivery::Outrun => continue,
+                Delivery::Full => ProjectionState::Full,
+                Delivery::Done if !may_prove => ProjectionState::MayEvict,
+                Delivery::Done => {
+                    self.has_proven = true;
+                    if self.is_contested() { ProjectionState::Contested } else { ProjectionState::Current }
+                }
+            };
+            // Where Redis is full, too: it makes room.
+            self.trim_if_due(&look, now).await?;
+            return Ok(state);
         }
         Ok(ProjectionState::Outrun)
     }
@@ -254,8 +227,9 @@ impl Projector {
             let last = page.is_last(FACTS_A_STEP);
             let up_to = if last { end } else { page.last_read(after) };
             let proof = (last && may_prove).then_some(self.settings.list_ttl);
-            if self.list.deliver(look, after, &page.facts, up_to, proof).await? == Delivery::Outrun {
-                return Ok(Delivery::Outrun);
+            match self.list.deliver(look, after, &page.facts, up_to, proof).await? {
+                Delivery::Done => {}
+                refused => return Ok(refused),
             }
             self.shared.reached(up_to);
             if last {
@@ -271,11 +245,30 @@ impl Projector {
         self.memory_looked_at.is_none_or(|at| now.saturating_sub(at) >= 1000)
     }
 
-    /// Notes whether Redis may evict, and whether it has since the list was made.
+    /// Notes whether another issuer has put its list in place of ours.
+    fn note_contest(&mut self, look: &Look) {
+        if self.has_proven && look.is_kept_by_another(&self.database_id) {
+            self.contested_at = Some(self.clock.boot_ms());
+            self.shared.update(|status| status.contests += 1);
+        }
+    }
+
+    fn is_contested(&self) -> bool {
+        let now = self.clock.boot_ms();
+        self.contested_at.is_some_and(|at| now.saturating_sub(at) <= CONTESTED_FOR_MS)
+    }
+
+    /// Notes whether Redis is full, whether it may evict, and whether it has since the list was made.
     fn note_memory(&mut self, look: &Look) {
+        if look.is_full && !self.shared.status().is_full {
+            tracing::warn!(
+                "revocation.redis.memory_full: the list is kept beyond maxmemory, up to a quarter of it"
+            );
+        }
         self.memory_looked_at = Some(self.clock.boot_ms());
         look.run_id.clone_into(&mut self.run_id);
         self.shared.update(|status| {
+            status.is_full = look.is_full;
             status.may_evict = look.may_evict;
             status.evicted_keys = look.evicted_keys;
         });

@@ -27,9 +27,11 @@ impl Projector {
                 let last = page.is_last(FACTS_A_STEP);
                 if !page.facts.is_empty() {
                     facts += page.facts.len();
-                    if self.list.fill(&stream, &page.facts).await? != facts {
+                    match self.list.fill(&stream, &page.facts).await? {
+                        Some(held) if held == facts => {}
                         // It expired, or Redis lost it, while it was being filled.
-                        return Ok(Delivery::Outrun);
+                        Some(_) => return Ok(Delivery::Outrun),
+                        None => return Ok(Delivery::Full),
                     }
                 }
                 after = if last { end } else { page.last_read(after) };

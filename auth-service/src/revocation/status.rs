@@ -8,6 +8,12 @@ pub enum ProjectionState {
     Starting,
     /// The list in Redis is whole and its proof was renewed.
     Current,
+    /// The list was renewed, and another issuer, with another database, keeps a list under the same keys: each replaces the
+    /// other's again and again.
+    Contested,
+    /// Redis is so full that facts cannot be delivered: they wait in the database, and the proof is not renewed, so
+    /// verifiers come to refuse.
+    Full,
     /// Redis may drop facts: the proof is not renewed, so verifiers come to refuse.
     MayEvict,
     /// Redis did not answer, or failed.
@@ -26,6 +32,8 @@ impl ProjectionState {
         match self {
             Self::Starting => "starting",
             Self::Current => "ok",
+            Self::Contested => "contested",
+            Self::Full => "full",
             Self::MayEvict => "may_evict",
             Self::RedisUnavailable => "unavailable",
             Self::DatabaseUnavailable => "database_unavailable",
@@ -48,6 +56,10 @@ pub struct ProjectionStatus {
     pub failures: u64,
     /// Lists put in place under a new epoch.
     pub rebuilds: u64,
+    /// How often the list was replaced by another issuer's.
+    pub contests: u64,
+    /// Whether Redis has reached its `maxmemory`.
+    pub is_full: bool,
     /// Whether Redis may evict.
     pub may_evict: bool,
     /// Keys that Redis evicted, as it counts them since its start.

@@ -5,7 +5,9 @@
 mod compose;
 mod delivery;
 mod eviction;
+mod full;
 mod helpers;
 mod rebuild;
 mod rights;
 mod topology;
+mod two_issuers;

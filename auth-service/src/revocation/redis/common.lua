@@ -10,10 +10,35 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- A key that somebody else set to another type is as good as missing: an error would keep us from mending the list.
+local function get(key)
+  if redis.call('TYPE', key).ok ~= 'string' then return false end
+  return redis.call('GET', key)
+end
+
+local function is_stream(key) return redis.call('TYPE', key).ok == 'stream' end
+
+-- A script may go beyond `maxmemory` once it has written: then Redis lets it finish. Redis counts as a write what this does,
+-- which changes nothing: none of our streams that are in place expires. So the list is proven, mended and extended by facts
+-- also when Redis is full, which is when it holds out best that other keys are refused. Facts are few and small, but they
+-- have a bound, too: beyond it nothing more is written (and the proof runs out, so that verifiers come to refuse).
+local function may_exceed_maxmemory(stream)
+  redis.call('PERSIST', stream)
+end
+
+-- Whether even that bound is reached: a quarter above `maxmemory`, and at least 16 MiB.
+local function is_beyond_bound()
+  local memory = redis.call('INFO', 'memory')
+  local most = tonumber(string.match(memory, 'maxmemory:(%d+)') or '0')
+  if most == 0 then return false end
+  local used = tonumber(string.match(memory, 'used_memory:(%d+)') or '0')
+  return used > most + math.max(most / 4, 16777216)
+end
+
 -- The last id the stream has given out, also when that entry is gone; '' where there is no stream. A list that is in place
 -- has one always, also when it is empty: one that is missing was lost.
 local function last_id(stream)
-  if redis.call('EXISTS', stream) == 0 then return '' end
+  if not is_stream(stream) then return '' end
   local info = redis.call('XINFO', 'STREAM', stream)
   for i = 1, #info, 2 do
     if info[i] == 'last-generated-id' then return info[i + 1] end
@@ -23,7 +48,7 @@ end
 -- How many entries the stream holds is noted beside it with every change of ours: another number shows that somebody
 -- else trimmed it, or deleted from it.
 local function holds_what_was_noted(stream, entries)
-  return redis.call('XLEN', stream) == tonumber(redis.call('GET', entries) or '-1')
+  return is_stream(stream) and redis.call('XLEN', stream) == tonumber(get(entries) or '-1')
 end
 
 local function note_entries(stream, entries)
@@ -53,7 +78,7 @@ local function put_facts(stream, first_key, first_arg)
     else
       redis.call('XADD', stream, seq .. '-0', 'kind', kind, 'id', id, 'at', at, 'exp', exp)
       -- Of several cuts the latest counts, and the longest life.
-      local standing = tonumber(redis.call('GET', KEYS[k]) or '')
+      local standing = tonumber(get(KEYS[k]) or '')
       local cut = at
       if standing and standing > tonumber(at) then cut = string.format('%.0f', standing) end
       local ends = tonumber(exp) * 1000

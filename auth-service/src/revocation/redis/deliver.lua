@@ -1,16 +1,19 @@
--- Appends facts behind their predecessor and, with the last of them, renews the proof that the list is whole.
+-- Appends facts behind their predecessor and, with the last of them, renews the proof that the list is whole. What cannot be
+-- appended is not proven either: a proof says that every fact committed before its moment stands in the list.
 -- KEYS: epoch, as_of, events, entries, then one per fact.
 -- ARGV: epoch, run_id, the last stream id these facts follow, the last stream id after them,
 --       the TIME taken before the snapshot ('' = no renewal), the proof's life in ms, then the facts.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'epoch' end
+if get(KEYS[1]) ~= ARGV[1] then return 'epoch' end
 if run_id() ~= ARGV[2] then return 'run_id' end
 if last_id(KEYS[3]) ~= ARGV[3] then return 'predecessor' end
 if not holds_what_was_noted(KEYS[3], KEYS[4]) then return 'entries' end
+if #KEYS > 4 and is_beyond_bound() then return 'full' end
+may_exceed_maxmemory(KEYS[3])
 put_facts(KEYS[3], 5, 7)
 note_entries(KEYS[3], KEYS[4])
 set_last_id(KEYS[3], ARGV[4])
 if ARGV[5] ~= '' then
-  local standing = tonumber(redis.call('GET', KEYS[2]) or '')
+  local standing = tonumber(get(KEYS[2]) or '')
   if not standing or tonumber(ARGV[5]) > standing then
     prove(KEYS[1], KEYS[2], ARGV[1], ARGV[5], ARGV[6])
   end

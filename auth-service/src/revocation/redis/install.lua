@@ -3,11 +3,12 @@
 -- ARGV: the bad epoch that was seen ('' = none), run_id, the new epoch, the database's id, the number of facts,
 --       the last stream id, the TIME taken before the snapshot, the proof's life in ms,
 --       how many keys Redis had evicted when the filling began.
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 'epoch' end
+if (get(KEYS[1]) or '') ~= ARGV[1] then return 'epoch' end
 if run_id() ~= ARGV[2] then return 'run_id' end
 if redis.call('XLEN', KEYS[7]) ~= tonumber(ARGV[5]) then return 'incomplete' end
+-- From here on it does not expire.
+may_exceed_maxmemory(KEYS[7])
 set_last_id(KEYS[7], ARGV[6])
-redis.call('PERSIST', KEYS[7])
 redis.call('RENAME', KEYS[7], KEYS[3])
 redis.call('SET', KEYS[5], ARGV[4])
 redis.call('SET', KEYS[6], ARGV[9])

@@ -33,6 +33,8 @@ pub struct Look {
     pub undiminished: bool,
     /// As of when the list is proven whole, milliseconds on Redis's clock; 0 where it is not.
     pub as_of_ms: i64,
+    /// Whether Redis has reached its `maxmemory`, so that others can write no more. Only read when asked for.
+    pub is_full: bool,
     /// Whether Redis may evict: a `maxmemory`, and a policy other than `noeviction`. Only read when asked for.
     pub may_evict: bool,
     /// Keys evicted since Redis started. Only read when asked for.
@@ -52,6 +54,13 @@ impl Look {
         if whole { self.last_seq } else { None }
     }
 
+    /// Whether it is the list of another database, proven whole a moment ago: another issuer keeps it.
+    pub fn is_kept_by_another(&self, database: &str) -> bool {
+        let made_here = self.epoch.split_once(':').is_some_and(|(run_id, _)| run_id == self.run_id);
+        let is_fresh = self.time_ms.saturating_sub(self.as_of_ms) <= KEPT_WITHIN_MS;
+        made_here && is_fresh && !self.database.is_empty() && self.database != database
+    }
+
     /// Whether Redis evicted something since the list was made, be it of the list or not. Only known of a look at its
     /// memory.
     pub fn evicted_since(&self) -> bool {
@@ -66,6 +75,8 @@ pub enum Delivery {
     Done,
     /// Somebody else was there first, or Redis is another than was looked at: look again.
     Outrun,
+    /// Redis is so full that not even facts are written any more. Nothing was changed, and nothing is proven.
+    Full,
 }
 
 /// The list in one Redis.
@@ -93,6 +104,9 @@ macro_rules! script {
 
 /// By how much Redis's clock may be set back before the list is rebuilt rather than waited for.
 const SET_BACK_MS: i64 = 1_000;
+
+/// How old a proof may be whose issuer still renews it, which it does each second.
+const KEPT_WITHIN_MS: i64 = 5_000;
 
 /// How long a stream that is being filled outlives whoever fills it.
 const FILL_LIFE_MS: u64 = 60_000;
@@ -137,11 +151,14 @@ impl RevocationList {
             last_id,
             undiminished,
             as_of,
+            used_memory,
             maxmemory,
             policy,
             evicted,
             evicted_before,
-        ] = <[String; 11]>::try_from(answer).map_err(|_| RedisError::Answer)?;
+        ] = <[String; 12]>::try_from(answer).map_err(|_| RedisError::Answer)?;
+        let number = |text: &str| text.parse::<u64>().map_err(|_| RedisError::Answer);
+        let (used_memory, maxmemory) = (number(&used_memory)?, number(&maxmemory)?);
         Ok(Look {
             time_ms: time.parse().map_err(|_| RedisError::Answer)?,
             run_id,
@@ -150,8 +167,9 @@ impl RevocationList {
             last_seq: parse_id(&last_id),
             undiminished: undiminished == "1",
             as_of_ms: as_of.parse().map_err(|_| RedisError::Answer)?,
-            may_evict: maxmemory != "0" && policy != "noeviction",
-            evicted_keys: evicted.parse().map_err(|_| RedisError::Answer)?,
+            is_full: maxmemory > 0 && used_memory >= maxmemory,
+            may_evict: maxmemory > 0 && policy != "noeviction",
+            evicted_keys: number(&evicted)?,
             evicted_before: evicted_before.parse().ok(),
         })
     }
@@ -180,12 +198,14 @@ impl RevocationList {
         Ok(delivery(&outcome))
     }
 
-    /// Appends `facts` to the stream that is being filled under `name`; the number it holds then.
-    pub async fn fill(&mut self, name: &str, facts: &[SequencedFact]) -> Result<usize, RedisError> {
+    /// Appends `facts` to the stream that is being filled under `name`; the number it holds then, or `None` where Redis is
+    /// too full.
+    pub async fn fill(&mut self, name: &str, facts: &[SequencedFact]) -> Result<Option<usize>, RedisError> {
         let mut call = self.scripts.fill.prepare_invoke();
         call.key(self.key(name)).arg(FILL_LIFE_MS);
         self.add_facts(&mut call, facts);
-        self.connection.call(&call).await
+        let held: i64 = self.connection.call(&call).await?;
+        Ok(usize::try_from(held).ok())
     }
 
     /// Puts the filled stream in place under a new epoch, if the epoch that `look` saw still stands.
@@ -255,7 +275,11 @@ pub struct Rebuilt<'a> {
 }
 
 fn delivery(outcome: &str) -> Delivery {
-    if outcome == "ok" { Delivery::Done } else { Delivery::Outrun }
+    match outcome {
+        "ok" => Delivery::Done,
+        "full" => Delivery::Full,
+        _ => Delivery::Outrun,
+    }
 }
 
 fn millis(life: Duration) -> u64 {
@@ -283,6 +307,7 @@ mod tests {
             last_seq,
             undiminished: true,
             as_of_ms: 0,
+            is_full: false,
             may_evict: false,
             evicted_keys: 0,
             evicted_before: Some(0),

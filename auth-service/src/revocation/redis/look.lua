@@ -8,13 +8,14 @@ end
 return {
   string.format('%.0f', now_ms()),
   run_id(),
-  redis.call('GET', KEYS[1]) or '',
-  redis.call('GET', KEYS[5]) or '',
+  get(KEYS[1]) or '',
+  get(KEYS[5]) or '',
   last_id(KEYS[3]),
   holds_what_was_noted(KEYS[3], KEYS[4]) and '1' or '0',
-  redis.call('GET', KEYS[2]) or '0',
+  get(KEYS[2]) or '0',
+  string.match(memory, 'used_memory:(%d+)') or '0',
   string.match(memory, 'maxmemory:(%d+)') or '0',
   string.match(memory, 'maxmemory_policy:([%w-]+)') or '',
   string.match(stats, 'evicted_keys:(%d+)') or '0',
-  redis.call('GET', KEYS[6]) or '',
+  get(KEYS[6]) or '',
 }

@@ -1,7 +1,7 @@
 //! What Redis answers to a reader of the stream, parsed.
 
 use redis::streams::{StreamId, StreamRangeReply};
-use redis::{FromRedisValue, RedisResult, Value};
+use redis::{FromRedisValue, RedisError, RedisResult, Value};
 
 use super::RedisKeys;
 use crate::revocation::{Fact, Kind, MalformedFact};
@@ -44,7 +44,37 @@ pub(super) async fn read_page(
     transaction.cmd("GET").arg(keys.epoch());
     transaction.cmd("GET").arg(keys.as_of());
     transaction.cmd("TIME");
-    Ok(Page::of(transaction.query_async(redis).await?))
+    match transaction.query_async(redis).await {
+        Ok(answer) => Ok(Page::of(answer)),
+        Err(error) if is_full(&error) => read_page_of_full_redis(redis, keys, position).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether Redis refused to queue commands for a transaction. Beyond its `maxmemory` it does, even for commands that only
+/// read.
+fn is_full(error: &RedisError) -> bool {
+    matches!(error.code(), Some("OOM" | "EXECABORT"))
+}
+
+/// Reads a page command by command, which a full Redis allows. It proves what a transaction proves: `as_of` was read before
+/// the entries, so every fact that it speaks of stood in the stream by then; and that stream was not replaced before the
+/// entries were read, because the epoch, which no list gets twice, is the same before and after. Where it is not, the page
+/// comes without an epoch, and proves nothing.
+async fn read_page_of_full_redis(
+    redis: &mut redis::aio::MultiplexedConnection,
+    keys: &RedisKeys,
+    position: &str,
+) -> RedisResult<Page> {
+    let mut commands = redis::pipe();
+    commands.cmd("GET").arg(keys.epoch());
+    commands.cmd("GET").arg(keys.as_of());
+    commands.cmd("XRANGE").arg(keys.events()).arg(format!("({position}")).arg("+").arg("COUNT").arg(PAGE);
+    commands.cmd("TIME");
+    commands.cmd("GET").arg(keys.epoch());
+    type Apart = (Option<String>, Option<String>, StreamRangeReply, (i64, i64), Option<String>);
+    let (before, as_of, range, time, after): Apart = commands.query_async(redis).await?;
+    Ok(Page::of((range, after.filter(|epoch| before.as_ref() == Some(epoch)), as_of, time)))
 }
 
 /// The stream's entries, `epoch`, `as_of` and `TIME`, as they were asked for.
