@@ -15,6 +15,7 @@ pub mod passwords;
 pub mod pruning;
 pub mod random;
 pub mod revocation;
+mod single_flight;
 pub mod startup;
 pub mod storage;
 pub mod tokens;

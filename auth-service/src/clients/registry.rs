@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use service_kit::database::Database;
 use shared_claims::clock::SharedClock;
-use tokio::sync::Mutex as AsyncMutex;
 
 use super::ClientsError;
 use super::snapshot::Snapshot;
 use crate::background;
+use crate::single_flight::SingleFlight;
 
 /// How long a reading serves, on the boot clock. A client that is switched off gets nothing for longer than that.
 pub(super) const VALID_MS: u64 = 500;
@@ -35,7 +35,7 @@ pub(super) struct Registry {
     clock: SharedClock,
     known: Mutex<Known>,
     /// One reading at a time serves everybody who waits for one.
-    reading: Arc<AsyncMutex<()>>,
+    reading: SingleFlight,
     reads: AtomicU64,
     failures: AtomicU64,
 }
@@ -54,7 +54,7 @@ impl Registry {
             database,
             clock,
             known: Mutex::default(),
-            reading: Arc::default(),
+            reading: SingleFlight::default(),
             reads: AtomicU64::new(0),
             failures: AtomicU64::new(0),
         }
@@ -67,7 +67,7 @@ impl Registry {
             self.renew_in_time();
             return Ok(snapshot);
         }
-        let _turn = self.reading.lock().await;
+        let _turn = self.reading.turn().await?;
         // Somebody else's reading will do.
         match self
             .last()
@@ -110,7 +110,7 @@ impl Registry {
         if self.last().is_some_and(|(_, begun_at_ms)| self.age_ms(begun_at_ms) <= RENEW_MS) {
             return;
         }
-        let Ok(turn) = Arc::clone(&self.reading).try_lock_owned() else { return };
+        let Some(turn) = self.reading.try_turn() else { return };
         let registry = Arc::clone(self);
         tokio::spawn(async move {
             // What fails here fails again for whoever needs it, and is told there.
@@ -130,6 +130,7 @@ impl Registry {
         let read = self
             .database
             .snapshot(move |conn| Snapshot::read(conn, before.as_ref()).map_err(ClientsError::from));
+        let read = self.reading.run(read, |ClientsError::Database(error)| Some(error));
         let snapshot = read.await.inspect_err(|_| {
             self.failures.fetch_add(1, Ordering::Relaxed);
         })?;

@@ -5,15 +5,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
-use service_kit::database::Database;
+use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::SharedClock;
 use shared_claims::verifier::KeySetHandle;
-use tokio::sync::Mutex;
 
 use super::ring::Ring;
 use super::{KeyStoreSettings, KeysError, PublishedKeys, Rotation, Sealer, SigningKey, stored_keys};
 use crate::domain::signing_key::KeyLife;
 use crate::random::Random;
+use crate::single_flight::SingleFlight;
 use crate::storage::signing_keys;
 
 /// No token is signed on an older reading of the table: a process that was stopped for a while looks again first.
@@ -42,7 +42,7 @@ struct Inner {
     /// Whether the last reading failed, or took too long for the key set to wait for it.
     is_failing: AtomicBool,
     /// One reading at a time serves everybody who waits for one.
-    reading: Mutex<()>,
+    reading: SingleFlight,
     handle: KeySetHandle,
 }
 
@@ -78,7 +78,7 @@ impl KeyStore {
                 ring: RwLock::new(Arc::new(ring)),
                 read_at_ms: AtomicU64::new(read_at_ms),
                 is_failing: AtomicBool::new(false),
-                reading: Mutex::default(),
+                reading: SingleFlight::default(),
                 handle,
             }),
         })
@@ -96,13 +96,13 @@ impl KeyStore {
 
     /// Makes sure of a reading that was begun after `since_ms` on the boot clock, be it somebody else's.
     async fn read_since(&self, since_ms: u64) -> Result<(), KeysError> {
-        let _turn = self.inner.reading.lock().await;
+        let _turn = self.inner.reading.turn().await?;
         if self.inner.read_at_ms.load(Ordering::Acquire) > since_ms { Ok(()) } else { self.read().await }
     }
 
     /// With the turn to read.
     async fn read(&self) -> Result<(), KeysError> {
-        let outcome = self.try_read().await;
+        let outcome = self.inner.reading.run(self.try_read(), database_error).await;
         self.inner.is_failing.store(outcome.is_err(), Ordering::Relaxed);
         outcome
     }
@@ -170,7 +170,7 @@ impl KeyStore {
 
     /// Moves the end of the active key's tokens, or finds that another key is active.
     async fn extend(&self, ring: &Ring, expires_at_s: i64) -> Result<(), KeysError> {
-        let _turn = self.inner.reading.lock().await;
+        let _turn = self.inner.reading.turn().await?;
         if self.ring().tokens_end_by_s() >= expires_at_s {
             return Ok(());
         }
@@ -179,7 +179,7 @@ impl KeyStore {
             .inner
             .database
             .write(move |conn| signing_keys::extend(conn, &kid, until_s).map_err(KeysError::from));
-        extended.await?;
+        self.inner.reading.run(extended, database_error).await?;
         self.read().await
     }
 
@@ -224,4 +224,8 @@ impl KeyStore {
     pub fn rotation(&self) -> &Rotation {
         &self.inner.rotation
     }
+}
+
+fn database_error(error: &KeysError) -> Option<&DatabaseError> {
+    if let KeysError::Database(error) = error { Some(error) } else { None }
 }

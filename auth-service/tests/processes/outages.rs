@@ -127,3 +127,39 @@ async fn an_issuer_cut_off_from_its_database_proves_nothing_until_it_is_back() {
     resource.comes_to(Say::Accepted, &token).await;
     assert_eq!(service.me(&token).await, StatusCode::OK);
 }
+
+/// Everybody who waits for the same reading fails when it fails; nobody tries in turn.
+#[actix_web::test]
+async fn with_the_database_away_two_hundred_requests_at_once_are_answered_within_three_seconds() {
+    let database = TestDatabase::create(Backend::Postgres);
+    let mut url = url::Url::parse(database.url()).unwrap();
+    let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let between = Proxy::before(&server).await;
+    url.set_port(between.address().rsplit_once(':').unwrap().1.parse().ok()).unwrap();
+    let secret = "a-secret-of-more-than-thirty-two-characters";
+    let clients = format!(
+        r#"[{{"id":"billing","secret":"{secret}","grants":["client_credentials"],"scopes":["todos:read"]}}]"#
+    );
+    let recipe =
+        Recipe::on(&database).with("AUTH__DATABASE__URL", url.as_str()).with("AUTH__CLIENTS", &clients);
+    let service = recipe.start().await;
+    let ask = async || {
+        let began = std::time::Instant::now();
+        let token = service.client.post(format!("{}/oauth2/token", service.url));
+        let token = token.basic_auth("billing", Some(secret)).form(&[("grant_type", "client_credentials")]);
+        (token.send().await.unwrap().status(), began.elapsed())
+    };
+    assert_eq!(ask().await.0, StatusCode::OK);
+    for mode in [ProxyMode::Hang, ProxyMode::Refuse] {
+        between.set(mode);
+        // What was read before serves for a moment.
+        eventually("it is noticed", PATIENCE, async || ask().await.0 == StatusCode::SERVICE_UNAVAILABLE)
+            .await;
+        let answers = futures_util::future::join_all((0..200).map(|_| ask())).await;
+        assert!(answers.iter().all(|(status, _)| *status == StatusCode::SERVICE_UNAVAILABLE), "{mode:?}");
+        let slowest = answers.iter().map(|(_, took)| *took).max().unwrap();
+        assert!(slowest < std::time::Duration::from_secs(3), "{mode:?}: {slowest:?}");
+        between.set(ProxyMode::Forward);
+        eventually("it is back", PATIENCE, async || ask().await.0 == StatusCode::OK).await;
+    }
+}

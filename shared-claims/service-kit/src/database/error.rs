@@ -40,6 +40,22 @@ impl DatabaseError {
     }
 }
 
+impl DatabaseError {
+    /// The same for another caller who waited for the same piece of work: Diesel's own errors cannot be cloned.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::Settings(why) => Self::Settings(why.clone()),
+            Self::Overloaded => Self::Overloaded,
+            Self::Unavailable(why) => Self::Unavailable(why.clone()),
+            Self::Standby => Self::Standby,
+            Self::Query(error) => Self::Query(QueryError::QueryBuilderError(error.to_string().into())),
+            Self::Migration(why) => Self::Migration(why.clone()),
+            Self::Panicked => Self::Panicked,
+        }
+    }
+}
+
 /// Refusals that pass by themselves, as PostgreSQL words them in English; Diesel keeps no SQLSTATE.
 const PASSING: &[&str] = &[
     "deadlock detected",
