@@ -147,10 +147,16 @@ pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock
 /// Registers what is known of OAuth clients.
 pub(crate) fn watch_clients(metrics: &Metrics, clients: &Clients) -> prometheus::Result<()> {
     type Read = fn(RegistryStatus) -> u64;
-    let numbers: [(Kind, &str, &str, Read); 3] = [
+    let numbers: [(Kind, &str, &str, Read); 4] = [
         (Kind::Gauge, "latchkey_clients_known", "OAuth clients in the last reading.", |status| {
             u64::try_from(status.clients).unwrap_or(u64::MAX)
         }),
+        (
+            Kind::Gauge,
+            "latchkey_clients_unreadable",
+            "Rows of OAuth clients and their secrets that this version cannot read.",
+            |status| u64::try_from(status.unreadable).unwrap_or(u64::MAX),
+        ),
         (Kind::Counter, "latchkey_clients_reads_total", "Looks at whether clients changed.", |status| {
             status.reads
         }),

@@ -21,6 +21,8 @@ const RENEW_MS: u64 = 200;
 pub struct RegistryStatus {
     /// Clients in the last reading.
     pub clients: usize,
+    /// Rows of that reading, of clients and their secrets, that cannot be read here.
+    pub unreadable: usize,
     /// How long ago that was begun; `None` before the first one.
     pub age_ms: Option<u64>,
     /// Readings, those that found nothing changed included.
@@ -152,6 +154,7 @@ impl Registry {
         let last = self.last();
         RegistryStatus {
             clients: last.as_ref().map_or(0, |(snapshot, _)| snapshot.len()),
+            unreadable: last.as_ref().map_or(0, |(snapshot, _)| snapshot.unreadable()),
             age_ms: last.map(|(_, begun_at_ms)| self.age_ms(begun_at_ms)),
             reads: self.reads.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),

@@ -18,6 +18,8 @@ pub(super) struct Snapshot {
     clients: HashMap<String, Arc<RegisteredClient>>,
     /// The origins of the redirect URIs of public clients.
     public_origins: HashSet<RedirectOrigin>,
+    /// Rows that this version cannot read: those clients are unknown here, and the others are served.
+    unreadable: usize,
 }
 
 impl Snapshot {
@@ -28,10 +30,14 @@ impl Snapshot {
             return Ok(Arc::clone(before));
         }
         let mut secrets: HashMap<String, Vec<_>> = HashMap::new();
-        for (client_id, secret) in client_secrets::all(conn)? {
+        let stored = client_secrets::all(conn)?;
+        let listed = clients::all(conn)?;
+        let unreadable = stored.unreadable.len() + listed.unreadable.len();
+        // Each change is read once, so each is logged once.
+        for (client_id, secret) in stored.or_log("client_secrets") {
             secrets.entry(client_id).or_default().push(secret);
         }
-        let clients = clients::all(conn)?.into_iter().map(|client| {
+        let clients = listed.or_log("clients").into_iter().map(|client| {
             let id = client.id.to_string();
             let secrets = secrets.remove(&id).unwrap_or_default();
             (id, Arc::new(RegisteredClient { client, secrets }))
@@ -39,7 +45,7 @@ impl Snapshot {
         let clients: HashMap<_, Arc<RegisteredClient>> = clients.collect();
         let public = clients.values().map(|registered| &registered.client).filter(|client| client.is_public);
         let public_origins = public.flat_map(|client| &client.redirect_uris).filter_map(RedirectUri::origin);
-        Ok(Arc::new(Self { version, public_origins: public_origins.collect(), clients }))
+        Ok(Arc::new(Self { version, public_origins: public_origins.collect(), clients, unreadable }))
     }
 
     pub(super) fn has_public_origin(&self, origin: &str) -> bool {
@@ -52,5 +58,9 @@ impl Snapshot {
 
     pub(super) fn len(&self) -> usize {
         self.clients.len()
+    }
+
+    pub(super) fn unreadable(&self) -> usize {
+        self.unreadable
     }
 }

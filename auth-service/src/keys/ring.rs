@@ -12,7 +12,10 @@ use crate::storage::signing_keys::SigningKeyRow;
 
 /// One reading of the table.
 pub(super) struct Ring {
+    /// The keys whose state is known here.
     pub(super) lives: Vec<KeyLife>,
+    /// Every key, in the order of the table.
+    kids: Vec<String>,
     keys: HashMap<String, Arc<SigningKey>>,
     active: KeyLife,
     /// Up to when tokens of the active key may end; it grows without the ring being another.
@@ -37,24 +40,31 @@ impl Ring {
                 Err(error) => tracing::error!(kid = row.kid, %error, "keys.unusable"),
             }
         }
-        let lives = lives_of(rows)?;
+        for row in rows {
+            // One that a newer replica knows what to do with: it stays published, and keeps no other from signing.
+            if let Err(error) = row.life() {
+                tracing::error!(kid = row.kid, %error, "keys.unreadable: its state is left to others");
+            }
+        }
+        let lives = lives_of(rows);
         let active = lives.iter().find(|life| life.state == KeyState::Active).cloned();
         let active =
             active.ok_or_else(|| KeysError::Damaged("set of signing keys (none is active)".to_owned()))?;
         let tokens_end_by_s = AtomicI64::new(active.tokens_end_by_s);
-        Ok(Self { lives, keys, active, tokens_end_by_s, published: Arc::new(PublishedKeys::of(rows)) })
+        let kids = rows.iter().map(|row| row.kid.clone()).collect();
+        Ok(Self { lives, kids, keys, active, tokens_end_by_s, published: Arc::new(PublishedKeys::of(rows)) })
     }
 
     /// Whether these rows say the same, but for when tokens end, which is taken over.
     pub(super) fn is_of(&self, rows: &[SigningKeyRow]) -> bool {
-        let Ok(mut lives) = lives_of(rows) else { return false };
+        let mut lives = lives_of(rows);
         if let Some(active) = lives.iter().find(|life| life.kid == self.active.kid) {
             self.tokens_end_by_s.fetch_max(active.tokens_end_by_s, Ordering::Relaxed);
         }
         for (life, known) in lives.iter_mut().zip(&self.lives) {
             life.tokens_end_by_s = known.tokens_end_by_s;
         }
-        lives == self.lives
+        lives == self.lives && self.kids.iter().eq(rows.iter().map(|row| &row.kid))
     }
 
     /// The key that signs.
@@ -84,6 +94,7 @@ impl Ring {
     }
 }
 
-fn lives_of(rows: &[SigningKeyRow]) -> Result<Vec<KeyLife>, KeysError> {
-    Ok(rows.iter().map(SigningKeyRow::life).collect::<Result<_, _>>()?)
+/// Of those whose state is known here. Whoever changes the keys is stricter: it changes nothing that it does not know.
+fn lives_of(rows: &[SigningKeyRow]) -> Vec<KeyLife> {
+    rows.iter().filter_map(|row| row.life().ok()).collect()
 }

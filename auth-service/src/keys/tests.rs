@@ -54,6 +54,37 @@ async fn replicas_that_start_together_agree_on_one_key_id_and_secret() {
 }
 
 #[tokio::test]
+async fn a_key_in_a_state_of_a_newer_replica_keeps_no_other_from_signing() {
+    for test in TestDatabase::both() {
+        let database = opened(&test).await;
+        let store = keystore(&database, RIGHT).await.unwrap();
+        let kid = store.active_kid();
+        let insert = database.write(|conn| {
+            let active = storage::signing_keys::all(conn)?.remove(0);
+            let newer = storage::signing_keys::SigningKeyRow {
+                kid: "newer".to_owned(),
+                state: "resting".to_owned(),
+                ..active
+            };
+            storage::signing_keys::insert(conn, &newer).map_err(KeysError::from)
+        });
+        insert.await.unwrap();
+        for store in [store, keystore(&database, RIGHT).await.unwrap()] {
+            store.refresh().await.unwrap();
+            assert_eq!((store.active_kid(), store.lives().len()), (kid.clone(), 1));
+            let published = store.published().await;
+            let json = String::from_utf8_lossy(&published.json);
+            assert!(json.contains("newer"), "others may sign with it");
+            let until_s = SystemClock.now_seconds() + 900;
+            store.sign(&serde_json::json!({"sub": "ada"}), until_s).await.unwrap();
+        }
+        // Who is told to change the keys says what is in the way.
+        let store = keystore(&database, RIGHT).await.unwrap();
+        assert!(store.rotation().rotate(When::AtOnce).await.is_err());
+    }
+}
+
+#[tokio::test]
 async fn another_encryption_key_stops_the_start_and_makes_no_key() {
     for test in TestDatabase::both() {
         let database = opened(&test).await;

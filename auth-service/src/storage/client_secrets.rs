@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use service_kit::database::DbConnection;
 
 use super::schema::client_secrets;
-use super::unreadable;
+use super::{Listed, unreadable};
 use crate::domain::{ClientSecret, ClientSecretHash};
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -77,14 +77,13 @@ pub fn of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<Vec<Cl
 }
 
 /// The secrets of all clients, with their clients' ids.
-pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<(String, ClientSecret)>> {
-    client_secrets::table
+pub fn all(conn: &mut DbConnection) -> QueryResult<Listed<(String, ClientSecret)>> {
+    let rows = client_secrets::table
         .order(client_secrets::created_at_ms)
         .select(SecretRow::as_select())
-        .load(conn)?
-        .into_iter()
-        .map(SecretRow::into_secret)
-        .collect()
+        .load(conn)?;
+    // Named by the client: the rest of the key is what cannot be read.
+    Ok(Listed::of(rows, |row| &row.client_id, SecretRow::into_secret))
 }
 
 /// Forgets at most `limit` secrets that ended before `before_ms`; how many.

@@ -5,7 +5,7 @@ use service_kit::database::DbConnection;
 use shared_claims::scope::Scopes;
 
 use super::schema::{client_registry, clients};
-use super::unreadable;
+use super::{Listed, unreadable};
 use crate::domain::{Client, ClientId, GrantType, RedirectUri};
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -189,12 +189,7 @@ pub fn due_cuts(conn: &mut DbConnection) -> QueryResult<Vec<String>> {
 }
 
 /// All clients, by id.
-pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<Client>> {
-    clients::table
-        .order(clients::id)
-        .select(ClientRow::as_select())
-        .load(conn)?
-        .into_iter()
-        .map(ClientRow::into_client)
-        .collect()
+pub fn all(conn: &mut DbConnection) -> QueryResult<Listed<Client>> {
+    let rows = clients::table.order(clients::id).select(ClientRow::as_select()).load(conn)?;
+    Ok(Listed::of(rows, |row| &row.id, ClientRow::into_client))
 }

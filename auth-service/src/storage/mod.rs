@@ -8,6 +8,7 @@ pub mod authorization_codes;
 pub mod client_secrets;
 pub mod clients;
 mod consume;
+mod listed;
 mod lock;
 pub mod meta;
 pub mod refresh_tokens;
@@ -24,6 +25,8 @@ mod tests;
 use diesel::result::Error as QueryError;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use service_kit::database::Migrations;
+
+pub use self::listed::{Listed, Unreadable};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/auth/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/auth/sqlite");

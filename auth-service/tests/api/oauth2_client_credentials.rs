@@ -1,7 +1,10 @@
 //! A service in its own name (RFC 6749 §4.4): its token, its scope, its resources, and its end.
 
+use auth_service::storage::clients;
+use diesel::RunQueryDsl as _;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
+use service_kit::database::DatabaseError;
 use shared_claims::claims::TokenId;
 use shared_claims::verifier::Verifier;
 
@@ -167,5 +170,28 @@ async fn a_client_that_is_switched_off_while_it_asks_gets_nothing_that_lives() {
         }
         app.clock.advance_ms(501);
         assert_eq!(refusal(ask(&app, &[]).await).await, (401, "invalid_client".to_owned()));
+    }
+}
+
+/// As a newer replica may write it in a rolling upgrade.
+#[tokio::test]
+async fn a_client_that_cannot_be_read_hides_no_other() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        app.add_client(client("other")).await;
+        let broken = app.database.write(|conn| {
+            clients::begin_change(conn)?;
+            let grants = "UPDATE clients SET grants = 'a_grant_of_tomorrow' WHERE id = 'other'";
+            Ok::<_, DatabaseError>(diesel::sql_query(grants).execute(conn)?)
+        });
+        broken.await.unwrap();
+        app.clock.advance_ms(501);
+        assert_eq!(ask(&app, &[]).await.status(), StatusCode::OK);
+        assert_eq!(refusal(app.grant_to("other", &[GRANT]).await).await, (401, "invalid_client".to_owned()));
+        let metrics = app.get("/metrics").send().await.unwrap().text().await.unwrap();
+        let is_ours =
+            |line: &&str| line.split(' ').next().is_some_and(|name| name.ends_with("clients_unreadable"));
+        let counted = metrics.lines().find(is_ours).unwrap();
+        assert!(counted.ends_with(" 1"), "{counted}");
     }
 }

@@ -30,6 +30,11 @@ impl Description {
         }
     }
 
+    /// A description that was accepted before, be it under other rules: it is shown as it stands.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// As typed.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -35,6 +35,11 @@ impl Title {
         }
     }
 
+    /// A title that was accepted before, be it under other rules: it is shown as it stands, so that its owner can mend it.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// As typed.
     pub fn as_str(&self) -> &str {
         &self.0

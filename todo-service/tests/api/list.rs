@@ -49,6 +49,24 @@ async fn newest_first_in_pages_that_neither_lose_nor_repeat() {
     }
 }
 
+/// Written by another version, or by hand: its owner sees it, can mend it, and sees the others.
+#[actix_web::test]
+async fn a_text_of_other_rules_is_shown_as_it_stands() {
+    for backend in BOTH {
+        let app = spawn_app(backend).await;
+        let token = app.token(ADA);
+        let odd = app.create(&token, "odd").await;
+        app.create(&token, "plain").await;
+        app.execute("UPDATE todos SET title = '  ', description = 'a\u{7}' WHERE title = 'odd'").await;
+        assert_eq!(titles(&app.get("/todos/", Some(&token)).await), ["plain", "  "]);
+        let path = format!("/todos/{}", odd["id"].as_str().unwrap());
+        assert_eq!(app.get(&path, Some(&token)).await.json()["description"], "a\u{7}");
+        let mended = app.put(&path, &token, &json!({"title": "even", "description": null})).await;
+        assert_eq!((mended.status, &mended.json()["title"]), (200, &json!("even")));
+        app.put(&path, &token, &json!({"title": "  "})).await.problem(422);
+    }
+}
+
 #[actix_web::test]
 async fn a_page_goes_on_where_it_was_although_the_list_changes() {
     for backend in BOTH {

@@ -37,7 +37,7 @@ impl Administration {
             for client in &declared {
                 declare(change, client)?;
             }
-            let left = clients::all(change.conn)?.into_iter().filter(|client| {
+            let left = clients::all(change.conn)?.or_log("clients").into_iter().filter(|client| {
                 client.is_declared && !declared.iter().any(|declared| declared.id == client.id)
             });
             Ok(left.map(|client| client.id).collect::<Vec<_>>())

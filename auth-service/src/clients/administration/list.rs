@@ -8,7 +8,7 @@ impl Administration {
     /// All clients, by id.
     pub async fn list(&self) -> Result<Vec<RegisteredClient>, AdministrationError> {
         let listed = self.parts.database.snapshot(|conn| {
-            let clients = clients::all(conn)?.into_iter();
+            let clients = clients::all(conn)?.or_log("clients").into_iter();
             let registered = clients.map(|client| {
                 let secrets = client_secrets::of_client(conn, client.id.as_str())?;
                 Ok::<_, AdministrationError>(RegisteredClient { client, secrets })

@@ -6,10 +6,11 @@ mod feed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use diesel::RunQueryDsl as _;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
-use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
+use service_kit::database::{Backend, Database, DatabaseError};
 use shared_claims::clock::{SharedClock, SystemClock};
 use shared_claims::testing::{TestIssuer, TestKey, TokenBuilder, eventually};
 use todo_service::config::Settings;
@@ -81,6 +82,15 @@ impl TestApp {
             self.get("/readyz", None).await.status == 200
         })
         .await;
+    }
+
+    /// Changes the database behind the service's back.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        let settings = self.database.lock().unwrap().as_ref().unwrap().settings();
+        let database = Database::connect(&settings).await.unwrap();
+        let changed =
+            database.write(move |conn| Ok::<_, DatabaseError>(diesel::sql_query(sql).execute(conn)?));
+        changed.await.unwrap();
     }
 
     /// Drops the database under the running service.
