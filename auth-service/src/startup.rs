@@ -20,7 +20,7 @@ use shared_claims::scope::InvalidScope;
 use shared_claims::verifier::{BuildError, Verifier};
 
 pub(crate) use self::settings::{client_settings, hash_settings, password_rules, projection};
-pub use self::settings::{cut_rules, key_settings, prune_rules, session_limits};
+pub use self::settings::{cut_rules, key_settings, limits, prune_rules, session_limits};
 use self::settings::{feed_access, token_settings};
 use crate::accounts::{AccountParts, Accounts};
 use crate::audit::Refusals;

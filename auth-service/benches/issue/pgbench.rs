@@ -15,14 +15,16 @@ const SECONDS: u32 = 4;
 const SCRIPT: &str = r"
 \set next :generation + 1
 BEGIN;
-SELECT t.session_id, t.issued_at_ms, t.expires_at_ms, t.consumed_at_ms, s.*, u.*
+SELECT t.*, s.*, u.*
   FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id
   WHERE t.token_hash = sha256(int8send(:client_id) || int8send(:generation)) FOR NO KEY UPDATE OF u;
 UPDATE refresh_tokens SET consumed_at_ms = 1
-  WHERE token_hash = sha256(int8send(:client_id) || int8send(:generation)) AND consumed_at_ms IS NULL
+  WHERE token_hash = sha256(int8send(:client_id) || int8send(:generation)) AND refreshes = 0
+  AND refreshes_since_ms = 0 AND consumed_at_ms IS NULL
   AND EXISTS (SELECT 1 FROM sessions WHERE id = session_id AND ended_at_ms IS NULL);
-INSERT INTO refresh_tokens (token_hash, session_id, issued_at_ms, expires_at_ms)
-  VALUES (sha256(int8send(:client_id) || int8send(:next)), 'bench ' || :client_id, 0, 4102444800000);
+INSERT INTO refresh_tokens (token_hash, session_id, issued_at_ms, expires_at_ms, first_caller, late_replays, refreshes,
+  refreshes_since_ms)
+  VALUES (sha256(int8send(:client_id) || int8send(:next)), 'bench ' || :client_id, 0, 4102444800000, 1, 0, 0, 0);
 COMMIT;
 \set generation :next
 ";

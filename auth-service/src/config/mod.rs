@@ -7,6 +7,7 @@ mod keys;
 mod passwords;
 mod revocation;
 mod sessions;
+mod throttle;
 mod tokens;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ pub use keys::KeySettings;
 pub use passwords::PasswordSettings;
 pub use revocation::RevocationSettings;
 pub use sessions::SessionSettings;
+pub use throttle::ThrottleSettings;
 pub use tokens::TokenSettings;
 
 /// What the environment variables begin with.
@@ -46,6 +48,8 @@ pub struct Settings {
     pub tokens: TokenSettings,
     /// How long logins last.
     pub sessions: SessionSettings,
+    /// How often callers may do what costs us something.
+    pub throttle: ThrottleSettings,
     /// Which passwords are taken, and how they are hashed.
     pub passwords: PasswordSettings,
     /// How keys are made and kept.
@@ -70,6 +74,7 @@ impl Default for Settings {
             revocation: RevocationSettings::default(),
             tokens: TokenSettings::default(),
             sessions: SessionSettings::default(),
+            throttle: ThrottleSettings::default(),
             passwords: PasswordSettings::default(),
             keys: KeySettings::default(),
             audit: AuditSettings::default(),
@@ -89,6 +94,7 @@ impl Validate for Settings {
         self.revocation.validate().map_err(|error| error.under("revocation"))?;
         self.tokens.validate().map_err(|error| error.under("tokens"))?;
         self.sessions.validate().map_err(|error| error.under("sessions"))?;
+        self.throttle.validate().map_err(|error| error.under("throttle"))?;
         self.passwords.validate().map_err(|error| error.under("passwords"))?;
         self.keys.validate().map_err(|error| error.under("keys"))?;
         self.audit.validate().map_err(|error| error.under("audit"))?;

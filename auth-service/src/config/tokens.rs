@@ -27,7 +27,7 @@ impl Default for TokenSettings {
             default_scope: "openid profile todos:read todos:write".to_owned(),
             access_ttl_seconds: 900,
             refresh_ttl_seconds: 2_592_000,
-            refresh_replay_seconds: 60,
+            refresh_replay_seconds: 30,
         }
     }
 }

@@ -46,6 +46,8 @@ kinds! {
     AllSessionsEnded = "session.all_ended",
     /// A refresh token was used again after its time: its session was ended.
     RefreshReused = "refresh.reused",
+    /// A refresh token was presented again in time, from another address or by another program: it was answered.
+    RefreshReplayed = "refresh.replayed",
     /// An authorization code was used again: what it gave was ended.
     CodeReused = "code.reused",
     /// An access token was revoked.

@@ -11,6 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
+use super::{Device, MinuteCount};
+
 /// What secret scanners look for.
 const PREFIX: &str = "lkr_";
 const RANDOM_BYTES: usize = 32;
@@ -66,6 +68,17 @@ impl RefreshTokenPlain {
         Self::assemble(self.session_id, random, key)
     }
 
+    /// Tells whether two requests that present this token come from the same place: a keyed hash of what the caller says of
+    /// itself, good for nothing but this comparison.
+    pub fn caller_mark(&self, device: &Device, key: &hmac::Key) -> i64 {
+        let [agent, address] = [&device.user_agent, &device.address].map(|text| text.as_deref().unwrap_or(""));
+        // An address holds no space.
+        let whole = hmac::sign(key, format!("caller {address} {agent} {}", self.text).as_bytes());
+        let mut mark = [0; 8];
+        mark.iter_mut().zip(whole.as_ref()).for_each(|(byte, of_whole)| *byte = *of_whole);
+        i64::from_be_bytes(mark)
+    }
+
     /// What is stored.
     pub fn hash(&self) -> RefreshTokenHash {
         let digest = digest::digest(&digest::SHA256, self.text.as_bytes());
@@ -115,7 +128,18 @@ pub struct RefreshToken {
     pub expires_at_ms: i64,
     /// When it was used.
     pub consumed_at_ms: Option<i64>,
+    /// The [caller](RefreshTokenPlain::caller_mark) whose request it answered first. `None` for the first of its family.
+    pub first_caller: Option<i64>,
+    /// How often it answered its parent again, later than [`RETRIES_MS`] after the parent's use.
+    pub late_replays: i64,
+    /// The refreshes of its session in the running minute. Counted in the newest token, and handed on to the next.
+    pub refreshes: MinuteCount,
 }
+
+/// For so long after its use every repetition of a request is answered: the network, or another tab.
+const RETRIES_MS: i64 = 5_000;
+/// Later ones: so many.
+const LATE_REPLAYS: i64 = 3;
 
 /// What presenting a token means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +147,12 @@ pub enum Presented {
     /// It is to be consumed and followed by its child.
     Rotate,
     /// Its answer was lost, perhaps: its child is given again.
-    Replay,
+    Replay {
+        /// Whether that counts among the few that are answered.
+        is_late: bool,
+    },
+    /// As many replays were answered as are. This one is refused, and ends nothing.
+    ReplayTooMany,
     /// It was used before, and not just now: the family ends.
     Reuse,
     /// Its time is over.
@@ -136,12 +165,13 @@ impl RefreshToken {
         let Some(consumed_at_ms) = self.consumed_at_ms else {
             return if now_ms < self.expires_at_ms { Presented::Rotate } else { Presented::Expired };
         };
-        let child_is_unused = child.is_some_and(|child| child.consumed_at_ms.is_none());
         // A clock that was set back makes the age negative: as young as can be.
-        if child_is_unused && now_ms.saturating_sub(consumed_at_ms) < replay_ms {
-            Presented::Replay
-        } else {
-            Presented::Reuse
+        let age_ms = now_ms.saturating_sub(consumed_at_ms);
+        match child.filter(|child| child.consumed_at_ms.is_none() && age_ms < replay_ms) {
+            None => Presented::Reuse,
+            Some(_) if age_ms < RETRIES_MS => Presented::Replay { is_late: false },
+            Some(child) if child.late_replays < LATE_REPLAYS => Presented::Replay { is_late: true },
+            Some(_) => Presented::ReplayTooMany,
         }
     }
 }
@@ -151,7 +181,15 @@ mod tests {
     use super::*;
 
     fn token(consumed_at_ms: Option<i64>) -> RefreshToken {
-        RefreshToken { session_id: Uuid::nil(), issued_at_ms: 0, expires_at_ms: 10_000, consumed_at_ms }
+        RefreshToken {
+            session_id: Uuid::nil(),
+            issued_at_ms: 0,
+            expires_at_ms: 10_000,
+            consumed_at_ms,
+            first_caller: None,
+            late_replays: 0,
+            refreshes: MinuteCount::default(),
+        }
     }
 
     const SESSION: Uuid = Uuid::from_u128(0x018b_cfe5_6800_7000_8000_0000_0000_0001);
@@ -211,10 +249,39 @@ mod tests {
     #[test]
     fn a_used_token_is_forgiven_while_its_child_is_unused_and_the_time_is_not_over() {
         let used = token(Some(100));
-        assert_eq!(used.present(Some(&token(None)), 159, 60), Presented::Replay);
+        let retry = Presented::Replay { is_late: false };
+        assert_eq!(used.present(Some(&token(None)), 159, 60), retry);
+        assert_eq!(used.present(Some(&token(None)), 99, 60), retry, "a clock that was set back");
         assert_eq!(used.present(Some(&token(None)), 160, 60), Presented::Reuse);
         assert_eq!(used.present(Some(&token(None)), 100, 0), Presented::Reuse);
         assert_eq!(used.present(Some(&token(Some(120))), 130, 60), Presented::Reuse);
         assert_eq!(used.present(None, 130, 60), Presented::Reuse);
+    }
+
+    #[test]
+    fn after_the_first_seconds_three_replays_are_answered_and_a_further_one_ends_nothing() {
+        let used = token(Some(100));
+        let child = |late_replays| RefreshToken { late_replays, ..token(None) };
+        let present = |late_replays, now_ms| used.present(Some(&child(late_replays)), now_ms, 30_000);
+        assert_eq!(present(3, 5_099), Presented::Replay { is_late: false });
+        assert_eq!(present(2, 5_100), Presented::Replay { is_late: true });
+        assert_eq!(present(3, 5_100), Presented::ReplayTooMany);
+        assert_eq!(present(3, 30_099), Presented::ReplayTooMany);
+        assert_eq!(present(0, 30_100), Presented::Reuse);
+    }
+
+    #[test]
+    fn a_caller_is_told_from_another_by_address_or_agent() {
+        let device = |agent: &str, address: &str| Device {
+            user_agent: Some(agent.to_owned()),
+            address: Some(address.to_owned()),
+        };
+        let mark = |device: &Device| plain().caller_mark(device, &key(1));
+        let one = device("tab", "192.0.2.1");
+        assert_eq!(mark(&one), mark(&one));
+        for other in [device("thief", "192.0.2.1"), device("tab", "192.0.2.2"), Device::default()] {
+            assert_ne!(mark(&one), mark(&other));
+        }
+        assert_ne!(mark(&one), plain().caller_mark(&one, &key(2)));
     }
 }

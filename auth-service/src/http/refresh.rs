@@ -7,7 +7,7 @@ use shared_claims::scope::Scopes;
 
 use super::caller::Caller;
 use super::cookies::Cookies;
-use super::refuse::{bad_refresh_token, unknown_scope};
+use super::refuse::{self, bad_refresh_token, unknown_scope};
 use crate::domain::{Origin, RefreshTokenPlain};
 use crate::tokens::{Ask, Refreshed, TokenAnswer, Tokens};
 use service_kit::docs::Refused;
@@ -28,6 +28,7 @@ pub(super) async fn rotate(
         }
         Refreshed::Reused | Refreshed::Refused => Err(bad_refresh_token()),
         Refreshed::TooMuch(_) => Err(unknown_scope()),
+        Refreshed::Throttled(throttled) => Err(refuse::throttled(throttled)),
     }
 }
 
@@ -40,6 +41,7 @@ pub(super) async fn rotate(
         (status = 204, description = "Both cookies are set anew"),
         (status = 401, response = Refused),
         (status = 403, response = Refused),
+        (status = 429, response = Refused),
     )
 )]
 pub(super) async fn refresh(

@@ -1,10 +1,11 @@
 //! What cannot be done, as an answer of the first-party face.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
+use actix_web::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use service_kit::http::Refusal;
 
 use crate::accounts::AccountError;
+use crate::domain::Throttled;
 use crate::keys::KeysError;
 use crate::passwords::PasswordError;
 use crate::tokens::TokenError;
@@ -40,6 +41,13 @@ pub(super) fn bad_credentials() -> Refusal {
 pub(super) fn bad_refresh_token() -> Refusal {
     Refusal::new(StatusCode::UNAUTHORIZED, "The refresh token is invalid, expired or was used before")
         .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+}
+
+/// Something was asked for too often. When it may be asked for again stands in the header alone, so that the body is the same
+/// each time.
+pub(super) fn throttled(Throttled { retry_after_s }: Throttled) -> Refusal {
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests, try again later")
+        .with_header(RETRY_AFTER, HeaderValue::from(retry_after_s))
 }
 
 pub(super) fn unknown_scope() -> Refusal {

@@ -71,6 +71,7 @@ impl From<TokenAnswer> for TokenResponse {
         (status = 400, response = Refused),
         (status = 401, response = Refused),
         (status = 422, response = Refused),
+        (status = 429, response = Refused),
         (status = 503, response = Refused),
     )
 )]

@@ -8,7 +8,7 @@ use shared_claims::scope::{InvalidScope, Scopes};
 use url::Url;
 
 use crate::clients::AdministrationSettings;
-use crate::config::{SessionSettings, Settings};
+use crate::config::{SessionSettings, Settings, ThrottleSettings};
 use crate::domain::signing_key::RotationRules;
 use crate::domain::{PasswordRules, SessionLimits};
 use crate::http::feed_access::FeedAccess;
@@ -16,7 +16,7 @@ use crate::keys::KeyStoreSettings;
 use crate::passwords::HashSettings;
 use crate::pruning::PruneRules;
 use crate::revocation::ProjectionSettings;
-use crate::tokens::{CutRules, TokenSettings};
+use crate::tokens::{CutRules, Limits, TokenSettings};
 
 /// A key set may be kept for its max-age by a cache, and then for as long again by the verifier behind it; then there are
 /// the replicas' clocks, and the second in which each of them notices.
@@ -109,6 +109,12 @@ pub fn session_limits(settings: &SessionSettings) -> SessionLimits {
     }
 }
 
+/// What is limited, and how.
+pub fn limits(settings: &ThrottleSettings) -> Limits {
+    let if_enabled = |limit: u32| settings.enabled.then_some(limit);
+    Limits { refreshes_of_session: if_enabled(settings.refreshes_per_session_per_minute) }
+}
+
 pub(super) fn token_settings(settings: &Settings) -> Result<TokenSettings, InvalidScope> {
     Ok(TokenSettings {
         issuer: settings.issuer.clone(),
@@ -118,6 +124,7 @@ pub(super) fn token_settings(settings: &Settings) -> Result<TokenSettings, Inval
         refresh_ttl_s: settings.tokens.refresh_ttl_seconds,
         refresh_replay_s: settings.tokens.refresh_replay_seconds,
         sessions: session_limits(&settings.sessions),
+        limits: limits(&settings.throttle),
         clock_skew_ms: settings.revocation.clock_skew_ms,
     })
 }

@@ -8,9 +8,12 @@ use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Binary, HasSqlType};
 
-/// Consumes the token if nobody did, and if its session has not ended.
+use crate::domain::MinuteCount;
+
+/// Consumes the token if nobody did, if no refresh was counted in it since it was read, and if its session has not ended.
 pub(super) struct Consume<'a> {
     pub(super) hash: &'a [u8],
+    pub(super) seen: MinuteCount,
     pub(super) now_ms: i64,
 }
 
@@ -30,6 +33,10 @@ where
         out.push_bind_param::<BigInt, _>(&self.now_ms)?;
         out.push_sql(" WHERE token_hash = ");
         out.push_bind_param::<Binary, _>(self.hash)?;
+        out.push_sql(" AND refreshes = ");
+        out.push_bind_param::<BigInt, _>(&self.seen.count)?;
+        out.push_sql(" AND refreshes_since_ms = ");
+        out.push_bind_param::<BigInt, _>(&self.seen.since_ms)?;
         out.push_sql(
             " AND consumed_at_ms IS NULL AND EXISTS (SELECT 1 FROM sessions \
              WHERE sessions.id = refresh_tokens.session_id AND sessions.ended_at_ms IS NULL)",

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::consume::Consume;
 use super::schema::refresh_tokens;
 use super::{parse_uuid, unlocked};
-use crate::domain::{RefreshToken, RefreshTokenHash};
+use crate::domain::{MinuteCount, RefreshToken, RefreshTokenHash};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = refresh_tokens)]
@@ -16,6 +16,10 @@ pub(super) struct RefreshTokenRow {
     issued_at_ms: i64,
     expires_at_ms: i64,
     consumed_at_ms: Option<i64>,
+    first_caller: Option<i64>,
+    late_replays: i64,
+    refreshes: i64,
+    refreshes_since_ms: i64,
 }
 
 impl RefreshTokenRow {
@@ -25,6 +29,9 @@ impl RefreshTokenRow {
             issued_at_ms: self.issued_at_ms,
             expires_at_ms: self.expires_at_ms,
             consumed_at_ms: self.consumed_at_ms,
+            first_caller: self.first_caller,
+            late_replays: self.late_replays,
+            refreshes: MinuteCount { since_ms: self.refreshes_since_ms, count: self.refreshes },
         })
     }
 }
@@ -37,6 +44,10 @@ pub fn insert(conn: &mut DbConnection, hash: &RefreshTokenHash, token: &RefreshT
         refresh_tokens::issued_at_ms.eq(token.issued_at_ms),
         refresh_tokens::expires_at_ms.eq(token.expires_at_ms),
         refresh_tokens::consumed_at_ms.eq(token.consumed_at_ms),
+        refresh_tokens::first_caller.eq(token.first_caller),
+        refresh_tokens::late_replays.eq(token.late_replays),
+        refresh_tokens::refreshes.eq(token.refreshes.count),
+        refresh_tokens::refreshes_since_ms.eq(token.refreshes.since_ms),
     );
     let inserted = diesel::insert_into(refresh_tokens::table).values(values);
     // On the connection that it is: through the enum a statement would be prepared anew each time.
@@ -57,15 +68,38 @@ pub fn find(conn: &mut DbConnection, hash: &RefreshTokenHash) -> QueryResult<Opt
     row.map(RefreshTokenRow::into_token).transpose()
 }
 
-/// Consumes the token if nobody did, and if its session has not ended; whether this call did.
-pub fn consume(conn: &mut DbConnection, hash: &RefreshTokenHash, now_ms: i64) -> QueryResult<bool> {
-    let consume = Consume { hash: hash.as_bytes(), now_ms };
+/// Consumes the token if it stands as it was `seen`, unused and with the same count of refreshes, and if its session has not
+/// ended; whether this call did.
+pub fn consume(
+    conn: &mut DbConnection,
+    hash: &RefreshTokenHash,
+    seen: MinuteCount,
+    now_ms: i64,
+) -> QueryResult<bool> {
+    let consume = Consume { hash: hash.as_bytes(), seen, now_ms };
     // As in `insert`.
     let consumed = match conn {
         DbConnection::Postgres(conn) => consume.execute(conn)?,
         DbConnection::Sqlite(conn) => consume.execute(conn)?,
     };
     Ok(consumed == 1)
+}
+
+/// Notes that an unused token answered its parent again. The caller holds the user's lock.
+pub fn note_replay(
+    conn: &mut DbConnection,
+    hash: &RefreshTokenHash,
+    late_replays: i64,
+    refreshes: MinuteCount,
+) -> QueryResult<()> {
+    diesel::update(refresh_tokens::table.find(hash.as_bytes()))
+        .set((
+            refresh_tokens::late_replays.eq(late_replays),
+            refresh_tokens::refreshes.eq(refreshes.count),
+            refresh_tokens::refreshes_since_ms.eq(refreshes.since_ms),
+        ))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Forgets at most `limit` tokens that were used before `before_ms`; how many. What was not used stays as long as its

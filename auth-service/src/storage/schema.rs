@@ -125,6 +125,10 @@ diesel::table! {
         issued_at_ms -> BigInt,
         expires_at_ms -> BigInt,
         consumed_at_ms -> Nullable<BigInt>,
+        first_caller -> Nullable<BigInt>,
+        late_replays -> BigInt,
+        refreshes -> BigInt,
+        refreshes_since_ms -> BigInt,
     }
 }
 

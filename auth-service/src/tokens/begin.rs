@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::logout::Ended;
 use super::mint::{Minted, Subject};
 use super::{Given, Inner, Terms, TokenError};
-use crate::domain::{Device, EndReason, Origin, RefreshToken, RefreshTokenPlain, Session, User};
+use crate::domain::{Device, EndReason, MinuteCount, Origin, RefreshToken, RefreshTokenPlain, Session, User};
 use crate::storage::{refresh_tokens, sessions};
 
 /// What a session begins with.
@@ -73,7 +73,7 @@ impl Inner {
         sessions::insert(conn, &session)?;
         let refresh = if terms.refreshes {
             let token = RefreshTokenPlain::first(session.id, self.random.bytes(), &self.refresh_derivation);
-            Some((token.clone(), store(conn, &token, terms, &session, now_ms)?))
+            Some((token.clone(), store(conn, &token, terms, &session, Lineage::default(), now_ms)?))
         } else {
             None
         };
@@ -94,17 +94,34 @@ impl Inner {
     }
 }
 
+/// What a refresh token has from the request that gave it; nothing, where that was no refresh.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Lineage {
+    /// The caller.
+    pub(super) first_caller: Option<i64>,
+    /// The refreshes of its session, that request included.
+    pub(super) refreshes: MinuteCount,
+}
+
 /// Stores a refresh token that is given now; when it ends.
 pub(super) fn store(
     conn: &mut DbConnection,
     token: &RefreshTokenPlain,
     terms: &Terms,
     session: &Session,
+    lineage: Lineage,
     now_ms: i64,
 ) -> Result<i64, TokenError> {
     let expires_at_ms = terms.refresh_end_ms(session, now_ms);
-    let row =
-        RefreshToken { session_id: session.id, issued_at_ms: now_ms, expires_at_ms, consumed_at_ms: None };
+    let row = RefreshToken {
+        session_id: session.id,
+        issued_at_ms: now_ms,
+        expires_at_ms,
+        consumed_at_ms: None,
+        first_caller: lineage.first_caller,
+        late_replays: 0,
+        refreshes: lineage.refreshes,
+    };
     refresh_tokens::insert(conn, &token.hash(), &row)?;
     Ok(expires_at_ms)
 }

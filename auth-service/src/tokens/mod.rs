@@ -16,6 +16,7 @@ mod logout;
 mod mint;
 mod redeem;
 mod refresh;
+mod replay;
 mod revoke;
 mod terms;
 
@@ -60,8 +61,17 @@ pub struct TokenSettings {
     pub refresh_replay_s: i64,
     /// How long sessions last, and how many there may be.
     pub sessions: SessionLimits,
+    /// What is limited.
+    pub limits: Limits,
     /// How far the clocks of replicas may be apart.
     pub clock_skew_ms: i64,
+}
+
+/// How often a minute something may be asked for; `None` for any number.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Refreshes of one session, replays included.
+    pub refreshes_of_session: Option<u32>,
 }
 
 impl TokenSettings {

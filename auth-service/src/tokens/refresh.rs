@@ -1,16 +1,17 @@
-//! The rotation of a refresh token: it forgives the network, and not the thief.
+//! The rotation of a refresh token. A retried request gets the same successor ([`super::replay`]); any later reuse ends the
+//! session.
 
 use std::sync::Arc;
 
 use service_kit::database::DbConnection;
 use uuid::Uuid;
 
-use super::begin::store;
+use super::begin::{Lineage, store};
 use super::logout::Ended;
 use super::mint::{Minted, Subject};
 use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
 use crate::domain::{
-    AuditEvent, AuditKind, EndReason, Origin, Presented, RefreshToken, RefreshTokenPlain, Session, User,
+    AuditEvent, Origin, Presented, RefreshToken, RefreshTokenPlain, Session, Throttled, User,
 };
 use crate::storage::{refresh_tokens, sessions};
 
@@ -30,19 +31,35 @@ pub enum Refreshed {
     },
     /// It was used before: the session and all that it gave are ended.
     Reused,
-    /// It is unknown or another client's, its time is over, its session has ended, or its user is switched off. Nothing
-    /// was consumed.
+    /// It is unknown or another client's, its time is over, its session has ended, its user is switched off, or it was
+    /// repeated too often. Nothing was consumed.
     Refused,
-    /// More was asked for than the session permits. Nothing was consumed.
+    /// More was asked for than the session permits. Nothing was consumed, and whether the token would have been taken is
+    /// not told: this comes before all else, and also where the session has ended.
     TooMuch(TooMuch),
+    /// The session was refreshed too often in this minute. Nothing was consumed.
+    Throttled(Throttled),
 }
 
 /// The same, decided and committed, and not yet signed or announced.
-enum Decided {
-    Issued { user_id: Uuid, session_id: Uuid, is_replay: bool, minted: Box<Minted> },
-    Reused(Ended),
+pub(super) enum Decided {
+    Issued { user_id: Uuid, session_id: Uuid, replay: Option<Replay>, minted: Box<Minted> },
+    Reused { ended: Ended, asked: Result<Given, TooMuch> },
     Refused,
     TooMuch(TooMuch),
+    Throttled(Throttled),
+}
+
+/// A replay that was answered.
+pub(super) struct Replay {
+    /// The record of it, where it came from elsewhere than the first use.
+    pub(super) event: Option<AuditEvent>,
+}
+
+impl Decided {
+    pub(super) fn refused(asked: Result<Given, TooMuch>) -> Self {
+        asked.map_or_else(Self::TooMuch, |_| Self::Refused)
+    }
 }
 
 impl Tokens {
@@ -56,7 +73,7 @@ impl Tokens {
         origin: Origin,
     ) -> Result<Refreshed, TokenError> {
         let Some(session_id) = presented.session_id(&self.inner.refresh_derivation) else {
-            return Ok(Refreshed::Refused);
+            return Ok(ask.of(terms.most()).map_or_else(Refreshed::TooMuch, |_| Refreshed::Refused));
         };
         let inner = Arc::clone(&self.inner);
         let decided = self
@@ -68,37 +85,41 @@ impl Tokens {
             })
             .await?;
         match decided {
-            Decided::Issued { user_id, session_id, is_replay, minted } => {
+            Decided::Issued { user_id, session_id, replay, minted } => {
+                if let Some(event) = replay.as_ref().and_then(|replay| replay.event.as_ref()) {
+                    event.log();
+                }
                 let tokens = Box::new(self.inner.answer(*minted).await?);
-                Ok(Refreshed::Issued { user_id, session_id, is_replay, tokens })
+                Ok(Refreshed::Issued { user_id, session_id, is_replay: replay.is_some(), tokens })
             }
-            Decided::Reused(ended) => {
+            Decided::Reused { ended, asked } => {
                 self.tell(ended).await;
-                Ok(Refreshed::Reused)
+                Ok(asked.map_or_else(Refreshed::TooMuch, |_| Refreshed::Reused))
             }
             Decided::Refused => Ok(Refreshed::Refused),
             Decided::TooMuch(what) => Ok(Refreshed::TooMuch(what)),
+            Decided::Throttled(throttled) => Ok(Refreshed::Throttled(throttled)),
         }
     }
 }
 
 /// A refresh token with all that decides on it.
-struct Found {
+pub(super) struct Found {
     /// `None` for one that was used so long ago that it was forgotten: what was not used stays as long as its session.
     token: Option<RefreshToken>,
-    session: Session,
+    pub(super) session: Session,
     user: User,
     /// Read under the user's lock, and before anything that shows whether the session has ended: a client that was
     /// switched off has ended it, at a moment that lies later, and takes its cut after that.
-    now_ms: i64,
+    pub(super) now_ms: i64,
 }
 
 /// What is asked for, and by whom.
-struct Request<'a> {
-    presented: &'a RefreshTokenPlain,
+pub(super) struct Request<'a> {
+    pub(super) presented: &'a RefreshTokenPlain,
     terms: &'a Terms,
     ask: &'a Ask,
-    origin: &'a Origin,
+    pub(super) origin: &'a Origin,
 }
 
 impl Found {
@@ -106,7 +127,17 @@ impl Found {
         self.session.client_id == terms.client_id && self.session.is_live(self.now_ms) && self.user.is_active
     }
 
-    fn means(&self, successor: Option<&RefreshToken>, replay_ms: i64) -> Presented {
+    /// The token, if it was not used and its time is not over.
+    fn unused(&self) -> Option<&RefreshToken> {
+        self.token.as_ref().filter(|token| token.present(None, self.now_ms, 0) == Presented::Rotate)
+    }
+
+    /// What is given of what is asked for.
+    pub(super) fn asked(&self, request: &Request<'_>) -> Result<Given, TooMuch> {
+        request.ask.of(request.terms.within(&self.session))
+    }
+
+    pub(super) fn means(&self, successor: Option<&RefreshToken>, replay_ms: i64) -> Presented {
         self.token.as_ref().map_or(Presented::Reuse, |token| token.present(successor, self.now_ms, replay_ms))
     }
 }
@@ -126,90 +157,78 @@ impl Inner {
         request: &Request<'_>,
     ) -> Result<Decided, TokenError> {
         let hash = request.presented.hash();
+        let of_client = || request.ask.of(request.terms.most());
         let Some((session, user, token)) = sessions::lock_with_user(conn, session_id, &hash)? else {
-            return Ok(Decided::Refused);
+            return Ok(Decided::refused(of_client()));
         };
         let mut found = Found { token, session, user, now_ms: self.clock.now_ms() };
-        if !found.gives_tokens_to(request.terms) {
-            return Ok(Decided::Refused);
+        if let Some(decided) = self.rotate(conn, &mut found, request)? {
+            return Ok(decided);
         }
-        if found.means(None, 0) == Presented::Rotate {
-            let given = match request.ask.of(request.terms.within(&found.session)) {
-                Ok(given) => given,
-                Err(what) => return Ok(Decided::TooMuch(what)),
-            };
-            if refresh_tokens::consume(conn, &hash, found.now_ms)? {
-                let child = request.presented.child(&self.refresh_derivation);
-                let ends_at_ms = store(conn, &child, request.terms, &found.session, found.now_ms)?;
-                return self.give_beside(conn, found, request.terms, given, (child, ends_at_ms), false);
-            }
-        }
-        let Some(session) = sessions::find(conn, session_id)? else { return Ok(Decided::Refused) };
+        let Some(session) = sessions::find(conn, session_id)? else {
+            return Ok(Decided::refused(of_client()));
+        };
         found = Found { token: refresh_tokens::find(conn, &hash)?, session, ..found };
-        if found.gives_tokens_to(request.terms) {
-            self.decide_replay(conn, found, request)
-        } else {
-            Ok(Decided::Refused)
+        match self.rotate(conn, &mut found, request)? {
+            Some(decided) => Ok(decided),
+            None => self.decide_replay(conn, &mut found, request),
         }
     }
 
-    /// The same for a token that was used, or cannot be.
-    fn decide_replay(
+    /// Rotates a token that is seen unused; `None` where it is not, or no longer.
+    fn rotate(
         &self,
         conn: &mut DbConnection,
-        found: Found,
+        found: &mut Found,
         request: &Request<'_>,
-    ) -> Result<Decided, TokenError> {
-        let child = request.presented.child(&self.refresh_derivation);
-        let successor = refresh_tokens::find(conn, &child.hash())?;
-        let meaning = found.means(successor.as_ref(), self.settings.refresh_replay_s.saturating_mul(1000));
-        let successor = match (meaning, successor) {
-            (Presented::Expired, _) => return Ok(Decided::Refused),
-            (Presented::Replay, Some(successor)) => successor,
-            // Unused after all is what the user's lock rules out.
-            (Presented::Replay | Presented::Rotate | Presented::Reuse, _) => {
-                return self.end_family(conn, &found.session, request.origin, found.now_ms);
-            }
-        };
-        match request.ask.of(request.terms.within(&found.session)) {
-            Ok(given) => {
-                self.give_beside(conn, found, request.terms, given, (child, successor.expires_at_ms), true)
-            }
-            Err(what) => Ok(Decided::TooMuch(what)),
+    ) -> Result<Option<Decided>, TokenError> {
+        let asked = found.asked(request);
+        if !found.gives_tokens_to(request.terms) {
+            return Ok(Some(Decided::refused(asked)));
         }
+        let Some(token) = found.unused() else { return Ok(None) };
+        let given = match asked {
+            Ok(given) => given,
+            Err(what) => return Ok(Some(Decided::TooMuch(what))),
+        };
+        let (seen, limit) = (token.refreshes, self.settings.limits.refreshes_of_session);
+        let refreshes = match seen.add(limit, found.now_ms) {
+            Ok(refreshes) => refreshes,
+            Err(throttled) => return Ok(Some(Decided::Throttled(throttled))),
+        };
+        if !refresh_tokens::consume(conn, &request.presented.hash(), seen, found.now_ms)? {
+            return Ok(None);
+        }
+        let child = request.presented.child(&self.refresh_derivation);
+        let lineage = Lineage { first_caller: Some(self.caller_mark(request)), refreshes };
+        let ends_at_ms = store(conn, &child, request.terms, &found.session, lineage, found.now_ms)?;
+        self.give_beside(conn, found, request, given, (child, ends_at_ms), None).map(Some)
+    }
+
+    pub(super) fn caller_mark(&self, request: &Request<'_>) -> i64 {
+        request.presented.caller_mark(&request.origin.device, &self.refresh_derivation)
     }
 
     /// Mints the access token beside a child that is stored, and notes the use of the session.
-    fn give_beside(
+    pub(super) fn give_beside(
         &self,
         conn: &mut DbConnection,
-        found: Found,
-        terms: &Terms,
+        found: &mut Found,
+        request: &Request<'_>,
         given: Given,
         refresh: (RefreshTokenPlain, i64),
-        is_replay: bool,
+        replay: Option<Replay>,
     ) -> Result<Decided, TokenError> {
-        let Found { mut session, user, now_ms, .. } = found;
-        let claims = self.mint(terms, Subject::User(&user, &session), given, now_ms);
-        if session.note_use(now_ms, claims.exp, refresh.1) {
-            sessions::touch(conn, &session)?;
+        let Found { session, user, now_ms, .. } = found;
+        let claims = self.mint(request.terms, Subject::User(user, session), given, *now_ms);
+        if session.note_use(*now_ms, claims.exp, refresh.1) {
+            sessions::touch(conn, session)?;
         }
         Ok(Decided::Issued {
             user_id: user.id,
             session_id: session.id,
-            is_replay,
+            replay,
             minted: Box::new(Minted { claims, refresh: Some(refresh) }),
         })
-    }
-
-    fn end_family(
-        &self,
-        conn: &mut DbConnection,
-        session: &Session,
-        origin: &Origin,
-        now_ms: i64,
-    ) -> Result<Decided, TokenError> {
-        let event = AuditEvent::new(AuditKind::RefreshReused, origin);
-        Ok(Decided::Reused(self.end_session(conn, session, EndReason::Reuse, event, now_ms)?))
     }
 }

@@ -74,7 +74,9 @@ impl Terms {
     /// The most that a session of the client gives now: what it began with, less what was taken from the client since.
     pub(super) fn within(&self, session: &Session) -> Given {
         if self.is_first_party() {
-            return Given { scope: session.scope.clone(), audience: self.most.audience.clone() };
+            // Its audience is the setting's, whatever it was when the session began.
+            let scope = session.scope.intersection(&self.most.scope);
+            return Given { scope, audience: self.most.audience.clone() };
         }
         let began = Given { scope: session.scope.clone(), audience: session.audience.clone() };
         began.within(&self.most)

@@ -173,3 +173,116 @@ async fn nobody_is_logged_in_from_elsewhere() {
         assert!(set_cookies(&response).is_empty());
     }
 }
+
+/// A cookie whose name only decodes to ours is another cookie: the prefix of ours would protect nothing.
+#[tokio::test]
+async fn names_are_read_as_sent_and_none_of_ours_twice() {
+    for app in both().await {
+        app.register("alice").await;
+        app.register("mallory").await;
+        let victim = login(&app).send().await.unwrap();
+        let body = json!({ "username": "mallory", "password": PASSWORD });
+        let attacker = app.post("/auth/login").json(&body).send().await.unwrap();
+        let (own_access, own_refresh) = (value(&victim, ACCESS), value(&victim, REFRESH));
+        let planted = value(&attacker, REFRESH);
+        let refresh =
+            |cookie: String| app.post("/auth/refresh").header(COOKIE, cookie).header(ORIGIN, own(&app)).send();
+        let twice = format!("{REFRESH}={planted}; {ACCESS}={own_access}; {REFRESH}={own_refresh}");
+        let answer = refresh(twice).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        let me = format!("{ACCESS}={own_access}; {ACCESS}={own_access}");
+        let me = app.get("/auth/me").header(COOKIE, me).send().await.unwrap();
+        assert_eq!(me.status(), StatusCode::BAD_REQUEST);
+        let encoded = format!("%5F%5FSecure-refresh_token={planted}; {ACCESS}={own_access}; {REFRESH}={own_refresh}");
+        let answer = refresh(encoded).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+        let moved = app.me(&value(&answer, ACCESS)).await;
+        assert_eq!(moved.json::<serde_json::Value>().await.unwrap()["username"], "alice");
+        // And a value is not decoded either.
+        let (prefix, rest) = planted.split_at(4);
+        let encoded = format!("{REFRESH}={}{rest}", prefix.replace('_', "%5F"));
+        assert_eq!(refresh(encoded).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
+}
+
+/// A refresh token that somebody planted does not move the browser into another session.
+#[tokio::test]
+async fn a_refresh_belongs_to_the_session_of_the_access_cookie_expired_or_not() {
+    for app in both().await {
+        app.register("alice").await;
+        let (one, two) = (login(&app).send().await.unwrap(), login(&app).send().await.unwrap());
+        let mixed = format!("{ACCESS}={}; {REFRESH}={}", value(&one, ACCESS), value(&two, REFRESH));
+        let refresh = |cookie: String| {
+            app.post("/auth/refresh").header(COOKIE, cookie).header(ORIGIN, own(&app)).send()
+        };
+        for _ in 0..2 {
+            let answer = refresh(mixed.clone()).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+            assert!(is_cleared(&answer));
+            app.clock.advance_ms(1_000_000);
+        }
+        assert!(app.facts().await.is_empty(), "nothing was ended, and nothing consumed");
+        let own_pair = format!("{ACCESS}={}; {REFRESH}={}", value(&two, ACCESS), value(&two, REFRESH));
+        assert_eq!(refresh(own_pair).await.unwrap().status(), StatusCode::NO_CONTENT);
+        // What nobody signed names no session.
+        let garbage = format!("{ACCESS}=x.y.z; {REFRESH}={}", value(&one, REFRESH));
+        assert_eq!(refresh(garbage).await.unwrap().status(), StatusCode::NO_CONTENT);
+    }
+}
+
+async fn is_over(app: &TestApp, login: &Response) -> bool {
+    !app.is_live(&value(login, ACCESS)).await && app.is_refused(&value(login, REFRESH)).await
+}
+
+/// ASVS 7.2.4: no session lives on in nobody's hands.
+#[tokio::test]
+async fn a_login_ends_the_sessions_that_the_browser_had() {
+    for app in both().await {
+        app.register("alice").await;
+        app.register("bob").await;
+        let body = json!({ "username": "bob", "password": PASSWORD });
+        let bob = app.post("/auth/login").json(&body).send().await.unwrap();
+        let (old, kept) = (login(&app).send().await.unwrap(), login(&app).send().await.unwrap());
+        let cookies = format!("{ACCESS}={}; {REFRESH}={}", value(&bob, ACCESS), value(&old, REFRESH));
+        let wrong = json!({ "username": "alice", "password": "not the password of alice" });
+        let wrong = app.post("/auth/login").header(COOKIE, &cookies).json(&wrong).send().await.unwrap();
+        assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED);
+        assert!(app.is_live(&value(&old, ACCESS)).await && app.is_live(&value(&bob, ACCESS)).await);
+        let new = login(&app).header(COOKIE, &cookies).send().await.unwrap();
+        assert_eq!(new.status(), StatusCode::NO_CONTENT);
+        assert!(is_over(&app, &bob).await && is_over(&app, &old).await);
+        assert!(app.is_live(&value(&new, ACCESS)).await && app.is_live(&value(&kept, ACCESS)).await);
+        let rows = app.audit_rows().await.into_iter().filter(|row| row.kind == "session.ended");
+        let reasons: Vec<_> = rows.map(|row| row.reason.unwrap()).collect();
+        assert_eq!(reasons, ["new_login", "new_login"]);
+        // An access cookie that has expired names its session all the same, and with a header cookies count for nothing.
+        app.clock.advance_ms(1_000_000);
+        let expired = format!("{ACCESS}={}", value(&kept, ACCESS));
+        let by_header = login(&app).header(COOKIE, &expired).bearer_auth("x").send().await.unwrap();
+        assert_eq!(by_header.status(), StatusCode::NO_CONTENT);
+        assert_eq!(app.facts().await.len(), 2);
+        let again = login(&app).header(COOKIE, &expired).send().await.unwrap();
+        assert_eq!(again.status(), StatusCode::NO_CONTENT);
+        assert!(app.is_refused(&value(&kept, REFRESH)).await);
+    }
+}
+
+#[tokio::test]
+async fn a_logout_ends_both_sessions_that_the_cookies_name() {
+    for app in both().await {
+        app.register("alice").await;
+        let (one, two) = (login(&app).send().await.unwrap(), login(&app).send().await.unwrap());
+        let mixed = format!("{ACCESS}={}; {REFRESH}={}", value(&one, ACCESS), value(&two, REFRESH));
+        let out = app.post("/auth/logout").header(COOKIE, &mixed).header(ORIGIN, own(&app)).send().await.unwrap();
+        assert_eq!(out.status(), StatusCode::NO_CONTENT);
+        assert!(is_cleared(&out));
+        assert!(is_over(&app, &one).await && is_over(&app, &two).await);
+        // An expired access cookie beside a good refresh cookie of another session: both end.
+        let (one, two) = (login(&app).send().await.unwrap(), login(&app).send().await.unwrap());
+        app.clock.advance_ms(1_000_000);
+        let mixed = format!("{ACCESS}={}; {REFRESH}={}", value(&one, ACCESS), value(&two, REFRESH));
+        let out = app.post("/auth/logout").header(COOKIE, &mixed).header(ORIGIN, own(&app)).send().await.unwrap();
+        assert_eq!(out.status(), StatusCode::NO_CONTENT);
+        assert!(app.is_refused(&value(&one, REFRESH)).await && app.is_refused(&value(&two, REFRESH)).await);
+    }
+}

@@ -68,7 +68,7 @@ async fn without_an_idle_time_a_session_ends_with_its_refresh_token() {
 /// A fact about the session must be remembered until its last token has ended, however its use is noted.
 #[tokio::test]
 async fn use_is_noted_once_a_minute_and_covers_every_token() {
-    for app in both().await {
+    for app in both_with(|settings| settings.throttle.enabled = false).await {
         let mut tokens = app.user("alice").await;
         let first = stored(&app, &tokens).await;
         for second in 1..=130 {

@@ -33,6 +33,9 @@ impl Recipe {
             .with("AUTH__PASSWORDS__BCRYPT_COST", "4")
             .with("AUTH__KEYS__ENCRYPTION_KEY", &"a".repeat(64))
             .with("AUTH__HTTP__WORKERS", "2")
+            // One user stands for many.
+            .with("AUTH__THROTTLE__ENABLED", "false")
+            .with("AUTH__SESSIONS__MAX_PER_USER", "0")
     }
 
     /// The list is projected to this Redis, and counts as whole for three seconds.

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::accounts::AccountError;
 use crate::clients::ClientsError;
+use crate::domain::Throttled;
 use crate::keys::KeysError;
 use crate::passwords::PasswordError;
 use crate::tokens::TokenError;
@@ -53,6 +54,9 @@ pub(crate) enum OauthError {
     /// Something that we need does not answer now.
     #[error("try again shortly")]
     TemporarilyUnavailable,
+    /// It was asked for too often. The body does not say until when.
+    #[error("too many requests, try again later")]
+    Throttled(Throttled),
     /// The fault is ours.
     #[error("the fault is ours")]
     ServerError,
@@ -68,7 +72,7 @@ impl OauthError {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
-            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::TemporarilyUnavailable | Self::Throttled(_) => "temporarily_unavailable",
             Self::ServerError => "server_error",
         }
     }
@@ -85,6 +89,7 @@ impl OauthError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidClient => StatusCode::UNAUTHORIZED,
             Self::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -113,8 +118,12 @@ impl ResponseError for OauthError {
         if self.status() == StatusCode::UNAUTHORIZED {
             answer.insert_header((WWW_AUTHENTICATE, "Basic realm=\"latchkey\", charset=\"UTF-8\""));
         }
-        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
-            answer.insert_header((RETRY_AFTER, "1"));
+        match self {
+            Self::TemporarilyUnavailable => drop(answer.insert_header((RETRY_AFTER, "1"))),
+            Self::Throttled(Throttled { retry_after_s }) => {
+                answer.insert_header((RETRY_AFTER, retry_after_s.to_string()));
+            }
+            _ => {}
         }
         answer.json(OauthErrorBody { error: self.code(), error_description: self.to_string() })
     }

@@ -6,7 +6,7 @@ use auth_service::domain::{CodeChallenge, Device};
 use auth_service::keys::{KeyStore, agree_on_database_id};
 use auth_service::random::Random;
 use auth_service::revocation::Revocations;
-use auth_service::startup::{key_settings, session_limits};
+use auth_service::startup::{key_settings, limits, session_limits};
 use auth_service::storage::users;
 use auth_service::tokens::{Ask, CodeGrant, Consent, TokenParts, TokenSettings, Tokens};
 use service_kit::database::DatabaseError;
@@ -38,6 +38,7 @@ impl TestApp {
             refresh_ttl_s: settings.tokens.refresh_ttl_seconds,
             refresh_replay_s: settings.tokens.refresh_replay_seconds,
             sessions: session_limits(&settings.sessions),
+            limits: limits(&settings.throttle),
             clock_skew_ms: settings.revocation.clock_skew_ms,
         };
         let revocations = revocations.await.unwrap();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use auth_service::domain::{
-    AuditEvent, AuditKind, AuthorizationCode, CodePlain, Device, EndReason, NewUser, Origin, PasswordHash,
-    RefreshToken, RefreshTokenPlain, Session, Username,
+    AuditEvent, AuditKind, AuthorizationCode, CodePlain, Device, EndReason, MinuteCount, NewUser, Origin,
+    PasswordHash, RefreshToken, RefreshTokenPlain, Session, Username,
 };
 use auth_service::pruning::{PruneRules, Pruner, Round};
 use auth_service::random::Random;
@@ -186,7 +186,7 @@ impl Month {
             self.written.refresh_tokens += steps.len();
             write(&self.database, move |conn| {
                 for (session, used, next, now_ms) in steps {
-                    assert!(refresh_tokens::consume(conn, &used, now_ms)?);
+                    assert!(refresh_tokens::consume(conn, &used, MinuteCount::default(), now_ms)?);
                     refresh_tokens::insert(conn, &next, &unused(&session, now_ms))?;
                     sessions::touch(conn, &session)?;
                 }
@@ -269,7 +269,15 @@ fn of_session(kind: AuditKind, session: &Session) -> AuditEvent {
 
 fn unused(session: &Session, now_ms: i64) -> RefreshToken {
     let expires_at_ms = session.expires_at_ms.min(now_ms + REFRESH_TTL_MS);
-    RefreshToken { session_id: session.id, issued_at_ms: now_ms, expires_at_ms, consumed_at_ms: None }
+    RefreshToken {
+        session_id: session.id,
+        issued_at_ms: now_ms,
+        expires_at_ms,
+        consumed_at_ms: None,
+        first_caller: Some(1),
+        late_replays: 0,
+        refreshes: MinuteCount::default(),
+    }
 }
 
 /// With the last refresh token, noted up to a minute late.

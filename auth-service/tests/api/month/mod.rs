@@ -39,7 +39,7 @@ async fn after_a_month_the_tables_hold_what_lives_and_no_more() {
     for place in TestDatabase::both() {
         let database = Database::connect(&place.settings()).await.unwrap();
         let rules = PruneRules {
-            refresh_replay_ms: 60_000,
+            refresh_replay_ms: 30_000,
             audit_ms: Some(i64::try_from(AUDIT_DAYS).unwrap() * DAY_MS),
         };
         let clock = ManualClock::at(START_MS);

@@ -51,6 +51,14 @@ pub(super) enum Outcome {
 struct RefreshToken {
     given_ms: i64,
     used_ms: Option<i64>,
+    /// How often it was given again, later than five seconds after it was given.
+    late_replays: usize,
+}
+
+impl RefreshToken {
+    fn given(given_ms: i64) -> Self {
+        Self { given_ms, used_ms: None, late_replays: 0 }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +163,7 @@ impl Model {
             begun_ms: now_ms,
             scope,
             end: None,
-            refresh: vec![RefreshToken { given_ms: now_ms, used_ms: None }],
+            refresh: vec![RefreshToken::given(now_ms)],
             access: Vec::new(),
         };
         let given = session.give_access(self.rules, scope, now_ms);
@@ -169,28 +177,35 @@ impl Model {
             return Outcome::WrongScope;
         }
         let (rules, session) = (self.rules, &mut self.sessions[login]);
+        // Whether a token is alive cannot be learnt by asking for more than it gives.
+        let asked = scope.unwrap_or(session.scope);
+        let refused = if asked > session.scope { Outcome::WrongScope } else { Outcome::Refused };
         if self.disabled || !session.is_live(rules, now_ms) {
-            return Outcome::Refused;
+            return refused;
         }
         let is_used = |at: usize| session.refresh.get(at).is_some_and(|token| token.used_ms.is_some());
         let presented = &session.refresh[generation];
         match presented.used_ms {
             Some(used_ms) if is_used(generation + 1) || now_ms - used_ms >= rules.replay * 1000 => {
                 session.end = Some(End::Alone { at_ms: now_ms });
-                return Outcome::Refused;
+                return refused;
             }
-            None if now_ms - presented.given_ms >= rules.refresh * 1000 => return Outcome::Refused,
-            Some(_) | None => {}
+            None if now_ms - presented.given_ms >= rules.refresh * 1000 => return refused,
+            _ if asked > session.scope => return refused,
+            Some(used_ms) if now_ms - used_ms >= 5_000 => {
+                let child = &mut session.refresh[generation + 1];
+                if child.late_replays == 3 {
+                    return refused;
+                }
+                child.late_replays += 1;
+            }
+            Some(_) => {}
+            None => {
+                session.refresh[generation].used_ms = Some(now_ms);
+                session.refresh.push(RefreshToken::given(now_ms));
+            }
         }
-        let scope = scope.unwrap_or(session.scope);
-        if scope > session.scope {
-            return Outcome::WrongScope;
-        }
-        if presented.used_ms.is_none() {
-            session.refresh[generation].used_ms = Some(now_ms);
-            session.refresh.push(RefreshToken { given_ms: now_ms, used_ms: None });
-        }
-        session.give_access(rules, scope, now_ms)
+        session.give_access(rules, asked, now_ms)
     }
 
     fn end_alone(&mut self, login: usize, now_ms: i64) {

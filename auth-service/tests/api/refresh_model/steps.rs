@@ -89,7 +89,7 @@ fn one() -> impl Strategy<Value = One> {
 
 /// Around each limit of the rules, to the millisecond.
 fn wait() -> impl Strategy<Value = u64> {
-    select(vec![1, 9_999, 10_000, 29_999, 30_000, 40_000, 49_999, 50_000, 99_999, 100_000])
+    select(vec![1, 4_999, 5_000, 9_999, 10_000, 29_999, 30_000, 40_000, 49_999, 50_000, 99_999, 100_000])
 }
 
 pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {

@@ -116,6 +116,7 @@ impl From<TooMuch> for OauthError {
         (status = 400, description = "`invalid_request`, `invalid_grant`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope` or `invalid_target`", body = OauthErrorBody),
         (status = 401, description = "`invalid_client`", body = OauthErrorBody),
         (status = 413, description = "`invalid_request`", body = OauthErrorBody),
+        (status = 429, description = "`temporarily_unavailable`", body = OauthErrorBody),
         (status = 503, description = "`temporarily_unavailable`", body = OauthErrorBody),
     )
 )]

@@ -17,5 +17,6 @@ pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<TokenAnswer, Oaut
         }
         Refreshed::Reused | Refreshed::Refused => Err(OauthError::InvalidGrant),
         Refreshed::TooMuch(what) => Err(what.into()),
+        Refreshed::Throttled(throttled) => Err(OauthError::Throttled(throttled)),
     }
 }

@@ -1,0 +1,77 @@
+//! How often something happened within a minute.
+
+/// The minute begins with the first thing that is counted, and ends all at once.
+const MINUTE_MS: i64 = 60_000;
+
+/// A count within a running minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MinuteCount {
+    /// When the minute began.
+    pub since_ms: i64,
+    /// How many were counted in it.
+    pub count: i64,
+}
+
+/// As many as are allowed were counted in this minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Throttled {
+    /// When the next minute begins, for the `Retry-After` header: at least 1.
+    pub retry_after_s: u32,
+}
+
+impl MinuteCount {
+    /// Counts one more, if that is within `limit`. What is refused is not counted, so nobody prolongs a refusal. Without a
+    /// limit nothing is counted.
+    pub fn add(self, limit: Option<u32>, now_ms: i64) -> Result<Self, Throttled> {
+        let Some(limit) = limit else { return Ok(self) };
+        if !self.is_running(now_ms) {
+            return Ok(Self { since_ms: now_ms, count: 1 });
+        }
+        if self.count < i64::from(limit) {
+            return Ok(Self { count: self.count.saturating_add(1), ..self });
+        }
+        let left_ms = self.since_ms.saturating_add(MINUTE_MS).saturating_sub(now_ms);
+        let left_s = left_ms.saturating_add(999).div_euclid(1000).max(1);
+        Err(Throttled { retry_after_s: u32::try_from(left_s).unwrap_or(u32::MAX) })
+    }
+
+    /// Whether its minute is not over. A clock that was set back begins another one.
+    pub fn is_running(self, now_ms: i64) -> bool {
+        (0..MINUTE_MS).contains(&now_ms.saturating_sub(self.since_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_minute_holds_so_many_and_the_next_one_as_many_again() {
+        let mut count = MinuteCount::default();
+        for now_ms in [100_000, 100_001, 130_000] {
+            count = count.add(Some(3), now_ms).unwrap();
+        }
+        assert_eq!(count, MinuteCount { since_ms: 100_000, count: 3 });
+        assert_eq!(count.add(Some(3), 130_000), Err(Throttled { retry_after_s: 30 }));
+        assert_eq!(count.add(Some(3), 159_999), Err(Throttled { retry_after_s: 1 }));
+        assert_eq!(count.add(Some(3), 160_000), Ok(MinuteCount { since_ms: 160_000, count: 1 }));
+        assert_eq!(count.add(Some(3), 99_999), Ok(MinuteCount { since_ms: 99_999, count: 1 }));
+        assert_eq!(count.add(None, 130_000), Ok(count));
+    }
+
+    proptest! {
+        /// Whoever waits as long as was said is served.
+        #[test]
+        fn waiting_as_long_as_was_said_is_enough(
+            since_ms in 0_i64..10_000_000, after_ms in 0_i64..60_000, limit in 1_u32..50,
+        ) {
+            let full = MinuteCount { since_ms, count: i64::from(limit) };
+            let now_ms = since_ms + after_ms;
+            let Err(Throttled { retry_after_s }) = full.add(Some(limit), now_ms) else { panic!("full") };
+            prop_assert!((1..=60).contains(&retry_after_s));
+            prop_assert!(full.add(Some(limit), now_ms + i64::from(retry_after_s) * 1000).is_ok());
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A refresh token that was used before: a request that was repeated, or somebody else who has it.
+
+use service_kit::database::DbConnection;
+
+use super::refresh::{Decided, Found, Replay, Request};
+use super::{Given, Inner, TokenError, TooMuch};
+use crate::domain::{AuditEvent, AuditKind, EndReason, Presented};
+use crate::storage::{audit, refresh_tokens};
+
+impl Inner {
+    /// Decides on a token that was used, or cannot be. Under the user's lock, after session and token were read under it.
+    pub(super) fn decide_replay(
+        &self,
+        conn: &mut DbConnection,
+        found: &mut Found,
+        request: &Request<'_>,
+    ) -> Result<Decided, TokenError> {
+        let asked = found.asked(request);
+        let child = request.presented.child(&self.refresh_derivation);
+        let successor = refresh_tokens::find(conn, &child.hash())?;
+        let meaning = found.means(successor.as_ref(), self.settings.refresh_replay_s.saturating_mul(1000));
+        let (mut successor, is_late) = match (meaning, successor) {
+            // Unused, and not to be consumed: its session was ended in this moment, with its client.
+            (Presented::Expired | Presented::Rotate, _) => return Ok(Decided::refused(asked)),
+            (Presented::Replay { is_late }, Some(successor)) => (successor, Some(is_late)),
+            (Presented::ReplayTooMany, Some(successor)) => (successor, None),
+            (Presented::Replay { .. } | Presented::ReplayTooMany | Presented::Reuse, _) => {
+                return self.end_family(conn, found, request, asked);
+            }
+        };
+        let given = match asked {
+            Ok(given) => given,
+            Err(what) => return Ok(Decided::TooMuch(what)),
+        };
+        let counted = successor.refreshes.add(self.settings.limits.refreshes_of_session, found.now_ms);
+        let refreshes = match counted {
+            Ok(refreshes) => refreshes,
+            Err(throttled) => return Ok(Decided::Throttled(throttled)),
+        };
+        let Some(is_late) = is_late else { return Ok(Decided::Refused) };
+        if is_late || refreshes != successor.refreshes {
+            successor.late_replays = successor.late_replays.saturating_add(i64::from(is_late));
+            refresh_tokens::note_replay(conn, &child.hash(), successor.late_replays, refreshes)?;
+        }
+        let is_from_elsewhere = successor.first_caller.is_some_and(|first| first != self.caller_mark(request));
+        let event = is_from_elsewhere.then(|| replayed(found, request));
+        if let Some(event) = &event {
+            audit::record(conn, event, &self.random, found.now_ms)?;
+        }
+        let refresh = (child, successor.expires_at_ms);
+        self.give_beside(conn, found, request, given, refresh, Some(Replay { event }))
+    }
+
+    fn end_family(
+        &self,
+        conn: &mut DbConnection,
+        found: &Found,
+        request: &Request<'_>,
+        asked: Result<Given, TooMuch>,
+    ) -> Result<Decided, TokenError> {
+        let event = AuditEvent::new(AuditKind::RefreshReused, request.origin);
+        let ended = self.end_session(conn, &found.session, EndReason::Reuse, event, found.now_ms)?;
+        Ok(Decided::Reused { ended, asked })
+    }
+}
+
+fn replayed(found: &Found, request: &Request<'_>) -> AuditEvent {
+    let (session, event) = (&found.session, AuditEvent::new(AuditKind::RefreshReplayed, request.origin));
+    event.user(session.user_id).client(&session.client_id).session(session.id)
+}
