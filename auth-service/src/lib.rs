@@ -18,4 +18,5 @@ pub mod revocation;
 mod single_flight;
 pub mod startup;
 pub mod storage;
+mod throttle;
 pub mod tokens;

@@ -23,7 +23,7 @@ pub(crate) use self::settings::{client_settings, hash_settings, password_rules, 
 pub use self::settings::{cut_rules, key_settings, limits, prune_rules, session_limits};
 use self::settings::{feed_access, token_settings};
 use crate::accounts::{AccountParts, Accounts};
-use crate::audit::Refusals;
+use crate::audit::{Recorder, Refusals};
 use crate::clients::{Administration, AdministrationError, AdministrationParts, ClientParts, Clients};
 use crate::config::{Settings, read_clients};
 use crate::http::feed_access::FeedAccess;
@@ -112,11 +112,13 @@ impl Application {
             Revocations::start(database.clone(), database_id, projection, clock.clone(), random.clone())
                 .await?;
         let passwords = Passwords::new(&secrets.pepper, hash_settings(&settings), random.clone());
+        let recorder = Recorder::new(random.clone(), clock.clone(), settings.throttle.enabled);
         let accounts = Accounts::new(AccountParts {
             database: database.clone(),
             passwords: passwords.clone(),
             clock: clock.clone(),
             random: random.clone(),
+            recorder: recorder.clone(),
             password_rules: password_rules(&settings),
         });
         let token_settings = token_settings(&settings)?;
@@ -129,6 +131,7 @@ impl Application {
             refresh_derivation: secrets.refresh_derivation,
             clock: clock.clone(),
             random: random.clone(),
+            recorder: recorder.clone(),
             settings: token_settings,
         });
 
@@ -154,7 +157,7 @@ impl Application {
             tokens,
             client_auth: ClientAuth::new(
                 clients,
-                Refusals::new(database.clone(), random, clock.clone()),
+                Refusals::new(database.clone(), recorder),
                 clock.clone(),
             ),
             issued: issued(&settings, &database, &keys, clock.clone()).await?,

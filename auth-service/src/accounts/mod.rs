@@ -16,7 +16,7 @@ pub use self::administration::{
 };
 pub use self::authenticate::Authentication;
 pub use self::register::{Registration, RegistrationField, RegistrationRequest};
-use crate::audit::Refusals;
+use crate::audit::{Recorder, Refusals};
 use crate::domain::{PasswordRules, User};
 use crate::passwords::{PasswordError, Passwords};
 use crate::random::Random;
@@ -49,6 +49,8 @@ pub struct AccountParts {
     pub clock: SharedClock,
     /// Randomness.
     pub random: Random,
+    /// The record of events.
+    pub recorder: Recorder,
     /// Which passwords may be set.
     pub password_rules: PasswordRules,
 }
@@ -63,7 +65,7 @@ pub struct Accounts {
 impl Accounts {
     /// The use cases over these parts.
     pub fn new(parts: AccountParts) -> Self {
-        let refusals = Refusals::new(parts.database.clone(), parts.random.clone(), Arc::clone(&parts.clock));
+        let refusals = Refusals::new(parts.database.clone(), parts.recorder.clone());
         Self { parts: Arc::new(parts), refusals }
     }
 

@@ -4,7 +4,7 @@ use service_kit::database::DatabaseError;
 
 use super::{AccountError, Accounts};
 use crate::domain::{AuditEvent, AuditKind, Email, NewUser, Origin, Password, User, Username};
-use crate::storage::{audit, is_unique_violation, users};
+use crate::storage::{is_unique_violation, users};
 
 /// What somebody who registers gives.
 #[derive(Debug)]
@@ -69,10 +69,10 @@ impl Accounts {
         };
         let user = new.user();
         let event = AuditEvent::new(AuditKind::UserRegistered, origin).user(user.id);
-        let (recorded, random, clock) = (event.clone(), parts.random.clone(), parts.clock.clone());
+        let (recorded, recorder, clock) = (event.clone(), parts.recorder.clone(), parts.clock.clone());
         let inserted = parts.database.write(move |conn| {
             users::insert(conn, &new)?;
-            Ok::<_, AccountError>(audit::record(conn, &recorded, &random, clock.now_ms())?)
+            Ok::<_, AccountError>(recorder.record(conn, &recorded, clock.now_ms())?)
         });
         match inserted.await {
             Ok(()) => {

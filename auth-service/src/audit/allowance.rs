@@ -1,75 +1,202 @@
-//! How many refusals are recorded one by one.
+//! How many events that callers cause at will are recorded one by one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::domain::AuditKind;
+use uuid::Uuid;
 
-/// So many at once,
-const BURST: u64 = 1000;
-/// and then one in so many milliseconds.
-const INTERVAL_MS: u64 = 1000;
+use crate::domain::{AuditEvent, AuditKind};
 
-/// What is left for a kind.
+/// How many rows there may be.
+#[derive(Clone, Copy)]
+struct Rate {
+    /// So many at once,
+    burst: u64,
+    /// and then one in so many milliseconds.
+    interval_ms: u64,
+}
+
+/// Of a kind, whoever causes it.
+const OF_KIND: Rate = Rate { burst: 1000, interval_ms: 1000 };
+/// Of a kind that concerns one account: so a flood that one account causes hides nothing of another.
+const OF_ACCOUNT: Rate = Rate { burst: 100, interval_ms: 10_000 };
+/// Accounts that are told apart. Beyond them the rate of the kind alone holds.
+const MOST_ACCOUNTS: usize = 10_000;
+
+/// What is left of a rate.
 #[derive(Clone, Copy)]
 struct Left {
     rows: u64,
     /// Up to when on the boot clock `rows` was refilled.
     as_of_ms: u64,
-    /// Refusals that were not recorded since the last that was.
+    /// Events that were not recorded since the last that was.
     passed_over: u64,
+}
+
+impl Left {
+    fn full(rate: Rate, boot_ms: u64) -> Self {
+        Self { rows: rate.burst, as_of_ms: boot_ms, passed_over: 0 }
+    }
+
+    fn refill(&mut self, rate: Rate, boot_ms: u64) {
+        let earned = boot_ms.saturating_sub(self.as_of_ms) / rate.interval_ms;
+        self.rows = self.rows.saturating_add(earned).min(rate.burst);
+        self.as_of_ms = self.as_of_ms.saturating_add(earned.saturating_mul(rate.interval_ms));
+    }
+
+    /// Takes one; how many were passed over before it.
+    fn take(&mut self, rate: Rate, boot_ms: u64) -> Option<u64> {
+        self.refill(rate, boot_ms);
+        if self.rows == 0 {
+            self.passed_over = self.passed_over.saturating_add(1);
+            return None;
+        }
+        self.rows -= 1;
+        Some(std::mem::take(&mut self.passed_over))
+    }
+}
+
+/// Whom an event concerns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Account {
+    User(Uuid),
+    Client(String),
+}
+
+impl Account {
+    /// The user; the client, where there is none.
+    fn of(event: &AuditEvent) -> Option<Self> {
+        let client = || event.client_id.clone().map(Self::Client);
+        event.user_id.map(Self::User).or_else(client)
+    }
+}
+
+/// What is recorded of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Recorded {
+    /// Events of the kind that were passed over before this one, whomever they concerned.
+    pub(super) of_kind: u64,
+    /// The same of those that concerned its account.
+    pub(super) of_account: u64,
 }
 
 /// An allowance for each kind, so that a flood of one hides nothing of another.
 #[derive(Default)]
-pub(super) struct Allowance(Mutex<HashMap<&'static str, Left>>);
+pub(super) struct Allowance(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    kinds: HashMap<&'static str, Left>,
+    accounts: HashMap<(&'static str, Account), Left>,
+    swept_ms: u64,
+}
 
 impl Allowance {
-    /// Whether this one is recorded, and how many were passed over before it.
-    pub(super) fn take(&self, kind: AuditKind, boot_ms: u64) -> Option<u64> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = Left { rows: BURST, as_of_ms: boot_ms, passed_over: 0 };
-        let left = all.entry(kind.as_str()).or_insert(full);
-        let earned = boot_ms.saturating_sub(left.as_of_ms) / INTERVAL_MS;
-        left.rows = left.rows.saturating_add(earned).min(BURST);
-        left.as_of_ms = left.as_of_ms.saturating_add(earned.saturating_mul(INTERVAL_MS));
-        if left.rows == 0 {
-            left.passed_over = left.passed_over.saturating_add(1);
-            return None;
+    /// Whether this one is recorded.
+    pub(super) fn take(&self, event: &AuditEvent, boot_ms: u64) -> Option<Recorded> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_account = match Account::of(event) {
+            Some(account) => state.take_of_account(event.kind, account, boot_ms)?,
+            None => 0,
+        };
+        let kind = state.kinds.entry(event.kind.as_str());
+        let of_kind = kind.or_insert(Left::full(OF_KIND, boot_ms)).take(OF_KIND, boot_ms)?;
+        Some(Recorded { of_kind, of_account })
+    }
+}
+
+impl State {
+    fn take_of_account(&mut self, kind: AuditKind, account: Account, boot_ms: u64) -> Option<u64> {
+        let key = (kind.as_str(), account);
+        if self.accounts.len() >= MOST_ACCOUNTS && !self.accounts.contains_key(&key) {
+            self.sweep(boot_ms);
+            if self.accounts.len() >= MOST_ACCOUNTS {
+                return Some(0);
+            }
         }
-        left.rows -= 1;
-        Some(std::mem::take(&mut left.passed_over))
+        let left = self.accounts.entry(key).or_insert(Left::full(OF_ACCOUNT, boot_ms));
+        left.take(OF_ACCOUNT, boot_ms)
+    }
+
+    /// Forgets accounts that have all of their rate again and nothing to tell; not more often than once a second.
+    fn sweep(&mut self, boot_ms: u64) {
+        if boot_ms.saturating_sub(self.swept_ms) < 1000 {
+            return;
+        }
+        self.swept_ms = boot_ms;
+        self.accounts.retain(|_, left| {
+            left.refill(OF_ACCOUNT, boot_ms);
+            left.rows < OF_ACCOUNT.burst
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Origin;
 
-    const KIND: AuditKind = AuditKind::LoginRefused;
+    fn event(kind: AuditKind) -> AuditEvent {
+        AuditEvent::new(kind, &Origin::default())
+    }
+
+    fn refused() -> AuditEvent {
+        event(AuditKind::LoginRefused)
+    }
+
+    fn of_kind(passed_over: u64) -> Option<Recorded> {
+        Some(Recorded { of_kind: passed_over, of_account: 0 })
+    }
 
     #[test]
     fn a_flood_is_counted_and_what_is_rare_recorded() {
         let allowance = Allowance::default();
-        for _ in 0..BURST {
-            assert_eq!(allowance.take(KIND, 5), Some(0));
+        for _ in 0..1000 {
+            assert_eq!(allowance.take(&refused(), 5), of_kind(0));
         }
         for _ in 0..7 {
-            assert_eq!(allowance.take(KIND, 1004), None);
+            assert_eq!(allowance.take(&refused(), 1004), None);
         }
-        assert_eq!(allowance.take(AuditKind::ClientRefused, 1004), Some(0), "another kind");
-        assert_eq!(allowance.take(KIND, 1005), Some(7));
-        assert_eq!(allowance.take(KIND, 1006), None);
-        assert_eq!(allowance.take(KIND, 3999), Some(1), "two were earned");
-        assert_eq!(allowance.take(KIND, 3999), Some(0));
-        assert_eq!(allowance.take(KIND, 3999), None);
+        assert_eq!(allowance.take(&event(AuditKind::ClientRefused), 1004), of_kind(0), "another kind");
+        assert_eq!(allowance.take(&refused(), 1005), of_kind(7));
+        assert_eq!(allowance.take(&refused(), 1006), None);
+        assert_eq!(allowance.take(&refused(), 3999), of_kind(1), "two were earned");
+        assert_eq!(allowance.take(&refused(), 3999), of_kind(0));
+        assert_eq!(allowance.take(&refused(), 3999), None);
     }
 
     #[test]
     fn an_allowance_is_never_more_than_a_burst() {
         let allowance = Allowance::default();
-        allowance.take(KIND, 0);
+        allowance.take(&refused(), 0);
         let later = 1_000_000_000;
-        assert_eq!((0..2 * BURST).filter(|_| allowance.take(KIND, later).is_some()).count(), 1000);
+        assert_eq!((0..2000).filter(|_| allowance.take(&refused(), later).is_some()).count(), 1000);
+    }
+
+    /// Whoever floods the record with events of the own account hides nothing of others.
+    #[test]
+    fn an_account_has_a_smaller_allowance_of_its_own() {
+        let allowance = Allowance::default();
+        let of = |id: u128| event(AuditKind::TokenRevoked).user(Uuid::from_u128(id));
+        assert_eq!((0..5000).filter(|_| allowance.take(&of(1), 5).is_some()).count(), 100);
+        assert_eq!(allowance.take(&of(2), 5), of_kind(0));
+        let client = || event(AuditKind::TokenRevoked).client("billing");
+        assert_eq!((0..5000).filter(|_| allowance.take(&client(), 5).is_some()).count(), 100);
+        let next = Some(Recorded { of_kind: 0, of_account: 4900 });
+        assert_eq!(allowance.take(&of(1), 10_005), next);
+        assert_eq!(allowance.take(&of(1), 10_005), None);
+    }
+
+    #[test]
+    fn accounts_are_remembered_in_bounded_number() {
+        let allowance = Allowance::default();
+        let of = |id: usize| event(AuditKind::LoggedIn).user(Uuid::from_u128(id.try_into().unwrap()));
+        for id in 0..3 * MOST_ACCOUNTS {
+            allowance.take(&of(id), 5);
+        }
+        assert_eq!(allowance.0.lock().unwrap().accounts.len(), MOST_ACCOUNTS);
+        allowance.take(&of(0), 100_000);
+        allowance.take(&of(usize::MAX), 100_000);
+        assert!(allowance.0.lock().unwrap().accounts.len() <= 2, "those that are full again are forgotten");
     }
 }

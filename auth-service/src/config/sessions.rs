@@ -17,7 +17,7 @@ pub struct SessionSettings {
 
 impl Default for SessionSettings {
     fn default() -> Self {
-        Self { max_age_seconds: 7_776_000, idle_seconds: 0, max_per_user: 0 }
+        Self { max_age_seconds: 7_776_000, idle_seconds: 0, max_per_user: 100 }
     }
 }
 

@@ -11,20 +11,28 @@ pub struct ThrottleSettings {
     pub enabled: bool,
     /// Refreshes of one session, repeated ones included.
     pub refreshes_per_session_per_minute: u32,
+    /// Revocations of tokens that one client got in its own name, at each replica.
+    pub revocations_per_client_per_minute: u32,
 }
 
 impl Default for ThrottleSettings {
     fn default() -> Self {
-        Self { enabled: true, refreshes_per_session_per_minute: 30 }
+        Self {
+            enabled: true,
+            refreshes_per_session_per_minute: 30,
+            revocations_per_client_per_minute: 1000,
+        }
     }
 }
 
 impl Validate for ThrottleSettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        in_range(
-            "refreshes_per_session_per_minute",
-            i64::from(self.refreshes_per_session_per_minute),
-            1..=1_000_000,
-        )
+        for (name, limit) in [
+            ("refreshes_per_session_per_minute", self.refreshes_per_session_per_minute),
+            ("revocations_per_client_per_minute", self.revocations_per_client_per_minute),
+        ] {
+            in_range(name, i64::from(limit), 1..=1_000_000)?;
+        }
+        Ok(())
     }
 }

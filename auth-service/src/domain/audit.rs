@@ -96,6 +96,43 @@ kinds! {
     SecretsResealed = "key.resealed",
 }
 
+impl AuditKind {
+    /// Whether a caller may cause it again and again. What an operator or the service does is never too much.
+    pub fn is_repeatable(self) -> bool {
+        match self {
+            Self::LoggedIn
+            | Self::LoginRefused
+            | Self::SessionEnded
+            | Self::AllSessionsEnded
+            | Self::RefreshReused
+            | Self::RefreshReplayed
+            | Self::CodeReused
+            | Self::TokenRevoked
+            | Self::ClientRefused
+            | Self::UserRegistered => true,
+            Self::ClientCreated
+            | Self::ClientUpdated
+            | Self::ClientSecretRotated
+            | Self::ClientDisabled
+            | Self::ClientEnabled
+            | Self::ClientDeleted
+            | Self::UserCreated
+            | Self::UserDisabled
+            | Self::UserEnabled
+            | Self::PasswordChanged
+            | Self::RolesChanged
+            | Self::UserTokensRevoked
+            | Self::UserDeleted
+            | Self::KeyGenerated
+            | Self::KeyImported
+            | Self::KeyRotated
+            | Self::KeyForgotten
+            | Self::KeyCompromised
+            | Self::SecretsResealed => false,
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEvent {

@@ -102,6 +102,8 @@ pub enum EndReason {
     LogoutAll,
     /// Its refresh token was revoked (RFC 7009).
     Revoked,
+    /// More of its access tokens were revoked one by one than are told to verifiers one by one.
+    TooManyRevoked,
     /// A refresh token was used again.
     Reuse,
     /// An authorization code was used again.
@@ -122,6 +124,7 @@ impl EndReason {
             Self::EndedByUser => "ended_by_user",
             Self::LogoutAll => "logout_all",
             Self::Revoked => "revoked",
+            Self::TooManyRevoked => "too_many_revoked",
             Self::Reuse => "reuse",
             Self::CodeReuse => "code_reuse",
             Self::ClientEnded => "client_ended",

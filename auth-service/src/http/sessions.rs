@@ -1,7 +1,8 @@
 //! `GET /auth/sessions`, `DELETE /auth/sessions`, `DELETE /auth/sessions/{sid}`.
 
+use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use service_kit::http::{Path, Refusal};
+use service_kit::http::{Path, Query, Refusal};
 use shared_claims::actix::Authenticated;
 use shared_claims::claims::Claims;
 use uuid::Uuid;
@@ -12,26 +13,77 @@ use super::logout::done;
 use super::me::user_id;
 use super::refuse::not_found;
 use super::view::SessionResponse;
-use crate::domain::EndReason;
+use crate::domain::{EndReason, InvalidCursor, PageLimit, SessionCursor};
 use crate::tokens::Tokens;
 use service_kit::docs::Refused;
 
-/// Lists the user's sessions, last used first.
+/// Lists the user's sessions, last used first. Where there is more, the header `Link` has the next page's address.
 #[utoipa::path(
     get,
     path = "/auth/sessions",
     tag = "account",
     security(("bearer" = []), ("password" = [])),
+    params(
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 200, description = "How many: 50 unless said"),
+        ("cursor" = Option<String>, Query, description = "From a `Link` header"),
+    ),
     responses(
-        (status = 200, description = "The sessions that have not ended", body = Vec<SessionResponse>),
+        (
+            status = 200,
+            description = "The sessions that have not ended",
+            body = Vec<SessionResponse>,
+            headers(("Link" = String, description = "rel=\"next\"")),
+        ),
         (status = 401, response = Refused),
+        (status = 422, response = Refused),
     )
 )]
-pub(super) async fn list(token: Authenticated, tokens: web::Data<Tokens>) -> Result<HttpResponse, Refusal> {
-    let sessions = tokens.sessions_of(user_id(&token)?).await?;
-    let sessions: Vec<_> =
-        sessions.into_iter().map(|session| SessionResponse::of(session, current_session(&token))).collect();
-    Ok(HttpResponse::Ok().json(sessions))
+pub(super) async fn list(
+    token: Authenticated,
+    tokens: web::Data<Tokens>,
+    query: Query<Vec<(String, String)>>,
+) -> Result<HttpResponse, Refusal> {
+    let wanted = WantedPage::read(query.into_inner())?;
+    let (sessions, next) = tokens.sessions_of(user_id(&token)?, wanted.after, wanted.limit).await?;
+    let current = current_session(&token);
+    let mut answer = HttpResponse::Ok();
+    if let Some(next) = next {
+        let limit = wanted.limit.get();
+        let link = format!("</auth/sessions?limit={limit}&cursor={next}>; rel=\"next\"");
+        answer.insert_header((header::LINK, link));
+    }
+    let sessions = sessions.into_iter().map(|session| SessionResponse::of(session, current));
+    Ok(answer.json(sessions.collect::<Vec<_>>()))
+}
+
+/// The page that is asked for. Parameters that are none of ours stay unread.
+struct WantedPage {
+    after: Option<SessionCursor>,
+    limit: PageLimit,
+}
+
+impl WantedPage {
+    fn read(pairs: Vec<(String, String)>) -> Result<Self, Refusal> {
+        let (mut limit, mut after) = (None, None);
+        for (name, value) in pairs {
+            let is_again = match name.as_str() {
+                "limit" => {
+                    let parsed = PageLimit::parse(&value);
+                    limit.replace(parsed.map_err(|invalid| Refusal::field("limit", invalid.to_string()))?).is_some()
+                }
+                "cursor" => {
+                    let parsed = value.parse();
+                    let refuse = |invalid: InvalidCursor| Refusal::field("cursor", invalid.to_string());
+                    after.replace(parsed.map_err(refuse)?).is_some()
+                }
+                _ => false,
+            };
+            if is_again {
+                return Err(Refusal::field(name, "is given twice"));
+            }
+        }
+        Ok(Self { after, limit: limit.unwrap_or_default() })
+    }
 }
 
 /// Ends one of the user's sessions.

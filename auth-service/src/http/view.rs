@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use service_kit::http::rfc3339;
+use shared_claims::claims::FIRST_PARTY_CLIENT;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -35,10 +36,21 @@ impl From<User> for UserResponse {
     }
 }
 
+/// What a session was given to.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum SessionKind {
+    /// A front end of this product.
+    FirstParty,
+    /// A registered client.
+    Client,
+}
+
 /// A session, for its user's eyes.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SessionResponse {
     id: Uuid,
+    kind: SessionKind,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -56,8 +68,10 @@ pub(super) struct SessionResponse {
 
 impl SessionResponse {
     pub(super) fn of(session: Session, current: Option<Uuid>) -> Self {
+        let is_first_party = session.client_id == FIRST_PARTY_CLIENT;
         Self {
             id: session.id,
+            kind: if is_first_party { SessionKind::FirstParty } else { SessionKind::Client },
             created_at: rfc3339(session.created_at_ms),
             last_used_at: rfc3339(session.last_used_at_ms),
             client_id: session.client_id,

@@ -112,7 +112,10 @@ pub fn session_limits(settings: &SessionSettings) -> SessionLimits {
 /// What is limited, and how.
 pub fn limits(settings: &ThrottleSettings) -> Limits {
     let if_enabled = |limit: u32| settings.enabled.then_some(limit);
-    Limits { refreshes_of_session: if_enabled(settings.refreshes_per_session_per_minute) }
+    Limits {
+        refreshes_of_session: if_enabled(settings.refreshes_per_session_per_minute),
+        revocations_of_client: if_enabled(settings.revocations_per_client_per_minute),
+    }
 }
 
 pub(super) fn token_settings(settings: &Settings) -> Result<TokenSettings, InvalidScope> {

@@ -48,6 +48,18 @@ macro_rules! unlocked {
 }
 use unlocked;
 
+/// What a query finds, locked until the transaction ends, with a lock that leaves room for foreign keys. Whoever locks many
+/// rows of a table orders them by its key: so two that lock the same ones wait for each other, and lose no deadlock.
+macro_rules! locked {
+    ($conn:expr, $query:expr) => {
+        match $conn {
+            DbConnection::Postgres(conn) => $query.for_no_key_update().load(conn)?,
+            DbConnection::Sqlite(conn) => $query.load(conn)?,
+        }
+    };
+}
+use locked;
+
 /// A row that this version of the service cannot read.
 fn unreadable(what: impl Into<String>) -> QueryError {
     QueryError::DeserializationError(what.into().into())

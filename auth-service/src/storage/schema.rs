@@ -156,6 +156,7 @@ diesel::table! {
         at_ms -> Nullable<BigInt>,
         exp_s -> BigInt,
         created_at_ms -> BigInt,
+        session_id -> Nullable<Text>,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `sessions`.
 
+use std::collections::HashSet;
+
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -10,8 +12,8 @@ use super::lock::LockingUsers;
 use super::refresh_tokens::RefreshTokenRow;
 use super::schema::{refresh_tokens, sessions, users};
 use super::users::UserRow;
-use super::{parse_uuid, unlocked, unreadable};
-use crate::domain::{EndReason, RefreshToken, RefreshTokenHash, Session, User};
+use super::{locked, parse_uuid, unlocked, unreadable};
+use crate::domain::{EndReason, RefreshToken, RefreshTokenHash, Session, SessionCursor, User};
 use shared_claims::scope::Scopes;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -115,32 +117,73 @@ pub fn lock_with_user(
     Ok(Some((session.into_session()?, user.into_credentials()?.user, token)))
 }
 
-/// A user's sessions that have not ended by `now_ms`, last used first.
-pub fn live_of_user(conn: &mut DbConnection, user_id: Uuid, now_ms: i64) -> QueryResult<Vec<Session>> {
-    live_after(conn, user_id, now_ms, 0)
-}
-
-/// The same without the first `skipped`.
-pub fn live_after(
+/// A page of a user's sessions that have not ended by `now_ms`, last used first: at most `limit` of those that follow `after`.
+pub fn page_of_user(
     conn: &mut DbConnection,
     user_id: Uuid,
     now_ms: i64,
-    skipped: i64,
+    after: Option<SessionCursor>,
+    limit: i64,
 ) -> QueryResult<Vec<Session>> {
-    sessions::table
-        .filter(sessions::user_id.eq(user_id.to_string()))
-        .filter(sessions::ended_at_ms.is_null())
-        .filter(sessions::expires_at_ms.gt(now_ms))
-        .filter(sessions::idle_expires_at_ms.gt(now_ms))
-        .order((sessions::last_used_at_ms.desc(), sessions::id.desc()))
-        // SQLite takes no offset without a limit.
-        .limit(i64::MAX)
-        .offset(skipped)
+    let mut page = live(user_id, now_ms).select(SessionRow::as_select()).into_boxed();
+    if let Some(SessionCursor { last_used_at_ms, id }) = after {
+        let same_time = sessions::last_used_at_ms.eq(last_used_at_ms).and(sessions::id.lt(id.to_string()));
+        page = page.filter(sessions::last_used_at_ms.lt(last_used_at_ms).or(same_time));
+    }
+    let order = (sessions::last_used_at_ms.desc(), sessions::id.desc());
+    page.order(order).limit(limit).load(conn)?.into_iter().map(SessionRow::into_session).collect()
+}
+
+/// At most `limit` of a user's sessions that have not ended by `now_ms`, but for `kept`.
+pub fn some_of_user(
+    conn: &mut DbConnection,
+    user_id: Uuid,
+    now_ms: i64,
+    kept: Option<Uuid>,
+    limit: i64,
+) -> QueryResult<Vec<Session>> {
+    live(user_id, now_ms)
+        .filter(sessions::id.ne(kept.unwrap_or_default().to_string()))
+        .order(sessions::id)
+        .limit(limit)
         .select(SessionRow::as_select())
         .load(conn)?
         .into_iter()
         .map(SessionRow::into_session)
         .collect()
+}
+
+/// Of a user's sessions that have not ended by `now_ms` those that were not used for longest, so that `most` are left; at
+/// most `limit` of them.
+pub fn unused_for_longest(
+    conn: &mut DbConnection,
+    user_id: Uuid,
+    now_ms: i64,
+    most: i64,
+    limit: i64,
+) -> QueryResult<Vec<Session>> {
+    let count: i64 = live(user_id, now_ms).count().get_result(conn)?;
+    if count <= most {
+        return Ok(Vec::new());
+    }
+    live(user_id, now_ms)
+        .order((sessions::last_used_at_ms, sessions::id))
+        .limit(limit.min(count.saturating_sub(most)))
+        .select(SessionRow::as_select())
+        .load(conn)?
+        .into_iter()
+        .map(SessionRow::into_session)
+        .collect()
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn live(user_id: Uuid, now_ms: i64) -> _ {
+    let user_id: String = user_id.to_string();
+    sessions::table
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::ended_at_ms.is_null())
+        .filter(sessions::expires_at_ms.gt(now_ms))
+        .filter(sessions::idle_expires_at_ms.gt(now_ms))
 }
 
 /// Stores the use that [`Session::note_use`] noted. The ends never move back, though `session` may have been read before a
@@ -165,13 +208,22 @@ pub fn touch(conn: &mut DbConnection, session: &Session) -> QueryResult<()> {
     Ok(())
 }
 
-/// Ends a session that has not ended; whether it did. The caller holds the user's lock.
-pub fn end(conn: &mut DbConnection, id: Uuid, reason: EndReason, now_ms: i64) -> QueryResult<bool> {
-    let live = sessions::table.find(id.to_string()).filter(sessions::ended_at_ms.is_null());
-    let ended = diesel::update(live)
-        .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(reason.as_str())))
-        .execute(conn)?;
-    Ok(ended == 1)
+/// Ends those of these sessions that have not ended; their ids. The caller holds their user's lock.
+pub fn end(
+    conn: &mut DbConnection,
+    ids: &[Uuid],
+    reason: EndReason,
+    now_ms: i64,
+) -> QueryResult<HashSet<Uuid>> {
+    let ids = ids.iter().map(Uuid::to_string);
+    let live = sessions::table
+        .filter(sessions::id.eq_any(ids.collect::<Vec<_>>()))
+        .filter(sessions::ended_at_ms.is_null())
+        .order(sessions::id)
+        .select(sessions::id);
+    let live: Vec<String> = locked!(conn, live);
+    end_locked(conn, &live, reason, now_ms)?;
+    live.iter().map(|id| parse_uuid("sessions.id", id)).collect()
 }
 
 /// Ends every session of a user; how many. The caller holds the user's lock.
@@ -183,10 +235,11 @@ pub fn end_all_of_user(
 ) -> QueryResult<usize> {
     let live = sessions::table
         .filter(sessions::user_id.eq(user_id.to_string()))
-        .filter(sessions::ended_at_ms.is_null());
-    diesel::update(live)
-        .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(reason.as_str())))
-        .execute(conn)
+        .filter(sessions::ended_at_ms.is_null())
+        .order(sessions::id)
+        .select(sessions::id);
+    let live: Vec<String> = locked!(conn, live);
+    live.chunks(CHUNK).try_fold(0, |ended, some| Ok(ended + end_locked(conn, some, reason, now_ms)?))
 }
 
 /// Ends at most `limit` of the sessions that were given to a client; how many.
@@ -196,11 +249,27 @@ pub fn end_of_client(
     now_ms: i64,
     limit: i64,
 ) -> QueryResult<usize> {
-    let live = sessions::ended_at_ms.is_null();
-    let of_client = sessions::table.filter(sessions::client_id.eq(client_id)).filter(live);
-    let some: Vec<String> = of_client.order(sessions::id).limit(limit).select(sessions::id).load(conn)?;
-    diesel::update(sessions::table.filter(sessions::id.eq_any(some)).filter(live))
-        .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(EndReason::ClientEnded.as_str())))
+    let live = sessions::table
+        .filter(sessions::client_id.eq(client_id))
+        .filter(sessions::ended_at_ms.is_null())
+        .order(sessions::id)
+        .limit(limit)
+        .select(sessions::id);
+    let live: Vec<String> = locked!(conn, live);
+    end_locked(conn, &live, EndReason::ClientEnded, now_ms)
+}
+
+/// Rows named in one statement: SQLite takes 32,766 parameters, and counts each.
+const CHUNK: usize = 1000;
+
+fn end_locked(
+    conn: &mut DbConnection,
+    ids: &[String],
+    reason: EndReason,
+    now_ms: i64,
+) -> QueryResult<usize> {
+    diesel::update(sessions::table.filter(sessions::id.eq_any(ids)).filter(sessions::ended_at_ms.is_null()))
+        .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(reason.as_str())))
         .execute(conn)
 }
 

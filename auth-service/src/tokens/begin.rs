@@ -4,6 +4,7 @@ use service_kit::database::DbConnection;
 use uuid::Uuid;
 
 use super::logout::Ended;
+use super::logout_all::BATCH;
 use super::mint::{Minted, Subject};
 use super::{Given, Inner, Terms, TokenError};
 use crate::domain::{Device, EndReason, MinuteCount, Origin, RefreshToken, RefreshTokenPlain, Session, User};
@@ -69,7 +70,7 @@ impl Inner {
         };
         let claims = self.mint(terms, Subject::User(user, &session), given, now_ms);
         session.note_first_use(claims.exp, terms.refresh_end_ms(&session, now_ms));
-        let displaced = self.in_the_way(conn, user.id, now_ms)?;
+        let displaced = self.sessions_over_limit(conn, user.id, now_ms)?;
         sessions::insert(conn, &session)?;
         let refresh = if terms.refreshes {
             let token = RefreshTokenPlain::first(session.id, self.random.bytes(), &self.refresh_derivation);
@@ -82,15 +83,17 @@ impl Inner {
         Ok(Begun { session_id: session.id, minted: Minted { claims, refresh }, displaced })
     }
 
-    /// The sessions that were not used for longest, where there are so many that another would be one too many.
-    fn in_the_way(
+    /// The sessions that were not used for longest, where there are so many that another would be one too many. Where
+    /// the limit was lowered by much, the next logins end the rest.
+    fn sessions_over_limit(
         &self,
         conn: &mut DbConnection,
         user_id: Uuid,
         now_ms: i64,
     ) -> Result<Vec<Session>, TokenError> {
         let Some(most) = self.settings.sessions.max_per_user else { return Ok(Vec::new()) };
-        Ok(sessions::live_after(conn, user_id, now_ms, i64::from(most).saturating_sub(1))?)
+        let left = i64::from(most).saturating_sub(1);
+        Ok(sessions::unused_for_longest(conn, user_id, now_ms, left, BATCH)?)
     }
 }
 

@@ -11,7 +11,7 @@ use super::logout::Ended;
 use super::mint::Minted;
 use super::{Ask, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
 use crate::domain::{AuditEvent, AuditKind, Origin, PasswordHash};
-use crate::storage::{audit, clients, users};
+use crate::storage::{clients, users};
 
 /// Credentials that were verified, and in which state.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl Inner {
                 .user(proven.user_id)
                 .client(client_id)
                 .reason("changed_meanwhile");
-            audit::record(conn, &refused, &self.random, now_ms)?;
+            self.recorder.record(conn, &refused, now_ms)?;
             return Ok(Decided::Refused(refused));
         };
         let Some(terms) = terms else { return Ok(Decided::ClientEnded) };
@@ -126,7 +126,7 @@ impl Inner {
         let Begun { session_id, minted, displaced } = self.begin(conn, beginning, now_ms)?;
         let begun =
             AuditEvent::new(AuditKind::LoggedIn, origin).user(user.id).client(client_id).session(session_id);
-        audit::record(conn, &begun, &self.random, now_ms)?;
+        self.recorder.record(conn, &begun, now_ms)?;
         Ok(Decided::Begun { event: begun, session_id, minted: Box::new(minted), displaced })
     }
 

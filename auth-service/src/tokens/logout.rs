@@ -7,17 +7,32 @@ use shared_claims::revocation::{Fact, Kind};
 use uuid::Uuid;
 
 use super::{Inner, TokenError, Tokens};
-use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, Session};
-use crate::storage::{audit, revocations, sessions, users};
+use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, PageLimit, Session, SessionCursor};
+use crate::storage::{revocations, sessions, users};
 
 /// How long after the last token concerned a fact is remembered.
 pub(super) const REMEMBER_S: i64 = 60;
 
 impl Tokens {
-    /// A user's sessions that still give tokens, last used first.
-    pub async fn sessions_of(&self, user_id: Uuid) -> Result<Vec<Session>, TokenError> {
+    /// A page of a user's sessions that still give tokens, last used first, and where the next one begins.
+    pub async fn sessions_of(
+        &self,
+        user_id: Uuid,
+        after: Option<SessionCursor>,
+        limit: PageLimit,
+    ) -> Result<(Vec<Session>, Option<SessionCursor>), TokenError> {
         let now_ms = self.inner.clock.now_ms();
-        self.inner.database.read(move |conn| Ok(sessions::live_of_user(conn, user_id, now_ms)?)).await
+        let limit = limit.get();
+        // One more, to know whether there is one.
+        let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+        let page = move |conn: &mut DbConnection| sessions::page_of_user(conn, user_id, now_ms, after, most);
+        let page = self.inner.database.read(move |conn| Ok::<_, TokenError>(page(conn)?));
+        let mut page: Vec<Session> = page.await?;
+        let has_more = page.len() > limit;
+        page.truncate(limit);
+        let last = page.last().filter(|_| has_more);
+        let next = last.map(|last| SessionCursor { last_used_at_ms: last.last_used_at_ms, id: last.id });
+        Ok((page, next))
     }
 
     /// Ends one session of that user; whether there was one that had not ended. With it die its refresh tokens and its
@@ -50,43 +65,6 @@ impl Tokens {
             self.tell(ended).await;
         }
         Ok(is_ended)
-    }
-
-    /// Ends every session of a user but that one.
-    pub async fn end_other_sessions(
-        &self,
-        user_id: Uuid,
-        kept: Uuid,
-        origin: Origin,
-    ) -> Result<(), TokenError> {
-        let inner = Arc::clone(&self.inner);
-        let ended = self.inner.database.write(move |conn| {
-            if users::lock(conn, user_id)?.is_none() {
-                return Ok(Vec::new());
-            }
-            let now_ms = inner.clock.now_ms();
-            let mut others = sessions::live_of_user(conn, user_id, now_ms)?;
-            others.retain(|session| session.id != kept);
-            inner.end_sessions(conn, &others, EndReason::EndedByUser, &origin, now_ms)
-        });
-        let ended: Vec<Ended> = ended.await?;
-        self.tell_all(ended).await;
-        Ok(())
-    }
-
-    /// Ends every session of a user, and revokes every token that the user has.
-    pub async fn end_all_sessions(&self, user_id: Uuid, origin: Origin) -> Result<(), TokenError> {
-        let inner = Arc::clone(&self.inner);
-        let event = AuditEvent::new(AuditKind::AllSessionsEnded, &origin);
-        let ended: Option<Ended> = self
-            .inner
-            .database
-            .write(move |conn| inner.end_all(conn, user_id, EndReason::LogoutAll, event.clone()))
-            .await?;
-        if let Some(ended) = ended {
-            self.tell(ended).await;
-        }
-        Ok(())
     }
 
     /// Logs all that was committed, and waits until verifiers in touch know of it.
@@ -126,23 +104,15 @@ impl Inner {
         event: AuditEvent,
         now_ms: i64,
     ) -> Result<Ended, TokenError> {
-        let event = event.user(session.user_id).client(&session.client_id).session(session.id);
-        let event = event.reason(reason.as_str());
-        if !sessions::end(conn, session.id, reason, now_ms)? {
+        let event = about(session, event, reason);
+        if sessions::end(conn, &[session.id], reason, now_ms)?.is_empty() {
             return Ok(Ended { event, seq: revocations::last_seq(conn)? });
         }
-        audit::record(conn, &event, &self.random, now_ms)?;
-        let remembered_from = session.access_expires_at_s.max(now_ms.div_euclid(1000));
-        let fact = Fact {
-            kind: Kind::Sid,
-            id: session.id.to_string(),
-            at: None,
-            exp: remembered_from.saturating_add(REMEMBER_S),
-        };
-        Ok(Ended { event, seq: revocations::append(conn, &fact, now_ms)? })
+        self.recorder.record(conn, &event, now_ms)?;
+        Ok(Ended { event, seq: revocations::append(conn, &fact_of(session, now_ms), now_ms)? })
     }
 
-    /// The same of several.
+    /// The same of several. All of them have ended then; those that had ended before are not told again.
     pub(super) fn end_sessions(
         &self,
         conn: &mut DbConnection,
@@ -151,24 +121,35 @@ impl Inner {
         origin: &Origin,
         now_ms: i64,
     ) -> Result<Vec<Ended>, TokenError> {
-        let event = || AuditEvent::new(AuditKind::SessionEnded, origin);
-        sessions.iter().map(|session| self.end_session(conn, session, reason, event(), now_ms)).collect()
+        if sessions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<_> = sessions.iter().map(|session| session.id).collect();
+        let ended = sessions::end(conn, &ids, reason, now_ms)?;
+        let ended = || sessions.iter().filter(|session| ended.contains(&session.id));
+        let event = |session| about(session, AuditEvent::new(AuditKind::SessionEnded, origin), reason);
+        let events: Vec<_> = ended().map(event).collect();
+        for event in &events {
+            self.recorder.record(conn, event, now_ms)?;
+        }
+        let facts: Vec<_> = ended().map(|session| fact_of(session, now_ms)).collect();
+        let seq = revocations::append_all(conn, &facts, now_ms)?;
+        Ok(events.into_iter().map(|event| Ended { event, seq }).collect())
     }
+}
 
-    /// Takes the user's lock, then the moment: what was issued before lies before the cut, what comes after lies
-    /// after it.
-    pub(super) fn end_all(
-        &self,
-        conn: &mut DbConnection,
-        user_id: Uuid,
-        reason: EndReason,
-        event: AuditEvent,
-    ) -> Result<Option<Ended>, TokenError> {
-        let Some(credentials) = users::lock(conn, user_id)? else { return Ok(None) };
-        let now_ms = self.clock.now_ms();
-        let cut = self.settings.cuts().end_all(conn, &credentials.user, reason, now_ms)?;
-        let event = event.user(user_id);
-        audit::record(conn, &event, &self.random, now_ms)?;
-        Ok(Some(Ended { event, seq: cut.append(conn, now_ms)? }))
+fn about(session: &Session, event: AuditEvent, reason: EndReason) -> AuditEvent {
+    let event = event.user(session.user_id).client(&session.client_id).session(session.id);
+    event.reason(reason.as_str())
+}
+
+/// The fact that a session has ended, remembered until its last access token has.
+fn fact_of(session: &Session, now_ms: i64) -> Fact {
+    let remembered_from = session.access_expires_at_s.max(now_ms.div_euclid(1000));
+    Fact {
+        kind: Kind::Sid,
+        id: session.id.to_string(),
+        at: None,
+        exp: remembered_from.saturating_add(REMEMBER_S),
     }
 }

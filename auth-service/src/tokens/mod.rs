@@ -13,6 +13,7 @@ mod inspect;
 mod issue;
 mod issue_to_client;
 mod logout;
+mod logout_all;
 mod mint;
 mod redeem;
 mod refresh;
@@ -38,11 +39,14 @@ pub use self::issue::{Login, Proven};
 pub use self::mint::{RefreshAnswer, TokenAnswer};
 pub use self::redeem::{CodeRequest, Redeemed};
 pub use self::refresh::Refreshed;
+pub use self::revoke::TokenRevocation;
 pub use self::terms::Terms;
+use crate::audit::Recorder;
 use crate::domain::SessionLimits;
 use crate::keys::KeyStore;
 use crate::random::Random;
 use crate::revocation::Revocations;
+use crate::throttle::Counters;
 
 /// How tokens are made.
 #[derive(Clone, Debug)]
@@ -72,6 +76,8 @@ pub struct TokenSettings {
 pub struct Limits {
     /// Refreshes of one session, replays included.
     pub refreshes_of_session: Option<u32>,
+    /// Revocations of a client's tokens in its own name, for each replica.
+    pub revocations_of_client: Option<u32>,
 }
 
 impl TokenSettings {
@@ -94,6 +100,8 @@ pub struct TokenParts {
     pub clock: SharedClock,
     /// Randomness.
     pub random: Random,
+    /// The record of events.
+    pub recorder: Recorder,
     /// How tokens are made.
     pub settings: TokenSettings,
 }
@@ -111,6 +119,8 @@ struct Inner {
     refresh_derivation: hmac::Key,
     clock: SharedClock,
     random: Random,
+    recorder: Recorder,
+    revocations_of_client: Counters,
     settings: TokenSettings,
 }
 
@@ -125,6 +135,8 @@ impl Tokens {
                 refresh_derivation: hmac::Key::new(hmac::HMAC_SHA256, &parts.refresh_derivation),
                 clock: parts.clock,
                 random: parts.random,
+                recorder: parts.recorder,
+                revocations_of_client: Counters::default(),
                 settings: parts.settings,
             }),
         }

@@ -13,7 +13,7 @@ use crate::domain::{
     AuditEvent, AuditKind, AuthorizationCode, Client, CodeClaim, CodePlain, Credentials, EndReason, Origin,
     Redemption,
 };
-use crate::storage::{audit, authorization_codes, clients, sessions, users};
+use crate::storage::{authorization_codes, clients, sessions, users};
 
 /// What a client redeems, and how it proves that the code is its own.
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl Inner {
             .client(&request.client_id)
             .session(session_id)
             .reason("code");
-        audit::record(conn, &begun, &self.random, now_ms)?;
+        self.recorder.record(conn, &begun, now_ms)?;
         Ok(Decided::Begun { event: begun, minted: Box::new(minted), displaced })
     }
 

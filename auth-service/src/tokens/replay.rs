@@ -5,7 +5,7 @@ use service_kit::database::DbConnection;
 use super::refresh::{Decided, Found, Replay, Request};
 use super::{Given, Inner, TokenError, TooMuch};
 use crate::domain::{AuditEvent, AuditKind, EndReason, Presented};
-use crate::storage::{audit, refresh_tokens};
+use crate::storage::refresh_tokens;
 
 impl Inner {
     /// Decides on a token that was used, or cannot be. Under the user's lock, after session and token were read under it.
@@ -45,7 +45,7 @@ impl Inner {
         let is_from_elsewhere = successor.first_caller.is_some_and(|first| first != self.caller_mark(request));
         let event = is_from_elsewhere.then(|| replayed(found, request));
         if let Some(event) = &event {
-            audit::record(conn, event, &self.random, found.now_ms)?;
+            self.recorder.record(conn, event, found.now_ms)?;
         }
         let refresh = (child, successor.expires_at_ms);
         self.give_beside(conn, found, request, given, refresh, Some(Replay { event }))

@@ -1,12 +1,12 @@
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::helpers::{TestApp, both, claims_of};
+use crate::helpers::clients::client;
+use crate::helpers::sessions::next_page;
+use crate::helpers::{PASSWORD, TestApp, both, claims_of};
 
 async fn list(app: &TestApp, token: &str) -> Vec<Value> {
-    let response = app.get("/auth/sessions").bearer_auth(token).send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::OK);
-    response.json().await.unwrap()
+    app.all_sessions(token).await
 }
 
 async fn delete(app: &TestApp, token: &str, sid: &str) -> StatusCode {
@@ -20,7 +20,7 @@ async fn a_user_sees_the_own_sessions() {
         app.user("bob").await;
         let phone = app.user("alice").await;
         app.clock.advance_ms(5_000);
-        let form = [("username", "alice"), ("password", crate::helpers::PASSWORD)];
+        let form = [("username", "alice"), ("password", PASSWORD)];
         let laptop = app
             .post("/auth/token")
             .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0")
@@ -84,5 +84,121 @@ async fn a_user_ends_all_other_sessions() {
         assert!(others.iter().all(|other| facts.contains(&sid(&other.access))));
         let stranger = app.request(Method::DELETE, "/auth/sessions").send().await.unwrap();
         assert_eq!(stranger.status(), StatusCode::UNAUTHORIZED);
+    }
+}
+
+/// Fifty on a page unless said, two hundred at most; the next page begins where this one ended.
+#[tokio::test]
+async fn sessions_come_in_pages_last_used_first() {
+    for app in both().await {
+        app.user("bob").await;
+        let first = app.user("alice").await;
+        app.clock.advance_ms(1_000);
+        // All of the same moment: then ids decide.
+        app.add_sessions(&first, 69).await;
+        let newest = app.login("alice").await;
+        let sid = |token: &str| claims_of(token)["sid"].clone();
+        let page = async |path: &str| {
+            let response = app.get(path).bearer_auth(&newest.access).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            let next = next_page(&response);
+            (response.json::<Vec<Value>>().await.unwrap(), next)
+        };
+        let (one, next) = page("/auth/sessions").await;
+        assert_eq!(one.len(), 50);
+        // A session that begins meanwhile moves nothing on the pages that follow.
+        app.login("alice").await;
+        let next = next.unwrap();
+        assert!(next.starts_with("/auth/sessions?limit=50&cursor="), "{next}");
+        let (two, end) = page(&next).await;
+        assert_eq!((two.len(), end), (21, None));
+        let ids: std::collections::HashSet<_> =
+            one.iter().chain(&two).map(|session| session["id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), 71, "each once");
+        assert_eq!(two.last().unwrap()["id"], sid(&first.access), "the one that was used before the others");
+        assert!(ids.contains(sid(&newest.access).as_str().unwrap()));
+        let (all, end) = page("/auth/sessions?limit=72&other=x").await;
+        assert_eq!((all.len(), end), (72, None), "a page that is just full is the last");
+        for bad in [
+            "limit=0",
+            "limit=201",
+            "limit=x",
+            "limit=1&limit=2",
+            "cursor=x",
+            "cursor=",
+            "cursor=AAAA",
+            &format!("{0}&{0}", next.split_once("50&").unwrap().1),
+        ] {
+            let response = app.get(&format!("/auth/sessions?{bad}")).bearer_auth(&newest.access).send().await;
+            let response = response.unwrap();
+            assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY, "{bad}");
+            let body: Value = response.json().await.unwrap();
+            assert_eq!(body["errors"][0]["field"], bad.split_once('=').unwrap().0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_says_what_it_was_given_to() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        let own = app.user("alice").await;
+        let login = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+        app.grant_to("billing", &login).await;
+        let sessions = list(&app, &own.access).await;
+        let kinds: Vec<_> = sessions.iter().map(|session| (&session["client_id"], &session["kind"])).collect();
+        assert!(kinds.contains(&(&"first-party".into(), &"first-party".into())), "{kinds:?}");
+        assert!(kinds.contains(&(&"billing".into(), &"client".into())), "{kinds:?}");
+    }
+}
+
+/// However many there are: the answer comes when all have ended, each with its fact, and others are served meanwhile.
+#[tokio::test]
+async fn the_end_of_many_sessions_holds_nobody_up() {
+    for app in both().await {
+        let kept = app.user("alice").await;
+        app.register("bob").await;
+        app.add_sessions(&kept, 450).await;
+        let end = app.request(Method::DELETE, "/auth/sessions").bearer_auth(&kept.access).send();
+        let others = async {
+            for _ in 0..5 {
+                let bob = app.login("bob").await;
+                assert_eq!(app.logout(&bob.access).await.status(), StatusCode::NO_CONTENT);
+            }
+        };
+        let (ended, ()) = tokio::join!(end, others);
+        assert_eq!(ended.unwrap().status(), StatusCode::NO_CONTENT);
+        assert_eq!(list(&app, &kept.access).await.len(), 1);
+        let facts = app.facts().await;
+        let ids: std::collections::HashSet<_> = facts.iter().map(|fact| fact["id"].as_str().unwrap()).collect();
+        assert_eq!((facts.len(), ids.len()), (455, 455));
+
+        // All of them: as many batches as it takes, and one cut for those that are left and all tokens.
+        app.add_sessions(&kept, 450).await;
+        assert_eq!(app.logout_all(&kept.access).await.status(), StatusCode::NO_CONTENT);
+        assert!(!app.is_live(&kept.access).await);
+        let facts = app.facts().await;
+        assert_eq!((facts.len(), &facts.last().unwrap()["kind"]), (455 + 400 + 1, &"sub".into()));
+        let next = app.login("alice").await;
+        assert_eq!(list(&app, &next.access).await.len(), 1);
+    }
+}
+
+/// Two that end the same sessions lock them in the same order.
+#[tokio::test]
+async fn the_end_of_a_client_beside_that_of_its_users_sessions_loses_no_deadlock() {
+    for app in both().await {
+        app.add_client(client("billing")).await;
+        let kept = app.user("alice").await;
+        for _ in 0..4 {
+            app.change_client("billing", |client| client.is_active = true).await;
+            let login = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+            let theirs = crate::helpers::Tokens::of(app.grant_to("billing", &login).await).await;
+            app.add_sessions(&theirs, 400).await;
+            let end = app.request(Method::DELETE, "/auth/sessions").bearer_auth(&kept.access).send();
+            let (ended, ()) = tokio::join!(end, app.disable_client("billing"));
+            assert_eq!(ended.unwrap().status(), StatusCode::NO_CONTENT);
+            assert_eq!(list(&app, &kept.access).await.len(), 1);
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! What one account or one client can cause has a bound, and others do not notice.
 
+use auth_service::config::Settings;
 use reqwest::StatusCode;
+use reqwest::header::AUTHORIZATION;
 use serde_json::Value;
 
-use crate::helpers::{TestApp, Tokens, both, claims_of};
+use crate::helpers::clients::{basic, client, refusal, secret_of};
+use crate::helpers::{TestApp, Tokens, both, both_with, claims_of};
 
 async fn revoke(app: &TestApp, token: &str) -> StatusCode {
     app.revoke(&[("token", token), ("client_id", "first-party")]).await.status()
@@ -59,5 +62,68 @@ async fn facts_that_are_over_do_not_count() {
             assert_eq!(revoke(&app, &tokens.access).await, StatusCode::OK, "again");
         }
         app.refresh(&tokens.refresh).await;
+    }
+}
+
+/// Tokens that a client has in its own name belong to no session: so many revocations a minute, at each replica.
+#[tokio::test]
+async fn a_client_revokes_so_many_tokens_of_its_own_a_minute() {
+    let limit = |settings: &mut Settings| settings.throttle.revocations_per_client_per_minute = 3;
+    for app in both_with(limit).await {
+        for id in ["billing", "other"] {
+            app.add_client(client(id)).await;
+        }
+        let own = async |id: &str| {
+            let answer = app.grant_to(id, &[("grant_type", "client_credentials")]).await;
+            answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()
+        };
+        let revoke = async |id: &str, token: &str| {
+            let request = app.post("/oauth2/revoke").form(&[("token", token)]);
+            request.header(AUTHORIZATION, basic(id, &secret_of(id))).send().await.unwrap()
+        };
+        let first = own("billing").await;
+        for token in [&first, &own("billing").await, &own("billing").await] {
+            assert_eq!(revoke("billing", token).await.status(), StatusCode::OK);
+        }
+        let next = own("billing").await;
+        let refused = revoke("billing", &next).await;
+        assert_eq!(refused.headers()["retry-after"], "60");
+        assert_eq!(refusal(refused).await, (429, "temporarily_unavailable".to_owned()));
+        assert_eq!(revoke("billing", &first).await.status(), StatusCode::OK, "revoked already");
+        assert_eq!(revoke("other", &own("other").await).await.status(), StatusCode::OK);
+        assert_eq!(app.facts().await.len(), 4);
+        app.clock.advance_ms(60_000);
+        assert_eq!(revoke("billing", &next).await.status(), StatusCode::OK);
+        assert_eq!(app.facts().await.len(), 5);
+    }
+}
+
+/// One account's events fill no table and hide nobody else's.
+#[tokio::test]
+async fn the_record_of_one_account_is_bounded() {
+    for app in both().await {
+        app.register("bob").await;
+        app.register("alice").await;
+        for _ in 0..130 {
+            let tokens = app.login("alice").await;
+            app.logout(&tokens.access).await;
+        }
+        let bob = app.login("bob").await;
+        let count = async |kind: &str, user: &Value| {
+            let rows = app.audit_rows().await;
+            let rows = rows.iter().filter(|row| row.kind == kind && row.user_id.as_deref() == user.as_str());
+            rows.count()
+        };
+        let alice = &app.login("alice").await;
+        let (alice, bob) = (&claims_of(&alice.access)["sub"], &claims_of(&bob.access)["sub"]);
+        assert_eq!((count("login.ok", alice).await, count("session.ended", alice).await), (100, 100));
+        assert_eq!(count("login.ok", bob).await, 1);
+        // What was passed over is told with the next one that is recorded.
+        app.clock.advance_ms(10_000);
+        app.login("alice").await;
+        let rows = app.audit_rows().await;
+        let flood = rows.iter().find(|row| row.reason.as_deref() == Some("flood")).unwrap();
+        assert_eq!((flood.kind.as_str(), flood.subject.as_deref()), ("login.ok", Some("31 more")));
+        assert_eq!(flood.user_id.as_deref(), alice.as_str());
     }
 }

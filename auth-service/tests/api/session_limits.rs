@@ -1,5 +1,6 @@
 //! How long sessions last, and how many there may be.
 
+use auth_service::config::Settings;
 use auth_service::storage::{audit, sessions};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 use crate::helpers::{PASSWORD, TestApp, Tokens, both, both_with, claims_of};
 
 async fn listed(app: &TestApp, token: &str) -> Vec<Value> {
-    app.get("/auth/sessions").bearer_auth(token).send().await.unwrap().json().await.unwrap()
+    app.all_sessions(token).await
 }
 
 async fn stored(app: &TestApp, tokens: &Tokens) -> auth_service::domain::Session {
@@ -138,15 +139,42 @@ async fn logins_at_once_never_exceed_the_limit() {
 }
 
 #[tokio::test]
-async fn a_limit_of_one_and_none_unless_it_is_set() {
+async fn a_limit_of_one_of_a_hundred_and_none() {
     for app in both_with(|settings| settings.sessions.max_per_user = 1).await {
         let first = app.user("alice").await;
         let second = app.login("alice").await;
         assert!(!app.is_live(&first.access).await && app.is_live(&second.access).await);
     }
-    for app in both_with(|_| {}).await {
-        app.register("alice").await;
-        let all = join_all((0..120).map(|_| app.login("alice"))).await;
-        assert_eq!(listed(&app, &all[0].access).await.len(), 120);
+    for (most, left) in [(None, 100), (Some(0), 120)] {
+        let limit = |settings: &mut Settings| {
+            settings.sessions.max_per_user = most.unwrap_or(settings.sessions.max_per_user);
+        };
+        for app in both_with(limit).await {
+            app.register("alice").await;
+            let mut last = None;
+            for _ in 0..12 {
+                for tokens in join_all((0..10).map(|_| app.login("alice"))).await {
+                    if app.is_live(&tokens.access).await {
+                        last = Some(tokens);
+                    }
+                }
+            }
+            assert_eq!(listed(&app, &last.unwrap().access).await.len(), left);
+        }
+    }
+}
+
+/// Where the limit is far below what stands, no login has to end all of it at once.
+#[tokio::test]
+async fn a_limit_that_was_lowered_is_reached_in_steps() {
+    for app in both().await {
+        let first = app.user("alice").await;
+        app.add_sessions(&first, 450).await;
+        app.clock.advance_ms(60_000);
+        for left in [251, 100, 100] {
+            let tokens = app.login("alice").await;
+            assert_eq!(app.all_sessions(&tokens.access).await.len(), left);
+            app.clock.advance_ms(1);
+        }
     }
 }

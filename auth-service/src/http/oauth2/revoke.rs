@@ -9,7 +9,7 @@ use super::error::{OauthError, OauthErrorBody};
 use super::form::Form;
 use crate::domain::{EndReason, Origin, RefreshTokenPlain};
 use crate::http::caller::Caller;
-use crate::tokens::Tokens;
+use crate::tokens::{TokenRevocation, Tokens};
 
 /// The parameters. Clients authenticate as at the token endpoint; `first-party` by its id alone.
 #[derive(ToSchema)]
@@ -37,6 +37,7 @@ pub(crate) struct RevokeRequest {
         (status = 400, description = "`invalid_request`", body = OauthErrorBody),
         (status = 401, description = "`invalid_client`", body = OauthErrorBody),
         (status = 413, description = "`invalid_request`", body = OauthErrorBody),
+        (status = 429, description = "`temporarily_unavailable`: it lives on", body = OauthErrorBody),
         (status = 503, description = "`temporarily_unavailable`: it may live on", body = OauthErrorBody),
     )
 )]
@@ -72,8 +73,11 @@ async fn revoke_access_token(
         Err(VerifyError::Unavailable(_)) => return Err(OauthError::TemporarilyUnavailable),
         Err(_) => return Ok(()),
     };
-    if verified.client_id == client_id {
-        tokens.revoke_access_token(verified.claims(), origin).await?;
+    if verified.client_id != client_id {
+        return Ok(());
     }
-    Ok(())
+    match tokens.revoke_access_token(verified.claims(), origin).await? {
+        TokenRevocation::Done => Ok(()),
+        TokenRevocation::Throttled(throttled) => Err(OauthError::Throttled(throttled)),
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use auth_service::audit::Recorder;
 use auth_service::domain::{CodeChallenge, Device};
 use auth_service::keys::{KeyStore, agree_on_database_id};
 use auth_service::random::Random;
@@ -43,7 +44,18 @@ impl TestApp {
         };
         let revocations = revocations.await.unwrap();
         let refresh_derivation = random.bytes();
-        Tokens::new(TokenParts { database, keys, revocations, refresh_derivation, clock, random, settings })
+        let recorder = Recorder::new(random.clone(), clock.clone(), true);
+        let parts = TokenParts {
+            database,
+            keys,
+            revocations,
+            refresh_derivation,
+            clock,
+            random,
+            recorder,
+            settings,
+        };
+        Tokens::new(parts)
     }
 
     /// What a user agrees to who has just logged in: everything that the client may have, with PKCE.

@@ -208,7 +208,7 @@ impl Month {
             let (some, random) = (some.to_vec(), self.random.clone());
             write(&self.database, move |conn| {
                 for session in some {
-                    sessions::end(conn, session.id, EndReason::Logout, now_ms)?;
+                    sessions::end(conn, &[session.id], EndReason::Logout, now_ms)?;
                     audit::record(conn, &of_session(AuditKind::SessionEnded, &session), &random, now_ms)?;
                     append(conn, Kind::Sid, session.id, now_ms)?;
                 }

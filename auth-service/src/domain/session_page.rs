@@ -1,0 +1,95 @@
+//! A page of a user's sessions.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+/// How many sessions a page holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLimit(u8);
+
+/// A text that is no number of sessions on a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a number from 1 to 200")]
+pub struct InvalidLimit;
+
+impl PageLimit {
+    /// Reads a limit.
+    pub fn parse(text: &str) -> Result<Self, InvalidLimit> {
+        match text.parse() {
+            Ok(limit @ 1..=200) => Ok(Self(limit)),
+            _ => Err(InvalidLimit),
+        }
+    }
+
+    /// The number.
+    pub fn get(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl Default for PageLimit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+/// The session after which a page begins, by what the list is ordered by. It may have ended meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionCursor {
+    /// When it was last used.
+    pub last_used_at_ms: i64,
+    /// Its id.
+    pub id: Uuid,
+}
+
+/// A text that is no cursor of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be the cursor of a Link header, unchanged")]
+pub struct InvalidCursor;
+
+impl fmt::Display for SessionCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = [&self.last_used_at_ms.to_be_bytes()[..], self.id.as_bytes()].concat();
+        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
+impl FromStr for SessionCursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
+        let (time, id) = bytes.split_first_chunk().ok_or(InvalidCursor)?;
+        let id = Uuid::from_slice(id).map_err(|_| InvalidCursor)?;
+        Ok(Self { last_used_at_ms: i64::from_be_bytes(*time), id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_went() {
+        let cursor = SessionCursor { last_used_at_ms: 1_700_000_000_123, id: Uuid::from_u128(7) };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for text in ["", "1", "AAAA", "ä", "%00", &format!("{cursor}A"), &cursor.to_string()[1..]] {
+            assert_eq!(text.parse::<SessionCursor>(), Err(InvalidCursor), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_from_1_to_200() {
+        for (text, limit) in [("1", 1), ("50", 50), ("200", 200)] {
+            assert_eq!(PageLimit::parse(text).map(PageLimit::get), Ok(limit));
+        }
+        for text in ["", "0", "201", "256", "-1", "1.0", " 1", "x"] {
+            assert_eq!(PageLimit::parse(text), Err(InvalidLimit), "{text:?}");
+        }
+        assert_eq!(PageLimit::default().get(), 50);
+    }
+}
