@@ -1,6 +1,7 @@
 //! Puts the parts together. The only place that does.
 
 mod settings;
+mod verifiers;
 
 use std::future::Future;
 use std::io;
@@ -12,12 +13,10 @@ use service_kit::config::InvalidSetting;
 use service_kit::database::{Database, DatabaseError};
 use service_kit::metrics::Metrics;
 use service_kit::server::{self, Service};
-use shared_claims::actix::{BearerAuth, InvalidOrigin};
-use shared_claims::claims::FIRST_PARTY_CLIENT;
+use shared_claims::actix::InvalidOrigin;
 use shared_claims::clock::{SharedClock, SystemClock};
-use shared_claims::revocation::Revocation;
 use shared_claims::scope::InvalidScope;
-use shared_claims::verifier::{BuildError, Verifier};
+use shared_claims::verifier::BuildError;
 
 pub(crate) use self::settings::{client_settings, hash_settings, password_rules, projection};
 pub use self::settings::{cut_rules, key_settings, limits, prune_rules, session_limits};
@@ -36,7 +35,7 @@ use crate::passwords::Passwords;
 use crate::pruning::Pruner;
 use crate::random::Random;
 use crate::revocation::{self, Revocations};
-use crate::tokens::{OwnTokens, TokenParts, Tokens};
+use crate::tokens::{TokenParts, Tokens};
 use crate::{observe, storage};
 
 /// Why the service did not start. One line for the operator.
@@ -152,18 +151,16 @@ impl Application {
         observe::watch_clients(&metrics, &clients)?;
         observe::watch_pruning(&metrics, &pruner)?;
         let health = observe::checks(&database, &keys, &revocations);
+        let cookies = Cookies::new(&settings.cookies);
         let services = Services {
             accounts,
             tokens,
-            client_auth: ClientAuth::new(
-                clients,
-                Refusals::new(database.clone(), recorder),
-                clock.clone(),
-            ),
-            issued: issued(&settings, &database, &keys, clock.clone()).await?,
+            client_auth: ClientAuth::new(clients, Refusals::new(database.clone(), recorder), clock.clone()),
+            issued: verifiers::issued(&settings, &database, &keys, clock.clone()).await?,
             keys: keys.clone(),
-            bearer: bearer(&settings, &database, &keys, clock.clone()).await?,
-            cookies: Cookies::new(settings.cookies.secure),
+            bearer: verifiers::bearer(&settings, &database, &keys, clock.clone()).await?,
+            browser: verifiers::browser(&settings, cookies.clone(), &keys, clock.clone()).await?,
+            cookies,
             published: Published::new(
                 &Metadata::of(&settings.issuer, scopes.iter()),
                 settings.keys.jwks_max_age_seconds,
@@ -285,45 +282,4 @@ pub(crate) async fn open_sealer(
     let sealer = Sealer::new(&master, random.clone())?;
     let mut previous = settings.keys.previous_encryption_keys.iter();
     previous.try_fold(sealer, |sealer, key| sealer.opening(&MasterKey::parse(key.expose())?))
-}
-
-/// Verifies every token that we issued, whomever it is for, and holds it against the database each time.
-async fn issued(
-    settings: &Settings,
-    database: &Database,
-    keys: &KeyStore,
-    clock: SharedClock,
-) -> Result<Verifier, BuildError> {
-    let own = OwnTokens::new(database.clone(), clock.clone());
-    Verifier::builder(&settings.issuer)
-        .any_audience()
-        .keys(keys.handle())
-        .revocation(Revocation::Custom(Arc::new(own)))
-        .clock(clock)
-        .build()
-        .await
-}
-
-/// How `/auth/*` knows who asks: first-party tokens for this issuer, held against the database each time.
-async fn bearer(
-    settings: &Settings,
-    database: &Database,
-    keys: &KeyStore,
-    clock: SharedClock,
-) -> Result<BearerAuth, StartError> {
-    let own = OwnTokens::new(database.clone(), clock.clone());
-    let verifier = Verifier::builder(&settings.issuer)
-        .audience(&settings.issuer)
-        .keys(keys.handle())
-        .revocation(Revocation::Custom(Arc::new(own)))
-        .policy(|claims| claims.client_id == FIRST_PARTY_CLIENT)
-        .clock(clock)
-        .build()
-        .await?;
-    // The issuer's own origin, for proxies that rewrite `Host`.
-    let own_origin = url::Url::parse(&settings.issuer).map(|url| url.origin().ascii_serialization());
-    let origins = settings.http.cors_origins.iter().cloned().chain(own_origin);
-    Ok(BearerAuth::new(verifier)
-        .cookie(Cookies::new(settings.cookies.secure).access_name())
-        .allowed_origins(origins)?)
 }

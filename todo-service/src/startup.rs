@@ -71,7 +71,7 @@ impl Application {
         let database = open(&settings).await?;
         let verifier = verifier(&settings, clock.clone()).await?;
         let auth = BearerAuth::new(verifier.clone())
-            .cookie(cookie_name(settings.cookies.secure))
+            .cookie(settings.cookies.access_token())
             .allowed_origins(&settings.http.cors_origins)?;
 
         let metrics = Metrics::new(clock.now_seconds())?;
@@ -119,11 +119,6 @@ pub async fn open(settings: &Settings) -> Result<Database, DatabaseError> {
         tracing::info!(migration = applied, "database.migrated");
     }
     Ok(database)
-}
-
-/// What the auth-service calls the cookie with the access token.
-fn cookie_name(is_secure: bool) -> &'static str {
-    if is_secure { "__Host-access_token" } else { "access_token" }
 }
 
 async fn verifier(settings: &Settings, clock: SharedClock) -> Result<Verifier, StartError> {

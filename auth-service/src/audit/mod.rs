@@ -60,7 +60,8 @@ impl Recorder {
     /// The rows that an event has: none where the allowance is used up; with the number of those that were passed over.
     fn within_allowance(&self, event: &AuditEvent) -> Vec<AuditEvent> {
         let inner = &self.inner;
-        let Some(Recorded { of_kind, of_account }) = inner.allowance.take(event, inner.clock.boot_ms()) else {
+        let Some(Recorded { of_kind, of_account }) = inner.allowance.take(event, inner.clock.boot_ms())
+        else {
             return Vec::new();
         };
         let flood = |passed_over: u64| {

@@ -17,11 +17,7 @@ pub struct ThrottleSettings {
 
 impl Default for ThrottleSettings {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            refreshes_per_session_per_minute: 30,
-            revocations_per_client_per_minute: 1000,
-        }
+        Self { enabled: true, refreshes_per_session_per_minute: 30, revocations_per_client_per_minute: 1000 }
     }
 }
 

@@ -71,7 +71,8 @@ impl RefreshTokenPlain {
     /// Tells whether two requests that present this token come from the same place: a keyed hash of what the caller says of
     /// itself, good for nothing but this comparison.
     pub fn caller_mark(&self, device: &Device, key: &hmac::Key) -> i64 {
-        let [agent, address] = [&device.user_agent, &device.address].map(|text| text.as_deref().unwrap_or(""));
+        let [agent, address] =
+            [&device.user_agent, &device.address].map(|text| text.as_deref().unwrap_or(""));
         // An address holds no space.
         let whole = hmac::sign(key, format!("caller {address} {agent} {}", self.text).as_bytes());
         let mut mark = [0; 8];

@@ -100,6 +100,8 @@ pub enum EndReason {
     EndedByUser,
     /// The user ended all of them.
     LogoutAll,
+    /// Somebody logged in where it was: no session lives on in nobody's hands.
+    NewLogin,
     /// Its refresh token was revoked (RFC 7009).
     Revoked,
     /// More of its access tokens were revoked one by one than are told to verifiers one by one.
@@ -123,6 +125,7 @@ impl EndReason {
             Self::Logout => "logout",
             Self::EndedByUser => "ended_by_user",
             Self::LogoutAll => "logout_all",
+            Self::NewLogin => "new_login",
             Self::Revoked => "revoked",
             Self::TooManyRevoked => "too_many_revoked",
             Self::Reuse => "reuse",

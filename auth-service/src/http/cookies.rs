@@ -1,48 +1,47 @@
 //! The two cookies of the first-party face: no script sees a token, and no other service the refresh token.
 
+use std::sync::Arc;
+
+use actix_web::HttpResponseBuilder;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header::AUTHORIZATION;
-use actix_web::{HttpRequest, HttpResponseBuilder};
+use service_kit::http::CookieSettings;
 
 use crate::tokens::TokenAnswer;
 
-/// How cookies are named and set.
-#[derive(Clone, Copy, Debug)]
+/// How cookies are named and set. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Cookies {
+    names: Arc<Names>,
     is_secure: bool,
+}
+
+#[derive(Debug)]
+struct Names {
+    access: String,
+    refresh: String,
 }
 
 impl Cookies {
     /// `Secure`, with the name prefixes that need it; or neither, in development.
-    pub fn new(is_secure: bool) -> Self {
-        Self { is_secure }
+    pub fn new(settings: &CookieSettings) -> Self {
+        let names =
+            Names { access: settings.access_token(), refresh: settings.name("__Secure-", "refresh_token") };
+        Self { names: Arc::new(names), is_secure: settings.secure }
     }
 
     /// The name of the cookie with the access token.
-    pub fn access_name(self) -> &'static str {
-        if self.is_secure { "__Host-access_token" } else { "access_token" }
+    pub fn access_name(&self) -> &str {
+        &self.names.access
     }
 
-    fn refresh_name(self) -> &'static str {
-        if self.is_secure { "__Secure-refresh_token" } else { "refresh_token" }
-    }
-
-    /// The refresh token that the request carries. With an `Authorization` header, cookies are ignored.
-    pub(super) fn refresh_token(self, request: &HttpRequest) -> Option<String> {
-        if request.headers().contains_key(AUTHORIZATION) {
-            return None;
-        }
-        request.cookie(self.refresh_name()).map(|cookie| cookie.value().to_owned())
-    }
-
-    /// Whether the request carries the cookie with the access token.
-    pub(super) fn has_access_token(self, request: &HttpRequest) -> bool {
-        request.cookie(self.access_name()).is_some()
+    /// The name of the cookie with the refresh token.
+    pub(super) fn refresh_name(&self) -> &str {
+        &self.names.refresh
     }
 
     /// Sets both.
-    pub(super) fn set(self, answer: &mut HttpResponseBuilder, tokens: &TokenAnswer) {
+    pub(super) fn set(&self, answer: &mut HttpResponseBuilder, tokens: &TokenAnswer) {
         answer.cookie(self.access(tokens.access_token.clone(), tokens.expires_in));
         if let Some(refresh) = &tokens.refresh {
             answer.cookie(self.refresh(refresh.token.expose().to_owned(), refresh.expires_in));
@@ -50,27 +49,27 @@ impl Cookies {
     }
 
     /// The two, emptied and of no age.
-    pub(super) fn cleared(self) -> [Cookie<'static>; 2] {
+    pub(super) fn cleared(&self) -> [Cookie<'static>; 2] {
         [self.access(String::new(), 0), self.refresh(String::new(), 0)]
     }
 
     /// Clears both.
-    pub(super) fn clear(self, answer: &mut HttpResponseBuilder) {
+    pub(super) fn clear(&self, answer: &mut HttpResponseBuilder) {
         for cookie in self.cleared() {
             answer.cookie(cookie);
         }
     }
 
-    fn access(self, value: String, age: i64) -> Cookie<'static> {
+    fn access(&self, value: String, age: i64) -> Cookie<'static> {
         self.cookie(self.access_name(), value, "/", age)
     }
 
-    fn refresh(self, value: String, age: i64) -> Cookie<'static> {
+    fn refresh(&self, value: String, age: i64) -> Cookie<'static> {
         self.cookie(self.refresh_name(), value, "/auth", age)
     }
 
-    fn cookie(self, name: &'static str, value: String, path: &'static str, age: i64) -> Cookie<'static> {
-        Cookie::build(name, value)
+    fn cookie(&self, name: &str, value: String, path: &'static str, age: i64) -> Cookie<'static> {
+        Cookie::build(name.to_owned(), value)
             .path(path)
             .secure(self.is_secure)
             .http_only(true)

@@ -7,10 +7,12 @@ use shared_claims::actix::BearerAuth;
 use utoipa::ToSchema;
 
 use super::body;
+use super::browser::BrowserSessions;
 use super::caller::Caller;
 use super::cookies::Cookies;
 use super::credentials::log_in;
 use crate::accounts::Accounts;
+use crate::domain::EndReason;
 use crate::tokens::Tokens;
 use service_kit::docs::Refused;
 
@@ -23,7 +25,7 @@ pub(super) struct LoginRequest {
     password: String,
 }
 
-/// Logs a browser in.
+/// Logs a browser in. The sessions that it had, by its cookies, end.
 #[utoipa::path(
     post,
     path = "/auth/login",
@@ -31,6 +33,7 @@ pub(super) struct LoginRequest {
     request_body = LoginRequest,
     responses(
         (status = 204, description = "Both cookies are set"),
+        (status = 400, response = Refused),
         (status = 401, response = Refused),
         (status = 403, response = Refused),
         (status = 415, response = Refused),
@@ -43,13 +46,17 @@ pub(super) async fn login(
     accounts: web::Data<Accounts>,
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
+    browser: web::Data<BrowserSessions>,
     caller: Caller,
     payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
     bearer.origins().check_not_foreign(&request)?;
+    let presented = browser.read(&request).await?;
     let body: LoginRequest = body::read(&request, payload, accounts.password_rules()).await?;
     let scope = tokens.default_scope().clone();
+    let origin = caller.0.clone();
     let given = log_in(&accounts, &tokens, &body.username, &body.password, scope, caller).await?;
+    presented.end(&tokens, EndReason::NewLogin, &origin).await?;
     let mut answer = HttpResponse::NoContent();
     cookies.set(&mut answer, &given);
     Ok(answer.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish())

@@ -1,19 +1,19 @@
 //! `POST /auth/logout`.
 
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use shared_claims::actix::{BearerAuth, ProblemResponse};
-use shared_claims::claims::{Claims, FIRST_PARTY_CLIENT};
+use shared_claims::claims::Claims;
 use uuid::Uuid;
 
+use super::browser::BrowserSessions;
 use super::caller::Caller;
 use super::cookies::Cookies;
 use super::refresh::cleared;
-use crate::domain::{EndReason, Origin, RefreshTokenPlain};
+use crate::domain::{EndReason, Origin};
 use crate::tokens::Tokens;
 use service_kit::docs::Refused;
 
-/// Ends the session that the request is made with.
+/// Ends the session that the request is made with: that of the token in the header, or those that the cookies name.
 #[utoipa::path(
     post,
     path = "/auth/logout",
@@ -21,6 +21,7 @@ use service_kit::docs::Refused;
     security(("bearer" = []), ("password" = [])),
     responses(
         (status = 204, description = "The session has ended: its refresh tokens are dead, its access tokens revoked; the cookies are cleared"),
+        (status = 400, response = Refused),
         (status = 401, response = Refused),
         (status = 403, response = Refused),
     )
@@ -30,35 +31,20 @@ pub(super) async fn logout(
     bearer: web::Data<BearerAuth>,
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
+    browser: web::Data<BrowserSessions>,
     Caller(origin): Caller,
 ) -> Result<HttpResponse, Error> {
-    let by_header = request.headers().contains_key(AUTHORIZATION);
-    let refused = match bearer.authenticate(&request).await {
-        Ok(verified) => {
-            end_session_of(&tokens, verified.claims(), origin).await?;
-            return Ok(done(**cookies));
-        }
-        Err(refused) if by_header || refused.problem().status != 401 => return Err(refused.into()),
-        Err(refused) => refused,
-    };
-    // The access cookie is gone or has expired: the refresh cookie says it too.
-    if let Some(presented) = cookies.refresh_token(&request) {
-        bearer.origins().check(&request)?;
-        let ended = match RefreshTokenPlain::parse(&presented) {
-            Some(token) => {
-                tokens.end_session_of(token, FIRST_PARTY_CLIENT.to_owned(), EndReason::Logout, origin).await
-            }
-            None => Ok(None),
-        };
-        if ended.map_err(service_kit::http::Refusal::from)?.is_some() {
-            return Ok(done(**cookies));
-        }
-        return Ok(cleared(**cookies, &ProblemResponse::invalid_token()));
+    let presented = browser.read(&request).await?;
+    if !presented.is_any {
+        let verified = bearer.authenticate(&request).await?;
+        end_session_of(&tokens, verified.claims(), origin).await?;
+        return Ok(done(&cookies));
     }
-    if cookies.has_access_token(&request) {
-        return Ok(cleared(**cookies, &refused));
+    bearer.origins().check(&request)?;
+    if presented.end(&tokens, EndReason::Logout, &origin).await? {
+        return Ok(done(&cookies));
     }
-    Err(refused.into())
+    Ok(cleared(&cookies, &ProblemResponse::invalid_token()))
 }
 
 async fn end_session_of(tokens: &Tokens, claims: &Claims, origin: Origin) -> Result<(), Error> {
@@ -72,7 +58,7 @@ async fn end_session_of(tokens: &Tokens, claims: &Claims, origin: Origin) -> Res
 }
 
 /// 204, without cookies.
-pub(super) fn done(cookies: Cookies) -> HttpResponse {
+pub(super) fn done(cookies: &Cookies) -> HttpResponse {
     let mut answer = HttpResponse::NoContent();
     cookies.clear(&mut answer);
     answer.finish()

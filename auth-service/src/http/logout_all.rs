@@ -1,13 +1,15 @@
 //! `POST /auth/logout-all`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
 use service_kit::http::Refusal;
 use shared_claims::actix::Authenticated;
 
+use super::browser::BrowserSessions;
 use super::caller::Caller;
 use super::cookies::Cookies;
 use super::logout::done;
 use super::me::user_id;
+use crate::domain::EndReason;
 use crate::tokens::Tokens;
 use service_kit::docs::Refused;
 
@@ -24,10 +26,15 @@ use service_kit::docs::Refused;
 )]
 pub(super) async fn logout_all(
     token: Authenticated,
+    request: HttpRequest,
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
+    browser: web::Data<BrowserSessions>,
     Caller(origin): Caller,
-) -> Result<HttpResponse, Refusal> {
-    tokens.end_all_sessions(user_id(&token)?, origin).await?;
-    Ok(done(**cookies))
+) -> Result<HttpResponse, Error> {
+    let presented = browser.read(&request).await?;
+    tokens.end_all_sessions(user_id(&token)?, origin.clone()).await.map_err(Refusal::from)?;
+    // The refresh cookie may be another user's.
+    presented.end(&tokens, EndReason::Logout, &origin).await?;
+    Ok(done(&cookies))
 }

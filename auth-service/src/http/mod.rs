@@ -1,6 +1,7 @@
 //! The only place that knows actix: one file for each endpoint.
 
 mod body;
+mod browser;
 mod caller;
 mod cookies;
 mod credentials;
@@ -26,6 +27,7 @@ use service_kit::http::{Cors, resource};
 use shared_claims::actix::BearerAuth;
 use shared_claims::verifier::Verifier;
 
+pub use self::browser::BrowserSessions;
 pub use self::cookies::Cookies;
 pub use self::discovery::{Metadata, Published};
 pub use self::oauth2::ClientAuth;
@@ -51,6 +53,8 @@ pub struct Services {
     pub bearer: BearerAuth,
     /// How cookies are set.
     pub cookies: Cookies,
+    /// What a browser's cookies name.
+    pub browser: BrowserSessions,
     /// What is published of this issuer.
     pub published: Published,
     /// The feed.
@@ -66,7 +70,8 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .app_data(web::Data::new(services.issued.clone()))
         .app_data(web::Data::new(services.keys.clone()))
         .app_data(web::Data::new(services.bearer.clone()))
-        .app_data(web::Data::new(services.cookies))
+        .app_data(web::Data::new(services.cookies.clone()))
+        .app_data(web::Data::new(services.browser.clone()))
         .app_data(web::Data::new(services.published.clone()))
         .app_data(web::Data::new(services.feed.clone()))
         .service(resource("/auth/register").post(register::register))

@@ -5,6 +5,7 @@ use service_kit::http::Refusal;
 use shared_claims::actix::BearerAuth;
 use shared_claims::scope::Scopes;
 
+use super::browser::BrowserSessions;
 use super::caller::Caller;
 use super::cookies::Cookies;
 use super::refuse::{self, bad_refresh_token, unknown_scope};
@@ -39,6 +40,7 @@ pub(super) async fn rotate(
     tag = "browser",
     responses(
         (status = 204, description = "Both cookies are set anew"),
+        (status = 400, response = Refused),
         (status = 401, response = Refused),
         (status = 403, response = Refused),
         (status = 429, response = Refused),
@@ -49,25 +51,31 @@ pub(super) async fn refresh(
     bearer: web::Data<BearerAuth>,
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
+    browser: web::Data<BrowserSessions>,
     Caller(origin): Caller,
 ) -> Result<HttpResponse, Error> {
-    let Some(presented) = cookies.refresh_token(&request) else {
-        return Ok(cleared(**cookies, &bad_refresh_token()));
+    let presented = browser.read(&request).await?;
+    let Some(token) = presented.refresh.as_deref() else {
+        return Ok(cleared(&cookies, &bad_refresh_token()));
     };
     bearer.origins().check(&request)?;
-    match rotate(&tokens, &presented, None, origin).await {
+    if presented.disagrees(&tokens) {
+        tracing::warn!("auth.refresh_of_another_session");
+        return Ok(cleared(&cookies, &bad_refresh_token()));
+    }
+    match rotate(&tokens, token, None, origin).await {
         Ok(given) => {
             let mut answer = HttpResponse::NoContent();
             cookies.set(&mut answer, &given);
             Ok(answer.finish())
         }
-        Err(refusal) if refusal.problem().status == 401 => Ok(cleared(**cookies, &refusal)),
+        Err(refusal) if refusal.problem().status == 401 => Ok(cleared(&cookies, &refusal)),
         Err(refusal) => Err(refusal.into()),
     }
 }
 
 /// The refusal, with which the cookies go.
-pub(super) fn cleared(cookies: Cookies, refusal: &dyn ResponseError) -> HttpResponse {
+pub(super) fn cleared(cookies: &Cookies, refusal: &dyn ResponseError) -> HttpResponse {
     let mut response = refusal.error_response();
     for cookie in cookies.cleared() {
         // Only a name or value that no header can hold would fail, and these are ours.

@@ -69,7 +69,9 @@ impl WantedPage {
             let is_again = match name.as_str() {
                 "limit" => {
                     let parsed = PageLimit::parse(&value);
-                    limit.replace(parsed.map_err(|invalid| Refusal::field("limit", invalid.to_string()))?).is_some()
+                    limit
+                        .replace(parsed.map_err(|invalid| Refusal::field("limit", invalid.to_string()))?)
+                        .is_some()
                 }
                 "cursor" => {
                     let parsed = value.parse();
@@ -111,7 +113,7 @@ pub(super) async fn end(
         return Err(not_found());
     }
     if current_session(&token) == Some(session_id) {
-        return Ok(done(**cookies));
+        return Ok(done(&cookies));
     }
     Ok(HttpResponse::NoContent().finish())
 }

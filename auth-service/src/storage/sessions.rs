@@ -262,12 +262,7 @@ pub fn end_of_client(
 /// Rows named in one statement: SQLite takes 32,766 parameters, and counts each.
 const CHUNK: usize = 1000;
 
-fn end_locked(
-    conn: &mut DbConnection,
-    ids: &[String],
-    reason: EndReason,
-    now_ms: i64,
-) -> QueryResult<usize> {
+fn end_locked(conn: &mut DbConnection, ids: &[String], reason: EndReason, now_ms: i64) -> QueryResult<usize> {
     diesel::update(sessions::table.filter(sessions::id.eq_any(ids)).filter(sessions::ended_at_ms.is_null()))
         .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(reason.as_str())))
         .execute(conn)

@@ -34,7 +34,8 @@ impl Tokens {
         kept: Uuid,
         origin: Origin,
     ) -> Result<(), TokenError> {
-        self.end_in_steps(origin, move |inner, conn, origin| inner.end_others(conn, user_id, kept, origin)).await
+        self.end_in_steps(origin, move |inner, conn, origin| inner.end_others(conn, user_id, kept, origin))
+            .await
     }
 
     /// Ends every session of a user, and revokes every token that the user has.

@@ -27,6 +27,7 @@ use aws_lc_rs::hmac;
 use service_kit::database::Database;
 use shared_claims::clock::SharedClock;
 use shared_claims::scope::Scopes;
+use uuid::Uuid;
 
 pub use self::ask::{Ask, Given, TooMuch};
 pub use self::check::OwnTokens;
@@ -42,7 +43,7 @@ pub use self::refresh::Refreshed;
 pub use self::revoke::TokenRevocation;
 pub use self::terms::Terms;
 use crate::audit::Recorder;
-use crate::domain::SessionLimits;
+use crate::domain::{RefreshTokenPlain, SessionLimits};
 use crate::keys::KeyStore;
 use crate::random::Random;
 use crate::revocation::Revocations;
@@ -145,6 +146,11 @@ impl Tokens {
     /// What a login gives when it asks for nothing narrower.
     pub fn default_scope(&self) -> &Scopes {
         &self.inner.settings.default_scope
+    }
+
+    /// The session that a refresh token names; `None` for one that we did not make. It may have ended.
+    pub fn session_of(&self, token: &RefreshTokenPlain) -> Option<Uuid> {
+        token.session_id(&self.inner.refresh_derivation)
     }
 
     /// What tokens carry as `iss`.

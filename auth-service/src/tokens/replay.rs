@@ -42,7 +42,8 @@ impl Inner {
             successor.late_replays = successor.late_replays.saturating_add(i64::from(is_late));
             refresh_tokens::note_replay(conn, &child.hash(), successor.late_replays, refreshes)?;
         }
-        let is_from_elsewhere = successor.first_caller.is_some_and(|first| first != self.caller_mark(request));
+        let is_from_elsewhere =
+            successor.first_caller.is_some_and(|first| first != self.caller_mark(request));
         let event = is_from_elsewhere.then(|| replayed(found, request));
         if let Some(event) = &event {
             self.recorder.record(conn, event, found.now_ms)?;

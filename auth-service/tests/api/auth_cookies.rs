@@ -64,6 +64,26 @@ async fn without_secure_the_names_have_no_prefix() {
     }
 }
 
+/// Several instances on one host, whose cookies would otherwise overwrite each other: ports do not tell cookies apart.
+#[tokio::test]
+async fn a_suffix_is_part_of_each_name() {
+    for app in both_with(|settings| settings.cookies.suffix = "-b".to_owned()).await {
+        app.register("alice").await;
+        let response = login(&app).send().await.unwrap();
+        let (access, refresh) = (format!("{ACCESS}-b"), format!("{REFRESH}-b"));
+        let pair =
+            format!("{access}={}; {refresh}={}", value(&response, &access), value(&response, &refresh));
+        let another = format!("{ACCESS}=another; {REFRESH}=another; {pair}");
+        let me = app.get("/auth/me").header(COOKIE, &another).send().await.unwrap();
+        assert_eq!(me.status(), StatusCode::OK);
+        let rotated = app.post("/auth/refresh").header(COOKIE, &another).header(ORIGIN, own(&app));
+        assert_eq!(rotated.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+        let out = app.post("/auth/logout").header(COOKIE, &another).header(ORIGIN, own(&app)).send().await;
+        assert!(is_cleared(&out.unwrap()));
+        assert!(!app.is_live(&value(&response, &access)).await);
+    }
+}
+
 #[tokio::test]
 async fn refresh_and_logout_by_cookie() {
     for app in both().await {
@@ -146,9 +166,12 @@ async fn a_cookie_changes_nothing_from_a_foreign_origin() {
         let listed =
             app.post("/auth/refresh").header(COOKIE, &cookies).header(ORIGIN, "http://localhost:5173");
         assert_eq!(listed.send().await.unwrap().status(), StatusCode::NO_CONTENT);
-        let fetched =
-            app.post("/auth/refresh").header(COOKIE, &cookies).header("sec-fetch-site", "same-origin");
-        assert_eq!(fetched.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+        for origin in [None, Some("null")] {
+            let request = app.post("/auth/refresh").header(COOKIE, &cookies);
+            let request = origin.into_iter().fold(request, |request, origin| request.header(ORIGIN, origin));
+            let fetched = request.header("sec-fetch-site", "same-origin").send().await.unwrap();
+            assert_eq!(fetched.status(), StatusCode::NO_CONTENT, "{origin:?}");
+        }
     }
 }
 
@@ -157,11 +180,22 @@ async fn a_cookie_changes_nothing_from_a_foreign_origin() {
 async fn nobody_is_logged_in_from_elsewhere() {
     for app in both().await {
         app.register("alice").await;
-        for origin in ["https://evil.example", "null"] {
-            let response = login(&app).header(ORIGIN, origin).send().await.unwrap();
-            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{origin}");
+        for (origin, site) in [
+            ("https://evil.example", None),
+            ("https://evil.example", Some("same-origin")),
+            // A page that withholds its origin: the browser tells all the same whether it is ours.
+            ("null", Some("cross-site")),
+            ("null", Some("same-site")),
+        ] {
+            let request = login(&app).header(ORIGIN, origin);
+            let request =
+                site.into_iter().fold(request, |request, site| request.header("sec-fetch-site", site));
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{origin} {site:?}");
             assert!(set_cookies(&response).is_empty());
         }
+        let withheld = login(&app).header(ORIGIN, "null").header("sec-fetch-site", "same-origin");
+        assert_eq!(withheld.send().await.unwrap().status(), StatusCode::NO_CONTENT);
         let body = json!({ "username": "alice", "password": PASSWORD }).to_string();
         for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
             let request = app.post("/auth/login").header(CONTENT_TYPE, kind).body(body.clone());
@@ -185,15 +219,17 @@ async fn names_are_read_as_sent_and_none_of_ours_twice() {
         let attacker = app.post("/auth/login").json(&body).send().await.unwrap();
         let (own_access, own_refresh) = (value(&victim, ACCESS), value(&victim, REFRESH));
         let planted = value(&attacker, REFRESH);
-        let refresh =
-            |cookie: String| app.post("/auth/refresh").header(COOKIE, cookie).header(ORIGIN, own(&app)).send();
+        let refresh = |cookie: String| {
+            app.post("/auth/refresh").header(COOKIE, cookie).header(ORIGIN, own(&app)).send()
+        };
         let twice = format!("{REFRESH}={planted}; {ACCESS}={own_access}; {REFRESH}={own_refresh}");
         let answer = refresh(twice).await.unwrap();
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
         let me = format!("{ACCESS}={own_access}; {ACCESS}={own_access}");
         let me = app.get("/auth/me").header(COOKIE, me).send().await.unwrap();
         assert_eq!(me.status(), StatusCode::BAD_REQUEST);
-        let encoded = format!("%5F%5FSecure-refresh_token={planted}; {ACCESS}={own_access}; {REFRESH}={own_refresh}");
+        let encoded =
+            format!("%5F%5FSecure-refresh_token={planted}; {ACCESS}={own_access}; {REFRESH}={own_refresh}");
         let answer = refresh(encoded).await.unwrap();
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
         let moved = app.me(&value(&answer, ACCESS)).await;
@@ -273,7 +309,8 @@ async fn a_logout_ends_both_sessions_that_the_cookies_name() {
         app.register("alice").await;
         let (one, two) = (login(&app).send().await.unwrap(), login(&app).send().await.unwrap());
         let mixed = format!("{ACCESS}={}; {REFRESH}={}", value(&one, ACCESS), value(&two, REFRESH));
-        let out = app.post("/auth/logout").header(COOKIE, &mixed).header(ORIGIN, own(&app)).send().await.unwrap();
+        let out =
+            app.post("/auth/logout").header(COOKIE, &mixed).header(ORIGIN, own(&app)).send().await.unwrap();
         assert_eq!(out.status(), StatusCode::NO_CONTENT);
         assert!(is_cleared(&out));
         assert!(is_over(&app, &one).await && is_over(&app, &two).await);
@@ -281,7 +318,8 @@ async fn a_logout_ends_both_sessions_that_the_cookies_name() {
         let (one, two) = (login(&app).send().await.unwrap(), login(&app).send().await.unwrap());
         app.clock.advance_ms(1_000_000);
         let mixed = format!("{ACCESS}={}; {REFRESH}={}", value(&one, ACCESS), value(&two, REFRESH));
-        let out = app.post("/auth/logout").header(COOKIE, &mixed).header(ORIGIN, own(&app)).send().await.unwrap();
+        let out =
+            app.post("/auth/logout").header(COOKIE, &mixed).header(ORIGIN, own(&app)).send().await.unwrap();
         assert_eq!(out.status(), StatusCode::NO_CONTENT);
         assert!(app.is_refused(&value(&one, REFRESH)).await && app.is_refused(&value(&two, REFRESH)).await);
     }

@@ -107,6 +107,7 @@ async fn sessions_come_in_pages_last_used_first() {
         let (one, next) = page("/auth/sessions").await;
         assert_eq!(one.len(), 50);
         // A session that begins meanwhile moves nothing on the pages that follow.
+        app.clock.advance_ms(1);
         app.login("alice").await;
         let next = next.unwrap();
         assert!(next.starts_with("/auth/sessions?limit=50&cursor="), "{next}");
@@ -146,7 +147,8 @@ async fn a_session_says_what_it_was_given_to() {
         let login = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
         app.grant_to("billing", &login).await;
         let sessions = list(&app, &own.access).await;
-        let kinds: Vec<_> = sessions.iter().map(|session| (&session["client_id"], &session["kind"])).collect();
+        let kinds: Vec<_> =
+            sessions.iter().map(|session| (&session["client_id"], &session["kind"])).collect();
         assert!(kinds.contains(&(&"first-party".into(), &"first-party".into())), "{kinds:?}");
         assert!(kinds.contains(&(&"billing".into(), &"client".into())), "{kinds:?}");
     }
@@ -170,7 +172,8 @@ async fn the_end_of_many_sessions_holds_nobody_up() {
         assert_eq!(ended.unwrap().status(), StatusCode::NO_CONTENT);
         assert_eq!(list(&app, &kept.access).await.len(), 1);
         let facts = app.facts().await;
-        let ids: std::collections::HashSet<_> = facts.iter().map(|fact| fact["id"].as_str().unwrap()).collect();
+        let ids: std::collections::HashSet<_> =
+            facts.iter().map(|fact| fact["id"].as_str().unwrap()).collect();
         assert_eq!((facts.len(), ids.len()), (455, 455));
 
         // All of them: as many batches as it takes, and one cut for those that are left and all tokens.

@@ -181,9 +181,9 @@ async fn however_many_sessions_a_client_has_they_end() {
         let one = copied.await.unwrap();
         operator.disable("billing").await.unwrap();
         let now_ms = app.clock.now_ms();
-        let live = app
-            .database
-            .read(move |conn| Ok::<_, DatabaseError>(sessions::some_of_user(conn, one.user_id, now_ms, None, 1000)?));
+        let live = app.database.read(move |conn| {
+            Ok::<_, DatabaseError>(sessions::some_of_user(conn, one.user_id, now_ms, None, 1000)?)
+        });
         let live = live.await.unwrap();
         assert!(live.iter().all(|session| session.client_id != "billing") && !live.is_empty());
     }

@@ -180,8 +180,8 @@ async fn who_ends_a_client_waits_for_whoever_begins_a_session_with_it() {
 }
 
 async fn live_sessions(app: &TestApp, user: uuid::Uuid) -> usize {
-    let live = app
-        .database
-        .read(move |conn| Ok::<_, DatabaseError>(sessions::some_of_user(conn, user, START_MS, None, 1000)?.len()));
+    let live = app.database.read(move |conn| {
+        Ok::<_, DatabaseError>(sessions::some_of_user(conn, user, START_MS, None, 1000)?.len())
+    });
     live.await.unwrap()
 }

@@ -13,8 +13,9 @@ use crate::helpers::{PASSWORD, TestApp, Tokens, both, both_with, claims_of};
 
 async fn live_sessions(app: &TestApp, id: Uuid) -> usize {
     let now_ms = crate::helpers::START_MS;
-    let live =
-        app.database.read(move |conn| Ok::<_, DatabaseError>(sessions::some_of_user(conn, id, now_ms, None, 1000)?));
+    let live = app
+        .database
+        .read(move |conn| Ok::<_, DatabaseError>(sessions::some_of_user(conn, id, now_ms, None, 1000)?));
     live.await.unwrap().len()
 }
 

@@ -9,9 +9,7 @@ use service_kit::database::testing::TestDatabase;
 use shared_claims::clock::ManualClock;
 
 use crate::helpers::clients::{client, refusal};
-use crate::helpers::{
-    START_MS, TestApp, Tokens, both, both_with, claims_of, settings, spawn_replica,
-};
+use crate::helpers::{START_MS, TestApp, Tokens, both, both_with, claims_of, settings, spawn_replica};
 
 async fn status(response: Response) -> u16 {
     response.status().as_u16()
@@ -117,8 +115,7 @@ async fn a_replay_from_another_address_or_agent_is_recorded() {
 async fn a_scope_too_wide_is_answered_the_same_for_a_token_that_is_alive_and_one_that_is_not() {
     for app in both().await {
         app.register("alice").await;
-        let narrow =
-            [("username", "alice"), ("password", crate::helpers::PASSWORD), ("scope", "todos:read")];
+        let narrow = [("username", "alice"), ("password", crate::helpers::PASSWORD), ("scope", "todos:read")];
         let [living, ended, used] = [
             Tokens::of(app.post_token(&narrow).await).await,
             Tokens::of(app.post_token(&narrow).await).await,
@@ -171,7 +168,10 @@ async fn retry_after(response: Response) -> u64 {
         assert_eq!(body["error"], "temporarily_unavailable");
         assert_eq!(body["error_description"], "too many requests, try again later");
     } else {
-        assert_eq!((&body["status"], &body["detail"]), (&429.into(), &"Too many requests, try again later".into()));
+        assert_eq!(
+            (&body["status"], &body["detail"]),
+            (&429.into(), &"Too many requests, try again later".into())
+        );
     }
     seconds
 }

@@ -98,13 +98,13 @@ mod tests {
         assert!(post(&[("host", "[::1]:8001"), ("origin", "http://[::1]:8001")]));
         assert!(post(&[("host", "[::1]"), ("origin", "http://[::1]")]));
         assert!(post(&[host, ("sec-fetch-site", "same-origin")]));
+        assert!(post(&[host, ("origin", "null"), ("sec-fetch-site", "same-origin")]), "null is none");
     }
 
     #[test]
     fn everything_else_is_foreign() {
         let host = ("host", "todo.example");
         for origin in [
-            "null",
             "",
             "https://evil.example",
             "https://todo.example.evil",
@@ -126,6 +126,9 @@ mod tests {
             assert!(!post(&[host, ("origin", origin), ("sec-fetch-site", "same-origin")]), "{origin}");
         }
         assert!(!post(&[host]));
+        assert!(!post(&[host, ("origin", "null")]));
+        assert!(!post(&[host, ("origin", "null"), ("sec-fetch-site", "cross-site")]));
+        assert!(!post(&[host, ("origin", "null"), ("origin", "null"), ("sec-fetch-site", "same-origin")]));
         assert!(!post(&[host, ("sec-fetch-site", "same-site")]));
         assert!(!post(&[host, ("sec-fetch-site", "none")]));
         assert!(!post(&[host, ("origin", "https://app.example"), ("origin", "https://app.example")]));
@@ -161,6 +164,9 @@ mod tests {
         assert!(rule.check_not_foreign(&request(&[])).is_ok());
         assert!(rule.check_not_foreign(&request(&[("origin", "https://evil.example")])).is_err());
         assert!(rule.check_not_foreign(&request(&[("sec-fetch-site", "cross-site")])).is_err());
+        assert!(rule.check_not_foreign(&request(&[("origin", "null")])).is_ok(), "null is none");
+        let sandboxed = request(&[("origin", "null"), ("sec-fetch-site", "cross-site")]);
+        assert!(rule.check_not_foreign(&sandboxed).is_err());
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! What a request of actix-web tells.
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderValue;
 use actix_web::http::uri::{Authority, Scheme};
 
-use crate::bearer::{Request, ascii};
+use crate::bearer::Request;
 
 impl Request for HttpRequest {
-    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = Option<&'a str>> {
-        self.headers().get_all(name).map(|value| ascii(value.as_bytes()))
+    fn bytes<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers().get_all(name).map(HeaderValue::as_bytes)
     }
 
     fn is_safe(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Where in a request the access token is (RFC 6750 §2, and the cookie of the first-party face).
 
+use super::cookies;
 use super::refusal::Refusal;
 use super::request::Request;
 
@@ -15,7 +16,8 @@ pub(super) struct Presented<'a> {
 pub(super) fn find<'a>(request: &'a impl Request, cookie: Option<&str>) -> Result<Presented<'a>, Refusal> {
     let mut headers = request.values("authorization");
     let Some(header) = headers.next() else {
-        return cookie.and_then(|name| from_cookie(request, name)).ok_or(Refusal::NoCredentials);
+        let token = cookie.map(|name| cookies::find(request, name)).transpose()?.flatten();
+        return token.map(|token| Presented { token, by_cookie: true }).ok_or(Refusal::NoCredentials);
     };
     if headers.next().is_some() || is_in_query(request) {
         return Err(Refusal::AmbiguousCredentials);
@@ -28,15 +30,6 @@ pub(super) fn find<'a>(request: &'a impl Request, cookie: Option<&str>) -> Resul
         return Err(Refusal::NoCredentials);
     }
     Ok(Presented { token, by_cookie: false })
-}
-
-/// Read by hand: a cookie parser may find nothing at all where some other cookie is malformed (actix-web's does).
-fn from_cookie<'a>(request: &'a impl Request, name: &str) -> Option<Presented<'a>> {
-    let headers = request.values("cookie").flatten();
-    let mut cookies = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.split_once('='));
-    let (_, token) = cookies.find(|(other, _)| other.trim() == name)?;
-    let token = token.trim();
-    (!token.is_empty()).then_some(Presented { token, by_cookie: true })
 }
 
 fn is_in_query(request: &impl Request) -> bool {

@@ -1,15 +1,18 @@
 //! How a request authenticates and how it is refused, the same under every framework.
 
+mod cookies;
 mod credentials;
 mod origin;
 mod origins;
 mod refusal;
 mod request;
 
+#[cfg(feature = "actix")]
+pub(crate) use cookies::find as find_cookie;
 pub use origins::InvalidOrigin;
 pub(crate) use origins::Origins;
 pub(crate) use refusal::Refusal;
-pub(crate) use request::{Request, ascii};
+pub(crate) use request::Request;
 
 use crate::claims::CustomClaims;
 use crate::verifier::{Verified, Verifier, VerifyError};

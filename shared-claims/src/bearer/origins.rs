@@ -43,12 +43,12 @@ impl Origins {
     /// The same whatever the method; what says nothing of where it comes from passes.
     #[cfg(feature = "actix")]
     pub(crate) fn check_not_foreign(&self, request: &impl Request) -> Result<(), Refusal> {
-        let says_nothing = !request.has(ORIGIN) && !request.has(SEC_FETCH_SITE);
+        let says_nothing = !names_origin(request) && !request.has(SEC_FETCH_SITE);
         (says_nothing || self.is_same_site(request)).then_some(()).ok_or(Refusal::ForeignOrigin)
     }
 
     fn is_same_site(&self, request: &impl Request) -> bool {
-        if request.has(ORIGIN) {
+        if names_origin(request) {
             let Some(origin) = request.only(ORIGIN).and_then(Origin::parse) else { return false };
             return self.allowed.contains(&origin) || is_own(&origin, request);
         }
@@ -58,6 +58,12 @@ impl Origins {
 
 const ORIGIN: &str = "origin";
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
+
+/// Whether the request names an origin. `null` is none: browsers send it from pages that withhold theirs, our own among
+/// them, and what `Sec-Fetch-Site` says then counts.
+fn names_origin(request: &impl Request) -> bool {
+    request.has(ORIGIN) && request.only(ORIGIN) != Some("null")
+}
 
 /// An origin on the host that was asked for. A page that was loaded in the clear is not our own where we are reached
 /// over TLS; the other way round happens behind a proxy that ends TLS and does not say so.

@@ -16,6 +16,8 @@ pub(crate) enum Refusal {
     NoCredentials,
     /// Credentials in more than one way (RFC 6750 §3.1).
     AmbiguousCredentials,
+    /// A cookie of ours in more than one way: some other host of the domain may have set one of them.
+    AmbiguousCookie,
     /// A cookie, and perhaps another site that makes use of it.
     ForeignOrigin,
     /// A good token that lacks something (RFC 6750 §3.1).
@@ -31,7 +33,7 @@ impl Refusal {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::NoCredentials => StatusCode::UNAUTHORIZED,
-            Self::AmbiguousCredentials => StatusCode::BAD_REQUEST,
+            Self::AmbiguousCredentials | Self::AmbiguousCookie => StatusCode::BAD_REQUEST,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::Denied(denied) => denied.status(),
             Self::NotVerified(error) => error.status(),
@@ -43,6 +45,9 @@ impl Refusal {
         match self {
             Self::NoCredentials => "Not authenticated",
             Self::AmbiguousCredentials => "Send the access token once",
+            Self::AmbiguousCookie => {
+                "A cookie of this service was sent twice: delete the cookies of this site"
+            }
             Self::ForeignOrigin => "The request comes from a foreign origin",
             Self::Denied(_) => "The access token does not permit this",
             Self::NotVerified(error) => error.detail(),
@@ -62,7 +67,7 @@ impl Refusal {
             }
             Self::NotVerified(error) => error.challenge()?.into(),
             Self::Denied(denied) => denied.challenge().into(),
-            Self::ForeignOrigin => return None,
+            Self::ForeignOrigin | Self::AmbiguousCookie => return None,
         };
         // Scopes that no header can hold are not declared by the macros.
         Some(

@@ -2,8 +2,13 @@
 
 /// A request, as far as authentication reads it.
 pub(crate) trait Request {
-    /// The values of a header, in order; `None` for one with other than visible ASCII characters, spaces and tabs.
-    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = Option<&'a str>>;
+    /// The values of a header, in order.
+    fn bytes<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]>;
+
+    /// The same as text; `None` for one with other than visible ASCII characters, spaces and tabs.
+    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = Option<&'a str>> {
+        self.bytes(name).map(ascii)
+    }
 
     /// Whether the method changes nothing (RFC 9110 §9.2.1).
     fn is_safe(&self) -> bool;

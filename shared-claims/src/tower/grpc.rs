@@ -46,7 +46,10 @@ pub(super) fn answer<D>(refusal: Refusal, media_type: &'static str) -> Response<
 fn status(refusal: Refusal) -> u16 {
     match refusal {
         Refusal::NotVerified(VerifyError::Unavailable(_)) => UNAVAILABLE,
-        Refusal::NoCredentials | Refusal::AmbiguousCredentials | Refusal::NotVerified(_) => UNAUTHENTICATED,
+        Refusal::NoCredentials
+        | Refusal::AmbiguousCredentials
+        | Refusal::AmbiguousCookie
+        | Refusal::NotVerified(_) => UNAUTHENTICATED,
         Refusal::ForeignOrigin | Refusal::Denied(_) => PERMISSION_DENIED,
     }
 }

@@ -1,8 +1,9 @@
 //! What a request of tower's services tells.
 
+use http::HeaderValue;
 use http::uri::{Authority, Scheme};
 
-use crate::bearer::{Request, ascii};
+use crate::bearer::Request;
 
 pub(super) struct Incoming<'r, B> {
     pub(super) request: &'r http::Request<B>,
@@ -11,8 +12,8 @@ pub(super) struct Incoming<'r, B> {
 }
 
 impl<B> Request for Incoming<'_, B> {
-    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = Option<&'a str>> {
-        self.request.headers().get_all(name).iter().map(|value| ascii(value.as_bytes()))
+    fn bytes<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        self.request.headers().get_all(name).iter().map(HeaderValue::as_bytes)
     }
 
     fn is_safe(&self) -> bool {

@@ -85,6 +85,7 @@ pub struct VerifierBuilder<C = ()> {
     issuer: String,
     audience: Option<Audience>,
     leeway_seconds: u64,
+    accepts_expired: bool,
     jwks_url: Option<String>,
     jwks_cooldown: Duration,
     jwks_max_age: Duration,
@@ -106,6 +107,7 @@ impl VerifierBuilder {
             issuer: issuer.to_owned(),
             audience: None,
             leeway_seconds: 10,
+            accepts_expired: false,
             jwks_url: None,
             jwks_cooldown: Duration::from_secs(10),
             jwks_max_age: Duration::from_secs(86_400),
@@ -148,6 +150,22 @@ impl<C: CustomClaims> VerifierBuilder<C> {
     /// How far the clocks of issuer and verifier may be apart: 10 s unless said otherwise, at most 30.
     pub fn leeway_seconds(mut self, seconds: u64) -> Self {
         self.leeway_seconds = seconds;
+        self
+    }
+
+    /// Takes tokens that have expired, too: for the issuer itself, which has to know what an old token of its own names. No
+    /// token is a credential for a service that says this.
+    ///
+    /// ```
+    /// # use shared_claims::verifier::{BuildError, KeySetHandle, Verifier};
+    /// /// What a logout asks, to know which session a browser's old cookie belongs to.
+    /// async fn named(keys: KeySetHandle) -> Result<Verifier, BuildError> {
+    ///     let builder = Verifier::builder("https://id.example").audience("https://id.example").keys(keys);
+    ///     builder.without_revocation().accept_expired().build().await
+    /// }
+    /// ```
+    pub fn accept_expired(mut self) -> Self {
+        self.accepts_expired = true;
         self
     }
 
@@ -254,6 +272,7 @@ impl<C: CustomClaims> VerifierBuilder<C> {
             issuer: self.issuer,
             audience: self.audience,
             leeway_seconds: self.leeway_seconds,
+            accepts_expired: self.accepts_expired,
             jwks_url: self.jwks_url,
             jwks_cooldown: self.jwks_cooldown,
             jwks_max_age: self.jwks_max_age,
@@ -335,7 +354,13 @@ impl<C: CustomClaims> VerifierBuilder<C> {
             KeySource::Fetched(follower)
         };
         Ok(Verifier::new(Inner {
-            expected: Expected { issuer: self.issuer, audience, leeway_seconds, custom: self.custom },
+            expected: Expected {
+                issuer: self.issuer,
+                audience,
+                leeway_seconds,
+                accepts_expired: self.accepts_expired,
+                custom: self.custom,
+            },
             keys,
             revocation,
             on_outage: self.on_outage,

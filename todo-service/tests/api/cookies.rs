@@ -29,10 +29,13 @@ async fn a_cookie_reads_from_anywhere_and_writes_from_known_origins() {
     ] {
         assert_eq!(post(&app, &cookie, &headers).await.status, 201, "{headers:?}");
     }
+    let withheld = [("origin", "null"), ("sec-fetch-site", "same-origin")];
+    assert_eq!(post(&app, &cookie, &withheld).await.status, 201, "null is no origin");
     for headers in [
         vec![],
         vec![("origin", "https://evil.example")],
         vec![("origin", "null")],
+        vec![("origin", "null"), ("sec-fetch-site", "cross-site")],
         vec![("origin", "https://app.example.com.evil.example")],
         vec![("origin", "http://app.example.com")],
         vec![("sec-fetch-site", "cross-site")],
@@ -69,6 +72,34 @@ async fn the_cookie_has_no_prefix_where_cookies_are_not_secure() {
     ] {
         let request = app.request(Method::GET, "/todos/", None);
         let request = request.header("cookie", format!("theme=dark; {name}={}", app.token(ADA)));
+        assert_eq!(Answer::of(request).await.status, status, "{name}");
+    }
+}
+
+/// Names are compared as they were sent, and one that comes twice is refused: another host of the domain may have set it.
+#[actix_web::test]
+async fn a_name_that_only_decodes_to_ours_is_another_and_ours_comes_once() {
+    let app = spawn_app(BOTH[0]).await;
+    let token = app.token(ADA);
+    for (cookies, status) in [
+        (format!("%5F%5FHost-access_token={token}"), 401),
+        (format!("%5F%5FHost-access_token=x; __Host-access_token={token}"), 200),
+        (format!("name=ä; __Host-access_token={token}"), 200),
+        (format!("__Host-access_token={token}; __Host-access_token={token}"), 400),
+        (format!("__Host-access_token=; __Host-access_token={token}"), 400),
+    ] {
+        let value = reqwest::header::HeaderValue::from_bytes(cookies.as_bytes()).unwrap();
+        let request = app.request(Method::GET, "/todos/", None).header("cookie", value);
+        assert_eq!(Answer::of(request).await.status, status, "{cookies}");
+    }
+}
+
+#[actix_web::test]
+async fn a_suffix_is_part_of_the_name() {
+    let app = spawn_app_with(BOTH[0], |settings| settings.cookies.suffix = "-b".to_owned()).await;
+    for (name, status) in [("__Host-access_token-b", 200), ("__Host-access_token", 401)] {
+        let request = app.request(Method::GET, "/todos/", None);
+        let request = request.header("cookie", format!("{name}={}", app.token(ADA)));
         assert_eq!(Answer::of(request).await.status, status, "{name}");
     }
 }

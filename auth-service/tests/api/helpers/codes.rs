@@ -45,16 +45,8 @@ impl TestApp {
         let revocations = revocations.await.unwrap();
         let refresh_derivation = random.bytes();
         let recorder = Recorder::new(random.clone(), clock.clone(), true);
-        let parts = TokenParts {
-            database,
-            keys,
-            revocations,
-            refresh_derivation,
-            clock,
-            random,
-            recorder,
-            settings,
-        };
+        let parts =
+            TokenParts { database, keys, revocations, refresh_derivation, clock, random, recorder, settings };
         Tokens::new(parts)
     }
 

@@ -95,12 +95,35 @@ fn is_origin(text: &str) -> bool {
 pub struct CookieSettings {
     /// `Secure`, and with it the name prefixes that need it. Off only in development.
     pub secure: bool,
+    /// Added to each cookie's name, so that several instances on one host do not share cookies.
+    pub suffix: String,
+}
+
+impl CookieSettings {
+    /// The name of a cookie; its prefix (`__Host-`, `__Secure-`) goes where the cookie is not `Secure`.
+    pub fn name(&self, prefix: &str, name: &str) -> String {
+        let prefix = if self.secure { prefix } else { "" };
+        format!("{prefix}{name}{}", self.suffix)
+    }
+
+    /// The name of the cookie with the access token, which both services read.
+    pub fn access_token(&self) -> String {
+        self.name("__Host-", "access_token")
+    }
 }
 
 impl Default for CookieSettings {
     fn default() -> Self {
-        Self { secure: true }
+        Self { secure: true, suffix: String::new() }
     }
 }
 
-impl Validate for CookieSettings {}
+impl Validate for CookieSettings {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if self.suffix.len() <= 32 && self.suffix.bytes().all(is_name) {
+            return Ok(());
+        }
+        Err(InvalidSetting::new("suffix", "at most 32 of a-z, A-Z, 0-9, -, _ and ."))
+    }
+}

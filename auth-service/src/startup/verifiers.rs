@@ -1,0 +1,74 @@
+//! Who checks the tokens that come back to us, and what for.
+
+use std::sync::Arc;
+
+use service_kit::database::Database;
+use shared_claims::actix::BearerAuth;
+use shared_claims::claims::FIRST_PARTY_CLIENT;
+use shared_claims::clock::SharedClock;
+use shared_claims::revocation::Revocation;
+use shared_claims::verifier::{BuildError, Verifier};
+
+use super::StartError;
+use crate::config::Settings;
+use crate::http::{BrowserSessions, Cookies};
+use crate::keys::KeyStore;
+use crate::tokens::OwnTokens;
+
+/// Verifies every token that we issued, whomever it is for, and holds it against the database each time.
+pub(super) async fn issued(
+    settings: &Settings,
+    database: &Database,
+    keys: &KeyStore,
+    clock: SharedClock,
+) -> Result<Verifier, BuildError> {
+    let own = OwnTokens::new(database.clone(), clock.clone());
+    Verifier::builder(&settings.issuer)
+        .any_audience()
+        .keys(keys.handle())
+        .revocation(Revocation::Custom(Arc::new(own)))
+        .clock(clock)
+        .build()
+        .await
+}
+
+/// What the cookies of a browser name, expired or not.
+pub(super) async fn browser(
+    settings: &Settings,
+    cookies: Cookies,
+    keys: &KeyStore,
+    clock: SharedClock,
+) -> Result<BrowserSessions, BuildError> {
+    let verifier = Verifier::builder(&settings.issuer)
+        .audience(&settings.issuer)
+        .keys(keys.handle())
+        .without_revocation()
+        .accept_expired()
+        .policy(|claims| claims.client_id == FIRST_PARTY_CLIENT)
+        .clock(clock)
+        .build()
+        .await?;
+    Ok(BrowserSessions::new(cookies, verifier))
+}
+
+/// How `/auth/*` knows who asks: first-party tokens for this issuer, held against the database each time.
+pub(super) async fn bearer(
+    settings: &Settings,
+    database: &Database,
+    keys: &KeyStore,
+    clock: SharedClock,
+) -> Result<BearerAuth, StartError> {
+    let own = OwnTokens::new(database.clone(), clock.clone());
+    let verifier = Verifier::builder(&settings.issuer)
+        .audience(&settings.issuer)
+        .keys(keys.handle())
+        .revocation(Revocation::Custom(Arc::new(own)))
+        .policy(|claims| claims.client_id == FIRST_PARTY_CLIENT)
+        .clock(clock)
+        .build()
+        .await?;
+    // The issuer's own origin, for proxies that rewrite `Host`.
+    let own_origin = url::Url::parse(&settings.issuer).map(|url| url.origin().ascii_serialization());
+    let origins = settings.http.cors_origins.iter().cloned().chain(own_origin);
+    Ok(BearerAuth::new(verifier).cookie(settings.cookies.access_token()).allowed_origins(origins)?)
+}

@@ -1,0 +1,151 @@
+//! The one reader of cookies.
+//!
+//! Written by hand, for what it does not do. It decodes nothing: a name that only decodes to `__Host-…` was set without the
+//! checks by which browsers protect that prefix. It trims no other white space than HTTP has, for the same reason. And a
+//! malformed cookie beside the one that is looked for hides nothing.
+
+use super::refusal::Refusal;
+use super::request::{Request, ascii};
+
+/// The value of the cookie with that name, as it was sent; `None` without one, and for an empty one.
+///
+/// A cookie that comes twice is refused: one of the two may have been set by another host of the same domain, and which of
+/// them comes first says nothing.
+pub(crate) fn find<'a>(request: &'a impl Request, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let pairs = request.bytes("cookie").flat_map(|header| header.split(|byte| *byte == b';'));
+    let mut values = pairs.filter_map(|pair| value_of(pair, name));
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Refusal::AmbiguousCookie);
+    }
+    let value = ascii(value).ok_or(Refusal::INVALID_TOKEN)?;
+    Ok((!value.is_empty()).then_some(value))
+}
+
+/// The value of a pair with that name. A pair without `=` is a value without a name.
+fn value_of<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut parts = pair.splitn(2, |byte| *byte == b'=');
+    let (its_name, value) = (parts.next()?, parts.next()?);
+    (trim(its_name) == name.as_bytes()).then(|| trim(value))
+}
+
+/// Without the spaces and tabs around it (RFC 9110 §5.6.3).
+fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A request with these `Cookie` headers.
+    struct Sent(Vec<Vec<u8>>);
+
+    impl Request for Sent {
+        fn bytes<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+            self.0.iter().filter(move |_| name == "cookie").map(Vec::as_slice)
+        }
+
+        fn is_safe(&self) -> bool {
+            true
+        }
+
+        fn query(&self) -> &'static str {
+            ""
+        }
+
+        fn authority(&self) -> Option<&str> {
+            None
+        }
+
+        fn scheme(&self) -> Option<&str> {
+            None
+        }
+    }
+
+    fn read(headers: &[&[u8]]) -> Result<Option<String>, Refusal> {
+        let sent = Sent(headers.iter().map(|header| header.to_vec()).collect());
+        find(&sent, "__Host-a").map(|value| value.map(str::to_owned))
+    }
+
+    fn found(value: &str) -> Result<Option<String>, Refusal> {
+        Ok(Some(value.to_owned()))
+    }
+
+    #[test]
+    fn a_value_is_read_as_it_was_sent() {
+        assert_eq!(read(&[b"__Host-a=x"]), found("x"));
+        assert_eq!(read(&[b"b=1; __Host-a=x=y%20\"z\"; c"]), found("x=y%20\"z\""));
+        assert_eq!(read(&[b"b=1", b" \t__Host-a =\tx "]), found("x"));
+        assert_eq!(read(&[b"__Host-a="]), Ok(None));
+        assert_eq!(read(&[b"b=1"]), Ok(None));
+        assert_eq!(read(&[]), Ok(None));
+    }
+
+    #[test]
+    fn another_name_is_another_cookie() {
+        for other in [
+            &b"%5F%5FHost-a=x"[..],
+            b"__Host%2Da=x",
+            b"__host-a=x",
+            b"__Host-a",
+            b"=__Host-a=x",
+            b"__Host-a2=x",
+            b"\"__Host-a\"=x",
+            "\u{2000}__Host-a=x".as_bytes(),
+            "\u{a0}__Host-a=x".as_bytes(),
+            b"\x0b__Host-a=x",
+            b"$Version=1,__Host-a=x",
+        ] {
+            assert_eq!(read(&[other]), Ok(None), "{}", String::from_utf8_lossy(other));
+            let both = [other, b"; __Host-a=own"].concat();
+            assert_eq!(read(&[&both]), found("own"), "{}", String::from_utf8_lossy(other));
+        }
+    }
+
+    #[test]
+    fn twice_is_once_too_often() {
+        for headers in [
+            &[&b"__Host-a=x; __Host-a=x"[..]][..],
+            &[b"__Host-a=x; b=1;__Host-a="],
+            &[b"__Host-a=x", b"__Host-a=y"],
+            &[b"__Host-a=\xff; __Host-a=y"],
+        ] {
+            assert_eq!(read(headers), Err(Refusal::AmbiguousCookie));
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_hides_nothing() {
+        assert_eq!(read(&["b=ä; __Host-a=x; c=\u{1f600}".as_bytes()]), found("x"));
+        assert_eq!(read(&["__Host-a=ä".as_bytes()]), Err(Refusal::INVALID_TOKEN));
+        assert_eq!(read(&[b";;=;= ;,; __Host-a=x;"]), found("x"));
+    }
+
+    proptest! {
+        /// Whatever stands around it, a cookie that is there once is found, and its value is what was sent.
+        #[test]
+        fn one_among_any_others_is_found(
+            before in proptest::collection::vec("[ -:<-~]{0,9}(=[ -:<-~]{0,9})?", 0..4),
+            value in "[!#-+\\--:<-~]{1,30}",
+            after in proptest::collection::vec("[ -:<-~]{0,9}(=[ -:<-~]{0,9})?", 0..4),
+        ) {
+            let own = format!("__Host-a={value}");
+            let all: Vec<_> = before.iter().chain([&own]).chain(&after).map(String::as_str).collect();
+            prop_assert_eq!(read(&[all.join(";").as_bytes()]), found(&value));
+        }
+
+        /// No header makes it panic, or gives a value that was not sent.
+        #[test]
+        fn any_bytes_are_read(header in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Ok(Some(value)) = read(&[&header]) {
+                prop_assert!(header.windows(value.len()).any(|part| part == value.as_bytes()));
+            }
+        }
+    }
+}
