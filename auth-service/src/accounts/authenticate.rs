@@ -41,6 +41,9 @@ impl Accounts {
         // A user who is switched off costs the dummy's hash, as nobody does.
         let stored = stored.filter(|credentials| credentials.user.is_active);
         let hash = stored.as_ref().map(|credentials| credentials.hash.clone());
+        // Too long to be anybody's: wrong without a look at it, and at the same cost.
+        let is_possible = !Password::is_out_of_reach(password.len(), parts.password_rules);
+        let (password, hash) = if is_possible { (password, hash) } else { ("", None) };
         let verified = parts.passwords.verify(Password::presented(password), hash).await?;
         match (stored, verified) {
             (Some(credentials), Verification::Right { upgraded }) => Ok(Authentication::Proven(Proven {

@@ -37,6 +37,9 @@ pub enum Registration {
     Invalid(Vec<RegistrationField>),
 }
 
+/// What was given, or what of it breaks a rule.
+type Parsed = Result<(Username, Option<Email>, Password), Vec<RegistrationField>>;
+
 impl Accounts {
     /// Makes a user who may log in, without roles.
     pub async fn register(
@@ -45,7 +48,7 @@ impl Accounts {
         origin: &Origin,
     ) -> Result<Registration, AccountError> {
         let parts = &self.parts;
-        let (username, email, password) = match self.parse(&request) {
+        let (username, email, password) = match self.parse(&request).await? {
             Ok(parsed) => parsed,
             Err(broken) => return Ok(Registration::Invalid(broken)),
         };
@@ -87,21 +90,18 @@ impl Accounts {
         }
     }
 
-    fn parse(
-        &self,
-        request: &RegistrationRequest<'_>,
-    ) -> Result<(Username, Option<Email>, Password), Vec<RegistrationField>> {
+    async fn parse(&self, request: &RegistrationRequest<'_>) -> Result<Parsed, AccountError> {
         let broken =
             |field, error: &dyn std::fmt::Display| RegistrationField { field, message: error.to_string() };
+        let password = self.parts.passwords.accept(request.password, self.parts.password_rules).await?;
+        let password = password.map_err(|error| broken("password", &error));
         let username = Username::parse(request.username).map_err(|error| broken("username", &error));
-        let password = Password::parse(request.password, self.parts.password_rules)
-            .map_err(|error| broken("password", &error));
         let email = request.email.map(Email::parse).transpose().map_err(|error| broken("email", &error));
-        match (username, email, password) {
+        Ok(match (username, email, password) {
             (Ok(username), Ok(email), Ok(password)) => Ok((username, email, password)),
             (username, email, password) => {
                 Err([username.err(), password.err(), email.err()].into_iter().flatten().collect())
             }
-        }
+        })
     }
 }

@@ -13,11 +13,18 @@ pub struct ThrottleSettings {
     pub refreshes_per_session_per_minute: u32,
     /// Revocations of tokens that one client got in its own name, at each replica.
     pub revocations_per_client_per_minute: u32,
+    /// Authorization codes redeemed for one user.
+    pub codes_per_user_per_minute: u32,
 }
 
 impl Default for ThrottleSettings {
     fn default() -> Self {
-        Self { enabled: true, refreshes_per_session_per_minute: 30, revocations_per_client_per_minute: 1000 }
+        Self {
+            enabled: true,
+            refreshes_per_session_per_minute: 30,
+            revocations_per_client_per_minute: 1000,
+            codes_per_user_per_minute: 60,
+        }
     }
 }
 
@@ -26,6 +33,7 @@ impl Validate for ThrottleSettings {
         for (name, limit) in [
             ("refreshes_per_session_per_minute", self.refreshes_per_session_per_minute),
             ("revocations_per_client_per_minute", self.revocations_per_client_per_minute),
+            ("codes_per_user_per_minute", self.codes_per_user_per_minute),
         ] {
             in_range(name, i64::from(limit), 1..=1_000_000)?;
         }

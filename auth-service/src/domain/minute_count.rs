@@ -1,7 +1,7 @@
 //! How often something happened within a minute.
 
 /// The minute begins with the first thing that is counted, and ends all at once.
-const MINUTE_MS: i64 = 60_000;
+pub const MINUTE_MS: i64 = 60_000;
 
 /// A count within a running minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,14 +30,21 @@ impl MinuteCount {
         if self.count < i64::from(limit) {
             return Ok(Self { count: self.count.saturating_add(1), ..self });
         }
-        let left_ms = self.since_ms.saturating_add(MINUTE_MS).saturating_sub(now_ms);
-        let left_s = left_ms.saturating_add(999).div_euclid(1000).max(1);
-        Err(Throttled { retry_after_s: u32::try_from(left_s).unwrap_or(u32::MAX) })
+        Err(Throttled::a_minute_after(self.since_ms, now_ms))
     }
 
     /// Whether its minute is not over. A clock that was set back begins another one.
     pub fn is_running(self, now_ms: i64) -> bool {
         (0..MINUTE_MS).contains(&now_ms.saturating_sub(self.since_ms))
+    }
+}
+
+impl Throttled {
+    /// For what will be allowed again a minute after `counted_ms`.
+    pub fn a_minute_after(counted_ms: i64, now_ms: i64) -> Self {
+        let left_ms = counted_ms.saturating_add(MINUTE_MS).saturating_sub(now_ms);
+        let left_s = left_ms.saturating_add(999).div_euclid(1000).clamp(1, 60);
+        Self { retry_after_s: u32::try_from(left_s).unwrap_or(1) }
     }
 }
 

@@ -33,7 +33,7 @@ pub use client_secret::{ClientSecret, ClientSecretHash, ClientSecretPlain};
 pub use device_name::device_name;
 pub use email::{Email, InvalidEmail};
 pub use grant_type::GrantType;
-pub use minute_count::{MinuteCount, Throttled};
+pub use minute_count::{MINUTE_MS, MinuteCount, Throttled};
 pub use origin::{Actor, Device, Origin};
 pub use password::{Password, PasswordRule, PasswordRules};
 pub use redirect_uri::{InvalidRedirectUri, RedirectOrigin, RedirectUri};

@@ -28,13 +28,13 @@ pub enum PasswordRule {
     TooLong(usize),
 }
 
-/// A password in plain, in NFKC form: the same password typed in another Unicode form is the same. NUL is a character
-/// like any other. Wiped when dropped, never shown.
+/// A password in plain. The same password typed in another Unicode form is the same, and NUL is a character like any other.
+/// Wiped when dropped, never shown.
+///
+/// What counts is the NFKC form. Making it takes long for some texts, so it is made where the hash is, never on a thread
+/// that serves requests.
 #[derive(Clone)]
-pub struct Password {
-    as_typed: Zeroizing<String>,
-    normal: Zeroizing<String>,
-}
+pub struct Password(Zeroizing<String>);
 
 impl Password {
     /// Takes a password that is to be set: the rules count characters of the NFKC form. A huge input is refused before
@@ -44,7 +44,7 @@ impl Password {
             return Err(PasswordRule::TooLong(rules.max_length));
         }
         let password = Self::presented(text);
-        let characters = password.normal.chars().count();
+        let characters = password.normal().chars().count();
         if characters < rules.min_length {
             return Err(PasswordRule::TooShort(rules.min_length));
         }
@@ -56,7 +56,7 @@ impl Password {
 
     /// Takes a password that is to be held against a hash: no rule applies, since rules change.
     pub fn presented(text: &str) -> Self {
-        Self { as_typed: Zeroizing::new(text.to_owned()), normal: Zeroizing::new(text.nfkc().collect()) }
+        Self(Zeroizing::new(text.to_owned()))
     }
 
     /// Whether so many bytes cannot be a password under these rules.
@@ -64,14 +64,14 @@ impl Password {
         bytes > rules.max_length.saturating_mul(BYTES_A_CHARACTER)
     }
 
-    /// The NFKC form: for the hash alone.
-    pub fn expose(&self) -> &str {
-        &self.normal
+    /// The NFKC form: for the hash alone. Takes its time for other than ASCII.
+    pub fn normal(&self) -> Zeroizing<String> {
+        if self.0.is_ascii() { self.0.clone() } else { Zeroizing::new(self.0.nfkc().collect()) }
     }
 
     /// As it was typed: for hashes that others made.
     pub fn as_typed(&self) -> &str {
-        &self.as_typed
+        &self.0
     }
 }
 
@@ -102,12 +102,12 @@ mod tests {
     fn another_unicode_form_is_the_same_password() {
         let composed = Password::presented("pâssword-ﬁne");
         let decomposed = Password::presented("pa\u{302}ssword-fine");
-        assert_eq!(composed.expose(), decomposed.expose());
+        assert_eq!(composed.normal(), decomposed.normal());
     }
 
     #[test]
     fn nul_is_a_character() {
-        assert_ne!(Password::presented("a").expose(), Password::presented("a\0a").expose());
+        assert_ne!(Password::presented("a").normal(), Password::presented("a\0a").normal());
         assert!(Password::parse(&"\0".repeat(12), RULES).is_ok());
     }
 
@@ -115,7 +115,7 @@ mod tests {
         #[test]
         fn what_parses_is_within_the_rules_and_never_shown(text in ".{0,300}") {
             if let Ok(password) = Password::parse(&text, RULES) {
-                prop_assert!((12..=256).contains(&password.expose().chars().count()));
+                prop_assert!((12..=256).contains(&password.normal().chars().count()));
                 prop_assert_eq!(format!("{password:?}"), "Password([redacted])");
             }
         }

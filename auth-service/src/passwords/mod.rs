@@ -10,7 +10,7 @@ use aws_lc_rs::hmac;
 use self::pool::HashPool;
 pub use self::pool::{HashPoolStatus, Overloaded};
 use self::scheme::Scheme;
-use crate::domain::{Password, PasswordHash};
+use crate::domain::{Password, PasswordHash, PasswordRule, PasswordRules};
 use crate::random::Random;
 
 /// Why a password could not be hashed or verified.
@@ -72,6 +72,19 @@ impl Passwords {
         let dummy = Scheme::dummy(settings.bcrypt_cost);
         let pool = HashPool::new(settings.workers, settings.queue_limit);
         Self { inner: Arc::new(Inner { pepper, cost: settings.bcrypt_cost, dummy, random, pool }) }
+    }
+
+    /// Takes a password that is to be set, if it keeps the rules. What takes long to tell is told on a hashing thread.
+    pub async fn accept(
+        &self,
+        text: &str,
+        rules: PasswordRules,
+    ) -> Result<Result<Password, PasswordRule>, PasswordError> {
+        if text.is_ascii() || Password::is_out_of_reach(text.len(), rules) {
+            return Ok(Password::parse(text, rules));
+        }
+        let typed = Password::presented(text);
+        self.inner.pool.run(move |_| Ok(Password::parse(typed.as_typed(), rules))).await
     }
 
     /// Hashes a password that is to be set.
@@ -171,6 +184,42 @@ mod tests {
         let passwords = passwords(4);
         let hash = hashed(&passwords, "caf\u{e9} ﬁne").await;
         assert!(is_right(&passwords, "cafe\u{301} fine", &hash).await);
+    }
+
+    /// The NFKC form of these is eighteen times as long, and takes a hundred times as long as that of ASCII.
+    #[tokio::test]
+    async fn what_takes_long_to_normalise_is_normalised_on_a_hashing_thread() {
+        let rules = PasswordRules { min_length: 12, max_length: 256 };
+        let passwords = Passwords::new(
+            &[5; 32],
+            HashSettings { bcrypt_cost: 4, workers: 1, queue_limit: 1 },
+            Random::system(),
+        );
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let busy = passwords.clone();
+        let busy = tokio::spawn(async move {
+            busy.inner.pool.run(move |_| gate.recv().map_err(|_| PasswordError::Panicked)).await
+        });
+        let slow = "\u{fdfa}".repeat(1000);
+        let waiting = passwords.accept(&slow, rules);
+        tokio::pin!(waiting);
+        tokio::select! {
+            biased;
+            _ = &mut waiting => panic!("it was told on this thread"),
+            () = tokio::task::yield_now() => {}
+        }
+        // What is told at once needs no thread.
+        for (text, told) in [
+            ("correct horse battery staple".to_owned(), None),
+            ("short".to_owned(), Some(PasswordRule::TooShort(12))),
+            ("\u{fdfa}".repeat(2000), Some(PasswordRule::TooLong(256))),
+        ] {
+            assert_eq!(passwords.accept(&text, rules).await.unwrap().err(), told);
+        }
+        open.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        assert_eq!(waiting.await.unwrap().err(), Some(PasswordRule::TooLong(256)));
+        assert!(passwords.accept(&"\u{fdfa}".repeat(14), rules).await.unwrap().is_ok());
     }
 
     #[tokio::test]

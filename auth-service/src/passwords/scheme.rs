@@ -85,7 +85,7 @@ impl Scheme {
 }
 
 fn pre_hash(pepper: &hmac::Key, password: &Password) -> zeroize::Zeroizing<String> {
-    zeroize::Zeroizing::new(STANDARD.encode(hmac::sign(pepper, password.expose().as_bytes())))
+    zeroize::Zeroizing::new(STANDARD.encode(hmac::sign(pepper, password.normal().as_bytes())))
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Table {
             }
             Self::Sessions => sessions::prune(conn, over_ms, limit),
             Self::AuthorizationCodes => {
-                authorization_codes::prune(conn, over_ms.saturating_sub(CODES_KEPT_MS), limit)
+                authorization_codes::prune(conn, over_ms, over_ms.saturating_sub(CODES_KEPT_MS), limit)
             }
             Self::ClientSecrets => client_secrets::prune(conn, over_ms, limit),
             Self::Revocations => revocations::prune(conn, over_ms.div_euclid(1000), limit),

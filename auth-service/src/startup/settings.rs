@@ -115,6 +115,7 @@ pub fn limits(settings: &ThrottleSettings) -> Limits {
     Limits {
         refreshes_of_session: if_enabled(settings.refreshes_per_session_per_minute),
         revocations_of_client: if_enabled(settings.revocations_per_client_per_minute),
+        codes_of_user: if_enabled(settings.codes_per_user_per_minute),
     }
 }
 

@@ -117,6 +117,50 @@ pub fn consume(conn: &mut DbConnection, hash: &CodeHash, session_id: Uuid, now_m
     Ok(consumed == 1)
 }
 
+/// When the last of a user's codes but `skipped` later ones was redeemed, if that was after `after_ms`.
+pub fn redeemed_before_the_last(
+    conn: &mut DbConnection,
+    user_id: Uuid,
+    after_ms: i64,
+    skipped: i64,
+) -> QueryResult<Option<i64>> {
+    let redeemed: Option<Option<i64>> = authorization_codes::table
+        .filter(authorization_codes::user_id.eq(user_id.to_string()))
+        .filter(authorization_codes::consumed_at_ms.gt(after_ms))
+        .order(authorization_codes::consumed_at_ms.desc())
+        .limit(1)
+        .offset(skipped)
+        .select(authorization_codes::consumed_at_ms)
+        .first(conn)
+        .optional()?;
+    Ok(redeemed.flatten())
+}
+
+/// Forgets the oldest codes of a user that can still be redeemed, so that at most `most` are left. The caller holds the
+/// user's lock.
+pub fn leave_newest_of_user(
+    conn: &mut DbConnection,
+    user_id: Uuid,
+    now_ms: i64,
+    most: i64,
+) -> QueryResult<()> {
+    let old: Vec<Vec<u8>> = authorization_codes::table
+        .filter(authorization_codes::user_id.eq(user_id.to_string()))
+        .filter(authorization_codes::consumed_at_ms.is_null())
+        .filter(authorization_codes::expires_at_ms.gt(now_ms))
+        .order((authorization_codes::issued_at_ms.desc(), authorization_codes::code_hash))
+        // SQLite takes no offset without a limit.
+        .limit(i64::MAX)
+        .offset(most)
+        .select(authorization_codes::code_hash)
+        .load(conn)?;
+    if !old.is_empty() {
+        let old = authorization_codes::table.filter(authorization_codes::code_hash.eq_any(old));
+        diesel::delete(old).execute(conn)?;
+    }
+    Ok(())
+}
+
 /// Forgets the codes of a client that nobody has used.
 pub fn delete_unused_of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<()> {
     let unused = authorization_codes::table
@@ -135,10 +179,18 @@ pub fn delete_unused_of_user(conn: &mut DbConnection, user_id: Uuid) -> QueryRes
     Ok(())
 }
 
-/// Forgets at most `limit` codes that expired before `before_ms`; how many.
-pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
+/// Forgets at most `limit` codes that expired before `unused_before_ms` and that nobody redeemed, or before
+/// `used_before_ms`; how many.
+pub fn prune(
+    conn: &mut DbConnection,
+    unused_before_ms: i64,
+    used_before_ms: i64,
+    limit: i64,
+) -> QueryResult<usize> {
+    let unused = authorization_codes::consumed_at_ms.is_null();
     let over = authorization_codes::table
-        .filter(authorization_codes::expires_at_ms.lt(before_ms))
+        .filter(authorization_codes::expires_at_ms.lt(unused_before_ms))
+        .filter(unused.or(authorization_codes::expires_at_ms.lt(used_before_ms)))
         .order(authorization_codes::expires_at_ms)
         .limit(limit)
         .select(authorization_codes::code_hash);

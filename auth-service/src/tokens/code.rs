@@ -12,6 +12,9 @@ use crate::storage::{authorization_codes, users};
 /// From the redirect to its redemption nobody but two programs has a hand in it.
 const LIFE_MS: i64 = 60_000;
 
+/// Codes of one user that can be redeemed. A further one takes the place of the oldest.
+const MOST_UNREDEEMED: i64 = 100;
+
 /// What a user agreed to.
 #[derive(Clone, Debug)]
 pub struct Consent {
@@ -89,6 +92,7 @@ impl Inner {
             consumed_at_ms: None,
             session_id: None,
         };
+        authorization_codes::leave_newest_of_user(conn, code.user_id, now_ms, MOST_UNREDEEMED - 1)?;
         let plain = CodePlain::from_random(self.random.bytes());
         authorization_codes::insert(conn, &plain.hash(), &code)?;
         Ok(CodeGrant::Given(plain))

@@ -79,6 +79,8 @@ pub struct Limits {
     pub refreshes_of_session: Option<u32>,
     /// Revocations of a client's tokens in its own name, for each replica.
     pub revocations_of_client: Option<u32>,
+    /// Codes redeemed for one user.
+    pub codes_of_user: Option<u32>,
 }
 
 impl TokenSettings {

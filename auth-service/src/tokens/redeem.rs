@@ -10,8 +10,8 @@ use super::logout::Ended;
 use super::mint::Minted;
 use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
 use crate::domain::{
-    AuditEvent, AuditKind, AuthorizationCode, Client, CodeClaim, CodePlain, Credentials, EndReason, Origin,
-    Redemption,
+    AuditEvent, AuditKind, AuthorizationCode, Client, CodeClaim, CodePlain, Credentials, EndReason,
+    MINUTE_MS, Origin, Redemption, Throttled,
 };
 use crate::storage::{authorization_codes, clients, sessions, users};
 
@@ -44,6 +44,8 @@ pub enum Redeemed {
     Refused,
     /// More was asked for than was agreed to. Nothing was consumed.
     TooMuch(TooMuch),
+    /// Too many codes were redeemed for this user in the last minute. Nothing was consumed.
+    Throttled(Throttled),
 }
 
 /// The same, decided and committed, and not yet signed or announced.
@@ -52,6 +54,7 @@ enum Decided {
     Reused(Ended),
     Refused,
     TooMuch(TooMuch),
+    Throttled(Throttled),
 }
 
 impl Tokens {
@@ -72,6 +75,7 @@ impl Tokens {
             }
             Decided::Refused => Ok(Redeemed::Refused),
             Decided::TooMuch(what) => Ok(Redeemed::TooMuch(what)),
+            Decided::Throttled(throttled) => Ok(Redeemed::Throttled(throttled)),
         }
     }
 }
@@ -125,6 +129,9 @@ impl Inner {
             Ok(given) => given,
             Err(what) => return Ok(Decided::TooMuch(what)),
         };
+        if let Some(throttled) = self.redeems_too_many(conn, code.user_id, now_ms)? {
+            return Ok(Decided::Throttled(throttled));
+        }
         let beginning = Beginning {
             user: &credentials.user,
             terms: &terms,
@@ -147,6 +154,20 @@ impl Inner {
             .reason("code");
         self.recorder.record(conn, &begun, now_ms)?;
         Ok(Decided::Begun { event: begun, minted: Box::new(minted), displaced })
+    }
+
+    /// Counted in the codes that were redeemed: they are kept for longer than a minute.
+    fn redeems_too_many(
+        &self,
+        conn: &mut DbConnection,
+        user_id: Uuid,
+        now_ms: i64,
+    ) -> Result<Option<Throttled>, TokenError> {
+        let Some(limit) = self.settings.limits.codes_of_user else { return Ok(None) };
+        let (a_minute_ago_ms, skipped) =
+            (now_ms.saturating_sub(MINUTE_MS), i64::from(limit).saturating_sub(1));
+        let counted = authorization_codes::redeemed_before_the_last(conn, user_id, a_minute_ago_ms, skipped)?;
+        Ok(counted.map(|counted_ms| Throttled::a_minute_after(counted_ms, now_ms)))
     }
 
     /// A code that comes twice has leaked: whoever came first may have been the thief.

@@ -1,11 +1,17 @@
+use std::sync::Arc;
+
 use auth_service::storage::users;
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
+use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Backend, DatabaseError};
+use shared_claims::clock::ManualClock;
 use uuid::Uuid;
 
-use crate::helpers::{PASSWORD, both, both_with, claims_of, is_invalid_token, spawn_app};
+use crate::helpers::{
+    PASSWORD, START_MS, both, both_with, claims_of, is_invalid_token, settings, spawn_app, spawn_replica,
+};
 
 #[tokio::test]
 async fn the_answer_and_its_token_look_the_same_on_both_databases() {
@@ -202,5 +208,31 @@ async fn a_plain_bcrypt_hash_is_taken_and_upgraded_at_login() {
         let stored =
             app.database.read(move |conn| Ok::<_, DatabaseError>(users::find_by_name(conn, "imported")?));
         assert_eq!(stored.await.unwrap().unwrap().hash.scheme, "hmac-sha384+bcrypt");
+    }
+}
+
+/// What cannot be anybody's password is wrong without being looked at, as for somebody whom nobody knows.
+#[tokio::test]
+async fn a_password_out_of_reach_is_wrong_whosever_it_is() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let place = Arc::new(TestDatabase::create(backend));
+        let mut short = settings(&place);
+        short.passwords.max_length = 64;
+        let clock = ManualClock::at(START_MS);
+        let before = spawn_replica(&place, settings(&place), clock.clone(), 1).await.unwrap();
+        // Two hundred and fifty characters, each of five bytes before it is composed.
+        let long = "a\u{302}\u{323}".repeat(250);
+        let registered = before.register_with(&json!({ "username": "alice", "password": long })).await;
+        assert_eq!(registered.status(), StatusCode::CREATED);
+        assert_eq!(before.try_login("alice", &long).await.status(), StatusCode::OK);
+        let after = spawn_replica(&place, short, clock, 2).await.unwrap();
+        let huge = "\u{fdfa}".repeat(6000);
+        for (name, password) in [("alice", &long), ("alice", &huge), ("nobody", &huge)] {
+            let response = after.try_login(name, password).await;
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+            let body: Value = response.json().await.unwrap();
+            assert_eq!(body["detail"], "Incorrect username or password");
+        }
+        assert_eq!(before.try_login("alice", &long).await.status(), StatusCode::OK);
     }
 }

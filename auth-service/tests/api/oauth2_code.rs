@@ -1,16 +1,17 @@
 //! B10: a code gives tokens once, to its client, for its proof. The pages that give codes come later.
 
 use auth_service::domain::{Client, EndReason};
-use auth_service::storage::{sessions, users};
+use auth_service::storage::{authorization_codes, sessions, users};
 use auth_service::tokens::{Ask, CodeGrant, TooMuch};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use service_kit::database::DatabaseError;
+use shared_claims::clock::Clock as _;
 use shared_claims::scope::Scopes;
 
 use crate::helpers::clients::{REDIRECT, client, public_client, refusal};
 use crate::helpers::codes::{VERIFIER, id_of};
-use crate::helpers::{TestApp, Tokens, both, claims_of};
+use crate::helpers::{TestApp, Tokens, both, both_with, claims_of};
 
 fn invalid_grant() -> (u16, String) {
     (400, "invalid_grant".to_owned())
@@ -248,5 +249,72 @@ async fn a_code_outlives_neither_password_nor_user_nor_client() {
         });
         disabled.await.unwrap();
         assert_eq!(refusal(redeem(&app, &code).await).await, invalid_grant(), "switched off");
+    }
+}
+
+/// Codes that nobody redeems make room for new ones, and none of another user.
+#[tokio::test]
+async fn of_the_codes_that_nobody_redeemed_the_newest_hundred_live() {
+    for app in both().await {
+        spa_and_alice(&app).await;
+        app.register("bob").await;
+        let of_bob = app.code(app.consent("bob", "spa").await).await;
+        let codes = app.codes(&app.consent("alice", "spa").await, 103).await;
+        for (number, code) in codes.iter().enumerate() {
+            // Only as many as are redeemed in a minute.
+            if [0, 2, 3, 102].contains(&number) {
+                let answer = redeem(&app, code).await;
+                assert_eq!(answer.status().is_success(), number > 2, "{number}");
+            }
+        }
+        assert_eq!(redeem(&app, &of_bob).await.status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn codes_are_redeemed_for_a_user_so_many_times_a_minute() {
+    for app in both_with(|settings| settings.throttle.codes_per_user_per_minute = 3).await {
+        spa_and_alice(&app).await;
+        app.register("bob").await;
+        let codes = app.codes(&app.consent("alice", "spa").await, 5).await;
+        for code in &codes[..3] {
+            assert_eq!(redeem(&app, code).await.status(), StatusCode::OK);
+            app.clock.advance_ms(10_000);
+        }
+        let refused = redeem(&app, &codes[3]).await;
+        assert_eq!(refused.headers()["retry-after"], "30");
+        assert_eq!(refusal(refused).await, (429, "temporarily_unavailable".to_owned()));
+        let of_bob = app.code(app.consent("bob", "spa").await).await;
+        assert_eq!(redeem(&app, &of_bob).await.status(), StatusCode::OK);
+        // When the first was redeemed a minute ago there is room for one, and no more.
+        app.clock.advance_ms(29_000);
+        let codes = app.codes(&app.consent("alice", "spa").await, 2).await;
+        assert_eq!(redeem(&app, &codes[0]).await.status(), StatusCode::TOO_MANY_REQUESTS);
+        app.clock.advance_ms(1_000);
+        assert_eq!(redeem(&app, &codes[0]).await.status(), StatusCode::OK, "the refusal consumed nothing");
+        assert_eq!(redeem(&app, &codes[1]).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    }
+}
+
+/// A code that nobody redeemed goes with its end, one that was redeemed is remembered for a day.
+#[tokio::test]
+async fn codes_are_forgotten_in_time() {
+    for app in both().await {
+        spa_and_alice(&app).await;
+        let codes = app.codes(&app.consent("alice", "spa").await, 2).await;
+        assert_eq!(redeem(&app, &codes[0]).await.status(), StatusCode::OK);
+        let end_ms = app.clock.now_ms() + 60_000;
+        let prune = async |unused_before_ms, used_before_ms| {
+            let pruned = app.database.write(move |conn| {
+                let pruned = authorization_codes::prune(conn, unused_before_ms, used_before_ms, 10);
+                Ok::<_, DatabaseError>(pruned?)
+            });
+            pruned.await.unwrap()
+        };
+        assert_eq!(prune(end_ms - 10, end_ms - 86_400_000).await, 0);
+        assert_eq!(prune(end_ms + 10, end_ms - 86_400_000).await, 1);
+        app.clock.advance_ms(3_600_000);
+        assert_eq!(refusal(redeem(&app, &codes[0]).await).await, invalid_grant(), "reuse is known");
+        assert_eq!(prune(end_ms + 86_400_010, end_ms + 10).await, 1);
     }
 }

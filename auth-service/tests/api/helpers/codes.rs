@@ -77,6 +77,19 @@ impl TestApp {
         }
     }
 
+    /// That many codes for that, a millisecond apart.
+    pub(crate) async fn codes(&self, consent: &Consent, count: usize) -> Vec<String> {
+        let (tokens, mut codes) = (self.use_cases().await, Vec::new());
+        for _ in 0..count {
+            self.clock.advance_ms(1);
+            match tokens.give_code(consent.clone()).await.unwrap() {
+                CodeGrant::Given(code) => codes.push(code.expose().to_owned()),
+                other => panic!("{other:?}"),
+            }
+        }
+        codes
+    }
+
     /// What comes of an agreement that gives no code.
     pub(crate) async fn no_code(&self, consent: Consent) -> CodeGrant {
         self.use_cases().await.give_code(consent).await.unwrap()

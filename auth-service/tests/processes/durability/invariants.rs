@@ -15,7 +15,7 @@ const NEVER: &[(&str, &str)] = &[
     ),
     (
         "a session that was ended by itself, and nobody is told",
-        "(SELECT count(*) FROM sessions s WHERE s.end_reason IN ('logout', 'revoked', 'reuse', 'ended_by_user') \
+        "(SELECT count(*) FROM sessions s WHERE s.end_reason IN ('logout', 'revoked', 'reuse', 'ended_by_user', 'displaced') \
          AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.kind = 'sid' AND r.subject_id = s.id))",
     ),
     (

@@ -18,5 +18,6 @@ pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<TokenAnswer, Oaut
         Redeemed::Issued { tokens } => Ok(*tokens),
         Redeemed::Reused | Redeemed::Refused => Err(OauthError::InvalidGrant),
         Redeemed::TooMuch(what) => Err(what.into()),
+        Redeemed::Throttled(throttled) => Err(OauthError::Throttled(throttled)),
     }
 }

@@ -1,0 +1,2 @@
+CREATE INDEX authorization_codes_user_id ON authorization_codes (user_id);
+DROP INDEX authorization_codes_user_id_consumed_at_ms;
