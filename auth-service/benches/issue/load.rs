@@ -58,7 +58,11 @@ pub(crate) fn own_processor_seconds() -> f64 {
 
 /// Two neighbouring fields of a process's `stat`, user and system time, in seconds.
 pub(crate) fn ticks_seconds(process: &str, at: usize) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    seconds_in(&std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap(), at)
+}
+
+/// The same of a `stat` that was read.
+pub(crate) fn seconds_in(stat: &str, at: usize) -> f64 {
     let after_name = stat.rsplit_once(')').unwrap().1;
     let fields = after_name.split_ascii_whitespace().skip(at).take(2);
     fields.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0

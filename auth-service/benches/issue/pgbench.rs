@@ -3,8 +3,10 @@
 use std::process::Command;
 
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, PgConnection};
+use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _};
 use tempfile::TempDir;
+
+use crate::load::{seconds_in, ticks_seconds};
 
 /// As many as the service's pool has.
 const CONNECTIONS: u32 = 8;
@@ -53,8 +55,16 @@ impl Pgbench {
         Self { url: url.to_owned(), directory }
     }
 
-    pub(crate) fn transactions_a_second(&self) -> f64 {
+    /// Transactions a second, and the processor time of PostgreSQL for one of them, microseconds.
+    pub(crate) fn measure(&self) -> (f64, f64) {
         self.begin();
+        let server = Postgres::find(&self.url);
+        let before = server.processor_seconds();
+        let a_second = self.transactions_a_second();
+        (a_second, (server.processor_seconds() - before) * 1e6 / (a_second * f64::from(SECONDS)))
+    }
+
+    fn transactions_a_second(&self) -> f64 {
         let program = std::env::var("BENCH_PGBENCH").unwrap_or_else(|_| "pgbench".to_owned());
         let output = Command::new(program)
             .args(["--no-vacuum", "--protocol=prepared", "--define=generation=0", "--jobs=2"])
@@ -88,4 +98,37 @@ impl Pgbench {
             connection.batch_execute(statement).unwrap();
         }
     }
+}
+
+/// The server behind a URL, which runs on this machine.
+pub(crate) struct Postgres {
+    postmaster: u32,
+}
+
+impl Postgres {
+    pub(crate) fn find(url: &str) -> Self {
+        let mut connection = PgConnection::establish(url).unwrap();
+        let ask = diesel::sql_query("SELECT pg_read_file('postmaster.pid') AS text");
+        let file: Text = ask.get_result(&mut connection).unwrap();
+        Self { postmaster: file.text.lines().next().unwrap().trim().parse().unwrap() }
+    }
+
+    /// Processor time of all its processes, those that have ended included.
+    pub(crate) fn processor_seconds(&self) -> f64 {
+        let postmaster = self.postmaster.to_string();
+        let ended = ticks_seconds(&postmaster, 13);
+        let running = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            let process = entry.ok()?.file_name().into_string().ok()?;
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+            let parent = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?;
+            (parent == postmaster || process == postmaster).then(|| seconds_in(&stat, 11))
+        });
+        ended + running.sum::<f64>()
+    }
+}
+
+#[derive(QueryableByName)]
+struct Text {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    text: String,
 }

@@ -14,7 +14,7 @@ const RUN: Duration = Duration::from_secs(3);
 /// About as long as the signed part of a token.
 const MESSAGE: [u8; 600] = [b'a'; 600];
 
-fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().unwrap().get()
 }
 

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use tokio::runtime::Runtime;
 
-use crate::load::{CONNECTIONS, run};
-use crate::pgbench::{Pgbench, database};
-use crate::raw::{key, sign};
+use crate::load::{CONNECTIONS, SECONDS, run};
+use crate::pgbench::{Pgbench, Postgres, database};
+use crate::raw::{cores, key, sign};
 use crate::report::{median, row};
 use crate::service::Service;
 
@@ -50,7 +50,9 @@ pub(crate) fn measure(runtime: &Runtime) {
     });
     let pgbench = Pgbench::new(&url);
     let file = service.directory.path().join("tokens");
+    let server = Postgres::find(&url);
     let [mut statements, mut refreshes, mut signature_us, mut service_us] = [const { Vec::new() }; 4];
+    let [mut statements_us, mut server_us] = [const { Vec::new() }; 2];
     let key = key();
     for _ in 0..ROUNDS {
         let mut tokens = String::new();
@@ -59,17 +61,31 @@ pub(crate) fn measure(runtime: &Runtime) {
             writeln!(tokens, "{}", answer["refresh_token"].as_str().unwrap()).unwrap();
         }
         std::fs::write(&file, tokens).unwrap();
-        statements.push(pgbench.transactions_a_second());
+        let (a_second, us) = pgbench.measure();
+        statements.push(a_second);
+        statements_us.push(us);
+        let before = server.processor_seconds();
         let run = run(&service, "/auth/token", SCRIPT, &[&file]);
+        server_us.push((server.processor_seconds() - before) * 1e6 / (run.a_second * f64::from(SECONDS)));
         refreshes.push(run.a_second);
         service_us.push(run.service_us);
         signature_us.push(sign(&key).each_us);
     }
     let [statements, refreshes] = [median(&mut statements), median(&mut refreshes)];
     let [signature_us, service_us] = [median(&mut signature_us), median(&mut service_us)];
+    let [statements_us, server_us] = [median(&mut statements_us), median(&mut server_us)];
     let figure = format!("{refreshes:.0} of {statements:.0}/s: {:.0} %", 100.0 * refreshes / statements);
-    row("refreshes over HTTP on PostgreSQL, of `pgbench` with the same three statements", "≥ 60 %", &figure);
+    row("refreshes over HTTP on PostgreSQL, of `pgbench` with the same three statements", "-", &figure);
+    // What no service could pass: every core signs and runs PostgreSQL for refreshes, and does nothing else.
+    let limit = cores() as f64 * 1e6 / (signature_us + statements_us);
+    let figure = format!(
+        "{refreshes:.0} of {limit:.0}/s ({signature_us:.0} µs + {statements_us:.0} µs on each core): {:.0} %",
+        100.0 * refreshes / limit
+    );
+    row("the same, of one signature and PostgreSQL's own time for the statements", "≥ 75 %", &figure);
     let figure =
         format!("{signature_us:.0} µs of {service_us:.0} µs: {:.0} %", 100.0 * signature_us / service_us);
     row("processor time of a signature, of the service's for a refresh", "-", &figure);
+    let figure = format!("{server_us:.0} µs, and {statements_us:.0} µs under `pgbench`");
+    row("processor time of PostgreSQL for a refresh", "-", &figure);
 }

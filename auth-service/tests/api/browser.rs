@@ -41,10 +41,10 @@ fn front_end(listener: TcpListener, page: String) -> tokio::sync::mpsc::Unbounde
             let read = stream.read(&mut head).unwrap_or(0);
             let head = String::from_utf8_lossy(&head[..read]).into_owned();
             let target = head.split(' ').nth(1).unwrap_or_default();
-            if let Some(outcome) = target.strip_prefix("/outcome?") {
-                if report.send(outcome.to_owned()).is_err() {
-                    return;
-                }
+            if let Some(outcome) = target.strip_prefix("/outcome?")
+                && report.send(outcome.to_owned()).is_err()
+            {
+                return;
             }
             let answer = format!(
                 "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",

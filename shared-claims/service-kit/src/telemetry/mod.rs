@@ -5,6 +5,7 @@
 
 mod json;
 mod settings;
+mod timestamp;
 
 use std::io::BufWriter;
 

@@ -77,6 +77,8 @@ fn a_forwarded_address_counts_from_a_trusted_proxy_only() {
     assert!(request(service.address, "GET", "/who", forwarded).body.starts_with("198.51.100.7 "));
 }
 
+type Change<'a> = &'a dyn Fn(&mut HttpSettings);
+
 /// RFC 6797 §7.2: not over http. Whether it is https the public URL says, or a trusted proxy of this very request.
 #[test]
 fn strict_transport_security_is_sent_over_https_alone() {
@@ -84,7 +86,6 @@ fn strict_transport_security_is_sent_over_https_alone() {
     let (plain, covering) = ("max-age=31536000", "max-age=31536000; includeSubDomains");
     let no_proxy = |_: &mut HttpSettings| {};
     let covers = |http: &mut HttpSettings| http.hsts_subdomains = true;
-    type Change<'a> = &'a dyn Fn(&mut HttpSettings);
     let cases: [(Change<'_>, bool, &[&str], Option<&str>); 10] = [
         (&no_proxy, false, &[], None),
         (&no_proxy, true, &[], Some(plain)),
