@@ -12,22 +12,38 @@ use super::context::RequestContext;
 /// The header that carries it, in and out.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of the request: the client's when it is a sane one, else made here. An extractor.
+/// The id of the request, which no other request has. An extractor.
+///
+/// It is always made here: two callers may send the same `X-Request-Id`, and a record of events must tell them apart.
+/// An id that the caller sent is kept beside it: the log has both, and the answer repeats the caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(String);
+pub struct RequestId {
+    own: String,
+    callers: Option<String>,
+}
 
 impl RequestId {
-    /// As text.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.own
+    }
+
+    /// The id that the caller sent, if it is one.
+    pub(super) fn callers(&self) -> Option<&str> {
+        self.callers.as_deref()
+    }
+
+    /// The id that the answer carries: the caller's where there is one.
+    pub(super) fn answered(&self) -> &str {
+        self.callers().unwrap_or(&self.own)
     }
 
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
-        Self(match given.filter(|id| is_sane(id)) {
-            Some(id) => id.to_owned(),
-            None => uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string(),
-        })
+        let callers = headers.get(HEADER).and_then(|value| value.to_str().ok());
+        Self {
+            own: uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string(),
+            callers: callers.filter(|id| is_sane(id)).map(str::to_owned),
+        }
     }
 }
 
@@ -53,19 +69,23 @@ mod tests {
 
     use super::*;
 
-    fn id_for(given: &[u8]) -> String {
+    fn id_for(given: &[u8]) -> RequestId {
         let mut headers = HeaderMap::new();
         headers.insert(HEADER, HeaderValue::from_bytes(given).unwrap());
-        RequestId::of(&headers).0
+        RequestId::of(&headers)
     }
 
     #[test]
-    fn a_sane_id_is_kept_and_any_other_replaced() {
-        assert_eq!(id_for(b"abc-DEF_1.2"), "abc-DEF_1.2");
-        assert_eq!(id_for(&[b'a'; 64]).len(), 64);
+    fn a_sane_id_of_the_caller_is_kept_beside_our_own() {
+        for given in ["abc-DEF_1.2", &"a".repeat(64)] {
+            let [one, other] = [id_for(given.as_bytes()), id_for(given.as_bytes())];
+            assert_eq!((one.callers(), one.answered()), (Some(given), given));
+            assert_ne!(one.as_str(), other.as_str());
+            assert!(uuid::Uuid::parse_str(one.as_str()).is_ok());
+        }
         for given in [&b""[..], b"a b", b"a\tb", b"a\"b", b"{}", b"\xff", &[b'a'; 65]] {
             let id = id_for(given);
-            assert!(uuid::Uuid::parse_str(&id).is_ok(), "{given:?} became {id}");
+            assert_eq!((id.callers(), id.answered()), (None, id.as_str()), "{given:?}");
         }
     }
 }

@@ -44,6 +44,7 @@ impl Visit {
             method = request.method().as_str(),
             path,
             request_id = id.as_str(),
+            caller_request_id = id.callers(),
             client = client.map(|client| tracing::field::display(client.0)),
         );
         Self {
@@ -94,7 +95,7 @@ impl Visit {
             response = granted(response);
         }
         self.worker.security.add(response.headers_mut(), self.is_https);
-        if let Ok(id) = HeaderValue::from_str(self.context.id().as_str()) {
+        if let Ok(id) = HeaderValue::from_str(self.context.id().answered()) {
             response.headers_mut().insert(request_id::HEADER, id);
         }
         let (status, took) = (response.status(), self.began.elapsed());

@@ -53,11 +53,14 @@ fn what_a_handler_set_stands() {
 }
 
 #[test]
-fn a_request_id_is_taken_over_or_made() {
+fn every_request_has_an_id_of_its_own_and_the_answer_repeats_the_callers() {
     let service = start();
-    let answer = request(service.address, "GET", "/who", &["X-Request-Id: abc-1"]);
-    assert_eq!(answer.header("x-request-id"), Some("abc-1"));
-    assert_eq!(answer.body, "127.0.0.1 abc-1");
+    let ids = [(); 2].map(|()| {
+        let answer = request(service.address, "GET", "/who", &["X-Request-Id: abc-1"]);
+        assert_eq!(answer.header("x-request-id"), Some("abc-1"));
+        answer.body.strip_prefix("127.0.0.1 ").unwrap().to_owned()
+    });
+    assert_ne!(ids[0], ids[1], "two callers who send the same id are two requests");
     let made = request(service.address, "GET", "/who", &["X-Request-Id: a b\"c"]);
     let id = made.header("x-request-id").unwrap();
     assert!(uuid::Uuid::parse_str(id).is_ok());

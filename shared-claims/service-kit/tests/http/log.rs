@@ -38,7 +38,7 @@ static LOGGED: LazyLock<Lines> = LazyLock::new(|| {
 fn lines_of(id: &str) -> Vec<serde_json::Value> {
     let text = String::from_utf8(LOGGED.0.lock().unwrap().clone()).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    lines.filter(|line| line["span"]["request_id"] == id).collect()
+    lines.filter(|line| line["span"]["caller_request_id"] == id).collect()
 }
 
 #[test]
@@ -58,6 +58,7 @@ fn a_request_has_one_line_with_what_is_needed_to_find_it() {
     assert_eq!(line["span"]["method"], "GET");
     assert_eq!(line["span"]["path"], format!("/notes/{id}"));
     assert_eq!(line["span"]["client"], "127.0.0.1");
+    assert!(uuid::Uuid::parse_str(line["span"]["request_id"].as_str().unwrap()).is_ok(), "{line}");
 }
 
 #[test]
