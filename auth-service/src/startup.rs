@@ -151,7 +151,7 @@ impl Application {
         observe::watch_clients(&metrics, &clients)?;
         observe::watch_pruning(&metrics, &pruner)?;
         let health = observe::checks(&database, &keys, &revocations);
-        let cookies = Cookies::new(&settings.cookies);
+        let cookies = Cookies::new(&settings.cookie_rules(), settings.base_path());
         let services = Services {
             accounts,
             tokens,
@@ -164,14 +164,16 @@ impl Application {
             published: Published::new(
                 &Metadata::of(&settings.issuer, scopes.iter()),
                 settings.keys.jwks_max_age_seconds,
+                settings.base_path(),
             )
             .map_err(io::Error::other)?,
             feed: Feed { database, revocations: revocations.clone(), clock, access: feed_access(&settings) },
         };
         let service = Service {
-            api: http::docs::document(scopes.into_iter()),
+            api: http::docs::document(scopes.into_iter(), settings.base_path()),
             token_origin: None,
             is_https: settings.issuer.starts_with("https://"),
+            base_path: settings.base_path().to_owned(),
             http: settings.http,
             metrics_settings: settings.metrics,
             metrics,
@@ -234,7 +236,12 @@ fn warn_of(settings: &Settings) {
             "no verifier can learn of revocations: set revocation.redis_url, or revocation.feed_token for the feed"
         );
     }
-    if !settings.cookies.secure {
+    if settings.is_exposed() {
+        tracing::warn!(
+            issuer = settings.issuer,
+            "issuer is plain http and not on this machine: passwords, tokens and cookies travel in the clear; use https"
+        );
+    } else if settings.cookies.secure == Some(false) && settings.issuer.starts_with("https://") {
         tracing::warn!("cookies.secure is off: cookies travel in the clear");
     }
     if settings.keys.encryption_key.is_none() {

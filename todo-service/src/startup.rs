@@ -71,7 +71,7 @@ impl Application {
         let database = open(&settings).await?;
         let verifier = verifier(&settings, clock.clone()).await?;
         let auth = BearerAuth::new(verifier.clone())
-            .cookie(settings.cookies.access_token())
+            .cookie(settings.cookie_rules().access_token())
             .allowed_origins(&settings.http.cors_origins)?;
 
         let metrics = Metrics::new(clock.now_seconds())?;
@@ -87,6 +87,7 @@ impl Application {
             token_origin: settings.auth.issuer_origin(),
             // It has no public URL of its own: a trusted proxy says over what its clients come.
             is_https: false,
+            base_path: settings.base_path,
             http: settings.http,
             metrics_settings: settings.metrics,
             metrics,

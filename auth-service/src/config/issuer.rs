@@ -1,13 +1,17 @@
 //! The rule for `issuer`.
 
 use service_kit::config::InvalidSetting;
+use service_kit::http::is_loopback_url;
 use url::Url;
 
 /// RFC 8414 §2: a URL without query and fragment; plain http is for development and for inside. Written as `iss` has
 /// it, so nothing may be left for somebody to normalise.
 pub(super) fn check(issuer: &str) -> Result<(), InvalidSetting> {
     let is_fine = Url::parse(issuer).is_ok_and(|url| {
-        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        let bare = url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
         let canonical = url.as_str() == issuer || url.as_str() == format!("{issuer}/");
         matches!(url.scheme(), "http" | "https") && url.has_host() && bare && canonical
     });
@@ -21,9 +25,44 @@ pub(super) fn check(issuer: &str) -> Result<(), InvalidSetting> {
     ))
 }
 
+/// The path of an issuer that passed the check: `/id`, or nothing.
+pub(super) fn path(issuer: &str) -> &str {
+    let authority = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
+    authority.find('/').and_then(|at| authority.get(at..)).unwrap_or_default()
+}
+
+/// Whether what is sent to the issuer travels in the clear and leaves this machine.
+pub(super) fn is_exposed(issuer: &str) -> bool {
+    Url::parse(issuer).is_ok_and(|url| url.scheme() == "http" && !is_loopback_url(&url))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_path_is_what_follows_the_authority() {
+        for (issuer, expected) in [
+            ("http://localhost:8000", ""),
+            ("https://a.example/id", "/id"),
+            ("https://a.example/b/c", "/b/c"),
+        ] {
+            assert_eq!(path(issuer), expected);
+        }
+    }
+
+    #[test]
+    fn plain_http_is_exposed_beyond_this_machine() {
+        for (issuer, exposed) in [
+            ("http://id.example.com", true),
+            ("http://10.0.0.1:8000", true),
+            ("http://localhost:8000", false),
+            ("http://127.0.0.1/id", false),
+            ("https://id.example.com", false),
+        ] {
+            assert_eq!(is_exposed(issuer), exposed, "{issuer}");
+        }
+    }
 
     #[test]
     fn an_issuer_has_one_spelling() {
@@ -39,6 +78,7 @@ mod tests {
             "https://ID.example.com",
             "ftp://id.example.com",
             "https://user@id.example.com",
+            "https://:secret@id.example.com",
             "https://example.com:443",
             "https:id.example.com",
         ] {

@@ -13,7 +13,7 @@ mod tokens;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Validate};
 use service_kit::database::DatabaseSettings;
-use service_kit::http::{CookieSettings, HttpSettings};
+use service_kit::http::{CookieRules, CookieSettings, HttpSettings};
 use service_kit::metrics::MetricsSettings;
 use service_kit::telemetry::LogSettings;
 
@@ -82,6 +82,23 @@ impl Default for Settings {
             log: LogSettings::default(),
             metrics: MetricsSettings::default(),
         }
+    }
+}
+
+impl Settings {
+    /// The path that this service is reached below: that of the issuer.
+    pub fn base_path(&self) -> &str {
+        issuer::path(&self.issuer)
+    }
+
+    /// How cookies are named and set.
+    pub fn cookie_rules(&self) -> CookieRules {
+        self.cookies.rules(&self.issuer)
+    }
+
+    /// Whether passwords and tokens travel in the clear beyond this machine.
+    pub fn is_exposed(&self) -> bool {
+        issuer::is_exposed(&self.issuer)
     }
 }
 

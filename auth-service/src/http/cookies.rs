@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpResponseBuilder;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
-use service_kit::http::CookieSettings;
+use service_kit::http::CookieRules;
 
 use crate::tokens::TokenAnswer;
 
@@ -14,6 +14,7 @@ use crate::tokens::TokenAnswer;
 pub struct Cookies {
     names: Arc<Names>,
     is_secure: bool,
+    refresh_path: Arc<str>,
 }
 
 #[derive(Debug)]
@@ -23,11 +24,11 @@ struct Names {
 }
 
 impl Cookies {
-    /// `Secure`, with the name prefixes that need it; or neither, in development.
-    pub fn new(settings: &CookieSettings) -> Self {
-        let names =
-            Names { access: settings.access_token(), refresh: settings.name("__Secure-", "refresh_token") };
-        Self { names: Arc::new(names), is_secure: settings.secure }
+    /// Cookies by these rules. Browsers reach this service below `base_path`, the path of the issuer.
+    pub fn new(rules: &CookieRules, base_path: &str) -> Self {
+        let names = Names { access: rules.access_token(), refresh: rules.name("__Secure-", "refresh_token") };
+        let refresh_path = format!("{base_path}/auth").into();
+        Self { names: Arc::new(names), is_secure: rules.is_secure, refresh_path }
     }
 
     /// The name of the cookie with the access token.
@@ -65,12 +66,12 @@ impl Cookies {
     }
 
     fn refresh(&self, value: String, age: i64) -> Cookie<'static> {
-        self.cookie(self.refresh_name(), value, "/auth", age)
+        self.cookie(self.refresh_name(), value, &self.refresh_path, age)
     }
 
-    fn cookie(&self, name: &str, value: String, path: &'static str, age: i64) -> Cookie<'static> {
+    fn cookie(&self, name: &str, value: String, path: &str, age: i64) -> Cookie<'static> {
         Cookie::build(name.to_owned(), value)
-            .path(path)
+            .path(path.to_owned())
             .secure(self.is_secure)
             .http_only(true)
             .same_site(SameSite::Strict)

@@ -1,11 +1,14 @@
 //! `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0) and
 //! `GET /.well-known/oauth-authorization-server` (RFC 8414): one document, which lists only what works.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderName, HeaderValue};
-use actix_web::web::{self, Bytes};
+use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
+use service_kit::http::{Cors, resource};
 use utoipa::ToSchema;
 
 use crate::domain::GrantType;
@@ -20,19 +23,26 @@ pub struct Published {
     document: Bytes,
     /// How long it and the key set may be kept.
     cache_control: HeaderValue,
+    issuer_path: Arc<str>,
 }
 
 impl Published {
-    /// The document, to be kept for so long.
+    /// The document, to be kept for so long, of an issuer with that path.
     ///
     /// # Errors
     /// Where it cannot be written as JSON.
-    pub fn new(metadata: &Metadata, max_age_seconds: u32) -> serde_json::Result<Self> {
+    pub fn new(metadata: &Metadata, max_age_seconds: u32, issuer_path: &str) -> serde_json::Result<Self> {
         let cache_control = HeaderValue::try_from(format!("public, max-age={max_age_seconds}"));
         Ok(Self {
             document: serde_json::to_vec(metadata)?.into(),
             cache_control: cache_control.unwrap_or(HeaderValue::from_static("no-cache")),
+            issuer_path: issuer_path.into(),
         })
+    }
+
+    /// The path of the issuer: `/id`, or nothing.
+    pub(super) fn issuer_path(&self) -> &str {
+        &self.issuer_path
     }
 
     /// The beginning of an answer that everybody may read and keep.
@@ -92,6 +102,17 @@ impl Metadata {
             .to_vec(),
             subject_types_supported: vec!["public"],
             id_token_signing_alg_values_supported: vec!["RS256"],
+        }
+    }
+}
+
+/// Registers the document. Below the issuer's path it is found by OpenID Connect Discovery (§4); RFC 8414 (§3.1) puts
+/// that path behind the well-known one.
+pub(super) fn configure(config: &mut ServiceConfig, issuer_path: &str) {
+    for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
+        config.service(resource(path).cors(Cors::Everybody).get(show));
+        if !issuer_path.is_empty() {
+            config.service(resource(&format!("{path}{issuer_path}")).cors(Cors::Everybody).get(show));
         }
     }
 }

@@ -41,8 +41,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, Scopes, SecuritySch
 )]
 struct Api;
 
-/// The document, with the password flow at our own token endpoint.
-pub fn document(scopes: impl Iterator<Item = String>) -> Document {
+/// The document, with the password flow at our own token endpoint, which callers find below `base_path`.
+pub fn document(scopes: impl Iterator<Item = String>, base_path: &str) -> Document {
     let mut document = Api::openapi();
     let scopes = scopes.map(|scope| {
         let description = match scope.as_str() {
@@ -54,7 +54,7 @@ pub fn document(scopes: impl Iterator<Item = String>) -> Document {
         };
         (scope, description.to_owned())
     });
-    authorize_at(&mut document, "/auth/token", scopes.collect::<Scopes>());
+    authorize_at(&mut document, &format!("{base_path}/auth/token"), scopes.collect::<Scopes>());
     let client = HttpBuilder::new()
         .scheme(HttpAuthScheme::Basic)
         .description(Some("Id and secret of an OAuth client"));

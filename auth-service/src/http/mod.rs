@@ -85,10 +85,7 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .service(resource("/auth/sessions/{sid}").delete(sessions::end))
         .configure(|config| oauth2::configure(config, &services.client_auth))
         .service(resource("/.well-known/jwks.json").cors(Cors::Everybody).get(jwks::show))
-        .service(resource("/.well-known/openid-configuration").cors(Cors::Everybody).get(discovery::show))
-        .service(
-            resource("/.well-known/oauth-authorization-server").cors(Cors::Everybody).get(discovery::show),
-        )
+        .configure(|config| discovery::configure(config, services.published.issuer_path()))
         // The whole list is long and much the same.
         .service(resource("/revocations").compressed().get(revocations::show));
 }

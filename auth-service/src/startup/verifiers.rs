@@ -70,5 +70,5 @@ pub(super) async fn bearer(
     // The issuer's own origin, for proxies that rewrite `Host`.
     let own_origin = url::Url::parse(&settings.issuer).map(|url| url.origin().ascii_serialization());
     let origins = settings.http.cors_origins.iter().cloned().chain(own_origin);
-    Ok(BearerAuth::new(verifier).cookie(settings.cookies.access_token()).allowed_origins(origins)?)
+    Ok(BearerAuth::new(verifier).cookie(settings.cookie_rules().access_token()).allowed_origins(origins)?)
 }

@@ -56,7 +56,7 @@ async fn login_sets_two_cookies_that_no_script_and_no_other_service_sees() {
 
 #[tokio::test]
 async fn without_secure_the_names_have_no_prefix() {
-    for app in both_with(|settings| settings.cookies.secure = false).await {
+    for app in both_with(|settings| settings.cookies.secure = Some(false)).await {
         app.register("alice").await;
         let cookies = set_cookies(&login(&app).send().await.unwrap());
         assert!(cookies[0].0.starts_with("access_token=") && cookies[1].0.starts_with("refresh_token="));

@@ -17,6 +17,7 @@ mod clocks;
 mod cors;
 mod foreign_tokens;
 mod helpers;
+mod issuer_path;
 mod keys;
 mod metrics_page;
 mod month;

@@ -55,7 +55,11 @@ impl AuthSettings {
 }
 
 pub(super) fn is_web_url(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https") && url.has_host()
+    matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        // It would be shown, and sent to nobody.
+        && url.username().is_empty()
+        && url.password().is_none()
 }
 
 impl Validate for AuthSettings {
@@ -64,7 +68,7 @@ impl Validate for AuthSettings {
         if !issuer.is_ok_and(|url| is_web_url(&url) && url.query().is_none() && url.fragment().is_none()) {
             return Err(InvalidSetting::new(
                 "issuer",
-                "an http or https URL without query, like https://id.example.com",
+                "an http or https URL without query and without a password, like https://id.example.com",
             ));
         }
         if self.audience.trim().is_empty() {
@@ -74,7 +78,7 @@ impl Validate for AuthSettings {
             ));
         }
         if self.jwks_url.as_ref().is_some_and(|url| !is_web_url(url)) {
-            return Err(InvalidSetting::new("jwks_url", "an http or https URL"));
+            return Err(InvalidSetting::new("jwks_url", "an http or https URL without a password"));
         }
         if self.proxy_url.as_ref().is_some_and(|url| ProxyUrl::parse(url.expose()).is_err()) {
             return Err(InvalidSetting::new(

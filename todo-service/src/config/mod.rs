@@ -7,7 +7,7 @@ mod revocation;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Validate};
 use service_kit::database::DatabaseSettings;
-use service_kit::http::{CookieSettings, HttpSettings};
+use service_kit::http::{CookieRules, CookieSettings, HttpSettings, is_base_path};
 use service_kit::metrics::MetricsSettings;
 use service_kit::telemetry::LogSettings;
 
@@ -22,6 +22,8 @@ pub const PREFIX: &str = "TODO";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// The path that callers find this service below, where a proxy gives it one: `/api`. Empty: none.
+    pub base_path: String,
     /// How it listens.
     pub http: HttpSettings,
     /// How cookies are named.
@@ -43,6 +45,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            base_path: String::new(),
             http: HttpSettings::at(([127, 0, 0, 1], 8001).into()),
             cookies: CookieSettings::default(),
             auth: AuthSettings::default(),
@@ -55,8 +58,19 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// How the cookie with the access token is named.
+    pub fn cookie_rules(&self) -> CookieRules {
+        self.cookies.rules(&self.auth.issuer)
+    }
+}
+
 impl Validate for Settings {
     fn validate(&self) -> Result<(), InvalidSetting> {
+        if !is_base_path(&self.base_path) {
+            let allowed = "a path in its normal form, without a slash at its end, like /api; or empty";
+            return Err(InvalidSetting::new("base_path", allowed));
+        }
         self.http.validate().map_err(|invalid| invalid.under("http"))?;
         self.cookies.validate().map_err(|invalid| invalid.under("cookies"))?;
         self.auth.validate().map_err(|invalid| invalid.under("auth"))?;

@@ -84,7 +84,7 @@ impl Validate for RevocationSettings {
             return Err(InvalidSetting::new("feed_token", "visible ASCII characters, and at least one"));
         }
         if self.feed_url.as_ref().is_some_and(|url| !is_web_url(url)) {
-            return Err(InvalidSetting::new("feed_url", "an http or https URL"));
+            return Err(InvalidSetting::new("feed_url", "an http or https URL without a password"));
         }
         in_range("max_staleness_seconds", self.max_staleness_seconds, 1..=3_600)
     }

@@ -2,7 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use service_kit::http::{Json, Refusal};
+use service_kit::http::{BasePath, Json, Refusal};
 
 use super::authorized::Authorized;
 use super::body::CreateRequest;
@@ -30,9 +30,10 @@ use crate::todos::Todos;
 pub(super) async fn create(
     request: Authorized<TodosWrite, Json<CreateRequest>>,
     todos: web::Data<Todos>,
+    base_path: BasePath,
 ) -> Result<HttpResponse, Refusal> {
     let Authorized { user, sent } = request;
     let todo = todos.create(&user.sub, sent.into_inner().parse()?).await.map_err(create_error)?;
-    let location = (header::LOCATION, path_of(todo.id));
+    let location = (header::LOCATION, path_of(&base_path, todo.id));
     Ok(HttpResponse::Created().insert_header(location).json(TodoResponse::from(todo)))
 }

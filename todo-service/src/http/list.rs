@@ -2,7 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use service_kit::http::{Query, Refusal};
+use service_kit::http::{BasePath, Query, Refusal};
 use url::form_urlencoded;
 
 use super::authorized::Authorized;
@@ -31,13 +31,14 @@ use crate::todos::Todos;
 pub(super) async fn list(
     request: Authorized<TodosRead, Query<Vec<(String, String)>>>,
     todos: web::Data<Todos>,
+    base_path: BasePath,
 ) -> Result<HttpResponse, Refusal> {
     let Authorized { user, sent } = request;
     let wanted = Wanted::parse(sent.into_inner())?;
     let listing = todos.list(&user.sub, wanted.page).await?;
     let mut answer = HttpResponse::Ok();
     if let Some(next) = listing.next {
-        answer.insert_header((header::LINK, format!("<{}>; rel=\"next\"", wanted.path_to(next))));
+        answer.insert_header((header::LINK, format!("<{}>; rel=\"next\"", wanted.path_to(&base_path, next))));
     }
     Ok(answer.json(listing.todos.into_iter().map(TodoResponse::from).collect::<Vec<_>>()))
 }
@@ -102,8 +103,10 @@ impl Wanted {
     }
 
     /// The same question from there on.
-    fn path_to(&self, next: Cursor) -> String {
-        let mut query = form_urlencoded::Serializer::for_suffix("/todos/?".to_owned(), "/todos/?".len());
+    fn path_to(&self, base_path: &str, next: Cursor) -> String {
+        let path = format!("{base_path}/todos/?");
+        let start = path.len();
+        let mut query = form_urlencoded::Serializer::for_suffix(path, start);
         for (name, value) in [("limit", &self.limit), ("completed", &self.completed)] {
             if let Some(value) = value {
                 query.append_pair(name, value);

@@ -29,9 +29,9 @@ impl FromRequest for TodoId {
     }
 }
 
-/// Where a todo stands.
-pub(super) fn path_of(id: Uuid) -> String {
-    format!("/todos/{}", id.hyphenated())
+/// Where callers find a todo.
+pub(super) fn path_of(base_path: &str, id: Uuid) -> String {
+    format!("{base_path}/todos/{}", id.hyphenated())
 }
 
 #[cfg(test)]

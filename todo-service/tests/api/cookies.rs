@@ -62,7 +62,7 @@ async fn with_a_header_cookies_are_ignored() {
 
 #[actix_web::test]
 async fn the_cookie_has_no_prefix_where_cookies_are_not_secure() {
-    let insecure = spawn_app_with(BOTH[0], |settings| settings.cookies.secure = false).await;
+    let insecure = spawn_app_with(BOTH[0], |settings| settings.cookies.secure = Some(false)).await;
     let secure = spawn_app(BOTH[0]).await;
     for (app, name, status) in [
         (&insecure, "access_token", 200),
@@ -100,6 +100,16 @@ async fn a_suffix_is_part_of_the_name() {
     for (name, status) in [("__Host-access_token-b", 200), ("__Host-access_token", 401)] {
         let request = app.request(Method::GET, "/todos/", None);
         let request = request.header("cookie", format!("{name}={}", app.token(ADA)));
+        assert_eq!(Answer::of(request).await.status, status, "{name}");
+    }
+}
+
+#[actix_web::test]
+async fn unless_set_cookies_are_as_secure_as_the_issuer() {
+    let unset = spawn_app_with(BOTH[0], |settings| settings.cookies.secure = None).await;
+    for (name, status) in [("access_token", 200), ("__Host-access_token", 401)] {
+        let request = unset.request(Method::GET, "/todos/", None);
+        let request = request.header("cookie", format!("{name}={}", unset.token(ADA)));
         assert_eq!(Answer::of(request).await.status, status, "{name}");
     }
 }

@@ -4,6 +4,7 @@
 mod helpers;
 
 mod bad_input;
+mod base_path;
 mod cookies;
 mod cors;
 mod documents;

@@ -48,6 +48,8 @@ pub(crate) struct TestApp {
 pub(crate) fn settings(place: &TestDatabase) -> Settings {
     let mut settings = Settings { database: place.settings(), ..Settings::default() };
     settings.http.workers = 2;
+    // The issuer is plain http, and most tests are of what is served over https.
+    settings.cookies.secure = Some(true);
     settings.passwords.bcrypt_cost = 4;
     settings.passwords.queue_limit = 1000;
     settings.keys.encryption_key = Some(Secret::new(ENCRYPTION_KEY));

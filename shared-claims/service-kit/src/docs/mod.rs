@@ -7,12 +7,12 @@ pub use parts::{Refused, RefusedField, authorize_at};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Bytes, ServiceConfig};
-use utoipa::openapi::OpenApi;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use utoipa::openapi::{OpenApi, Server};
 
-use crate::http::{Cors, Path, Refusal, resource};
+use crate::http::{Cors, HadTrailingSlash, Path, Refusal, resource};
 
 const PAGE: &str = include_str!("page.html");
 const START: &str = include_str!("start.js");
@@ -31,8 +31,17 @@ struct Docs {
 }
 
 /// Registers `/openapi.json`, `/docs` and the files below it. `token_origin` is the origin of the document's token
-/// URL where that is another one than ours.
-pub fn configure(config: &mut ServiceConfig, document: &OpenApi, token_origin: Option<&str>) {
+/// URL where that is another one than ours; below `base_path` callers find what the document lists.
+pub fn configure(
+    config: &mut ServiceConfig,
+    document: &OpenApi,
+    token_origin: Option<&str>,
+    base_path: &str,
+) {
+    let mut document = document.clone();
+    if !base_path.is_empty() {
+        document.servers = Some(vec![Server::new(base_path)]);
+    }
     let docs = Docs {
         document: document.to_json().unwrap_or_default().into(),
         policy: format!("{POLICY} {}{POLICY_END}", token_origin.unwrap_or_default()).into(),
@@ -49,11 +58,13 @@ async fn document_of(docs: web::Data<Docs>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(docs.document.clone())
 }
 
-async fn page(docs: web::Data<Docs>) -> HttpResponse {
+/// The page names its files relative to its own address, which may end in a slash, and may stand below any path.
+async fn page(request: HttpRequest, docs: web::Data<Docs>) -> HttpResponse {
+    let had_slash = request.extensions().contains::<HadTrailingSlash>();
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((header::CONTENT_SECURITY_POLICY, docs.policy.as_ref()))
-        .body(PAGE)
+        .body(PAGE.replace("{at}", if had_slash { "" } else { "docs/" }))
 }
 
 async fn file(docs: web::Data<Docs>, name: Path<String>) -> Result<HttpResponse, Refusal> {

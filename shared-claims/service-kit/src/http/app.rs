@@ -23,6 +23,7 @@ pub fn app(
     > + use<>,
 > {
     App::new()
+        .app_data(front.base_path())
         .configure(extractor_limits)
         .configure(|config| routes(config))
         .default_service(web::to(not_found))

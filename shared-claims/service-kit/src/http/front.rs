@@ -17,7 +17,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, ResponseError};
 
 use super::cors::ListedOrigins;
-use super::path::forgive_slash;
+use super::path::{BasePath, read_path};
 use super::security::SecurityHeaders;
 use super::serving::Serving;
 use super::visit::Visit;
@@ -30,12 +30,24 @@ pub struct Front {
     settings: Arc<HttpSettings>,
     metrics: Metrics,
     is_https: bool,
+    base_path: BasePath,
 }
 
 impl Front {
     /// A layer by these settings that counts there. `is_https` says whether the service's public URL is an https one.
     pub fn new(settings: HttpSettings, metrics: Metrics, is_https: bool) -> Self {
-        Self { settings: Arc::new(settings), metrics, is_https }
+        Self { settings: Arc::new(settings), metrics, is_https, base_path: BasePath(Arc::from("")) }
+    }
+
+    /// Serves everything below this path as well: `/id`, or nothing.
+    #[must_use]
+    pub fn below(self, base_path: &str) -> Self {
+        Self { base_path: BasePath(Arc::from(base_path)), ..self }
+    }
+
+    /// What handlers are told of it.
+    pub(super) fn base_path(&self) -> BasePath {
+        self.base_path.clone()
     }
 }
 
@@ -45,6 +57,7 @@ pub(super) struct Worker {
     pub(super) listed: ListedOrigins,
     pub(super) security: SecurityHeaders,
     pub(super) patience: Duration,
+    base_path: BasePath,
     pub(super) in_flight: InFlight,
     metrics: Metrics,
     /// Counters of routes that are no [`resource`](super::resource), and of what matched no route.
@@ -59,6 +72,7 @@ impl Worker {
             listed: ListedOrigins::new(&settings.cors_origins),
             security: SecurityHeaders::new(front.is_https, settings.hsts_subdomains),
             patience: Duration::from_secs(settings.request_timeout_seconds),
+            base_path: front.base_path.clone(),
             in_flight: front.metrics.worker(),
             metrics: front.metrics.clone(),
             others: RefCell::default(),
@@ -117,7 +131,7 @@ where
         if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
             return Serving::answered(visit, refuse(request, &refused_method()));
         }
-        if !forgive_slash(&mut request) {
+        if !read_path(&mut request, &self.worker.base_path) {
             return Serving::answered(visit, refuse(request, &Refusal::not_found()));
         }
         match catch_unwind(AssertUnwindSafe(|| self.routes.call(request))) {

@@ -1,24 +1,86 @@
 //! Which spelling of a path is the path.
 
-use actix_web::dev::ServiceRequest;
+use std::future::{Ready, ready};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::Uri;
 use actix_web::http::uri::PathAndQuery;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
-/// A path is served with and without a slash at its end, and in no other spelling: doubled slashes and percent-encoded
-/// characters are other paths, so that whatever a proxy in front of us keeps from the outside stays there. Gives `false`
-/// for what can be no path of ours.
-pub(super) fn forgive_slash(request: &mut ServiceRequest) -> bool {
-    let path = request.uri().path();
+use super::Refusal;
+
+/// The path that callers find the service below, before the paths of its routes: `/id`, or nothing. For addresses in
+/// answers. An extractor.
+#[derive(Clone, Debug)]
+pub struct BasePath(pub(super) Arc<str>);
+
+impl Deref for BasePath {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromRequest for BasePath {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let found = request.app_data::<Self>().cloned();
+        ready(found.ok_or_else(|| Refusal::internal("no base path: the route is outside of http::app")))
+    }
+}
+
+/// Whether a setting may be such a path: a URL's path in its normal form, without a slash at its end.
+pub fn is_base_path(text: &str) -> bool {
+    text.is_empty()
+        || (!text.ends_with('/')
+            && !text.contains("//")
+            && url::Url::parse(&format!("http://localhost{text}")).is_ok_and(|url| url.path() == text))
+}
+
+/// The request's path ended in a slash, which was taken off. For pages that name others relative to their own address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HadTrailingSlash;
+
+/// Makes the request's path the one that its route is registered under: without the base path, which a proxy may have
+/// taken off or left, and without one slash at its end. No other spelling is the path: doubled slashes and
+/// percent-encoded characters are other paths, so that whatever a proxy in front of us keeps from the outside stays
+/// there. Gives `false` for what can be no path of ours.
+pub(super) fn read_path(request: &mut ServiceRequest, base_path: &str) -> bool {
+    let given = request.uri().path();
+    let (trimmed, had_slash) = match given.strip_suffix('/').filter(|trimmed| !trimmed.is_empty()) {
+        Some(trimmed) => (trimmed, true),
+        None => (given, false),
+    };
+    let path = below(trimmed, base_path, |path| request.resource_map().has_resource(path));
     // The router would decode it: `/%6detrics` would be `/metrics`.
     if path.contains('%') {
         return false;
     }
-    if let Some(trimmed) = path.strip_suffix('/').filter(|trimmed| !trimmed.is_empty()) {
-        let Some(uri) = with_path(request.uri(), trimmed) else { return false };
+    if path.len() < given.len() {
+        let Some(uri) = with_path(request.uri(), path) else { return false };
         request.match_info_mut().get_mut().update(&uri);
         request.head_mut().uri = uri;
     }
+    if had_slash {
+        request.extensions_mut().insert(HadTrailingSlash);
+    }
     true
+}
+
+/// The path without the base path, unless it is a route as it stands: a proxy that takes off `/auth` asks for
+/// `/auth/login`, and one that leaves it asks for `/auth/auth/login`.
+fn below<'a>(path: &'a str, base_path: &str, is_route: impl Fn(&str) -> bool) -> &'a str {
+    match path.strip_prefix(base_path) {
+        _ if base_path.is_empty() => path,
+        Some("") if !is_route(path) => "/",
+        Some(rest) if rest.starts_with('/') && !is_route(path) => rest,
+        _ => path,
+    }
 }
 
 fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
@@ -35,7 +97,7 @@ fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
 mod tests {
     use actix_web::test::TestRequest;
 
-    use super::forgive_slash;
+    use super::{below, is_base_path, read_path};
 
     #[test]
     fn one_slash_at_the_end_is_forgiven_and_nothing_else() {
@@ -51,11 +113,39 @@ mod tests {
             ("/todos/%61", None),
         ] {
             let mut request = TestRequest::with_uri(given).to_srv_request();
-            assert_eq!(forgive_slash(&mut request), served.is_some(), "{given}");
+            assert_eq!(read_path(&mut request, ""), served.is_some(), "{given}");
             if let Some(served) = served {
                 assert_eq!(request.uri().to_string(), served);
                 assert_eq!(request.match_info().as_str(), served.split('?').next().unwrap());
             }
+        }
+    }
+
+    #[test]
+    fn the_base_path_comes_off_unless_the_path_is_a_route() {
+        let is_route = |path: &str| ["/auth/login", "/docs", "/"].contains(&path);
+        for (base, given, served) in [
+            ("", "/id/docs", "/id/docs"),
+            ("/id", "/id/docs", "/docs"),
+            ("/id", "/id", "/"),
+            ("/id", "/idea/docs", "/idea/docs"),
+            ("/id", "/docs", "/docs"),
+            ("/auth", "/auth/login", "/auth/login"),
+            ("/auth", "/auth/auth/login", "/auth/login"),
+            ("/auth", "/auth/docs", "/docs"),
+        ] {
+            assert_eq!(below(given, base, is_route), served, "{given} below {base}");
+        }
+        for (text, is_fine) in [
+            ("", true),
+            ("/api", true),
+            ("/a/b", true),
+            ("api", false),
+            ("/", false),
+            ("/a//b", false),
+            ("/a?b", false),
+        ] {
+            assert_eq!(is_base_path(text), is_fine, "{text}");
         }
     }
 }

@@ -90,31 +90,42 @@ fn is_origin(text: &str) -> bool {
 }
 
 /// How cookies are set.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CookieSettings {
-    /// `Secure`, and with it the name prefixes that need it. Off only in development.
-    pub secure: bool,
+    /// `Secure`, and with it the name prefixes that need it. Unset: where the issuer is https.
+    pub secure: Option<bool>,
     /// Added to each cookie's name, so that several instances on one host do not share cookies.
     pub suffix: String,
 }
 
 impl CookieSettings {
+    /// The rules where that is the issuer. A browser may drop a `Secure` cookie that comes over http, even from
+    /// `localhost`, so it decides unless something is set.
+    pub fn rules(&self, issuer: &str) -> CookieRules {
+        let is_secure = self.secure.unwrap_or_else(|| issuer.starts_with("https://"));
+        CookieRules { is_secure, suffix: self.suffix.clone() }
+    }
+}
+
+/// How cookies are named and set.
+#[derive(Clone, Debug)]
+pub struct CookieRules {
+    /// Whether they are `Secure`.
+    pub is_secure: bool,
+    suffix: String,
+}
+
+impl CookieRules {
     /// The name of a cookie; its prefix (`__Host-`, `__Secure-`) goes where the cookie is not `Secure`.
     pub fn name(&self, prefix: &str, name: &str) -> String {
-        let prefix = if self.secure { prefix } else { "" };
+        let prefix = if self.is_secure { prefix } else { "" };
         format!("{prefix}{name}{}", self.suffix)
     }
 
     /// The name of the cookie with the access token, which both services read.
     pub fn access_token(&self) -> String {
         self.name("__Host-", "access_token")
-    }
-}
-
-impl Default for CookieSettings {
-    fn default() -> Self {
-        Self { secure: true, suffix: String::new() }
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Service<R> {
     pub api: OpenApi,
     /// The origin of the document's token URL, where it is another service's.
     pub token_origin: Option<String>,
+    /// The path that everything is served below as well, for proxies that leave it: `/id`, or nothing.
+    pub base_path: String,
     /// Its own routes and data; called once in each worker.
     pub routes: R,
 }
@@ -84,15 +86,15 @@ where
     R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
 {
     let settings = service.http.clone();
-    let front = Front::new(service.http, service.metrics.clone(), service.is_https);
+    let front = Front::new(service.http, service.metrics.clone(), service.is_https).below(&service.base_path);
     let has_metrics = service.metrics_settings.bind.is_none();
-    let (checks, api, token_origin, routes) =
-        (service.health, service.api, service.token_origin, service.routes);
+    let (checks, api, token_origin, base_path, routes) =
+        (service.health, service.api, service.token_origin, service.base_path, service.routes);
     let counted = service.metrics;
     let server = HttpServer::new(move || {
         app(&front, &mut |config| {
             health::configure(config, &checks);
-            docs::configure(config, &api, token_origin.as_deref());
+            docs::configure(config, &api, token_origin.as_deref(), &base_path);
             if has_metrics {
                 metrics::configure(config, &counted);
             }

@@ -111,3 +111,40 @@ fn no_bytes_make_a_5xx_or_kill_the_service() {
         assert_eq!(get(service.address, "/notes").status, 200);
     }
 }
+
+#[test]
+fn a_path_has_one_spelling() {
+    let service = start();
+    for path in [
+        "/metrics",
+        "/healthz",
+        "/openapi.json",
+        "/docs/start.js",
+        "/base/metrics",
+        "/base/healthz/",
+        "/notes/0190163d-8694-739b-aea5-966c26f8ad91",
+    ] {
+        assert_eq!(get(service.address, path).status, 200, "{path}");
+    }
+    for path in [
+        "/notes/0190163d%2D8694-739b-aea5-966c26f8ad91",
+        "//metrics",
+        "/metrics//",
+        "//metrics/",
+        "/%6detrics",
+        "/%6Detrics",
+        "/metric%73/",
+        "/openapi%2ejson",
+        "/docs%2Fstart.js",
+        "/docs//start.js",
+        "/docs/./start.js",
+        "/base//metrics",
+        "/base/%6detrics",
+        "/%62ase/metrics",
+        "/base/base/metrics",
+        "/basemetrics",
+        "/base/nothing",
+    ] {
+        get(service.address, path).problem(404);
+    }
+}

@@ -176,6 +176,7 @@ pub(crate) fn start_at(
         health,
         api: document(),
         token_origin: Some("http://auth.example:8000".to_owned()),
+        base_path: "/base".to_owned(),
         routes,
     };
     let (started, starting) = std::sync::mpsc::channel();

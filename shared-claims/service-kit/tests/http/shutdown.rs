@@ -120,6 +120,7 @@ fn a_port_that_is_taken_is_told_by_its_setting() {
         health: Health::new(),
         api: utoipa::openapi::OpenApi::default(),
         token_origin: None,
+        base_path: String::new(),
         routes: |_: &mut actix_web::web::ServiceConfig| {},
     };
     let Err(error) = service_kit::server::bind(service, None) else { panic!("bound twice") };

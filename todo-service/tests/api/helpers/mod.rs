@@ -65,6 +65,8 @@ pub(crate) async fn spawn_unready(
     let mut settings = Settings { database: database.settings(), ..Settings::default() };
     settings.http.bind = ([127, 0, 0, 1], 0).into();
     settings.http.workers = 1;
+    // The issuer is plain http, and most tests are of what is served over https.
+    settings.cookies.secure = Some(true);
     settings.auth.issuer = issuer.url().to_owned();
     settings.revocation.feed_url = Some(feed.url().parse().unwrap());
     change(&mut settings);
