@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::uri::Authority;
 use service_kit::config::Secret;
 use service_kit::http::{Refusal, is_loopback_authority};
 use subtle::ConstantTimeEq;
@@ -74,8 +75,7 @@ fn comes_from_this_machine(request: &HttpRequest) -> bool {
     });
     let hosts = headers.get_all(header::HOST).map(|host| host.to_str().unwrap_or_default());
     // HTTP/2 and the absolute form of HTTP/1.1 name the host in the URL.
-    let asked: Vec<&str> =
-        hosts.chain(request.uri().authority().map(|authority| authority.as_str())).collect();
+    let asked: Vec<&str> = hosts.chain(request.uri().authority().map(Authority::as_str)).collect();
     let asked_locally = !asked.is_empty() && asked.into_iter().all(is_loopback_authority);
     let is_local = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
     is_local && asked_locally && !on_behalf

@@ -144,7 +144,7 @@ async fn with_the_database_away_two_hundred_requests_at_once_are_answered_within
         Recipe::on(&database).with("AUTH__DATABASE__URL", url.as_str()).with("AUTH__CLIENTS", &clients);
     let service = recipe.start().await;
     let ask = async || {
-        let began = std::time::Instant::now();
+        let began = tokio::time::Instant::now();
         let token = service.client.post(format!("{}/oauth2/token", service.url));
         let token = token.basic_auth("billing", Some(secret)).form(&[("grant_type", "client_credentials")]);
         (token.send().await.unwrap().status(), began.elapsed())

@@ -72,10 +72,12 @@ async fn read_page_of_full_redis(
     commands.cmd("XRANGE").arg(keys.events()).arg(format!("({position}")).arg("+").arg("COUNT").arg(PAGE);
     commands.cmd("TIME");
     commands.cmd("GET").arg(keys.epoch());
-    type Apart = (Option<String>, Option<String>, StreamRangeReply, (i64, i64), Option<String>);
     let (before, as_of, range, time, after): Apart = commands.query_async(redis).await?;
     Ok(Page::of((range, after.filter(|epoch| before.as_ref() == Some(epoch)), as_of, time)))
 }
+
+/// `epoch`, `as_of`, the stream's entries, `TIME` and `epoch` again, as a full Redis is asked for them.
+type Apart = (Option<String>, Option<String>, StreamRangeReply, (i64, i64), Option<String>);
 
 /// The stream's entries, `epoch`, `as_of` and `TIME`, as they were asked for.
 pub(super) type Answer = (StreamRangeReply, Option<String>, Option<String>, (i64, i64));
