@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-#[actix_web::main]
-async fn main() -> ExitCode {
-    auth_service::cli::main().await
+fn main() -> ExitCode {
+    service_kit::program::run(auth_service::cli::main())
 }

@@ -190,9 +190,9 @@ impl Application {
         self.server.port()
     }
 
-    /// Serves until SIGTERM or SIGINT.
+    /// Serves until SIGTERM or SIGINT. From the signal on, the process ends within `http.shutdown_seconds` and a second.
     pub async fn run_until_stopped(self) -> io::Result<()> {
-        let stop = server::stop_signal()?;
+        let stop = server::stop_signal(self.server.shutdown_patience())?;
         self.run_until(stop).await
     }
 
@@ -204,10 +204,11 @@ impl Application {
             stop.await;
             feeds.answer_waiting();
         };
-        let served = self.server.run_until(stop).await;
-        maintenance.stop().await;
-        revocations.stop().await;
-        served
+        let finish = async move {
+            maintenance.stop().await;
+            revocations.stop().await;
+        };
+        self.server.run_until(stop, finish).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use service_kit::config::{self, LoadSpec};
-use service_kit::{healthcheck, telemetry};
+use service_kit::{healthcheck, program, server, telemetry};
 use shared_claims::clock::SystemClock;
 use todo_service::config::{PREFIX, Settings};
 use todo_service::startup::{self, Application};
@@ -38,16 +38,16 @@ enum Command {
 
 type Failure = Box<dyn std::error::Error>;
 
-#[actix_web::main]
-async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            complain(&failure);
-            ExitCode::FAILURE
+fn main() -> ExitCode {
+    program::run(async {
+        match run(Arguments::parse()).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                complain(&failure);
+                ExitCode::FAILURE
+            }
         }
-    }
+    })
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -70,6 +70,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let _log = telemetry::init(&settings.log)?;
+    server::raise_limit();
     let application = Application::build(settings, Arc::new(SystemClock)).await?;
     tracing::info!(port = application.port(), version = env!("CARGO_PKG_VERSION"), "server.listening");
     Ok(application.run_until_stopped().await?)

@@ -1,6 +1,6 @@
 //! `auth-service serve`.
 
-use service_kit::telemetry;
+use service_kit::{server, telemetry};
 
 use super::Failure;
 use crate::config::Settings;
@@ -8,6 +8,7 @@ use crate::startup::{Application, World};
 
 pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
     let _log = telemetry::init(&settings.log)?;
+    server::raise_limit();
     let application = Application::build(settings, World::system()).await?;
     tracing::info!(port = application.port(), version = env!("CARGO_PKG_VERSION"), "server.listening");
     Ok(application.run_until_stopped().await?)

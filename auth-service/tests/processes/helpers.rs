@@ -81,7 +81,21 @@ impl Recipe {
 
     /// The same, and where its log goes.
     pub(crate) async fn start_logging_to(&self, log: impl Into<Stdio>) -> Service {
-        let child = self.command().stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        self.started(self.command(), log).await
+    }
+
+    /// Starts it within these limits (options of `prlimit`), and waits until it serves.
+    pub(crate) async fn start_under(&self, limits: &[&str]) -> Service {
+        let inner = self.command();
+        let mut command = Command::new("prlimit");
+        command.args(limits).arg("--").arg(inner.get_program()).args(inner.get_args()).stdin(Stdio::null());
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.started(command, Stdio::null()).await
+    }
+
+    async fn started(&self, mut command: Command, log: impl Into<Stdio>) -> Service {
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let service =
             Service { child, url: format!("http://{}", self.get("AUTH__HTTP__BIND")), client: Client::new() };
         let serving = async || {
@@ -100,6 +114,14 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.url.trim_start_matches("http://").parse().unwrap()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -110,6 +132,18 @@ impl Service {
     pub(crate) fn terminate(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.child.wait().unwrap()
+    }
+
+    /// `SIGTERM`, and how it ended, which it must within this time.
+    pub(crate) async fn terminated_within(mut self, limit: Duration) -> ExitStatus {
+        self.signal(Signal::TERM);
+        let mut ended = None;
+        eventually("the process has ended", limit, async || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        })
+        .await;
+        ended.unwrap()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[cfg(target_os = "linux")]
+mod abuse;
 mod audit;
 mod audit_secrets;
 mod clients;
@@ -12,4 +14,5 @@ mod keys;
 mod outages;
 mod replicas;
 mod starts;
+mod stops;
 mod users;

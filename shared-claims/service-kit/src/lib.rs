@@ -4,6 +4,8 @@
 
 #![deny(missing_docs)]
 
+#[cfg(all(feature = "testing", target_os = "linux"))]
+pub mod abuse;
 pub mod config;
 pub mod database;
 pub mod docs;
@@ -11,5 +13,6 @@ pub mod health;
 pub mod healthcheck;
 pub mod http;
 pub mod metrics;
+pub mod program;
 pub mod server;
 pub mod telemetry;

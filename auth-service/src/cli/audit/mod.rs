@@ -71,7 +71,7 @@ fn kinds(name: &str) -> Result<Kinds, String> {
 
 pub(super) async fn run(arguments: Arguments, context: Context) -> Result<(), Failure> {
     // First, so that a signal finds us ready from here on.
-    let stop = stop_signal()?;
+    let stop = stop_signal(printer::PATIENCE)?;
     let printer = Printer::start();
     let outcome = tokio::select! {
         () = stop => Ok(false),

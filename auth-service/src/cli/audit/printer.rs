@@ -11,7 +11,7 @@ use super::Failure;
 /// What is on its way to the output: then reading waits for it.
 const CHUNKS: usize = 4;
 /// How long an end waits for an output that takes nothing.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Writes on a thread of its own: an output that takes nothing does not keep a signal from ending the program.
 pub(super) struct Printer {

@@ -15,6 +15,7 @@ mod loopback;
 mod moment;
 mod network;
 mod path;
+mod pieces;
 mod request_id;
 mod resource;
 mod security;

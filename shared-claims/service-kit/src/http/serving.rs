@@ -16,6 +16,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
 use super::Refusal;
+use super::pieces::in_pieces;
 use super::visit::Visit;
 
 pin_project! {
@@ -130,7 +131,7 @@ fn finish(visit: &mut Visit, answer: Answer, is_known: bool) -> Result<ServiceRe
             let cause = response.response().error().map(ToString::to_string);
             let (request, response) = response.into_parts();
             let response = visit.end(Some(&request), response, is_known, cause.as_deref());
-            Ok(ServiceResponse::new(request, response))
+            Ok(ServiceResponse::new(request, response.map_body(|_, body| in_pieces(body))))
         }
         Answer::Alone { response, cause } => {
             let response = visit.end(None, response, is_known, Some(&cause));

@@ -28,10 +28,15 @@ pub struct HttpSettings {
     pub client_timeout_seconds: u64,
     /// How long a request may run in all, its body included. Above the longest wait that a client may ask for.
     pub request_timeout_seconds: u64,
-    /// How long an idle connection is kept.
+    /// How long an idle connection is kept. Longer than proxies and load balancers keep theirs (60 seconds is usual):
+    /// otherwise one sends a request on a connection that we are just closing.
     pub keep_alive_seconds: u64,
+    /// How long a client may leave our bytes untaken before its connection ends.
+    pub stalled_seconds: u64,
     /// Connections each worker holds before it accepts no more.
     pub max_connections: usize,
+    /// Connections from one IP address (IPv6: one /64); 0: any number. Trusted proxies are not counted.
+    pub max_connections_per_address: usize,
 }
 
 impl HttpSettings {
@@ -51,8 +56,10 @@ impl HttpSettings {
             shutdown_seconds: 10,
             client_timeout_seconds: 10,
             request_timeout_seconds: 60,
-            keep_alive_seconds: 30,
+            keep_alive_seconds: 75,
+            stalled_seconds: 20,
             max_connections: 25_000,
+            max_connections_per_address: 0,
         }
     }
 }
@@ -78,7 +85,9 @@ impl Validate for HttpSettings {
         in_range("client_timeout_seconds", self.client_timeout_seconds, 1..=600)?;
         in_range("request_timeout_seconds", self.request_timeout_seconds, 1..=3600)?;
         in_range("keep_alive_seconds", self.keep_alive_seconds, 1..=3600)?;
-        in_range("max_connections", self.max_connections, 1..=1_000_000)
+        in_range("stalled_seconds", self.stalled_seconds, 1..=3600)?;
+        in_range("max_connections", self.max_connections, 1..=1_000_000)?;
+        in_range("max_connections_per_address", self.max_connections_per_address, 0..=1_000_000)
     }
 }
 

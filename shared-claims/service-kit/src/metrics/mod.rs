@@ -4,6 +4,7 @@
 //! client library uses for the process itself. `docs/metrics.md` has a row for each of them, and a test in each service
 //! compares that page with what `/metrics` shows.
 
+mod connections;
 mod database;
 mod endpoint;
 mod process;
@@ -23,6 +24,7 @@ pub(crate) use requests::{InFlight, RouteCounts};
 pub use sampled::{Kind, Sample};
 pub use settings::MetricsSettings;
 
+pub(crate) use connections::{Connections, OpenConnection};
 use requests::{Requests, RequestsCollector};
 
 /// What the names of our metrics begin with, so that they never meet another program's.
@@ -33,12 +35,15 @@ pub const PREFIX: &str = "latchkey_";
 pub struct Metrics {
     registry: Registry,
     requests: Arc<Requests>,
+    connections: Connections,
 }
 
 impl Metrics {
     /// A registry with the metrics of requests and of the process, which began at `started_at_seconds`.
     pub fn new(started_at_seconds: i64) -> prometheus::Result<Self> {
-        let metrics = Self { registry: Registry::new(), requests: Arc::default() };
+        let registry = Registry::new();
+        let connections = Connections::register(&registry)?;
+        let metrics = Self { registry, requests: Arc::default(), connections };
         metrics.register(RequestsCollector::new(Arc::clone(&metrics.requests))?)?;
         process::register(&metrics, started_at_seconds)?;
         Ok(metrics)
@@ -61,6 +66,10 @@ impl Metrics {
     /// Counters for a route in one worker.
     pub(crate) fn route(&self, route: &str) -> Arc<RouteCounts> {
         self.requests.route(route)
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        self.connections.clone()
     }
 
     /// The gauge of the requests that one worker is answering.

@@ -1,5 +1,11 @@
 //! Listens, serves, and stops in order.
 
+mod addresses;
+mod connection;
+mod descriptors;
+mod listener;
+mod serving;
+mod signal;
 mod stopping;
 
 use std::future::Future;
@@ -7,17 +13,22 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_server::Server;
+use actix_web::rt;
 use actix_web::web::ServiceConfig;
-use actix_web::{HttpServer, rt};
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use utoipa::openapi::OpenApi;
 
+pub use descriptors::raise_limit;
+pub use signal::stop_signal;
 pub use stopping::Stopping;
 
-use crate::http::{Front, HttpSettings, app};
+use self::listener::listen;
+use self::serving::{serve, serve_metrics};
+use crate::health;
+use crate::http::HttpSettings;
 use crate::metrics::{Metrics, MetricsSettings};
-use crate::{docs, health, metrics};
 
 /// Everything that a service serves.
 pub struct Service<R> {
@@ -75,53 +86,8 @@ where
     Ok(Application { address, metrics_address, main, beside, patience, stopping })
 }
 
-/// Says which setting it was that could not be.
-fn listen(address: SocketAddr, key: &str) -> io::Result<TcpListener> {
-    TcpListener::bind(address)
-        .map_err(|error| io::Error::new(error.kind(), format!("{key}: cannot listen at {address}: {error}")))
-}
-
-fn serve<R>(service: Service<R>, listener: TcpListener, word: Stopping) -> io::Result<Server>
-where
-    R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
-{
-    let settings = service.http.clone();
-    let front = Front::new(service.http, service.metrics.clone(), service.is_https).below(&service.base_path);
-    let has_metrics = service.metrics_settings.bind.is_none();
-    let (checks, api, token_origin, base_path, routes) =
-        (service.health, service.api, service.token_origin, service.base_path, service.routes);
-    let counted = service.metrics;
-    let server = HttpServer::new(move || {
-        app(&front, &mut |config| {
-            health::configure(config, &checks);
-            docs::configure(config, &api, token_origin.as_deref(), &base_path);
-            if has_metrics {
-                metrics::configure(config, &counted);
-            }
-            config.app_data(word.clone()).configure(&routes);
-        })
-    });
-    let workers = match settings.workers {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        workers => workers,
-    };
-    Ok(server
-        .workers(workers)
-        .keep_alive(Duration::from_secs(settings.keep_alive_seconds))
-        .client_request_timeout(Duration::from_secs(settings.client_timeout_seconds))
-        .max_connections(settings.max_connections)
-        .shutdown_timeout(settings.shutdown_seconds)
-        .disable_signals()
-        .listen(listener)?
-        .run())
-}
-
-fn serve_metrics<R>(service: &Service<R>, listener: TcpListener) -> io::Result<Server> {
-    let (http, counted) = (service.http.clone(), service.metrics.clone());
-    let front = Front::new(HttpSettings { cors_origins: Vec::new(), ..http }, counted.clone(), false);
-    let server = HttpServer::new(move || app(&front, &mut |config| metrics::configure(config, &counted)));
-    Ok(server.workers(1).shutdown_timeout(1).disable_signals().listen(listener)?.run())
-}
+/// After the time for requests: for ending what is left. Together with the end of the process less than a second.
+const GRACE: Duration = Duration::from_millis(300);
 
 impl Application {
     /// The address that it listens at.
@@ -139,48 +105,66 @@ impl Application {
         self.metrics_address
     }
 
-    /// Serves until SIGTERM or SIGINT.
+    /// Serves until SIGTERM or SIGINT. From the signal on, the process ends within `http.shutdown_seconds` and a second.
     pub async fn run(self) -> io::Result<()> {
-        let stopped = stop_signal()?;
-        self.run_until(stopped).await
+        let stopped = stop_signal(self.patience)?;
+        self.run_until(stopped, async {}).await
+    }
+
+    /// How long a stop waits for requests that run.
+    pub fn shutdown_patience(&self) -> Duration {
+        self.patience
     }
 
     /// Serves until `stop` is done: then accepts nothing more, finishes what runs, and closes what does not finish
-    /// within `http.shutdown_seconds`.
-    pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+    /// within `http.shutdown_seconds`. After the last request it runs `finish`, within the same time.
+    ///
+    /// Whatever takes longer is left behind, so that this returns: a thread that waits for a database which never
+    /// answers goes on until the process ends. Nothing that was acknowledged is lost with it.
+    pub async fn run_until(
+        self,
+        stop: impl Future<Output = ()>,
+        finish: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         let (main, beside) = (self.main.handle(), self.beside.as_ref().map(Server::handle));
-        let running = rt::spawn(self.main);
+        let mut running = rt::spawn(self.main);
         let metrics = self.beside.map(rt::spawn);
-        tokio::pin!(stop);
-        tokio::pin!(running);
-        tokio::select! {
-            () = &mut stop => {
-                tracing::info!(seconds = self.patience.as_secs(), "server.stopping");
-                self.stopping.send_replace(true);
+        let stopped_by_itself = tokio::select! {
+            () = stop => None,
+            ended = &mut running => Some(ended),
+        };
+        let deadline = Instant::now() + self.patience + GRACE;
+        let served = if let Some(ended) = stopped_by_itself {
+            ended.map_err(io::Error::other)?
+        } else {
+            tracing::info!(seconds = self.patience.as_secs(), "server.stopping");
+            self.stopping.send_replace(true);
+            let stopping = async {
                 main.stop(true).await;
-                (&mut running).await.map_err(io::Error::other)??;
-            }
-            ended = &mut running => ended.map_err(io::Error::other)??,
+                running.await.map_err(io::Error::other)?
+            };
+            // The workers end what takes too long by themselves, unless their threads are stuck.
+            timeout_at(deadline - GRACE / 2, stopping).await.unwrap_or_else(|_| cut_short("requests"))
+        };
+        if timeout_at(deadline, finish).await.is_err() {
+            let _ = cut_short("background work");
         }
         // Last, so that the end can be watched.
         if let (Some(beside), Some(metrics)) = (beside, metrics) {
-            beside.stop(false).await;
-            metrics.await.map_err(io::Error::other)??;
+            let stopping = async {
+                beside.stop(false).await;
+                metrics.await.map_err(io::Error::other)?
+            };
+            timeout_at(deadline + GRACE / 3, stopping).await.unwrap_or_else(|_| cut_short("metrics"))?;
         }
         tracing::info!("server.stopped");
-        Ok(())
+        served
     }
 }
 
-/// Done at the first SIGTERM or SIGINT. Listens from the call on, not from the first poll.
-pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+/// Something did not end in time. That is no failure of the stop: the process ends all the same.
+#[expect(clippy::unnecessary_wraps, reason = "stands in for the outcome that did not come")]
+fn cut_short(what: &str) -> io::Result<()> {
+    tracing::warn!(what, "server.stop_cut_short");
+    Ok(())
 }

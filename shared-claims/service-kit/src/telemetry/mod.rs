@@ -1,15 +1,13 @@
 //! Logs: one line an event, JSON or for people, on standard error (standard output is for what a command prints).
-//!
-//! A thread of its own writes them, as many at a time as there are, so that a request does not wait for the system to take
-//! its line. Nothing is dropped: where lines come faster than they can be written, requests wait after all.
 
 mod json;
+mod panics;
 mod settings;
 mod timestamp;
+mod writer;
 
 use std::io::BufWriter;
 
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -17,6 +15,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
 pub use settings::{LogFormat, LogSettings};
+pub use writer::lost_lines;
+
+use self::writer::Lines;
 
 /// Why logging did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -26,27 +27,26 @@ pub struct TelemetryError(String);
 /// Bytes that are written at once, at most.
 const BUFFER: usize = 64 * 1024;
 
-/// Lines that may wait for the thread that writes.
-const WAITING: usize = 16 * 1024;
-
 /// Keeps the log going. What was logged is written when this is dropped, at the end of the program.
 #[must_use = "without it what was logged last is lost"]
 pub struct Log {
-    _writer: WorkerGuard,
+    lines: Lines,
 }
 
 /// Begins to log, panics included. Once in a process.
 pub fn init(settings: &LogSettings) -> Result<Log, TelemetryError> {
     let stderr = BufWriter::with_capacity(BUFFER, std::io::stderr());
-    let (writer, guard) = NonBlockingBuilder::default()
-        .lossy(false)
-        .buffered_lines_limit(WAITING)
-        .thread_name("log")
-        .finish(stderr);
-    let subscriber = subscriber(settings, BoxMakeWriter::new(writer))?;
+    let lines = Lines::start(stderr).map_err(|error| TelemetryError(error.to_string()))?;
+    let subscriber = subscriber(settings, BoxMakeWriter::new(lines.clone()))?;
     subscriber.try_init().map_err(|error| TelemetryError(error.to_string()))?;
-    std::panic::set_hook(Box::new(log_panic));
-    Ok(Log { _writer: guard })
+    std::panic::set_hook(Box::new(panics::log));
+    Ok(Log { lines })
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.lines.finish();
+    }
 }
 
 fn subscriber(
@@ -61,14 +61,6 @@ fn subscriber(
         LogFormat::Pretty => Box::new(fmt::layer().with_ansi(false).with_writer(writer)),
     };
     Ok(tracing_subscriber::registry().with(lines).with(filter))
-}
-
-/// Where it happened, and the program's own words; what the words were about is not known to be safe, so only a
-/// message that is part of the program is shown.
-fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
-    let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    let message = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(formatted message)");
-    tracing::error!(place, message, "panic");
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod log;
 mod metrics;
 mod service;
 mod shutdown;
+mod slow;
 mod wire;
 
 use service::{Running, start, start_at, start_with};

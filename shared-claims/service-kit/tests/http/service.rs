@@ -189,7 +189,7 @@ pub(crate) fn start_at(
             let stopped = async {
                 let _ = stopped.await;
             };
-            application.run_until(stopped).await.unwrap();
+            application.run_until(stopped, async {}).await.unwrap();
         });
     });
     let (address, metrics_address) = starting.recv().unwrap();

@@ -1,0 +1,34 @@
+//! Clients that hold on to connections and memory, all kinds of them at once.
+
+use std::time::Duration;
+
+use service_kit::abuse::Target;
+use service_kit::database::Backend;
+use service_kit::database::testing::TestDatabase;
+
+use crate::helpers::Recipe;
+
+#[actix_web::test]
+async fn slow_readers_slow_senders_and_large_bodies_cost_little_and_give_it_back() {
+    let database = TestDatabase::create(Backend::Sqlite);
+    let recipe = Recipe::on(&database)
+        .with("AUTH__HTTP__STALLED_SECONDS", "2")
+        .with("AUTH__HTTP__CLIENT_TIMEOUT_SECONDS", "10")
+        .with("AUTH__HTTP__KEEP_ALIVE_SECONDS", "2")
+        .with("AUTH__HTTP__REQUEST_TIMEOUT_SECONDS", "31");
+    let service = recipe.start_under(&["--nofile=256:2048"]).await;
+    let (address, pid) = (service.address(), service.pid());
+    let attack = tokio::task::spawn_blocking(move || {
+        Target {
+            address,
+            pid,
+            large: "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: h\r\n",
+            honest: "GET /.well-known/jwks.json HTTP/1.1\r\nHost: h\r\n",
+            takes_body: "/auth/login",
+            patience: Duration::from_secs(90),
+        }
+        .withstands();
+    });
+    attack.await.unwrap();
+    assert!(service.terminate().success());
+}

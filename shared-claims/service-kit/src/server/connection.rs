@@ -1,0 +1,176 @@
+//! A connection with limits that the framework does not have: for clients that do not take their answer, take it a few
+//! bytes at a time, or begin a request and do not go on.
+//!
+//! actix bounds the head of a connection's first request and its idle time. It has no bound for writing, and none for the
+//! head of a later request.
+
+use std::io::{Error, ErrorKind, Result};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::addresses::Place;
+use crate::http::HttpSettings;
+use crate::metrics::OpenConnection;
+
+/// Bytes a second that a client must take in the long run.
+const LEAST_RATE: f64 = 4096.0;
+
+/// How much longer a slow client is waited for than one that takes nothing: the kernel takes our bytes in large pieces,
+/// so a slow client looks stalled between two of them.
+const PIECE: u32 = 3;
+
+/// How long a client may take for what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For taking any of our bytes.
+    stalled: Duration,
+    /// From one answer to the next: idle, then sending a head, then being served.
+    quiet: Duration,
+}
+
+impl Patience {
+    pub(super) fn of(settings: &HttpSettings) -> Self {
+        let quiet =
+            [settings.keep_alive_seconds, settings.client_timeout_seconds, settings.request_timeout_seconds];
+        Self {
+            stalled: Duration::from_secs(settings.stalled_seconds),
+            // And a little more, so that the bounds of each of them come first.
+            quiet: Duration::from_secs(quiet.iter().sum::<u64>() + 1),
+        }
+    }
+}
+
+/// A socket that ends with [`ErrorKind::TimedOut`] when the client exceeds a limit.
+pub(super) struct Connection {
+    socket: TcpStream,
+    patience: Patience,
+    /// When to look whether a limit is exceeded.
+    timer: Pin<Box<Sleep>>,
+    last_written: Instant,
+    blocked: Option<Blocked>,
+    counted: OpenConnection,
+    _place: Option<Place>,
+}
+
+/// The client is slower than we are.
+#[derive(Clone, Copy, Debug)]
+struct Blocked {
+    since: Instant,
+    written: usize,
+    /// Whether the piece that is being written had to wait.
+    has_waited: bool,
+}
+
+impl Connection {
+    pub(super) fn new(
+        socket: TcpStream,
+        patience: Patience,
+        counted: OpenConnection,
+        place: Option<Place>,
+    ) -> Self {
+        let timer = Box::pin(sleep(patience.quiet));
+        Self { socket, patience, timer, last_written: Instant::now(), blocked: None, counted, _place: place }
+    }
+
+    /// An error if a limit is exceeded. Otherwise the task is woken when that is to be looked at again.
+    fn check(&mut self, context: &mut Context<'_>) -> Result<()> {
+        while self.timer.as_mut().poll(context).is_ready() {
+            let Some(next) = self.next_look(Instant::now()) else {
+                // Closing would leave what the client has not taken in the kernel.
+                let _ = self.socket.set_zero_linger();
+                return Err(self.counted.stalled(Error::from(ErrorKind::TimedOut)));
+            };
+            self.timer.as_mut().reset(next);
+        }
+        Ok(())
+    }
+
+    /// `None` if a limit is exceeded.
+    fn next_look(&self, now: Instant) -> Option<Instant> {
+        let Some(blocked) = self.blocked else {
+            let end = self.last_written + self.patience.quiet;
+            return (now < end).then_some(end);
+        };
+        let end = blocked.since + self.patience.stalled * PIECE;
+        if now < end {
+            return Some(end);
+        }
+        let due = (now - blocked.since).as_secs_f64() * LEAST_RATE;
+        #[expect(clippy::cast_precision_loss, reason = "compared with a rate")]
+        let is_fast_enough = blocked.written as f64 >= due;
+        is_fast_enough.then(|| now + self.patience.stalled)
+    }
+
+    fn wrote(&mut self, length: usize, is_whole: bool) {
+        self.last_written = Instant::now();
+        if let Some(blocked) = &mut self.blocked {
+            blocked.written = blocked.written.saturating_add(length);
+            if is_whole && !blocked.has_waited {
+                self.blocked = None;
+            }
+        }
+    }
+
+    fn must_wait(&mut self) {
+        if let Some(blocked) = &mut self.blocked {
+            blocked.has_waited = true;
+            return;
+        }
+        let since = Instant::now();
+        self.blocked = Some(Blocked { since, written: 0, has_waited: true });
+        self.timer.as_mut().reset(since + self.patience.stalled * PIECE);
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<()>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.socket).poll_read(context, buffer) {
+            Poll::Pending => {
+                this.check(context)?;
+                Poll::Pending
+            }
+            Poll::Ready(outcome) => Poll::Ready(outcome.map_err(|error| this.counted.stalled(error))),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.socket).poll_write(context, bytes) {
+            Poll::Pending => {
+                this.must_wait();
+                this.check(context)?;
+                Poll::Pending
+            }
+            Poll::Ready(Ok(length)) => {
+                this.wrote(length, length == bytes.len());
+                Poll::Ready(Ok(length))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(this.counted.stalled(error))),
+        }
+    }
+
+    /// actix calls this after each piece that it has written as a whole.
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self.get_mut();
+        if let Some(blocked) = &mut this.blocked {
+            blocked.has_waited = false;
+        }
+        Pin::new(&mut this.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,92 @@
+//! A panic's line in the log.
+//!
+//! Without the message nobody can mend what went wrong, so it is written. It may quote what was worked on: the standard
+//! library shows the text that could not be sliced in backticks, and values by `Debug`, which puts texts in quotes. So
+//! what stands in quotes is left out, and so is what looks like a secret without them. Our own secrets have no readable
+//! `Debug` anyway. A message that is part of the program is written as it is.
+
+use std::panic::PanicHookInfo;
+
+/// Longer messages are cut.
+const LONGEST: usize = 500;
+
+/// What is left out.
+const HIDDEN: &str = "…";
+
+/// The panic hook. The line stands in the span of the request, whose client gets no word of it.
+pub(super) fn log(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let message = match panic.payload().downcast_ref::<&'static str>() {
+        Some(literal) => (*literal).to_owned(),
+        None => panic.payload_as_str().map_or_else(|| "(no text)".to_owned(), without_values),
+    };
+    tracing::error!(place, thread = thread.name().unwrap_or("-"), message, "panic");
+}
+
+/// The message without what it may quote, on one line.
+fn without_values(message: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = message;
+    while let Some((before, quote, inside)) = split_at_quote(rest) {
+        shown.push_str(before);
+        shown.push(quote);
+        shown.push_str(HIDDEN);
+        // The last one: a quoted text may hold quotes. What stands between two quoted texts is lost with them.
+        match inside.rfind(quote) {
+            Some(end) => {
+                shown.push(quote);
+                rest = inside.get(end + quote.len_utf8()..).unwrap_or_default();
+            }
+            None => rest = "",
+        }
+    }
+    shown.push_str(rest);
+    let words = shown.split_whitespace().map(|word| if may_be_secret(word) { HIDDEN } else { word });
+    let line = words.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}{HIDDEN}", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+fn split_at_quote(text: &str) -> Option<(&str, char, &str)> {
+    let (at, quote) = text.char_indices().find(|(_, c)| matches!(c, '"' | '`'))?;
+    Some((text.get(..at)?, quote, text.get(at + quote.len_utf8()..)?))
+}
+
+/// Addresses of e-mail, URLs with a password, and long runs of letters and digits: tokens, hashes, keys.
+fn may_be_secret(word: &str) -> bool {
+    let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '+' | '/' | '=' | '$');
+    let run = word.split(|c: char| !is_of_token(c)).map(str::len).max().unwrap_or_default();
+    word.contains('@') || (run >= 20 && word.contains(|c: char| c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_program_says_stays_and_what_it_quotes_goes() {
+        for (message, shown) in [
+            ("index out of bounds: the len is 3 but the index is 7", None),
+            ("attempt to subtract with overflow", None),
+            ("already borrowed: BorrowMutError", None),
+            (
+                "called `Result::unwrap()` on an `Err` value: Parse { input: \"hunter2\" }",
+                Some("called `…` value: Parse { input: \"…\" }"),
+            ),
+            (
+                "end byte index 3 is not a char boundary; it is inside 'é' (bytes 2..4) of `päss`word`",
+                Some("end byte index 3 is not a char boundary; it is inside 'é' (bytes 2..4) of `…`"),
+            ),
+            ("an unfinished \"hunter2", Some("an unfinished \"…")),
+            ("who is ada@example.com here", Some("who is … here")),
+            ("bad token eyJhbGciOiJSUzI1NiJ9.e30.c2ln", Some("bad token …")),
+            ("two\nlines", Some("two lines")),
+        ] {
+            assert_eq!(without_values(message), shown.unwrap_or(message));
+        }
+        assert_eq!(without_values(&"word ".repeat(200)).chars().count(), LONGEST + 1);
+    }
+}
