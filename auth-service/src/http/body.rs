@@ -1,43 +1,65 @@
 //! A JSON body that may be larger than is read, if that is its password's fault.
 
-use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::HttpRequest;
 use actix_web::web::Payload;
-use actix_web::{FromRequest, HttpRequest};
 use serde::Deserialize;
-use service_kit::http::{BODY_LIMIT, Json, Refusal};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::error::Category;
+use service_kit::http::{Json, Refusal};
 
 use crate::domain::{Password, PasswordRule, PasswordRules};
 
-/// Beyond this nobody looks for the reason.
-const LOOKED_INTO: usize = 2 * 1024 * 1024;
-
-#[derive(Deserialize)]
-struct PasswordOnly {
-    password: String,
-}
-
-/// Reads a JSON body as [`Json`] does. One above the limit because of a huge password is told so (422), before anything
-/// is done with it.
-pub(super) async fn read<T: serde::de::DeserializeOwned + 'static>(
+/// Reads a JSON body as [`Json`] does. One above the limit because of a huge password is told so (422). That is seen in
+/// the part within the limit; the rest is not read.
+pub(super) async fn read<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: Payload,
     rules: PasswordRules,
 ) -> Result<T, Refusal> {
-    let announced =
-        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    match announced {
-        Some(length) if (BODY_LIMIT + 1..=LOOKED_INTO).contains(&length) => {
-            let too_large = Json::<T>::from_request(request, &mut actix_web::dev::Payload::None).await;
-            let refusal = too_large.err().unwrap_or_else(|| Refusal::internal("a body of no bytes was read"));
-            let Ok(Ok(bytes)) = payload.to_bytes_limited(LOOKED_INTO).await else { return Err(refusal) };
-            let password = serde_json::from_slice::<PasswordOnly>(&bytes);
-            match password {
-                Ok(found) if Password::is_out_of_reach(found.password.len(), rules) => {
-                    Err(Refusal::field("password", PasswordRule::TooLong(rules.max_length).to_string()))
-                }
-                _ => Err(refusal),
-            }
+    Json::<T>::read_or(request, &mut payload.into_inner(), |beginning| {
+        ends_in_huge_password(beginning, rules)
+            .then(|| Refusal::field("password", PasswordRule::TooLong(rules.max_length).to_string()))
+    })
+    .await
+}
+
+/// Whether this beginning of an object ends inside of its member `password`, and that is too long to be a password.
+fn ends_in_huge_password(beginning: &str, rules: PasswordRules) -> bool {
+    #[derive(Deserialize)]
+    struct PasswordOnly {
+        #[serde(rename = "password")]
+        _password: IgnoredAny,
+    }
+    let mut reader = serde_json::Deserializer::from_str(beginning);
+    let Err(error) = serde_path_to_error::deserialize::<_, PasswordOnly>(&mut reader) else { return false };
+    let is_cut = error.inner().classify() == Category::Eof;
+    let begins = beginning.rfind("\"password\"").unwrap_or(beginning.len());
+    is_cut
+        && error.path().to_string() == "password"
+        && Password::is_out_of_reach(beginning.len() - begins, rules)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: PasswordRules = PasswordRules { min_length: 12, max_length: 256 };
+
+    #[test]
+    fn only_a_password_that_goes_on_beyond_the_limit_is_to_blame() {
+        let long = "x".repeat(60_000);
+        for (beginning, expected) in [
+            (format!("{{\"username\": \"a\", \"password\": \"{long}"), true),
+            (format!("{{\"password\":\"{long}"), true),
+            (format!("{{\"other\": {{\"password\": \"b\"}}, \"password\":\"{long}\\"), true),
+            (format!("{{\"username\": \"{long}"), false),
+            (format!("{{\"password\": \"short\", \"username\": \"{long}"), false),
+            (format!("{{\"username\": \"{long}\", \"password\": \"short"), false),
+            (format!("{{\"other\": {{\"password\": \"{long}"), false),
+            (format!("[\"password\", \"{long}"), false),
+            (format!("no JSON {long}"), false),
+        ] {
+            assert_eq!(ends_in_huge_password(&beginning, RULES), expected, "{}", &beginning[..40]);
         }
-        _ => Ok(Json::<T>::from_request(request, &mut payload.into_inner()).await?.into_inner()),
     }
 }

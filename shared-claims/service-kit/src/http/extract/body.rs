@@ -11,20 +11,32 @@ use crate::http::Refusal;
 /// The largest body that is read: 64 KiB.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// Reads the whole body, in UTF-8; more than the limit is refused as soon as it shows.
+/// Reads the whole body, in UTF-8. More than the limit is refused: where that is announced, before anything is read.
 pub(super) async fn text(request: &HttpRequest, payload: &mut Payload) -> Result<String, Refusal> {
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > BODY_LIMIT as u64) {
         return Err(too_large());
     }
+    text_or(payload, |_| None).await
+}
+
+/// The same for a body whose beginning says why it is too large: of such a one the first [`BODY_LIMIT`] bytes are read,
+/// and `explain` may give another refusal for them.
+pub(super) async fn text_or(
+    payload: &mut Payload,
+    explain: impl FnOnce(&str) -> Option<Refusal>,
+) -> Result<String, Refusal> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| malformed("The body broke off").because(error))?;
-        if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(too_large());
+        let room = BODY_LIMIT - body.len();
+        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        if chunk.len() > room {
+            // The last character may be cut in two.
+            let beginning = body.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+            return Err(explain(beginning).unwrap_or_else(too_large));
         }
-        body.extend_from_slice(&chunk);
     }
     String::from_utf8(body.into()).map_err(|_| malformed("The body is not UTF-8"))
 }

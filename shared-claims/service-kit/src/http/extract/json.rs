@@ -26,6 +26,19 @@ impl<T> Json<T> {
     }
 }
 
+impl<T: DeserializeOwned> Json<T> {
+    /// Reads the body as the extractor does, but one above the limit is not refused unread: `explain` sees its first
+    /// [`BODY_LIMIT`](super::BODY_LIMIT) bytes, and may give another refusal than 413.
+    pub async fn read_or(
+        request: &HttpRequest,
+        payload: &mut Payload,
+        explain: impl FnOnce(&str) -> Option<Refusal>,
+    ) -> Result<T, Refusal> {
+        body::require_type(request, "application/json", is_json)?;
+        parse(&body::text_or(payload, explain).await?)
+    }
+}
+
 impl<T> Deref for Json<T> {
     type Target = T;
 
