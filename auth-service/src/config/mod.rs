@@ -17,6 +17,8 @@ use service_kit::http::{CookieRules, CookieSettings, HttpSettings};
 use service_kit::metrics::MetricsSettings;
 use service_kit::telemetry::LogSettings;
 
+use crate::revocation::feed::LONGEST_WAIT;
+
 pub use audit::AuditSettings;
 pub use clients::DeclaredClient;
 pub(crate) use clients::read as read_clients;
@@ -106,6 +108,11 @@ impl Validate for Settings {
     fn validate(&self) -> Result<(), InvalidSetting> {
         issuer::check(&self.issuer)?;
         self.http.validate().map_err(|error| error.under("http"))?;
+        if self.http.request_timeout_seconds <= LONGEST_WAIT.as_secs() {
+            // Otherwise each follower of the feed would be answered 503 instead of "no news".
+            let wanted = format!("more than {}, the longest wait of the feed", LONGEST_WAIT.as_secs());
+            return Err(InvalidSetting::new("request_timeout_seconds", &wanted).under("http"));
+        }
         self.cookies.validate().map_err(|error| error.under("cookies"))?;
         self.database.validate().map_err(|error| error.under("database"))?;
         self.revocation.validate().map_err(|error| error.under("revocation"))?;

@@ -4,20 +4,18 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long connecting, and each read and write, may take.
+use tokio::time::Instant;
+
+/// How long all of it may take: a service that sends a byte now and then must not hold the check up.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// More than a report of `/readyz` has.
+const LONGEST_ANSWER: u64 = 64 * 1024;
 
 /// Asks `/readyz` of the service that listens at `bind` on this machine. An error unless it answers 200.
 pub fn ask(bind: SocketAddr) -> io::Result<()> {
-    let address = SocketAddr::new(reachable(bind.ip()), bind.port());
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(
-        format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
-    )?;
-    let mut answer = Vec::new();
-    stream.take(64 * 1024).read_to_end(&mut answer)?;
+    let deadline = Instant::now() + PATIENCE;
+    let answer = exchange(connect(bind)?, deadline)?;
     if answer.starts_with(b"HTTP/1.1 200 ") {
         return Ok(());
     }
@@ -26,12 +24,42 @@ pub fn ask(bind: SocketAddr) -> io::Result<()> {
     Err(io::Error::other(format!("not ready: {body}")))
 }
 
-/// Where a service that listens on all addresses is reached.
-fn reachable(address: IpAddr) -> IpAddr {
-    match address {
+/// A service that listens on all addresses is reached by one of the machine's own. One that listens on `[::]` takes IPv4
+/// too, and in a container without IPv6 nothing else leads to it.
+fn connect(bind: SocketAddr) -> io::Result<TcpStream> {
+    let first = match bind.ip() {
         IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         other => other,
+    };
+    let connected = TcpStream::connect_timeout(&SocketAddr::new(first, bind.port()), PATIENCE / 2);
+    if connected.is_err() && bind.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED) {
+        let second = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bind.port());
+        // The first error is what an operator should read where neither leads anywhere.
+        return TcpStream::connect_timeout(&second, PATIENCE / 2).or(connected);
+    }
+    connected
+}
+
+fn exchange(mut stream: TcpStream, deadline: Instant) -> io::Result<Vec<u8>> {
+    let address = stream.peer_addr()?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(
+        format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
+    )?;
+    let mut answer = Vec::new();
+    let mut rest = stream.try_clone()?.take(LONGEST_ANSWER);
+    let mut piece = [0; 4096];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match rest.read(&mut piece)? {
+            0 => return Ok(answer),
+            length => answer.extend_from_slice(piece.get(..length).unwrap_or_default()),
+        }
     }
 }
 
@@ -63,6 +91,38 @@ mod tests {
         let error = asked("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"status\":\"unready\"}").unwrap_err();
         assert_eq!(error.to_string(), "not ready: {\"status\":\"unready\"}");
         asked("").unwrap_err();
+    }
+
+    /// In a container without IPv6 a service at `[::]` has IPv4 alone.
+    #[test]
+    fn a_service_on_all_addresses_is_reached_by_ipv4_too() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{}").unwrap();
+        });
+        ask(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).unwrap();
+        server.join().unwrap();
+        ask(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port)).unwrap_err();
+    }
+
+    #[test]
+    fn an_answer_that_never_ends_is_an_error_in_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // Until the other end closes.
+            while stream.write_all(b"H").is_ok() {
+                thread::park_timeout(Duration::from_millis(100));
+            }
+        });
+        let began = Instant::now();
+        let error = ask(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)).unwrap_err();
+        assert!(began.elapsed() < PATIENCE * 2, "{error} after {:?}", began.elapsed());
+        server.join().unwrap();
     }
 
     #[test]
