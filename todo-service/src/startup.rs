@@ -22,7 +22,7 @@ use shared_claims::revocation::{
 use shared_claims::verifier::{self, BuildError, Verifier};
 
 use crate::config::{AuthSettings, OnOutage, RevocationMode, Settings};
-use crate::domain::TodoIds;
+use crate::domain::{Allowance, TodoIds};
 use crate::storage::migrations;
 use crate::todos::Todos;
 use crate::{http, observe};
@@ -81,7 +81,11 @@ impl Application {
         let health = observe::checks(Health::new().database(&database), &verifier, serves_without_list);
 
         let ids = TodoIds::new(StdRng::from_rng(&mut rand::rng()));
-        let todos = Todos::new(database, clock, ids, settings.limits.todos_per_user);
+        let allowance = Allowance {
+            todos: Some(settings.limits.todos_per_user.into()).filter(|limit| *limit > 0),
+            bytes: Some(settings.limits.bytes_per_user).filter(|limit| *limit > 0),
+        };
+        let todos = Todos::new(database, clock, ids, allowance);
         let service = Service {
             api: http::docs::document(&settings.auth.issuer_path("/auth/token")),
             token_origin: settings.auth.issuer_origin(),
@@ -109,7 +113,7 @@ impl Application {
 
     /// Serves until `stop` is done.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        self.0.run_until(stop).await
+        self.0.run_until(stop, async {}).await
     }
 }
 

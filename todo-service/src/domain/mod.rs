@@ -6,6 +6,7 @@ mod id;
 mod page;
 mod title;
 mod todo;
+mod usage;
 
 pub use cursor::{Cursor, InvalidCursor};
 pub use description::{Description, InvalidDescription};
@@ -13,3 +14,4 @@ pub use id::TodoIds;
 pub use page::{InvalidLimit, Limit, Page};
 pub use title::{InvalidTitle, Title};
 pub use todo::{NewTodo, Todo, TodoChange};
+pub use usage::{Allowance, NoRoom, Usage};

@@ -6,7 +6,7 @@ use service_kit::http::{Json, Refusal};
 use super::authorized::Authorized;
 use super::body::ChangeRequest;
 use super::location::TodoId;
-use super::refuse::not_found;
+use super::refuse::{not_found, write_error};
 use super::render::TodoResponse;
 use super::scopes::TodosWrite;
 use crate::todos::Todos;
@@ -22,6 +22,7 @@ use crate::todos::Todos;
     responses(
         (status = 200, body = TodoResponse),
         (status = 404, response = service_kit::docs::Refused),
+        (status = 409, response = service_kit::docs::Refused),
         (status = 413, response = service_kit::docs::Refused),
         (status = 415, response = service_kit::docs::Refused),
         (status = 422, response = service_kit::docs::Refused),
@@ -33,6 +34,6 @@ pub(super) async fn change(
     todos: web::Data<Todos>,
 ) -> Result<HttpResponse, Refusal> {
     let Authorized { user, sent: (TodoId(id), body) } = request;
-    let changed = todos.change(&user.sub, id, body.into_inner().parse()?).await?;
+    let changed = todos.change(&user.sub, id, body.into_inner().parse()?).await.map_err(write_error)?;
     Ok(HttpResponse::Ok().json(TodoResponse::from(changed.ok_or_else(not_found)?)))
 }

@@ -7,7 +7,7 @@ use service_kit::http::{BasePath, Json, Refusal};
 use super::authorized::Authorized;
 use super::body::CreateRequest;
 use super::location::path_of;
-use super::refuse::create_error;
+use super::refuse::write_error;
 use super::render::TodoResponse;
 use super::scopes::TodosWrite;
 use crate::todos::Todos;
@@ -33,7 +33,7 @@ pub(super) async fn create(
     base_path: BasePath,
 ) -> Result<HttpResponse, Refusal> {
     let Authorized { user, sent } = request;
-    let todo = todos.create(&user.sub, sent.into_inner().parse()?).await.map_err(create_error)?;
+    let todo = todos.create(&user.sub, sent.into_inner().parse()?).await.map_err(write_error)?;
     let location = (header::LOCATION, path_of(&base_path, todo.id));
     Ok(HttpResponse::Created().insert_header(location).json(TodoResponse::from(todo)))
 }

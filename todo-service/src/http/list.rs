@@ -1,11 +1,12 @@
 //! `GET /todos/`.
 
-use actix_web::http::header;
+use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpResponse, web};
 use service_kit::http::{BasePath, Query, Refusal};
 use url::form_urlencoded;
 
 use super::authorized::Authorized;
+use super::page;
 use super::render::TodoResponse;
 use super::scopes::TodosRead;
 use crate::domain::{Cursor, Limit, Page};
@@ -16,7 +17,7 @@ use crate::todos::Todos;
     path = "/todos/",
     tag = "todos",
     summary = "List todos",
-    description = "Newest first. Where there is more, the header `Link` has the next page's address.",
+    description = "Newest first. A page holds `limit` todos, or fewer where these have more than 1 MiB. Where there is more, the header `Link` has the next page's address.",
     params(
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 200, description = "How many: 50 unless said"),
         ("cursor" = Option<String>, Query, description = "From a `Link` header"),
@@ -35,12 +36,12 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Refusal> {
     let Authorized { user, sent } = request;
     let wanted = Wanted::parse(sent.into_inner())?;
-    let listing = todos.list(&user.sub, wanted.page).await?;
+    let page = page::render(todos.list(&user.sub, wanted.page).await?)?;
     let mut answer = HttpResponse::Ok();
-    if let Some(next) = listing.next {
+    if let Some(next) = page.next {
         answer.insert_header((header::LINK, format!("<{}>; rel=\"next\"", wanted.path_to(&base_path, next))));
     }
-    Ok(answer.json(listing.todos.into_iter().map(TodoResponse::from).collect::<Vec<_>>()))
+    Ok(answer.content_type(ContentType::json()).body(page.json))
 }
 
 /// The parameters. Others are none of ours and stay unread.

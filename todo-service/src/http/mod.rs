@@ -8,6 +8,7 @@ mod delete;
 pub mod docs;
 mod list;
 mod location;
+mod page;
 mod refuse;
 mod render;
 mod scopes;

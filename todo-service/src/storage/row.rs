@@ -35,6 +35,14 @@ pub(super) fn key(id: Uuid) -> String {
     id.hyphenated().to_string()
 }
 
+/// The id of a row.
+pub(super) fn parse_key(text: &str) -> Result<Uuid, DatabaseError> {
+    Uuid::try_parse(text).map_err(|_| {
+        let message = format!("the id of todo {text} is not of ours");
+        DatabaseError::Query(diesel::result::Error::DeserializationError(message.into()))
+    })
+}
+
 impl TodoRow {
     pub(super) fn new(owner: &str, todo: &Todo) -> Self {
         Self {
@@ -51,12 +59,8 @@ impl TodoRow {
     /// The todo as it stands: a text that was accepted under other rules is its owner's all the same. Only one whose id is
     /// none cannot be read, since nobody could ask for it.
     pub(super) fn into_todo(self) -> Result<Todo, DatabaseError> {
-        let Ok(id) = Uuid::try_parse(&self.id) else {
-            let message = format!("the id of todo {} is not of ours", self.id);
-            return Err(DatabaseError::Query(diesel::result::Error::DeserializationError(message.into())));
-        };
         Ok(Todo {
-            id,
+            id: parse_key(&self.id)?,
             title: Title::from_stored(self.title),
             description: self.description.map(Description::from_stored),
             completed: self.completed,

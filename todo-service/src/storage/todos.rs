@@ -1,13 +1,24 @@
 //! Queries on `todos`. Every one of them names the owner.
 
+use diesel::dsl::{count_star, sum};
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Nullable, Text};
 use service_kit::database::{DatabaseError, DbConnection};
 use uuid::Uuid;
 
-use super::row::{Changes, TodoRow, key};
-use super::schema::todos::dsl::{completed, id, owner, todos};
-use crate::domain::{Page, Todo, TodoChange};
+use super::row::{Changes, TodoRow, key, parse_key};
+use super::schema::todos::dsl::{completed, description, id, owner, title, todos};
+use crate::domain::{Page, Todo, TodoChange, Usage};
+
+diesel::define_sql_function! {
+    /// The bytes of a text.
+    fn octet_length(text: Text) -> Integer;
+}
+diesel::define_sql_function! {
+    /// The bytes of a text, if there is one.
+    #[sql_name = "octet_length"]
+    fn octet_length_or_null(text: Nullable<Text>) -> Nullable<Integer>;
+}
 
 type Outcome<T> = Result<T, DatabaseError>;
 
@@ -24,16 +35,29 @@ pub fn find(connection: &mut DbConnection, of: &str, wanted: Uuid) -> Outcome<Op
     row.map(TodoRow::into_todo).transpose()
 }
 
-/// One page of this owner's todos, newest first, and one more where there is more.
-pub fn list(connection: &mut DbConnection, of: &str, page: &Page) -> Outcome<Vec<Todo>> {
-    let mut query = todos.filter(owner.eq(of)).select(TodoRow::as_select()).into_boxed();
+/// The ids of one page of this owner's todos, newest first, with the bytes of their texts; and one more where there is
+/// more. Neither back end reads the texts for that.
+pub fn sizes(connection: &mut DbConnection, of: &str, page: &Page) -> Outcome<Vec<(Uuid, u64)>> {
+    let columns = (id, octet_length(title), octet_length_or_null(description));
+    let mut query = todos.filter(owner.eq(of)).select(columns).into_boxed();
     if let Some(state) = page.completed {
         query = query.filter(completed.eq(state));
     }
     if let Some(after) = page.after {
         query = query.filter(id.lt(key(after)));
     }
-    let rows: Vec<TodoRow> = query.order(id.desc()).limit(page.limit.rows() + 1).load(connection)?;
+    let rows: Vec<(String, i32, Option<i32>)> =
+        query.order(id.desc()).limit(page.limit.rows() + 1).load(connection)?;
+    rows.into_iter()
+        .map(|(found, titled, described)| Ok((parse_key(&found)?, sum_of(titled, described))))
+        .collect()
+}
+
+/// Those of these todos that this owner (still) has, newest first.
+pub fn all_of(connection: &mut DbConnection, of: &str, ids: &[Uuid]) -> Outcome<Vec<Todo>> {
+    let keys = ids.iter().copied().map(key);
+    let query = todos.filter(owner.eq(of)).filter(id.eq_any(keys)).select(TodoRow::as_select());
+    let rows: Vec<TodoRow> = query.order(id.desc()).load(connection)?;
     rows.into_iter().map(TodoRow::into_todo).collect()
 }
 
@@ -56,9 +80,22 @@ pub fn delete(connection: &mut DbConnection, of: &str, wanted: Uuid) -> Outcome<
     Ok(diesel::delete(target).execute(connection)? == 1)
 }
 
-/// How many todos this owner has.
-pub fn count(connection: &mut DbConnection, of: &str) -> Outcome<i64> {
-    Ok(todos.filter(owner.eq(of)).count().get_result(connection)?)
+/// What this owner has.
+pub fn usage(connection: &mut DbConnection, of: &str) -> Outcome<Usage> {
+    let columns = (count_star(), sum(octet_length(title)), sum(octet_length_or_null(description)));
+    let (count, titles, descriptions): (i64, Option<i64>, Option<i64>) =
+        todos.filter(owner.eq(of)).select(columns).get_result(connection)?;
+    let bytes = titles.unwrap_or_default().saturating_add(descriptions.unwrap_or_default());
+    Ok(Usage { todos: unsigned(count), bytes: unsigned(bytes) })
+}
+
+fn sum_of(title_bytes: i32, description_bytes: Option<i32>) -> u64 {
+    unsigned(title_bytes.into()) + unsigned(description_bytes.unwrap_or_default().into())
+}
+
+/// A count, which is never negative.
+fn unsigned(number: i64) -> u64 {
+    number.unsigned_abs()
 }
 
 /// Lets those who create todos for one owner take turns until the transaction ends, so that a count holds. On SQLite

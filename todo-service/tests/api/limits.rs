@@ -25,3 +25,38 @@ async fn no_more_than_allowed_also_when_asked_for_at_once() {
         assert!(refused.problem(409).contains("At most 3 todos"), "{refused:?}");
     }
 }
+
+/// The longest description, of characters that take four bytes.
+fn large() -> String {
+    "😀".repeat(10_000)
+}
+
+#[actix_web::test]
+async fn no_more_bytes_than_allowed_however_they_are_written() {
+    for backend in BOTH {
+        let app = spawn_app_with(backend, |settings| settings.limits.bytes_per_user = 100_000).await;
+        let ada = app.token(ADA);
+        let body = json!({ "title": "a", "description": large() });
+        let answers = join_all((0..5).map(|_| app.post("/todos/", &ada, &body))).await;
+        let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 201, 409, 409, 409]);
+        let refused = app.post("/todos/", &ada, &body).await;
+        assert!(refused.problem(409).contains("At most 100000 bytes"), "{refused:?}");
+
+        // A change may not do it either, but what needs no room may be done, and others have room of their own.
+        let small = app.create(&ada, "small").await;
+        let path = format!("/todos/{}", small["id"].as_str().unwrap());
+        app.put(&path, &ada, &json!({ "description": large() })).await.problem(409);
+        assert_eq!(app.get(&path, Some(&ada)).await.json(), small, "nothing of it was done");
+        assert_eq!(app.put(&path, &ada, &json!({ "completed": true })).await.status, 200);
+        assert_eq!(app.put(&path, &ada, &json!({ "title": "smaller" })).await.status, 200);
+        assert_eq!(app.post("/todos/", &app.token(BOB), &body).await.status, 201);
+
+        // What is deleted or shortened makes room.
+        let list = app.get("/todos/", Some(&ada)).await.json();
+        let first = format!("/todos/{}", list[1]["id"].as_str().unwrap());
+        assert_eq!(app.put(&first, &ada, &json!({ "description": null })).await.status, 200);
+        assert_eq!(app.put(&path, &ada, &json!({ "description": large() })).await.status, 200);
+    }
+}

@@ -139,3 +139,28 @@ async fn what_is_no_page_is_refused_by_name() {
     }
     assert_eq!(app.get("/todos/?unknown=1&q=%F0%9F%A6%80", Some(&token)).await.json(), Value::Array(vec![]));
 }
+
+#[actix_web::test]
+async fn a_page_has_at_most_a_mebibyte_and_the_pages_together_have_everything() {
+    const MEBIBYTE: usize = 1024 * 1024;
+    for backend in BOTH {
+        let app = spawn_app(backend).await;
+        let token = app.token(ADA);
+        // The worst of both kinds: four bytes a character, and characters that JSON escapes.
+        for (number, text) in ["😀", "\n", "\"", "a"].iter().cycle().take(80).enumerate() {
+            let body = json!({ "title": number.to_string(), "description": text.repeat(10_000) });
+            assert_eq!(app.post("/todos/", &token, &body).await.status, 201);
+        }
+        let (mut path, mut seen, mut pages) = (Some("/todos/?limit=200".to_owned()), Vec::new(), 0);
+        while let Some(at) = path {
+            let answer = app.get(&at, Some(&token)).await;
+            assert!(answer.body.len() <= MEBIBYTE, "{}", answer.body.len());
+            seen.extend(titles(&answer));
+            path = next(&answer);
+            pages += 1;
+        }
+        let expected: Vec<String> = (0..80).rev().map(|number| number.to_string()).collect();
+        assert_eq!(seen, expected);
+        assert!((2..=4).contains(&pages), "{pages} pages of what fits into two");
+    }
+}

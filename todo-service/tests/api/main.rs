@@ -3,6 +3,8 @@
 
 mod helpers;
 
+#[cfg(target_os = "linux")]
+mod abuse;
 mod bad_input;
 mod base_path;
 mod cookies;

@@ -1,0 +1,78 @@
+//! What a user uses up, and what they may.
+
+/// What a user has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// How many todos.
+    pub todos: u64,
+    /// The bytes of their titles and descriptions, in UTF-8.
+    pub bytes: u64,
+}
+
+/// What a user may have. `None` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many todos.
+    pub todos: Option<u64>,
+    /// How many bytes of text in them.
+    pub bytes: Option<u64>,
+}
+
+/// The user has no room for a todo, or for a longer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRoom {
+    /// As many todos as allowed.
+    #[error("At most {0} todos are allowed: delete some to create more")]
+    Todos(u64),
+    /// As much text as allowed.
+    #[error("At most {0} bytes of titles and descriptions are allowed: delete or shorten some to write more")]
+    Bytes(u64),
+}
+
+impl Allowance {
+    /// Whether anything is limited.
+    pub fn is_limited(self) -> bool {
+        self.todos.is_some() || self.bytes.is_some()
+    }
+
+    /// Whether the user may go from what was used `before` to `after`. Whoever has more than is allowed, since the limit
+    /// was lowered, may have less.
+    pub fn admit(self, before: Usage, after: Usage) -> Result<(), NoRoom> {
+        let exceeds = |limit: Option<u64>, before: u64, after: u64| {
+            limit.filter(|limit| after > before && after > *limit)
+        };
+        if let Some(limit) = exceeds(self.todos, before.todos, after.todos) {
+            return Err(NoRoom::Todos(limit));
+        }
+        match exceeds(self.bytes, before.bytes, after.bytes) {
+            Some(limit) => Err(NoRoom::Bytes(limit)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(todos: u64, bytes: u64) -> Usage {
+        Usage { todos, bytes }
+    }
+
+    #[test]
+    fn only_growth_beyond_a_limit_is_refused() {
+        let allowance = Allowance { todos: Some(2), bytes: Some(10) };
+        for (before, after, expected) in [
+            (usage(1, 5), usage(2, 10), Ok(())),
+            (usage(2, 5), usage(3, 6), Err(NoRoom::Todos(2))),
+            (usage(1, 5), usage(2, 11), Err(NoRoom::Bytes(10))),
+            (usage(5, 50), usage(5, 49), Ok(())),
+            (usage(5, 50), usage(5, 50), Ok(())),
+            (usage(5, 50), usage(5, 51), Err(NoRoom::Bytes(10))),
+        ] {
+            assert_eq!(allowance.admit(before, after), expected);
+        }
+        let unlimited = Allowance { todos: None, bytes: None };
+        assert_eq!(unlimited.admit(usage(0, 0), usage(u64::MAX, u64::MAX)), Ok(()));
+    }
+}

@@ -1,0 +1,42 @@
+//! A page of todos as it goes out: bounded in bytes.
+
+use service_kit::http::Refusal;
+
+use super::render::TodoResponse;
+use crate::domain::{Cursor, Todo};
+use crate::todos::Listing;
+
+/// The most bytes of a page. Escaped characters make it longer than the texts in it.
+const PAGE_BYTES: usize = 1024 * 1024;
+
+/// A JSON array, and where the next page begins if there is more.
+pub(super) struct RenderedPage {
+    pub(super) json: String,
+    pub(super) next: Option<Cursor>,
+}
+
+/// Renders as many todos as fit, and at least one.
+pub(super) fn render(listing: Listing) -> Result<RenderedPage, Refusal> {
+    let mut page = RenderedPage { json: String::from("["), next: listing.next };
+    let mut last = None;
+    for todo in listing.todos {
+        let id = todo.id;
+        let rendered = one(todo)?;
+        if let Some(last) = last {
+            // A comma before it and the bracket behind it.
+            if page.json.len() + rendered.len() + 2 > PAGE_BYTES {
+                page.next = Some(Cursor::after(last));
+                break;
+            }
+            page.json.push(',');
+        }
+        page.json.push_str(&rendered);
+        last = Some(id);
+    }
+    page.json.push(']');
+    Ok(page)
+}
+
+fn one(todo: Todo) -> Result<String, Refusal> {
+    serde_json::to_string(&TodoResponse::from(todo)).map_err(Refusal::internal)
+}

@@ -1,0 +1,80 @@
+//! Clients that hold on to connections and memory, all kinds of them at once, against the program.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::json;
+use service_kit::abuse::Target;
+use service_kit::database::Backend;
+use service_kit::database::testing::TestDatabase;
+use shared_claims::clock::SystemClock;
+use shared_claims::testing::{TestIssuer, TestKey, eventually, free_port};
+
+use crate::helpers::{ADA, AUDIENCE, TestFeed};
+
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[actix_web::test]
+async fn slow_readers_slow_senders_and_large_bodies_cost_little_and_give_it_back() {
+    let database = TestDatabase::create(Backend::Sqlite);
+    let (issuer, feed) = (TestIssuer::start([TestKey::shared(0)]), TestFeed::start());
+    let port = free_port();
+    let program = Command::new("prlimit")
+        .args(["--nofile=256:2048", "--", env!("CARGO_BIN_EXE_todo-service")])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("TODO__HTTP__BIND", format!("127.0.0.1:{port}"))
+        .env("TODO__HTTP__WORKERS", "2")
+        .env("TODO__HTTP__STALLED_SECONDS", "2")
+        .env("TODO__HTTP__CLIENT_TIMEOUT_SECONDS", "10")
+        .env("TODO__HTTP__KEEP_ALIVE_SECONDS", "2")
+        .env("TODO__HTTP__REQUEST_TIMEOUT_SECONDS", "15")
+        .env("TODO__DATABASE__URL", database.url())
+        .env("TODO__AUTH__ISSUER", issuer.url())
+        .env("TODO__REVOCATION__FEED_URL", feed.url())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let program = Program(program);
+    let (client, url) = (Client::new(), format!("http://127.0.0.1:{port}"));
+    eventually("the program serves", Duration::from_secs(30), || async {
+        client.get(format!("{url}/readyz")).send().await.is_ok_and(|answer| answer.status() == 200)
+    })
+    .await;
+
+    // The largest list that there may be.
+    let clock = Arc::new(SystemClock);
+    let token = TestKey::shared(0).token(issuer.url(), AUDIENCE, &*clock).claim("sub", ADA).sign();
+    let body = json!({ "title": "a", "description": "😀".repeat(10_000) });
+    for _ in 0..200 {
+        let answer = client.post(format!("{url}/todos/")).bearer_auth(&token).json(&body).send().await;
+        assert_eq!(answer.unwrap().status(), 201);
+    }
+    let pid = program.0.id();
+    let attack = tokio::task::spawn_blocking(move || {
+        let with =
+            |path: &str| format!("GET {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n");
+        let (large, honest) = (with("/todos/?limit=200"), with("/whoami"));
+        Target {
+            address: ([127, 0, 0, 1], port).into(),
+            pid,
+            large: &large,
+            honest: &honest,
+            takes_body: "/todos/",
+            patience: Duration::from_secs(60),
+        }
+        .withstands();
+    });
+    attack.await.unwrap();
+}
