@@ -19,6 +19,7 @@ from peers.run import with_libraries
 from processes import Failure, Processes
 from report import Report
 from services import AUDIENCE, AuthService, Redis, start_todo_service
+from shipped import with_shipped_gateway
 from verifiers import Program, Service
 
 BIN, BUILT, DOCS = (Path(argument).resolve() for argument in sys.argv[1:4])
@@ -95,6 +96,7 @@ def main() -> int:
             redis = Redis(processes, place)
             auth = AuthService(processes, BIN, place, redis.url)
             reports = [*with_scripted_issuer(place, redis), *with_our_issuer(place, redis, auth)]
+            reports.append(with_shipped_gateway(BIN, place, auth))
             reports += with_libraries(BIN, place, OAUTH)
         except Failure as failure:
             print(f"error: {failure}", file=sys.stderr)
