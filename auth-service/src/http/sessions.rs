@@ -2,7 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use service_kit::http::{Path, Query, Refusal};
+use service_kit::http::{BasePath, Path, Query, Refusal};
 use shared_claims::actix::Authenticated;
 use shared_claims::claims::Claims;
 use uuid::Uuid;
@@ -41,6 +41,7 @@ use service_kit::docs::Refused;
 pub(super) async fn list(
     token: Authenticated,
     tokens: web::Data<Tokens>,
+    base_path: BasePath,
     query: Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Refusal> {
     let wanted = WantedPage::read(query.into_inner())?;
@@ -49,7 +50,8 @@ pub(super) async fn list(
     let mut answer = HttpResponse::Ok();
     if let Some(next) = next {
         let limit = wanted.limit.get();
-        let link = format!("</auth/sessions?limit={limit}&cursor={next}>; rel=\"next\"");
+        let base_path = &*base_path;
+        let link = format!("<{base_path}/auth/sessions?limit={limit}&cursor={next}>; rel=\"next\"");
         answer.insert_header((header::LINK, link));
     }
     let sessions = sessions.into_iter().map(|session| SessionResponse::of(session, current));

@@ -105,6 +105,9 @@ fn insert(
     session_id: Option<Uuid>,
     now_ms: i64,
 ) -> QueryResult<i64> {
+    if facts.is_empty() {
+        return last_seq(conn);
+    }
     let count = i64::try_from(facts.len()).unwrap_or(i64::MAX);
     diesel::update(revocation_log::table.find(1))
         .set(revocation_log::last_seq.eq(revocation_log::last_seq + count))

@@ -5,6 +5,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use service_kit::database::Backend;
 
+use crate::helpers::sessions::next_page;
 use crate::helpers::{PASSWORD, TestApp, spawn_app};
 
 /// A browser before a proxy: it keeps cookies by their path, as RFC 6265 §5.4 has it.
@@ -136,4 +137,25 @@ async fn everything_is_found_below_the_path() {
             assert_eq!(other.status(), StatusCode::NOT_FOUND, "{name}");
         }
     }
+}
+
+/// A page of sessions names the next one by a path that browsers reach.
+#[tokio::test]
+async fn the_next_page_of_sessions_is_below_the_path() {
+    let app = app("/id").await;
+    let mut browser = Browser { app: &app, prefix: "/id", strips: true, jar: Vec::new() };
+    let tokens = app.user("alice").await;
+    app.add_sessions(&tokens, 2).await;
+    let user = json!({ "username": "alice", "password": PASSWORD });
+    browser.ask(Method::POST, "/auth/login", Some(user)).await;
+    let (mut path, mut count) = ("/auth/sessions?limit=2".to_owned(), 0);
+    for has_next in [true, false] {
+        let page = browser.ask(Method::GET, &path, None).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        let next = next_page(&page);
+        assert_eq!(next.is_some(), has_next);
+        count += page.json::<Vec<Value>>().await.unwrap().len();
+        path = next.map(|next| next.strip_prefix("/id").unwrap().to_owned()).unwrap_or_default();
+    }
+    assert_eq!(count, 4);
 }
