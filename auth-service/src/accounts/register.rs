@@ -72,10 +72,10 @@ impl Accounts {
         };
         let user = new.user();
         let event = AuditEvent::new(AuditKind::UserRegistered, origin).user(user.id);
-        let (recorded, recorder, clock) = (event.clone(), parts.recorder.clone(), parts.clock.clone());
+        let (committed, recorder, clock) = (event.clone(), parts.recorder.clone(), parts.clock.clone());
         let inserted = parts.database.write(move |conn| {
             users::insert(conn, &new)?;
-            Ok::<_, AccountError>(recorder.record(conn, &recorded, clock.now_ms())?)
+            Ok::<_, AccountError>(recorder.record(conn, &committed, clock.now_ms())?)
         });
         match inserted.await {
             Ok(()) => {

@@ -144,24 +144,24 @@ mod tests {
         event(AuditKind::LoginRefused)
     }
 
-    fn of_kind(passed_over: u64) -> Option<Recorded> {
-        Some(Recorded { of_kind: passed_over, of_account: 0 })
+    fn after(passed_over: u64) -> Recorded {
+        Recorded { of_kind: passed_over, of_account: 0 }
     }
 
     #[test]
     fn a_flood_is_counted_and_what_is_rare_recorded() {
         let allowance = Allowance::default();
         for _ in 0..1000 {
-            assert_eq!(allowance.take(&refused(), 5), of_kind(0));
+            assert_eq!(allowance.take(&refused(), 5), Some(after(0)));
         }
         for _ in 0..7 {
             assert_eq!(allowance.take(&refused(), 1004), None);
         }
-        assert_eq!(allowance.take(&event(AuditKind::ClientRefused), 1004), of_kind(0), "another kind");
-        assert_eq!(allowance.take(&refused(), 1005), of_kind(7));
+        assert_eq!(allowance.take(&event(AuditKind::ClientRefused), 1004), Some(after(0)), "another kind");
+        assert_eq!(allowance.take(&refused(), 1005), Some(after(7)));
         assert_eq!(allowance.take(&refused(), 1006), None);
-        assert_eq!(allowance.take(&refused(), 3999), of_kind(1), "two were earned");
-        assert_eq!(allowance.take(&refused(), 3999), of_kind(0));
+        assert_eq!(allowance.take(&refused(), 3999), Some(after(1)), "two were earned");
+        assert_eq!(allowance.take(&refused(), 3999), Some(after(0)));
         assert_eq!(allowance.take(&refused(), 3999), None);
     }
 
@@ -179,7 +179,7 @@ mod tests {
         let allowance = Allowance::default();
         let of = |id: u128| event(AuditKind::TokenRevoked).user(Uuid::from_u128(id));
         assert_eq!((0..5000).filter(|_| allowance.take(&of(1), 5).is_some()).count(), 100);
-        assert_eq!(allowance.take(&of(2), 5), of_kind(0));
+        assert_eq!(allowance.take(&of(2), 5), Some(after(0)));
         let client = || event(AuditKind::TokenRevoked).client("billing");
         assert_eq!((0..5000).filter(|_| allowance.take(&client(), 5).is_some()).count(), 100);
         let next = Some(Recorded { of_kind: 0, of_account: 4900 });

@@ -43,8 +43,8 @@ impl Throttled {
     /// For what will be allowed again a minute after `counted_ms`.
     pub fn a_minute_after(counted_ms: i64, now_ms: i64) -> Self {
         let left_ms = counted_ms.saturating_add(MINUTE_MS).saturating_sub(now_ms);
-        let left_s = left_ms.saturating_add(999).div_euclid(1000).clamp(1, 60);
-        Self { retry_after_s: u32::try_from(left_s).unwrap_or(1) }
+        let seconds = left_ms.saturating_add(999).div_euclid(1000).clamp(1, 60);
+        Self { retry_after_s: u32::try_from(seconds).unwrap_or(1) }
     }
 }
 

@@ -43,6 +43,11 @@ impl BrowserSessions {
         Self { cookies, verifier }
     }
 
+    /// How the cookies are named and set.
+    pub(super) fn cookies(&self) -> &Cookies {
+        &self.cookies
+    }
+
     /// What the cookies name. With an `Authorization` header they are ignored.
     pub(super) async fn read(&self, request: &HttpRequest) -> Result<Presented, ProblemResponse> {
         if request.headers().contains_key(AUTHORIZATION) {

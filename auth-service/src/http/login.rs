@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use super::body;
 use super::browser::BrowserSessions;
 use super::caller::Caller;
-use super::cookies::Cookies;
 use super::credentials::log_in;
 use crate::accounts::Accounts;
 use crate::domain::EndReason;
@@ -45,7 +44,6 @@ pub(super) async fn login(
     bearer: web::Data<BearerAuth>,
     accounts: web::Data<Accounts>,
     tokens: web::Data<Tokens>,
-    cookies: web::Data<Cookies>,
     browser: web::Data<BrowserSessions>,
     caller: Caller,
     payload: web::Payload,
@@ -58,6 +56,6 @@ pub(super) async fn login(
     let given = log_in(&accounts, &tokens, &body.username, &body.password, scope, caller).await?;
     presented.end(&tokens, EndReason::NewLogin, &origin).await?;
     let mut answer = HttpResponse::NoContent();
-    cookies.set(&mut answer, &given);
+    browser.cookies().set(&mut answer, &given);
     Ok(answer.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish())
 }

@@ -153,8 +153,7 @@ pub fn some_of_user(
         .collect()
 }
 
-/// Of a user's sessions that have not ended by `now_ms` those that were not used for longest, so that `most` are left; at
-/// most `limit` of them.
+/// At most `limit` of a user's sessions that have not ended by `now_ms`, but for the `most` that were used last.
 pub fn unused_for_longest(
     conn: &mut DbConnection,
     user_id: Uuid,
@@ -162,13 +161,10 @@ pub fn unused_for_longest(
     most: i64,
     limit: i64,
 ) -> QueryResult<Vec<Session>> {
-    let count: i64 = live(user_id, now_ms).count().get_result(conn)?;
-    if count <= most {
-        return Ok(Vec::new());
-    }
     live(user_id, now_ms)
-        .order((sessions::last_used_at_ms, sessions::id))
-        .limit(limit.min(count.saturating_sub(most)))
+        .order((sessions::last_used_at_ms.desc(), sessions::id.desc()))
+        .limit(limit)
+        .offset(most)
         .select(SessionRow::as_select())
         .load(conn)?
         .into_iter()
@@ -215,6 +211,11 @@ pub fn end(
     reason: EndReason,
     now_ms: i64,
 ) -> QueryResult<HashSet<Uuid>> {
+    // One alone has no order to keep.
+    if let [id] = ids {
+        let ended = end_locked(conn, &[id.to_string()], reason, now_ms)?;
+        return Ok((ended > 0).then_some(*id).into_iter().collect());
+    }
     let ids = ids.iter().map(Uuid::to_string);
     let live = sessions::table
         .filter(sessions::id.eq_any(ids.collect::<Vec<_>>()))

@@ -11,10 +11,6 @@ use shared_claims::clock::ManualClock;
 use crate::helpers::clients::{client, refusal};
 use crate::helpers::{START_MS, TestApp, Tokens, both, both_with, claims_of, settings, spawn_replica};
 
-async fn status(response: Response) -> u16 {
-    response.status().as_u16()
-}
-
 /// The fifth second after the use belongs to retries; then three replays are answered, and a further one ends nothing.
 #[tokio::test]
 async fn retries_are_answered_for_five_seconds_and_then_three_replays() {
@@ -78,7 +74,14 @@ async fn a_replay_too_many_is_an_invalid_grant_and_ends_nothing() {
 async fn refresh_as(app: &TestApp, token: &str, agent: &str, address: &str) -> u16 {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
     let request = app.post("/auth/token").form(&form);
-    status(request.header("user-agent", agent).header("x-forwarded-for", address).send().await.unwrap()).await
+    request
+        .header("user-agent", agent)
+        .header("x-forwarded-for", address)
+        .send()
+        .await
+        .unwrap()
+        .status()
+        .as_u16()
 }
 
 async fn replays(app: &TestApp) -> Vec<(Option<String>, Option<String>)> {
