@@ -1,10 +1,12 @@
 //! A name for each request, for whoever reads logs of several services.
 
+use std::fmt;
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpRequest};
+use uuid::fmt::Hyphenated;
 
 use super::Refusal;
 use super::context::RequestContext;
@@ -18,14 +20,36 @@ pub(super) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// An id that the caller sent is kept beside it: the log has both, and the answer repeats the caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId {
-    own: String,
+    own: OwnId,
     callers: Option<String>,
+}
+
+/// The text of a UUID, in place: each request has one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct OwnId([u8; Hyphenated::LENGTH]);
+
+impl OwnId {
+    fn random() -> Self {
+        let mut text = [0; Hyphenated::LENGTH];
+        uuid::Builder::from_random_bytes(rand::random()).into_uuid().hyphenated().encode_lower(&mut text);
+        Self(text)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for OwnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl RequestId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        &self.own
+        self.own.as_str()
     }
 
     /// The id that the caller sent, if it is one.
@@ -35,15 +59,12 @@ impl RequestId {
 
     /// The id that the answer carries: the caller's where there is one.
     pub(super) fn answered(&self) -> &str {
-        self.callers().unwrap_or(&self.own)
+        self.callers().unwrap_or(self.as_str())
     }
 
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let callers = headers.get(HEADER).and_then(|value| value.to_str().ok());
-        Self {
-            own: uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string(),
-            callers: callers.filter(|id| is_sane(id)).map(str::to_owned),
-        }
+        Self { own: OwnId::random(), callers: callers.filter(|id| is_sane(id)).map(str::to_owned) }
     }
 }
 

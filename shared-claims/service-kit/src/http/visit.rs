@@ -116,17 +116,16 @@ impl Visit {
     fn log(&self, status: StatusCode, route: &str, duration_ms: f64, cause: Option<&str>) {
         let status_code = status.as_u16();
         let duration_ms = (duration_ms * 1000.0).round() / 1000.0;
-        self.span.in_scope(|| {
-            if status.is_server_error() {
-                tracing::error!(route, status = status_code, duration_ms, cause, "request");
-            } else if status.is_client_error() {
-                tracing::warn!(route, status = status_code, duration_ms, "request");
-            } else if self.is_routine {
-                tracing::debug!(route, status = status_code, duration_ms, "request");
-            } else {
-                tracing::info!(route, status = status_code, duration_ms, "request");
-            }
-        });
+        let span = &self.span;
+        if status.is_server_error() {
+            tracing::error!(parent: span, route, status = status_code, duration_ms, cause, "request");
+        } else if status.is_client_error() {
+            tracing::warn!(parent: span, route, status = status_code, duration_ms, "request");
+        } else if self.is_routine {
+            tracing::debug!(parent: span, route, status = status_code, duration_ms, "request");
+        } else {
+            tracing::info!(parent: span, route, status = status_code, duration_ms, "request");
+        }
     }
 }
 

@@ -45,7 +45,7 @@ where
         members.outcome?;
         writer.write_str(",\"target\":")?;
         string(&mut writer, metadata.target())?;
-        if let Some(span) = context.lookup_current() {
+        if let Some(span) = context.parent_span() {
             writer.write_str(",\"span\":{\"name\":")?;
             string(&mut writer, span.name())?;
             if let Some(fields) =

@@ -1,7 +1,7 @@
 //! The settings under `log.`.
 
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use crate::config::{InvalidSetting, Validate};
 
@@ -33,7 +33,7 @@ impl Default for LogSettings {
 
 impl Validate for LogSettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        match EnvFilter::try_new(&self.level) {
+        match self.level.parse::<Targets>() {
             Ok(_) if !self.level.trim().is_empty() => Ok(()),
             _ => Err(InvalidSetting::new(
                 "level",
