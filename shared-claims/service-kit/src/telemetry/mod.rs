@@ -9,7 +9,7 @@ mod writer;
 use std::io::BufWriter;
 
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
@@ -37,7 +37,7 @@ pub struct Log {
 pub fn init(settings: &LogSettings) -> Result<Log, TelemetryError> {
     let stderr = BufWriter::with_capacity(BUFFER, std::io::stderr());
     let lines = Lines::start(stderr).map_err(|error| TelemetryError(error.to_string()))?;
-    let subscriber = subscriber(settings, BoxMakeWriter::new(lines.clone()))?;
+    let subscriber = subscriber(settings, lines.clone())?;
     subscriber.try_init().map_err(|error| TelemetryError(error.to_string()))?;
     std::panic::set_hook(Box::new(panics::log));
     Ok(Log { lines })
@@ -51,7 +51,7 @@ impl Drop for Log {
 
 fn subscriber(
     settings: &LogSettings,
-    writer: BoxMakeWriter,
+    writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
 ) -> Result<impl tracing::Subscriber + Send + Sync, TelemetryError> {
     // Levels by module, and no directives about spans: those would cost every request a lock and a look-up.
     let filter: Targets = settings.level.parse().map_err(|_| TelemetryError("log.level".to_owned()))?;
@@ -89,7 +89,7 @@ mod tests {
         let lines = Lines::default();
         let writer = lines.clone();
         let settings = LogSettings { level: level.to_owned(), format };
-        let subscriber = subscriber(&settings, BoxMakeWriter::new(move || writer.clone())).unwrap();
+        let subscriber = subscriber(&settings, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             let span = tracing::info_span!("http.request", request_id = "abc");
             span.in_scope(|| {
@@ -119,7 +119,7 @@ mod tests {
         let lines = Lines::default();
         let writer = lines.clone();
         let settings = LogSettings { level: "info".to_owned(), format: LogFormat::Json };
-        let subscriber = subscriber(&settings, BoxMakeWriter::new(move || writer.clone())).unwrap();
+        let subscriber = subscriber(&settings, move || writer.clone()).unwrap();
         let odd = "\"quoted\", a \\ and\n\t\u{1b}[31m \u{9b}1m \u{1f511}";
         tracing::subscriber::with_default(subscriber, || {
             let span = tracing::info_span!("odd", path = odd, later = tracing::field::Empty, r#type = 1);

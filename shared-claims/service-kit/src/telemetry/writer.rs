@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the end of the program waits for what is still to be written.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long the thread that writes leaves lines to gather after it has written some.
+const LINGER: Duration = Duration::from_millis(2);
+
 /// Lines of this process that were dropped. The log is the process's own, as is standard error; so is this number.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
@@ -93,7 +96,7 @@ impl Lines {
     }
 }
 
-impl Write for Lines {
+impl Write for &Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.send(line.to_vec());
         Ok(line.len())
@@ -105,10 +108,10 @@ impl Write for Lines {
 }
 
 impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
+    type Writer = &'a Self;
 
-    fn make_writer(&'a self) -> Self {
-        self.clone()
+    fn make_writer(&'a self) -> Self::Writer {
+        self
     }
 }
 
@@ -136,6 +139,8 @@ impl Writer {
             let own = std::mem::take(&mut *locked(&self.shared.own));
             let _ = out.write_all(&own);
             let _ = out.flush();
+            // Under load lines gather meanwhile, and the thread is woken once for all of them and not for each.
+            thread::park_timeout(LINGER);
         }
     }
 
