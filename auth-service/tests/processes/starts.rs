@@ -39,8 +39,11 @@ async fn an_unknown_key_or_a_bad_value_stops_the_start_and_is_named() {
     let recipe = Recipe::on(&database);
     let line = refusal(&recipe.clone().with("AUTH__TOKENS__ACESS_TTL_SECONDS", "900"));
     assert!(line.contains("AUTH__TOKENS__ACESS_TTL_SECONDS"), "{line}");
-    let line = refusal(&recipe.with("AUTH__TOKENS__ACCESS_TTL_SECONDS", "soon"));
+    let line = refusal(&recipe.clone().with("AUTH__TOKENS__ACCESS_TTL_SECONDS", "soon"));
     assert!(line.contains("AUTH__TOKENS__ACCESS_TTL_SECONDS"), "{line}");
+    // Below the longest wait of the feed, whose followers would be answered 503.
+    let line = refusal(&recipe.with("AUTH__HTTP__REQUEST_TIMEOUT_SECONDS", "30"));
+    assert!(line.contains("AUTH__HTTP__REQUEST_TIMEOUT_SECONDS: must be more than 30"), "{line}");
 }
 
 #[actix_web::test]
