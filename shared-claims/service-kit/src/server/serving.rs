@@ -62,6 +62,7 @@ pub(super) fn serve_metrics<R>(service: &Service<R>, listener: TcpListener) -> i
     run(&http, &counted, listener, Workers { count: 1, shutdown_seconds: 1 }, factory)
 }
 
+#[derive(Clone, Copy)]
 struct Workers {
     count: usize,
     shutdown_seconds: u64,
@@ -137,12 +138,8 @@ fn accept(
     connections: &metrics::Connections,
 ) -> Result<Accepted, Gone> {
     let peer = socket.peer_addr().ok();
-    let place = match peer.map(|peer| addresses.enter(peer.ip())).transpose() {
-        Ok(place) => place.flatten(),
-        Err(TooMany) => {
-            connections.refused();
-            return Err(Gone);
-        }
-    };
-    Ok((Connection::new(socket, patience, connections.opened(), place), peer))
+    let place = peer.map(|peer| addresses.enter(peer.ip())).transpose().inspect_err(|TooMany| {
+        connections.refused();
+    })?;
+    Ok((Connection::new(socket, patience, connections.opened(), place.flatten()), peer))
 }

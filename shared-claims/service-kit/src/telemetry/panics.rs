@@ -17,9 +17,12 @@ const HIDDEN: &str = "…";
 pub(super) fn log(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
-    let message = match panic.payload().downcast_ref::<&'static str>() {
-        Some(literal) => (*literal).to_owned(),
-        None => panic.payload_as_str().map_or_else(|| "(no text)".to_owned(), without_values),
+    let (literal, formatted) =
+        (panic.payload().downcast_ref::<&'static str>(), panic.payload().downcast_ref::<String>());
+    let message = match (literal, formatted) {
+        (Some(literal), _) => (*literal).to_owned(),
+        (None, Some(text)) => without_values(text),
+        (None, None) => "(no text)".to_owned(),
     };
     tracing::error!(place, thread = thread.name().unwrap_or("-"), message, "panic");
 }
