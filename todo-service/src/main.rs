@@ -9,7 +9,7 @@ use service_kit::config::{self, LoadSpec};
 use service_kit::{healthcheck, program, server, telemetry};
 use shared_claims::clock::SystemClock;
 use todo_service::config::{PREFIX, Settings};
-use todo_service::startup::{self, Application};
+use todo_service::startup::{self, Application, StartError};
 
 /// Todos, each user's apart, for bearers of Latchkey's access tokens.
 ///
@@ -60,7 +60,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Migrate => {
             let _log = telemetry::init(&settings.log)?;
-            startup::open(&settings).await?;
+            startup::open(&settings).await.map_err(StartError::from)?;
             print("The database is up to date");
             Ok(())
         }

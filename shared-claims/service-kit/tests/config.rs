@@ -123,7 +123,8 @@ fn lists_are_comma_separated_in_the_environment_and_replace_the_default() {
     let list = |text| env("AUTH__HTTP__CORS_ORIGINS", text).unwrap().http.cors_origins;
     assert_eq!(list("https://a.example, https://b.example"), ["https://a.example", "https://b.example"]);
     assert_eq!(list("https://a.example"), ["https://a.example"]);
-    assert!(list("").is_empty());
+    assert!(list("[]").is_empty());
+    assert!(!list("").is_empty(), "an empty variable counts as unset");
     let proxies = env("AUTH__HTTP__TRUSTED_PROXIES", "10.0.0.0/8,::1").unwrap().http.trusted_proxies;
     assert_eq!(proxies.len(), 2);
 }
@@ -133,7 +134,7 @@ fn what_looks_like_a_number_stays_what_was_written() {
     for text in ["12345", "0x10", "1e9", "007", "true", "null", " spaced ", "a,b"] {
         let settings = from(None, &[("AUTH__ISSUER", text), ("AUTH__KEYS__ENCRYPTION_KEY", text)]).unwrap();
         assert_eq!(settings.issuer, text);
-        assert_eq!(settings.keys.encryption_key.unwrap().expose(), text);
+        assert_eq!(settings.keys.encryption_key.unwrap().expose(), text.trim());
     }
     assert_eq!(
         toml("keys.encryption_key = 1e9").unwrap_err(),
@@ -143,14 +144,27 @@ fn what_looks_like_a_number_stays_what_was_written() {
 }
 
 #[test]
-fn an_empty_variable_unsets_what_is_optional() {
-    let file = "revocation.redis_url = 'redis://h:1/0'";
-    let settings = from(Some(("s.toml", file)), &[("AUTH__REVOCATION__REDIS_URL", "")]).unwrap();
-    assert!(settings.revocation.redis_url.is_none());
-    assert_eq!(
-        env("AUTH__PASSWORDS__BCRYPT_COST", "").unwrap_err(),
-        "AUTH__PASSWORDS__BCRYPT_COST: must be a whole number"
-    );
+fn an_empty_variable_counts_as_unset() {
+    let file = "revocation.redis_url = 'redis://h:1/0'\npasswords.bcrypt_cost = 11";
+    let empty = [
+        ("AUTH__REVOCATION__REDIS_URL", ""),
+        ("AUTH__REVOCATION__MAX_ENTRIES", ""),
+        ("AUTH__PASSWORDS__BCRYPT_COST", ""),
+        ("AUTH__PASSWORDS__PEPPERED", ""),
+        ("AUTH__HTTP__BIND", ""),
+        ("AUTH__LOG__FORMAT", ""),
+        ("AUTH__KEYS__ENCRYPTION_KEY_FILE", ""),
+    ];
+    let settings = from(Some(("s.toml", file)), &empty).unwrap();
+    assert_eq!(settings.revocation.redis_url.unwrap().expose(), "redis://h:1/0", "the file stands");
+    assert_eq!(settings.passwords.bcrypt_cost, 11);
+    assert_eq!(settings.http.bind, Settings::default().http.bind);
+    assert!(settings.keys.encryption_key.is_none());
+    // The one that is not empty counts, however it is given.
+    let both = [("AUTH__KEYS__ENCRYPTION_KEY", "k"), ("AUTH__KEYS__ENCRYPTION_KEY_FILE", "")];
+    assert_eq!(from(None, &both).unwrap().keys.encryption_key.unwrap().expose(), "k");
+    assert!(env("AUTH__NOTHING", "").unwrap_err().starts_with("AUTH__NOTHING: unknown setting"));
+    assert!(env("AUTH__HTTP", "").unwrap_err().starts_with("AUTH__HTTP: is a group"));
 }
 
 #[test]
@@ -202,6 +216,11 @@ fn a_bad_value_is_named_by_its_key_in_the_words_of_who_gave_it() {
         ),
         (
             "AUTH__HTTP__CORS_ORIGINS",
+            "https://*.example.com",
+            "must be origins like https://app.example.com: scheme, host and port, no path and no *",
+        ),
+        (
+            "AUTH__HTTP__CORS_ORIGINS",
             "https://a.example/",
             "must be origins like https://app.example.com: scheme, host and port, no path and no *",
         ),
@@ -229,9 +248,14 @@ fn a_bad_value_is_named_by_its_key_in_the_words_of_who_gave_it() {
 fn secrets_come_from_files_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
-    for (content, secret) in
-        [("s3cret\n", "s3cret"), ("s3cret", "s3cret"), ("s3cret\n\n", "s3cret\n"), (" s \r\n", " s ")]
-    {
+    for (content, secret) in [
+        ("s3cret\n", "s3cret"),
+        ("s3cret", "s3cret"),
+        ("s3cret\n\n", "s3cret"),
+        ("s3cret\r\n\r\n", "s3cret"),
+        (" s 3 \t\r\n", "s 3"),
+        ("\u{feff}s3cret\n", "s3cret"),
+    ] {
         std::fs::write(&path, content).unwrap();
         let path = path.to_str().unwrap();
         let settings = env("AUTH__KEYS__ENCRYPTION_KEY_FILE", path).unwrap();
@@ -257,6 +281,12 @@ fn secrets_come_from_files_too() {
         let keys: Vec<_> = settings.keys.previous.iter().map(Secret::expose).collect();
         assert_eq!(keys, ["one, with a comma", "two"]);
     }
+    std::fs::write(path, "\u{feff}postgres://a:b@c/d \r\n\n").unwrap();
+    assert_eq!(env("AUTH__DATABASE__URL_FILE", path).unwrap().database.url.expose(), "postgres://a:b@c/d");
+    assert_eq!(env("AUTH__DATABASE__URL", "sqlite://a.db ").unwrap().database.url.expose(), "sqlite://a.db");
+    std::fs::write(path, " \n").unwrap();
+    let empty = env("AUTH__KEYS__ENCRYPTION_KEY_FILE", path).unwrap_err();
+    assert!(empty.starts_with("AUTH__KEYS__ENCRYPTION_KEY_FILE: must name a file that holds"), "{empty}");
     let number = env("AUTH__PASSWORDS__BCRYPT_COST_FILE", path).unwrap_err();
     assert!(number.starts_with("AUTH__PASSWORDS__BCRYPT_COST_FILE: unknown setting"), "{number}");
 }
@@ -282,6 +312,63 @@ fn a_file_that_cannot_be_read_is_named_and_not_quoted() {
         let line = from(Some((name, content)), &[]).unwrap_err();
         assert!(line.starts_with(&format!("DIR/{name}: ")), "{line}");
         assert!(!line.contains("hunter2"), "{line}");
+    }
+    let line = from(Some(("s.toml", "issuer = 'a'\nkeys.encryption_key = hunter2\n")), &[]).unwrap_err();
+    assert!(line.contains("line 2, column "), "{line}");
+}
+
+#[test]
+fn a_database_url_that_is_not_encoded_is_refused_by_name_and_never_shown() {
+    const RAW: [&str; 13] = [
+        "Zq9%Kd7Yt",
+        "Zq9@Kd7Yt",
+        "Zq9/Kd7Yt",
+        "Zq9 Kd7Yt+",
+        "Zq9?Kd7Yt",
+        "Zq9#Kd7Yt",
+        "Zq9%4",
+        "Zq9%zzKd7Yt",
+        "Zq9@Kd7Yt@",
+        "Zq9/Kd7Yt?a=b@",
+        "Zq9?Kd7Yt&x=Kd7Yt",
+        "Zq9%00Kd7Yt",
+        "Zq9//Kd7Yt",
+    ];
+    for password in RAW {
+        let url = format!("postgres://auth:{password}@127.0.0.1:5432/auth");
+        for line in [
+            env("AUTH__DATABASE__URL", &url).unwrap_err(),
+            toml(&format!("database.url = '{url}'")).unwrap_err(),
+        ] {
+            assert!(
+                line.starts_with("AUTH__DATABASE__URL: ") || line.starts_with("database.url: "),
+                "{line}"
+            );
+            assert!(line.contains("percent-encode"), "{line}");
+            assert!(!line.contains("Zq9") && !line.contains("Kd7Yt"), "{line}");
+        }
+        let shown = UrlWithSecret::new(url).masked();
+        assert!(!shown.contains("Zq9") && !shown.contains("Kd7Yt"), "{shown}");
+        let encoded: String = password.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        if !password.contains("%00") {
+            let url = format!("postgres://auth:{encoded}@127.0.0.1:5432/auth");
+            assert!(render(&env("AUTH__DATABASE__URL", &url).unwrap()).unwrap().contains("auth:********@"));
+        }
+    }
+    for (url, shown) in [
+        ("redis://hunter2@cache:6379/0", "redis://********@cache:6379/0"),
+        ("redis://:hunter2", "********"),
+        ("postgres://auth:hunter2", "********"),
+        ("postgres://auth@db/auth", "postgres://auth@db/auth"),
+        (
+            "redis-sentinel://u:hunter2@a:1,b:2/m?sentinel_password=hunter2&x=hunter2",
+            "redis-sentinel://u:********@a:1,b:2/m?sentinel_password=********",
+        ),
+        ("redis://[::1]:6379/0", "redis://[::1]:6379/0"),
+        ("sqlite:///data/auth.db", "sqlite:///data/auth.db"),
+        ("hunter2", "********"),
+    ] {
+        assert_eq!(UrlWithSecret::new(url).masked(), shown);
     }
 }
 
@@ -317,9 +404,7 @@ fn no_error_and_no_listing_shows_a_secret() {
     assert!(listing.contains(r#"keys.encryption_key = "********""#), "{listing}");
     assert!(listing.contains(r#"revocation.redis_url = "redis://:********@cache:6379/0""#), "{listing}");
     assert!(
-        listing.contains(
-            r#"database.url = "postgres://latchkey:********@db/auth?sslpassword=********&application_name=a""#
-        ),
+        listing.contains(r#"database.url = "postgres://latchkey:********@db/auth?sslpassword=********""#),
         "{listing}"
     );
     assert!(listing.contains("# revocation.max_entries is unset"), "{listing}");

@@ -2,6 +2,9 @@
 
 use std::process::{Command, Output};
 
+use service_kit::config::{self, LoadSpec};
+use todo_service::config::{PREFIX, Settings};
+
 fn program(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     // What should not start and does is ended, and fails the test by how it ended.
@@ -27,7 +30,7 @@ fn the_effective_settings_are_shown_without_secrets() {
         &[
             ("TODO__DATABASE__URL", "postgres://todo:hunter2@db.example/todo"),
             ("TODO__REVOCATION__REDIS_URL", "redis://:hunter2@redis.example/0"),
-            ("TODO__REVOCATION__FEED_TOKEN", "hunter2"),
+            ("TODO__REVOCATION__FEED_TOKEN", "hunter2-and-more"),
             ("TODO__AUTH__PROXY_URL", "http://todo:hunter2@proxy.example:3128"),
             ("TODO__HTTP__CORS_ORIGINS", "https://a.example,https://b.example"),
         ],
@@ -64,7 +67,12 @@ fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         ("TODO__REVOCATION__REDIS_URL", "http://redis.example"),
         ("TODO__REVOCATION__FEED_URL", "/revocations"),
         ("TODO__REVOCATION__FEED_TOKEN", "two\nlines"),
-        ("TODO__REVOCATION__PREFIX", ""),
+        ("TODO__REVOCATION__PREFIX", " "),
+        ("TODO__REVOCATION__FEED_TOKEN", "with a blank"),
+        ("TODO__REVOCATION__FEED_URL", "http://user:hunter2@id.example/revocations"),
+        ("TODO__AUTH__JWKS_URL", "https://user:hunter2@id.example/keys"),
+        ("TODO__BASE_PATH", "api/"),
+        ("TODO__HTTP__CORS_ORIGINS", "https://*.example.com"),
         ("TODO__REVOCATION__MAX_STALENESS_SECONDS", "-1"),
         ("TODO__COOKIES__SECURE", "perhaps"),
         ("TODO__LIMITS__TODOS_PER_USER", "many"),
@@ -76,6 +84,53 @@ fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         assert_eq!(said.lines().count(), 1, "{name}={value}: {said}");
         assert!(said.contains(name), "{name}={value}: {said}");
         assert!(output.stdout.is_empty());
+        assert!(!said.contains("hunter2"), "{said}");
+        assert!(!program(&["check-config"], &[(name, value)]).status.success(), "{name}={value}");
+    }
+}
+
+#[test]
+fn every_variable_that_is_empty_counts_as_unset() {
+    fn variables(prefix: &str, tree: &serde_json::Value) -> Vec<String> {
+        match tree {
+            serde_json::Value::Object(group) => {
+                let below = group.iter().map(|(name, inner)| {
+                    variables(&format!("{prefix}__{}", name.to_ascii_uppercase()), inner)
+                });
+                below.flatten().collect()
+            }
+            serde_json::Value::String(_) | serde_json::Value::Array(_) | serde_json::Value::Null => {
+                vec![prefix.to_owned(), format!("{prefix}_FILE")]
+            }
+            _ => vec![prefix.to_owned()],
+        }
+    }
+    let names = variables(PREFIX, &serde_json::to_value(Settings::default()).unwrap());
+    assert!(names.len() > 40, "{names:?}");
+    let expected = config::render(&Settings::default()).unwrap();
+    let loaded = |env: Vec<(String, String)>| {
+        let spec = LoadSpec { prefix: PREFIX.to_owned(), file: None, env };
+        config::render(&config::load::<Settings>(spec).unwrap()).unwrap()
+    };
+    for name in &names {
+        assert_eq!(loaded(vec![(name.clone(), String::new())]), expected, "{name}");
+    }
+    assert_eq!(loaded(names.into_iter().map(|name| (name, String::new())).collect()), expected);
+}
+
+#[test]
+fn no_command_repeats_a_password_of_the_database_url() {
+    for password in ["Zq9%Kd7Yt", "Zq9@Kd7Yt", "Zq9/Kd7Yt", "Zq9 Kd7Yt+", "Zq9?Kd7Yt", "Zq9:Kd7Yt"] {
+        let encoded: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        for written in [password, &encoded] {
+            let url = format!("postgres://todo:{written}@127.0.0.1:1/todo?connect_timeout=1");
+            for arguments in [&["serve"][..], &["migrate"], &["check-config"]] {
+                let output = program(arguments, &[("TODO__DATABASE__URL", &url)]);
+                for text in [text(&output.stdout), text(&output.stderr)] {
+                    assert!(!text.contains("Zq9") && !text.contains("Kd7Yt"), "{arguments:?}: {text}");
+                }
+            }
+        }
     }
 }
 

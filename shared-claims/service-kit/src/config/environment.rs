@@ -8,7 +8,8 @@ use super::file::{Given, secret_from_file};
 use super::known::{self, Known};
 
 /// Reads every variable that begins with the prefix. A variable that is no setting is an error: it is a typing
-/// mistake, and ignoring it would leave a default where somebody chose otherwise.
+/// mistake, and ignoring it would leave a default where somebody chose otherwise. One that is empty counts as unset, as
+/// `${NAME:-}` in a compose file leaves it; an empty list is written `[]`.
 pub(super) fn read(
     defaults: &Json,
     prefix: &str,
@@ -20,7 +21,7 @@ pub(super) fn read(
     for (name, text) in variables {
         let Some(rest) = name.strip_prefix(&start) else { continue };
         let levels: Vec<String> = rest.split("__").map(str::to_ascii_lowercase).collect();
-        let (key, kind) = read_one(defaults, name, &levels, text)?;
+        let Some((key, kind)) = read_one(defaults, name, &levels, text)? else { continue };
         if let Some(other) = given.written(&key) {
             return Err(ConfigError::at(name, &format!("is given twice, also as {other}")));
         }
@@ -30,27 +31,34 @@ pub(super) fn read(
     Ok(given)
 }
 
+/// The key and the value of a variable; nothing for an empty one that is a setting.
 fn read_one(
     defaults: &Json,
     name: &str,
     levels: &[String],
     text: &str,
-) -> Result<(String, ValueKind), ConfigError> {
-    match known::find(defaults, levels) {
+) -> Result<Option<(String, ValueKind)>, ConfigError> {
+    let (levels, kind) = match known::find(defaults, levels) {
+        Ok(Known::Group) => return Err(ConfigError::at(name, "is a group of settings, not a setting")),
+        Ok(_) if text.is_empty() => return Ok(None),
         Ok(Known::Leaf(default)) => {
             let kind = known::from_text(default, text).map_err(|allowed| ConfigError::at(name, allowed))?;
-            Ok((levels.join("."), kind))
+            (levels.to_vec(), kind)
         }
-        Ok(Known::Open) => Ok((levels.join("."), ValueKind::String(text.to_owned()))),
-        Ok(Known::Group) => Err(ConfigError::at(name, "is a group of settings, not a setting")),
+        Ok(Known::Open) => (levels.to_vec(), ValueKind::String(text.to_owned())),
         Err(siblings) => {
             let Some(secret) = secret_file_levels(defaults, levels) else {
                 let names = siblings.to_ascii_uppercase();
                 return Err(ConfigError::at(name, &format!("unknown setting; known here: {names}")));
             };
-            Ok((secret.join("."), secret_from_file(defaults, &secret, name, text)?))
+            if text.is_empty() {
+                return Ok(None);
+            }
+            let kind = secret_from_file(defaults, &secret, name, text)?;
+            (secret, kind)
         }
-    }
+    };
+    Ok(Some((levels.join("."), kind)))
 }
 
 /// The levels of the secret that `…_FILE` stands for.

@@ -84,6 +84,10 @@ pub(super) fn without_value(message: &str) -> String {
     }
     match message {
         "invalid socket address syntax" => "must be an IP address and a port, like 127.0.0.1:8000".to_owned(),
-        other => other.to_owned(),
+        // Other words of others: what they put in quotes is what was given.
+        other => match other.split_once('"') {
+            Some((before, _)) => format!("is not allowed ({})", before.trim_end_matches([' ', ':', ','])),
+            None => other.to_owned(),
+        },
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::environment::secret_file_levels;
 use super::error::{ConfigError, Origins, without_value};
 use super::known::{self, Known};
+use super::secret::trimmed;
 
 /// The keys of one layer, dotted, with the user's own word for each.
 #[derive(Clone, Debug, Default)]
@@ -49,17 +50,31 @@ pub(super) fn read(defaults: &Json, path: &Path, origins: &mut Origins) -> Resul
     Ok(given)
 }
 
-/// The parser's first line: TOML's following ones quote the file, secrets and all.
+/// Where the parser stopped. Its own words may quote the file, secrets and all.
 fn malformed(shown: &str, error: &config::ConfigError) -> ConfigError {
-    let text = match error {
-        config::ConfigError::FileParse { cause, .. } => match without_value(&cause.to_string()) {
-            allowed if allowed.starts_with("must be a map") => "must hold a group of settings".to_owned(),
-            other => other,
-        },
-        config::ConfigError::Type { .. } => "must hold a group of settings".to_owned(),
-        _ => "must end in .toml, .yaml, .yml or .json, and be one".to_owned(),
+    let config::ConfigError::FileParse { cause, .. } = error else {
+        return ConfigError::at(
+            shown,
+            match error {
+                config::ConfigError::Type { .. } => "must hold a group of settings",
+                _ => "must end in .toml, .yaml, .yml or .json, and be one",
+            },
+        );
     };
-    ConfigError::at(shown, text.lines().next().unwrap_or("cannot be parsed"))
+    let text = cause.to_string();
+    if without_value(&text).starts_with("must be a map") {
+        return ConfigError::at(shown, "must hold a group of settings");
+    }
+    let number = |word: &str| -> Option<u32> {
+        let (_, rest) = text.split_once(word)?;
+        let digits = rest.split(|character: char| !character.is_ascii_digit()).next()?;
+        digits.parse().ok()
+    };
+    let place = match (number("line "), number("column ")) {
+        (Some(line), Some(column)) => format!(" at line {line}, column {column}"),
+        _ => String::new(),
+    };
+    ConfigError::at(shown, &format!("is not what its ending says: cannot be parsed{place}"))
 }
 
 fn collect(
@@ -121,14 +136,16 @@ pub(super) fn secret_from_file(
             Some(list) => list,
             None => known::plain_list(text.lines()),
         },
+        _ if text.is_empty() => {
+            return Err(ConfigError::at(written, "must name a file that holds the value: this one is empty"));
+        }
         _ => ValueKind::String(text),
     })
 }
 
-/// The content of a secret's file, without the newline that editors add.
+/// The content of a secret's file, trimmed.
 fn read_secret_file(written: &str, path: &str) -> Result<String, ConfigError> {
-    let text = std::fs::read_to_string(path)
+    let text = std::fs::read_to_string(trimmed(path))
         .map_err(|error| ConfigError::at(written, &format!("must name a readable text file: {error}")))?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+    Ok(trimmed(&text).to_owned())
 }

@@ -57,7 +57,6 @@ pub(super) fn to_layer(json: &Json) -> Value {
 /// A value of the environment, read as what the default is. `Err` says what is allowed.
 pub(super) fn from_text(default: &Json, text: &str) -> Result<ValueKind, &'static str> {
     Ok(match default {
-        Json::Null if text.is_empty() => ValueKind::Nil,
         Json::Null | Json::String(_) => ValueKind::String(text.to_owned()),
         Json::Bool(_) => match text.trim().to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "1" => ValueKind::Boolean(true),

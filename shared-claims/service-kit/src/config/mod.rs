@@ -20,5 +20,5 @@ mod validate;
 pub use error::ConfigError;
 pub use load::{LoadSpec, load};
 pub use render::render;
-pub use secret::{Secret, UrlWithSecret};
+pub use secret::{Secret, UrlWithSecret, trimmed};
 pub use validate::{InvalidSetting, Validate, in_range};

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+use zeroize::Zeroizing;
 
 const MASK: &str = "********";
 
@@ -25,14 +26,19 @@ pub(super) fn revealed<T>(serialise: impl FnOnce() -> T) -> T {
     serialise()
 }
 
-/// A secret: `Debug`, `Display` and `Serialize` give `********`.
+/// A secret without what editors and copying leave around it: blanks, line ends, a byte order mark.
+pub fn trimmed(text: &str) -> &str {
+    text.trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}')
+}
+
+/// A secret: `Debug`, `Display` and `Serialize` give `********`, and its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps a secret.
     pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
+        Self(Zeroizing::new(secret.into()))
     }
 
     /// The secret itself: for the one place that uses it.
@@ -55,13 +61,13 @@ impl fmt::Display for Secret {
 
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(if REVEALED.get() { &self.0 } else { MASK })
+        serializer.serialize_str(if REVEALED.get() { self.expose() } else { MASK })
     }
 }
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Text).map(Self)
+        deserializer.deserialize_any(Text).map(Zeroizing::new).map(|text| Self::new(trimmed(&text)))
     }
 }
 
@@ -86,35 +92,63 @@ impl UrlWithSecret {
     }
 }
 
+/// A URL with its secrets masked. One that cannot be taken apart for certain is masked whole: nobody knows what was pasted,
+/// or where the password ends that was not percent-encoded.
 fn mask(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        // No URL at all: nobody knows what was pasted here.
-        return MASK.to_owned();
-    };
-    let (place, query) = match rest.split_once('?') {
-        Some((place, query)) => (place, Some(query)),
-        None => (rest, None),
-    };
-    // A password may hold `/` and `@` although it should not: the last `@` is the one that ends it.
-    let place = match place.rsplit_once('@') {
-        Some((credentials, host)) => match credentials.split_once(':') {
-            Some((user, _)) => format!("{user}:{MASK}@{host}"),
-            None => place.to_owned(),
-        },
-        None => place.to_owned(),
-    };
-    let query = query.map(|query| query.split('&').map(mask_parameter).collect::<Vec<_>>().join("&"));
-    match query {
-        Some(query) => format!("{scheme}://{place}?{query}"),
-        None => format!("{scheme}://{place}"),
-    }
+    mask_parts(url).unwrap_or_else(|| MASK.to_owned())
 }
 
-fn mask_parameter(pair: &str) -> String {
-    match pair.split_once('=') {
-        Some((name, _)) if is_secret_name(name) => format!("{name}={MASK}"),
-        _ => pair.to_owned(),
+fn mask_parts(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
+        return None;
     }
+    // The last `@` ends the userinfo, before anything else is looked for: a password may hold `?` or `/` although it
+    // should not, and then what stands before that `@` is no userinfo.
+    let (userinfo, place) = match rest.rsplit_once('@') {
+        Some((userinfo, place)) => (Some(userinfo), place),
+        None => (None, rest),
+    };
+    let userinfo = match userinfo {
+        Some(userinfo) if userinfo.contains(['/', '?', '#', '@']) => return None,
+        Some(userinfo) => match userinfo.split_once(':') {
+            Some((user, _)) => format!("{user}:{MASK}@"),
+            // In other places than PostgreSQL a name alone is as likely the password.
+            None if scheme.starts_with("postgres") => format!("{userinfo}@"),
+            None => format!("{MASK}@"),
+        },
+        None if is_host_list(place) => String::new(),
+        None => return None,
+    };
+    Some(match place.split_once('?') {
+        Some((path, query)) => format!("{scheme}://{userinfo}{path}?{}", mask_query(query)),
+        None => format!("{scheme}://{userinfo}{place}"),
+    })
+}
+
+/// Whether what stands before the path is `host:port,…`, and not the beginning of a name and password without their `@`.
+fn is_host_list(place: &str) -> bool {
+    let authority = place.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.split(',').all(|host| {
+        let after_address = host.rsplit_once(']').map_or(host, |(_, rest)| rest);
+        after_address.split_once(':').is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+/// A secret that was not encoded may hold `&`: what follows one belongs to it.
+fn mask_query(query: &str) -> String {
+    let mut shown = Vec::new();
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some((name, _)) if is_secret_name(name) => {
+                shown.push(format!("{name}={MASK}"));
+                break;
+            }
+            Some(_) => shown.push(pair.to_owned()),
+            None => shown.push(MASK.to_owned()),
+        }
+    }
+    shown.join("&")
 }
 
 fn is_secret_name(name: &str) -> bool {
@@ -146,7 +180,7 @@ impl Serialize for UrlWithSecret {
 
 impl<'de> Deserialize<'de> for UrlWithSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Text).map(Self)
+        deserializer.deserialize_any(Text).map(|text| Self(trimmed(&text).to_owned()))
     }
 }
 

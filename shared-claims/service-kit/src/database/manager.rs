@@ -6,13 +6,13 @@ use diesel::connection::SimpleConnection;
 use diesel::r2d2::R2D2Connection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 
+use super::url::ConnectionInfo;
 use super::{Backend, DatabaseError, DatabaseSettings, DbConnection};
 
 /// What the URL names.
 #[derive(Clone)]
 pub(super) enum Target {
-    /// The connection string for libpq.
-    Postgres(String),
+    Postgres(ConnectionInfo),
     Sqlite(PathBuf),
 }
 
@@ -20,9 +20,11 @@ impl Target {
     /// Reads `database.url`. The error says what is allowed and never repeats the URL.
     pub(super) fn parse(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
         let url = settings.url.expose();
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            check_tls(url)?;
-            return Ok(Self::Postgres(with_defaults(url, settings)));
+        if let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) {
+            let mut info = ConnectionInfo::parse(rest).map_err(|invalid| refused(&invalid.to_string()))?;
+            check_tls(&info)?;
+            set_defaults(&mut info, settings);
+            return Ok(Self::Postgres(info));
         }
         let Some(path) = url.strip_prefix("sqlite://") else {
             return Err(refused("postgres://user:password@host/name or sqlite://path/to/file.db"));
@@ -50,11 +52,11 @@ fn refused(allowed: &str) -> DatabaseError {
 }
 
 /// Without OpenSSL libpq would say that the *value* of `sslmode` is invalid; say what is really missing.
-fn check_tls(url: &str) -> Result<(), DatabaseError> {
+fn check_tls(info: &ConnectionInfo) -> Result<(), DatabaseError> {
     if cfg!(feature = "postgres-tls") {
         return Ok(());
     }
-    match parameter(url, "sslmode") {
+    match info.get("sslmode") {
         Some(mode @ ("require" | "verify-ca" | "verify-full")) => Err(refused(&format!(
             "no sslmode={mode} in this build: TLS to PostgreSQL needs the cargo feature `postgres-tls`"
         ))),
@@ -62,32 +64,14 @@ fn check_tls(url: &str) -> Result<(), DatabaseError> {
     }
 }
 
-fn parameter<'a>(url: &'a str, name: &str) -> Option<&'a str> {
-    let (_, query) = url.split_once('?')?;
-    query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, v)| v)
-}
-
 /// Parameters that the URL leaves open: a server that is gone is noticed in seconds, not in two hours.
-fn with_defaults(url: &str, settings: &DatabaseSettings) -> String {
-    let timeout = settings.connect_timeout_seconds.to_string();
-    let defaults = [
-        ("connect_timeout", timeout.as_str()),
-        ("application_name", "latchkey"),
-        ("keepalives_idle", "5"),
-        ("keepalives_interval", "2"),
-        ("keepalives_count", "2"),
-        ("tcp_user_timeout", "4000"),
-    ];
-    let mut full = url.to_owned();
-    for (name, value) in defaults {
-        if parameter(url, name).is_none() {
-            full.push(if full.contains('?') { '&' } else { '?' });
-            full.push_str(name);
-            full.push('=');
-            full.push_str(value);
-        }
-    }
-    full
+fn set_defaults(info: &mut ConnectionInfo, settings: &DatabaseSettings) {
+    info.set_default("connect_timeout", &settings.connect_timeout_seconds.to_string());
+    info.set_default("application_name", "latchkey");
+    info.set_default("keepalives_idle", "5");
+    info.set_default("keepalives_interval", "2");
+    info.set_default("keepalives_count", "2");
+    info.set_default("tcp_user_timeout", "4000");
 }
 
 /// What a connection is for; SQLite tells them apart.
@@ -128,7 +112,7 @@ pub(super) struct Manager {
 impl Manager {
     pub(super) fn open(&self) -> Result<DbConnection, DatabaseError> {
         match &self.target {
-            Target::Postgres(url) => open_postgres(url, &self.settings).map(DbConnection::Postgres),
+            Target::Postgres(info) => open_postgres(info, &self.settings).map(DbConnection::Postgres),
             Target::Sqlite(path) => open_sqlite(path, &self.settings, self.role).map(DbConnection::Sqlite),
         }
     }
@@ -151,12 +135,18 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
-fn unreachable(error: &diesel::ConnectionError) -> DatabaseError {
-    DatabaseError::Unavailable(error.to_string().lines().collect::<Vec<_>>().join("; "))
-}
-
-pub(super) fn open_postgres(url: &str, settings: &DatabaseSettings) -> Result<PgConnection, DatabaseError> {
-    let mut connection = PgConnection::establish(url).map_err(|error| unreachable(&error))?;
+pub(super) fn open_postgres(
+    info: &ConnectionInfo,
+    settings: &DatabaseSettings,
+) -> Result<PgConnection, DatabaseError> {
+    let unreachable = |error: diesel::ConnectionError| {
+        DatabaseError::Unavailable(match error {
+            // libpq had keywords and no URL, so what it says is of the connection.
+            diesel::ConnectionError::BadConnection(message) => info.censor(&message),
+            _ => "libpq refused the parameters of database.url".to_owned(),
+        })
+    };
+    let mut connection = PgConnection::establish(&info.to_libpq()).map_err(unreachable)?;
     connection.batch_execute(&format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = 60000",
         settings.statement_timeout_ms, settings.lock_timeout_ms
@@ -174,7 +164,8 @@ fn open_sqlite(
     let file = path.to_str().ok_or_else(|| refused("a path in UTF-8"))?;
     // SQLite reads a leading `file:` as a URI, and Diesel a leading scheme: `./` makes either a plain path.
     let file = if path.is_absolute() { file.to_owned() } else { format!("./{file}") };
-    let mut connection = SqliteConnection::establish(&file).map_err(|error| unreachable(&error))?;
+    let mut connection = SqliteConnection::establish(&file)
+        .map_err(|error| DatabaseError::Unavailable(error.to_string().replace('\n', "; ")))?;
     connection.batch_execute(&format!("PRAGMA busy_timeout = {}", settings.lock_timeout_ms))?;
     connection.batch_execute("PRAGMA foreign_keys = ON")?;
     match role {

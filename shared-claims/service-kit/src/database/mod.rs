@@ -14,6 +14,7 @@ mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transaction;
+mod url;
 
 pub use connection::{Backend, DbConnection};
 pub use error::DatabaseError;

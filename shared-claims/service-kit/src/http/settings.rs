@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use shared_claims::actix::OriginRule;
 use url::Url;
 
 use super::Network;
@@ -95,7 +96,7 @@ impl Validate for HttpSettings {
 fn is_origin(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
-    })
+    }) && OriginRule::new([text]).is_ok()
 }
 
 /// How cookies are set.
