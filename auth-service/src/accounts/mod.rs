@@ -31,6 +31,11 @@ pub enum AccountError {
     /// No hash.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// What should name a user is one user's id and another one's name.
+    #[error(
+        "this is the id of one user and the name of another: give the id of the one that you mean (users list)"
+    )]
+    Ambiguous,
 }
 
 impl From<QueryError> for AccountError {

@@ -95,7 +95,7 @@ impl Accounts {
             |field, error: &dyn std::fmt::Display| RegistrationField { field, message: error.to_string() };
         let password = self.parts.passwords.accept(request.password, self.parts.password_rules).await?;
         let password = password.map_err(|error| broken("password", &error));
-        let username = Username::parse(request.username).map_err(|error| broken("username", &error));
+        let username = Username::parse_new(request.username).map_err(|error| broken("username", &error));
         let email = request.email.map(Email::parse).transpose().map_err(|error| broken("email", &error));
         Ok(match (username, email, password) {
             (Ok(username), Ok(email), Ok(password)) => Ok((username, email, password)),

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use shared_claims::claims::FIRST_PARTY_CLIENT;
-use uuid::Uuid;
+
+use super::uuid_shape::looks_like_uuid;
 
 const MAX_ID: usize = 64;
 
@@ -33,7 +34,7 @@ impl ClientId {
         if text.is_empty() || text.len() > MAX_ID || !text.chars().all(allowed) {
             return Err(InvalidClientId::Shape);
         }
-        if Uuid::try_parse(text).is_ok() {
+        if looks_like_uuid(text) {
             return Err(InvalidClientId::Uuid);
         }
         if text.eq_ignore_ascii_case(FIRST_PARTY_CLIENT) {
@@ -67,7 +68,13 @@ mod tests {
             assert_eq!(ClientId::parse(bad), Err(InvalidClientId::Shape), "{bad:?}");
         }
         let user = "01a20c9b-1111-7222-8333-444455556666";
-        for uuid in [user.to_owned(), user.to_uppercase(), user.replace('-', "")] {
+        for uuid in [
+            user.to_owned(),
+            user.to_uppercase(),
+            user.replace('-', ""),
+            format!("URN:UUID:{user}"),
+            format!("{{{user}}}"),
+        ] {
             assert_eq!(ClientId::parse(&uuid), Err(InvalidClientId::Uuid), "{uuid}");
         }
         for ours in ["first-party", "First-Party"] {

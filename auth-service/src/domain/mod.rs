@@ -22,6 +22,7 @@ mod session_page;
 pub mod signing_key;
 mod user;
 mod username;
+mod uuid_shape;
 
 pub use audit::{AuditEvent, AuditKind};
 pub use authorization_code::{AuthorizationCode, CodeChallenge, CodeClaim, CodeHash, CodePlain, Redemption};

@@ -4,6 +4,8 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_security::mixed_script::AugmentedScriptSet;
 use unicode_security::skeleton;
 
+use super::uuid_shape::looks_like_uuid;
+
 const MAX_CHARACTERS: usize = 100;
 /// Before normalising, so that a long input costs nothing.
 const MAX_BYTES: usize = 1_600;
@@ -23,6 +25,9 @@ pub enum InvalidUsername {
     /// Letters of several scripts.
     #[error("must not mix letters of different scripts")]
     MixedScripts,
+    /// It would be taken for somebody's id.
+    #[error("must not look like a user's id (a UUID)")]
+    LooksLikeId,
 }
 
 /// A username: kept as typed, compared by NFKC without case, and told apart by what it looks like.
@@ -38,7 +43,14 @@ pub struct Username {
 }
 
 impl Username {
-    /// Parses what was typed.
+    /// Parses the name of a user that is to be made. A name that looks like an id may be another user's: who means that user
+    /// would get this one, or the other way round.
+    pub fn parse_new(text: &str) -> Result<Self, InvalidUsername> {
+        let name = Self::parse(text)?;
+        if looks_like_uuid(&name.key) { Err(InvalidUsername::LooksLikeId) } else { Ok(name) }
+    }
+
+    /// Parses what was typed, to find a user. Also takes names that no new user may have.
     pub fn parse(text: &str) -> Result<Self, InvalidUsername> {
         if text.is_empty() || text.len() > MAX_BYTES {
             return Err(InvalidUsername::Length);

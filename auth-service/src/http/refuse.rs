@@ -23,6 +23,7 @@ impl From<AccountError> for Refusal {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::Database(error) => error.into(),
+            AccountError::Ambiguous => Self::internal(error),
             AccountError::Password(PasswordError::Overloaded(error)) => Self::unavailable(1).because(error),
             AccountError::Password(error @ (PasswordError::Hash(_) | PasswordError::Panicked)) => {
                 Self::internal(error)

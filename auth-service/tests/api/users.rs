@@ -142,23 +142,20 @@ async fn users_are_found_by_name_or_id_and_listed_by_name() {
     for app in both().await {
         let carol = app.register("Carol").await;
         let id = carol["id"].as_str().unwrap();
-        // Somebody calls himself what another's id is.
-        let impostor = app.register(id).await;
         let users = app.administration();
         for name in [id, "carol", "CAROL"] {
             assert_eq!(users.find(name).await.unwrap().unwrap().username, "Carol");
         }
-        let impostor = users.find(impostor["id"].as_str().unwrap()).await.unwrap().unwrap();
-        assert_eq!(impostor.username, id);
         for name in ["", "nobody", "car\u{200b}ol", "'", "%"] {
             assert!(users.find(name).await.unwrap().is_none(), "{name:?}");
         }
         app.register("bob").await;
+        app.register("1a").await;
         let names = |users: Vec<auth_service::domain::User>| {
             users.into_iter().map(|user| user.username).collect::<Vec<_>>()
         };
         let all = names(users.list(None, i64::MAX).await.unwrap());
-        assert_eq!(all, [id, "bob", "Carol"]);
+        assert_eq!(all, ["1a", "bob", "Carol"]);
         let mut paged = Vec::new();
         loop {
             let after =
@@ -208,5 +205,54 @@ async fn an_import_is_whole_or_nothing_and_its_hashes_are_replaced_at_the_first_
         let stored = stored.await.unwrap().unwrap().hash;
         assert_eq!(stored.scheme, "hmac-sha384+bcrypt");
         assert_eq!(app.try_login("carol", PASSWORD).await.status(), StatusCode::OK);
+    }
+}
+
+/// Whoever has another's id as a name would be taken for that user, or the other way round.
+#[tokio::test]
+async fn a_name_never_looks_like_an_id_and_an_older_one_is_ambiguous() {
+    for app in both().await {
+        let victim = app.register("alice").await["id"].as_str().unwrap().to_owned();
+        let wide: String = victim
+            .chars()
+            .map(|c| if c == '-' { c } else { char::from_u32(c as u32 + 0xfee0).unwrap() })
+            .collect();
+        for name in [
+            victim.clone(),
+            victim.to_uppercase(),
+            victim.replace('-', ""),
+            format!("{{{victim}}}"),
+            format!("urn:uuid:{victim}"),
+            format!("URN:UUID:{victim}"),
+            wide,
+        ] {
+            let body = json!({ "username": name, "password": PASSWORD });
+            let answer = app.post("/auth/register").json(&body).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+            let problem: Value = answer.json().await.unwrap();
+            assert_eq!(problem["errors"][0]["field"], "username", "{problem}");
+            let request = DraftRequest { username: &name, email: None, roles: "" };
+            assert!(Draft::parse(request).is_err(), "{name}: create and import");
+        }
+        // One that was made before the rule.
+        app.register("mallory").await;
+        let mallory = app.administration().find("mallory").await.unwrap().unwrap().id;
+        let name = victim.clone();
+        app.database
+            .write(move |conn| {
+                use diesel::RunQueryDsl;
+                let sql = format!(
+                    "UPDATE users SET username = '{name}', username_key = '{name}' WHERE id = '{mallory}'"
+                );
+                diesel::sql_query(sql).execute(conn)?;
+                Ok::<_, DatabaseError>(())
+            })
+            .await
+            .unwrap();
+        let refused = app.administration().disable(&victim).await.unwrap_err();
+        assert!(refused.to_string().contains("the name of another"), "{refused}");
+        let found = app.administration().find(&mallory.to_string()).await.unwrap().unwrap();
+        assert_eq!(found.username, victim, "by the id it is found");
+        assert_eq!(app.try_login(&victim, PASSWORD).await.status(), StatusCode::OK, "and may log in");
     }
 }

@@ -38,7 +38,7 @@ pub struct Draft {
 impl Draft {
     /// Parses all of it; what breaks a rule.
     pub fn parse(request: DraftRequest<'_>) -> Result<Self, Vec<RegistrationField>> {
-        let username = Username::parse(request.username).map_err(|error| field("username", &error));
+        let username = Username::parse_new(request.username).map_err(|error| field("username", &error));
         let email = request.email.map(Email::parse).transpose().map_err(|error| field("email", &error));
         let roles = RoleNames::parse(request.roles).map_err(|error| field("roles", &error));
         match (username, email, roles) {

@@ -8,18 +8,21 @@ use crate::domain::{User, Username};
 use crate::storage::users;
 
 impl Administration {
-    /// The user of that id or name. A name that is somebody else's id means that other user.
+    /// The user of that id or name.
+    ///
+    /// # Errors
+    /// [`AccountError::Ambiguous`] where it is the id of one user and the name of another: names that look like ids are
+    /// refused now, and there may be older ones.
     pub async fn find(&self, who: &str) -> Result<Option<User>, AccountError> {
         let id = who.parse::<Uuid>().ok();
         let key = Username::parse(who).ok().map(|name| name.key().to_owned());
         let found = self.parts.database.read(move |conn| {
-            if let Some(id) = id
-                && let Some(user) = users::find(conn, id)?
-            {
-                return Ok(Some(user));
+            let by_id = id.map(|id| users::find(conn, id)).transpose()?.flatten();
+            let by_name = key.map(|key| users::find_by_name(conn, &key)).transpose()?.flatten();
+            match (by_id, by_name.map(|credentials| credentials.user)) {
+                (Some(one), Some(other)) if one.id != other.id => Err(AccountError::Ambiguous),
+                (by_id, by_name) => Ok(by_id.or(by_name)),
             }
-            let Some(key) = key else { return Ok(None) };
-            Ok::<_, AccountError>(users::find_by_name(conn, &key)?.map(|credentials| credentials.user))
         });
         found.await
     }

@@ -17,6 +17,7 @@ use self::printer::Printer;
 use self::since::Since;
 use self::tail::Tail;
 use super::{Context, Failure};
+use crate::accounts::AccountError;
 use crate::domain::{AuditKind, Username};
 use crate::storage::audit::{AuditFilter, AuditRow};
 use crate::storage::users;
@@ -154,11 +155,17 @@ fn printed(row: &AuditRow, as_text: bool) -> serde_json::Result<String> {
 
 /// The id of a user who is named, or whose id is given: also of one that is no more.
 async fn id_of(database: &Database, user: &str) -> Result<String, Failure> {
-    if let Ok(id) = user.parse::<Uuid>() {
-        return Ok(id.to_string());
+    let id = user.parse::<Uuid>().ok();
+    let named = match Username::parse(user).ok().map(|name| name.key().to_owned()) {
+        Some(key) => {
+            let find = move |conn: &mut _| Ok::<_, DatabaseError>(users::find_by_name(conn, &key)?);
+            database.read(find).await?.map(|credentials| credentials.user.id)
+        }
+        None => None,
+    };
+    match (id, named) {
+        (Some(one), Some(other)) if one != other => Err(AccountError::Ambiguous.into()),
+        (Some(id), _) | (None, Some(id)) => Ok(id.to_string()),
+        (None, None) => Err(format!("no user has the name {user}").into()),
     }
-    let unknown = || format!("no user has the name {user}");
-    let key = Username::parse(user).map_err(|_| unknown())?.key().to_owned();
-    let found = database.read(move |conn| Ok::<_, DatabaseError>(users::find_by_name(conn, &key)?)).await?;
-    Ok(found.ok_or_else(unknown)?.user.id.to_string())
 }

@@ -1,7 +1,7 @@
 //! Errors of the standards face (RFC 6749 §5.2, RFC 8707 §2).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -33,6 +33,9 @@ pub(crate) enum OauthError {
     /// The body is larger than is read.
     #[error("the body is larger than 64 KiB")]
     TooLarge,
+    /// The body is compressed or the like (RFC 9110 §15.5.16).
+    #[error("the body must come as it is: no Content-Encoding is supported")]
+    Encoded,
     /// The client is unknown, switched off, or did not authenticate as it must: nobody learns which.
     #[error("the client is unknown or did not authenticate")]
     InvalidClient,
@@ -65,7 +68,7 @@ pub(crate) enum OauthError {
 impl OauthError {
     fn code(self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) | Self::OtherMethod | Self::TooLarge => "invalid_request",
+            Self::InvalidRequest(_) | Self::OtherMethod | Self::TooLarge | Self::Encoded => "invalid_request",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
             Self::UnauthorizedClient => "unauthorized_client",
@@ -87,6 +90,7 @@ impl OauthError {
             | Self::InvalidTarget => StatusCode::BAD_REQUEST,
             Self::OtherMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::InvalidClient => StatusCode::UNAUTHORIZED,
             Self::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -120,6 +124,7 @@ impl ResponseError for OauthError {
         }
         match self {
             Self::TemporarilyUnavailable => drop(answer.insert_header((RETRY_AFTER, "1"))),
+            Self::Encoded => drop(answer.insert_header((ACCEPT_ENCODING, "identity"))),
             Self::Throttled(Throttled { retry_after_s }) => {
                 answer.insert_header((RETRY_AFTER, retry_after_s.to_string()));
             }
@@ -148,6 +153,7 @@ impl From<AccountError> for OauthError {
             AccountError::Database(cause) if cause.is_transient() => Self::unavailable(cause),
             AccountError::Password(PasswordError::Overloaded(cause)) => Self::unavailable(cause),
             AccountError::Database(_)
+            | AccountError::Ambiguous
             | AccountError::Password(PasswordError::Hash(_) | PasswordError::Panicked) => {
                 Self::internal(&error)
             }

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage, HttpRequest, web};
-use service_kit::http::BODY_LIMIT;
+use service_kit::http::{BODY_LIMIT, require_plain};
 
 use super::error::OauthError;
 
@@ -34,12 +34,13 @@ pub(super) struct Form(Vec<(String, String)>);
 impl Form {
     /// Reads the body.
     pub(super) async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, OauthError> {
+        if require_plain(request).is_err() {
+            return Err(OauthError::Encoded);
+        }
+        // Parameters are percent-encoded UTF-8, whatever `charset` says: some clients add the one of their platform.
         let is_form = request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded");
-        let is_utf8 = request.encoding().is_ok_and(|encoding| encoding.name() == "UTF-8");
-        if !is_form || !is_utf8 || request.headers().get_all(CONTENT_TYPE).count() != 1 {
-            return Err(OauthError::InvalidRequest(
-                "the body must be application/x-www-form-urlencoded, in UTF-8",
-            ));
+        if !is_form || request.headers().get_all(CONTENT_TYPE).count() != 1 {
+            return Err(OauthError::InvalidRequest("the body must be application/x-www-form-urlencoded"));
         }
         let query = parse(request.query_string())?;
         if query.iter().any(|(name, _)| OURS.contains(&name.as_str())) {

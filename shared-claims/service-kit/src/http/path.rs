@@ -48,7 +48,7 @@ pub(crate) struct HadTrailingSlash;
 
 /// Makes the request's path the one that its route is registered under: without the base path, which a proxy may have
 /// taken off or left, and without one slash at its end. No other spelling is the path: doubled slashes and
-/// percent-encoded characters are other paths, so that whatever a proxy in front of us keeps from the outside stays
+/// needlessly encoded characters are other paths, so that whatever a proxy in front of us keeps from the outside stays
 /// there. Gives `false` for what can be no path of ours.
 pub(super) fn read_path(request: &mut ServiceRequest, base_path: &str) -> bool {
     let given = request.uri().path();
@@ -57,8 +57,7 @@ pub(super) fn read_path(request: &mut ServiceRequest, base_path: &str) -> bool {
         None => (given, false),
     };
     let path = below(trimmed, base_path, |path| request.resource_map().has_resource(path));
-    // The router would decode it: `/%6detrics` would be `/metrics`.
-    if path.contains('%') {
+    if has_needless_escape(path) {
         return false;
     }
     if path.len() < given.len() {
@@ -70,6 +69,15 @@ pub(super) fn read_path(request: &mut ServiceRequest, base_path: &str) -> bool {
         request.extensions_mut().insert(HadTrailingSlash);
     }
     true
+}
+
+/// Whether a character is percent-encoded that no path of ours needs to have so: the router would decode it, and
+/// `/%6detrics` would be `/metrics`. Parts of a path that are values (an id) may hold others.
+fn has_needless_escape(path: &str) -> bool {
+    path.split('%').skip(1).any(|rest| {
+        let byte = rest.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        byte.is_none_or(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+    })
 }
 
 /// The path without the base path, unless it is a route as it stands: a proxy that takes off `/auth` asks for
@@ -111,6 +119,10 @@ mod tests {
             ("//", Some("/")),
             ("/%6detrics", None),
             ("/todos/%61", None),
+            ("/todos/%2d", None),
+            ("/todos/%", None),
+            ("/todos/%zz", None),
+            ("/clients/a%2Fb", Some("/clients/a%2Fb")),
         ] {
             let mut request = TestRequest::with_uri(given).to_srv_request();
             assert_eq!(read_path(&mut request, ""), served.is_some(), "{given}");

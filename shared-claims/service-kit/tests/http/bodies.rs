@@ -138,3 +138,30 @@ fn a_path_that_names_nothing_is_404() {
         get(service.address, &path.replace(' ', "%20")).problem(404);
     }
 }
+
+#[test]
+fn a_form_is_percent_encoded_utf_8_whatever_its_charset_says() {
+    let service = start();
+    for charset in ["ISO-8859-1", "us-ascii", "utf-8", "UTF-16", "nonsense"] {
+        let kind = format!("{FORM}; charset={charset}");
+        let answer = post(service.address, "/login", &kind, "username=a&password=%E2%82%AC");
+        assert_eq!((answer.status, answer.json()["password"].as_str()), (200, Some("€")), "{charset}");
+    }
+}
+
+#[test]
+fn an_encoded_body_is_415_and_says_what_would_do() {
+    let service = start();
+    for (path, kind, body) in
+        [("/notes", JSON, r#"{"title":"x"}"#), ("/login", FORM, "username=a&password=b")]
+    {
+        for coding in ["gzip", "br", "gzip, identity", "x"] {
+            let kind = format!("{kind}\r\nContent-Encoding: {coding}");
+            let answer = post(service.address, path, &kind, body);
+            answer.problem(415);
+            assert_eq!(answer.header("accept-encoding"), Some("identity"), "{coding}");
+        }
+        let kind = format!("{kind}\r\nContent-Encoding: identity");
+        assert_eq!(post(service.address, path, &kind, body).status, 200);
+    }
+}

@@ -1,6 +1,7 @@
 //! A body within its limit.
 
 use actix_web::dev::Payload;
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::BytesMut;
 use actix_web::{HttpMessage, HttpRequest};
@@ -49,18 +50,47 @@ pub(super) fn malformed(detail: &str) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, detail)
 }
 
+/// Refuses a body that is compressed or the like (RFC 9110 §15.5.16): a small one may become a large one, and no client
+/// of ours needs it.
+pub fn require_plain(request: &HttpRequest) -> Result<(), Refusal> {
+    let mut codings = request.headers().get_all(header::CONTENT_ENCODING);
+    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    let refusal = Refusal::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "The body must come as it is: no Content-Encoding is supported",
+    );
+    Err(refusal.with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")))
+}
+
+/// Requires a form. Its parameters are percent-encoded UTF-8, whatever `charset` says: the type has no such parameter, and
+/// some clients add the one that their platform has.
+pub(super) fn require_form(request: &HttpRequest, form: &str) -> Result<(), Refusal> {
+    require_plain(request)?;
+    if request.content_type().eq_ignore_ascii_case(form) {
+        return Ok(());
+    }
+    Err(wrong_type(form))
+}
+
 /// Requires a media type, in UTF-8 where it says so.
 pub(super) fn require_type(
     request: &HttpRequest,
     allowed: &str,
     is_allowed: impl Fn(&str) -> bool,
 ) -> Result<(), Refusal> {
+    require_plain(request)?;
     let kind = request.content_type().to_ascii_lowercase();
     let is_utf8 = request.encoding().is_ok_and(|encoding| encoding.name() == "UTF-8");
     if is_allowed(&kind) && is_utf8 {
         return Ok(());
     }
-    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("The body must be {allowed}")))
+    Err(wrong_type(allowed))
+}
+
+fn wrong_type(allowed: &str) -> Refusal {
+    Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("The body must be {allowed}"))
 }
 
 /// Whether a member may hold NUL: a password is hashed, never stored as text, and may be anything.

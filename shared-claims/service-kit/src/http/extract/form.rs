@@ -62,7 +62,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
         let request = request.clone();
         let mut payload = payload.take();
         Box::pin(async move {
-            body::require_type(&request, FORM, |kind| kind == FORM)?;
+            body::require_form(&request, FORM)?;
             parse(&body::text(&request, &mut payload).await?).map(Self)
         })
     }
