@@ -12,7 +12,10 @@ use crate::helpers::{PASSWORD, TestApp, Tokens, both, claims_of};
 
 fn ask(app: &TestApp, id: &str, token: &str) -> RequestBuilder {
     let header = basic(id, &secret_of(id));
-    app.post("/oauth2/introspect").form(&[("token", token)]).header(AUTHORIZATION, header)
+    // A refresh token is active only where one is asked for.
+    let hint = if token.starts_with("lkr_") { "refresh_token" } else { "access_token" };
+    let form = [("token", token), ("token_type_hint", hint)];
+    app.post("/oauth2/introspect").form(&form).header(AUTHORIZATION, header)
 }
 
 async fn text(app: &TestApp, id: &str, token: &str) -> String {
@@ -161,6 +164,24 @@ async fn a_refresh_token_looks_like_one() {
         // Looking at it uses nothing up.
         let form = [("grant_type", "refresh_token"), ("refresh_token", &*tokens.refresh)];
         assert_eq!(app.grant_to("billing", &form).await.status(), StatusCode::OK);
+    }
+}
+
+/// A resource server asks about what came as a bearer token. A refresh token opens nothing, also for the client that has it.
+#[tokio::test]
+async fn a_refresh_token_is_active_only_where_one_is_asked_for() {
+    for app in both().await {
+        prepare(&app).await;
+        let tokens = of_alice(&app, "billing").await;
+        for hint in [None, Some("access_token"), Some(""), Some("nonsense"), Some("REFRESH_TOKEN")] {
+            let mut form = vec![("token", &*tokens.refresh)];
+            form.extend(hint.map(|hint| ("token_type_hint", hint)));
+            let request = app.post("/oauth2/introspect").form(&form);
+            let request = request.header(AUTHORIZATION, basic("billing", &secret_of("billing")));
+            let answer = request.send().await.unwrap().text().await.unwrap();
+            assert_eq!(answer, r#"{"active":false}"#, "{hint:?}");
+        }
+        assert!(!is_inactive(&app, "billing", &tokens.refresh).await);
     }
 }
 

@@ -135,7 +135,9 @@ async fn revoke_as(app: &TestApp, id: &str, form: &[(&str, &str)]) -> reqwest::R
 
 /// Whether the token is live, by the word of the client that it was given to.
 async fn lives(app: &TestApp, id: &str, token: &str) -> bool {
-    let request = app.post("/oauth2/introspect").form(&[("token", token)]);
+    let hint = if token.starts_with("lkr_") { "refresh_token" } else { "access_token" };
+    let form = [("token", token), ("token_type_hint", hint)];
+    let request = app.post("/oauth2/introspect").form(&form);
     let response = request.header(AUTHORIZATION, basic(id, &secret_of(id))).send().await.unwrap();
     response.json::<Value>().await.unwrap()["active"].as_bool().unwrap()
 }

@@ -57,18 +57,27 @@ class OfflineValidator(JWTBearerTokenValidator):
 class IntrospectingValidator(IntrospectTokenValidator):
     """Asks for each token: a revoked one is refused at once."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, audience: str) -> None:
         super().__init__()
-        self.client = client
+        self.client, self.audience = client, audience
 
     def introspect_token(self, token_string: str) -> dict:
         return self.client.introspect(token_string)
+
+    def validate_token(self, token, scopes, request):
+        # Authlib asks whether the token is active, and not whether it is a bearer token for this service.
+        audiences = (token or {}).get("aud", [])
+        audiences = [audiences] if isinstance(audiences, str) else audiences
+        is_bearer = str((token or {}).get("token_type", "")).lower() == "bearer"
+        if not is_bearer or self.audience not in audiences:
+            raise InvalidTokenError()
+        super().validate_token(token, scopes, request)
 
 
 def app(issuer: str, audience: str, client_id: str, client_secret: str) -> Flask:
     offline, introspecting = ResourceProtector(), ResourceProtector()
     offline.register_token_validator(OfflineValidator(issuer, audience))
-    introspecting.register_token_validator(IntrospectingValidator(Client(issuer, client_id, client_secret)))
+    introspecting.register_token_validator(IntrospectingValidator(Client(issuer, client_id, client_secret), audience))
     flask = Flask(__name__)
 
     @flask.get("/offline")

@@ -46,10 +46,10 @@ def _answers(table: Table, what: str) -> None:
     def refresh_token(library: Library) -> str:
         return login(library, setting).refresh
 
-    own = with_members(active=True, client_id=setting.trusted.id)
     table.ask(f"an access token{signed}", "ok", as_the_token_says, what)
     case("no token", setting.api, lambda _: "garbage", INACTIVE)
     case("a token for others", setting.api, lambda x: service_token(x, setting, resource=API), INACTIVE)
     case("a token, asked by a stranger", setting.stranger, lambda x: service_token(x, setting), INACTIVE)
-    case("a refresh token", setting.trusted, refresh_token, own)
+    # Active only where `token_type_hint=refresh_token` asks for one: these ask about what came as a bearer token.
+    case("a refresh token", setting.trusted, refresh_token, INACTIVE)
     case("another client's refresh token", setting.other, refresh_token, INACTIVE)

@@ -22,6 +22,9 @@ def tokens(report: Report, setting: Setting, libraries: Libraries) -> None:
     report.ask("without the scope", "403", login(client, setting, scope="todos:write").access)
     report.ask("for another audience", "401", service_token(client, setting, resource=API))
     report.ask("a refresh token", "401", good.refresh)
+    own = login(client, setting, asks=setting.api)
+    report.ask("a token that its own client got", "200", own.access)
+    report.ask("a refresh token that its own client got", "401", own.refresh)
     report.ask("no token", "401", "garbage")
     for name, token in forgeries(setting, good.access).items():
         report.ask(name, "401", token)

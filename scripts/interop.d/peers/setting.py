@@ -43,8 +43,8 @@ class Setting:
         self.web = self.create("web", "authorization_code,refresh_token")
         self.web_too = self.create("web too", "authorization_code,refresh_token")
         self.page = self.create("page", "authorization_code,refresh_token", public=True)
-        # A resource server that introspects is a client too.
-        self.api = self.create("api", "client_credentials", audiences=[AUDIENCE])
+        # A resource server that introspects is a client too, and may be one that logs users in: a back end with one client.
+        self.api = self.create("api", "client_credentials,password,refresh_token", audiences=[AUDIENCE])
         self.stranger = self.create("stranger", "client_credentials", audiences=["https://stranger.example"])
         self.user = auth.register()
 

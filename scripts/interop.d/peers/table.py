@@ -62,6 +62,7 @@ def service_token(library: Library, setting: Setting, **parameters: str) -> str:
     return token_of(library.do("client_credentials", setting.service, **parameters))
 
 
-def login(library: Library, setting: Setting, **parameters: str) -> Tokens:
-    answer = library.do("password", setting.trusted, username=setting.user, password=PASSWORD, **parameters)
+def login(library: Library, setting: Setting, asks: Registered | None = None, **parameters: str) -> Tokens:
+    asks = asks or setting.trusted
+    answer = library.do("password", asks, username=setting.user, password=PASSWORD, **parameters)
     return Tokens(token_of(answer), token_of(answer, "refresh_token"))

@@ -27,7 +27,7 @@ const SIGNED_LIFE_S: i64 = 300;
 pub(crate) struct IntrospectRequest {
     /// An access token or a refresh token
     token: String,
-    /// `access_token` or `refresh_token`: a hint, no more
+    /// `access_token`, or `refresh_token`: without it a refresh token is not active
     token_type_hint: Option<String>,
     client_id: Option<String>,
     #[schema(format = Password)]
@@ -61,8 +61,10 @@ pub(crate) async fn introspect(
     let form = Form::read(&request, payload).await?;
     let client = clients.authenticate_confidential(&request, &form, &origin).await?;
     let token = form.get("token").ok_or(OauthError::InvalidRequest("token is required"))?;
-    // The two kinds do not look alike, so the hint is not needed.
+    // The two kinds do not look alike, so the hint is not needed to find a token. A refresh token counts only where it is
+    // asked for by name: whoever asks about what came as a bearer token must not be told that it is active.
     let found = match RefreshTokenPlain::parse(token) {
+        Some(_) if form.get("token_type_hint") != Some("refresh_token") => None,
         Some(token) => {
             let terms = tokens.terms_of(client.client());
             let live = tokens.inspect_refresh_token(token, terms).await?;

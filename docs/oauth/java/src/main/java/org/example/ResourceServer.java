@@ -1,5 +1,6 @@
 package org.example;
 
+import java.util.Collection;
 import java.util.Map;
 import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.SpringApplication;
@@ -7,12 +8,14 @@ import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.context.annotation.Bean;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
 import org.springframework.security.core.Authentication;
+import org.springframework.security.oauth2.core.OAuth2TokenIntrospectionClaimNames;
 import org.springframework.security.oauth2.jose.jws.SignatureAlgorithm;
 import org.springframework.security.oauth2.jwt.JwtClaimValidator;
 import org.springframework.security.oauth2.jwt.JwtDecoder;
 import org.springframework.security.oauth2.jwt.JwtValidators;
 import org.springframework.security.oauth2.jwt.NimbusJwtDecoder;
 import org.springframework.security.oauth2.jwt.SupplierJwtDecoder;
+import org.springframework.security.oauth2.server.resource.introspection.BadOpaqueTokenException;
 import org.springframework.security.oauth2.server.resource.introspection.OpaqueTokenIntrospector;
 import org.springframework.security.oauth2.server.resource.introspection.SpringOpaqueTokenIntrospector;
 import org.springframework.security.web.SecurityFilterChain;
@@ -77,6 +80,17 @@ public class ResourceServer {
             @Value("${introspection-endpoint}") String endpoint,
             @Value("${client-id}") String id,
             @Value("${client-secret}") String secret) {
-        return SpringOpaqueTokenIntrospector.withIntrospectionUri(endpoint).clientId(id).clientSecret(secret).build();
+        var issuer = SpringOpaqueTokenIntrospector.withIntrospectionUri(endpoint).clientId(id).clientSecret(secret).build();
+        // Spring asks whether the token is active, and not whether it is a bearer token for this service.
+        return token -> {
+            var found = issuer.introspect(token);
+            var type = found.getAttributes().get(OAuth2TokenIntrospectionClaimNames.TOKEN_TYPE);
+            var audiences = found.getAttributes().get(OAuth2TokenIntrospectionClaimNames.AUD);
+            var isOurs = audiences instanceof Collection<?> several ? several.contains(audience) : audience.equals(audiences);
+            if (!(type instanceof String text && text.equalsIgnoreCase("Bearer")) || !isOurs) {
+                throw new BadOpaqueTokenException("no bearer token for " + audience);
+            }
+            return found;
+        };
     }
 }
