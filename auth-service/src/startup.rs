@@ -17,6 +17,7 @@ use shared_claims::actix::InvalidOrigin;
 use shared_claims::clock::{SharedClock, SystemClock};
 use shared_claims::scope::InvalidScope;
 use shared_claims::verifier::BuildError;
+use zeroize::Zeroizing;
 
 pub(crate) use self::settings::{client_settings, hash_settings, password_rules, projection};
 pub use self::settings::{cut_rules, key_settings, limits, prune_rules, session_limits};
@@ -229,9 +230,6 @@ fn warn_of(settings: &Settings) {
             "passwords.bcrypt_cost is low: for tests alone"
         );
     }
-    if settings.revocation.feed_token.as_ref().is_some_and(|token| token.expose().len() < 16) {
-        tracing::warn!("revocation.feed_token is short: it could be guessed");
-    }
     if settings.revocation.redis_url.is_none() && matches!(feed_access(settings), FeedAccess::Nobody) {
         tracing::warn!(
             "no verifier can learn of revocations: set revocation.redis_url, or revocation.feed_token for the feed"
@@ -255,8 +253,8 @@ fn warn_of(settings: &Settings) {
 
 /// The server's own secrets.
 struct Secrets {
-    pepper: [u8; 32],
-    refresh_derivation: [u8; 32],
+    pepper: Zeroizing<[u8; 32]>,
+    refresh_derivation: Zeroizing<[u8; 32]>,
 }
 
 async fn open_keys(

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use service_kit::config::{InvalidSetting, Secret};
+use service_kit::config::{InvalidSetting, Secret, trimmed};
 
+use super::strength::is_varied;
 use crate::clients::{Declared, DeclaredSecret};
 use crate::domain::{
     Client, ClientChange, ClientField, ClientId, ClientSecretPlain, ClientWords, InvalidClient,
@@ -12,7 +13,6 @@ use crate::domain::{
 
 /// What nobody guesses: as many random characters as anybody draws, and not one of them over and over.
 const MIN_SECRET_LENGTH: usize = 32;
-const MIN_SECRET_VARIETY: usize = 8;
 /// A year.
 const MAX_KEEP_S: i64 = 31_536_000;
 
@@ -135,7 +135,7 @@ impl DeclaredClient {
                 let text = std::fs::read_to_string(path).map_err(|error| {
                     InvalidSetting::new("secret_file", format!("a readable text file: {error}"))
                 })?;
-                ("secret_file", text.trim_end_matches(['\r', '\n']).to_owned())
+                ("secret_file", trimmed(&text).to_owned())
             }
         };
         if !is_strong(&secret) {
@@ -151,9 +151,8 @@ impl DeclaredClient {
 
 /// RFC 6749 A.2 allows a space too, which nobody would see at the end.
 fn is_strong(secret: &str) -> bool {
-    let distinct: std::collections::HashSet<u8> = secret.bytes().collect();
     secret.len() >= MIN_SECRET_LENGTH
-        && distinct.len() >= MIN_SECRET_VARIETY
+        && is_varied(secret)
         && secret.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use service_kit::config::{InvalidSetting, Secret, Validate, in_range};
+use service_kit::config::{InvalidSetting, Secret, Validate, in_range, trimmed};
 
+use super::strength::is_varied;
 use crate::keys::MasterKey;
 
 /// What an encryption key may be.
@@ -49,6 +50,12 @@ impl Validate for KeySettings {
         let is_bad = |key: &Secret| MasterKey::parse(key.expose()).is_err();
         if self.encryption_key.as_ref().is_some_and(is_bad) {
             return Err(InvalidSetting::new("encryption_key", KEY));
+        }
+        // A weak key that sealed before still opens what it sealed, as one of the previous ones.
+        if self.encryption_key.as_ref().is_some_and(|key| !is_varied(trimmed(key.expose()))) {
+            let allowed = "a random key, not a few characters over and over (openssl rand -hex 32); name the one that was \
+                           used before in keys.previous_encryption_keys";
+            return Err(InvalidSetting::new("encryption_key", allowed));
         }
         if self.previous_encryption_keys.iter().any(is_bad) {
             return Err(InvalidSetting::new(

@@ -2,11 +2,13 @@
 
 mod audit;
 mod clients;
+mod cookie_size;
 mod issuer;
 mod keys;
 mod passwords;
 mod revocation;
 mod sessions;
+mod strength;
 mod throttle;
 mod tokens;
 
@@ -122,6 +124,7 @@ impl Validate for Settings {
         self.passwords.validate().map_err(|error| error.under("passwords"))?;
         self.keys.validate().map_err(|error| error.under("keys"))?;
         self.audit.validate().map_err(|error| error.under("audit"))?;
+        cookie_size::check(self)?;
         read_clients(&self.clients, &self.tokens.audience)?;
         self.log.validate().map_err(|error| error.under("log"))?;
         self.metrics.validate().map_err(|error| error.under("metrics"))

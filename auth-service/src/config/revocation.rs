@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Secret, UrlWithSecret, Validate, in_range};
 use shared_claims::revocation::RedisAddress;
 
+use super::strength::is_token;
+
 /// How revocations are carried to verifiers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -56,11 +58,8 @@ impl Validate for RevocationSettings {
         {
             return Err(InvalidSetting::new("prefix", "1 to 64 visible ASCII characters"));
         }
-        let is_header_token = |token: &Secret| {
-            !token.expose().is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        if self.feed_token.as_ref().is_some_and(|token| !is_header_token(token)) {
-            let allowed = "a secret of visible ASCII characters, not empty (openssl rand -hex 32)";
+        if self.feed_token.as_ref().is_some_and(|token| !is_token(token.expose())) {
+            let allowed = "a random secret of at least 16 visible ASCII characters (openssl rand -hex 32)";
             return Err(InvalidSetting::new("feed_token", allowed));
         }
         in_range("list_ttl_seconds", self.list_ttl_seconds, 2..=3600)?;

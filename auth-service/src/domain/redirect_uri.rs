@@ -60,7 +60,7 @@ impl RedirectUri {
         }
         match url.scheme() {
             "https" | "http" => {
-                if !url.username().is_empty() || url.password().is_some() || text.contains('@') {
+                if !url.username().is_empty() || url.password().is_some() || authority(text).contains('@') {
                     return Err(InvalidRedirectUri::Userinfo);
                 }
                 // What a browser would write another way (dots in the path, a default port, capitals in the host) would
@@ -98,6 +98,12 @@ impl RedirectUri {
     fn without_port(&self) -> Option<(&str, &str)> {
         loopback_without_port(&self.0)
     }
+}
+
+/// What stands between the scheme and the path, as it is written: a parser leaves out an empty user name.
+fn authority(text: &str) -> &str {
+    let rest = text.split_once("//").map_or(text, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 /// `http://127.0.0.1:port/path` as what stands before and after the port. Cut from the text itself, so that nothing that
@@ -141,6 +147,8 @@ mod tests {
             "https://app.example/callback",
             "https://app.example",
             "https://app.example:8443/cb?tenant=1",
+            "https://app.example/@team/cb",
+            "https://app.example/cb?for=a@b.example",
             "http://localhost:3000/cb",
             "http://127.0.0.1/cb",
             "http://[::1]:8080/cb",
@@ -188,6 +196,8 @@ mod tests {
             "app.example/callback",
             "https://app.example/cb#fragment",
             "https://good.example@evil.example/cb",
+            "https://@app.example/cb",
+            "https://app.example@/cb",
             "https://user:secret@app.example/cb",
             "https://app.example/a/../cb",
             "https://app.example/%2e%2e/cb",

@@ -2,6 +2,7 @@
 
 use service_kit::database::Database;
 use shared_claims::clock::Clock;
+use zeroize::Zeroizing;
 
 use super::{KeysError, Sealed, Sealer};
 use crate::random::Random;
@@ -49,9 +50,10 @@ pub async fn agree_on_secret(
     random: &Random,
     clock: &dyn Clock,
     name: SecretName,
-) -> Result<[u8; 32], KeysError> {
+) -> Result<Zeroizing<[u8; 32]>, KeysError> {
     let name = name.as_str();
-    let Sealed { ciphertext, key_id } = sealer.seal(name, &random.bytes::<32>())?;
+    let candidate = Zeroizing::new(random.bytes::<32>());
+    let Sealed { ciphertext, key_id } = sealer.seal(name, candidate.as_slice())?;
     let candidate = SecretRow { name: name.to_owned(), ciphertext, key_id, created_at_ms: clock.now_ms() };
     let row = database
         .write(move |conn| {
@@ -64,5 +66,10 @@ pub async fn agree_on_secret(
         })
         .await?;
     let plain = sealer.open(name, &row.key_id, &row.ciphertext)?;
-    plain.as_slice().try_into().map_err(|_| KeysError::Damaged(name.to_owned()))
+    let mut secret = Zeroizing::new([0; 32]);
+    if plain.len() != secret.len() {
+        return Err(KeysError::Damaged(name.to_owned()));
+    }
+    secret.copy_from_slice(&plain);
+    Ok(secret)
 }

@@ -31,17 +31,28 @@ pub(super) fn generate(bits: usize, random: &Random) -> Result<NewKey, KeysError
 
 /// Reads a key from PEM (RFC 7468 §10).
 pub(super) fn read_pem(pem: &str) -> Result<NewKey, KeysError> {
-    let (label, document) = SecretDocument::from_pem(pem)
-        .map_err(|_| KeysError::Import("it holds no key in PEM form".to_owned()))?;
+    const DECRYPT: &str = "it is encrypted: decrypt it with `openssl pkey -in FILE`, and give the output";
+    let refused = |why: &str| Err(KeysError::Import(why.to_owned()));
+    // How OpenSSL's older formats are encrypted (RFC 1421 §4.6.1.1): headers, which PEM of today does not have.
+    if pem.contains("\nProc-Type:") {
+        return refused(DECRYPT);
+    }
+    let Ok((label, document)) = SecretDocument::from_pem(pem) else {
+        return refused(
+            "it holds no key in PEM form, which begins with -----BEGIN PRIVATE KEY-----; convert one in DER form with \
+             `openssl pkey -inform DER -in FILE`",
+        );
+    };
     match label {
         "PRIVATE KEY" => NewKey::from_pkcs8(document.as_bytes()).map_err(KeysError::Import),
-        "ENCRYPTED PRIVATE KEY" => {
-            Err(KeysError::Import("it is encrypted: decrypt it with `openssl pkey -in FILE`".to_owned()))
+        "ENCRYPTED PRIVATE KEY" => refused(DECRYPT),
+        "RSA PRIVATE KEY" => {
+            refused("it is PKCS#1: convert it to PKCS#8 with `openssl pkcs8 -topk8 -nocrypt -in FILE`")
         }
-        "RSA PRIVATE KEY" => Err(KeysError::Import(
-            "it is PKCS#1: convert it to PKCS#8 with `openssl pkcs8 -topk8 -nocrypt -in FILE`".to_owned(),
-        )),
-        other => Err(KeysError::Import(format!("it is no private key, but {other}"))),
+        "CERTIFICATE" => refused("it is a CERTIFICATE and no private key: give the file of its key"),
+        "PUBLIC KEY" | "RSA PUBLIC KEY" => refused("it is a public key: give the file of the private one"),
+        "EC PRIVATE KEY" => refused("it is no RSA key: make one with `openssl genrsa 2048`"),
+        _ => refused("it is no private key in PKCS#8 form"),
     }
 }
 

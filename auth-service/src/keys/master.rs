@@ -1,12 +1,13 @@
 //! The key that seals the others: from the settings, or from a file made at the first start.
 
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use aws_lc_rs::{digest, hkdf};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use service_kit::config::trimmed;
 use zeroize::Zeroizing;
 
 use super::KeysError;
@@ -20,7 +21,7 @@ impl MasterKey {
     /// Reads `keys.encryption_key`: 32 bytes as base64 (either alphabet, padded or not) or as 64 hexadecimal digits;
     /// any other text of at least 32 characters goes through HKDF-SHA-256.
     pub fn parse(text: &str) -> Result<Self, KeysError> {
-        let text = text.trim();
+        let text = trimmed(text);
         let encoded = from_hex(text).or_else(|| from_base64(text));
         if let Some(key) = encoded {
             return Ok(key);
@@ -40,19 +41,30 @@ impl MasterKey {
     /// once, one wins and the others read what it wrote.
     pub fn from_file(path: &Path, may_create: bool, random: &Random) -> Result<Self, KeysError> {
         let unreadable = |error| KeysError::Unreadable { path: path.display().to_string(), error };
-        match std::fs::read_to_string(path) {
+        match read(path) {
             Ok(text) => return Self::in_file(&text, path),
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unreadable(error)),
             Err(_) if !may_create => return Err(KeysError::Missing(path.display().to_string())),
             Err(_) => {}
         }
         create(path, random).map_err(unreadable)?;
-        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
+        let text = read(path).map_err(unreadable)?;
         Self::in_file(&text, path)
     }
 
+    /// Whether the file, where there is one, would do for a start.
+    pub fn check_file(path: &Path) -> Result<(), KeysError> {
+        let unreadable = |error| KeysError::Unreadable { path: path.display().to_string(), error };
+        match read(path) {
+            Ok(text) => Self::in_file(&text, path).map(drop),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(unreadable(error)),
+        }
+    }
+
     fn in_file(text: &str, path: &Path) -> Result<Self, KeysError> {
-        from_base64(text.trim()).ok_or_else(|| KeysError::File(path.display().to_string()))
+        check_access(path)?;
+        from_base64(trimmed(text)).ok_or_else(|| KeysError::File(path.display().to_string()))
     }
 
     /// A short name of the key, which tells nothing about it.
@@ -87,26 +99,58 @@ fn from_hex(text: &str) -> Option<MasterKey> {
 }
 
 fn from_base64(text: &str) -> Option<MasterKey> {
-    let decode = |engine: &dyn Fn(&str) -> Option<Vec<u8>>| engine(text).map(Zeroizing::new);
-    let bytes = decode(&|text| STANDARD.decode(text).ok())
-        .or_else(|| decode(&|text| URL_SAFE.decode(text).ok()))
-        .or_else(|| decode(&|text| STANDARD_NO_PAD.decode(text).ok()))
-        .or_else(|| decode(&|text| URL_SAFE_NO_PAD.decode(text).ok()))?;
-    let mut key = Zeroizing::new([0; 32]);
-    (bytes.len() == 32).then(|| {
-        key.copy_from_slice(&bytes);
-        MasterKey(key)
-    })
+    // 32 bytes have 43 or 44 characters. Decoded in place, so that a spelling that fails half-way leaves nothing behind.
+    let mut buffer = Zeroizing::new([0; 48]);
+    for engine in [&STANDARD, &URL_SAFE, &STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+        if (43..=44).contains(&text.len())
+            && let Ok(32) = engine.decode_slice(text, buffer.as_mut_slice())
+        {
+            let mut key = Zeroizing::new([0; 32]);
+            key.copy_from_slice(buffer.get(..32)?);
+            return Some(MasterKey(key));
+        }
+    }
+    None
+}
+
+/// The text of a key file, wiped when it is done with.
+fn read(path: &Path) -> std::io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::with_capacity(1024));
+    std::fs::File::open(path)?.take(1024).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Whoever else may read the file has the key; whoever may write it, or put another in its place, chooses it.
+fn check_access(path: &Path) -> Result<(), KeysError> {
+    const STICKY: u32 = 0o1000;
+    let mode = |path: &Path| std::fs::metadata(path).map(|found| found.permissions().mode());
+    let unreadable = |error| KeysError::Unreadable { path: path.display().to_string(), error };
+    if mode(path).map_err(unreadable)? & 0o077 != 0 {
+        return Err(KeysError::Exposed(path.display().to_string()));
+    }
+    let folder = folder_of(path);
+    let folder_mode = mode(folder).map_err(unreadable)?;
+    if folder_mode & 0o002 != 0 && folder_mode & STICKY == 0 {
+        return Err(KeysError::OpenFolder(folder.display().to_string()));
+    }
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Written beside and linked into place, so that nobody ever reads half a key; a link over an existing file fails.
 fn create(path: &Path, random: &Random) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let beside = folder.join(format!(".master-key-{}", random.uuid()));
     let written = (|| {
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        let text = Zeroizing::new(format!("{}\n", STANDARD.encode(random.bytes::<32>())));
+        let bytes = Zeroizing::new(random.bytes::<32>());
+        let mut text = Zeroizing::new(String::with_capacity(64));
+        STANDARD.encode_string(bytes.as_slice(), &mut text);
+        text.push('\n');
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         match std::fs::hard_link(&beside, path) {
@@ -121,8 +165,6 @@ fn create(path: &Path, random: &Random) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -174,6 +216,48 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
         std::fs::write(&path, "not a key\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert!(matches!(MasterKey::from_file(&path, true, &Random::system()), Err(KeysError::File(_))));
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_or_replace_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/master.key");
+        MasterKey::from_file(&path, true, &Random::system()).unwrap();
+        let set = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let opened = || MasterKey::from_file(&path, true, &Random::system());
+        for mode in [0o604, 0o640, 0o644, 0o666, 0o602] {
+            set(&path, mode);
+            let error = opened().unwrap_err();
+            assert!(
+                matches!(error, KeysError::Exposed(_)) && error.to_string().contains("chmod 600"),
+                "{mode:o}"
+            );
+            assert!(MasterKey::check_file(&path).is_err());
+        }
+        for mode in [0o600, 0o400] {
+            set(&path, mode);
+            assert!(opened().is_ok(), "{mode:o}");
+        }
+        let data = path.parent().unwrap();
+        for (mode, is_fine) in [(0o777, false), (0o703, false), (0o1777, true), (0o755, true)] {
+            set(data, mode);
+            assert_eq!(opened().is_ok(), is_fine, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn what_editors_leave_around_a_key_is_forgiven() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let text = STANDARD.encode([7; 32]);
+        for content in [text.clone(), format!("\u{feff}{text}\r\n\r\n"), format!("  {text} \n")] {
+            std::fs::write(&path, content).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            assert_eq!(MasterKey::from_file(&path, false, &Random::system()).unwrap().bytes(), [7; 32]);
+        }
     }
 }

@@ -49,6 +49,12 @@ pub enum KeysError {
         /// Why.
         error: std::io::Error,
     },
+    /// Others may read or write the key file.
+    #[error("keys.master_key_path: {0} can be read or changed by others than its owner: chmod 600 {0}")]
+    Exposed(String),
+    /// Others may put another file in its place.
+    #[error("keys.master_key_path: anybody can replace files in {0}: chmod o-w {0}")]
+    OpenFolder(String),
     /// The key file is gone, and what it sealed is still there.
     #[error(
         "keys.encryption_key is unset and {0} does not exist, but the database holds keys that were sealed before: \

@@ -48,9 +48,11 @@ impl Sealer {
     pub fn seal(&self, name: &str, plain: &[u8]) -> Result<Sealed, KeysError> {
         let key = self.keys.get(&self.current).ok_or(KeysError::Crypto)?;
         let nonce: [u8; NONCE_LEN] = self.random.bytes();
-        let mut text = plain.to_vec();
+        // Room for the tag, so that no copy of what is plain is left behind by growing; and wiped should sealing fail.
+        let mut text = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
+        text.extend_from_slice(plain);
         let associated = Aad::from(name.as_bytes());
-        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), associated, &mut text)?;
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), associated, &mut *text)?;
         let mut ciphertext = nonce.to_vec();
         ciphertext.append(&mut text);
         Ok(Sealed { ciphertext, key_id: self.current.clone() })

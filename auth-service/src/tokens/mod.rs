@@ -28,6 +28,7 @@ use service_kit::database::Database;
 use shared_claims::clock::SharedClock;
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 pub use self::ask::{Ask, Given, TooMuch};
 pub use self::check::OwnTokens;
@@ -98,7 +99,7 @@ pub struct TokenParts {
     /// Who carries revocations to verifiers.
     pub revocations: Revocations,
     /// Keys the derivation of child refresh tokens.
-    pub refresh_derivation: [u8; 32],
+    pub refresh_derivation: Zeroizing<[u8; 32]>,
     /// The time.
     pub clock: SharedClock,
     /// Randomness.
@@ -135,7 +136,7 @@ impl Tokens {
                 database: parts.database,
                 keys: parts.keys,
                 revocations: parts.revocations,
-                refresh_derivation: hmac::Key::new(hmac::HMAC_SHA256, &parts.refresh_derivation),
+                refresh_derivation: hmac::Key::new(hmac::HMAC_SHA256, parts.refresh_derivation.as_slice()),
                 clock: parts.clock,
                 random: parts.random,
                 recorder: parts.recorder,

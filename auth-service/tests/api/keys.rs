@@ -305,6 +305,12 @@ async fn what_is_no_key_of_ours_is_refused_with_a_reason() {
         (short.as_str(), "2048 bits"),
         (elliptic, "RSA"),
         (encrypted, "encrypted"),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nMAA=\n-----END RSA PRIVATE KEY-----\n",
+            "decrypt it with `openssl pkey",
+        ),
+        ("0\u{82}not text", "openssl pkey -inform DER"),
+        ("-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n", "public key"),
         ("", "PEM"),
         ("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", "CERTIFICATE"),
     ] {

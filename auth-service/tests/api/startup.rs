@@ -1,8 +1,9 @@
 use std::process::Command;
 use std::sync::Arc;
 
+use auth_service::config::{PREFIX, Settings};
 use reqwest::StatusCode;
-use service_kit::config::Secret;
+use service_kit::config::{self, LoadSpec, Secret};
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::clock::ManualClock;
@@ -77,6 +78,12 @@ fn a_setting_that_cannot_be_stops_the_start_with_its_name() {
         ("AUTH__ISSUER", "http://localhost:8000/"),
         ("AUTH__KEYS__ENCRYPTION_KEY", "too short"),
         ("AUTH__KEYS__PREVIOUS_ENCRYPTION_KEYS", "too short"),
+        ("AUTH__KEYS__ENCRYPTION_KEY", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+        ("AUTH__KEYS__ENCRYPTION_KEY", "0000000000000000000000000000000000000000000000000000000000000000"),
+        ("AUTH__REVOCATION__FEED_TOKEN", "a"),
+        ("AUTH__REVOCATION__FEED_TOKEN", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+        ("AUTH__HTTP__CORS_ORIGINS", "https://*.example.com"),
+        ("AUTH__DATABASE__URL", "postgres://auth:Zq9@Kd7Yt@127.0.0.1/auth"),
         ("AUTH__KEYS__RSA_BITS", "1024"),
         ("AUTH__KEYS__ROTATE_AFTER_DAYS", "3651"),
         ("AUTH__PASSWORDS__BCRYPT_COST", "31"),
@@ -99,5 +106,96 @@ fn keys_rotate_more_slowly_than_they_are_announced() {
             program(&["check-config"], &[("AUTH__KEYS__ROTATE_AFTER_DAYS", days), half_a_day]);
         assert_eq!(ok, is_allowed, "{days}: {line}");
         assert!(ok || line.contains("AUTH__KEYS__ROTATE_AFTER_DAYS"), "{line}");
+    }
+}
+
+/// Every key that the defaults know, as its variable, and whether a `…_FILE` stands for it.
+fn variables(prefix: &str, tree: &serde_json::Value) -> Vec<String> {
+    match tree {
+        serde_json::Value::Object(group) => {
+            let below = group
+                .iter()
+                .map(|(name, inner)| variables(&format!("{prefix}__{}", name.to_ascii_uppercase()), inner));
+            below.flatten().collect()
+        }
+        serde_json::Value::String(_) | serde_json::Value::Array(_) | serde_json::Value::Null => {
+            vec![prefix.to_owned(), format!("{prefix}_FILE")]
+        }
+        _ => vec![prefix.to_owned()],
+    }
+}
+
+#[test]
+fn every_variable_that_is_empty_counts_as_unset() {
+    let names = variables(PREFIX, &serde_json::to_value(Settings::default()).unwrap());
+    assert!(names.len() > 60, "{names:?}");
+    let expected = config::render(&Settings::default()).unwrap();
+    let loaded = |env: Vec<(String, String)>| {
+        let spec = LoadSpec { prefix: PREFIX.to_owned(), file: None, env };
+        config::render(&config::load::<Settings>(spec).unwrap()).unwrap()
+    };
+    for name in &names {
+        assert_eq!(loaded(vec![(name.clone(), String::new())]), expected, "{name}");
+    }
+    assert_eq!(loaded(names.into_iter().map(|name| (name, String::new())).collect()), expected);
+}
+
+#[test]
+fn no_command_repeats_a_password_of_the_database_url() {
+    for password in [
+        "Zq9%Kd7Yt",
+        "Zq9@Kd7Yt",
+        "Zq9/Kd7Yt",
+        "Zq9 Kd7Yt+",
+        "Zq9?Kd7Yt",
+        "Zq9#Kd7Yt",
+        "Zq9'Kd7Yt",
+        "Zq9:Kd7Yt",
+    ] {
+        let encoded: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        for written in [password, &encoded] {
+            // Nobody listens there.
+            let url = format!("postgres://auth:{written}@127.0.0.1:1/auth?connect_timeout=1");
+            for arguments in [&["serve"][..], &["migrate"], &["users", "list"], &["check-config"]] {
+                let (ok, shown, line) = program(arguments, &[("AUTH__DATABASE__URL", &url)]);
+                for text in [&shown, &line] {
+                    assert!(!text.contains("Zq9") && !text.contains("Kd7Yt"), "{arguments:?}: {text}");
+                    assert!(!text.contains(&encoded), "{arguments:?}: {text}");
+                }
+                let is_whole = written == encoded || password.contains(['\'', ':']);
+                assert_eq!(ok, is_whole && arguments == ["check-config"], "{arguments:?} {written}: {line}");
+                let said =
+                    if is_whole { "database.url: " } else { "AUTH__DATABASE__URL: must be postgres://" };
+                assert!(ok || line.lines().last().unwrap().contains(said), "{line}");
+                assert!(ok || is_whole || line.contains("percent-encode"), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_would_stop_the_start_fails_the_check_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("master.key");
+    std::fs::write(&path, "not a key").unwrap();
+    let path = path.to_str().unwrap();
+    for arguments in [&["check-config"][..], &["serve"]] {
+        let (ok, _, line) = program(arguments, &[("AUTH__KEYS__MASTER_KEY_PATH", path)]);
+        let line = line.lines().last().unwrap_or_default().to_owned();
+        assert!(
+            !ok && line.contains("keys.master_key_path") && line.contains("chmod 600"),
+            "{arguments:?}: {line}"
+        );
+    }
+}
+
+#[test]
+fn a_default_scope_that_no_cookie_can_carry_stops_the_start() {
+    let scopes =
+        |count: usize| (0..count).map(|n| format!("service:scope-{n:03}")).collect::<Vec<_>>().join(" ");
+    for (count, is_allowed) in [(50, true), (200, false)] {
+        let (ok, _, line) = program(&["check-config"], &[("AUTH__TOKENS__DEFAULT_SCOPE", &scopes(count))]);
+        assert_eq!(ok, is_allowed, "{line}");
+        assert!(ok || (line.contains("AUTH__TOKENS__DEFAULT_SCOPE") && line.contains("cookie")), "{line}");
     }
 }

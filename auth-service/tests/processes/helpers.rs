@@ -31,7 +31,7 @@ impl Recipe {
             .with("AUTH__HTTP__BIND", &format!("127.0.0.1:{port}"))
             .with("AUTH__DATABASE__URL", database.url())
             .with("AUTH__PASSWORDS__BCRYPT_COST", "4")
-            .with("AUTH__KEYS__ENCRYPTION_KEY", &"a".repeat(64))
+            .with("AUTH__KEYS__ENCRYPTION_KEY", &"0123456789abcdef".repeat(4))
             .with("AUTH__HTTP__WORKERS", "2")
             // One user stands for many.
             .with("AUTH__THROTTLE__ENABLED", "false")

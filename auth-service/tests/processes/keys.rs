@@ -164,7 +164,7 @@ async fn a_key_from_standard_input_and_another_encryption_key() {
         let imported: Value = serde_json::from_str(&out).unwrap();
         assert_eq!(imported[1]["state"], "next");
 
-        let (old, new) = ("a".repeat(64), "b".repeat(64));
+        let (old, new) = ("0123456789abcdef".repeat(4), "fedcba9876543210".repeat(4));
         let both = recipe
             .replica()
             .with("AUTH__KEYS__ENCRYPTION_KEY", &new)

@@ -44,7 +44,7 @@ impl Issuer {
             Settings { database: database.settings(), issuer: url.clone(), ..Settings::default() };
         settings.http.workers = 1;
         settings.passwords.bcrypt_cost = 4;
-        settings.keys.encryption_key = Some(Secret::new("5b".repeat(32)));
+        settings.keys.encryption_key = Some(Secret::new("5b6c7d8e90a1f234".repeat(4)));
         settings.revocation.redis_url = redis.map(|redis| UrlWithSecret::new(redis.url()));
         settings.clients = serde_json::from_value(json!([{
             "id": SERVICE, "secret": SECRET, "grants": ["client_credentials"], "scopes": ["todos:read", "todos:write"],

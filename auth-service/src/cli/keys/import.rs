@@ -9,6 +9,9 @@ use zeroize::Zeroizing;
 use super::entry::{entries, tabled};
 use super::{Context, Failure, Report};
 
+/// A key of 16,384 bits in PEM form has 13 kB.
+const MAX_FILE: usize = 64 * 1024;
+
 #[derive(Args)]
 pub(super) struct Arguments {
     /// An RSA key of 2048 bits or more, PKCS#8 in PEM form; `-` for standard input
@@ -18,7 +21,8 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
     let pem = read(&arguments.file).map_err(|error| format!("{}: {error}", arguments.file.display()))?;
-    let kid = context.rotation().await?.import(&pem).await?;
+    let pem = pem.trim_start_matches('\u{feff}');
+    let kid = context.rotation().await?.import(pem).await?;
     let entries = entries(context).await?;
     let imported = entries.iter().find(|entry| entry.kid == kid);
     let when =
@@ -27,11 +31,14 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Repo
 }
 
 fn read(file: &Path) -> std::io::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::new());
-    if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)?;
+    // Room for all of it from the beginning: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE));
+    let reader: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(std::io::stdin())
     } else {
-        std::fs::File::open(file)?.read_to_string(&mut text)?;
-    }
-    Ok(text)
+        Box::new(std::fs::File::open(file)?)
+    };
+    reader.take(MAX_FILE as u64).read_to_end(&mut bytes)?;
+    // What is no text is no PEM, and is told so with what to do.
+    Ok(Zeroizing::new(std::str::from_utf8(&bytes).unwrap_or_default().to_owned()))
 }

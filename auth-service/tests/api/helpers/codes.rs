@@ -43,7 +43,7 @@ impl TestApp {
             clock_skew_ms: settings.revocation.clock_skew_ms,
         };
         let revocations = revocations.await.unwrap();
-        let refresh_derivation = random.bytes();
+        let refresh_derivation = random.bytes::<32>().into();
         let recorder = Recorder::new(random.clone(), clock.clone(), true);
         let parts =
             TokenParts { database, keys, revocations, refresh_derivation, clock, random, recorder, settings };

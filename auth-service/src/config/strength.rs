@@ -1,0 +1,32 @@
+//! Secrets that anybody guesses.
+
+use std::collections::HashSet;
+
+/// A random text of 16 characters or more has more different ones than this.
+const MIN_VARIETY: usize = 8;
+
+/// Whether a text may have been drawn at random: not one character over and over.
+pub(super) fn is_varied(secret: &str) -> bool {
+    secret.bytes().collect::<HashSet<_>>().len() >= MIN_VARIETY
+}
+
+/// Whether a text may be a token that only two programs know: in a header, and not guessed.
+pub(super) fn is_token(secret: &str) -> bool {
+    secret.len() >= 16 && secret.bytes().all(|byte| byte.is_ascii_graphic()) && is_varied(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_drew_is_known() {
+        for weak in ["", "a", &"a".repeat(32), &"0".repeat(64), &"ab".repeat(32), "changeme", "short-1234"] {
+            assert!(!is_token(weak), "{weak}");
+        }
+        for drawn in ["9f86d081884c7d659a2feaa0c55ad015", "a-feed-token-of-some-length"] {
+            assert!(is_token(drawn), "{drawn}");
+        }
+        assert!(!is_token("with a blank 0123456789"));
+    }
+}
