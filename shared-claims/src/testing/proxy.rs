@@ -1,6 +1,8 @@
 //! A TCP proxy that misbehaves on demand.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -55,7 +57,12 @@ pub enum ProxyMode {
 pub struct Proxy {
     address: SocketAddr,
     mode: watch::Sender<ProxyMode>,
+    /// Connections with a smaller number carry nothing any more.
+    stuck: watch::Sender<u64>,
+    accepted: Arc<AtomicU64>,
     upstream: watch::Sender<String>,
+    /// Where new connections lead, if not there.
+    later: watch::Sender<Option<String>>,
     task: AbortHandle,
 }
 
@@ -66,8 +73,13 @@ impl Proxy {
         let address = listener.local_addr().expect("the address of a listener");
         let (mode, watching) = watch::channel(ProxyMode::Forward);
         let (upstream, target) = watch::channel(upstream.to_owned());
-        let task = tokio::spawn(listen(listener, address, target, watching)).abort_handle();
-        Self { address, mode, upstream, task }
+        let (stuck, is_stuck) = watch::channel(0);
+        let accepted = Arc::new(AtomicU64::new(0));
+        let (later, elsewhere) = watch::channel(None);
+        let conditions = Conditions { mode: watching, stuck: is_stuck, later: elsewhere };
+        let task =
+            tokio::spawn(listen(listener, address, target, conditions, Arc::clone(&accepted))).abort_handle();
+        Self { address, mode, stuck, accepted, upstream, later, task }
     }
 
     /// Host and port to connect to.
@@ -78,6 +90,21 @@ impl Proxy {
     /// Leads to another upstream from now on, as after a failover: what stands is closed.
     pub fn redirect(&self, upstream: &str) {
         self.upstream.send_replace(upstream.to_owned());
+    }
+
+    /// Leads new connections to another upstream from now on; what stands is left as it is.
+    pub fn redirect_new(&self, upstream: &str) {
+        self.later.send_replace(Some(upstream.to_owned()));
+    }
+
+    /// From now on the connections that stand carry nothing, either way, and stay open. New ones work.
+    pub fn hang_standing(&self) {
+        self.stuck.send_replace(self.accepted.load(Ordering::SeqCst));
+    }
+
+    /// How many connections were ever accepted.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::SeqCst)
     }
 
     /// Behaves so from now on.
@@ -92,12 +119,39 @@ impl Drop for Proxy {
     }
 }
 
+/// What a connection looks at.
+#[derive(Clone)]
+struct Conditions {
+    mode: watch::Receiver<ProxyMode>,
+    stuck: watch::Receiver<u64>,
+    later: watch::Receiver<Option<String>>,
+}
+
+impl Conditions {
+    /// How the connection of this number behaves now.
+    fn now(&mut self, number: u64) -> ProxyMode {
+        let is_stuck = *self.stuck.borrow_and_update() > number;
+        let mode = *self.mode.borrow_and_update();
+        if is_stuck { ProxyMode::Hang } else { mode }
+    }
+
+    /// Waits for another; `false` when the proxy is gone.
+    async fn changed(&mut self) -> bool {
+        tokio::select! {
+            changed = self.mode.changed() => changed.is_ok(),
+            changed = self.stuck.changed() => changed.is_ok(),
+        }
+    }
+}
+
 async fn listen(
     first: TcpListener,
     address: SocketAddr,
     mut upstream: watch::Receiver<String>,
-    mut mode: watch::Receiver<ProxyMode>,
+    conditions: Conditions,
+    accepted: Arc<AtomicU64>,
 ) {
+    let mut mode = conditions.mode.clone();
     let mut connections = JoinSet::new();
     let mut listener = Some(first);
     loop {
@@ -114,8 +168,10 @@ async fn listen(
             continue;
         };
         tokio::select! {
-            accepted = open.accept() => if let Ok((client, _)) = accepted {
-                connections.spawn(carry(client, upstream.borrow().clone(), mode.clone()));
+            incoming = open.accept() => if let Ok((client, _)) = incoming {
+                let number = accepted.fetch_add(1, Ordering::SeqCst);
+                let upstream = conditions.later.borrow().clone().unwrap_or_else(|| upstream.borrow().clone());
+                connections.spawn(carry(client, upstream, conditions.clone(), number));
             },
             changed = mode.changed() => if changed.is_err() { return },
             changed = upstream.changed() => {
@@ -127,8 +183,8 @@ async fn listen(
     }
 }
 
-async fn carry(client: TcpStream, upstream: String, mode: watch::Receiver<ProxyMode>) {
-    if *mode.borrow() == ProxyMode::Reset {
+async fn carry(client: TcpStream, upstream: String, mut conditions: Conditions, number: u64) {
+    if conditions.now(number) == ProxyMode::Reset {
         // Dropped with a linger of nothing: a reset.
         let _ = client.set_zero_linger();
         return;
@@ -136,8 +192,8 @@ async fn carry(client: TcpStream, upstream: String, mode: watch::Receiver<ProxyM
     let Ok(server) = TcpStream::connect(upstream).await else { return };
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     tokio::select! {
-        () = pump(from_client, to_server, mode.clone(), false) => {}
-        () = pump(from_server, to_client, mode, true) => {}
+        () = pump(from_client, to_server, conditions.clone(), number, false) => {}
+        () = pump(from_server, to_client, conditions, number, true) => {}
     }
 }
 
@@ -145,23 +201,21 @@ async fn carry(client: TcpStream, upstream: String, mode: watch::Receiver<ProxyM
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut mode: watch::Receiver<ProxyMode>,
+    mut conditions: Conditions,
+    number: u64,
     answers: bool,
 ) {
     let mut buffer = [0; 16 * 1024];
     let mut passed = 0;
     loop {
-        let now = *mode.borrow_and_update();
+        let now = conditions.now(number);
         if now == ProxyMode::Reset {
             let _ = if answers { to.as_ref().set_zero_linger() } else { from.as_ref().set_zero_linger() };
             return;
         }
         let read = tokio::select! {
             read = from.read(&mut buffer), if now != ProxyMode::Hang => read,
-            changed = mode.changed() => match changed {
-                Ok(()) => continue,
-                Err(_) => return,
-            },
+            goes_on = conditions.changed() => if goes_on { continue } else { return },
         };
         let Some(bytes) = read.ok().filter(|n| *n > 0).and_then(|n| buffer.get(..n)) else { return };
         let bytes = match now {
