@@ -222,6 +222,14 @@ pub async fn open(settings: &Settings) -> Result<Database, DatabaseError> {
     Ok(database)
 }
 
+/// Opens the database for a command. Servers of another release may run on it, so a command changes no schema: it checks
+/// that the schema is the one it needs.
+pub(crate) async fn open_for_command(settings: &Settings) -> Result<Database, DatabaseError> {
+    let database = Database::connect(&settings.database).await?;
+    database.expect_schema(storage::migrations()).await?;
+    Ok(database)
+}
+
 /// Settings that are allowed and yet meant for development.
 fn warn_of(settings: &Settings) {
     if settings.passwords.bcrypt_cost < 10 {

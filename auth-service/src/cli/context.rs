@@ -26,10 +26,10 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Opens the database, and brings it up to date as a start does.
+    /// Opens the database, whose schema must be up to date: only `serve` and `migrate` change it.
     pub(super) async fn open(settings: Settings) -> Result<Self, Failure> {
         let log = telemetry::init(&log_of_a_command(&settings.log))?;
-        let database = startup::open(&settings).await.map_err(StartError::from)?;
+        let database = startup::open_for_command(&settings).await.map_err(StartError::from)?;
         let World { clock, random, .. } = World::system();
         Ok(Self { settings, database, clock, random, _log: log })
     }

@@ -115,6 +115,8 @@ impl Health {
                 match database.ping().await {
                     Ok(()) => Finding::ok(),
                     Err(DatabaseError::Overloaded) => Finding::degraded("overloaded"),
+                    Err(DatabaseError::Full(_)) => Finding::down("disk full"),
+                    Err(DatabaseError::Standby) => Finding::down("a standby, which cannot be written"),
                     Err(_) => Finding::down("unreachable"),
                 }
             }

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use diesel::connection::SimpleConnection;
-use diesel::r2d2::R2D2Connection;
+use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::{Connection, PgConnection, SqliteConnection};
 
 use super::url::ConnectionInfo;
-use super::{Backend, DatabaseError, DatabaseSettings, DbConnection};
+use super::{Backend, DatabaseError, DatabaseSettings, Pooler};
 
 /// What the URL names.
 #[derive(Clone)]
@@ -37,6 +36,18 @@ impl Target {
             return Err(refused("sqlite:// followed by the path of a file, without parameters"));
         }
         Ok(Self::Sqlite(PathBuf::from(path)))
+    }
+
+    /// How many hosts the URL names at most: libpq tries one after the other, each for its time-out.
+    pub(super) fn hosts(&self) -> u32 {
+        match self {
+            Self::Postgres(info) => {
+                let hosts = info.get("host").unwrap_or_default();
+                let commas = hosts.bytes().filter(|byte| *byte == b',').count();
+                u32::try_from(commas).unwrap_or(0).min(7) + 1
+            }
+            Self::Sqlite(_) => 1,
+        }
     }
 
     pub(super) fn backend(&self) -> Backend {
@@ -74,67 +85,8 @@ fn set_defaults(info: &mut ConnectionInfo, settings: &DatabaseSettings) {
     info.set_default("tcp_user_timeout", "4000");
 }
 
-/// What a connection is for; SQLite tells them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Reader,
-    Writer,
-}
-
-/// A connection as the pool keeps it.
-pub(super) struct Pooled {
-    pub(super) connection: DbConnection,
-    /// Set when the connection leads to the wrong place: the pool opens another one.
-    pub(super) discard: bool,
-}
-
-impl Pooled {
-    /// Whether it leads to a server, which may go away.
-    pub(super) fn is_remote(&self) -> bool {
-        matches!(self.connection, DbConnection::Postgres(_))
-    }
-}
-
-/// Asks for a round trip.
-pub(super) fn answers(pooled: &mut Pooled) -> Result<(), DatabaseError> {
-    match &mut pooled.connection {
-        DbConnection::Postgres(connection) => Ok(connection.batch_execute("SELECT 1")?),
-        DbConnection::Sqlite(_) => Ok(()),
-    }
-}
-
-pub(super) struct Manager {
-    pub(super) target: Target,
-    pub(super) settings: DatabaseSettings,
-    pub(super) role: Role,
-}
-
-impl Manager {
-    pub(super) fn open(&self) -> Result<DbConnection, DatabaseError> {
-        match &self.target {
-            Target::Postgres(info) => open_postgres(info, &self.settings).map(DbConnection::Postgres),
-            Target::Sqlite(path) => open_sqlite(path, &self.settings, self.role).map(DbConnection::Sqlite),
-        }
-    }
-}
-
-impl r2d2::ManageConnection for Manager {
-    type Connection = Pooled;
-    type Error = DatabaseError;
-
-    fn connect(&self) -> Result<Pooled, DatabaseError> {
-        Ok(Pooled { connection: self.open()?, discard: false })
-    }
-
-    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), DatabaseError> {
-        answers(pooled)
-    }
-
-    fn has_broken(&self, pooled: &mut Pooled) -> bool {
-        pooled.discard || std::thread::panicking() || pooled.connection.is_broken()
-    }
-}
-
+/// Opens a connection to PostgreSQL. Behind a pooler in transaction mode nothing may be set for the session, and
+/// no statement gets a name: the next transaction may meet another server process.
 pub(super) fn open_postgres(
     info: &ConnectionInfo,
     settings: &DatabaseSettings,
@@ -147,19 +99,44 @@ pub(super) fn open_postgres(
         })
     };
     let mut connection = PgConnection::establish(&info.to_libpq()).map_err(unreachable)?;
-    connection.batch_execute(&format!(
-        "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = 60000",
-        settings.statement_timeout_ms, settings.lock_timeout_ms
-    ))?;
+    match settings.pooler {
+        Pooler::None => {
+            let [statement, lock, idle] = time_outs(settings);
+            connection.batch_execute(&format!("SET {statement}; SET {lock}; SET {idle}"))?;
+        }
+        Pooler::Transaction => connection.set_prepared_statement_cache_size(CacheSize::Disabled),
+    }
     Ok(connection)
+}
+
+/// What a transaction sets for itself where the session cannot keep it.
+pub(super) fn settings_of_a_transaction(settings: &DatabaseSettings) -> String {
+    match settings.pooler {
+        Pooler::None => String::new(),
+        Pooler::Transaction => {
+            let [statement, lock, idle] = time_outs(settings);
+            format!("; SET LOCAL {statement}; SET LOCAL {lock}; SET LOCAL {idle}")
+        }
+    }
+}
+
+/// The time-outs of the server. A transaction that hears no more from us, and may hold locks, ends as soon as we would
+/// have given up the connection.
+fn time_outs(settings: &DatabaseSettings) -> [String; 3] {
+    let idle = settings.statement_timeout_ms.max(settings.lock_timeout_ms).saturating_add(2_000);
+    [
+        format!("statement_timeout = {}", settings.statement_timeout_ms),
+        format!("lock_timeout = {}", settings.lock_timeout_ms),
+        format!("idle_in_transaction_session_timeout = {idle}"),
+    ]
 }
 
 /// `synchronous` is FULL: in WAL mode NORMAL syncs at checkpoints only, and a commit that was answered could be gone
 /// after a loss of power. A revocation must not be.
-fn open_sqlite(
+pub(super) fn open_sqlite(
     path: &Path,
     settings: &DatabaseSettings,
-    role: Role,
+    role: super::pooled::Role,
 ) -> Result<SqliteConnection, DatabaseError> {
     let file = path.to_str().ok_or_else(|| refused("a path in UTF-8"))?;
     // SQLite reads a leading `file:` as a URI, and Diesel a leading scheme: `./` makes either a plain path.
@@ -169,12 +146,12 @@ fn open_sqlite(
     connection.batch_execute(&format!("PRAGMA busy_timeout = {}", settings.lock_timeout_ms))?;
     connection.batch_execute("PRAGMA foreign_keys = ON")?;
     match role {
-        Role::Writer => {
+        super::pooled::Role::Writer => {
             connection.batch_execute("PRAGMA journal_mode = WAL")?;
             connection.batch_execute("PRAGMA synchronous = FULL")?;
         }
         // A write outside the writer's turn would meet SQLITE_BUSY under load: refuse it always.
-        Role::Reader => connection.batch_execute("PRAGMA query_only = ON")?,
+        super::pooled::Role::Reader => connection.batch_execute("PRAGMA query_only = ON")?,
     }
     Ok(connection)
 }

@@ -1,14 +1,25 @@
 //! Migrations, applied by whichever process starts first.
 
+use std::time::Duration;
+
+use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
+use diesel::sql_types::{Bool, Integer};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
-use super::manager::{Manager, Pooled, Role};
-use super::transaction::{self, WRITE};
+use super::pooled::{Manager, Pooled, Role};
+use super::schema::Schema;
+use super::transaction::{self, Way};
 use super::{Database, DatabaseError, DbConnection};
 
 /// The advisory lock that replicas starting together take in turn: "latchkey" in ASCII.
 const LOCK: i64 = 0x6c61_7463_686b_6579;
+
+/// How long to wait for another process that migrates.
+const WAIT_MS: u32 = 60_000;
+
+/// How long migrating may take in all.
+const LIMIT: Duration = Duration::from_hours(1);
 
 /// The migrations of one service, embedded for both back ends by `diesel_migrations::embed_migrations!`.
 pub struct Migrations {
@@ -19,36 +30,110 @@ pub struct Migrations {
 }
 
 impl Database {
-    /// Applies what is not applied yet, and returns its names. Processes that start together wait for each other.
+    /// Applies what is not applied yet, all of it or nothing, and returns its names. Processes that start together wait
+    /// for each other. Refuses a schema that this release must not serve.
     pub async fn migrate(&self, migrations: Migrations) -> Result<Vec<String>, DatabaseError> {
-        let manager = Manager {
-            target: self.target.clone(),
-            settings: self.settings.as_ref().clone(),
-            role: Role::Writer,
+        let manager = self.migrator();
+        self.blocking(LIMIT, move || apply(&manager, migrations)).await
+    }
+
+    /// For commands: checks that the schema is the one that this release needs, and changes nothing, since servers of
+    /// another release may run on it. An empty database has none, and gets its schema.
+    pub async fn expect_schema(&self, migrations: Migrations) -> Result<(), DatabaseError> {
+        let manager = self.migrator();
+        let check = move || {
+            let schema = Schema::read(&mut manager.open(0)?.connection, &migrations)?;
+            if schema.is_empty() {
+                return apply(&manager, migrations).map(drop);
+            }
+            schema.check()?;
+            schema.expect_whole()
         };
-        let done = tokio::task::spawn_blocking(move || apply(&manager, migrations)).await;
-        done.unwrap_or(Err(DatabaseError::Panicked))
+        self.blocking(LIMIT, check).await
+    }
+
+    /// Opens connections of its own: waiting for another replica's migration may take longer than a request may.
+    fn migrator(&self) -> Manager {
+        Manager::new(self.target.clone(), self.settings.clone(), Role::Writer)
     }
 }
 
-/// On a connection of its own: waiting for another replica's migration may take longer than a request may.
 fn apply(manager: &Manager, migrations: Migrations) -> Result<Vec<String>, DatabaseError> {
-    let mut pooled = Pooled { connection: manager.open()?, discard: false };
-    match &mut pooled.connection {
-        DbConnection::Postgres(inner) => {
-            inner.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
-            // Held by the session, and so released whenever the connection ends.
-            inner.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
-            return run(inner, migrations.postgres);
-        }
-        DbConnection::Sqlite(inner) => inner.batch_execute("PRAGMA busy_timeout = 60000")?,
+    let mut pooled = manager.open(0)?;
+    let schema = Schema::read(&mut pooled.connection, &migrations)?;
+    schema.check()?;
+    if schema.is_whole() {
+        return Ok(Vec::new());
     }
-    // The write lock of the file is the turn; each migration is a savepoint within.
-    transaction::within(&mut pooled, WRITE, |connection| match connection {
+    take_turn(&mut pooled)?;
+    let lock_timeout_ms = manager.lock_timeout_ms();
+    transaction::finish(&mut pooled, Way::Write, |connection| match connection {
+        DbConnection::Postgres(inner) => {
+            // Whoever waits for a table's lock holds up everybody behind: not for longer than a request may.
+            inner.batch_execute(&format!("SET LOCAL lock_timeout = {lock_timeout_ms}"))?;
+            run(inner, migrations.postgres)
+        }
         DbConnection::Sqlite(inner) => run(inner, migrations.sqlite),
-        DbConnection::Postgres(_) => Ok(Vec::new()),
     })
 }
+
+/// Begins the transaction in which everything is applied, when no other process is doing that.
+fn take_turn(pooled: &mut Pooled) -> Result<(), DatabaseError> {
+    let tell = |holder: i32| {
+        tracing::warn!(
+            holder,
+            at_most_seconds = WAIT_MS / 1000,
+            "waiting for another process that migrates the database"
+        );
+    };
+    let refused = |holder: String| {
+        let seconds = WAIT_MS / 1000;
+        DatabaseError::Migration(format!("another process{holder} has held the lock for {seconds} s"))
+    };
+    if let DbConnection::Sqlite(_) = &pooled.connection {
+        // The write lock of the file is the turn.
+        return match transaction::begin(pooled, Way::Write) {
+            Err(DatabaseError::Unavailable(_)) => {
+                tell(0);
+                pooled.connection.batch_execute(&format!("PRAGMA busy_timeout = {WAIT_MS}"))?;
+                transaction::begin(pooled, Way::Write).map_err(|_| refused(String::new()))
+            }
+            begun => begun,
+        };
+    }
+    transaction::begin(pooled, Way::Write)?;
+    let connection = &mut pooled.connection;
+    let limit_ms = LIMIT.as_millis();
+    connection.batch_execute(&format!(
+        "SET LOCAL statement_timeout = {limit_ms}; SET LOCAL lock_timeout = {WAIT_MS}"
+    ))?;
+    // Held by the transaction, so that a pooler which hands connections on cannot keep it.
+    let lock: Lock = diesel::sql_query(format!("SELECT pg_try_advisory_xact_lock({LOCK}) AS is_ours"))
+        .get_result(connection)?;
+    if lock.is_ours {
+        return Ok(());
+    }
+    let holder: Holder = diesel::sql_query(HOLDER).get_result(connection)?;
+    tell(holder.pid);
+    let taken = connection.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"));
+    taken.map_err(|_| refused(format!(" (server process {})", holder.pid)))
+}
+
+#[derive(diesel::QueryableByName)]
+struct Lock {
+    #[diesel(sql_type = Bool)]
+    is_ours: bool,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Holder {
+    #[diesel(sql_type = Integer)]
+    pid: i32,
+}
+
+/// The server process that holds [`LOCK`]; 0 if it let go meanwhile.
+const HOLDER: &str = "SELECT coalesce(min(pid), 0) AS pid FROM pg_locks WHERE locktype = 'advisory' AND granted \
+     AND objsubid = 1 AND (classid::bigint << 32 | objid::bigint) = 7809651199139603833";
 
 fn run<C, DB>(connection: &mut C, migrations: EmbeddedMigrations) -> Result<Vec<String>, DatabaseError>
 where

@@ -3,26 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
-use tracing::Span;
-
-use super::manager::{self, Manager, Pooled, Role, Target, prepare_sqlite};
-use super::queue::Queue;
-use super::transaction::{self, SNAPSHOT, WRITE};
+use super::crew::Crew;
+use super::error::Trouble;
+use super::lane::Lane;
+use super::manager::{Target, prepare_sqlite};
+use super::pooled::{Manager, Role};
+use super::transaction::{self, Way};
+use super::vitals::{MAX_ABANDONED, Vitals};
 use super::{Backend, DatabaseError, DatabaseSettings, DbConnection};
 
-/// A pool of connections and the queue before it.
-#[derive(Clone)]
-struct Lane {
-    pool: r2d2::Pool<Manager>,
-    queue: Queue,
-}
+/// The pause before a transaction that lost a deadlock is repeated.
+const REPEAT_AFTER: Duration = Duration::from_millis(50);
 
 /// A database: cheap to clone, shared by everything that asks it.
 #[derive(Clone)]
 pub struct Database {
     pub(super) target: Target,
     pub(super) settings: Arc<DatabaseSettings>,
+    pub(super) crew: Arc<Crew>,
+    vitals: Arc<Vitals>,
     readers: Lane,
     /// The readers again on PostgreSQL; on SQLite the one connection that writes, so that writers take turns in order
     /// and never meet `SQLITE_BUSY` from within the process.
@@ -38,35 +37,86 @@ pub struct PoolStatus {
     pub idle: u32,
     /// Pieces of work that wait for a connection.
     pub waiting: usize,
+    /// Calls that were given up and have not returned: each holds a thread, and most a connection.
+    pub abandoned: u32,
+    /// Calls that were ever given up.
+    pub abandoned_total: u64,
+    /// Transactions that were repeated after a deadlock or a serialization failure.
+    pub repeated_total: u64,
 }
 
 impl Database {
     /// Opens the pool and its first connection, so that a wrong URL or password stops the start.
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
-        let settings = settings.clone();
-        let opened = tokio::task::spawn_blocking(move || Self::open(settings)).await;
-        opened.unwrap_or(Err(DatabaseError::Panicked))
+        let target = Target::parse(settings)?;
+        let threads = usize::try_from(MAX_ABANDONED + 1024).unwrap_or(512);
+        let crew = Arc::new(Crew::start(threads)?);
+        let settings = Arc::new(settings.clone());
+        let vitals = Arc::new(Vitals::new());
+        let lane = |role, size| {
+            let manager = Manager::new(target.clone(), Arc::clone(&settings), role);
+            Lane::new(manager, &settings, size, &crew, &vitals)
+        };
+        let writers = match target.backend() {
+            Backend::Postgres => lane(Role::Writer, settings.pool_size),
+            Backend::Sqlite => lane(Role::Writer, 1),
+        };
+        let readers = match target.backend() {
+            Backend::Postgres => writers.clone(),
+            Backend::Sqlite => lane(Role::Reader, settings.pool_size),
+        };
+        let database = Self { target, settings, crew, vitals, readers, writers };
+        let opening = database.clone();
+        // It opens up to three connections, one after the other.
+        let bound = database.writers.manager().bounds().connect * 3;
+        database.blocking(bound, move || opening.open()).await?;
+        Ok(database)
     }
 
-    fn open(settings: DatabaseSettings) -> Result<Self, DatabaseError> {
-        let target = Target::parse(&settings)?;
-        if let Target::Sqlite(path) = &target {
+    fn open(&self) -> Result<(), DatabaseError> {
+        if let Target::Sqlite(path) = &self.target {
             prepare_sqlite(path)?;
         }
-        let settings = Arc::new(settings);
-        let lane = |role, size| Lane::open(&target, &settings, role, size);
-        let (readers, writers) = match target.backend() {
-            Backend::Postgres => {
-                let lane = lane(Role::Writer, settings.pool_size)?;
-                (lane.clone(), lane)
-            }
-            // The writer first: it makes the file a WAL one.
-            Backend::Sqlite => {
-                let writers = lane(Role::Writer, 1)?;
-                (lane(Role::Reader, settings.pool_size)?, writers)
-            }
-        };
-        Ok(Self { target, settings, readers, writers })
+        // The writer first: it makes the file of SQLite a WAL one.
+        self.writers.warm_up()?;
+        if self.backend() == Backend::Sqlite {
+            self.readers.warm_up()?;
+        }
+        if self.writers.manager().is_pooled_by_transaction()? {
+            return Err(DatabaseError::Pooler);
+        }
+        Ok(())
+    }
+
+    /// Runs something that blocks on a thread of the database's own. A call that takes longer than `bound` is left alone.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        bound: Duration,
+        work: impl FnOnce() -> Result<T, DatabaseError> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        match tokio::time::timeout(bound, self.crew.handle().spawn_blocking(work)).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(DatabaseError::Panicked),
+            Err(_) => Err(DatabaseError::Unavailable(format!("no answer within {} s", bound.as_secs()))),
+        }
+    }
+
+    /// The same database through so many connections of its own, with a queue of its own, for work that must neither
+    /// wait behind the rest nor delay it. It reads only: what writes goes through the connections of the original.
+    pub async fn reading_apart(&self, connections: u32) -> Result<Self, DatabaseError> {
+        let manager = Manager::new(self.target.clone(), Arc::clone(&self.settings), Role::Reader);
+        let bound = manager.bounds().connect;
+        let readers = Lane::new(manager, &self.settings, connections, &self.crew, &self.vitals);
+        let opening = readers.clone();
+        self.blocking(bound, move || opening.warm_up()).await?;
+        Ok(Self { readers, ..self.clone() })
+    }
+
+    /// Waits until no work is in hand, or the time is over; whether none is. Calls that were given up are not waited for,
+    /// here or anywhere: their threads end with the process.
+    pub async fn settled(&self, patience: Duration) -> bool {
+        let (readers, writers) = tokio::join!(self.readers.settled(patience), self.writers.settled(patience));
+        readers && writers
     }
 
     /// The back end that the URL chose.
@@ -81,7 +131,7 @@ impl Database {
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
     {
-        self.readers.run(manager::answers, |pooled| work(&mut pooled.connection)).await
+        self.readers.run(Way::Read, |pooled| transaction::finish(pooled, Way::Read, work)).await
     }
 
     /// Runs work in a transaction that may write: READ COMMITTED on PostgreSQL, where the work locks the rows it
@@ -96,7 +146,20 @@ impl Database {
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
     {
-        self.write_once(move |connection| work(connection)).await
+        let vitals = Arc::clone(&self.vitals);
+        let twice = move |pooled: &mut _| {
+            let first = transaction::finish(pooled, Way::Write, &work);
+            if first.is_ok() || pooled.trouble != Some(Trouble::Lost) {
+                return first;
+            }
+            // The winner must have its locks before this one asks again: until it wakes up they are anybody's.
+            std::thread::park_timeout(REPEAT_AFTER);
+            vitals.repeat();
+            tracing::debug!("database.transaction_repeated");
+            transaction::open(pooled, Way::Write)?;
+            transaction::finish(pooled, Way::Write, &work)
+        };
+        self.writers.run(Way::Write, twice).await
     }
 
     /// Like [`write`](Self::write) for work that must not run twice: a transaction that lost a deadlock is an error.
@@ -106,9 +169,7 @@ impl Database {
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
     {
-        self.writers
-            .run(|pooled| transaction::begin(pooled, WRITE), |pooled| transaction::finish(pooled, work))
-            .await
+        self.writers.run(Way::Write, |pooled| transaction::finish(pooled, Way::Write, work)).await
     }
 
     /// Runs work on one moment of the primary, begun after this call: REPEATABLE READ, read-only. Fails on a standby,
@@ -119,136 +180,46 @@ impl Database {
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
     {
-        self.readers
-            .run(
-                |pooled| {
-                    transaction::require_primary(pooled)?;
-                    transaction::begin(pooled, SNAPSHOT)
-                },
-                |pooled| transaction::finish(pooled, work),
-            )
-            .await
+        self.readers.run(Way::Snapshot, |pooled| transaction::finish(pooled, Way::Snapshot, work)).await
     }
 
-    /// Asks for a connection and a round trip: the check behind `/readyz`.
+    /// Asks for what the work needs, the beginning of a write transaction: the check behind `/readyz`. (On SQLite a
+    /// read: a write would wait for whoever writes.) A standby fails, and so does a database whose disk was full a moment
+    /// ago; one that is merely busy is [`DatabaseError::Overloaded`], unless it has let nobody through for some seconds.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
-        use diesel::connection::SimpleConnection;
-        self.read(|connection| Ok(connection.batch_execute("SELECT 1")?)).await
+        let asked = match self.backend() {
+            Backend::Postgres => self.write_once(|_| Ok(())).await,
+            Backend::Sqlite => {
+                use diesel::connection::SimpleConnection;
+                self.read(|connection| Ok(connection.batch_execute("SELECT 1")?)).await
+            }
+        };
+        match asked {
+            Err(DatabaseError::Overloaded) if self.vitals.is_silent() => {
+                Err(DatabaseError::Unavailable("it lets nobody through".to_owned()))
+            }
+            Ok(()) if self.vitals.is_full() => Err(DatabaseError::Full("a moment ago".to_owned())),
+            asked => asked,
+        }
     }
 
     /// How busy the pool is, for metrics.
     pub fn status(&self) -> PoolStatus {
-        let status = self.readers.status();
-        match self.backend() {
-            Backend::Postgres => status,
-            Backend::Sqlite => {
-                let writer = self.writers.status();
-                PoolStatus {
-                    connections: status.connections + writer.connections,
-                    idle: status.idle + writer.idle,
-                    waiting: status.waiting + writer.waiting,
-                }
-            }
+        let (mut open, mut idle) = (self.readers.open(), self.readers.idle());
+        let mut waiting = self.readers.waiting();
+        if self.backend() == Backend::Sqlite {
+            open += self.writers.open();
+            idle += self.writers.idle();
+            waiting += self.writers.waiting();
         }
-    }
-}
-
-impl Lane {
-    fn open(
-        target: &Target,
-        settings: &Arc<DatabaseSettings>,
-        role: Role,
-        size: u32,
-    ) -> Result<Self, DatabaseError> {
-        let manager = Manager { target: target.clone(), settings: settings.as_ref().clone(), role };
-        // Tried once outside the pool, which would retry in the dark and then say only that it timed out.
-        drop(manager.open()?);
-        let patience = Duration::from_millis(settings.wait_ms);
-        let pool = r2d2::Pool::builder()
-            .max_size(size)
-            .min_idle(Some(1))
-            .connection_timeout(patience)
-            .test_on_check_out(false)
-            .error_handler(Box::new(LogErrors))
-            .build(manager)?;
-        let limit = usize::try_from(settings.queue_limit).unwrap_or(usize::MAX);
-        let tickets = usize::try_from(size).unwrap_or(1);
-        Ok(Self { pool, queue: Queue::new(tickets, limit, patience) })
-    }
-
-    /// `open` is the first that is asked of the connection, and shows whether it still leads anywhere.
-    async fn run<T, E, F>(
-        &self,
-        open: impl Fn(&mut Pooled) -> Result<(), DatabaseError> + Send + 'static,
-        work: F,
-    ) -> Result<T, E>
-    where
-        F: FnOnce(&mut Pooled) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<DatabaseError> + Send + 'static,
-    {
-        let ticket = self.queue.enter().await?;
-        let pool = self.pool.clone();
-        let span = Span::current();
-        let done =
-            tokio::task::spawn_blocking(move || span.in_scope(|| on_connection(&pool, ticket, open, work)));
-        match done.await {
-            Ok(result) => result,
-            Err(_) => Err(DatabaseError::Panicked.into()),
-        }
-    }
-
-    fn status(&self) -> PoolStatus {
-        let state = self.pool.state();
+        let abandoned = self.vitals.abandoned();
         PoolStatus {
-            connections: state.connections,
-            idle: state.idle_connections,
-            waiting: self.queue.waiting(),
+            connections: open.saturating_sub(abandoned).max(idle),
+            idle,
+            waiting,
+            abandoned,
+            abandoned_total: self.vitals.abandoned_total(),
+            repeated_total: self.vitals.repeated_total(),
         }
-    }
-}
-
-/// The blocking half. The ticket is handed on after the connection went back.
-fn on_connection<T, E: From<DatabaseError>>(
-    pool: &r2d2::Pool<Manager>,
-    ticket: OwnedSemaphorePermit,
-    open: impl Fn(&mut Pooled) -> Result<(), DatabaseError>,
-    work: impl FnOnce(&mut Pooled) -> Result<T, E>,
-) -> Result<T, E> {
-    let mut pooled = opened(pool, open)?;
-    let result = work(&mut pooled);
-    drop(pooled);
-    drop(ticket);
-    result
-}
-
-/// A connection on which `open` succeeded. One that died in the pool is replaced: nothing was done on it yet. All of
-/// them may have died at once; the one after these is new.
-fn opened(
-    pool: &r2d2::Pool<Manager>,
-    open: impl Fn(&mut Pooled) -> Result<(), DatabaseError>,
-) -> Result<r2d2::PooledConnection<Manager>, DatabaseError> {
-    let mut left = pool.max_size();
-    loop {
-        let mut pooled = pool.get()?;
-        match open(&mut pooled) {
-            Ok(()) => return Ok(pooled),
-            Err(DatabaseError::Unavailable(why)) if left > 0 && pooled.is_remote() => {
-                tracing::debug!(why, "database.connection_replaced");
-                pooled.discard = true;
-                left -= 1;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Failed attempts of the pool's own threads, which nobody waits for.
-#[derive(Debug)]
-struct LogErrors;
-
-impl r2d2::HandleError<DatabaseError> for LogErrors {
-    fn handle_error(&self, error: DatabaseError) {
-        tracing::warn!(%error, "database.connection_failed");
     }
 }

@@ -13,13 +13,21 @@ use super::DatabaseError;
 pub(super) struct Queue {
     tickets: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    size: u32,
     limit: usize,
     patience: Duration,
 }
 
 impl Queue {
-    pub(super) fn new(tickets: usize, limit: usize, patience: Duration) -> Self {
-        Self { tickets: Arc::new(Semaphore::new(tickets)), waiting: Arc::default(), limit, patience }
+    pub(super) fn new(size: u32, limit: usize, patience: Duration) -> Self {
+        let tickets = usize::try_from(size).unwrap_or(1);
+        Self { tickets: Arc::new(Semaphore::new(tickets)), waiting: Arc::default(), size, limit, patience }
+    }
+
+    /// Waits until nobody holds a ticket, or the time is over; whether nobody does.
+    pub(super) async fn drained(&self, patience: Duration) -> bool {
+        let all = self.tickets.acquire_many(self.size);
+        matches!(tokio::time::timeout(patience, all).await, Ok(Ok(_)))
     }
 
     /// A ticket, in the order of asking. Dropping it passes it on.

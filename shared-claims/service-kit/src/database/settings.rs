@@ -22,6 +22,20 @@ pub struct DatabaseSettings {
     pub statement_timeout_ms: u32,
     /// How long a statement may wait for a lock: on a row of PostgreSQL, on the file of SQLite.
     pub lock_timeout_ms: u32,
+    /// What stands between us and PostgreSQL.
+    pub pooler: Pooler,
+}
+
+/// What kind of pooler stands between us and PostgreSQL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooler {
+    /// None, or one in session mode: a connection is one server process for as long as it lasts.
+    #[default]
+    None,
+    /// One in transaction mode: each transaction may meet another server process. Nothing is set for the session and
+    /// no statement gets a name.
+    Transaction,
 }
 
 impl DatabaseSettings {
@@ -35,6 +49,7 @@ impl DatabaseSettings {
             connect_timeout_seconds: 5,
             statement_timeout_ms: 10_000,
             lock_timeout_ms: 5_000,
+            pooler: Pooler::None,
         }
     }
 }

@@ -1,9 +1,15 @@
 //! Databases for tests: made fresh, dropped at their end.
 
+mod pgbouncer;
+mod process;
+mod standby;
+
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use rand::RngExt;
 
+pub use self::pgbouncer::PgBouncer;
+pub use self::standby::Standby;
 use super::{Backend, DatabaseSettings};
 
 /// A database of a test's own. Dropping it drops the database, whoever is still connected.
@@ -62,6 +68,29 @@ impl TestDatabase {
     /// Which of the two it is.
     pub fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// Host and port of its server.
+    ///
+    /// # Panics
+    /// For SQLite, which has none.
+    #[expect(clippy::expect_used, reason = "only tests call this")]
+    pub fn address(&self) -> String {
+        let url = url::Url::parse(&self.url).expect("a URL of our own");
+        format!("{}:{}", url.host_str().expect("a server"), url.port().unwrap_or(5432))
+    }
+
+    /// Its URL with another host and port: those of a proxy before it.
+    ///
+    /// # Panics
+    /// Where the address is none.
+    #[expect(clippy::expect_used, reason = "only tests call this")]
+    pub fn url_at(&self, address: &str) -> String {
+        let mut url = url::Url::parse(&self.url).expect("a URL of our own");
+        let (host, port) = address.rsplit_once(':').expect("host and port");
+        url.set_host(Some(host)).expect("a host");
+        url.set_port(port.parse().ok()).expect("a URL with a host");
+        url.into()
     }
 
     /// Settings for it, with a small pool.

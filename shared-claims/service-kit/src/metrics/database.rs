@@ -16,8 +16,30 @@ impl Metrics {
                 let status = pool.status();
                 let sample = |state: &str, value| Sample { labels: vec![("state", state.to_owned())], value };
                 let used = status.connections.saturating_sub(status.idle);
-                vec![sample("idle", f64::from(status.idle)), sample("used", f64::from(used))]
+                vec![
+                    sample("idle", f64::from(status.idle)),
+                    sample("used", f64::from(used)),
+                    sample("abandoned", f64::from(status.abandoned)),
+                ]
             },
+        )?;
+        let pool = database.clone();
+        self.sampled(
+            Kind::Counter,
+            "latchkey_database_connections_abandoned_total",
+            "Connections that were given up because an answer did not come in time.",
+            &[],
+            #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
+            move || Sample::plain(pool.status().abandoned_total as f64),
+        )?;
+        let pool = database.clone();
+        self.sampled(
+            Kind::Counter,
+            "latchkey_database_transactions_repeated_total",
+            "Transactions that were run again after a deadlock or a serialization failure.",
+            &[],
+            #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
+            move || Sample::plain(pool.status().repeated_total as f64),
         )?;
         let pool = database.clone();
         self.sampled(

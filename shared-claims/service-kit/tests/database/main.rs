@@ -2,11 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod concurrency;
+mod conflicts;
 mod failures;
+mod full;
+mod hanging;
 mod pool;
+mod pooler;
 mod risky;
 mod schema;
 mod sqlite;
+mod standby;
+mod versions;
 
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};

@@ -1,0 +1,279 @@
+//! Connections with a queue before them, and the watch over what they are asked.
+//!
+//! The bound on a piece of work is one of each wait in it, not of the whole: connecting (`connect_timeout_seconds`
+//! for each host of the URL), the first answer on a connection, and each statement of the work, its commit included
+//! (`statement_timeout_ms` or `lock_timeout_ms`, whichever is longer), each with a margin in which the server itself
+//! may say that it gave up. Work that makes progress is never cut off; a connection that owes an answer for longer
+//! is given up: its place goes to a new one, the caller gets an error, and the thread that waits is left alone.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::crew::Crew;
+use super::error::Trouble;
+use super::flight::{Bounds, Flight, Overdue, Piece, Stage};
+use super::idle::Idle;
+use super::pooled::{Manager, Pooled};
+use super::queue::Queue;
+use super::transaction::{self, Way};
+use super::vitals::Vitals;
+use super::{DatabaseError, DatabaseSettings};
+
+/// How often overdue work is looked for.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The pause before connecting is tried again, at first; doubled each time.
+const PAUSE: Duration = Duration::from_millis(25);
+
+#[derive(Clone)]
+pub(super) struct Lane {
+    shared: Arc<Shared>,
+    crew: Arc<Crew>,
+}
+
+struct Shared {
+    manager: Manager,
+    queue: Queue,
+    idle: Idle,
+    flights: Mutex<Vec<Arc<Flight>>>,
+    bounds: Bounds,
+    patience: Duration,
+    vitals: Arc<Vitals>,
+}
+
+impl Lane {
+    /// Opens no connection yet.
+    pub(super) fn new(
+        manager: Manager,
+        settings: &DatabaseSettings,
+        size: u32,
+        crew: &Arc<Crew>,
+        vitals: &Arc<Vitals>,
+    ) -> Self {
+        let limit = usize::try_from(settings.queue_limit).unwrap_or(usize::MAX);
+        let patience = Duration::from_millis(settings.wait_ms);
+        let shared = Arc::new(Shared {
+            bounds: manager.bounds(),
+            manager,
+            queue: Queue::new(size, limit, patience),
+            idle: Idle::default(),
+            flights: Mutex::default(),
+            patience,
+            vitals: Arc::clone(vitals),
+        });
+        crew.handle().spawn(watch(Arc::downgrade(&shared)));
+        Self { shared, crew: Arc::clone(crew) }
+    }
+
+    /// Opens a connection now, so that what is wrong is told by the one who asks. Blocks.
+    pub(super) fn warm_up(&self) -> Result<(), DatabaseError> {
+        let pooled = self.shared.manager.open(self.shared.idle.generation())?;
+        self.shared.idle.put(pooled);
+        Ok(())
+    }
+
+    pub(super) fn manager(&self) -> &Manager {
+        &self.shared.manager
+    }
+
+    /// Runs work on a connection on which `way` was opened.
+    pub(super) async fn run<T, E, F>(&self, way: Way, work: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Pooled) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+    {
+        // Waiting in the queue and for a server that refuses connections have one bound together.
+        let deadline = Instant::now() + self.shared.patience;
+        let ticket = self.shared.queue.enter().await?;
+        let (sender, receiver) = oneshot::channel();
+        let job = Box::new(Piece::new(work, sender));
+        let flight = Arc::new(Flight::new(way, job, ticket, deadline));
+        self.shared.flights.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&flight));
+        let shared = Arc::clone(&self.shared);
+        self.crew.handle().spawn_blocking(move || shared.attempt(&flight, 0));
+        receiver.await.unwrap_or_else(|_| Err(DatabaseError::Panicked.into()))
+    }
+
+    /// Connections that nobody uses.
+    pub(super) fn idle(&self) -> u32 {
+        u32::try_from(self.shared.idle.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Connections that are open, in use or not.
+    pub(super) fn open(&self) -> u32 {
+        self.shared.manager.open_connections()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.shared.queue.waiting()
+    }
+
+    /// Waits until nothing is in hand, or the time is over; whether nothing is.
+    pub(super) async fn settled(&self, patience: Duration) -> bool {
+        self.shared.queue.drained(patience).await
+    }
+}
+
+enum Readiness {
+    Ready(Box<Pooled>),
+    Failed(DatabaseError),
+    /// Another attempt goes on with the work.
+    GivenUp,
+}
+
+impl Shared {
+    /// The blocking half.
+    fn attempt(&self, flight: &Arc<Flight>, attempt: u32) {
+        match self.ready(flight, attempt) {
+            Readiness::Ready(pooled) => self.work(flight, attempt, *pooled),
+            Readiness::Failed(error) if flight.enter(attempt, Stage::Over) => {
+                self.land(flight);
+                flight.job.fail(error);
+            }
+            Readiness::Failed(_) | Readiness::GivenUp => self.returned(flight),
+        }
+    }
+
+    /// A connection on which the first statement was answered. One that died in the pool is replaced, and one that
+    /// leads to a standby with all others of its time: nothing was done on it yet.
+    fn ready(&self, flight: &Arc<Flight>, attempt: u32) -> Readiness {
+        let mut pause = PAUSE;
+        loop {
+            let reused = if attempt == 0 { self.idle.take() } else { None };
+            let is_reused = reused.is_some();
+            let opened = match reused {
+                Some(pooled) => Ok(pooled),
+                None if !flight.enter(attempt, Stage::Connecting) => return Readiness::GivenUp,
+                None => self.manager.open(self.idle.generation()),
+            };
+            let failed = match opened {
+                Ok(mut pooled) => {
+                    pooled.pulse.reset();
+                    if !flight.open_on(attempt, &pooled.pulse) {
+                        return Readiness::GivenUp;
+                    }
+                    match transaction::open(&mut pooled, flight.way) {
+                        Ok(()) if flight.enter(attempt, Stage::Working) => {
+                            self.vitals.answered();
+                            return Readiness::Ready(Box::new(pooled));
+                        }
+                        Ok(()) => return Readiness::GivenUp,
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            if matches!(failed, DatabaseError::Standby) {
+                self.idle.renew();
+            }
+            let is_worth_another = matches!(
+                failed,
+                DatabaseError::Unavailable(_) | DatabaseError::Standby | DatabaseError::Pooler
+            );
+            if is_reused && self.manager.is_remote() && is_worth_another {
+                tracing::debug!(error = %failed, "database.connection_replaced");
+                continue;
+            }
+            let may_pass = matches!(failed, DatabaseError::Unavailable(_));
+            if !may_pass || Instant::now() + pause >= flight.deadline {
+                if may_pass {
+                    tracing::warn!(error = %failed, "database.connection_failed");
+                }
+                return Readiness::Failed(failed);
+            }
+            std::thread::park_timeout(pause);
+            pause *= 2;
+        }
+    }
+
+    fn work(&self, flight: &Arc<Flight>, attempt: u32, mut pooled: Pooled) {
+        let worked = catch_unwind(AssertUnwindSafe(|| flight.job.work(&mut pooled)));
+        if !flight.enter(attempt, Stage::Over) {
+            drop(pooled);
+            self.returned(flight);
+            return;
+        }
+        self.learn_from(&pooled);
+        let is_whole = worked.is_ok();
+        if is_whole {
+            self.idle.put(pooled);
+        } else {
+            // Its transaction is open.
+            drop(pooled);
+        }
+        // The connection is back before the ticket is handed on.
+        self.land(flight);
+        if is_whole {
+            flight.job.deliver();
+        } else {
+            flight.job.fail(DatabaseError::Panicked);
+        }
+    }
+
+    /// Has the others know what a piece of work found.
+    fn learn_from(&self, pooled: &Pooled) {
+        match pooled.trouble {
+            Some(Trouble::Full) => self.vitals.found_full(),
+            Some(Trouble::Standby) => self.idle.renew(),
+            Some(Trouble::Gone) => return,
+            _ => {}
+        }
+        self.vitals.answered();
+    }
+
+    fn land(&self, flight: &Arc<Flight>) {
+        flight.release();
+        self.forget(flight);
+    }
+
+    fn forget(&self, flight: &Arc<Flight>) {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.retain(|other| !Arc::ptr_eq(other, flight));
+    }
+
+    fn returned(&self, flight: &Arc<Flight>) {
+        self.vitals.returned();
+        flight.returned();
+    }
+
+    /// Gives up what waits beyond its bound.
+    fn give_up_overdue(self: &Arc<Self>) {
+        let flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for flight in flights {
+            let Some(overdue) = flight.give_up(&self.bounds) else { continue };
+            let has_place = self.vitals.abandon();
+            tracing::warn!(?overdue, abandoned = self.vitals.abandoned(), "database.connection_abandoned");
+            // Those that were opened with it lead the same way.
+            self.idle.renew();
+            match overdue {
+                Overdue::Again(attempt) if has_place => {
+                    let shared = Arc::clone(self);
+                    Handle::current().spawn_blocking(move || shared.attempt(&flight, attempt));
+                    continue;
+                }
+                _ if has_place => self.land(&flight),
+                _ => {
+                    flight.retain();
+                    self.forget(&flight);
+                }
+            }
+            flight.job.fail(DatabaseError::Unavailable("no answer in time".to_owned()));
+        }
+    }
+}
+
+async fn watch(shared: Weak<Shared>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.give_up_overdue();
+    }
+}

@@ -1,0 +1,62 @@
+//! Releases older and newer than the schema.
+
+use diesel::connection::SimpleConnection;
+use service_kit::database::testing::TestDatabase;
+use service_kit::database::{Backend, Database, DatabaseError, DatabaseSettings};
+
+use crate::{migrated, migrations};
+
+async fn execute(database: &Database, sql: &'static str) {
+    database.write(move |c| Ok::<_, DatabaseError>(c.batch_execute(sql)?)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_served_until_it_says_that_it_must_not_be() {
+    for test in TestDatabase::both() {
+        let database = migrated(&test).await;
+        execute(&database, "INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')")
+            .await;
+        assert!(database.migrate(migrations()).await.unwrap().is_empty());
+        database.expect_schema(migrations()).await.unwrap();
+
+        // As the services' migrations make it.
+        execute(&database, "CREATE TABLE required_migrations (version TEXT NOT NULL PRIMARY KEY)").await;
+        execute(&database, "INSERT INTO required_migrations VALUES ('20260101000000')").await;
+        database.migrate(migrations()).await.unwrap();
+        execute(&database, "INSERT INTO required_migrations VALUES ('20990101000000')").await;
+        for refused in
+            [database.migrate(migrations()).await.map(drop), database.expect_schema(migrations()).await]
+        {
+            let line = refused.unwrap_err().to_string();
+            assert!(line.contains("20990101000000") && !line.contains('\n'), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_command_changes_no_schema_but_makes_that_of_an_empty_database() {
+    for test in TestDatabase::both() {
+        let database = Database::connect(&test.settings()).await.unwrap();
+        database.expect_schema(migrations()).await.unwrap();
+        assert!(database.migrate(migrations()).await.unwrap().is_empty());
+        execute(&database, "DROP TABLE notes").await;
+        execute(&database, "DELETE FROM __diesel_schema_migrations WHERE version = '20260102000000'").await;
+        let line = database.expect_schema(migrations()).await.unwrap_err().to_string();
+        assert!(line.contains("2026-01-02-000000_notes") && line.contains("migrate"), "{line}");
+        assert_eq!(database.migrate(migrations()).await.unwrap(), ["2026-01-02-000000_notes"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_with_nothing_to_do_waits_for_nobody_who_migrates() {
+    use diesel::{Connection, PgConnection};
+    let test = TestDatabase::create(Backend::Postgres);
+    migrated(&test).await;
+    // As a release before this one leaves it behind on a pooler's connection.
+    let mut other = PgConnection::establish(test.url()).unwrap();
+    other.batch_execute("SELECT pg_advisory_lock(7809651199139603833)").unwrap();
+    let database = Database::connect(&DatabaseSettings::at(test.url())).await.unwrap();
+    let began = tokio::time::Instant::now();
+    assert!(database.migrate(migrations()).await.unwrap().is_empty());
+    assert!(began.elapsed() < std::time::Duration::from_secs(5));
+}
