@@ -7,6 +7,7 @@ mod abuse;
 mod audit;
 mod audit_secrets;
 mod clients;
+mod databases;
 mod durability;
 mod feed;
 mod helpers;

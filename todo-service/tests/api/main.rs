@@ -9,6 +9,7 @@ mod bad_input;
 mod base_path;
 mod cookies;
 mod cors;
+mod database;
 mod documents;
 mod limits;
 mod list;

@@ -1,0 +1,249 @@
+//! What goes wrong between the service and PostgreSQL.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection};
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use service_kit::database::Backend;
+use service_kit::database::testing::{PgBouncer, Standby, TestDatabase};
+use shared_claims::testing::{Proxy, RedisProcess};
+
+use crate::helpers::{PASSWORD, PATIENCE, Recipe, Resource, Say, Service, eventually};
+
+fn postgres() -> TestDatabase {
+    TestDatabase::create(Backend::Postgres)
+}
+
+fn execute(database: &TestDatabase, sql: &str) {
+    PgConnection::establish(database.url()).unwrap().batch_execute(sql).unwrap();
+}
+
+/// A command's success, and what it wrote to standard error.
+fn run(recipe: &Recipe, arguments: &[&str]) -> (bool, String) {
+    let output = recipe.command().args(arguments).stderr(Stdio::piped()).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// A login's status; every refusal that passes says when to come again.
+async fn login(service: &Service) -> StatusCode {
+    let form = [("username", "alice"), ("password", PASSWORD)];
+    let answer = service.client.post(format!("{}/auth/token", service.url)).form(&form).send().await.unwrap();
+    let has_retry_after = answer.headers().contains_key("retry-after");
+    assert_eq!(answer.status() == StatusCode::SERVICE_UNAVAILABLE, has_retry_after, "{}", answer.status());
+    answer.status()
+}
+
+async fn ready(service: &Service) -> (StatusCode, Value) {
+    let answer = service.client.get(format!("{}/readyz", service.url)).send().await.unwrap();
+    (answer.status(), answer.json().await.unwrap())
+}
+
+#[actix_web::test]
+async fn connections_that_hang_are_replaced_and_the_list_goes_on() {
+    let (database, redis) = (postgres(), RedisProcess::start().await);
+    let proxy = Proxy::before(&database.address()).await;
+    let recipe = Recipe::on(&database)
+        .with("AUTH__DATABASE__URL", &database.url_at(&proxy.address()))
+        .projecting_to(&redis.address());
+    let service = recipe.start().await;
+    service.register("alice").await;
+    let (ended, standing) = (service.access_token("alice").await, service.access_token("alice").await);
+    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+    resource.comes_to(Say::Accepted, &standing).await;
+    // All connections were in use once.
+    for status in join_all((0..40).map(|_| login(&service))).await {
+        assert_eq!(status, StatusCode::OK);
+    }
+
+    proxy.hang_standing();
+    let began = tokio::time::Instant::now();
+    let asked = join_all((0..10).map(|_| login(&service))).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(asked.iter().all(|status| [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE].contains(status)));
+    eventually("logins work", Duration::from_secs(3), async || login(&service).await == StatusCode::OK).await;
+    assert_eq!(ready(&service).await.0, StatusCode::OK);
+    resource.comes_to(Say::Accepted, &standing).await;
+    assert_eq!(service.post("/auth/logout", &ended).await, StatusCode::NO_CONTENT);
+    resource.comes_to(Say::Refused, &ended).await;
+    let numbers = service.client.get(format!("{}/metrics", service.url)).send().await.unwrap();
+    let numbers = numbers.text().await.unwrap();
+    let abandoned = numbers.lines().find(|line| line.contains("database_connections_abandoned_total "));
+    assert!(!abandoned.unwrap().ends_with(" 0"), "{abandoned:?}");
+    // The threads that hang hold up nobody.
+    let began = tokio::time::Instant::now();
+    assert!(service.terminate().success());
+    assert!(began.elapsed() < Duration::from_secs(11), "{:?}", began.elapsed());
+}
+
+#[actix_web::test]
+async fn all_works_behind_a_pooler_in_transaction_mode() {
+    let (database, redis) = (postgres(), RedisProcess::start().await);
+    let pooler = PgBouncer::before(&database, 3);
+    let direct = Recipe::on(&database);
+    let recipe = direct
+        .clone()
+        .with("AUTH__DATABASE__URL", pooler.url())
+        .with("AUTH__DATABASE__POOLER", "transaction")
+        .projecting_to(&redis.address());
+    for recipe in [&recipe, &recipe, &recipe, &direct] {
+        let (is_done, told) = run(recipe, &["migrate"]);
+        assert!(is_done, "{told}");
+    }
+    let (service, replica) = (recipe.start().await, recipe.replica().start().await);
+    service.register("alice").await;
+    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+    for status in join_all((0..30).flat_map(|_| [login(&service), login(&replica)])).await {
+        assert_eq!(status, StatusCode::OK);
+    }
+    for _ in 0..5 {
+        let tokens = service.tokens("alice").await;
+        let refresh =
+            [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+        let refreshed =
+            replica.client.post(format!("{}/auth/token", replica.url)).form(&refresh).send().await;
+        let refreshed: Value = refreshed.unwrap().error_for_status().unwrap().json().await.unwrap();
+        let token = refreshed["access_token"].as_str().unwrap();
+        resource.comes_to(Say::Accepted, token).await;
+        assert_eq!(service.post("/auth/logout", token).await, StatusCode::NO_CONTENT);
+        resource.comes_to(Say::Refused, token).await;
+    }
+    for command in [
+        vec!["keys", "list"],
+        vec!["keys", "rotate"],
+        vec!["users", "disable", "alice"],
+        vec!["users", "enable", "alice"],
+        vec!["clients", "create", "--name", "App", "--id", "app", "--grants", "client_credentials"],
+        vec!["clients", "disable", "app"],
+        vec!["audit"],
+    ] {
+        let (is_done, told) = run(&recipe, &command);
+        assert!(is_done, "{command:?}: {told}");
+    }
+    assert_eq!(login(&replica).await, StatusCode::OK);
+
+    let (is_done, told) = run(&recipe.with("AUTH__DATABASE__POOLER", "none"), &["serve"]);
+    assert!(!is_done && told.contains("database.pooler"), "{told}");
+}
+
+#[actix_web::test]
+async fn on_a_standby_it_is_not_ready_and_after_the_switch_nothing_fails() {
+    let database = postgres();
+    let primary = Proxy::before(&database.address()).await;
+    let address = Proxy::before(&primary.address()).await;
+    let recipe = Recipe::on(&database).with("AUTH__DATABASE__URL", &database.url_at(&address.address()));
+    let service = recipe.start().await;
+    service.register("alice").await;
+    let standby = Standby::of(&database);
+    address.redirect(standby.address());
+    eventually("it is not ready", PATIENCE, async || {
+        let (status, report) = ready(&service).await;
+        status == StatusCode::SERVICE_UNAVAILABLE && report["dependencies"]["database"]["state"] == "down"
+    })
+    .await;
+    assert_eq!(login(&service).await, StatusCode::SERVICE_UNAVAILABLE);
+    address.redirect_new(&primary.address());
+    for _ in 0..12 {
+        assert_eq!(login(&service).await, StatusCode::OK);
+    }
+    assert_eq!(ready(&service).await.0, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_disk_that_is_full_passes_and_is_shown() {
+    let database = postgres();
+    let service = Recipe::on(&database).start().await;
+    service.register("alice").await;
+    execute(
+        &database,
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE EXCEPTION 'could not extend file \"base/1/2\": No space left on device' USING ERRCODE = '53100'; \
+         END $$; CREATE TRIGGER full_disk BEFORE INSERT ON sessions EXECUTE FUNCTION full_disk()",
+    );
+    assert_eq!(login(&service).await, StatusCode::SERVICE_UNAVAILABLE);
+    let (status, report) = ready(&service).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(report["dependencies"]["database"]["detail"], "disk full", "{report}");
+    execute(&database, "DROP TRIGGER full_disk ON sessions");
+    assert_eq!(login(&service).await, StatusCode::OK);
+    eventually("it is ready", PATIENCE, async || ready(&service).await.0 == StatusCode::OK).await;
+}
+
+#[actix_web::test]
+async fn an_older_release_says_what_it_does_not_know_and_refuses_what_it_must_not_serve() {
+    let database = postgres();
+    let recipe = Recipe::on(&database);
+    assert!(run(&recipe, &["migrate"]).0);
+    execute(&database, "INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')");
+    let (is_done, told) = run(&recipe, &["migrate"]);
+    assert!(is_done && told.contains("20990101000000"), "{told}");
+    recipe.start().await.terminate();
+    execute(&database, "INSERT INTO required_migrations (version) VALUES ('20990101000000')");
+    for command in ["serve", "migrate", "users"] {
+        let arguments: &[&str] = if command == "users" { &["users", "list"] } else { &[command] };
+        let (is_done, told) = run(&recipe, arguments);
+        assert!(!is_done && told.contains("error: ") && told.contains("20990101000000"), "{command}: {told}");
+    }
+}
+
+#[actix_web::test]
+async fn a_command_changes_no_schema() {
+    let database = postgres();
+    let recipe = Recipe::on(&database);
+    assert!(run(&recipe, &["migrate"]).0);
+    // As a release before the last migration left it.
+    execute(
+        &database,
+        "DROP TABLE required_migrations; DELETE FROM __diesel_schema_migrations WHERE version = '20261129200001'",
+    );
+    for arguments in [["users", "list"], ["keys", "list"], ["clients", "list"], ["keys", "rotate"]] {
+        let (is_done, told) = run(&recipe, &arguments);
+        assert!(!is_done && told.contains("migrate"), "{arguments:?}: {told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+    assert!(run(&recipe, &["migrate"]).0);
+    assert!(run(&recipe, &["users", "list"]).0);
+}
+
+#[actix_web::test]
+async fn a_client_is_disabled_while_its_user_ends_all_sessions() {
+    let database = postgres();
+    let recipe = Recipe::on(&database);
+    let service = recipe.start().await;
+    service.register("alice").await;
+    let create = ["clients", "create", "--name", "App", "--id", "app", "--public"];
+    let grants = ["--grants", "password,refresh_token", "--scopes", "openid todos:read"];
+    assert!(run(&recipe, &[create.as_slice(), grants.as_slice()].concat()).0);
+    let form =
+        json!({"grant_type": "password", "client_id": "app", "username": "alice", "password": PASSWORD});
+    let begin = async || {
+        let asked = service.client.post(format!("{}/oauth2/token", service.url)).form(&form).send().await;
+        asked.unwrap().status()
+    };
+    for round in 0..4 {
+        assert!(run(&recipe, &["clients", "enable", "app"]).0);
+        eventually("it gets tokens", PATIENCE, async || begin().await == StatusCode::OK).await;
+        for _ in 0..6 {
+            for status in join_all((0..15).map(|_| begin())).await {
+                assert_eq!(status, StatusCode::OK);
+            }
+        }
+        let token = service.access_token("alice").await;
+        let disabling = recipe.clone();
+        let disabling = tokio::task::spawn_blocking(move || run(&disabling, &["clients", "disable", "app"]));
+        // While the command starts, too.
+        loop {
+            let all = service.client.delete(format!("{}/auth/sessions", service.url));
+            let ended = all.bearer_auth(&token).send().await.unwrap().status();
+            assert_eq!(ended, StatusCode::NO_CONTENT, "round {round}");
+            if disabling.is_finished() {
+                break;
+            }
+        }
+        let (is_done, told) = disabling.await.unwrap();
+        assert!(is_done, "round {round}: {told}");
+    }
+}

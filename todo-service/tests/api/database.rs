@@ -1,0 +1,98 @@
+//! What goes wrong between the service and its database.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::json;
+use service_kit::config::UrlWithSecret;
+use service_kit::database::testing::{PgBouncer, TestDatabase};
+use service_kit::database::{Backend, Pooler};
+use shared_claims::testing::{Proxy, eventually};
+
+use crate::helpers::{ADA, BOTH, TestApp, spawn_app, spawn_app_with};
+
+async fn create(app: &TestApp, token: &str) -> u16 {
+    let answer = app.post("/todos/", token, &json!({"title": "milk"})).await;
+    assert_eq!(answer.status == 503, answer.header("retry-after").is_some(), "{}", answer.status);
+    answer.status
+}
+
+#[actix_web::test]
+async fn connections_that_hang_are_replaced() {
+    let place = TestDatabase::create(Backend::Postgres);
+    let proxy = Proxy::before(&place.address()).await;
+    let url = place.url_at(&proxy.address());
+    let app = spawn_app_with(Backend::Postgres, |settings| {
+        settings.database.url = UrlWithSecret::new(url);
+        settings.database.pool_size = 8;
+    })
+    .await;
+    let token = app.token(ADA);
+    for status in join_all((0..40).map(|_| create(&app, &token))).await {
+        assert_eq!(status, 201);
+    }
+    proxy.hang_standing();
+    let began = tokio::time::Instant::now();
+    let reads = join_all((0..10).map(|_| app.get("/todos/", Some(&token))));
+    let writes = join_all((0..10).map(|_| create(&app, &token)));
+    let (reads, writes) = futures_util::future::join(reads, writes).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(reads.iter().all(|answer| [200, 503].contains(&answer.status)));
+    assert!(writes.iter().all(|status| [201, 503].contains(status)));
+    assert_eq!(create(&app, &token).await, 201);
+    assert_eq!(app.get("/readyz", None).await.status, 200);
+}
+
+#[actix_web::test]
+async fn all_works_behind_a_pooler_in_transaction_mode() {
+    let place = TestDatabase::create(Backend::Postgres);
+    let pooler = PgBouncer::before(&place, 2);
+    let app = spawn_app_with(Backend::Postgres, |settings| {
+        settings.database.url = UrlWithSecret::new(pooler.url());
+        settings.database.pooler = Pooler::Transaction;
+        settings.database.pool_size = 8;
+    })
+    .await;
+    let token = app.token(ADA);
+    for status in join_all((0..50).map(|_| create(&app, &token))).await {
+        assert_eq!(status, 201);
+    }
+    assert_eq!(app.get("/todos/?limit=200", Some(&token)).await.json().as_array().unwrap().len(), 50);
+}
+
+const SQLITE_FULL: &str = "CREATE TRIGGER full_disk BEFORE INSERT ON todos BEGIN \
+     SELECT RAISE(ABORT, 'database or disk is full'); END";
+const POSTGRES_FULL: &str = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+     RAISE EXCEPTION 'could not extend file \"base/1/2\": No space left on device' USING ERRCODE = '53100'; END $$";
+
+#[actix_web::test]
+async fn a_disk_that_is_full_passes_and_is_shown() {
+    for backend in BOTH {
+        let app = spawn_app(backend).await;
+        let token = app.token(ADA);
+        match backend {
+            Backend::Sqlite => app.execute(SQLITE_FULL).await,
+            Backend::Postgres => {
+                app.execute(POSTGRES_FULL).await;
+                app.execute("CREATE TRIGGER full_disk BEFORE INSERT ON todos EXECUTE FUNCTION full_disk()")
+                    .await;
+            }
+        }
+        assert_eq!(create(&app, &token).await, 503, "{backend:?}");
+        let ready = app.get("/readyz", None).await;
+        assert_eq!(
+            (ready.status, &ready.json()["dependencies"]["database"]["detail"]),
+            (503, &"disk full".into())
+        );
+        assert_eq!(app.get("/todos/", Some(&token)).await.status, 200, "reads go on");
+        match backend {
+            Backend::Sqlite => app.execute("DROP TRIGGER full_disk").await,
+            Backend::Postgres => app.execute("DROP TRIGGER full_disk ON todos").await,
+        }
+        assert_eq!(create(&app, &token).await, 201, "{backend:?}");
+        eventually("it is ready", Duration::from_secs(15), || async {
+            app.get("/readyz", None).await.status == 200
+        })
+        .await;
+    }
+}
