@@ -134,11 +134,11 @@ impl Flight {
     }
 
     /// Moves on; `false` if this attempt was given up meanwhile and must touch nothing more.
-    pub(super) fn enter(&self, attempt: u32, stage: Stage) -> bool {
+    pub(super) fn enter(&self, attempt: u32, next: Stage) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let is_current = state.attempt == attempt;
         if is_current {
-            (state.stage, state.since) = (stage, Instant::now());
+            (state.stage, state.since) = (next, Instant::now());
         }
         is_current
     }
@@ -170,15 +170,15 @@ impl Flight {
         if let Some(pulse) = state.pulse.take() {
             pulse.abandon();
         }
-        let (stage, is_first) = (state.stage, state.attempt == 0);
+        let (waited_in, is_first) = (state.stage, state.attempt == 0);
         state.attempt += 1;
         state.since = Instant::now();
-        if stage == Stage::Opening && is_first {
+        if waited_in == Stage::Opening && is_first {
             state.stage = Stage::Connecting;
             return Some(Overdue::Again(state.attempt));
         }
         state.stage = Stage::Over;
-        Some(Overdue::Failed(stage))
+        Some(Overdue::Failed(waited_in))
     }
 
     /// Hands the ticket on.

@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use super::pooled::Pooled;
 
 /// A connection is not kept for longer: names, passwords and routes change.
-const MAX_AGE: Duration = Duration::from_mins(30);
+const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
 /// Nor when it was not used for so long.
-const MAX_IDLE: Duration = Duration::from_mins(10);
+const MAX_IDLE: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Default)]
 pub(super) struct Idle {
@@ -61,10 +61,10 @@ impl Idle {
             return;
         }
         state.stack.push(pooled);
-        let stale = state.stack.iter().take_while(|pooled| pooled.used_at.elapsed() > MAX_IDLE).count();
-        let stale: Vec<_> = state.stack.drain(..stale).collect();
+        let unused = state.stack.iter().take_while(|pooled| pooled.used_at.elapsed() > MAX_IDLE).count();
+        let unused: Vec<_> = state.stack.drain(..unused).collect();
         drop(state);
-        drop(stale);
+        drop(unused);
     }
 
     /// Drops every connection, those in use as soon as they come back: one of them was found to lead to the wrong

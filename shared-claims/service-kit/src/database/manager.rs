@@ -1,6 +1,7 @@
 //! Opens connections: what the URL names, set up as this house wants them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::{Connection, PgConnection, SqliteConnection};
@@ -38,15 +39,17 @@ impl Target {
         Ok(Self::Sqlite(PathBuf::from(path)))
     }
 
-    /// How many hosts the URL names at most: libpq tries one after the other, each for its time-out.
-    pub(super) fn hosts(&self) -> u32 {
+    /// How long libpq may take to connect: it tries one host after the other, each for its time-out.
+    pub(super) fn connect_limit(&self, settings: &DatabaseSettings) -> Duration {
+        let seconds = settings.connect_timeout_seconds;
         match self {
             Self::Postgres(info) => {
-                let hosts = info.get("host").unwrap_or_default();
-                let commas = hosts.bytes().filter(|byte| *byte == b',').count();
-                u32::try_from(commas).unwrap_or(0).min(7) + 1
+                let of_url = info.get("connect_timeout").and_then(|seconds| seconds.parse().ok());
+                let seconds = of_url.filter(|seconds| (1..=3600).contains(seconds)).unwrap_or(seconds);
+                let hosts = info.get("host").map_or(1, |hosts| hosts.split(',').count());
+                Duration::from_secs(seconds.into()) * u32::try_from(hosts).unwrap_or(u32::MAX).min(16)
             }
-            Self::Sqlite(_) => 1,
+            Self::Sqlite(_) => Duration::from_secs(seconds.into()),
         }
     }
 

@@ -19,7 +19,7 @@ const LOCK: i64 = 0x6c61_7463_686b_6579;
 const WAIT_MS: u32 = 60_000;
 
 /// How long migrating may take in all.
-const LIMIT: Duration = Duration::from_hours(1);
+const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// The migrations of one service, embedded for both back ends by `diesel_migrations::embed_migrations!`.
 pub struct Migrations {

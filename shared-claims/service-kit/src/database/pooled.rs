@@ -101,8 +101,8 @@ impl Manager {
         let pulse = Arc::new(Pulse::default());
         let mut speaks_english = true;
         let mut connection = match &self.target {
-            Target::Postgres(url) => {
-                let mut connection = open_postgres(url, &self.settings)?;
+            Target::Postgres(info) => {
+                let mut connection = open_postgres(info, &self.settings)?;
                 speaks_english = self.learn_language(&mut connection)?;
                 DbConnection::Postgres(connection)
             }
@@ -160,7 +160,7 @@ impl Manager {
             #[diesel(sql_type = Integer)]
             id: i32,
         }
-        let (Target::Postgres(url), Pooler::None) = (&self.target, self.settings.pooler) else {
+        let (Target::Postgres(info), Pooler::None) = (&self.target, self.settings.pooler) else {
             return Ok(false);
         };
         let process = |connection: &mut PgConnection| -> Result<i32, DatabaseError> {
@@ -168,8 +168,8 @@ impl Manager {
                 diesel::sql_query("SELECT pg_backend_pid() AS id").get_result(connection)?;
             Ok(process.id)
         };
-        let mut first = open_postgres(url, &self.settings)?;
-        let mut second = open_postgres(url, &self.settings)?;
+        let mut first = open_postgres(info, &self.settings)?;
+        let mut second = open_postgres(info, &self.settings)?;
         for _ in 0..3 {
             if process(&mut first)? == process(&mut second)? {
                 return Ok(true);
@@ -183,7 +183,7 @@ impl Manager {
         let settings = &self.settings;
         let lock = Duration::from_millis(settings.lock_timeout_ms.into());
         let statement = Duration::from_millis(settings.statement_timeout_ms.into()).max(lock) + MARGIN;
-        let connect = Duration::from_secs(settings.connect_timeout_seconds.into());
+        let connect = self.target.connect_limit(settings);
         let opening = match (self.target.backend(), settings.pooler) {
             (Backend::Postgres, Pooler::None) => OPENING,
             // The first answer may have to wait for a server process.
@@ -191,7 +191,7 @@ impl Manager {
             // A write transaction waits for the file's lock.
             (Backend::Sqlite, _) => lock + MARGIN,
         };
-        Bounds { connect: connect * self.target.hosts() + MARGIN, opening, statement }
+        Bounds { connect: connect + MARGIN, opening, statement }
     }
 
     /// Whether connections lead to a server, which may go away.

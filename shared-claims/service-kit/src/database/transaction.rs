@@ -95,7 +95,7 @@ where
         Ok(value) if !pooled.pulse.is_abandoned() => {
             Manager::commit_transaction(&mut pooled.connection).map_err(|error| {
                 pooled.trouble = pooled.pulse.trouble();
-                DatabaseError::from(error).into()
+                DatabaseError::from(error)
             })?;
             Ok(value)
         }

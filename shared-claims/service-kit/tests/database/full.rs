@@ -95,6 +95,12 @@ async fn a_server_that_speaks_another_language_is_asked_for_english_or_believed(
     assert_eq!(language, "C");
 
     let plain = Database::connect(&foreign).await.unwrap();
+    // A real lock, in the words of the server.
+    let mut holder = PgConnection::establish(test.url()).unwrap();
+    holder.batch_execute("BEGIN; UPDATE counters SET value = value").unwrap();
+    let late = plain.write(crate::count_up).await.unwrap_err();
+    assert!(matches!(late, DatabaseError::Unavailable(_)), "{late:?}");
+    holder.batch_execute("ROLLBACK").unwrap();
     let words = "breche Anweisung wegen Zeitüberschreitung einer Sperre ab";
     let refused = refused_with(&plain, "55P03", words).await;
     assert!(matches!(refused, DatabaseError::Unavailable(_)), "{refused:?}");

@@ -1,4 +1,5 @@
 //! Server programs that a test starts for itself.
+#![expect(clippy::expect_used, reason = "only tests call this")]
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
