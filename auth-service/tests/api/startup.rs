@@ -152,7 +152,7 @@ fn no_command_repeats_a_password_of_the_database_url() {
         "Zq9'Kd7Yt",
         "Zq9:Kd7Yt",
     ] {
-        let encoded: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = password.bytes().fold(String::new(), |url, byte| format!("{url}%{byte:02X}"));
         for written in [password, &encoded] {
             // Nobody listens there.
             let url = format!("postgres://auth:{written}@127.0.0.1:1/auth?connect_timeout=1");

@@ -349,7 +349,7 @@ fn a_database_url_that_is_not_encoded_is_refused_by_name_and_never_shown() {
         }
         let shown = UrlWithSecret::new(url).masked();
         assert!(!shown.contains("Zq9") && !shown.contains("Kd7Yt"), "{shown}");
-        let encoded: String = password.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let encoded = password.bytes().fold(String::new(), |url, byte| format!("{url}%{byte:02x}"));
         if !password.contains("%00") {
             let url = format!("postgres://auth:{encoded}@127.0.0.1:5432/auth");
             assert!(render(&env("AUTH__DATABASE__URL", &url).unwrap()).unwrap().contains("auth:********@"));

@@ -121,7 +121,7 @@ fn every_variable_that_is_empty_counts_as_unset() {
 #[test]
 fn no_command_repeats_a_password_of_the_database_url() {
     for password in ["Zq9%Kd7Yt", "Zq9@Kd7Yt", "Zq9/Kd7Yt", "Zq9 Kd7Yt+", "Zq9?Kd7Yt", "Zq9:Kd7Yt"] {
-        let encoded: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = password.bytes().fold(String::new(), |url, byte| format!("{url}%{byte:02X}"));
         for written in [password, &encoded] {
             let url = format!("postgres://todo:{written}@127.0.0.1:1/todo?connect_timeout=1");
             for arguments in [&["serve"][..], &["migrate"], &["check-config"]] {
