@@ -101,7 +101,8 @@ pub(super) enum Trouble {
 }
 
 // Diesel keeps no SQLSTATE (`DatabaseErrorInformation` has no method for it), only a few kinds made from it. The rest
-// is told by PostgreSQL's English words; `Manager::learn_language` has the server speak English, or says that it does not.
+// is told by PostgreSQL's English words; `Manager::learn_language` has the server speak
+// English, or says that it does not.
 const LOST: &[&str] = &["deadlock detected", "could not serialize access"];
 const FULL: &[&str] = &[
     // SQLite's SQLITE_FULL.
@@ -159,6 +160,12 @@ impl Trouble {
             },
             _ => Self::Fault,
         }
+    }
+}
+
+impl From<r2d2::Error> for DatabaseError {
+    fn from(error: r2d2::Error) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }
 

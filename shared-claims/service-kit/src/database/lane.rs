@@ -10,14 +10,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use r2d2::PooledConnection;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::connections::Connections;
 use super::crew::Crew;
 use super::error::Trouble;
 use super::flight::{Bounds, Flight, Overdue, Piece, Stage};
-use super::idle::Idle;
 use super::pooled::{Manager, Pooled};
 use super::queue::Queue;
 use super::transaction::{self, Way};
@@ -30,6 +31,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// The pause before connecting is tried again, at first; doubled each time.
 const PAUSE: Duration = Duration::from_millis(25);
 
+/// Connecting has at least so long, however long the work waited in the queue.
+const LEAST: Duration = Duration::from_millis(500);
+
 #[derive(Clone)]
 pub(super) struct Lane {
     shared: Arc<Shared>,
@@ -39,7 +43,7 @@ pub(super) struct Lane {
 struct Shared {
     manager: Manager,
     queue: Queue,
-    idle: Idle,
+    connections: Connections,
     flights: Mutex<Vec<Arc<Flight>>>,
     bounds: Bounds,
     patience: Duration,
@@ -59,9 +63,9 @@ impl Lane {
         let patience = Duration::from_millis(settings.wait_ms);
         let shared = Arc::new(Shared {
             bounds: manager.bounds(),
+            connections: Connections::new(manager.clone(), size, patience),
             manager,
             queue: Queue::new(size, limit, patience),
-            idle: Idle::default(),
             flights: Mutex::default(),
             patience,
             vitals: Arc::clone(vitals),
@@ -70,11 +74,10 @@ impl Lane {
         Self { shared, crew: Arc::clone(crew) }
     }
 
-    /// Opens a connection now, so that what is wrong is told by the one who asks. Blocks.
+    /// Opens a connection outside of the pool, which would try again and again and then say only that it took too long.
+    /// Blocks.
     pub(super) fn warm_up(&self) -> Result<(), DatabaseError> {
-        let pooled = self.shared.manager.open(self.shared.idle.generation())?;
-        self.shared.idle.put(pooled);
-        Ok(())
+        self.shared.manager.open().map(drop)
     }
 
     pub(super) fn manager(&self) -> &Manager {
@@ -102,7 +105,7 @@ impl Lane {
 
     /// Connections that nobody uses.
     pub(super) fn idle(&self) -> u32 {
-        u32::try_from(self.shared.idle.len()).unwrap_or(u32::MAX)
+        self.shared.connections.idle()
     }
 
     /// Connections that are open, in use or not.
@@ -121,7 +124,7 @@ impl Lane {
 }
 
 enum Readiness {
-    Ready(Box<Pooled>),
+    Ready(PooledConnection<Manager>),
     Failed(DatabaseError),
     /// Another attempt goes on with the work.
     GivenUp,
@@ -131,7 +134,7 @@ impl Shared {
     /// The blocking half.
     fn attempt(&self, flight: &Arc<Flight>, attempt: u32) {
         match self.ready(flight, attempt) {
-            Readiness::Ready(pooled) => self.work(flight, attempt, *pooled),
+            Readiness::Ready(pooled) => self.work(flight, attempt, pooled),
             Readiness::Failed(error) if flight.enter(attempt, Stage::Over) => {
                 self.land(flight);
                 flight.job.fail(error);
@@ -144,24 +147,30 @@ impl Shared {
     /// leads to a standby with all others of its time: nothing was done on it yet.
     fn ready(&self, flight: &Arc<Flight>, attempt: u32) -> Readiness {
         let mut pause = PAUSE;
+        // After an attempt that was given up the time of the first one is over.
+        let deadline = if attempt == 0 { flight.deadline } else { Instant::now() + self.patience };
         loop {
-            let reused = if attempt == 0 { self.idle.take() } else { None };
+            let reused = self.connections.take();
             let is_reused = reused.is_some();
             let opened = match reused {
                 Some(pooled) => Ok(pooled),
                 None if !flight.enter(attempt, Stage::Connecting) => return Readiness::GivenUp,
-                None => self.manager.open(self.idle.generation()),
+                None => self.connections.open(deadline.max(Instant::now() + LEAST)),
             };
             let failed = match opened {
                 Ok(mut pooled) => {
                     pooled.pulse.reset();
+                    // Until the work has it, whatever happens: it does not go back to the pool.
+                    pooled.discard = true;
                     if !flight.open_on(attempt, &pooled.pulse) {
                         return Readiness::GivenUp;
                     }
-                    match transaction::open(&mut pooled, flight.way) {
+                    let opened = self.manager.set_up(&mut pooled);
+                    match opened.and_then(|()| transaction::open(&mut pooled, flight.way)) {
                         Ok(()) if flight.enter(attempt, Stage::Working) => {
+                            pooled.discard = false;
                             self.vitals.answered();
-                            return Readiness::Ready(Box::new(pooled));
+                            return Readiness::Ready(pooled);
                         }
                         Ok(()) => return Readiness::GivenUp,
                         Err(error) => error,
@@ -170,7 +179,7 @@ impl Shared {
                 Err(error) => error,
             };
             if matches!(failed, DatabaseError::Standby) {
-                self.idle.renew();
+                self.connections.renew();
             }
             let is_worth_another = matches!(
                 failed,
@@ -181,7 +190,7 @@ impl Shared {
                 continue;
             }
             let may_pass = matches!(failed, DatabaseError::Unavailable(_));
-            if !may_pass || Instant::now() + pause >= flight.deadline {
+            if !may_pass || Instant::now() + pause >= deadline {
                 if may_pass {
                     tracing::warn!(error = %failed, "database.connection_failed");
                 }
@@ -192,22 +201,20 @@ impl Shared {
         }
     }
 
-    fn work(&self, flight: &Arc<Flight>, attempt: u32, mut pooled: Pooled) {
+    fn work(&self, flight: &Arc<Flight>, attempt: u32, mut pooled: PooledConnection<Manager>) {
         let worked = catch_unwind(AssertUnwindSafe(|| flight.job.work(&mut pooled)));
         if !flight.enter(attempt, Stage::Over) {
+            pooled.discard = true;
             drop(pooled);
             self.returned(flight);
             return;
         }
         self.learn_from(&pooled);
         let is_whole = worked.is_ok();
-        if is_whole {
-            self.idle.put(pooled);
-        } else {
-            // Its transaction is open.
-            drop(pooled);
-        }
+        // After a panic its transaction is open.
+        pooled.discard |= !is_whole;
         // The connection is back before the ticket is handed on.
+        drop(pooled);
         self.land(flight);
         if is_whole {
             flight.job.deliver();
@@ -220,7 +227,7 @@ impl Shared {
     fn learn_from(&self, pooled: &Pooled) {
         match pooled.trouble {
             Some(Trouble::Full) => self.vitals.found_full(),
-            Some(Trouble::Standby) => self.idle.renew(),
+            Some(Trouble::Standby) => self.connections.renew(),
             Some(Trouble::Gone) => return,
             _ => {}
         }
@@ -250,7 +257,7 @@ impl Shared {
             let has_place = self.vitals.abandon();
             tracing::warn!(?overdue, abandoned = self.vitals.abandoned(), "database.connection_abandoned");
             // Those that were opened with it lead the same way.
-            self.idle.renew();
+            self.connections.renew();
             match overdue {
                 Overdue::Again(attempt) if has_place => {
                     let shared = Arc::clone(self);

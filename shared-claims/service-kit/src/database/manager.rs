@@ -88,12 +88,8 @@ fn set_defaults(info: &mut ConnectionInfo, settings: &DatabaseSettings) {
     info.set_default("tcp_user_timeout", "4000");
 }
 
-/// Opens a connection to PostgreSQL. Behind a pooler in transaction mode nothing may be set for the session, and
-/// no statement gets a name: the next transaction may meet another server process.
-pub(super) fn open_postgres(
-    info: &ConnectionInfo,
-    settings: &DatabaseSettings,
-) -> Result<PgConnection, DatabaseError> {
+/// Connects to PostgreSQL. libpq bounds it: see [`Target::connect_limit`].
+pub(super) fn connect_postgres(info: &ConnectionInfo) -> Result<PgConnection, DatabaseError> {
     let unreachable = |error: diesel::ConnectionError| {
         DatabaseError::Unavailable(match error {
             // libpq had keywords and no URL, so what it says is of the connection.
@@ -101,7 +97,15 @@ pub(super) fn open_postgres(
             _ => "libpq refused the parameters of database.url".to_owned(),
         })
     };
-    let mut connection = PgConnection::establish(&info.to_libpq()).map_err(unreachable)?;
+    PgConnection::establish(&info.to_libpq()).map_err(unreachable)
+}
+
+/// Behind a pooler in transaction mode nothing may be set for the session, and no statement gets a name: the next
+/// transaction may meet another server process.
+pub(super) fn set_up_postgres(
+    connection: &mut PgConnection,
+    settings: &DatabaseSettings,
+) -> Result<(), DatabaseError> {
     match settings.pooler {
         Pooler::None => {
             let [statement, lock, idle] = time_outs(settings);
@@ -109,7 +113,7 @@ pub(super) fn open_postgres(
         }
         Pooler::Transaction => connection.set_prepared_statement_cache_size(CacheSize::Disabled),
     }
-    Ok(connection)
+    Ok(())
 }
 
 /// What a transaction sets for itself where the session cannot keep it.

@@ -42,7 +42,7 @@ impl Database {
     pub async fn expect_schema(&self, migrations: Migrations) -> Result<(), DatabaseError> {
         let manager = self.migrator();
         let check = move || {
-            let schema = Schema::read(&mut manager.open(0)?.connection, &migrations)?;
+            let schema = Schema::read(&mut manager.open()?.connection, &migrations)?;
             if schema.is_empty() {
                 return apply(&manager, migrations).map(drop);
             }
@@ -59,7 +59,7 @@ impl Database {
 }
 
 fn apply(manager: &Manager, migrations: Migrations) -> Result<Vec<String>, DatabaseError> {
-    let mut pooled = manager.open(0)?;
+    let mut pooled = manager.open()?;
     let schema = Schema::read(&mut pooled.connection, &migrations)?;
     schema.check()?;
     if schema.is_whole() {

@@ -5,10 +5,10 @@
 //! becomes of the request that asked for it, unless the database owes it an answer for too long.
 
 mod connection;
+mod connections;
 mod crew;
 mod error;
 mod flight;
-mod idle;
 mod lane;
 mod manager;
 mod migrate;

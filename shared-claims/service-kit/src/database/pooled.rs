@@ -7,11 +7,10 @@ use std::time::Duration;
 use diesel::connection::{Connection, SimpleConnection, TransactionManager};
 use diesel::sql_types::{Integer, Text};
 use diesel::{PgConnection, RunQueryDsl};
-use tokio::time::Instant;
 
 use super::error::Trouble;
 use super::flight::Bounds;
-use super::manager::{Target, open_postgres, open_sqlite, settings_of_a_transaction};
+use super::manager::{Target, connect_postgres, open_sqlite, set_up_postgres, settings_of_a_transaction};
 use super::pulse::Pulse;
 use super::{Backend, DatabaseError, DatabaseSettings, DbConnection, Pooler};
 
@@ -39,9 +38,8 @@ pub(super) struct Pooled {
     pub(super) speaks_english: bool,
     /// Follows `BEGIN`; empty where the session keeps its settings.
     pub(super) settings_of_a_transaction: Arc<str>,
-    pub(super) generation: u64,
-    pub(super) opened_at: Instant,
-    pub(super) used_at: Instant,
+    /// Whether the server has its settings for this session.
+    is_set_up: bool,
     _counted: Counted,
 }
 
@@ -96,32 +94,25 @@ impl Manager {
         Self { target, settings, role, settings_of_a_transaction, open, has_told_language }
     }
 
-    /// Opens a connection. Blocks for as long as [`bounds`](Self::bounds) says, or longer if the server hangs.
-    pub(super) fn open(&self, generation: u64) -> Result<Pooled, DatabaseError> {
-        let pulse = Arc::new(Pulse::default());
-        let mut speaks_english = true;
-        let mut connection = match &self.target {
-            Target::Postgres(info) => {
-                let mut connection = open_postgres(info, &self.settings)?;
-                speaks_english = self.learn_language(&mut connection)?;
-                DbConnection::Postgres(connection)
-            }
-            Target::Sqlite(path) => DbConnection::Sqlite(open_sqlite(path, &self.settings, self.role)?),
-        };
-        connection.set_instrumentation(pulse.listener());
-        let now = Instant::now();
-        Ok(Pooled {
-            connection,
-            pulse,
-            discard: false,
-            trouble: None,
-            speaks_english,
-            settings_of_a_transaction: Arc::clone(&self.settings_of_a_transaction),
-            generation,
-            opened_at: now,
-            used_at: now,
-            _counted: Counted::new(&self.open),
-        })
+    /// Opens a connection and prepares it, on no pool. Blocks for as long as [`bounds`](Self::bounds) says, or longer if
+    /// the server hangs.
+    pub(super) fn open(&self) -> Result<Pooled, DatabaseError> {
+        let mut pooled = r2d2::ManageConnection::connect(self)?;
+        self.set_up(&mut pooled)?;
+        Ok(pooled)
+    }
+
+    /// What a new connection needs before its first work, and no connection twice.
+    pub(super) fn set_up(&self, pooled: &mut Pooled) -> Result<(), DatabaseError> {
+        if pooled.is_set_up {
+            return Ok(());
+        }
+        if let DbConnection::Postgres(connection) = &mut pooled.connection {
+            set_up_postgres(connection, &self.settings)?;
+            pooled.speaks_english = self.learn_language(connection)?;
+        }
+        pooled.is_set_up = true;
+        Ok(())
     }
 
     /// Whether the server words its errors in English. If not, it is asked to for this session, which only a superuser
@@ -168,8 +159,7 @@ impl Manager {
                 diesel::sql_query("SELECT pg_backend_pid() AS id").get_result(connection)?;
             Ok(process.id)
         };
-        let mut first = open_postgres(info, &self.settings)?;
-        let mut second = open_postgres(info, &self.settings)?;
+        let (mut first, mut second) = (connect_postgres(info)?, connect_postgres(info)?);
         for _ in 0..3 {
             if process(&mut first)? == process(&mut second)? {
                 return Ok(true);
@@ -205,5 +195,39 @@ impl Manager {
 
     pub(super) fn open_connections(&self) -> u32 {
         self.open.load(Ordering::Relaxed)
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = DatabaseError;
+
+    /// Connects and asks for nothing: what the server owes an answer to is watched by the piece of work that waits.
+    fn connect(&self) -> Result<Pooled, DatabaseError> {
+        let mut connection = match &self.target {
+            Target::Postgres(info) => DbConnection::Postgres(connect_postgres(info)?),
+            Target::Sqlite(path) => DbConnection::Sqlite(open_sqlite(path, &self.settings, self.role)?),
+        };
+        let pulse = Arc::new(Pulse::default());
+        connection.set_instrumentation(pulse.listener());
+        Ok(Pooled {
+            connection,
+            pulse,
+            discard: false,
+            trouble: None,
+            speaks_english: true,
+            settings_of_a_transaction: Arc::clone(&self.settings_of_a_transaction),
+            is_set_up: false,
+            _counted: Counted::new(&self.open),
+        })
+    }
+
+    /// Not asked: the first statement of each piece of work shows it.
+    fn is_valid(&self, _: &mut Pooled) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        pooled.is_unusable()
     }
 }
