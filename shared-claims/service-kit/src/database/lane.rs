@@ -124,7 +124,7 @@ impl Lane {
 }
 
 enum Readiness {
-    Ready(PooledConnection<Manager>),
+    Ready(Box<PooledConnection<Manager>>),
     Failed(DatabaseError),
     /// Another attempt goes on with the work.
     GivenUp,
@@ -134,7 +134,7 @@ impl Shared {
     /// The blocking half.
     fn attempt(&self, flight: &Arc<Flight>, attempt: u32) {
         match self.ready(flight, attempt) {
-            Readiness::Ready(pooled) => self.work(flight, attempt, pooled),
+            Readiness::Ready(pooled) => self.work(flight, attempt, *pooled),
             Readiness::Failed(error) if flight.enter(attempt, Stage::Over) => {
                 self.land(flight);
                 flight.job.fail(error);
@@ -170,7 +170,7 @@ impl Shared {
                         Ok(()) if flight.enter(attempt, Stage::Working) => {
                             pooled.discard = false;
                             self.vitals.answered();
-                            return Readiness::Ready(pooled);
+                            return Readiness::Ready(Box::new(pooled));
                         }
                         Ok(()) => return Readiness::GivenUp,
                         Err(error) => error,
