@@ -68,7 +68,7 @@ struct Urls {
     keys: String,
 }
 
-fn compare(urls: &Urls, script: &Path, tokens: &PathBuf, [todo, auth]: [u32; 2]) {
+fn compare(urls: &Urls, script: &Path, tokens: &Path, [todo, auth]: [u32; 2]) {
     let [mut bare, mut sent, mut healthz, mut whoami, mut keys] = [const { Vec::new() }; 5];
     let [mut bare_us, mut healthz_us, mut whoami_us, mut keys_us] = [const { Vec::new() }; 4];
     let own = std::process::id();
