@@ -3,6 +3,13 @@
 //! They follow no redirects, and they use a proxy only where one was named to them: the variables `HTTP_PROXY`,
 //! `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are ignored. A variable that somebody set for other programs must not send the
 //! feed's token, or the question for keys, to a machine that the operator of this service did not choose.
+//!
+//! ```
+//! use shared_claims::outbound::ProxyUrl;
+//!
+//! let proxy = ProxyUrl::parse("http://proxy.example:3128")?;
+//! # Ok::<(), shared_claims::outbound::InvalidProxyUrl>(())
+//! ```
 
 use std::error::Error;
 use std::fmt;

@@ -52,6 +52,13 @@ pub enum ProxyMode {
 ///     proxy.set(ProxyMode::Forward);
 ///     format!("redis://{}", proxy.address())
 /// }
+///
+/// async fn lose_what_stands(proxy: &Proxy, other: &RedisProcess) {
+///     let before = proxy.accepted();
+///     proxy.hang_standing();
+///     proxy.redirect_new(&other.address());
+///     assert_eq!(proxy.accepted(), before, "nobody has connected anew yet");
+/// }
 /// ```
 #[derive(Debug)]
 pub struct Proxy {

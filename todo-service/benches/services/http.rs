@@ -1,7 +1,7 @@
 //! What a request costs beside the same from a bare actix-web server: `GET /healthz` (all that every answer has, but no
 //! log line at the default level), `GET /whoami` with thousands of tokens in turn, and the key set.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use actix_web::{App, HttpServer, web};
 

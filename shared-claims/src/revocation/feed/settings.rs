@@ -10,9 +10,11 @@ use crate::outbound::{self, ProxyUrl};
 /// How to reach the issuer's feed.
 ///
 /// ```
+/// use shared_claims::outbound::ProxyUrl;
 /// use shared_claims::revocation::FeedSettings;
 ///
 /// let feed = FeedSettings::new("https://id.example/revocations")?.token("what revocation.feed_token says")?;
+/// let feed = feed.proxy(&ProxyUrl::parse("http://proxy.example:3128")?)?;
 /// assert!(!format!("{feed:?}").contains("what"), "secrets are shown nowhere");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
