@@ -74,10 +74,11 @@ impl Lane {
         Self { shared, crew: Arc::clone(crew) }
     }
 
-    /// Opens a connection outside of the pool, which would try again and again and then say only that it took too long.
-    /// Blocks.
+    /// Opens the pool's first connection. One outside of the pool comes before it: the pool would try again and again and then
+    /// say only that it took too long. Blocks.
     pub(super) fn warm_up(&self) -> Result<(), DatabaseError> {
-        self.shared.manager.open().map(drop)
+        self.shared.manager.open()?;
+        self.shared.connections.open(Instant::now() + self.shared.patience).map(drop)
     }
 
     pub(super) fn manager(&self) -> &Manager {
