@@ -157,12 +157,13 @@ fn cookies(url: &str) -> Vec<Case> {
         get("in the second header").with("Cookie", "a=b").with("Cookie", &cookie),
     ];
     let host = url.trim_start_matches("http://");
-    for origin in
-        ["https://evil.example", "null", "", "http://127.0.0.1:1", &format!("http://{host}.evil.example")]
-    {
+    for origin in ["https://evil.example", "", "http://127.0.0.1:1", &format!("http://{host}.evil.example")] {
         cases.push(post(origin).with("Origin", origin).gets(403, None));
         cases.push(post(origin).with("Origin", origin).with("Sec-Fetch-Site", "same-origin").gets(403, None));
     }
+    // `null` names no origin.
+    cases.push(post("null").with("Origin", "null").gets(403, None));
+    cases.push(post("null of our own").with("Origin", "null").with("Sec-Fetch-Site", "same-origin"));
     for site in ["cross-site", "same-site", "none", ""] {
         cases.push(post(site).with("Sec-Fetch-Site", site).gets(403, None));
     }
