@@ -16,7 +16,7 @@ const EACH: usize = 100;
 /// The memory that a connection may cost, of whatever kind: buffers of its own, one piece of an answer, one body.
 const A_CONNECTION_KIB: usize = 192;
 /// What the allocator may keep after the attack, and what the service had not yet needed before it.
-const KEPT_KIB: usize = 48 * 1024;
+const KEPT_KIB: usize = 80 * 1024;
 /// For one honest request. Long, since tests share their machine; without bounds it would never be answered.
 const HONEST: Duration = Duration::from_secs(10);
 
