@@ -61,7 +61,7 @@ pub(crate) fn ticks_seconds(process: &str, at: usize) -> f64 {
     seconds_in(&std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap(), at)
 }
 
-/// The same of a `stat` that was read.
+/// Reads the same value from the text of a `stat` file.
 pub(crate) fn seconds_in(stat: &str, at: usize) -> f64 {
     let after_name = stat.rsplit_once(')').unwrap().1;
     let fields = after_name.split_ascii_whitespace().skip(at).take(2);

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::{AuditEvent, AuditKind};
 
-/// How many rows there may be.
+/// The limits on how many rows of a kind are stored.
 #[derive(Clone, Copy)]
 struct Rate {
     /// So many at once,
@@ -23,7 +23,7 @@ const OF_ACCOUNT: Rate = Rate { burst: 100, interval_ms: 10_000 };
 /// Accounts that are told apart. Beyond them the rate of the kind alone holds.
 const MOST_ACCOUNTS: usize = 10_000;
 
-/// What is left of a rate.
+/// The part of an allowance that is not used yet.
 #[derive(Clone, Copy)]
 struct Left {
     rows: u64,
@@ -56,7 +56,7 @@ impl Left {
     }
 }
 
-/// Whom an event concerns.
+/// The user, client and session that an event concerns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Account {
     User(Uuid),
