@@ -143,6 +143,21 @@ async fn servers_and_verifiers_see_a_change_within_a_second() {
     }
 }
 
+/// Four logins at the same time: the tokens of those that succeeded.
+async fn log_in_at_once(service: &Service, username: &str) -> Vec<Value> {
+    let form = [("username", username), ("password", PASSWORD)];
+    let login = || service.client.post(format!("{}/auth/token", service.url)).form(&form).send();
+    let mut given = Vec::new();
+    for answer in futures_util::future::join_all((0..4).map(|_| login())).await {
+        let answer = answer.unwrap();
+        match answer.status() {
+            StatusCode::OK => given.push(answer.json::<Value>().await.unwrap()),
+            status => assert_eq!(status, StatusCode::UNAUTHORIZED),
+        }
+    }
+    given
+}
+
 /// Logins do not stop while the operator switches off: whatever they were given is refused afterwards.
 #[actix_web::test]
 async fn logins_under_way_end_with_the_rest() {
@@ -155,6 +170,9 @@ async fn logins_under_way_end_with_the_rest() {
             ("cleo", vec!["delete", "cleo"], ""),
         ] {
             assert_eq!(service.register(name).await, StatusCode::CREATED);
+            // The command starts when logins are under way.
+            let mut given = log_in_at_once(&service, name).await;
+            assert_eq!(given.len(), 4, "nothing has ended yet");
             let command = {
                 let (recipe, arguments) = (recipe.clone(), arguments.clone());
                 let owned: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
@@ -163,20 +181,10 @@ async fn logins_under_way_end_with_the_rest() {
                     document(&recipe, &arguments, input)
                 })
             };
-            let mut given = Vec::new();
             while !command.is_finished() {
-                let form = [("username", name), ("password", PASSWORD)];
-                let asked = || service.client.post(format!("{}/auth/token", service.url)).form(&form).send();
-                for answer in futures_util::future::join_all((0..4).map(|_| asked())).await {
-                    let answer = answer.unwrap();
-                    match answer.status() {
-                        StatusCode::OK => given.push(answer.json::<Value>().await.unwrap()),
-                        status => assert_eq!(status, StatusCode::UNAUTHORIZED),
-                    }
-                }
+                given.extend(log_in_at_once(&service, name).await);
             }
             command.await.unwrap();
-            assert!(given.len() > 1, "logins were under way");
             for tokens in &given {
                 assert_eq!(
                     service.me(tokens["access_token"].as_str().unwrap()).await,
