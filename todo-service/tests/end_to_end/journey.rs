@@ -75,15 +75,16 @@ async fn an_emptied_redis_revives_nobody() {
     for carrier in [Carrier::RedisMirror, Carrier::RedisLookup] {
         let world = World::start(carrier, Backend::Sqlite).await;
         world.issuer.register("ada").await;
-        // One that the service met as revoked, and one that it never saw before Redis forgot it.
+        // One that the service met as revoked, and one that it was not shown before Redis forgot it.
         let (met, unmet, good) = (
             world.issuer.login("ada").await,
             world.issuer.login("ada").await,
             world.issuer.login("ada").await,
         );
+        // In this order: facts travel in the order of their commits, so whoever refuses the second has the first too.
+        world.issuer.leave("logout", &unmet).await;
         world.issuer.leave("logout", &met).await;
         world.service.refuses_within_a_second(&met.access).await;
-        world.issuer.leave("logout", &unmet).await;
 
         let mut redis = world.redis.as_ref().unwrap().connection().await;
         redis::cmd("FLUSHALL").exec_async(&mut redis).await.unwrap();
