@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use diesel::QueryResult;
 use service_kit::database::{Database, DatabaseError, DbConnection};
+use service_kit::telemetry::LogScope;
 use shared_claims::clock::SharedClock;
-use tracing::Instrument as _;
 
 use self::allowance::{Allowance, Recorded};
 use crate::domain::{Actor, AuditEvent, Origin};
@@ -99,7 +99,7 @@ impl Refusals {
         if events.is_empty() {
             return;
         }
-        let writing = tokio::spawn(write(self.clone(), events).in_current_span());
+        let writing = tokio::spawn(LogScope::current().carry(write(self.clone(), events)));
         // A panic in there was logged where it happened; lateness is none of the caller's business.
         let _ = tokio::time::timeout(PATIENCE, writing).await;
     }

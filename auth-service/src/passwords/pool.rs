@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use service_kit::telemetry::LogScope;
 use tokio::sync::Semaphore;
-use tracing::Span;
 
 use super::PasswordError;
 
@@ -67,9 +67,9 @@ impl HashPool {
         // Never closed, so this only waits.
         let permit = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| Overloaded)?;
         drop(place);
-        let (span, counter) = (Span::current(), Arc::clone(&self.counter));
+        let (scope, counter) = (LogScope::current(), Arc::clone(&self.counter));
         let done = tokio::task::spawn_blocking(move || {
-            let result = span.in_scope(|| work(&counter));
+            let result = scope.run(|| work(&counter));
             drop(permit);
             result
         });

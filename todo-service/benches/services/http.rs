@@ -39,11 +39,11 @@ pub(crate) async fn measure() {
     std::fs::write(&tokens, service_tokens(&place, &auth, TOKENS).await.join("\n")).unwrap();
     let todo = place.todo_service();
     todo.ready().await;
-    // The same version of actix-web, and as many workers as the services have.
+    // The same version of actix-web, as many workers as the services have, and a path of the same length.
     let workers = std::thread::available_parallelism().unwrap().get();
-    let app = || App::new().route("/", web::get().to(hello));
+    let app = || App::new().route("/healthz", web::get().to(hello));
     let server = HttpServer::new(app).workers(workers).disable_signals().bind("127.0.0.1:0").unwrap();
-    let bare = format!("http://{}/", server.addrs()[0]);
+    let bare = format!("http://{}/healthz", server.addrs()[0]);
     let server = server.run();
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
-use tracing::Span;
 
 use super::DatabaseError;
 use super::pooled::Pooled;
 use super::pulse::Pulse;
 use super::transaction::Way;
+use crate::telemetry::LogScope;
 
 /// The work of a caller and the way back to them, whatever its types.
 pub(super) trait Job: Send + Sync {
@@ -26,13 +26,13 @@ pub(super) struct Piece<T, E, F> {
     work: Mutex<Option<F>>,
     result: Mutex<Option<Result<T, E>>>,
     caller: Mutex<Option<oneshot::Sender<Result<T, E>>>>,
-    span: Span,
+    scope: LogScope,
 }
 
 impl<T, E, F> Piece<T, E, F> {
     pub(super) fn new(work: F, caller: oneshot::Sender<Result<T, E>>) -> Self {
         let (work, caller) = (Mutex::new(Some(work)), Mutex::new(Some(caller)));
-        Self { work, result: Mutex::new(None), caller, span: Span::current() }
+        Self { work, result: Mutex::new(None), caller, scope: LogScope::current() }
     }
 
     fn send(&self, result: Result<T, E>) {
@@ -53,7 +53,7 @@ where
     fn work(&self, pooled: &mut Pooled) {
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(work) = work {
-            let result = self.span.in_scope(|| work(pooled));
+            let result = self.scope.run(|| work(pooled));
             *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         }
     }

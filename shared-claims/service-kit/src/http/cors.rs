@@ -4,7 +4,7 @@
 //! with a cookie is the work of the cookie rule.
 
 use std::collections::HashSet;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
@@ -34,11 +34,11 @@ pub enum Cors {
 impl Cors {
     /// The listed origins, and without credentials those for which `is_known` gives `true`. It is called only for
     /// requests of origins that are not listed; an answer that takes longer than a second counts as `false`.
-    pub fn listed_and<F>(is_known: impl Fn(String) -> F + 'static) -> Self
+    pub fn listed_and<F>(is_known: impl Fn(String) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = bool> + 'static,
     {
-        Self::ListedAnd(OriginCheck(Rc::new(move |origin| {
+        Self::ListedAnd(OriginCheck(Arc::new(move |origin| {
             let asking = tokio::time::timeout(PATIENCE, is_known(origin));
             Box::pin(async move { asking.await.unwrap_or(false) })
         })))
@@ -49,7 +49,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Knows origins that are not listed. See [`Cors::listed_and`].
 #[derive(Clone)]
-pub struct OriginCheck(Rc<dyn Fn(String) -> LocalBoxFuture<'static, bool>>);
+pub struct OriginCheck(Arc<dyn Fn(String) -> LocalBoxFuture<'static, bool> + Send + Sync>);
 
 /// The origins of the setting `http.cors_origins`.
 pub(super) struct ListedOrigins(HashSet<String>);

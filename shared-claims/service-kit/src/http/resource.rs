@@ -1,8 +1,6 @@
 //! Resources: a path, its methods, and which origins may read its answers.
 
-use std::cell::OnceCell;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::header::{self, HeaderValue};
@@ -34,7 +32,7 @@ pub(super) struct RouteInfo {
     pub(super) methods: HeaderValue,
     pub(super) cors: Cors,
     /// Its counters in this worker, from the first answer on.
-    pub(super) counts: OnceCell<Arc<RouteCounts>>,
+    pub(super) counts: OnceLock<Arc<RouteCounts>>,
 }
 
 /// Begins a path: `cfg.service(http::resource("/todos/{id}").get(show).put(change))`. Without trailing slash: requests
@@ -138,11 +136,11 @@ impl HttpServiceFactory for Endpoint {
     fn register(self, config: &mut AppService) {
         let methods: Vec<&str> = self.allow.iter().map(Method::as_str).chain(["OPTIONS"]).collect();
         let allow = HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"));
-        let route = Rc::new(RouteInfo {
+        let route = Arc::new(RouteInfo {
             pattern: self.pattern,
             methods: allow.clone(),
             cors: self.cors,
-            counts: OnceCell::new(),
+            counts: OnceLock::new(),
         });
         let refuse = self.refuse;
         let other = move |request: HttpRequest| {

@@ -2,8 +2,8 @@
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, FORWARDED, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FORWARDED_PROTO, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, FORWARDED, HeaderMap, HeaderName, HeaderValue,
+    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FORWARDED_PROTO, X_FRAME_OPTIONS,
 };
 
 use super::client::{is_trusted, parameter};
@@ -40,8 +40,10 @@ impl SecurityHeaders {
     }
 
     pub(super) fn add(&self, headers: &mut HeaderMap, is_https: bool) {
+        // Most handlers set a content type at most.
+        let is_plain = headers.is_empty() || (headers.len() == 1 && headers.contains_key(CONTENT_TYPE));
         for (name, value) in &self.headers {
-            if !headers.contains_key(name) {
+            if is_plain || !headers.contains_key(name) {
                 headers.insert(name.clone(), value.clone());
             }
         }

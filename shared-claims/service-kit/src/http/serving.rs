@@ -109,7 +109,7 @@ fn poll_rest<F>(
 where
     F: Future<Output = Result<ServiceResponse<BoxBody>, Error>>,
 {
-    let polled = visit.in_span(|| catch_unwind(AssertUnwindSafe(|| rest.poll(context))));
+    let polled = visit.logging(|| catch_unwind(AssertUnwindSafe(|| rest.poll(context))));
     match polled {
         Ok(Poll::Ready(Ok(response))) => return Poll::Ready(Answer::Whole(response)),
         Ok(Poll::Ready(Err(error))) => return Poll::Ready(Answer::alone(error.as_response_error())),

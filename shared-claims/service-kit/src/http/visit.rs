@@ -4,26 +4,23 @@ use std::rc::Rc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
-use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
-use tracing::Span;
 
 use super::bare::dressed_if_bare;
 use super::context::RequestContext;
 use super::cors::{Cors, CrossOrigin, apply};
 use super::front::Worker;
 use super::security::is_https;
-use super::{ClientAddress, RequestId, request_id};
+use super::{ClientAddress, request_id};
 
 /// What is needed of the request to finish its answer, when the request itself is used up.
 pub(super) struct Visit {
     worker: Rc<Worker>,
     began: Instant,
-    method: Method,
-    span: Span,
     context: RequestContext,
     asker: Option<CrossOrigin>,
     is_https: bool,
@@ -31,40 +28,28 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// Names the request and its client, for handlers and for the log. The query is never looked at: it may hold what
-    /// belongs into no log.
+    /// Names the request and its client, for handlers and for the log.
     pub(super) fn begin(request: &ServiceRequest, worker: &Rc<Worker>) -> Self {
         worker.in_flight.add();
         let (headers, peer) = (request.headers(), request.peer_addr());
-        let id = RequestId::of(headers);
         let client = ClientAddress::of(peer, headers, &worker.trusted_proxies);
         let path = request.path();
-        let span = tracing::info_span!(
-            "http.request",
-            method = request.method().as_str(),
-            path,
-            request_id = id.as_str(),
-            caller_request_id = id.callers(),
-            client = client.map(|client| tracing::field::display(client.0)),
-        );
         Self {
             began: Instant::now(),
-            method: request.method().clone(),
-            span,
             asker: CrossOrigin::of(request, &worker.listed),
             is_https: is_https(request, worker),
             is_routine: matches!(
                 path.trim_end_matches('/'),
                 "/healthz" | "/readyz" | "/metrics" | "/revocations"
             ),
-            context: RequestContext::add_to(request, id, client),
+            context: RequestContext::add_to(request, client),
             worker: Rc::clone(worker),
         }
     }
 
     /// Runs a part of the request, so that what it logs names the request.
-    pub(super) fn in_span<T>(&self, part: impl FnOnce() -> T) -> T {
-        self.span.in_scope(part)
+    pub(super) fn logging<T>(&self, part: impl FnOnce() -> T) -> T {
+        self.context.logging(part)
     }
 
     pub(super) fn deadline(&self) -> Instant {
@@ -89,12 +74,12 @@ impl Visit {
         cause: Option<&str>,
     ) -> HttpResponse {
         let mut response = dressed_if_bare(response);
+        self.worker.security.add(response.headers_mut(), self.is_https);
         let (cors, route) = (self.cors(), self.context.route());
         let methods = route.map(|route| &route.methods);
         if apply(cors, self.asker.as_ref(), is_known, methods, response.headers_mut()) {
             response = granted(response);
         }
-        self.worker.security.add(response.headers_mut(), self.is_https);
         if let Ok(id) = HeaderValue::from_str(self.context.id().answered()) {
             response.headers_mut().insert(request_id::HEADER, id);
         }
@@ -102,30 +87,35 @@ impl Visit {
         let duration_ms = took.as_secs_f64() * 1000.0;
         if let Some(route) = route {
             let counts = route.counts.get_or_init(|| self.worker.counts(&route.pattern));
-            counts.count(&self.method, status.as_u16(), took);
+            counts.count(self.context.method(), status.as_u16(), took);
             self.log(status, &route.pattern, duration_ms, cause);
         } else {
             let pattern = request.and_then(HttpRequest::match_pattern);
             let counts = self.worker.other_counts(pattern.as_deref().unwrap_or("unmatched"));
-            counts.count(&self.method, status.as_u16(), took);
+            counts.count(self.context.method(), status.as_u16(), took);
             self.log(status, pattern.as_deref().unwrap_or("-"), duration_ms, cause);
         }
         response
     }
 
     fn log(&self, status: StatusCode, route: &str, duration_ms: f64, cause: Option<&str>) {
+        let is_routine = self.is_routine && !status.is_client_error() && !status.is_server_error();
+        if is_routine && !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
         let status_code = status.as_u16();
         let duration_ms = (duration_ms * 1000.0).round() / 1000.0;
-        let span = &self.span;
-        if status.is_server_error() {
-            tracing::error!(parent: span, route, status = status_code, duration_ms, cause, "request");
-        } else if status.is_client_error() {
-            tracing::warn!(parent: span, route, status = status_code, duration_ms, "request");
-        } else if self.is_routine {
-            tracing::debug!(parent: span, route, status = status_code, duration_ms, "request");
-        } else {
-            tracing::info!(parent: span, route, status = status_code, duration_ms, "request");
-        }
+        self.logging(|| {
+            if status.is_server_error() {
+                tracing::error!(route, status = status_code, duration_ms, cause, "request");
+            } else if status.is_client_error() {
+                tracing::warn!(route, status = status_code, duration_ms, "request");
+            } else if is_routine {
+                tracing::debug!(route, status = status_code, duration_ms, "request");
+            } else {
+                tracing::info!(route, status = status_code, duration_ms, "request");
+            }
+        });
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Requests {
     workers: Mutex<Vec<Arc<AtomicI64>>>,
 }
 
-/// The counters of one route in one worker.
+/// The counters of one route in one worker, whose thread alone writes to them.
 pub(crate) struct RouteCounts {
     route: String,
     methods: [OnceLock<Box<MethodCounts>>; METHODS.len()],
@@ -40,16 +40,16 @@ struct MethodCounts {
     nanoseconds: AtomicU64,
 }
 
-/// The requests that one worker is answering.
+/// The requests that one worker is answering. Its thread alone writes to it.
 pub(crate) struct InFlight(Arc<AtomicI64>);
 
 impl InFlight {
     pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     pub(crate) fn remove(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.store(self.0.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
     }
 }
 
@@ -72,11 +72,15 @@ impl RouteCounts {
         let seconds = took.as_secs_f64();
         let bucket = BOUNDS.iter().take_while(|bound| seconds > **bound).count();
         for counter in [counts.classes.get(class), counts.buckets.get(bucket)].into_iter().flatten() {
-            counter.fetch_add(1, Ordering::Relaxed);
+            add(counter, 1);
         }
-        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        counts.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        add(&counts.nanoseconds, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
+}
+
+/// Without a locked instruction: only the worker's own thread writes to its counters.
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
 }
 
 impl Requests {

@@ -29,9 +29,14 @@ const PIECE: u32 = 3;
 pub(super) struct Patience {
     /// For taking any of our bytes.
     stalled: Duration,
-    /// From one answer to the next: idle, then sending a head, then being served.
+    /// From one answer to the next: idle, then sending a head, then being served. A connection without an answer is ended
+    /// after this time, or up to a quarter later.
     quiet: Duration,
 }
+
+/// How often it is looked whether something was written, in the time that a connection may be quiet. Noting the time of
+/// each answer would cost every request a look at the clock.
+const QUIET_LOOKS: u32 = 4;
 
 impl Patience {
     pub(super) fn of(settings: &HttpSettings) -> Self {
@@ -51,7 +56,10 @@ pub(super) struct Connection {
     patience: Patience,
     /// When to look whether a limit is exceeded.
     timer: Pin<Box<Sleep>>,
-    last_written: Instant,
+    /// Whether something was written since the last look.
+    has_written: bool,
+    /// How many looks in a row may find that nothing was written.
+    looks_left: u32,
     blocked: Option<Blocked>,
     counted: OpenConnection,
     _place: Option<Place>,
@@ -73,8 +81,16 @@ impl Connection {
         counted: OpenConnection,
         place: Option<Place>,
     ) -> Self {
-        let timer = Box::pin(sleep(patience.quiet));
-        Self { socket, patience, timer, last_written: Instant::now(), blocked: None, counted, _place: place }
+        Self {
+            socket,
+            patience,
+            timer: Box::pin(sleep(patience.quiet / QUIET_LOOKS)),
+            has_written: false,
+            looks_left: QUIET_LOOKS,
+            blocked: None,
+            counted,
+            _place: place,
+        }
     }
 
     /// An error if a limit is exceeded. Otherwise the task is woken when that is to be looked at again.
@@ -91,10 +107,11 @@ impl Connection {
     }
 
     /// `None` if a limit is exceeded.
-    fn next_look(&self, now: Instant) -> Option<Instant> {
+    fn next_look(&mut self, now: Instant) -> Option<Instant> {
+        let has_written = std::mem::take(&mut self.has_written);
         let Some(blocked) = self.blocked else {
-            let end = self.last_written + self.patience.quiet;
-            return (now < end).then_some(end);
+            self.looks_left = if has_written { QUIET_LOOKS } else { self.looks_left.saturating_sub(1) };
+            return (self.looks_left > 0).then(|| now + self.patience.quiet / QUIET_LOOKS);
         };
         let end = blocked.since + self.patience.stalled * PIECE;
         if now < end {
@@ -107,7 +124,7 @@ impl Connection {
     }
 
     fn wrote(&mut self, length: usize, is_whole: bool) {
-        self.last_written = Instant::now();
+        self.has_written = true;
         if let Some(blocked) = &mut self.blocked {
             blocked.written = blocked.written.saturating_add(length);
             if is_whole && !blocked.has_waited {

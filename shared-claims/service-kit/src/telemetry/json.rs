@@ -1,6 +1,6 @@
-//! A line of the log as one JSON object. What a span says is rendered once, when it is made, and then copied into the
-//! line of each event within it. (The subscriber's own JSON parses it again for each event, which was the better half of
-//! what a line cost, and that was more than the check of a token.)
+//! A line of the log as one JSON object. It names the request that it was written for, or else the innermost span, whose
+//! fields are rendered once, when it is made. (The subscriber's own JSON parses them again for each event, which was more
+//! than half of what a line cost, and that was more than the check of a token.)
 
 use std::fmt::{self, Write as _};
 
@@ -13,9 +13,10 @@ use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::request::{self, LogFields};
 use super::timestamp::Timestamp;
 
-/// Formats events: time, level, the event's own fields, where it comes from, and the innermost span.
+/// Formats events: time, level, the event's own fields, where it comes from, and the request or the innermost span.
 pub(super) struct Line;
 
 /// Formats the fields of spans: members of an object, without its braces.
@@ -45,7 +46,9 @@ where
         members.outcome?;
         writer.write_str(",\"target\":")?;
         string(&mut writer, metadata.target())?;
-        if let Some(span) = context.parent_span() {
+        if let Some(written) = request::show(|request| named_fields(&mut writer, request)) {
+            written?;
+        } else if let Some(span) = context.parent_span() {
             writer.write_str(",\"span\":{\"name\":")?;
             string(&mut writer, span.name())?;
             if let Some(fields) =
@@ -135,6 +138,28 @@ impl Visit for Writing<'_, '_> {
             |out| if value.is_finite() { write!(out, "{value}") } else { out.write_str("null") },
         );
     }
+}
+
+/// The request, where other events have their span.
+fn named_fields(writer: &mut Writer<'_>, request: &dyn LogFields) -> fmt::Result {
+    writer.write_str(",\"span\":{\"name\":")?;
+    string(writer, request.name())?;
+    let mut outcome = Ok(());
+    request.visit(&mut |name, value| {
+        if outcome.is_ok() {
+            outcome = named_field(writer, name, value);
+        }
+    });
+    outcome?;
+    writer.write_char('}')
+}
+
+fn named_field(writer: &mut Writer<'_>, name: &str, value: &dyn fmt::Display) -> fmt::Result {
+    writer.write_char(',')?;
+    string(writer, name)?;
+    writer.write_str(":\"")?;
+    write!(Escaping(writer), "{value}")?;
+    writer.write_char('"')
 }
 
 fn string(out: &mut Writer<'_>, text: &str) -> fmt::Result {

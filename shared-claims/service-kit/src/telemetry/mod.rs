@@ -2,6 +2,8 @@
 
 mod json;
 mod panics;
+mod pretty;
+mod request;
 mod settings;
 mod timestamp;
 mod writer;
@@ -14,6 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
+pub use request::{LogFields, LogScope, within};
 pub use settings::{LogFormat, LogSettings};
 pub use writer::lost_lines;
 
@@ -49,7 +52,8 @@ impl Drop for Log {
     }
 }
 
-fn subscriber(
+/// What turns events into lines, for a program that installs it by itself. See [`init`].
+pub fn subscriber(
     settings: &LogSettings,
     writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
 ) -> Result<impl tracing::Subscriber + Send + Sync, TelemetryError> {
@@ -59,13 +63,17 @@ fn subscriber(
         LogFormat::Json => {
             Box::new(fmt::layer().event_format(json::Line).fmt_fields(json::Members).with_writer(writer))
         }
-        LogFormat::Pretty => Box::new(fmt::layer().with_ansi(false).with_writer(writer)),
+        LogFormat::Pretty => {
+            let format = fmt::format().with_ansi(false);
+            Box::new(fmt::layer().event_format(pretty::Pretty(format)).with_ansi(false).with_writer(writer))
+        }
     };
     Ok(tracing_subscriber::registry().with(lines).with(filter))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Display;
     use std::io::Write;
     use std::sync::{Arc, Mutex};
 
@@ -153,6 +161,59 @@ mod tests {
         assert!(lines[0].get("none").is_none());
         assert_eq!(lines[1]["span"], serde_json::json!({"name": "empty", "later": 1}));
         assert!(lines[2].get("span").is_none());
+    }
+
+    struct Request;
+
+    impl LogFields for Request {
+        fn name(&self) -> &'static str {
+            "http.request"
+        }
+
+        fn visit(&self, field: &mut dyn FnMut(&'static str, &dyn Display)) {
+            field("path", &"/a\"b");
+            field("request_id", &7);
+        }
+    }
+
+    /// What is logged within a request, on the thread that the work was carried to, and outside.
+    fn logged_for_request(format: LogFormat) -> Vec<String> {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let settings = LogSettings { level: "info".to_owned(), format };
+        let subscriber = Arc::new(subscriber(&settings, move || writer.clone()).unwrap());
+        let elsewhere = Arc::clone(&subscriber);
+        tracing::subscriber::with_default(subscriber, || {
+            within(Arc::new(Request), || {
+                tracing::info!("here");
+                let scope = LogScope::current();
+                let work = move || scope.run(|| tracing::info!("there"));
+                std::thread::spawn(|| tracing::subscriber::with_default(elsewhere, work)).join().unwrap();
+            });
+            let _ = std::panic::catch_unwind(|| within(Arc::new(Request), || panic!("on purpose")));
+            tracing::info!("outside");
+        });
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_line_names_the_request_that_it_was_written_for() {
+        let lines = logged_for_request(LogFormat::Json);
+        let lines: Vec<serde_json::Value> =
+            lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let span = serde_json::json!({"name": "http.request", "path": "/a\"b", "request_id": "7"});
+        assert_eq!((&lines[0]["message"], &lines[0]["span"]), (&"here".into(), &span));
+        assert_eq!((&lines[1]["message"], &lines[1]["span"]), (&"there".into(), &span));
+        assert_eq!((&lines[2]["message"], lines[2].get("span")), (&"outside".into(), None));
+
+        let lines = logged_for_request(LogFormat::Pretty);
+        assert!(
+            lines[0].contains("here") && lines[0].ends_with(r#" path="/a\"b" request_id="7""#),
+            "{lines:?}"
+        );
+        assert!(lines[1].contains("there") && lines[1].ends_with(r#" request_id="7""#), "{lines:?}");
+        assert!(lines[2].ends_with("outside"), "{lines:?}");
     }
 
     #[test]

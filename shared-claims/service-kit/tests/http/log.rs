@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use service_kit::telemetry::{self, LogFormat, LogSettings};
+
 use crate::wire::{post, request};
 use crate::{get, start};
 
@@ -24,12 +26,8 @@ impl Write for Lines {
 static LOGGED: LazyLock<Lines> = LazyLock::new(|| {
     let lines = Lines::default();
     let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_span_list(false)
-        .with_writer(move || writer.clone())
-        .finish();
+    let settings = LogSettings { format: LogFormat::Json, ..LogSettings::default() };
+    let subscriber = telemetry::subscriber(&settings, move || writer.clone()).unwrap();
     tracing::subscriber::set_global_default(subscriber).unwrap();
     lines
 });
