@@ -13,6 +13,7 @@ use crate::domain::signing_key::{KeyState, first_next};
 use crate::keys::KeyStore;
 use crate::passwords::{HashPoolStatus, Passwords};
 use crate::pruning::{Pruner, Table};
+use crate::revocation::feed::{Feed, FeedStatus};
 use crate::revocation::{ProjectionState, ProjectionStatus, Revocations};
 
 /// From this age on a reading of the keys is worth mentioning; they are read twice a second.
@@ -75,7 +76,6 @@ pub(crate) fn watch(
     revocations: &Revocations,
 ) -> prometheus::Result<()> {
     watch_passwords(metrics, passwords)?;
-    watch_feed(metrics, revocations)?;
     if revocations.status().is_some() { watch_projection(metrics, revocations) } else { Ok(()) }
 }
 
@@ -197,15 +197,34 @@ pub(crate) fn watch_pruning(metrics: &Metrics, pruner: &Pruner) -> prometheus::R
     )
 }
 
-fn watch_feed(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {
-    let revocations = revocations.clone();
-    metrics.sampled(
-        Kind::Gauge,
-        "latchkey_revocation_feed_waiting",
-        "Requests to the feed that wait for news.",
-        &[],
-        move || Sample::plain(number(u64::try_from(revocations.waiting()).unwrap_or(u64::MAX))),
-    )
+/// Registers what the feed counts.
+pub(crate) fn watch_feed(metrics: &Metrics, feed: &Feed) -> prometheus::Result<()> {
+    type Read = fn(FeedStatus) -> f64;
+    let numbers: [(Kind, &str, &str, Read); 4] = [
+        (Kind::Gauge, "latchkey_feed_followers", "Requests to the feed that are open.", |status| {
+            number(u64::try_from(status.followers).unwrap_or(u64::MAX))
+        }),
+        (Kind::Counter, "latchkey_feed_reads_total", "Reads of the log for the feed.", |status| {
+            number(status.reads)
+        }),
+        (
+            Kind::Counter,
+            "latchkey_feed_answers_total",
+            "Requests to the feed that were answered with a page of the list.",
+            |status| number(status.answers),
+        ),
+        (
+            Kind::Gauge,
+            "latchkey_feed_last_read_age_seconds",
+            "How long ago the last good read of the log for the feed began; 0 before the first.",
+            |status| status.read_age.as_secs_f64(),
+        ),
+    ];
+    for (kind, name, help, read) in numbers {
+        let feed = feed.clone();
+        metrics.sampled(kind, name, help, &[], move || Sample::plain(read(feed.status())))?;
+    }
+    Ok(())
 }
 
 fn watch_projection(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {

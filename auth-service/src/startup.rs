@@ -1,5 +1,6 @@
 //! Puts the parts together. The only place that does.
 
+mod followers;
 mod settings;
 mod verifiers;
 
@@ -96,21 +97,27 @@ pub struct Application {
     server: server::Application,
     maintenance: Maintenance,
     revocations: Revocations,
+    feed: revocation::feed::Feed,
 }
 
 impl Application {
     /// Opens and migrates the database, opens or makes the keys, begins to carry revocations, and listens.
     pub async fn build(settings: Settings, world: World) -> Result<Self, StartError> {
         warn_of(&settings);
+        followers::warn_of_files(&settings);
         let World { clock, random, listener } = world;
         let database = open(&settings).await?;
         let database_id = agree_on_database_id(&database, &random).await?;
         let (keys, secrets) = open_keys(&settings, &database, &random, &clock).await?;
 
         let projection = projection(&settings);
+        let feed =
+            revocation::feed::Feed::start(&database, settings.revocation.feed_followers, clock.clone());
+        let feed = feed.await?;
         let revocations =
             Revocations::start(database.clone(), database_id, projection, clock.clone(), random.clone())
-                .await?;
+                .await?
+                .with_feed(feed.clone());
         let passwords = Passwords::new(&secrets.pepper, hash_settings(&settings), random.clone());
         let recorder = Recorder::new(random.clone(), clock.clone(), settings.throttle.enabled);
         let accounts = Accounts::new(AccountParts {
@@ -148,6 +155,7 @@ impl Application {
         let metrics = Metrics::new(clock.now_seconds())?;
         metrics.watch_database(&database)?;
         observe::watch(&metrics, &passwords, &revocations)?;
+        observe::watch_feed(&metrics, &feed)?;
         observe::watch_keys(&metrics, &keys, &clock)?;
         observe::watch_clients(&metrics, &clients)?;
         observe::watch_pruning(&metrics, &pruner)?;
@@ -168,7 +176,7 @@ impl Application {
                 settings.base_path(),
             )
             .map_err(io::Error::other)?,
-            feed: Feed { database, revocations: revocations.clone(), clock, access: feed_access(&settings) },
+            feed: Feed { feed: feed.clone(), access: feed_access(&settings) },
         };
         let service = Service {
             api: http::docs::document(scopes.into_iter(), settings.base_path()),
@@ -183,7 +191,7 @@ impl Application {
         };
         let server = server::bind(service, listener)?;
         let maintenance = Maintenance::start(keys, pruner, administration, revocations.clone());
-        Ok(Self { server, maintenance, revocations })
+        Ok(Self { server, maintenance, revocations, feed })
     }
 
     /// The port that it listens at.
@@ -199,11 +207,10 @@ impl Application {
 
     /// Serves until `stop` is done; then finishes what runs.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let (revocations, maintenance) = (self.revocations, self.maintenance);
-        let feeds = revocations.clone();
+        let (revocations, maintenance, feed) = (self.revocations, self.maintenance, self.feed);
         let stop = async move {
             stop.await;
-            feeds.answer_waiting();
+            feed.answer_waiting();
         };
         let finish = async move {
             maintenance.stop().await;

@@ -18,6 +18,8 @@ pub struct RevocationSettings {
     pub list_ttl_seconds: u64,
     /// What the feed asks for; unset: it answers this machine alone.
     pub feed_token: Option<Secret>,
+    /// Requests to the feed that may be open at a time.
+    pub feed_followers: usize,
     /// How far the clocks of replicas may be apart.
     pub clock_skew_ms: i64,
     /// Whether to go on although Redis may evict.
@@ -31,6 +33,7 @@ impl Default for RevocationSettings {
             prefix: "{revoked}".to_owned(),
             list_ttl_seconds: 30,
             feed_token: None,
+            feed_followers: 20_000,
             clock_skew_ms: 1000,
             allow_eviction: false,
         }
@@ -63,6 +66,7 @@ impl Validate for RevocationSettings {
             return Err(InvalidSetting::new("feed_token", allowed));
         }
         in_range("list_ttl_seconds", self.list_ttl_seconds, 2..=3600)?;
+        in_range("feed_followers", self.feed_followers, 1..=1_000_000)?;
         in_range("clock_skew_ms", self.clock_skew_ms, 0..=60_000)
     }
 }

@@ -86,6 +86,5 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .configure(|config| oauth2::configure(config, &services.client_auth))
         .service(resource("/.well-known/jwks.json").cors(Cors::Everybody).get(jwks::show))
         .configure(|config| discovery::configure(config, services.published.issuer_path()))
-        // The whole list is long and much the same.
-        .service(resource("/revocations").compressed().get(revocations::show));
+        .service(resource("/revocations").get(revocations::show));
 }

@@ -3,27 +3,19 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header;
+use actix_web::http::header::{self, AcceptEncoding, Encoding, Header as _};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use service_kit::database::Database;
 use service_kit::http::{Query, Refusal};
-use service_kit::server::Stopping;
-use shared_claims::clock::SharedClock;
 
 use super::feed_access::FeedAccess;
-use crate::revocation::Revocations;
-use crate::revocation::feed::{self, FeedError, FeedPage, LONGEST_WAIT, Until};
+use crate::revocation::feed::{self, FeedError, FeedPage, LONGEST_WAIT};
 
 /// What the feed's endpoint needs.
 #[derive(Clone)]
 pub struct Feed {
-    /// The truth.
-    pub database: Database,
-    /// Its news.
-    pub revocations: Revocations,
-    /// The clocks.
-    pub clock: SharedClock,
+    /// What it answers.
+    pub feed: feed::Feed,
     /// Whom it answers.
     pub access: FeedAccess,
 }
@@ -49,23 +41,40 @@ pub struct FeedQuery {
         (status = 401, description = "The feed's token is missing or wrong"),
         (status = 403, description = "No token is set, and the request may come from elsewhere than this machine"),
         (status = 410, description = "The cursor belongs to another list: start again"),
+        (status = 503, description = "The log cannot be read, or too many requests to the feed are open; with Retry-After"),
     )
 )]
 pub async fn show(
     request: HttpRequest,
     feed: web::Data<Feed>,
     query: Query<FeedQuery>,
-    stopping: Stopping,
 ) -> Result<HttpResponse, Refusal> {
     feed.access.admit(&request)?;
     let wait = Duration::from_secs(query.wait.unwrap_or(0));
     if wait > LONGEST_WAIT {
         return Err(Refusal::field("wait", format!("at most {} seconds", LONGEST_WAIT.as_secs())));
     }
-    let until = Until { limit: wait, stop: stopping.wait() };
-    let page =
-        feed::read(&feed.database, &feed.revocations, &feed.clock, query.after.as_deref(), until).await?;
-    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(page))
+    let is_packed = accepts_gzip(&request);
+    let answer = feed.feed.read(query.after.as_deref(), wait).await?;
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type("application/json")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::VARY, "accept-encoding"));
+    if is_packed {
+        return Ok(response.insert_header((header::CONTENT_ENCODING, "gzip")).body(answer.gzip()));
+    }
+    Ok(response.body(answer.plain()))
+}
+
+/// Whether the answer may be compressed (RFC 9110 §12.5.3).
+fn accepts_gzip(request: &HttpRequest) -> bool {
+    let accepted = AcceptEncoding::parse(request).ok();
+    let chosen = accepted.and_then(|accepted| {
+        let offered = [Encoding::gzip(), Encoding::identity()];
+        accepted.negotiate(offered.iter())
+    });
+    chosen == Some(Encoding::gzip())
 }
 
 impl From<FeedError> for Refusal {
@@ -74,7 +83,9 @@ impl From<FeedError> for Refusal {
             FeedError::Cursor(cursor) => {
                 Self::new(StatusCode::GONE, format!("{cursor}: start again without one"))
             }
-            FeedError::Log(error) => error.into(),
+            FeedError::Unread | FeedError::TooManyFollowers | FeedError::NoRoom => {
+                Self::unavailable(1).because(error)
+            }
         }
     }
 }

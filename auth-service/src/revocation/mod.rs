@@ -1,4 +1,4 @@
-//! Revocation, the writing side: the truth in the database, its projection to Redis, and news for the feed.
+//! Revocation, the writing side: the truth in the database, its projection to Redis, and the feed.
 //!
 //! A use case appends a fact to the log in the transaction that ends the state
 //! ([`crate::storage::revocations::append`]), and after the commit calls [`Revocations::announce`]. Nothing else has
@@ -6,7 +6,6 @@
 
 mod admission;
 pub mod feed;
-mod news;
 mod projector;
 mod rebuild;
 pub mod redis;
@@ -21,7 +20,7 @@ use shared_claims::clock::SharedClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use self::news::News;
+use self::feed::Feed;
 use self::projector::Projector;
 use self::redis::{RedisError, RevocationList};
 use self::shared::Shared;
@@ -68,19 +67,18 @@ pub enum StartError {
 #[derive(Clone, Debug)]
 pub struct Revocations {
     inner: Arc<Inner>,
+    feed: Option<Feed>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    database_id: String,
-    news: News,
     projection: Option<Shared>,
     stop: watch::Sender<bool>,
     tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Revocations {
-    /// Starts the background work: the feed's news, and the projection where a Redis is configured.
+    /// Starts the background work: the projection, where a Redis is configured.
     ///
     /// A Redis that cannot be reached does not stop the start; one that may evict, or in which another issuer keeps its list
     /// under the same prefix, does.
@@ -95,48 +93,35 @@ impl Revocations {
         random: Random,
     ) -> Result<Self, StartError> {
         let (stop, stopped) = watch::channel(false);
-        let (news, watcher) = News::new(database.clone());
-        let mut tasks = vec![tokio::spawn(watcher.run(stopped.clone()))];
+        let mut tasks = Vec::new();
         let mut shared = None;
         if let Some(settings) = projection {
             let list = RevocationList::new(&settings.url, &settings.prefix)?;
-            let mut projector = Projector::new(database, database_id.clone(), list, settings, clock, random);
+            let mut projector = Projector::new(database, database_id, list, settings, clock, random);
             projector.refuse_eviction().await?;
             projector.refuse_foreign_list().await?;
             shared = Some(projector.shared());
             tasks.push(tokio::spawn(projector.run(stopped)));
         }
         let tasks = std::sync::Mutex::new(tasks);
-        Ok(Self { inner: Arc::new(Inner { database_id, news, projection: shared, stop, tasks }) })
+        Ok(Self { inner: Arc::new(Inner { projection: shared, stop, tasks }), feed: None })
+    }
+
+    /// The same, which tells this feed of each fact.
+    #[must_use]
+    pub fn with_feed(self, feed: Feed) -> Self {
+        Self { feed: Some(feed), ..self }
     }
 
     /// Tells everybody of a committed fact; waits up to a second for Redis to have it.
     pub async fn announce(&self, seq: i64) {
-        self.inner.news.publish(seq);
+        if let Some(feed) = &self.feed {
+            feed.announce(seq);
+        }
         if let Some(projection) = &self.inner.projection {
             // Late is not lost: the fact is committed and the projector goes on with it.
             let _ = tokio::time::timeout(ANNOUNCE_LIMIT, projection.delivered(seq)).await;
         }
-    }
-
-    /// Waits until something later than `seq` is in the log, `limit` has passed, or the service stops.
-    pub async fn wait_for_news(&self, seq: i64, limit: Duration) {
-        self.inner.news.later_than(seq, limit).await;
-    }
-
-    /// Answers the feeds that wait, and those to come at once: for a server that is to end soon.
-    pub fn answer_waiting(&self) {
-        self.inner.news.publish(i64::MAX);
-    }
-
-    /// How many requests to the feed wait for news.
-    pub fn waiting(&self) -> usize {
-        self.inner.news.waiting()
-    }
-
-    /// The database's own id: the feed's epoch.
-    pub fn database_id(&self) -> &str {
-        &self.inner.database_id
     }
 
     /// How the projection stands; `None` without Redis.
@@ -144,7 +129,7 @@ impl Revocations {
         self.inner.projection.as_ref().map(Shared::status)
     }
 
-    /// Ends the background work; waiting feeds are answered.
+    /// Ends the background work; requests to the feed are answered.
     pub async fn stop(&self) {
         self.inner.stop.send_replace(true);
         let tasks =
@@ -152,6 +137,9 @@ impl Revocations {
         for task in tasks {
             // Only a panic makes this an error, and that was logged where it happened.
             let _ = task.await;
+        }
+        if let Some(feed) = &self.feed {
+            feed.stop().await;
         }
     }
 }

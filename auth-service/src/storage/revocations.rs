@@ -165,6 +165,23 @@ pub fn page(
     Ok(LogPage { facts, last_seq })
 }
 
+/// The newest facts, at most `limit` of them, whose end is not past by [`GRACE_S`] at `now` (seconds), in the order of commits.
+/// Both reads belong in one snapshot.
+pub fn newest(conn: &mut DbConnection, now: i64, limit: i64) -> QueryResult<LogPage> {
+    let last_seq = last_seq(conn)?;
+    let mut facts = revocations::table
+        .filter(revocations::exp_s.gt(now.saturating_sub(GRACE_S)))
+        .order(revocations::seq.desc())
+        .limit(limit)
+        .select(RevocationRow::as_select())
+        .load(conn)?
+        .into_iter()
+        .map(RevocationRow::into_fact)
+        .collect::<QueryResult<Vec<_>>>()?;
+    facts.reverse();
+    Ok(LogPage { facts, last_seq })
+}
+
 /// The place of the first fact whose end is not past by [`GRACE_S`] at `now` (seconds), or the one after the log's end.
 pub fn first_live(conn: &mut DbConnection, now: i64) -> QueryResult<i64> {
     let end = last_seq(conn)?;

@@ -15,6 +15,8 @@ mod clients;
 mod clients_registry;
 mod clocks;
 mod cors;
+mod feed;
+mod feed_many;
 mod foreign_tokens;
 mod helpers;
 mod issuer_path;

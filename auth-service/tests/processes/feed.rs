@@ -8,7 +8,7 @@ use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::helpers::{Recipe, Service};
+use crate::helpers::{Recipe, Service, eventually};
 
 fn recipe() -> (TestDatabase, Recipe) {
     let database = TestDatabase::create(Backend::Sqlite);
@@ -170,9 +170,9 @@ async fn a_stop_answers_who_waits() {
     let url = format!("{}/revocations?wait=30&after={}", service.url, list["cursor"].as_str().unwrap());
     let waiting = tokio::spawn(service.client.get(url).send());
     let metrics = format!("{}/metrics", service.url);
-    crate::helpers::eventually("the feed waits", Duration::from_secs(5), async || {
+    eventually("the feed waits", Duration::from_secs(5), async || {
         let told = service.client.get(&metrics).send().await.unwrap().text().await.unwrap();
-        told.lines().any(|line| line == "latchkey_revocation_feed_waiting 1")
+        told.lines().any(|line| line == "latchkey_feed_followers 1")
     })
     .await;
     assert!(service.terminate().success());

@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::Compress;
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError, Route, guard, web,
 };
@@ -21,7 +20,6 @@ pub struct Endpoint {
     allow: Vec<Method>,
     refuse: fn() -> HttpResponse,
     cors: Cors,
-    is_compressed: bool,
 }
 
 /// What the front has to know of a resource to finish its answers.
@@ -44,7 +42,6 @@ pub fn resource(path: &str) -> Endpoint {
         allow: Vec::new(),
         refuse: not_allowed,
         cors: Cors::default(),
-        is_compressed: false,
     }
 }
 
@@ -119,12 +116,6 @@ impl Endpoint {
         Self { cors, ..self }
     }
 
-    /// Compresses its answers for clients that accept that. Only for what holds no secret beside what others chose.
-    #[must_use]
-    pub fn compressed(self) -> Self {
-        Self { is_compressed: true, ..self }
-    }
-
     fn add(mut self, route: Route, method: Method) -> Self {
         self.resource = self.resource.route(route);
         self.allow.push(method);
@@ -147,12 +138,7 @@ impl HttpServiceFactory for Endpoint {
             let allow = allow.clone();
             async move { other_method(&request, allow, refuse) }
         };
-        let resource = self.resource.guard(NotesRoute(route)).default_service(web::to(other));
-        if self.is_compressed {
-            resource.wrap(Compress::default()).register(config);
-        } else {
-            resource.register(config);
-        }
+        self.resource.guard(NotesRoute(route)).default_service(web::to(other)).register(config);
     }
 }
 
