@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection as _;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
+use service_kit::database::{Database, DatabaseError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::helpers::{Recipe, Service, eventually};
+use crate::helpers::{PATIENCE, Recipe, Service, eventually};
 
 fn recipe() -> (TestDatabase, Recipe) {
     let database = TestDatabase::create(Backend::Sqlite);
@@ -101,7 +104,7 @@ async fn the_host_that_the_url_names_counts_as_well() {
     let service = recipe.start().await;
     let address = service.url.strip_prefix("http://").unwrap();
     let ask = async |target: &str, hosts: &str| {
-        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET {target} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
@@ -177,4 +180,78 @@ async fn a_stop_answers_who_waits() {
     .await;
     assert!(service.terminate().success());
     assert_eq!(waiting.await.unwrap().unwrap().status(), StatusCode::OK);
+}
+
+/// A number of `/metrics`.
+async fn metric(service: &Service, name: &str) -> u64 {
+    let told = service.client.get(format!("{}/metrics", service.url)).send().await.unwrap();
+    let told = told.text().await.unwrap();
+    let line = told.lines().find(|line| line.split(' ').next() == Some(name)).unwrap();
+    line.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// Waits for what is behind `after`, on a connection of its own.
+async fn ask(stream: &mut TcpStream, after: &str) {
+    let request = format!("GET /revocations?wait=30&after={after} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+}
+
+/// Reads an answer with a body of a stated length; how long it is.
+async fn take(stream: &mut TcpStream) -> usize {
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        let length = stream.read(&mut piece).await.unwrap();
+        assert!(length > 0);
+        answer.extend_from_slice(&piece[..length]);
+        let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap().to_lowercase();
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        let body = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        let body: usize = body.parse().unwrap();
+        if answer.len() == end + 4 + body {
+            return body;
+        }
+    }
+}
+
+/// What a follower takes while it waits: buffers of the connection and its request, and nothing of the answers that it got.
+#[actix_web::test]
+async fn a_waiting_follower_takes_forty_kibibytes_at_most_also_after_a_burst() {
+    const FOLLOWERS: u64 = 2_000;
+    service_kit::server::raise_limit();
+    let (place, recipe) = recipe();
+    let service = recipe.start().await;
+    let (_, page) = answer(&service, "").await;
+    let mut cursor = page["cursor"].as_str().unwrap().to_owned();
+    let before = metric(&service, "process_resident_memory_bytes").await;
+    let mut followers = Vec::new();
+    for _ in 0..FOLLOWERS {
+        followers.push(TcpStream::connect(service.address()).await.unwrap());
+    }
+    let database = Database::connect(&place.settings()).await.unwrap();
+    for burst in 0..3 {
+        for follower in &mut followers {
+            ask(follower, &cursor).await;
+        }
+        eventually("all wait", PATIENCE, async || {
+            metric(&service, "latchkey_feed_followers").await == FOLLOWERS
+        })
+        .await;
+        let held = metric(&service, "process_resident_memory_bytes").await.saturating_sub(before);
+        assert!(held / FOLLOWERS <= 40 * 1024, "{} bytes for each, after {burst} bursts", held / FOLLOWERS);
+        let (first, last) = (burst * 1_000 + 1, burst * 1_000 + 1_000);
+        let statements = format!(
+            "INSERT INTO revocations (seq, kind, subject_id, at_ms, exp_s, created_at_ms)
+             SELECT i, 'sid', '0190c1a5-3f2e-7abc-8def-' || i, NULL, 4000000000, 0 FROM (
+                 WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last}) SELECT i FROM n
+             ) AS numbers;
+             UPDATE revocation_log SET last_seq = {last}"
+        );
+        let flooded = database.write(move |conn| Ok::<_, DatabaseError>(conn.batch_execute(&statements)?));
+        flooded.await.unwrap();
+        let taken = futures_util::future::join_all(followers.iter_mut().map(take)).await;
+        assert!(taken.iter().all(|length| *length == taken[0] && *length > 64 * 1024), "{}", taken[0]);
+        let (epoch, _) = cursor.split_once('.').unwrap();
+        cursor = format!("{epoch}.{last}");
+    }
 }

@@ -34,6 +34,7 @@ pub use moment::{parse_rfc3339, rfc3339};
 pub use network::Network;
 pub(crate) use path::HadTrailingSlash;
 pub use path::{BasePath, is_base_path};
+pub(crate) use pieces::PIECE;
 pub use request_id::RequestId;
 pub use resource::{Endpoint, resource};
 pub use settings::{CookieRules, CookieSettings, HttpSettings};

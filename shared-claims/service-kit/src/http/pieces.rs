@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::Bytes;
 
-/// As much as actix collects before it writes.
-const PIECE: usize = 32 * 1024;
+/// As much as a connection collects before it writes. A connection keeps a buffer of up to twice that for as long as it
+/// is open: small, since thousands may wait for their next answer.
+pub(crate) const PIECE: usize = 4 * 1024;
 
 /// A body that actix copies piece by piece. It would copy a body of bytes as a whole into the connection's buffer before
 /// it writes any of it: a client that does not read would hold a copy of a page that otherwise exists once.

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use super::addresses::{Addresses, TooMany};
 use super::connection::{Connection, Patience};
 use super::{Service, Stopping, descriptors, listener};
-use crate::http::{Front, HttpSettings, app};
+use crate::http::{Front, HttpSettings, PIECE, app};
 use crate::metrics::Metrics;
 use crate::{docs, health, metrics};
 
@@ -102,6 +102,7 @@ where
             .keep_alive(keep_alive)
             .client_request_timeout(client_timeout)
             .client_disconnect_timeout(Duration::from_secs(1))
+            .h1_write_buffer_size(PIECE)
             .graceful_shutdown_signal(move || {
                 let stop = stop.clone();
                 async move { stop.notified().await }
