@@ -9,21 +9,34 @@
 //! read and do not know each other, so one stands for all of them. Facts do not expire in here, and Redis's clock is
 //! not set back under one `run_id`: the bound grows by that.
 //!
+//! The feed is a model of its own: see [`feed`].
+//!
 //! What is asked: nothing is accepted later than the bound after its revocation was acknowledged, and nothing again
 //! that was refused. Each [`Flaw`] leaves one precaution out, and has to be found.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod feed;
+mod follower;
 mod issuer;
 mod list;
 mod model;
 mod verifier;
 
-use stateright::{Checker as _, HasDiscoveries, Model as _};
+use std::fmt::Debug;
+use std::hash::Hash;
 
+use stateright::{Checker as _, HasDiscoveries, Model};
+
+use feed::Feed;
 use model::{Flaw, Protocol};
 
 /// Tries everything; says what was violated.
-fn violated(protocol: Protocol) -> Vec<&'static str> {
+fn violated<M>(protocol: M) -> Vec<&'static str>
+where
+    M: Model + Debug + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + PartialEq + Send + Sync,
+    M::Action: Clone + Debug + PartialEq + Send + Sync,
+{
     let checker = protocol.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     println!("{:?}: {} states, depth {}", checker.model(), checker.unique_state_count(), checker.max_depth());
     let discoveries = checker.discoveries();
@@ -40,7 +53,12 @@ fn violated(protocol: Protocol) -> Vec<&'static str> {
 }
 
 /// Tries everything, and also that the model is about something: good tokens are accepted, lists rebuilt.
-fn holds(protocol: Protocol) {
+fn holds<M>(protocol: M)
+where
+    M: Model + Debug + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + PartialEq + Send + Sync,
+    M::Action: Clone + Debug + PartialEq + Send + Sync,
+{
     let checker = protocol.checker().threads(2).spawn_bfs().join();
     println!("{:?}: {} states, depth {}", checker.model(), checker.unique_state_count(), checker.max_depth());
     checker.assert_properties();
@@ -125,4 +143,56 @@ fn a_check_that_looks_at_the_age_after_the_facts_is_found_out() {
     let protocol =
         Protocol { flaw: Flaw::AgeAfterFacts, faults: 0, check_apart: true, ..Protocol::default() };
     assert_eq!(violated(protocol), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn the_feed_holds_with_three_facts_and_a_restored_database() {
+    holds(Feed { facts: 3, ..Feed::default() });
+}
+
+#[test]
+fn the_feed_holds_for_followers_that_share_a_read() {
+    holds(Feed { followers: 2, ..Feed::default() });
+}
+
+#[test]
+fn a_read_that_answers_requests_which_came_after_its_beginning_is_found_out() {
+    let feed = Feed { flaw: feed::Flaw::AnswersLatecomers, restores: 0, ..Feed::default() };
+    assert_eq!(violated(feed), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn an_answer_from_memory_without_a_read_is_found_out() {
+    let feed = Feed { flaw: feed::Flaw::AnswersFromMemory, restores: 0, ..Feed::default() };
+    assert_eq!(violated(feed), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn a_failed_read_that_is_answered_from_memory_is_found_out() {
+    let feed = Feed { flaw: feed::Flaw::FailureIsSilent, restores: 0, ..Feed::default() };
+    assert_eq!(violated(feed), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn a_kept_page_that_is_called_complete_is_found_out() {
+    let feed = Feed { flaw: feed::Flaw::PageIsComplete, restores: 0, ..Feed::default() };
+    assert_eq!(violated(feed), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn a_restored_database_that_is_read_on_from_the_old_end_is_found_out() {
+    let feed = Feed { flaw: feed::Flaw::AnchorUnchecked, ..Feed::default() };
+    assert_eq!(violated(feed), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn another_database_that_is_taken_for_the_old_one_is_found_out() {
+    let feed = Feed { flaw: feed::Flaw::IdUnread, ..Feed::default() };
+    assert_eq!(violated(feed), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn pages_of_before_a_restored_database_are_found_out() {
+    let feed = Feed { flaw: feed::Flaw::PagesOutliveMemory, facts: 4, ..Feed::default() };
+    assert_eq!(violated(feed), [model::WITHIN_THE_BOUND]);
 }
