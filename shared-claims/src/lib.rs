@@ -71,6 +71,7 @@ pub mod claims;
 pub mod clock;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod jitter;
 pub mod metrics;
 pub mod outbound;
 pub mod problem;

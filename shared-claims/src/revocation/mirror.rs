@@ -9,6 +9,8 @@ use std::time::Duration;
 use super::set::FactSet;
 use super::{Fact, MalformedFact, Marks, RevocationStatus, Verdict};
 use crate::clock::{SharedClock, SystemClock};
+#[cfg(any(feature = "feed", feature = "redis"))]
+use crate::jitter::{Jitter, Retry};
 
 /// Before the first complete list.
 const NEVER: i64 = i64::MIN;
@@ -32,11 +34,19 @@ pub struct MirrorSettings {
     pub max_staleness: Duration,
     /// The clocks.
     pub clock: SharedClock,
+    /// What spreads the tries of those who lost the same source.
+    #[cfg(any(feature = "feed", feature = "redis"))]
+    pub(crate) jitter: Jitter,
 }
 
 impl Default for MirrorSettings {
     fn default() -> Self {
-        Self { max_staleness: Duration::from_secs(30), clock: Arc::new(SystemClock) }
+        Self {
+            max_staleness: Duration::from_secs(30),
+            clock: Arc::new(SystemClock),
+            #[cfg(any(feature = "feed", feature = "redis"))]
+            jitter: Jitter::system(),
+        }
     }
 }
 
@@ -271,6 +281,14 @@ impl MirrorState {
     #[cfg(feature = "redis")]
     pub(super) fn as_of_ms(&self) -> Option<i64> {
         Some(self.as_of.load(Ordering::Acquire)).filter(|as_of| *as_of != NEVER)
+    }
+
+    /// The pauses between tries that fail: at most half a second before the first, so that news still arrive within a
+    /// second while the source is there and one connection to it broke; under a small bound, a quarter of it. Later at most
+    /// three times as much, so that a list is complete again within 3 s of the source's return.
+    pub(super) fn retry(&self) -> Retry {
+        let first = Duration::from_millis((self.bound_ms() / 4).clamp(100, 500));
+        Retry::new(self.settings.jitter.clone(), first, first * 3)
     }
 
     /// The source answered.

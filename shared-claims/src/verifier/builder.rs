@@ -17,6 +17,7 @@ use super::self_test;
 use super::source::Source;
 use crate::claims::{Claims, CustomClaims};
 use crate::clock::{SharedClock, SystemClock};
+use crate::jitter::Jitter;
 use crate::metrics::{Observed, Observer};
 use crate::outbound::ProxyUrl;
 use crate::revocation::Revocation;
@@ -348,7 +349,11 @@ impl<C: CustomClaims> VerifierBuilder<C> {
             };
             let fetcher = Fetcher::new(self.issuer.clone(), jwks_url, self.proxy.as_ref())
                 .map_err(|error| BuildError::Http(error.to_string()))?;
-            let settings = FollowSettings { cooldown: self.jwks_cooldown, max_age: self.jwks_max_age };
+            let settings = FollowSettings {
+                cooldown: self.jwks_cooldown,
+                max_age: self.jwks_max_age,
+                jitter: Jitter::system(),
+            };
             let follower = Follower::start(fetcher, settings, Arc::clone(&self.clock), Arc::clone(&counters));
             follower.first_reading(FIRST_READING).await;
             KeySource::Fetched(follower)

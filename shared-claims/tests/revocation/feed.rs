@@ -1,5 +1,6 @@
 //! The mirror over the feed.
 
+use shared_claims::clock::Clock as _;
 use shared_claims::revocation::{FeedSettings, Mirror};
 use shared_claims::testing::eventually;
 
@@ -133,6 +134,28 @@ async fn an_issuer_that_does_not_hold_requests_is_not_asked_without_end() {
     // A machine under load makes the gaps longer, never shorter: each request follows the answer to the one before.
     let gaps: Vec<u64> = server.arrivals().windows(2).skip(1).map(|pair| pair[1] - pair[0]).collect();
     assert!(gaps.iter().all(|gap| *gap >= 100), "{gaps:?}");
+    drop(mirror);
+}
+
+/// An issuer that stops answers everybody who waits in one moment.
+#[tokio::test]
+async fn who_is_let_go_early_does_not_ask_again_at_once() {
+    let server = FeedServer::start().await;
+    let mirror = follow(&server, MirrorSettings::default());
+    let held_since = async || {
+        let is_held = server.requests().last().is_some_and(|request| request.contains("wait=3"));
+        server.arrivals().last().copied().filter(|_| is_held)
+    };
+    eventually("a request was held for a while, and will be for a second more", SOON, async || {
+        held_since().await.is_some_and(|since| (300..1_500).contains(&(SystemClock.boot_ms() - since)))
+    })
+    .await;
+    let (asked, let_go) = (server.arrivals().len(), SystemClock.boot_ms());
+    server.change(|_| {});
+    eventually("it asks again", SOON, async || server.arrivals().len() > asked).await;
+    // A machine under load makes the gap longer, never shorter.
+    let gap = server.arrivals()[asked] - let_go;
+    assert!(gap >= 100, "{gap} ms");
     drop(mirror);
 }
 

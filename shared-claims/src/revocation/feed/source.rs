@@ -11,8 +11,11 @@ use super::wire::{Answer, Fault};
 use crate::background::until_done;
 use crate::revocation::mirror::{Mirror, MirrorSettings, MirrorState, Tasks};
 
-/// Between an error and the next try, and between two answers that brought nothing.
+/// Between two answers that brought nothing, on the average.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// How much earlier than asked for an answer without news counts as held to its end, milliseconds.
+const EARLY_MS: i64 = 250;
 
 /// How long an answer may take, beyond the time for which the request is held.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -37,23 +40,35 @@ impl Mirror {
 async fn follow(state: &MirrorState, feed: &FeedSettings) {
     let mut follower = Follower::default();
     let pause = PAUSE.min(Duration::from_millis((state.bound_ms() / 8).max(50)));
+    let mut retry = state.retry();
     loop {
         let done = ask(state, feed, &mut follower).await;
         state.sweep();
         match done {
-            Ok(true) => {}
-            Ok(false) => sleep(pause).await,
+            Ok(next) => {
+                retry.succeeded();
+                if next == Next::Later {
+                    sleep(state.settings.jitter.around(pause)).await;
+                }
+            }
             Err(fault) => {
                 follower.failed();
                 state.failed(&fault.to_string());
-                sleep(pause).await;
+                sleep(retry.pause()).await;
             }
         }
     }
 }
 
-/// One request and its answer. Says whether to ask on at once.
-async fn ask(state: &MirrorState, feed: &FeedSettings, follower: &mut Follower) -> Result<bool, Fault> {
+/// When to ask again after an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Now,
+    Later,
+}
+
+/// One request and its answer.
+async fn ask(state: &MirrorState, feed: &FeedSettings, follower: &mut Follower) -> Result<Next, Fault> {
     let query = follower.next(state);
     let limit = Duration::from_secs(query.wait_s) + LIMIT;
     let sent_ms = state.boot_ms();
@@ -66,7 +81,7 @@ async fn ask(state: &MirrorState, feed: &FeedSettings, follower: &mut Follower) 
         Answer::Page(page) => page,
         Answer::Gone if query.after.is_some() => {
             follower.start_again(state);
-            return Ok(true);
+            return Ok(Next::Now);
         }
         Answer::Gone => return Err(Fault::Refused(reqwest::StatusCode::GONE)),
     };
@@ -77,7 +92,39 @@ async fn ask(state: &MirrorState, feed: &FeedSettings, follower: &mut Follower) 
     if step == Step::Complete {
         state.succeeded();
     }
-    // An issuer that answers at once and without news is not asked without end.
-    let was_held = query.wait_s > 0 && took_ms >= 250;
-    Ok(news || was_held || (query.wait_s == 0 && hold_s(state.bound_ms()) > 0 && step == Step::Complete))
+    // An issuer that answers at once and without news is not asked without end; and one that stops lets all of its followers
+    // go in one moment, who should not meet again at another replica.
+    let was_held =
+        query.wait_s > 0 && took_ms >= i64::try_from(query.wait_s * 1_000).unwrap_or(i64::MAX) - EARLY_MS;
+    let may_wait = query.wait_s == 0 && hold_s(state.bound_ms()) > 0 && step == Step::Complete;
+    Ok(if news || was_held || may_wait { Next::Now } else { Next::Later })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::jitter::Jitter;
+
+    /// Whoever draws the same shares comes back in the same moments, so each failure draws one of its own.
+    #[tokio::test]
+    async fn every_failure_draws_its_pause() {
+        let (tell, mut pauses) = mpsc::unbounded_channel();
+        let jitter = Jitter::by(move || {
+            let _ = tell.send(());
+            0.0
+        });
+        let settings = MirrorSettings { jitter, ..MirrorSettings::default() };
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let feed = FeedSettings::new(&format!("http://{nobody}/revocations")).unwrap();
+        let mirror = Mirror::follow_feed(feed, settings);
+        for failures in 1..=5 {
+            let drawn = tokio::time::timeout(Duration::from_secs(20), pauses.recv()).await;
+            assert_eq!(drawn, Ok(Some(())));
+            assert!(mirror.status().errors >= failures, "{:?}", mirror.status());
+        }
+    }
 }

@@ -16,9 +16,6 @@ use crate::revocation::mirror::{MirrorState, Tasks};
 use crate::revocation::set::FACT_OUTLIVES_TOKEN_S;
 use crate::revocation::{Marks, MirrorSettings, RevocationStatus, Verdict};
 
-/// Between two tries to connect. Meanwhile checks fail at once.
-const RETRY: Duration = Duration::from_millis(250);
-
 /// How often an idle connection is tried, so that a dead one is found before a request finds it.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
@@ -204,14 +201,16 @@ impl Inner {
 async fn keep_connected(inner: &Inner) {
     let clock = &inner.met.settings.clock;
     let mut link = inner.link.subscribe();
+    let mut retry = inner.met.retry();
     for generation in 0.. {
         let mut connection = loop {
             match inner.settings.connect(clock).await {
                 Ok(connection) => break connection,
                 Err(fault) => {
+                    // Until the next try checks fail at once.
                     inner.link.send_replace(Link::Down);
                     inner.met.failed(&fault.to_string());
-                    sleep(RETRY).await;
+                    sleep(retry.pause()).await;
                 }
             }
         };
@@ -222,6 +221,7 @@ async fn keep_connected(inner: &Inner) {
             let asking = ask_freshness(&mut connection.redis, &inner.settings.keys);
             match limited(inner.settings.time_limit, clock, asking).await {
                 Ok(answer) => {
+                    retry.succeeded();
                     let as_of_ms = inner.as_of_ms(&answer, &connection.run_id, sent_ms);
                     if let Err(fault) = abandonment.observe(as_of_ms, inner.met.boot_ms()) {
                         inner.broke(generation, &fault);

@@ -13,10 +13,8 @@ use super::connection::{Abandonment, Fault, limited};
 use super::follower::{Follower, Step};
 use super::page::read_page;
 use crate::background::until_done;
+use crate::jitter::Retry;
 use crate::revocation::mirror::{Mirror, MirrorSettings, MirrorState, Tasks};
-
-/// Between an error and the next try.
-const RETRY: Duration = Duration::from_millis(250);
 
 /// How long the blocking read blocks. Short enough to notice a dead connection soon.
 const BLOCK: Duration = Duration::from_secs(2);
@@ -50,12 +48,13 @@ impl Mirror {
 
 async fn poll(state: &MirrorState, redis: &RedisSettings, positions: &watch::Sender<String>, news: &Notify) {
     let mut follower = Follower::new();
+    let mut retry = state.retry();
     loop {
-        let Err(fault) = follow(state, redis, &mut follower, positions, news).await;
+        let Err(fault) = follow(state, redis, &mut follower, positions, news, &mut retry).await;
         state.disconnected();
         state.failed(&fault.to_string());
         state.sweep();
-        sleep(RETRY).await;
+        sleep(retry.pause()).await;
     }
 }
 
@@ -66,6 +65,7 @@ async fn follow(
     follower: &mut Follower,
     positions: &watch::Sender<String>,
     news: &Notify,
+    retry: &mut Retry,
 ) -> Result<Infallible, Fault> {
     let clock = &state.settings.clock;
     let mut connection = settings.connect(clock).await?;
@@ -76,6 +76,7 @@ async fn follow(
         let sent_ms = state.boot_ms();
         let reading = read_page(&mut connection.redis, &settings.keys, follower.position());
         let page = limited(settings.time_limit, clock, reading).await?;
+        retry.succeeded();
         let step = follower.take(&page, sent_ms, state);
         state.connected(follower.knows_epoch());
         match step {
@@ -104,6 +105,7 @@ async fn wake(
 ) {
     let clock = &state.settings.clock;
     let limit = BLOCK + settings.time_limit;
+    let mut retry = state.retry();
     loop {
         // The poller tells of failures; here they only mean to try again.
         if let Ok(mut connection) = settings.connect(clock).await {
@@ -111,7 +113,11 @@ async fn wake(
                 let mut read = redis::cmd("XREAD");
                 read.arg("COUNT").arg(1).arg("BLOCK").arg(BLOCK.as_millis().to_string());
                 read.arg("STREAMS").arg(settings.keys.events()).arg(position.borrow_and_update().as_str());
-                match limited(limit, clock, read.query_async::<Value>(&mut connection.redis)).await {
+                let answer = limited(limit, clock, read.query_async::<Value>(&mut connection.redis)).await;
+                if answer.is_ok() {
+                    retry.succeeded();
+                }
+                match answer {
                     Ok(Value::Nil) => {}
                     Ok(_) => {
                         news.notify_one();
@@ -122,6 +128,6 @@ async fn wake(
                 }
             }
         }
-        sleep(RETRY).await;
+        sleep(retry.pause()).await;
     }
 }

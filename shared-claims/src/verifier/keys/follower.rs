@@ -16,21 +16,24 @@ use super::schedule;
 use super::set::KeySet;
 use crate::background::until_done;
 use crate::clock::{Clock, SharedClock};
+use crate::jitter::Jitter;
 use crate::verifier::metrics::Counters;
 
 /// How long a token with an unknown `kid` waits for the one extra reading.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Readings under way at once while there is no set: a new one starts although an earlier one hangs.
-const MAX_ATTEMPTS: usize = 8;
+const MAX_ATTEMPTS: usize = 16;
 
 /// How the set is followed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FollowSettings {
     /// At least this long between two readings for unknown `kid`s.
     pub(crate) cooldown: Duration,
     /// How long the last good set serves while the issuer is away.
     pub(crate) max_age: Duration,
+    /// What spreads the readings of verifiers that lost the same issuer.
+    pub(crate) jitter: Jitter,
 }
 
 /// Follows the key set of an issuer until it is dropped.
@@ -227,6 +230,8 @@ impl Shared {
 async fn follow(shared: &Shared, reader: &Fetcher) {
     let mut known = Known::default();
     let mut failures = 0_u32;
+    let jitter = &shared.settings.jitter;
+    let mut retry = schedule::while_a_set_serves(jitter.clone());
     loop {
         let wished = shared.wish().open;
         let delay = if shared.has_usable() {
@@ -236,12 +241,13 @@ async fn follow(shared: &Shared, reader: &Fetcher) {
                     let max_age = fetched.max_age;
                     known = shared.keep(fetched, as_of_ms);
                     failures = 0;
-                    schedule::after_success(max_age, shared.settings.max_age)
+                    retry.succeeded();
+                    schedule::after_success(max_age, shared.settings.max_age, jitter)
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
                     shared.failed(&error, failures);
-                    schedule::after_failure(failures)
+                    retry.pause()
                 }
             }
         } else {
@@ -249,7 +255,8 @@ async fn follow(shared: &Shared, reader: &Fetcher) {
             let max_age = fetched.max_age;
             known = shared.keep(fetched, as_of_ms);
             failures = 0;
-            schedule::after_success(max_age, shared.settings.max_age)
+            retry.succeeded();
+            schedule::after_success(max_age, shared.settings.max_age, jitter)
         };
         if wished {
             shared.wish().open = false;
@@ -268,11 +275,12 @@ async fn first_good(shared: &Shared, reader: &Fetcher) -> (Fetched, u64) {
     };
     let mut attempts = FuturesUnordered::new();
     let mut failures = 0_u32;
-    for round in 0_u32.. {
+    let mut retry = schedule::while_there_is_none(shared.settings.jitter.clone());
+    loop {
         if attempts.len() < MAX_ATTEMPTS {
             attempts.push(attempt());
         }
-        let next = sleep(schedule::between_first_attempts(round));
+        let next = sleep(retry.pause());
         tokio::pin!(next);
         loop {
             tokio::select! {
@@ -288,5 +296,34 @@ async fn first_good(shared: &Shared, reader: &Fetcher) -> (Fetched, u64) {
             }
         }
     }
-    unreachable!("the rounds do not end")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::metrics::Observed;
+
+    #[tokio::test]
+    async fn every_attempt_without_a_set_draws_its_pause() {
+        let (tell, mut pauses) = mpsc::unbounded_channel();
+        let jitter = Jitter::by(move || {
+            let _ = tell.send(());
+            0.1
+        });
+        let settings =
+            FollowSettings { cooldown: Duration::from_secs(1), max_age: Duration::from_secs(60), jitter };
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let fetcher = Fetcher::new(format!("http://{nobody}"), None, None).unwrap();
+        let counters = Arc::new(Counters::observed(Observed::default()));
+        let follower = Follower::start(fetcher, settings, Arc::new(SystemClock), counters);
+        for _ in 0..5 {
+            assert_eq!(timeout(Duration::from_secs(20), pauses.recv()).await, Ok(Some(())));
+        }
+        assert!(follower.last_error().is_some());
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::jitter::{Jitter, Retry};
+
 /// Without `max-age`.
 const DEFAULT: Duration = Duration::from_secs(300);
 
@@ -12,31 +14,24 @@ const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// After a good reading: ahead of `max-age`, and well before the set is too old to serve.
-pub(super) fn after_success(max_age: Option<Duration>, serves_for: Duration) -> Duration {
+/// Up to a fifth sooner than that, so that verifiers started together do not stay together.
+pub(super) fn after_success(max_age: Option<Duration>, serves_for: Duration, jitter: &Jitter) -> Duration {
     let fresh = match max_age {
         None => DEFAULT,
         Some(Duration::ZERO) => UNCACHEABLE,
         Some(max_age) => max_age.mul_f64(0.75),
     };
-    jittered(fresh.min(serves_for / 2).clamp(SHORTEST, LONGEST))
+    jitter.shortened(fresh.min(serves_for / 2).clamp(SHORTEST, LONGEST))
 }
 
-/// After a failed reading while an older set serves.
-pub(super) fn after_failure(failures: u32) -> Duration {
-    jittered(Duration::from_millis(500 << failures.clamp(1, 6)).min(Duration::from_secs(20)))
+/// The pauses after failed readings while an older set serves.
+pub(super) fn while_a_set_serves(jitter: Jitter) -> Retry {
+    Retry::new(jitter, Duration::from_secs(1), Duration::from_secs(20))
 }
 
-/// While there is no set: short at first, never more than a second.
-pub(super) fn between_first_attempts(round: u32) -> Duration {
-    jittered(Duration::from_millis(100 << round.min(3)))
-}
-
-/// Up to a fifth shorter, so that verifiers started together do not stay together.
-fn jittered(delay: Duration) -> Duration {
-    let mut byte = [0_u8];
-    // Without randomness the delay is merely the same everywhere.
-    let _ = aws_lc_rs::rand::fill(&mut byte);
-    delay.mul_f64(1.0 - f64::from(byte[0]) / 255.0 / 5.0)
+/// The pauses between attempts while there is no set: short at first, never more than a second.
+pub(super) fn while_there_is_none(jitter: Jitter) -> Retry {
+    Retry::new(jitter, Duration::from_millis(200), Duration::from_secs(1))
 }
 
 #[cfg(test)]
@@ -45,21 +40,33 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
+    /// The greatest delay, or the smallest.
+    fn extremes(delay: impl Fn(&Jitter) -> Duration) -> [Duration; 2] {
+        let [greatest, smallest] = [0.0, 1.0].map(|share| delay(&Jitter::by(move || share)));
+        [smallest, greatest]
+    }
+
     #[test]
     fn the_set_is_read_again_before_it_is_stale() {
         for seconds in [1, 2, 5, 60, 300, 3_600, 86_400] {
             let max_age = Duration::from_secs(seconds);
-            let next = after_success(Some(max_age), DAY);
-            assert!(next <= max_age && next <= LONGEST, "{seconds}: {next:?}");
+            let [_, latest] = extremes(|jitter| after_success(Some(max_age), DAY, jitter));
+            assert!(latest <= max_age && latest <= LONGEST, "{seconds}: {latest:?}");
         }
-        assert!(after_success(Some(Duration::ZERO), DAY) >= Duration::from_secs(4));
-        assert!(after_success(None, Duration::from_secs(4)) <= Duration::from_secs(2));
+        let [soonest, _] = extremes(|jitter| after_success(Some(Duration::ZERO), DAY, jitter));
+        assert_eq!(soonest, Duration::from_secs(4));
+        let [soonest, latest] = extremes(|jitter| after_success(None, Duration::from_secs(4), jitter));
+        assert_eq!((soonest, latest), (Duration::from_millis(1_600), Duration::from_secs(2)));
     }
 
     #[test]
-    fn retries_are_quick_at_first_and_bounded() {
-        assert!(after_failure(1) <= Duration::from_secs(1));
-        assert!(after_failure(u32::MAX) <= Duration::from_secs(20));
-        assert!((0..100).all(|round| between_first_attempts(round) <= Duration::from_millis(800)));
+    fn retries_are_quick_at_first_bounded_and_anywhere_in_their_window() {
+        let windows = |retry: fn(Jitter) -> Retry| {
+            let mut longest = retry(Jitter::by(|| 1.0));
+            assert_eq!(retry(Jitter::by(|| 0.0)).pause(), Duration::ZERO);
+            (0..7).map(|_| longest.pause().as_millis()).collect::<Vec<_>>()
+        };
+        assert_eq!(windows(while_a_set_serves), [1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
+        assert_eq!(windows(while_there_is_none), [200, 400, 800, 1_000, 1_000, 1_000, 1_000]);
     }
 }
