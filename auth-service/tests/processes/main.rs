@@ -10,6 +10,8 @@ mod clients;
 mod databases;
 mod durability;
 mod feed;
+#[cfg(target_os = "linux")]
+mod followers;
 mod helpers;
 mod keys;
 mod outages;
