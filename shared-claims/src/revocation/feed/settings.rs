@@ -13,7 +13,7 @@ use crate::outbound::{self, ProxyUrl};
 /// use shared_claims::outbound::ProxyUrl;
 /// use shared_claims::revocation::FeedSettings;
 ///
-/// let feed = FeedSettings::new("https://id.example/revocations")?.token("what revocation.feed_token says")?;
+/// let feed = FeedSettings::new("https://id.example/revocations")?.token("what-revocation.feed_token-says")?;
 /// let feed = feed.proxy(&ProxyUrl::parse("http://proxy.example:3128")?)?;
 /// assert!(!format!("{feed:?}").contains("what"), "secrets are shown nowhere");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
