@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 
 use crate::helpers::{Recipe, Service};
 
-/// Facts in a long list: two answers.
+/// Facts in a long list, which comes in several answers.
 pub(super) const FACTS: usize = 20_000;
-/// The most facts of one answer.
+/// The most facts of one answer that a verifier has to expect.
 pub(super) const PAGE: usize = 10_000;
 
 /// A place in the list.
