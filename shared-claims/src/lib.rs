@@ -88,3 +88,8 @@ pub mod verifier;
 #[cfg(all(doctest, feature = "actix", feature = "feed", feature = "tower"))]
 #[doc = include_str!("../../README.md")]
 mod readme {}
+
+/// So has what the guide shows.
+#[cfg(all(doctest, feature = "actix", feature = "feed", feature = "tower"))]
+#[doc = include_str!("../../docs/protect-a-service.md")]
+mod guide {}
