@@ -93,3 +93,8 @@ mod readme {}
 #[cfg(all(doctest, feature = "actix", feature = "feed", feature = "tower"))]
 #[doc = include_str!("../../docs/protect-a-service.md")]
 mod guide {}
+
+/// So has what the crate's own page shows.
+#[cfg(all(doctest, feature = "actix", feature = "feed"))]
+#[doc = include_str!("../README.md")]
+mod crate_page {}
