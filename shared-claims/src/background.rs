@@ -1,27 +1,29 @@
-//! Background work that goes on after a panic.
+//! Runs background work and starts it again after a panic.
 //!
-//! Nothing becomes wrong without it: what nobody follows grows old, and is refused. But it would be refused for good.
+//! Without the new start the service would stay safe, but unavailable: data that is no longer refreshed becomes too
+//! old, and from then on every token is refused.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-/// Between a panic and the next start: a panic that comes again does not fill the log.
+/// Waiting time between a panic and the next start, so that a panic that repeats does not fill the log.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Does `work` to its end. Each time that it panics, `panicked` is told, and it is begun anew: nothing that a panic
-/// may have left half done is handed on, but what the caller shares with it.
+/// Runs `work` until it completes. After each panic, calls `panicked` and starts `work` again. The new run starts with
+/// new state; only what the caller shares with `work` is carried over from the run that panicked.
 pub(crate) async fn until_done<F: Future<Output = ()>>(
     what: &'static str,
     panicked: impl Fn(),
     mut work: impl FnMut() -> F,
 ) {
     while AssertUnwindSafe(work()).catch_unwind().await.is_err() {
-        // The panic's own message went to the panic hook.
+        // The panic hook has already logged the panic's own message.
         tracing::error!(what, "background work panicked and is begun anew");
         let told = catch_unwind(AssertUnwindSafe(&panicked));
-        // Who is told may call on the very code that panicked: then it knows already.
+        // `panicked` may call the same code that panicked and panic too. That second panic is ignored: the first one is
+        // already logged.
         drop(told);
         tokio::time::sleep(PAUSE).await;
     }

@@ -1,4 +1,4 @@
-//! The claims of an access token (RFC 9068 §2.2), as the issuer writes them and every service reads them.
+//! The claims of an access token (RFC 9068 §2.2): the issuer writes them, and every resource server reads them.
 //!
 //! ```
 //! use shared_claims::claims::{Claims, FIRST_PARTY_CLIENT};
@@ -29,17 +29,17 @@ use crate::scope::Scopes;
 /// ```
 pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
-/// The `client_id` of tokens that the first-party face (`/auth/*`) issues.
+/// The `client_id` of tokens that the first-party API (`/auth/*`) issues.
 ///
 /// ```
 /// assert_eq!(shared_claims::claims::FIRST_PARTY_CLIENT, "first-party");
 /// ```
 pub const FIRST_PARTY_CLIENT: &str = "first-party";
 
-/// The claims of an access token. `C` is what a service reads of its own beside them
-/// ([`VerifierBuilder::custom_claims`](crate::verifier::VerifierBuilder::custom_claims)); nothing, unless it says so.
+/// The claims of an access token. `C` holds the custom claims that a service reads in addition
+/// ([`VerifierBuilder::custom_claims`](crate::verifier::VerifierBuilder::custom_claims)); by default there are none.
 ///
-/// An issuer starts with [`new`](Self::new) and sets the rest:
+/// An issuer starts with [`new`](Self::new) and then sets the optional claims:
 ///
 /// ```
 /// use shared_claims::claims::{Claims, TokenId};
@@ -53,11 +53,11 @@ pub const FIRST_PARTY_CLIENT: &str = "first-party";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Claims<C = ()> {
-    /// Issuer (RFC 7519 §4.1.1): the URL, exactly as configured.
+    /// Issuer (RFC 7519 §4.1.1): its URL, exactly as configured.
     pub iss: String,
     /// Subject (RFC 7519 §4.1.2): the user's id, or the client id for `client_credentials`.
     pub sub: String,
-    /// Audience (RFC 7519 §4.1.3): the resources that may take the token.
+    /// Audience (RFC 7519 §4.1.3): the resource servers that may accept the token.
     pub aud: Vec<String>,
     /// The OAuth client that obtained the token (RFC 9068 §2.2).
     pub client_id: String,
@@ -71,7 +71,8 @@ pub struct Claims<C = ()> {
     pub nbf: Option<i64>,
     /// Expiry, seconds since the Unix epoch.
     pub exp: i64,
-    /// Token id, whose time is later than every cut that stood when the token was issued.
+    /// Token id (UUIDv7). Its time is later than the cut of every revocation that was in force when the token was
+    /// issued.
     pub jti: TokenId,
     /// Session id; absent for `client_credentials`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,14 +92,14 @@ pub struct Claims<C = ()> {
     /// Authentication context class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
-    /// The service's own claims: members of the token like those above.
+    /// The service's custom claims: members of the token's payload, like those above.
     #[serde(flatten)]
     pub custom: C,
 }
 
 impl Claims {
-    /// What every token has, for the issuer: who issued it to whom, for which client, under which id, and its times
-    /// (seconds since the Unix epoch). The audience has to be set; everything else is absent until it is.
+    /// The claims that every token has: issuer, subject, client, token id, and the times (seconds since the Unix
+    /// epoch). The caller has to set the audience; the other claims are absent until they are set.
     pub fn new(
         iss: impl Into<String>,
         sub: impl Into<String>,
@@ -129,7 +130,7 @@ impl Claims {
 }
 
 impl<C> Claims<C> {
-    /// The same claims with others of the service's own.
+    /// Replaces the custom claims and keeps all others.
     ///
     /// ```
     /// # use shared_claims::claims::{Claims, TokenId};

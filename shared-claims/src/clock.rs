@@ -1,4 +1,5 @@
-//! Time as a parameter: the wall clock that claims are held against, and the boot clock that ages are measured on.
+//! Time as a parameter: the wall clock, with which the times in claims are compared, and the boot clock, with which
+//! durations are measured.
 //!
 //! ```
 //! use shared_claims::clock::{Clock, ManualClock};
@@ -12,12 +13,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// Two readings of time. Everything that asks for the time takes one of these, so that a test can set it.
+/// The two clocks of a machine. All code that needs the time gets it from this trait, so that a test can set it.
 ///
 /// ```
 /// use shared_claims::clock::{Clock, SystemClock};
 ///
-/// /// Runs ahead of the system's.
+/// /// Shows a time later than the system's.
 /// struct Ahead(i64);
 ///
 /// impl Clock for Ahead {
@@ -33,10 +34,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 /// assert!(Ahead(60_000).now_seconds() > SystemClock.now_seconds());
 /// ```
 pub trait Clock: Send + Sync + 'static {
-    /// Wall clock, milliseconds since the Unix epoch. May be set forward and back by the operator.
+    /// Wall clock, milliseconds since the Unix epoch. It may be set forward and back.
     fn now_ms(&self) -> i64;
 
-    /// Milliseconds since boot, never set back, time in suspend included (`CLOCK_BOOTTIME`).
+    /// Milliseconds since boot. Never set back, and includes time in suspend (`CLOCK_BOOTTIME`).
     fn boot_ms(&self) -> u64;
 
     /// Wall clock, whole seconds since the Unix epoch (`NumericDate`, RFC 7519 §2).
@@ -45,7 +46,7 @@ pub trait Clock: Send + Sync + 'static {
     }
 }
 
-/// A clock that is handed around.
+/// A clock that is shared between components and threads.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -82,7 +83,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands until it is moved. For tests.
+/// A clock that moves only when a test moves it.
 ///
 /// ```
 /// use shared_claims::clock::{Clock, ManualClock};
@@ -90,7 +91,7 @@ impl Clock for SystemClock {
 /// let clock = ManualClock::at(5_000);
 /// clock.advance_ms(1_000);
 /// assert_eq!(clock.now_ms(), 6_000);
-/// // An operator sets the wall clock back; the boot clock knows nothing of it.
+/// // The wall clock is set back; the boot clock is not affected.
 /// let boot = clock.boot_ms();
 /// clock.set_wall_ms(0);
 /// assert_eq!((clock.now_ms(), clock.boot_ms()), (0, boot));
@@ -102,18 +103,19 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock whose wall shows `now_ms` (milliseconds since the Unix epoch) and whose boot was an hour ago.
+    /// A clock whose wall clock shows `now_ms` (milliseconds since the Unix epoch) and whose machine booted an hour
+    /// ago.
     pub fn at(now_ms: i64) -> Arc<Self> {
         Arc::new(Self { wall_ms: AtomicI64::new(now_ms), boot_ms: AtomicU64::new(3_600_000) })
     }
 
-    /// Lets time pass on both clocks.
+    /// Moves both clocks forward.
     pub fn advance_ms(&self, ms: u64) {
         self.boot_ms.fetch_add(ms, Ordering::SeqCst);
         self.wall_ms.fetch_add(i64::try_from(ms).unwrap_or(i64::MAX), Ordering::SeqCst);
     }
 
-    /// Sets the wall clock alone, as an operator would.
+    /// Sets the wall clock only, as an operator would.
     pub fn set_wall_ms(&self, now_ms: i64) {
         self.wall_ms.store(now_ms, Ordering::SeqCst);
     }

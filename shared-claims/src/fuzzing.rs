@@ -1,8 +1,8 @@
-//! What the fuzz targets hold true of every input. Compiled for them (`--cfg fuzzing`) and for the unit test that gives
-//! the committed corpus to each; no part of the crate's surface.
+//! The properties that the fuzz targets check for every input. Compiled for the fuzz targets (`--cfg fuzzing`) and for
+//! the unit test that runs each check on the committed corpus. Not part of the crate's public API.
 //!
-//! Each function takes what the fuzzer made up and panics where the crate's answer is not the one that a second, plainer
-//! statement of the rules gives.
+//! Each function takes the fuzzer's input and panics if the crate's result differs from that of a second, simpler
+//! implementation of the same rules.
 
 #![allow(
     clippy::panic,

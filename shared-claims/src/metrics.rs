@@ -1,37 +1,39 @@
-//! What a verifier counts, for a registry of yours: pulled as samples, or pushed to an observer.
+//! A verifier's metrics, for the metrics registry of a service: read as samples (pull), or reported to an observer
+//! (push).
 //!
 //! # The numbers
 //!
-//! Counters only go up, from 0 when the verifier is built. A gauge that is not known (the age of a list that was never
-//! complete) has no sample.
+//! Counters start at 0 when the verifier is built and only go up. A gauge without a value (for example the age of a
+//! list that was never complete) has no sample.
 //!
-//! | name | kind | label | what it says |
+//! | name | kind | label | meaning |
 //! |---|---|---|---|
 //! | `latchkey_tokens_accepted_total` | counter | | tokens accepted |
-//! | `latchkey_tokens_refused_total` | counter | `reason` | tokens bad in themselves, by [`Reason`] |
-//! | `latchkey_tokens_revoked_total` | counter | `kind` | tokens refused as revoked, by [`Kind`] of the fact |
+//! | `latchkey_tokens_refused_total` | counter | `reason` | tokens that are not valid, by [`Reason`] |
+//! | `latchkey_tokens_revoked_total` | counter | `kind` | revoked tokens, by [`Kind`] of the revocation |
 //! | `latchkey_tokens_unavailable_total` | counter | `missing` | tokens that could not be checked, by what was [`Missing`] |
-//! | `latchkey_tokens_accepted_on_outage_total` | counter | | of the accepted, those whose revocation could not be known |
-//! | `latchkey_token_cache_total` | counter | `outcome` | well signed tokens by whether that was known before: `hit`, `miss` |
-//! | `latchkey_key_set_fetches_total` | counter | `outcome` | readings of the key set: `ok`, `failed` |
-//! | `latchkey_key_set_keys` | gauge | | keys that serve |
-//! | `latchkey_key_set_age_seconds` | gauge | | how long ago the issuer last gave or confirmed its keys |
-//! | `latchkey_revocation_list_current` | gauge | | 1 while it can be known what is revoked, else 0 |
-//! | `latchkey_revocation_list_connected` | gauge | | 1 if the list's source answered last time, else 0 |
-//! | `latchkey_revocation_list_age_seconds` | gauge | | how long ago the list was complete: its staleness |
-//! | `latchkey_revocation_list_entries` | gauge | | facts held in memory |
-//! | `latchkey_revocation_list_resyncs_total` | counter | | readings of the list from its beginning |
-//! | `latchkey_revocation_list_errors_total` | counter | | readings of the list that failed |
-//! | `latchkey_revocation_list_malformed_total` | counter | | entries of the list that could not be read |
-//! | `latchkey_revocation_list_restarts_total` | counter | | panics of what follows the list, each followed by a new start |
+//! | `latchkey_tokens_accepted_on_outage_total` | counter | | accepted tokens whose revocation state was not known |
+//! | `latchkey_token_cache_total` | counter | `outcome` | tokens with a valid signature, by cache lookup: `hit`, `miss` |
+//! | `latchkey_key_set_fetches_total` | counter | `outcome` | requests for the key set: `ok`, `failed` |
+//! | `latchkey_key_set_keys` | gauge | | keys in use |
+//! | `latchkey_key_set_age_seconds` | gauge | | time since the issuer last sent its keys or confirmed them |
+//! | `latchkey_revocation_list_current` | gauge | | 1 while the list is recent enough to decide, else 0 |
+//! | `latchkey_revocation_list_connected` | gauge | | 1 if the list's source answered the last request, else 0 |
+//! | `latchkey_revocation_list_age_seconds` | gauge | | time since the list was last known to be complete |
+//! | `latchkey_revocation_list_entries` | gauge | | revocations held in memory |
+//! | `latchkey_revocation_list_resyncs_total` | counter | | times that the list was read again from its beginning |
+//! | `latchkey_revocation_list_errors_total` | counter | | attempts to read the list that failed |
+//! | `latchkey_revocation_list_malformed_total` | counter | | entries of the list that could not be parsed |
+//! | `latchkey_revocation_list_restarts_total` | counter | | panics of the task that follows the list, each with a restart |
 //!
-//! Worth an alert: `latchkey_tokens_unavailable_total` or `latchkey_tokens_accepted_on_outage_total` going up, `latchkey_revocation_list_current` at
-//! 0, `latchkey_key_set_age_seconds` coming near the time that the last keys serve.
+//! Worth an alert: `latchkey_tokens_unavailable_total` or `latchkey_tokens_accepted_on_outage_total` goes up,
+//! `latchkey_revocation_list_current` is 0, or `latchkey_key_set_age_seconds` comes near the time for which the last
+//! keys may be used.
 //!
 //! # Pull
 //!
-//! [`Verifier::samples`](crate::verifier::Verifier::samples) gives every number as it stands. For the `metrics` crate, to
-//! be called every few seconds:
+//! [`Verifier::samples`](crate::verifier::Verifier::samples) returns the current value of every metric. An adapter for
+//! the `metrics` crate, to be called every few seconds:
 //!
 //! ```
 //! use shared_claims::metrics::MetricKind;
@@ -49,12 +51,12 @@
 //! }
 //! ```
 //!
-//! A registry that wants to know its metrics beforehand, as Prometheus' does, finds them in [`Metric::ALL`];
-//! `todo-service/src/observe.rs` is such an adapter.
+//! A registry that must know its metrics in advance, as that of Prometheus, finds them in [`Metric::ALL`];
+//! `todo-service/src/observe.rs` is an example of such an adapter.
 //!
 //! # Push
 //!
-//! An [`Observer`] is told of each event as it happens.
+//! An [`Observer`] is called for each event as it happens.
 //!
 //! [`Reason`]: crate::verifier::Reason
 //! [`Kind`]: crate::revocation::Kind

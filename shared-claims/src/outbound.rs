@@ -1,8 +1,8 @@
-//! The HTTP clients with which a verifier asks its issuer: one rule for key set and feed.
+//! The HTTP clients with which a verifier calls its issuer. The same rules hold for the key set and for the feed.
 //!
-//! They follow no redirects, and they use a proxy only where one was named to them: the variables `HTTP_PROXY`,
-//! `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are ignored. A variable that somebody set for other programs must not send the
-//! feed's token, or the question for keys, to a machine that the operator of this service did not choose.
+//! They follow no redirects, and they use a proxy only if the settings name one: the variables `HTTP_PROXY`,
+//! `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are ignored. A variable that was set for other programs must not send the
+//! feed's token, or the requests for keys, to a machine that the operator of this service did not choose.
 //!
 //! ```
 //! use shared_claims::outbound::ProxyUrl;
@@ -16,7 +16,7 @@ use std::fmt;
 
 use url::Url;
 
-/// The proxy through which the issuer is asked for its keys and its feed.
+/// The URL of the proxy through which keys and feed are requested from the issuer.
 ///
 /// ```
 /// use shared_claims::outbound::{InvalidProxyUrl, ProxyUrl};
@@ -28,7 +28,7 @@ use url::Url;
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyUrl(Url);
 
-/// A proxy URL that cannot be used. The URL is not repeated: it may hold a password.
+/// The error for a proxy URL that cannot be used. It does not contain the URL, which may hold a password.
 ///
 /// ```
 /// use shared_claims::outbound::{InvalidProxyUrl, ProxyUrl};
@@ -40,7 +40,7 @@ pub struct ProxyUrl(Url);
 pub struct InvalidProxyUrl;
 
 impl ProxyUrl {
-    /// Reads a URL. Connects to nothing.
+    /// Parses a URL. Does not connect.
     ///
     /// # Errors
     /// [`InvalidProxyUrl`] for anything but `http[s]://[user:password@]host[:port]`.
@@ -60,7 +60,7 @@ impl fmt::Debug for ProxyUrl {
     }
 }
 
-/// What every client of ours has in common. Limits of time are the caller's: each request has its own.
+/// Builds a client with the rules that every client shares. It has no time limit: the caller sets one for each request.
 pub(crate) fn client(proxy: Option<&ProxyUrl>) -> reqwest::Result<reqwest::ClientBuilder> {
     let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -72,7 +72,7 @@ pub(crate) fn client(proxy: Option<&ProxyUrl>) -> reqwest::Result<reqwest::Clien
     })
 }
 
-/// The cause of a failed request, for logs and status. It is the innermost one ("Connection refused", "invalid peer
+/// The cause of a failed request, for logs and status. It is the innermost error ("Connection refused", "invalid peer
 /// certificate: UnknownIssuer"): the outer ones repeat the URL, which may hold a password.
 pub(crate) fn cause(error: reqwest::Error) -> String {
     let error = error.without_url();
@@ -83,7 +83,7 @@ pub(crate) fn cause(error: reqwest::Error) -> String {
     innermost.to_string()
 }
 
-/// A URL as logs may show it: without user name, password and query.
+/// The URL in a form that is safe to log: without user name, password and query.
 pub(crate) fn shown(url: &Url) -> String {
     let origin = url.origin().ascii_serialization();
     format!("{origin}{}", url.path())

@@ -1,4 +1,4 @@
-//! Problem details (RFC 9457): the error body of the first-party face and of every resource server.
+//! Problem details (RFC 9457): the error body of the first-party API and of every resource server.
 //!
 //! ```
 //! use shared_claims::problem::{PROBLEM_JSON, Problem};
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// One field that broke a rule.
+/// A field of the request that is not valid.
 ///
 /// ```
 /// use shared_claims::problem::{FieldError, Problem};
@@ -31,13 +31,13 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
-    /// The member or parameter.
+    /// The name of the member or parameter.
     pub field: String,
-    /// What is allowed.
+    /// The rule that the field must follow.
     pub message: String,
 }
 
-/// An error answer as data. `detail` is written for the person at the front end.
+/// Problem details as data. `detail` is written for the user of the front end.
 ///
 /// ```
 /// use shared_claims::problem::Problem;
@@ -48,22 +48,22 @@ pub struct FieldError {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// A URI that names the kind of problem; `about:blank` when the status says it all.
+    /// A URI that identifies the type of problem; `about:blank` if the status code explains it.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The kind in words: the status' reason phrase for `about:blank`.
+    /// A short description of the type; for `about:blank` the status' reason phrase.
     pub title: String,
     /// The HTTP status code.
     pub status: u16,
-    /// What happened this time, safe to show.
+    /// What happened in this request. Safe to show to the client.
     pub detail: String,
-    /// The fields that broke a rule (422 only).
+    /// The fields that are not valid (422 only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
 impl Problem {
-    /// A problem that its status explains.
+    /// A problem of type `about:blank`, whose title is the status' reason phrase.
     pub fn new(status: http::StatusCode, detail: impl Into<String>) -> Self {
         Self {
             kind: "about:blank".to_owned(),
@@ -74,7 +74,7 @@ impl Problem {
         }
     }
 
-    /// A validation failure: 422 with the fields that broke a rule.
+    /// A validation failure: 422 with the fields that are not valid.
     pub fn validation(errors: Vec<FieldError>) -> Self {
         let detail = errors.first().map_or_else(
             || "The request is not valid".to_owned(),
@@ -83,10 +83,10 @@ impl Problem {
         Self { errors, ..Self::new(http::StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 
-    /// The body of an answer.
+    /// The problem as a response body.
     #[cfg(any(feature = "actix", feature = "tower"))]
     pub(crate) fn to_json(&self) -> Vec<u8> {
-        // Strings and numbers: there is nothing in it that JSON could not hold.
+        // A struct of strings and numbers always serialises.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }

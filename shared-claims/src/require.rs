@@ -1,4 +1,5 @@
-//! What a handler needs of a token, said as a type: scopes and roles. Every framework's extractor takes it.
+//! The scopes and roles that a handler requires of a token, expressed as a type. The extractors of every framework use
+//! it.
 //!
 //! ```
 //! use shared_claims::{required_role, required_scope};
@@ -20,8 +21,8 @@ use std::fmt;
 use self::list::Union;
 use crate::claims::Claims;
 
-/// What a token must hold. [`required_scope!`](crate::required_scope) and [`required_role!`](crate::required_role)
-/// declare one; a tuple of several needs all of them.
+/// The scopes and roles that a token must have. [`required_scope!`](crate::required_scope) and
+/// [`required_role!`](crate::required_role) declare such a type; a tuple of requirements requires all of them.
 ///
 /// ```
 /// use shared_claims::claims::{Claims, TokenId};
@@ -37,16 +38,16 @@ use crate::claims::Claims;
 /// # Ok::<(), shared_claims::scope::InvalidScope>(())
 /// ```
 pub trait Requirement: 'static {
-    /// The scopes; all of them are needed.
+    /// The required scopes. The token must have all of them.
     const SCOPES: &'static [&'static str] = &[];
 
-    /// The roles; all of them are needed.
+    /// The required roles. The token must have all of them.
     const ROLES: &'static [&'static str] = &[];
 
-    /// Holds the claims of a good token against it.
+    /// Checks the claims of a verified token.
     ///
     /// # Errors
-    /// [`Denied`] says what is missing: scopes before roles.
+    /// [`Denied`] says what is missing. Scopes are checked before roles.
     fn check<C>(claims: &Claims<C>) -> Result<(), Denied> {
         if !Self::SCOPES.iter().all(|scope| claims.scope.contains(scope)) {
             return Err(Denied::Scopes(Self::SCOPES));
@@ -58,7 +59,7 @@ pub trait Requirement: 'static {
     }
 }
 
-/// Any good token will do.
+/// Requires nothing: any valid token is accepted.
 ///
 /// ```
 /// use shared_claims::require::{AnyScope, Requirement};
@@ -80,8 +81,8 @@ impl<A: Requirement, B: Requirement, C: Requirement> Requirement for (A, B, C) {
     const ROLES: &'static [&'static str] = <((A, B), C)>::ROLES;
 }
 
-/// What a good token lacks. It is answered with 403 and `insufficient_scope` (RFC 6750 §3.1), whose `scope` attribute
-/// names the scopes that are needed; a role is nothing that a client could ask for, so it is not named.
+/// What a valid token lacks. The response is 403 with `insufficient_scope` (RFC 6750 §3.1); its `scope` attribute names
+/// the required scopes. A missing role is not named, because a client cannot request a role.
 ///
 /// ```
 /// use shared_claims::require::Denied;
@@ -94,19 +95,19 @@ impl<A: Requirement, B: Requirement, C: Requirement> Requirement for (A, B, C) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denied {
-    /// Not all of these scopes are there.
+    /// At least one of these required scopes is missing.
     Scopes(&'static [&'static str]),
-    /// Not all of these roles are there.
+    /// At least one of these required roles is missing.
     Roles(&'static [&'static str]),
 }
 
 impl Denied {
-    /// The HTTP status that says so.
+    /// The HTTP status of the response.
     pub fn status(self) -> http::StatusCode {
         http::StatusCode::FORBIDDEN
     }
 
-    /// The `WWW-Authenticate` challenge that says so.
+    /// The `WWW-Authenticate` challenge of the response.
     pub fn challenge(self) -> String {
         const ERROR: &str = "Bearer error=\"insufficient_scope\"";
         match self {

@@ -12,10 +12,10 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The most scopes of one token: more would only cost time to read.
+/// The most scopes in one list. It bounds the time that a list takes to parse.
 const MAX_SCOPES: usize = 256;
 
-/// A set of scopes, in the order they were given, each once.
+/// A set of scopes, in the order in which they were given.
 ///
 /// ```
 /// use shared_claims::scope::Scopes;
@@ -30,8 +30,8 @@ const MAX_SCOPES: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(Vec<String>);
 
-/// Why a string is no scope list: RFC 6749 §3.3 allows `%x21 / %x23-5B / %x5D-7E`, single spaces between. More than 256
-/// are none either.
+/// The error for a string that is not a scope list. RFC 6749 §3.3 allows the characters `%x21 / %x23-5B / %x5D-7E` and
+/// single spaces between scopes. A list of more than 256 scopes is refused too.
 ///
 /// ```
 /// use shared_claims::scope::{InvalidScope, Scopes};
@@ -42,7 +42,7 @@ pub struct Scopes(Vec<String>);
 #[error("a scope is made of visible ASCII characters without '\"' and '\\', separated by single spaces")]
 pub struct InvalidScope;
 
-/// Whether `text` is one scope (RFC 6749 §3.3: `scope-token`).
+/// Whether `text` is one scope (`scope-token` in RFC 6749 §3.3).
 ///
 /// ```
 /// use shared_claims::scope::is_scope;
@@ -89,17 +89,17 @@ impl Scopes {
         Ok(Self(scopes))
     }
 
-    /// Whether `scope` is among them.
+    /// Whether `scope` is in the set.
     pub fn contains(&self, scope: &str) -> bool {
         self.0.iter().any(|known| known == scope)
     }
 
-    /// Whether every one of these is also in `other`.
+    /// Whether every scope of this set is also in `other`.
     pub fn is_subset(&self, other: &Self) -> bool {
         self.0.iter().all(|scope| other.contains(scope))
     }
 
-    /// Those that are also in `other`, in the order they have here.
+    /// The scopes of this set that are also in `other`, in the order of this set.
     ///
     /// ```
     /// # use shared_claims::scope::Scopes;
@@ -113,7 +113,7 @@ impl Scopes {
         Self(self.iter().filter(|scope| other.contains(scope)).map(str::to_owned).collect())
     }
 
-    /// All but this one.
+    /// The set without this scope.
     ///
     /// ```
     /// # use shared_claims::scope::Scopes;
@@ -126,7 +126,7 @@ impl Scopes {
         Self(self.iter().filter(|known| *known != scope).map(str::to_owned).collect())
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The extractor that says in a handler's signature what it needs.
+//! The extractor whose type names the scopes and roles that a handler requires.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -16,7 +16,7 @@ use crate::claims::{Claims, CustomClaims};
 use crate::require::{AnyScope, Requirement};
 use crate::verifier::Verified;
 
-/// A request with a good access token that holds what `S` needs. Reads as its [`Claims`].
+/// A request with a valid access token that has the scopes and roles of `S`. It dereferences to the token's [`Claims`].
 ///
 /// ```
 /// use shared_claims::{actix::Authenticated, required_role, required_scope};
@@ -29,10 +29,10 @@ use crate::verifier::Verified;
 /// }
 /// ```
 ///
-/// It answers by itself: 401 without a token or for one that is not accepted, 403 when a scope or a role is missing (or a
-/// cookie comes with a foreign origin), 400 for two tokens, 503 when the token cannot be checked now; the body is a
-/// [`Problem`](crate::problem::Problem), `WWW-Authenticate` as RFC 6750 has it. It needs a
-/// [`web::Data<BearerAuth<C>>`](BearerAuth) in the app data.
+/// A request that does not qualify is answered before the handler runs: with 401 without a token or for a token that is
+/// not accepted, 403 when a scope or a role is missing (or a cookie comes with a foreign origin), 400 for two tokens,
+/// and 503 when the token cannot be checked now. The body is a [`Problem`](crate::problem::Problem) and
+/// `WWW-Authenticate` follows RFC 6750. The extractor needs a [`web::Data<BearerAuth<C>>`](BearerAuth) in the app data.
 #[derive(Clone, Debug)]
 pub struct Authenticated<S: Requirement = AnyScope, C = ()> {
     verified: Verified<C>,
@@ -53,7 +53,7 @@ impl<S: Requirement, C> Authenticated<S, C> {
         self.verified.claims()
     }
 
-    /// The checked token.
+    /// The verified token, with its claims and its header's `kid`.
     ///
     /// ```
     /// use shared_claims::actix::Authenticated;
@@ -66,7 +66,7 @@ impl<S: Requirement, C> Authenticated<S, C> {
         self.verified
     }
 
-    /// Lets the token pass if it holds what is needed.
+    /// Accepts a verified token that has the required scopes and roles.
     fn admit(verified: Verified<C>) -> Result<Self, ProblemResponse> {
         S::check(&verified)?;
         Ok(Self { verified, required: PhantomData })
@@ -103,14 +103,14 @@ impl<S: Requirement, C: CustomClaims> FromRequest for Authenticated<S, C> {
     }
 }
 
-/// The future of [`Authenticated`]: with a mirror it is ready at once.
+/// The future of [`Authenticated`]. With a revocation mirror it is ready on the first poll.
 ///
 /// ```
 /// use actix_web::dev::Payload;
 /// use actix_web::{FromRequest, HttpRequest};
 /// use shared_claims::actix::{AnyScope, Authenticated, Extraction};
 ///
-/// /// What an extractor of your own may await first.
+/// /// An extractor of your own can await this first.
 /// fn user(request: &HttpRequest, payload: &mut Payload) -> Extraction<AnyScope, ()> {
 ///     Authenticated::from_request(request, payload)
 /// }
@@ -135,7 +135,7 @@ impl<S: Requirement, C> Future for Extraction<S, C> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<S, C>> {
         match &mut self.get_mut().0 {
-            // Once it has answered it is done, and as a future it need not be polled again.
+            // A future must not be polled after it was ready, so a second poll may stay pending.
             State::Ready(outcome) => outcome.take().map_or(Poll::Pending, Poll::Ready),
             State::Waiting(future) => future.as_mut().poll(context),
         }

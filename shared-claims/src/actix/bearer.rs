@@ -1,4 +1,4 @@
-//! What the extractors find in the app data.
+//! The configuration that the extractors read from the app data.
 
 use actix_web::HttpRequest;
 
@@ -8,8 +8,8 @@ use crate::bearer::{self, Refusal};
 use crate::claims::CustomClaims;
 use crate::verifier::{Verified, Verifier};
 
-/// How requests authenticate: put it into the app data as `web::Data<BearerAuth>`, or with the service's own claims as
-/// `web::Data<BearerAuth<C>>`.
+/// How requests authenticate. Put it into the app data as `web::Data<BearerAuth>`, or as `web::Data<BearerAuth<C>>` if
+/// the service reads custom claims `C`.
 ///
 /// ```
 /// # use shared_claims::verifier::Verifier;
@@ -31,22 +31,23 @@ pub struct BearerAuth<C = ()> {
 }
 
 impl<C: CustomClaims> BearerAuth<C> {
-    /// Bearer tokens in the `Authorization` header, checked by `verifier`.
+    /// Accepts bearer tokens in the `Authorization` header; `verifier` checks them.
     pub fn new(verifier: Verifier<C>) -> Self {
         Self { verifier, cookie: None, origins: OriginRule::default() }
     }
 
-    /// Takes the token from this cookie too, when there is no `Authorization` header: `__Host-access_token`.
+    /// Also accepts the token in this cookie (for example `__Host-access_token`) when there is no `Authorization`
+    /// header.
     #[must_use]
     pub fn cookie(mut self, name: impl Into<String>) -> Self {
         self.cookie = Some(name.into());
         self
     }
 
-    /// The origins, besides our own, from which a cookie may change something.
+    /// Adds the origins, besides the service's own, from which a request with a cookie may change something.
     ///
     /// # Errors
-    /// [`InvalidOrigin`] names the first that is none.
+    /// [`InvalidOrigin`] names the first string that is not an origin.
     pub fn allowed_origins<I, S>(mut self, origins: I) -> Result<Self, InvalidOrigin>
     where
         I: IntoIterator<Item = S>,
@@ -56,12 +57,12 @@ impl<C: CustomClaims> BearerAuth<C> {
         Ok(self)
     }
 
-    /// The verifier.
+    /// The verifier that checks the tokens.
     pub fn verifier(&self) -> &Verifier<C> {
         &self.verifier
     }
 
-    /// The rule that requests with cookies must keep.
+    /// The origin check for requests with cookies.
     pub fn origins(&self) -> &OriginRule {
         &self.origins
     }
@@ -69,7 +70,7 @@ impl<C: CustomClaims> BearerAuth<C> {
     /// Finds the token of a request and checks it.
     ///
     /// # Errors
-    /// The answer to give instead.
+    /// The error response to send instead of the handler's.
     ///
     /// ```
     /// use actix_web::HttpRequest;
@@ -90,7 +91,8 @@ impl<C: CustomClaims> BearerAuth<C> {
         Ok(bearer::verify(&self.verifier, token).await?)
     }
 
-    /// The same without waiting; `None` where that cannot be, as [`Verifier::verify_now`].
+    /// Like [`authenticate`](Self::authenticate), but never waits. Returns `None` where the check would have to wait,
+    /// as [`Verifier::verify_now`] does.
     pub fn authenticate_now(&self, request: &HttpRequest) -> Option<Result<Verified<C>, ProblemResponse>> {
         let outcome = match self.find_token(request) {
             Ok(token) => bearer::verify_now(&self.verifier, token)?,

@@ -1,19 +1,19 @@
-//! Cookies of a request of actix-web.
+//! Reads cookies of actix-web requests.
 
 use actix_web::HttpRequest;
 
 use super::problem::ProblemResponse;
 use crate::bearer;
 
-/// The value of the cookie with that name, as it was sent: neither name nor value is decoded. `None` without one, and for
-/// an empty one.
+/// The value of the cookie with this name, exactly as it was sent: neither name nor value is decoded. `None` if the
+/// cookie is absent or empty.
 ///
-/// Use it instead of actix-web's own `HttpRequest::cookie`, which decodes names: a page of another host of the domain can
-/// set `%5F%5FHost-session`, which would then count as `__Host-session`.
+/// Use it instead of actix-web's own `HttpRequest::cookie`, which decodes names: a page of another host of the same
+/// domain can set `%5F%5FHost-session`, which would then count as `__Host-session`.
 ///
 /// # Errors
-/// The answer to give instead: 400 where the cookie comes twice, since another host of the domain may have set one of the
-/// two.
+/// The response to send: 400 if the cookie was sent twice, because another host of the same domain may have set one of
+/// the two.
 ///
 /// ```
 /// use actix_web::test::TestRequest;

@@ -1,4 +1,4 @@
-//! Extractors and error answers for actix-web.
+//! Extractors and error responses for actix-web.
 //!
 //! ```
 //! use actix_web::{App, HttpResponse, web};

@@ -1,4 +1,4 @@
-//! The Origin rule, for requests of actix-web.
+//! The origin check for actix-web requests.
 
 use actix_web::HttpRequest;
 
@@ -6,10 +6,10 @@ use super::problem::ProblemResponse;
 pub use crate::bearer::InvalidOrigin;
 use crate::bearer::Origins;
 
-/// The origins from which a browser may change something with a cookie: the listed ones and our own.
+/// The origins from which a browser may change something with a cookie: the listed ones and the service's own.
 ///
-/// Our own is recognised by the `Host` header, which no page can choose. Where a proxy rewrites it, list the public
-/// origin.
+/// The service's own origin is recognised by the `Host` header, which a web page cannot choose. List the public origin
+/// if a proxy rewrites that header.
 ///
 /// ```
 /// use actix_web::test::TestRequest;
@@ -27,10 +27,10 @@ pub struct OriginRule {
 }
 
 impl OriginRule {
-    /// A rule that allows these and our own.
+    /// Allows these origins and the service's own.
     ///
     /// # Errors
-    /// [`InvalidOrigin`] names the first that is none.
+    /// [`InvalidOrigin`] names the first string that is not an origin.
     pub fn new<I, S>(allowed: I) -> Result<Self, InvalidOrigin>
     where
         I: IntoIterator<Item = S>,
@@ -39,19 +39,20 @@ impl OriginRule {
         Ok(Self { origins: Origins::new(allowed)? })
     }
 
-    /// Lets pass what changes nothing, and what comes from a listed origin or our own.
+    /// Accepts a request whose method is safe (RFC 9110 §9.2.1) or that comes from a listed origin or the service's
+    /// own.
     ///
     /// # Errors
-    /// The 403 to answer with.
+    /// The 403 response to send.
     pub fn check(&self, request: &HttpRequest) -> Result<(), ProblemResponse> {
         Ok(self.origins.check(request)?)
     }
 
-    /// The same for endpoints that must not be reached from elsewhere whatever the method, a login above all: a
-    /// request that says nothing of where it comes from (no browser does that) passes, a foreign one does not.
+    /// The check for endpoints that no other site may call with any method, for example a login. A foreign origin is
+    /// refused. A request with neither `Origin` nor `Sec-Fetch-Site` is accepted: it does not come from a browser.
     ///
     /// # Errors
-    /// The 403 to answer with.
+    /// The 403 response to send.
     ///
     /// ```
     /// use actix_web::test::TestRequest;
@@ -122,7 +123,7 @@ mod tests {
             "https://todo.example\\",
         ] {
             assert!(!post(&[host, ("origin", origin)]), "{origin}");
-            // The other header does not save it.
+            // A matching `Sec-Fetch-Site` does not make a foreign `Origin` acceptable.
             assert!(!post(&[host, ("origin", origin), ("sec-fetch-site", "same-origin")]), "{origin}");
         }
         assert!(!post(&[host]));

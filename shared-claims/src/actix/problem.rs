@@ -1,4 +1,4 @@
-//! Error answers: problem details (RFC 9457) with the headers that belong to them.
+//! Error responses: problem details (RFC 9457) with the headers that belong to them.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::problem::{PROBLEM_JSON, Problem};
 use crate::require::Denied;
 use crate::verifier::{Missing, VerifyError};
 
-/// A [`Problem`] as an answer. As an error of a handler or an extractor it answers the request.
+/// A [`Problem`] as an HTTP response. A handler or an extractor can return it as its error.
 ///
 /// ```
 /// use actix_web::http::StatusCode;
@@ -24,7 +24,7 @@ use crate::verifier::{Missing, VerifyError};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ProblemResponse {
-    // In a box: it is the error of many a `Result`.
+    // Boxed, because it is the error type of many `Result`s and a large error makes each of them large.
     inner: Box<Inner>,
 }
 
@@ -35,7 +35,7 @@ struct Inner {
 }
 
 impl ProblemResponse {
-    /// The answer that carries this problem.
+    /// A response with this problem as its body.
     ///
     /// ```
     /// use actix_web::http::header::{ALLOW, HeaderValue};
@@ -50,7 +50,7 @@ impl ProblemResponse {
         Self { inner: Box::new(Inner { problem, headers: Vec::new() }) }
     }
 
-    /// A problem that its status explains.
+    /// A problem of type `about:blank`, whose title is the status' reason phrase.
     pub fn of(status: StatusCode, detail: impl Into<String>) -> Self {
         let status = http::StatusCode::from_u16(status.as_u16()).unwrap_or_default();
         Self::new(Problem::new(status, detail))
@@ -63,18 +63,19 @@ impl ProblemResponse {
         self
     }
 
-    /// Adds `Retry-After`.
+    /// Adds `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// The problem.
+    /// The problem in the response's body.
     pub fn problem(&self) -> &Problem {
         &self.inner.problem
     }
 
-    /// A request without credentials: 401 and the bare challenge (RFC 6750 §3: no error code then).
+    /// Response to a request without credentials: 401 and a `WWW-Authenticate` challenge without an error code (RFC
+    /// 6750 §3).
     ///
     /// ```
     /// use shared_claims::actix::ProblemResponse;
@@ -93,22 +94,22 @@ impl ProblemResponse {
         Refusal::NoCredentials.into()
     }
 
-    /// Credentials sent in more than one way: 400 (RFC 6750 §3.1).
+    /// Response to a request that sends its credentials in more than one way: 400 (RFC 6750 §3.1).
     pub fn ambiguous_credentials() -> Self {
         Refusal::AmbiguousCredentials.into()
     }
 
-    /// A token that is not accepted: 401 (RFC 6750 §3.1).
+    /// Response to a token that is not accepted: 401 (RFC 6750 §3.1).
     pub fn invalid_token() -> Self {
         Refusal::INVALID_TOKEN.into()
     }
 
-    /// A request authenticated by cookie that may come from another site: 403.
+    /// Response to a request authenticated by cookie that may come from another site: 403.
     pub fn foreign_origin() -> Self {
         Refusal::ForeignOrigin.into()
     }
 
-    /// What cannot be checked now: 503.
+    /// Response when a token cannot be checked now: 503.
     pub fn unavailable() -> Self {
         VerifyError::Unavailable(Missing::Keys).into()
     }
@@ -118,7 +119,7 @@ impl From<Refusal> for ProblemResponse {
     fn from(refusal: Refusal) -> Self {
         let mut answer = Self::new(refusal.problem());
         for (name, value) in refusal.headers() {
-            // actix-web has the types of http 0.2; what one takes the other does.
+            // actix-web uses the types of http 0.2; every valid name and value of one version is valid in the other.
             let name = HeaderName::from_bytes(name.as_str().as_bytes());
             if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
                 answer = answer.header(name, value);
@@ -134,7 +135,7 @@ impl From<VerifyError> for ProblemResponse {
     }
 }
 
-/// 403 (RFC 6750 §3.1).
+/// Responds with 403 (RFC 6750 §3.1).
 impl From<Denied> for ProblemResponse {
     fn from(denied: Denied) -> Self {
         Refusal::from(denied).into()

@@ -1,4 +1,4 @@
-//! What a request of actix-web tells.
+//! Reads from an actix-web request what authentication needs.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderValue;

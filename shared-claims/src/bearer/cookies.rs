@@ -1,16 +1,16 @@
-//! The one reader of cookies.
+//! The only code that reads cookies.
 //!
-//! Written by hand, for what it does not do. It decodes nothing: a name that only decodes to `__Host-…` was set without the
-//! checks by which browsers protect that prefix. It trims no other white space than HTTP has, for the same reason. And a
-//! malformed cookie beside the one that is looked for hides nothing.
+//! Written by hand because of three things that cookie libraries do. They decode names, but a name that becomes
+//! `__Host-…` only by decoding was set without the checks by which browsers protect that prefix. They trim more white
+//! space than HTTP allows, with the same effect. And a malformed cookie can make them drop the valid ones beside it.
 
 use super::refusal::Refusal;
 use super::request::{Request, ascii};
 
-/// The value of the cookie with that name, as it was sent; `None` without one, and for an empty one.
+/// The value of the cookie with this name, exactly as it was sent. `None` if the cookie is absent or empty.
 ///
-/// A cookie that comes twice is refused: one of the two may have been set by another host of the same domain, and which of
-/// them comes first says nothing.
+/// A cookie that is sent twice is refused: another host of the same domain may have set one of the two, and their order
+/// does not tell which.
 pub(crate) fn find<'a>(request: &'a impl Request, name: &str) -> Result<Option<&'a str>, Refusal> {
     let pairs = request.bytes("cookie").flat_map(|header| header.split(|byte| *byte == b';'));
     let mut values = pairs.filter_map(|pair| value_of(pair, name));
@@ -22,14 +22,14 @@ pub(crate) fn find<'a>(request: &'a impl Request, name: &str) -> Result<Option<&
     Ok((!value.is_empty()).then_some(value))
 }
 
-/// The value of a pair with that name. A pair without `=` is a value without a name.
+/// The value of a pair with this name. A pair without `=` is a value without a name.
 fn value_of<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut parts = pair.splitn(2, |byte| *byte == b'=');
     let (its_name, value) = (parts.next()?, parts.next()?);
     (trim(its_name) == name.as_bytes()).then(|| trim(value))
 }
 
-/// Without the spaces and tabs around it (RFC 9110 §5.6.3).
+/// Removes spaces and tabs at both ends (RFC 9110 §5.6.3).
 fn trim(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
         text = rest;
@@ -128,7 +128,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever stands around it, a cookie that is there once is found, and its value is what was sent.
+        /// A cookie that was sent once is found, with the value that was sent, whatever other cookies were sent with
+        /// it.
         #[test]
         fn one_among_any_others_is_found(
             before in proptest::collection::vec("[ -:<-~]{0,9}(=[ -:<-~]{0,9})?", 0..4),
@@ -140,7 +141,7 @@ mod tests {
             prop_assert_eq!(read(&[all.join(";").as_bytes()]), Ok(Some(text(&value))));
         }
 
-        /// No header makes it panic, or gives a value that was not sent.
+        /// No header causes a panic or yields a value that was not sent.
         #[test]
         fn any_bytes_are_read(header in proptest::collection::vec(any::<u8>(), 0..60)) {
             if let Ok(Some(value)) = read(&[&header]) {

@@ -1,4 +1,4 @@
-//! How a request authenticates and how it is refused, the same under every framework.
+//! How a request authenticates and how it is refused; the same for every web framework.
 
 mod cookies;
 mod credentials;
@@ -17,7 +17,8 @@ pub(crate) use request::Request;
 use crate::claims::CustomClaims;
 use crate::verifier::{Verified, Verifier, VerifyError};
 
-/// Finds the token of a request: in the header, else in this cookie, which must keep the Origin rule.
+/// Finds the token of a request in the header, else in this cookie. A request with a cookie must also pass the origin
+/// check.
 pub(crate) fn find_token<'a>(
     request: &'a impl Request,
     cookie: Option<&str>,
@@ -30,7 +31,7 @@ pub(crate) fn find_token<'a>(
     Ok(presented.token)
 }
 
-/// Checks a token.
+/// Verifies a token.
 pub(crate) async fn verify<C: CustomClaims>(
     verifier: &Verifier<C>,
     token: &str,
@@ -38,7 +39,7 @@ pub(crate) async fn verify<C: CustomClaims>(
     answer(verifier.verify(token).await)
 }
 
-/// The same without waiting; `None` where that cannot be.
+/// Verifies a token without waiting; `None` where the check would have to wait.
 pub(crate) fn verify_now<C: CustomClaims>(
     verifier: &Verifier<C>,
     token: &str,

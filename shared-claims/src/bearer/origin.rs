@@ -1,4 +1,4 @@
-//! An origin, parsed.
+//! Parses an origin.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
@@ -6,7 +6,7 @@ pub(super) enum Scheme {
     Https,
 }
 
-/// Scheme, host and port (RFC 6454 §4), the port always spelt out.
+/// Scheme, host and port (RFC 6454 §4). A default port is filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) scheme: Scheme,
@@ -26,7 +26,7 @@ impl Origin {
     }
 
     pub(super) fn parse_host(scheme: Scheme, text: &str) -> Option<Self> {
-        // An IPv6 address has colons of its own, inside brackets.
+        // An IPv6 address contains colons itself, inside brackets.
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => {
                 let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());

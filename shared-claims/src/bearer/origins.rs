@@ -1,10 +1,11 @@
-//! Whether a request that a cookie authenticates may change something: it must come from a page of ours.
+//! The check against cross-site request forgery: a request that a cookie authenticates may change something only if it
+//! comes from an allowed origin.
 
 use super::origin::{Origin, Scheme};
 use super::refusal::Refusal;
 use super::request::Request;
 
-/// A string that is no origin.
+/// The error for a string that is not an origin.
 ///
 /// ```
 /// use shared_claims::actix::{InvalidOrigin, OriginRule};
@@ -15,14 +16,14 @@ use super::request::Request;
 #[error("an origin is scheme://host[:port] with http or https, without a path: not {0:?}")]
 pub struct InvalidOrigin(pub String);
 
-/// The origins from which a cookie may change something: the listed ones and our own.
+/// The origins from which a request with a cookie may change something: the listed ones and the service's own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     allowed: Vec<Origin>,
 }
 
 impl Origins {
-    /// These and our own.
+    /// Allows these origins and the service's own.
     pub(crate) fn new<I, S>(allowed: I) -> Result<Self, InvalidOrigin>
     where
         I: IntoIterator<Item = S>,
@@ -34,13 +35,13 @@ impl Origins {
         Ok(Self { allowed: allowed.into_iter().map(parse).collect::<Result<_, _>>()? })
     }
 
-    /// Lets pass what changes nothing, and what comes from a listed origin or our own.
+    /// Accepts a request whose method is safe, or that comes from a listed origin or the service's own.
     pub(crate) fn check(&self, request: &impl Request) -> Result<(), Refusal> {
         let passes = request.is_safe() || self.is_same_site(request);
         passes.then_some(()).ok_or(Refusal::ForeignOrigin)
     }
 
-    /// The same whatever the method; what says nothing of where it comes from passes.
+    /// Applies the check to every method. A request that does not say where it comes from is accepted.
     #[cfg(feature = "actix")]
     pub(crate) fn check_not_foreign(&self, request: &impl Request) -> Result<(), Refusal> {
         let says_nothing = !names_origin(request) && !request.has(SEC_FETCH_SITE);
@@ -59,16 +60,17 @@ impl Origins {
 const ORIGIN: &str = "origin";
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
-/// Whether the request names an origin. `null` is none: browsers send it from pages that withhold theirs, our own among
-/// them, and what `Sec-Fetch-Site` says then counts.
+/// Whether the request names an origin. `null` does not count as one: browsers send it for pages that hide their
+/// origin, the service's own pages among them. `Sec-Fetch-Site` decides then.
 fn names_origin(request: &impl Request) -> bool {
     request.has(ORIGIN) && request.only(ORIGIN) != Some("null")
 }
 
-/// An origin on the host that was asked for. A page that was loaded in the clear is not our own where we are reached
-/// over TLS; the other way round happens behind a proxy that ends TLS and does not say so.
+/// Whether the origin is on the host to which the request was sent. A page loaded over plain `http` is not the
+/// service's own if the service is reached over TLS. The reverse is accepted, because it happens behind a proxy that
+/// ends TLS and does not say so.
 fn is_own(origin: &Origin, request: &impl Request) -> bool {
-    // HTTP/2 has the authority in the target.
+    // HTTP/2 sends the authority in the request target instead of a `Host` header.
     let Some(host) = request.only("host").or_else(|| request.authority()) else { return false };
     let own = Origin::parse_host(origin.scheme, host);
     own.as_ref() == Some(origin) && (origin.scheme == Scheme::Https || request.public_scheme() == "http")

@@ -1,4 +1,4 @@
-//! Why a request is refused, and what is said then.
+//! The reasons to refuse a request, and the response to each.
 
 use std::borrow::Cow;
 
@@ -9,25 +9,25 @@ use crate::problem::Problem;
 use crate::require::Denied;
 use crate::verifier::{Reason, VerifyError};
 
-/// Why a request does not get to its handler.
+/// Why a request is refused before it reaches its handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// No credentials of a kind that is known here (RFC 6750 §3: no error code then).
+    /// There are no credentials of a supported scheme (RFC 6750 §3: the response has no error code).
     NoCredentials,
-    /// Credentials in more than one way (RFC 6750 §3.1).
+    /// Credentials were sent in more than one way (RFC 6750 §3.1).
     AmbiguousCredentials,
-    /// A cookie of ours in more than one way: some other host of the domain may have set one of them.
+    /// One of the service's cookies was sent more than once: another host of the same domain may have set one of them.
     AmbiguousCookie,
-    /// A cookie, and perhaps another site that makes use of it.
+    /// The request has a cookie and may have been started by another site.
     ForeignOrigin,
-    /// A good token that lacks something (RFC 6750 §3.1).
+    /// The token is valid, but a scope or a role is missing (RFC 6750 §3.1).
     Denied(Denied),
-    /// A token that is not accepted, or cannot be checked now.
+    /// The token is not accepted, or cannot be checked now.
     NotVerified(VerifyError),
 }
 
 impl Refusal {
-    /// What was sent as a token cannot be one.
+    /// The value that was sent as a token cannot be one.
     pub(crate) const INVALID_TOKEN: Self = Self::NotVerified(VerifyError::Invalid(Reason::Malformed));
 
     pub(crate) fn status(self) -> StatusCode {
@@ -40,7 +40,7 @@ impl Refusal {
         }
     }
 
-    /// What happened, for people; printable ASCII.
+    /// What happened, for a human reader. Printable ASCII.
     pub(crate) fn detail(self) -> &'static str {
         match self {
             Self::NoCredentials => "Not authenticated",
@@ -69,14 +69,14 @@ impl Refusal {
             Self::Denied(denied) => denied.challenge().into(),
             Self::ForeignOrigin | Self::AmbiguousCookie => return None,
         };
-        // Scopes that no header can hold are not declared by the macros.
+        // The fallback is never used: `required_scope!` does not compile with a scope that a header cannot hold.
         Some(
             HeaderValue::try_from(&*challenge)
                 .unwrap_or(HeaderValue::from_static("Bearer error=\"insufficient_scope\"")),
         )
     }
 
-    /// After how many seconds it is worth asking again.
+    /// After how many seconds a retry makes sense.
     pub(crate) fn retry_after_seconds(self) -> Option<u32> {
         match self {
             Self::NotVerified(error) => error.retry_after_seconds(),
@@ -84,7 +84,7 @@ impl Refusal {
         }
     }
 
-    /// The headers of the answer, but for those of its body.
+    /// The headers of the response, without those that describe its body.
     pub(crate) fn headers(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let challenge = self.challenge().map(|value| (WWW_AUTHENTICATE, value));
         let retry = self.retry_after_seconds().map(|seconds| (RETRY_AFTER, seconds.into()));

@@ -1,11 +1,11 @@
-//! Claims of a service's own.
+//! Custom claims of a service.
 
 use std::fmt::Debug;
 
 use serde::de::DeserializeOwned;
 
-/// What a service may read of a token beside the claims that every token has: anything that deserialises from an object
-/// of the members for which [`Claims`](super::Claims) has no field. Implemented for every type that qualifies.
+/// The custom claims that a service reads from a token. Any type qualifies that deserialises from an object of the
+/// payload's members for which [`Claims`](super::Claims) has no field. Implemented automatically for every such type.
 ///
 /// ```
 /// #[derive(Clone, Debug, serde::Deserialize)]
@@ -21,7 +21,7 @@ pub trait CustomClaims: DeserializeOwned + Clone + Debug + Send + Sync + 'static
 
 impl<C: DeserializeOwned + Clone + Debug + Send + Sync + 'static> CustomClaims for C {}
 
-/// The members that are claims of every token, and so no custom ones.
+/// The members that [`Claims`](super::Claims) reads itself. They are not part of the custom claims.
 pub(crate) const REGISTERED: [&str; 15] = [
     "iss",
     "sub",

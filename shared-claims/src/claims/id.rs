@@ -1,4 +1,4 @@
-//! The ids in a token: UUIDs, in the one form that is written.
+//! The ids in a token: UUIDs in their canonical text form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::{Builder, Uuid, Variant};
 
-/// A string that is no such id.
+/// Why a string is not a valid id.
 ///
 /// ```
 /// use shared_claims::claims::{InvalidId, TokenId};
@@ -17,15 +17,15 @@ use uuid::{Builder, Uuid, Variant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidId {
-    /// Not a UUID in lower case with hyphens: any other form would be another key in Redis.
+    /// Not a UUID in lower case with hyphens. Another spelling of the same UUID would be another key in Redis.
     #[error("not a UUID in lower case with hyphens")]
     Uuid,
-    /// A UUID of another version than 7 (RFC 9562 §5.7), which holds no time.
+    /// A UUID of a version other than 7 (RFC 9562 §5.7); it holds no time.
     #[error("not a UUIDv7")]
     Version,
 }
 
-/// The `jti` of a token: a UUIDv7 (RFC 9562 §5.7), whose time decides which cuts concern the token.
+/// The `jti` of a token: a UUIDv7 (RFC 9562 §5.7). Its time decides which revocations with a cut concern the token.
 ///
 /// ```
 /// use shared_claims::claims::TokenId;
@@ -40,14 +40,14 @@ pub enum InvalidId {
 pub struct TokenId([u8; 16]);
 
 impl TokenId {
-    /// The id of that time (milliseconds since the Unix epoch, of which 48 bits are kept) and those random bits, of
-    /// which six give way to version and variant.
+    /// Builds an id from a time (milliseconds since the Unix epoch, of which 48 bits are kept) and random bits. Six of
+    /// the random bits are replaced by version and variant.
     pub fn new(time_ms: i64, random: [u8; 10]) -> Self {
         let time_ms = u64::try_from(time_ms).unwrap_or(0);
         Self(Builder::from_unix_timestamp_millis(time_ms, &random).into_uuid().into_bytes())
     }
 
-    /// The id that is written like this.
+    /// Parses an id.
     ///
     /// # Errors
     /// [`InvalidId`] for anything but a UUIDv7 in lower case with hyphens.
@@ -59,13 +59,13 @@ impl TokenId {
         Ok(Self(id.into_bytes()))
     }
 
-    /// When it was made, milliseconds since the Unix epoch.
+    /// The time in the id, milliseconds since the Unix epoch.
     pub fn time_ms(self) -> i64 {
-        // 48 bits: they always fit.
+        // 48 bits always fit.
         i64::try_from(u128::from_be_bytes(self.0) >> 80).unwrap_or(i64::MAX)
     }
 
-    /// The sixteen bytes.
+    /// The 16 bytes of the UUID.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -85,12 +85,12 @@ impl TokenId {
 pub struct SessionId([u8; 16]);
 
 impl SessionId {
-    /// The id of these bytes.
+    /// The id with these bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// The id that is written like this.
+    /// Parses an id.
     ///
     /// # Errors
     /// [`InvalidId`] for anything but a UUID in lower case with hyphens.
@@ -98,7 +98,7 @@ impl SessionId {
         Ok(Self(canonical(text)?.into_bytes()))
     }
 
-    /// The sixteen bytes.
+    /// The 16 bytes of the UUID.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }

@@ -1,8 +1,8 @@
-//! Roles (RFC 9068 §2.2.3.1, whose values are those of SCIM, RFC 7643 §4.1.2): names that the issuer gives to users.
+//! Roles (RFC 9068 §2.2.3.1, with the values of SCIM, RFC 7643 §4.1.2): names that the issuer assigns to users.
 
 use serde::{Deserialize, Serialize};
 
-/// The roles of a token's subject, in the order of the claim.
+/// The roles of the token's subject, in the order of the claim.
 ///
 /// ```
 /// use shared_claims::claims::Roles;
@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 pub struct Roles(Vec<String>);
 
 impl Roles {
-    /// Whether `role` is among them.
+    /// Whether `role` is one of the roles.
     pub fn contains(&self, role: &str) -> bool {
         self.0.iter().any(|known| known == role)
     }
 
-    /// Whether there is none.
+    /// Whether there are no roles.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

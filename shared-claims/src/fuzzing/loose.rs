@@ -1,4 +1,4 @@
-//! JSON as it is written: repeated members and all.
+//! A JSON reader that keeps repeated members.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-/// A value that keeps every member of its objects, in order.
+/// A JSON value. Objects keep every member, in order, also when a name is repeated.
 #[derive(Clone, Debug)]
 pub(crate) enum Loose {
     Null,
@@ -18,7 +18,7 @@ pub(crate) enum Loose {
 }
 
 impl Loose {
-    /// Reads one value and nothing after it.
+    /// Parses one value; nothing may follow it.
     pub(crate) fn parse(json: &[u8]) -> Option<Self> {
         serde_json::from_slice(json).ok()
     }
@@ -27,7 +27,7 @@ impl Loose {
         if let Self::Object(members) = self { Some(members) } else { None }
     }
 
-    /// The member of that name; the first, if there are more.
+    /// The first member with this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         self.members()?.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
@@ -36,19 +36,19 @@ impl Loose {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// A whole number from 0 that an `i64` holds.
+    /// The value as an integer from 0 to `i64::MAX`.
     pub(crate) fn whole(&self) -> Option<i64> {
         let Self::Number(number) = self else { return None };
         number.as_u64().and_then(|number| i64::try_from(number).ok())
     }
 
-    /// The texts of a list of nothing else.
+    /// The strings of a list that holds only strings.
     pub(crate) fn texts(&self) -> Option<Vec<&str>> {
         let Self::List(items) = self else { return None };
         items.iter().map(Self::text).collect()
     }
 
-    /// Whether an object of it has a member twice.
+    /// Whether any object in the value has a member twice.
     pub(crate) fn repeats(&self) -> bool {
         match self {
             Self::List(items) => items.iter().any(Self::repeats),
@@ -60,7 +60,7 @@ impl Loose {
         }
     }
 
-    /// How many lists and objects stand inside one another.
+    /// The greatest nesting depth of lists and objects.
     pub(crate) fn depth(&self) -> usize {
         match self {
             Self::List(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
@@ -69,7 +69,7 @@ impl Loose {
         }
     }
 
-    /// How many members its widest object has.
+    /// The number of members of the largest object.
     pub(crate) fn width(&self) -> usize {
         match self {
             Self::List(items) => items.iter().map(Self::width).max().unwrap_or(0),

@@ -1,4 +1,4 @@
-//! The committed corpus, given to the targets' checks without a fuzzer.
+//! Runs the fuzz targets' checks on the committed corpus, without a fuzzer.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -50,7 +50,7 @@ fn stream() {
     replay("stream", super::stream);
 }
 
-/// A check that holds of everything would hold of nothing in particular.
+/// A corpus with only accepted or only refused tokens would leave half of the checks unused.
 #[test]
 fn the_corpus_reaches_what_is_accepted_and_what_is_refused() {
     use crate::verifier::fuzzing::is_accepted;

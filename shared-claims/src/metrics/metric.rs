@@ -1,6 +1,6 @@
-//! The names of the numbers.
+//! The names and descriptions of the metrics.
 
-/// Which way a number goes.
+/// The kind of a metric.
 ///
 /// ```
 /// use shared_claims::metrics::{Metric, MetricKind};
@@ -10,13 +10,13 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// It only goes up, from 0 when the verifier is built.
+    /// A number that only goes up, from 0 when the verifier is built.
     Counter,
-    /// It goes up and down.
+    /// A number that goes up and down.
     Gauge,
 }
 
-/// One of the numbers of the [table](super#the-numbers).
+/// One metric of the [table](super#the-numbers).
 ///
 /// ```
 /// use shared_claims::metrics::{Metric, MetricKind};
@@ -88,7 +88,7 @@ impl Metric {
         Self::ListRestarts,
     ];
 
-    /// The name, unit included, as Prometheus wants names.
+    /// The metric's name, with its unit, in Prometheus' naming style.
     pub fn name(self) -> &'static str {
         match self {
             Self::TokensAccepted => "latchkey_tokens_accepted_total",
@@ -111,7 +111,7 @@ impl Metric {
         }
     }
 
-    /// What it says, in a line.
+    /// A one-line description.
     pub fn help(self) -> &'static str {
         match self {
             Self::TokensAccepted => "Tokens accepted.",
@@ -134,12 +134,12 @@ impl Metric {
         }
     }
 
-    /// Which way it goes.
+    /// Counter or gauge.
     pub fn kind(self) -> MetricKind {
         if self.name().ends_with("_total") { MetricKind::Counter } else { MetricKind::Gauge }
     }
 
-    /// The label that its samples carry, if they do.
+    /// The label of the metric's samples; `None` if they have none.
     pub fn label(self) -> Option<&'static str> {
         match self {
             Self::TokensRefused => Some("reason"),

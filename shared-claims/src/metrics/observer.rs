@@ -1,4 +1,4 @@
-//! Events told as they happen.
+//! Events of a verifier, reported as they happen.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::revocation::Kind;
 use crate::verifier::{Missing, Reason};
 
-/// Is told what a verifier does. Each method does nothing unless it is written.
+/// Receives the events of a verifier. Each method does nothing by default.
 ///
-/// It is called after the outcome was decided, on the thread that checks, with no lock held: what takes long belongs
-/// elsewhere. Whatever it does changes no outcome; when it panics, that is logged once and otherwise ignored.
+/// It is called after the outcome was decided, on the thread that checks the token, while no lock is held. A method
+/// that takes long should pass the event to another thread. An observer cannot change an outcome; if it panics, the
+/// first panic is logged and all are ignored.
 ///
 /// ```
 /// use std::sync::mpsc::Sender;
@@ -18,12 +19,12 @@ use crate::verifier::{Missing, Reason};
 /// use shared_claims::revocation::Kind;
 /// use shared_claims::verifier::{Missing, Reason, Verifier};
 ///
-/// /// Tells another thread.
+/// /// Sends each event to another thread.
 /// struct Tell(Sender<String>);
 ///
 /// impl Tell {
 ///     fn tell(&self, what: &str) {
-///         // Nobody listens any more: then nobody wants to know.
+///         // An error means that the receiver is gone, so there is nobody to inform.
 ///         let _ = self.0.send(what.to_owned());
 ///     }
 /// }
@@ -69,30 +70,31 @@ pub trait Observer: Send + Sync + 'static {
     /// A token was accepted.
     fn accepted(&self) {}
 
-    /// A token is bad in itself.
+    /// A token was refused because it is not valid.
     fn refused(&self, reason: Reason) {
         let _ = reason;
     }
 
-    /// A token was revoked.
+    /// A token was refused because it is revoked.
     fn revoked(&self, kind: Kind) {
         let _ = kind;
     }
 
-    /// A token could not be checked.
+    /// A token could not be checked because something is missing, for example the key set.
     fn unavailable(&self, missing: Missing) {
         let _ = missing;
     }
 
-    /// A token is accepted although its revocation cannot be known; [`accepted`](Self::accepted) follows.
+    /// A token is accepted although it is not known whether it is revoked. [`accepted`](Self::accepted) is called next.
     fn accepted_on_outage(&self) {}
 
-    /// Whether a well signed token was found in the cache; what becomes of it follows.
+    /// A token with a valid signature was looked up in the cache; `hit` says whether it was found. The call with the
+    /// outcome follows.
     fn cache_asked(&self, hit: bool) {
         let _ = hit;
     }
 
-    /// The key set was read, or confirmed.
+    /// The key set was read, or the issuer confirmed that it is unchanged.
     fn keys_refreshed(&self) {}
 
     /// The key set could not be read.
@@ -101,7 +103,7 @@ pub trait Observer: Send + Sync + 'static {
     }
 }
 
-/// The observer of a verifier, if it has one, kept from doing harm.
+/// The observer of a verifier, if it has one. Its panics are caught.
 #[derive(Clone, Default)]
 pub(crate) struct Observed(Option<Arc<Guarded>>);
 
@@ -125,7 +127,7 @@ impl Observed {
 
 impl Guarded {
     fn tell(&self, event: impl FnOnce(&dyn Observer)) {
-        // Nothing of ours is left half changed by it, and its own state is its own affair.
+        // The observer shares no state with the verifier, so a panic in it leaves nothing of the verifier half changed.
         let told = catch_unwind(AssertUnwindSafe(|| event(&*self.observer)));
         if told.is_err() && !self.panicked.swap(true, Ordering::Relaxed) {
             tracing::error!("the observer of a verifier panicked; this is said once");

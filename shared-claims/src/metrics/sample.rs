@@ -1,9 +1,9 @@
-//! The numbers as they stand.
+//! The current values of the metrics.
 
 use super::Metric;
 use crate::verifier::{VerifierMetrics, VerifierStatus};
 
-/// A number of a verifier at one moment.
+/// The value of one metric at one moment.
 ///
 /// ```
 /// use shared_claims::metrics::{Metric, Sample};
@@ -15,15 +15,15 @@ use crate::verifier::{VerifierMetrics, VerifierStatus};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Sample {
-    /// Which number.
+    /// The metric.
     pub metric: Metric,
-    /// The label and its value, for a number that is kept by something.
+    /// The label's name and value, for a metric that has a label.
     pub label: Option<(&'static str, &'static str)>,
-    /// The number: a count, seconds, or 1 and 0 for yes and no.
+    /// The value: a count, seconds, or 1 for yes and 0 for no.
     pub value: f64,
 }
 
-/// Every number, in the order of [`Metric::ALL`].
+/// The samples of every metric, in the order of [`Metric::ALL`].
 pub(crate) fn samples(counts: &VerifierMetrics, status: &VerifierStatus) -> Vec<Sample> {
     let mut samples = Vec::with_capacity(48);
     for metric in Metric::ALL {

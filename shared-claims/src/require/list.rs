@@ -1,13 +1,13 @@
-//! The names that two requirements need together, put together at compile time.
+//! Combines the names that two requirements need, at compile time.
 
 use std::marker::PhantomData;
 
 use super::Requirement;
 
-/// The most scopes, or roles, that a tuple may need.
+/// The most scopes, or roles, that a tuple may require.
 const MAX: usize = 32;
 
-/// What a tuple needs: each name once.
+/// The requirements of both types together; each name appears once.
 pub(super) struct Union<A, B>(PhantomData<(A, B)>);
 
 impl<A: Requirement, B: Requirement> Union<A, B> {

@@ -1,6 +1,6 @@
 //! The macros that declare a requirement.
 
-/// Declares a type that needs one or more scopes. What is no scope (RFC 6749 §3.3) does not compile.
+/// Declares a type that requires one or more scopes. A string that is not a scope (RFC 6749 §3.3) does not compile.
 ///
 /// ```
 /// use shared_claims::require::Requirement;
@@ -32,7 +32,7 @@ macro_rules! required_scope {
     };
 }
 
-/// Declares a type that needs one or more roles.
+/// Declares a type that requires one or more roles.
 ///
 /// ```
 /// use shared_claims::require::Requirement;
