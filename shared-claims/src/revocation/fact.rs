@@ -1,4 +1,4 @@
-//! One fact of the revocation list, and the marks of a token it is held against.
+//! One entry of the revocation list (a fact), and the identifiers of a token that are compared with it.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,10 +30,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind, in the order in which a token is held against them.
+    /// Every kind, in the order in which a token is checked.
     pub const ALL: &'static [Self] = &[Self::Jti, Self::Sid, Self::Sub, Self::Client, Self::Key];
 
-    /// The name in Redis keys, stream entries and the feed.
+    /// The name of the kind in Redis keys, stream entries and the feed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Jti => "jti",
@@ -44,16 +44,16 @@ impl Kind {
         }
     }
 
-    /// The kind of that name.
+    /// The kind with this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
     }
 
-    /// For how long a fact of this kind counts at most, seconds from its arrival at a verifier, whatever its `exp` and its
-    /// cut say. So no write to the list, whoever made it, refuses good tokens for longer.
+    /// The longest time, in seconds from its arrival at a verifier, for which a fact of this kind counts, whatever its
+    /// `exp` and cut are. This bounds for how long a wrong write to the list can refuse valid tokens.
     ///
-    /// It is longer than any fact of the issuer's is needed: no access token lives for more than a day, and no verifier
-    /// serves from a key set that is older than 30 days.
+    /// The limit is longer than any fact of the issuer is needed: no access token lives for more than a day, and no
+    /// verifier uses a key set that is older than 30 days.
     ///
     /// ```
     /// use shared_claims::revocation::Kind;
@@ -67,13 +67,13 @@ impl Kind {
         }
     }
 
-    /// Whether facts of this kind carry a cut.
+    /// Whether facts of this kind have a cut.
     pub fn has_cut(self) -> bool {
         matches!(self, Self::Sub | Self::Client)
     }
 }
 
-/// A revocation, as the stream and the feed carry it.
+/// A revocation, as it appears in the Redis stream and in the feed.
 ///
 /// ```
 /// use shared_claims::revocation::{Fact, Kind};
@@ -85,18 +85,18 @@ impl Kind {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fact {
-    /// What is revoked.
+    /// The kind of thing that is revoked.
     pub kind: Kind,
-    /// Its identifier.
+    /// The identifier of the token, session, user, client or key.
     pub id: String,
-    /// The cut, milliseconds since the Unix epoch: tokens whose `jti` time is not later are revoked. `sub` and
-    /// `client` only.
+    /// The cut, milliseconds since the Unix epoch: tokens whose `jti` time is not later are revoked. Only for `sub` and
+    /// `client`.
     pub at: Option<i64>,
-    /// When it may be forgotten, seconds since the Unix epoch. It counts for no longer than [`Kind::counts_for_s`].
+    /// When the fact may be deleted, seconds since the Unix epoch. It counts for no longer than [`Kind::counts_for_s`].
     pub exp: i64,
 }
 
-/// What of a token is held against the revocation list.
+/// The identifiers of a token that are compared with the revocation list.
 ///
 /// ```
 /// use shared_claims::claims::Claims;
@@ -119,6 +119,7 @@ pub struct Marks<'a> {
     pub client_id: &'a str,
     /// The signing key's id, from the header.
     pub kid: &'a str,
-    /// The expiry, seconds since the Unix epoch: a fact met for this token matters no longer than this.
+    /// The expiry, seconds since the Unix epoch. A fact that a lookup finds for this token is needed no longer than
+    /// this.
     pub exp: i64,
 }

@@ -1,4 +1,4 @@
-//! The revocation list as the issuer's feed tells it: `GET /revocations`.
+//! The revocation list, read from the issuer's feed: `GET /revocations`.
 
 mod follower;
 #[cfg(any(test, fuzzing))]

@@ -1,4 +1,4 @@
-//! What holds of every answer of the feed and every page of the stream.
+//! The properties that hold for every response of the feed and every page of the stream.
 
 #![allow(
     clippy::panic,
@@ -24,7 +24,7 @@ pub use super::redis::fuzzing::stream;
 
 const NOW_MS: i64 = 1_800_000_000_000;
 
-/// A mirror, and beside it a plain list of what it was told.
+/// A mirror, and a plain list of the facts that were given to it.
 pub(super) struct Watched {
     pub(super) state: MirrorState,
     clock: Arc<ManualClock>,
@@ -38,7 +38,7 @@ impl Watched {
         Self { state: MirrorState::new("fuzzing", settings), clock, told: Vec::new() }
     }
 
-    /// Notes facts that the mirror was told; whether all of them are facts.
+    /// Records the facts that were given to the mirror. Returns whether all of them are well-formed.
     pub(super) fn told<'a>(&mut self, facts: impl IntoIterator<Item = &'a Fact>) -> bool {
         let mut all_good = true;
         for fact in facts {
@@ -47,7 +47,7 @@ impl Watched {
         all_good
     }
 
-    /// Whatever was told is refused for ever after; and it is not held against what it does not name.
+    /// Every recorded fact refuses the tokens that it names, and a token that no fact names is not revoked.
     pub(super) fn check(&self) {
         for fact in &self.told {
             let Some(token) = concerned(fact) else { continue };
@@ -62,7 +62,7 @@ impl Watched {
 }
 
 impl Watched {
-    /// Nothing that was told refuses anybody once it may count no longer, whatever it claimed.
+    /// No recorded fact is kept after the longest time for which any kind counts, whatever its `exp` was.
     pub(super) fn outlive(self) {
         let longest_s = Kind::ALL.iter().map(|kind| kind.counts_for_s()).max().unwrap_or(0);
         self.clock.advance_ms(u64::try_from(longest_s).expect("a time to come") * 1_000);
@@ -71,7 +71,7 @@ impl Watched {
     }
 }
 
-/// A token as its owned marks.
+/// The identifiers of a token, owned.
 struct Concerned {
     jti: TokenId,
     sid: SessionId,
@@ -114,7 +114,7 @@ impl Concerned {
     }
 }
 
-/// The oldest token that a fact names; none for the `jti` of no token of ours.
+/// The oldest token that the fact names. `None` for a `jti` that the issuer could not have issued.
 fn concerned(fact: &Fact) -> Option<Concerned> {
     let mut token = Concerned::nobody();
     match fact.kind {
@@ -127,7 +127,7 @@ fn concerned(fact: &Fact) -> Option<Concerned> {
     Some(token)
 }
 
-/// A fact that some token can be held against.
+/// Whether the fact can be compared with a token.
 fn is_fact(fact: &Fact) -> bool {
     let named = (1..=512).contains(&fact.id.len());
     named

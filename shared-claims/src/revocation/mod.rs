@@ -1,9 +1,9 @@
-//! Revocation: what is revoked, and how a verifier knows.
+//! Revocation: what is revoked, and how a verifier knows it.
 //!
 //! ```
 //! use shared_claims::revocation::{FeedSettings, InvalidFeedUrl, Mirror, MirrorSettings, Revocation};
 //!
-//! /// Follows the issuer's feed; with Redis, `Mirror::follow_redis` or a `RedisLookup`.
+//! /// Follows the issuer's feed. With Redis, use `Mirror::follow_redis` or a `RedisLookup`.
 //! fn list(issuer: &str) -> Result<Revocation, InvalidFeedUrl> {
 //!     let feed = FeedSettings::new(&format!("{issuer}/revocations"))?;
 //!     Ok(Mirror::follow_feed(feed, MirrorSettings::default()).into())
@@ -37,27 +37,28 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// What a revocation source says of a token.
+/// The answer of a revocation source for one token.
 ///
 /// ```
 /// use shared_claims::revocation::{Kind, Verdict};
 /// use shared_claims::testing::ScriptedSource;
 ///
-/// // In tests of a service of yours: everything is revoked.
+/// // In the tests of a service: every token is revoked.
 /// let source = ScriptedSource::always(Verdict::Revoked(Kind::Client));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Nothing revoked concerns it, as of a moment within the bound.
+    /// The token is not revoked, as of a moment within the staleness bound.
     Live,
-    /// A fact concerns it.
+    /// The token is revoked by a fact of this kind.
     Revoked(Kind),
-    /// The source cannot know now: the verifier refuses (or, if it was told so, accepts and counts).
+    /// The source cannot know at the moment. The verifier refuses the token, unless it is configured to accept (and
+    /// count) it.
     Unknown,
 }
 
-/// A source of one's own, for services that keep the truth themselves.
+/// A custom revocation source, for services that keep their own list.
 ///
 /// ```
 /// use std::collections::HashSet;
@@ -66,7 +67,7 @@ pub enum Verdict {
 /// use std::sync::Arc;
 /// use shared_claims::revocation::{Kind, Marks, Revocation, RevocationCheck, RevocationStatus, Verdict};
 ///
-/// /// Users who are banned here, whatever the issuer says.
+/// /// Users who are banned in this service, in addition to the issuer's revocations.
 /// struct Banned(HashSet<String>);
 ///
 /// impl RevocationCheck for Banned {
@@ -83,16 +84,16 @@ pub enum Verdict {
 /// let source = Revocation::Custom(Arc::new(Banned(HashSet::from(["mallory".to_owned()]))));
 /// ```
 pub trait RevocationCheck: Send + Sync + 'static {
-    /// Says what is known of the token that `marks` identify.
+    /// Returns what is known about the token that `marks` identify.
     fn check<'a>(&'a self, marks: &'a Marks<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 
-    /// The state of the source, if it can tell.
+    /// The state of the source; `None` if it does not report one.
     fn status(&self) -> Option<RevocationStatus> {
         None
     }
 }
 
-/// How a verifier knows what is revoked. Cheap to clone.
+/// The revocation source of a verifier. Cheap to clone.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -104,7 +105,7 @@ pub trait RevocationCheck: Send + Sync + 'static {
 /// let source = Revocation::from(mirror);
 /// let jti = TokenId::new(1_700_000_000_000, [0; 10]);
 /// let marks = Marks { jti, sid: None, sub: "ada", client_id: "app", kid: "k", exp: 1_700_000_900 };
-/// // Nobody has said yet what is revoked.
+/// // The mirror has not received a list yet.
 /// assert_eq!(source.check_now(&marks), Some(Verdict::Unknown));
 /// assert_eq!(source.check(&marks).await, Verdict::Unknown);
 /// assert_eq!(source.status().map(|status| status.current), Some(false));
@@ -114,17 +115,18 @@ pub trait RevocationCheck: Send + Sync + 'static {
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Revocation {
-    /// A local mirror of the whole list: no call on the way of a request.
+    /// A local mirror of the whole list. A check needs no network call.
     Mirror(Mirror),
-    /// A question to Redis at each check.
+    /// One request to Redis for each check.
     #[cfg(feature = "redis")]
     Lookup(RedisLookup),
-    /// A source of one's own.
+    /// A custom source.
     Custom(Arc<dyn RevocationCheck>),
 }
 
 impl Revocation {
-    /// What is known of the token now. A caller that caches tokens asks each time.
+    /// Checks a token against the source's current state. A caller that caches verified tokens still has to ask each
+    /// time.
     pub async fn check(&self, marks: &Marks<'_>) -> Verdict {
         match self {
             Self::Mirror(mirror) => mirror.check(marks),
@@ -134,7 +136,7 @@ impl Revocation {
         }
     }
 
-    /// As [`check`](Self::check), where that needs no waiting.
+    /// Like [`check`](Self::check), but never waits. `None` where the check would have to wait.
     pub fn check_now(&self, marks: &Marks<'_>) -> Option<Verdict> {
         match self {
             Self::Mirror(mirror) => Some(mirror.check(marks)),
@@ -144,7 +146,7 @@ impl Revocation {
         }
     }
 
-    /// The state of the source; `None` when a source of one's own does not tell.
+    /// The state of the source; `None` if a custom source does not report one.
     pub fn status(&self) -> Option<RevocationStatus> {
         match self {
             Self::Mirror(mirror) => Some(mirror.status()),

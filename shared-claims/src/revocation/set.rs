@@ -1,13 +1,14 @@
-//! The facts a verifier knows.
+//! The set of facts that a verifier knows.
 //!
-//! A fact leaves this set by expiry and in no other way: whatever a source says later, or says no more, what was
-//! refused stays refused. Expiry is counted on the hindmost clock of late ([`Horizon`]), so that a wall clock that leaps
-//! ahead and back forgets nothing; and should a clock have been wrong for longer, the set knows up to which end it
-//! may have forgotten facts and says so ([`FactSet::may_have_forgotten`]) instead of passing a token off as live.
+//! A fact leaves this set only when it expires, whatever a source says later: what was refused stays refused. Expiry is
+//! measured on the slowest recent wall clock ([`Horizon`]), so that a wall clock that jumps ahead and back removes no
+//! fact too early. If a clock was wrong for longer than that, facts may have been removed too early. The set knows up
+//! to which expiry this is possible, and reports it ([`FactSet::may_have_forgotten`]) instead of calling such a token
+//! live.
 //!
-//! Whoever can write the list could otherwise refuse good tokens for good, by one fact that ends in a hundred years. So a
-//! fact that claims more than any fact of the issuer's does is kept apart and for a limited time
-//! ([`Kind::counts_for_s`]): one that ends later than that, and a cut that lies in the future.
+//! A client with write access to the list could otherwise refuse valid tokens for ever, by one fact that ends in a
+//! hundred years. A fact that claims more than any fact of the issuer is therefore kept in a separate set and for a
+//! limited time ([`Kind::counts_for_s`]): a fact that ends later than that, or whose cut lies in the future.
 
 mod facts;
 mod filter;
@@ -22,25 +23,25 @@ use self::horizon::Horizon;
 use super::{Fact, Kind, Marks};
 use crate::clock::SharedClock;
 
-/// How much longer than the last token it concerns a fact lives, seconds. The leeway on `exp` (at most 30 s) and the
-/// difference between the clocks of issuer and verifier have to fit in here.
+/// How much longer a fact lives than the last token that it concerns, seconds. It has to cover the leeway on `exp` (at
+/// most 30 s) and the difference between the clocks of issuer and verifier.
 pub(crate) const FACT_OUTLIVES_TOKEN_S: i64 = 60;
 
-/// How long past its end a fact is kept still, seconds: room for clocks that are set by small steps.
+/// For how long after its end a fact is still kept, seconds. Allows for clocks that are corrected by small steps.
 const KEPT_PAST_END_S: i64 = 60;
 
-/// How far ahead of our clock a cut may lie before it is kept apart, milliseconds. The issuer's cuts lie at most a minute
-/// ahead of its own clock.
+/// A cut that lies further ahead of the verifier's clock than this is kept in the separate set, milliseconds. The
+/// issuer's cuts lie at most a minute ahead of its own clock.
 const MAX_CUT_AHEAD_MS: i64 = 300_000;
 
-/// A sweep drops what has ended when its bucket has, and some seconds may pass between two sweeps. What is kept apart ends
-/// this much earlier, so that it counts no longer than it may.
+/// Facts in the separate set end this much earlier, seconds, so that they count for no longer than their limit: a sweep
+/// removes a fact only when its whole bucket has ended, and some seconds may pass between two sweeps.
 const SWEPT_LATE_BY_S: i64 = 180;
 
-/// Identifiers longer than this are nobody's.
+/// Longer identifiers are never valid.
 const MAX_ID_BYTES: usize = 512;
 
-/// A fact that cannot be held against any token: an id that is none, or a cut that is missing.
+/// The error for a fact that cannot be compared with any token: its id is not valid, or its cut is missing.
 ///
 /// ```
 /// use shared_claims::revocation::{Fact, Kind, MalformedFact, Mirror, MirrorSettings};
@@ -55,11 +56,11 @@ pub struct MalformedFact;
 
 /// A set of facts that many threads read while a source adds to it.
 pub(crate) struct FactSet {
-    /// Facts as the issuer makes them. They end by the wall clock.
+    /// Facts as the issuer makes them. They expire by the wall clock.
     ordinary: Facts,
-    /// Facts that claim more. They end by the boot clock, which nobody sets: should our wall clock be behind, every fact
-    /// looks like one of these, and must not end the sooner when that clock is set right. No fact that is added later
-    /// makes an earlier one of these count for longer.
+    /// Facts that claim more than the issuer's facts. They expire by the boot clock, which cannot be set: if the
+    /// verifier's wall clock is behind, every fact looks like one of these, and it must not expire early when that
+    /// clock is corrected. Adding another fact never extends an earlier one.
     excessive: Facts,
     has_excessive: AtomicBool,
     horizon: Mutex<Horizon>,
@@ -79,7 +80,7 @@ impl FactSet {
         }
     }
 
-    /// Adds a fact; of several about the same thing the highest cut and the latest end count.
+    /// Adds a fact. If there are several facts about the same id, the highest cut and the latest end count.
     pub(crate) fn add(&self, fact: &Fact) -> Result<(), MalformedFact> {
         if fact.id.is_empty() || fact.id.len() > MAX_ID_BYTES {
             return Err(MalformedFact);
@@ -94,7 +95,7 @@ impl FactSet {
         self.ordinary.add(fact, seconds(fact.exp))
     }
 
-    /// Whether the fact claims more than any fact of an issuer whose clock agrees with ours.
+    /// Whether the fact claims more than any fact of an issuer whose clock agrees with the verifier's.
     fn is_excessive(&self, fact: &Fact) -> bool {
         let now_ms = self.clock.now_ms();
         let last_end_s = now_ms.div_euclid(1_000).saturating_add(fact.kind.counts_for_s() - SWEPT_LATE_BY_S);
@@ -102,7 +103,7 @@ impl FactSet {
         fact.exp > last_end_s || (fact.kind.has_cut() && fact.at.is_some_and(is_ahead))
     }
 
-    /// The kind of a fact that concerns the token.
+    /// The kind of a fact that revokes the token; `None` if no fact does.
     pub(crate) fn check(&self, marks: &Marks<'_>) -> Option<Kind> {
         let found = self.ordinary.check(marks);
         if found.is_none() && self.has_excessive.load(Ordering::Acquire) {
@@ -111,24 +112,25 @@ impl FactSet {
         found
     }
 
-    /// Whether a fact about the token may have been here and expired. While clocks go forward no such token passes
-    /// for unexpired; after one that was far ahead was set right, it could.
+    /// Whether a fact about the token may have expired already. This is never so for an unexpired token while the
+    /// clocks run normally. It is possible after a clock that was far ahead was corrected.
     pub(crate) fn may_have_forgotten(&self, marks: &Marks<'_>) -> bool {
         marks.exp.saturating_add(FACT_OUTLIVES_TOKEN_S) < self.forgotten_before_s.load(Ordering::Acquire)
     }
 
-    /// Drops what has ended. To be called every second or so.
+    /// Removes expired facts. To be called every second or so.
     pub(crate) fn sweep(&self) {
         let hindmost_ms = {
             let mut horizon = self.horizon.lock().unwrap_or_else(PoisonError::into_inner);
             horizon.observe(self.clock.now_ms(), self.clock.boot_ms())
         };
         let now_s = seconds(hindmost_ms.div_euclid(1000) - KEPT_PAST_END_S);
-        // Told before anything goes: who finds a fact gone (under the shard's lock) finds this changed.
+        // Set before any fact is removed: a reader that finds a fact gone (under the shard's lock) also sees the new
+        // value.
         self.ordinary.sweep(now_s, |before_s| {
             self.forgotten_before_s.fetch_max(i64::from(before_s), Ordering::AcqRel);
         });
-        // No token that one of these concerns is alive, so nobody has to be told.
+        // No token that one of these facts concerns is still valid, so nothing has to be recorded.
         self.excessive.sweep(u32::try_from(self.clock.boot_ms() / 1_000).unwrap_or(u32::MAX), |_| {});
     }
 

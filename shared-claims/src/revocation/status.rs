@@ -1,4 +1,4 @@
-//! What a revocation source says of itself, for `/readyz`, metrics and logs.
+//! The state that a revocation source reports for `/readyz`, metrics and logs.
 
 /// The state of a revocation source at one moment.
 ///
@@ -15,26 +15,27 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RevocationStatus {
-    /// What is followed: `redis`, `feed`, `lookup`, `hand` or `custom`.
+    /// The kind of source: `redis`, `feed`, `lookup`, `hand` or `custom`.
     pub source: &'static str,
-    /// Whether the source answered the last time it was asked.
+    /// Whether the source answered the last request.
     pub connected: bool,
-    /// Whether it can be known now what is revoked. When not, tokens get [`Verdict::Unknown`](super::Verdict::Unknown).
+    /// Whether the source can say at the moment what is revoked. If not, tokens get
+    /// [`Verdict::Unknown`](super::Verdict::Unknown).
     pub current: bool,
-    /// How long ago the list was complete, milliseconds; `None` before the first complete list.
+    /// Time since the list was last known to be complete, milliseconds; `None` before the first complete list.
     pub age_ms: Option<u64>,
-    /// Whether the list was found under an epoch that holds.
+    /// Whether the list was read under a valid epoch.
     pub epoch_known: bool,
-    /// How many facts are held.
+    /// The number of facts in memory.
     pub entries: usize,
     /// How often the list was read again from its beginning.
     pub resyncs: u64,
-    /// How many malformed entries were met. One is enough to refuse until the list is rebuilt.
+    /// The number of malformed entries that were read. A list that contains one does not count as complete.
     pub malformed: u64,
-    /// How many times reading failed.
+    /// How often reading the list failed.
     pub errors: u64,
-    /// How often what follows the source panicked and was begun anew.
+    /// How often the task that follows the source panicked and was restarted.
     pub restarts: u64,
-    /// The last failure, without secrets; `None` while all is well.
+    /// The last failure, without secrets; `None` if the last attempt succeeded.
     pub last_error: Option<String>,
 }

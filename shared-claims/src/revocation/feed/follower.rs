@@ -1,28 +1,28 @@
-//! Which part of the feed is known, and when that is all of it. No I/O in here.
+//! Tracks how far the feed was read and decides when the mirror is complete. Does no I/O.
 
 use super::wire::FeedPage;
 use crate::revocation::MalformedFact;
 use crate::revocation::mirror::MirrorState;
 
-/// What to ask next.
+/// The next request to the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Query {
-    /// The cursor; without one the list from its beginning.
+    /// The cursor. Without one, the feed sends the list from its beginning.
     pub(super) after: Option<String>,
-    /// For how long the feed may hold the request, seconds.
+    /// The longest time for which the feed may hold the request, seconds.
     pub(super) wait_s: u64,
 }
 
 /// What to do after a page.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Ask on at once.
+    /// Request the next page at once.
     More,
-    /// The mirror is complete: wait for news.
+    /// The mirror is complete: wait for new facts.
     Complete,
 }
 
-/// Follows the feed of one database after the other.
+/// The position in the feed. It starts again from the beginning when the feed's database changes.
 #[derive(Debug, Default)]
 pub(super) struct Follower {
     epoch: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// What to ask now. Only a mirror that is up to date can afford a request that is held.
+    /// The next request. Only a mirror that is up to date may let the feed hold its request.
     pub(super) fn next(&self, state: &MirrorState) -> Query {
         let hold_s = hold_s(state.bound_ms());
         let fresh = state.status().age_ms.is_some_and(|age| age <= 2 * 1_000 * hold_s + 1_000);
@@ -43,8 +43,9 @@ impl Follower {
         self.epoch.is_some()
     }
 
-    /// Takes the answer to a request sent at `sent_ms` (boot clock). Of a list in several pages the last request counts:
-    /// what was committed since an earlier one stands behind its cursor.
+    /// Processes the response to a request sent at `sent_ms` (boot clock). If the list has several pages, the list is
+    /// complete as of the last page's request: facts that were committed after an earlier request come after its
+    /// cursor.
     pub(super) fn take(
         &mut self,
         page: FeedPage,
@@ -53,10 +54,10 @@ impl Follower {
     ) -> Result<Step, MalformedFact> {
         let mut outcome = Ok(());
         for fact in &page.entries {
-            // The good ones count, whatever stands beside them.
+            // Well-formed facts count, even if another entry of the page is malformed.
             outcome = outcome.and(state.add(fact).inspect_err(|_| state.met_malformed()));
         }
-        // Not passed over: asked for again until it is gone.
+        // The cursor does not move past a malformed entry: the same page is requested again until the entry is gone.
         outcome?;
         if self.epoch.as_ref().is_some_and(|known| *known != page.epoch) {
             self.start_again(state);
@@ -72,20 +73,21 @@ impl Follower {
         Ok(Step::Complete)
     }
 
-    /// The cursor cannot be used, or belongs to another database: from the beginning, keeping what is known.
+    /// The cursor cannot be used, or belongs to another database. Reads again from the beginning and keeps the known
+    /// facts.
     pub(super) fn start_again(&mut self, state: &MirrorState) {
         *self = Self::default();
         state.resynced();
     }
 
-    /// The request failed.
+    /// Records that the request failed.
     pub(super) fn failed(&mut self) {
         self.well = false;
     }
 }
 
-/// For how long a request is held: the age grows to twice as much while all is well. Where the bound leaves no room for
-/// that, the feed is polled.
+/// For how long the feed may hold a request, seconds. Between two responses the mirror's age grows to at most twice
+/// this. If the staleness bound is too small for that, the feed is polled (0).
 pub(super) fn hold_s(bound_ms: u64) -> u64 {
     if bound_ms < 5_000 { 0 } else { (bound_ms / 10_000).clamp(1, 3) }
 }

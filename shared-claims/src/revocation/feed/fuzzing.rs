@@ -1,4 +1,4 @@
-//! Answers of the feed, one after the other.
+//! The fuzz check for a sequence of responses of the feed.
 
 #![allow(
     clippy::panic,
@@ -13,11 +13,11 @@ use super::wire::parse;
 use crate::revocation::Fact;
 use crate::revocation::fuzzing::Watched;
 
-/// What the feed told is refused, whatever stands beside it and whatever comes later; a mirror counts as complete only
-/// after an answer that says so, of the database that it began with, with nothing in it that was not understood. And nothing
-/// refuses anybody for longer than its kind may.
+/// Three properties hold. Every fact in a response is refused, whatever else the response contains and whatever follows
+/// it. A mirror counts as complete only after a response that says so, that comes from the database with which it
+/// began, and in which every entry was understood. And no fact refuses a token for longer than its kind allows.
 ///
-/// The input: bodies, a line each.
+/// The input: response bodies, one per line.
 pub fn feed(data: &[u8]) {
     let (mut watched, mut follower) = (Watched::new(), Follower::default());
     let mut epoch: Option<String> = None;

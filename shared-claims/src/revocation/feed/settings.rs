@@ -1,4 +1,4 @@
-//! Where the feed is and what it asks for.
+//! Where the feed is and how to authenticate to it.
 
 use std::fmt;
 
@@ -22,11 +22,11 @@ use crate::outbound::{self, ProxyUrl};
 pub struct FeedSettings {
     pub(super) client: reqwest::Client,
     pub(super) url: Url,
-    /// `Bearer` and the token.
+    /// The `Authorization` header: `Bearer` and the token.
     pub(super) authorization: Option<HeaderValue>,
 }
 
-/// A feed URL that cannot be used.
+/// The error for a feed URL that cannot be used.
 ///
 /// ```
 /// use shared_claims::revocation::{FeedSettings, InvalidFeedUrl};
@@ -44,7 +44,8 @@ pub enum InvalidFeedUrl {
     Tls,
 }
 
-/// A feed token that cannot stand in an HTTP header: a line break at the end of its file, say. It is not repeated.
+/// The error for a feed token that cannot be sent in an HTTP header, for example because its file ends with a line
+/// break. It does not contain the token.
 ///
 /// ```
 /// use shared_claims::revocation::{FeedSettings, InvalidFeedToken};
@@ -58,7 +59,7 @@ pub enum InvalidFeedUrl {
 pub struct InvalidFeedToken;
 
 impl FeedSettings {
-    /// The feed at that URL (`<issuer>/revocations`). Connects to nothing yet.
+    /// Settings for the feed at this URL (`<issuer>/revocations`). Does not connect.
     pub fn new(url: &str) -> Result<Self, InvalidFeedUrl> {
         let url = Url::parse(url).map_err(|_| InvalidFeedUrl::Url)?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -67,10 +68,10 @@ impl FeedSettings {
         Ok(Self { client: client(None)?, url, authorization: None })
     }
 
-    /// The same with the token that the issuer asks for (`revocation.feed_token`).
+    /// Sets the token that the issuer requires (`revocation.feed_token`).
     ///
     /// # Errors
-    /// [`InvalidFeedToken`] for a token that cannot stand in a header.
+    /// [`InvalidFeedToken`] for a token that cannot be sent in a header.
     pub fn token(mut self, token: &str) -> Result<Self, InvalidFeedToken> {
         let is_visible = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         let header = is_visible.then(|| HeaderValue::try_from(format!("Bearer {token}")).ok()).flatten();
@@ -80,8 +81,8 @@ impl FeedSettings {
         Ok(self)
     }
 
-    /// The same through a proxy. Without one none is used: the environment's `HTTP_PROXY` and the like are ignored. A feed
-    /// over plain `http` shows its token to the proxy.
+    /// Sends the requests through a proxy. By default no proxy is used: the environment's `HTTP_PROXY` and similar
+    /// variables are ignored. If the feed's URL is plain `http`, the proxy sees the feed's token.
     ///
     /// # Errors
     /// [`InvalidFeedUrl::Tls`], as for [`new`](Self::new).
@@ -98,7 +99,7 @@ fn client(proxy: Option<&ProxyUrl>) -> Result<reqwest::Client, InvalidFeedUrl> {
 impl fmt::Debug for FeedSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut url = self.url.clone();
-        // Nothing to be done where there is no place for a password.
+        // Fails only for a URL that cannot hold a password, and then there is none to remove.
         let _ = url.set_password(None);
         url.set_query(None);
         f.debug_struct("FeedSettings")

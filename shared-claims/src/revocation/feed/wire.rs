@@ -1,4 +1,4 @@
-//! One request to the feed.
+//! Sends one request to the feed and parses the response.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use super::follower::Query;
 use crate::outbound;
 use crate::revocation::Fact;
 
-/// Ten thousand entries are about a megabyte.
+/// Four times the size of a page of ten thousand entries, which is about one megabyte.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
-/// No cursor is longer.
+/// The issuer's cursors are shorter than this.
 const MAX_CURSOR_BYTES: usize = 1024;
 
-/// What the feed answers.
+/// The body of a response of the feed.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub(super) struct FeedPage {
     pub(super) epoch: String,
@@ -26,7 +26,7 @@ pub(super) struct FeedPage {
     pub(super) entries: Vec<Fact>,
 }
 
-/// Opaque to us: handed back as it came.
+/// Opaque to the verifier: sent back as it was received.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
 pub(super) enum Cursor {
@@ -43,15 +43,15 @@ impl Cursor {
     }
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(super) enum Answer {
     Page(FeedPage),
-    /// 410: the cursor cannot be used.
+    /// Status 410: the cursor cannot be used any more.
     Gone,
 }
 
-/// What went wrong between us and the feed. Shown in logs and status: no secrets in here.
+/// Why a request to the feed failed. Shown in logs and status, so it must not contain secrets.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     #[error("no answer from the feed within {} ms", .0.as_millis())]
@@ -82,7 +82,7 @@ impl FeedSettings {
         if let Some(after) = &query.after {
             url.query_pairs_mut().append_pair("after", after).append_pair("wait", &query.wait_s.to_string());
         }
-        // An answer out of a cache would be older than its request.
+        // `no-store`, because a cached response would be older than its request.
         let mut request =
             self.client.get(url).header(ACCEPT, "application/json").header(CACHE_CONTROL, "no-cache");
         if let Some(authorization) = &self.authorization {
@@ -107,7 +107,7 @@ impl FeedSettings {
 
 pub(super) fn parse(body: &[u8]) -> Result<FeedPage, Fault> {
     let malformed = || Fault::Malformed("not the JSON of a feed");
-    // Serde would let pass what is no UTF-8 in a member that nobody reads, and a list of the members for the object.
+    // Serde would accept invalid UTF-8 in a member that is not read, and an array of the members instead of an object.
     let text = str::from_utf8(body).map_err(|_| malformed())?;
     if !text.trim_ascii_start().starts_with('{') {
         return Err(malformed());

@@ -1,8 +1,8 @@
-//! Which Redis holds the list: the one that the URL names, or one that a cluster or Sentinels tell of.
+//! Where the Redis with the list is: at the address in the URL, or where a cluster or Sentinels say.
 //!
-//! The protocol rests on one connection to one process, whose `run_id` was compared. So a cluster or a set of Sentinels is
-//! only asked where that process is; what then follows is an ordinary connection, which ends with the process or with its
-//! office (`docs/adr/0006`).
+//! The protocol needs one connection to one process, whose `run_id` was compared with the list's epoch. A cluster or
+//! Sentinels are therefore asked only for the address of that process. The connection to it is an ordinary one, and it
+//! is closed when the process ends or stops being the master (`docs/adr/0006`).
 
 mod find;
 mod parse;
@@ -11,7 +11,7 @@ use std::fmt;
 
 pub(super) use find::open;
 
-/// The address of the Redis that holds the list, or of those who know it.
+/// The address of the Redis that holds the list, or of the servers that know where it is.
 ///
 /// | URL | the list is |
 /// |---|---|
@@ -19,9 +19,10 @@ pub(super) use find::open;
 /// | `redis-cluster://[user:password@]host:port[,host:port…]` | at the master of its keys' slot, found from any of these |
 /// | `redis-sentinel://[user:password@]host:port[,host:port…]/master[/db]` | at the master that these Sentinels name |
 ///
-/// `rediss://`, `rediss-cluster://` and `rediss-sentinel://` speak TLS, to Sentinels too; the authorities that the system
-/// trusts are trusted (`SSL_CERT_FILE` names others). User name and password are those of Redis; Sentinels that ask for
-/// their own get them by `?sentinel_username=…&sentinel_password=…`. Special characters are percent-encoded.
+/// `rediss://`, `rediss-cluster://` and `rediss-sentinel://` use TLS, to Sentinels too, and trust the system's
+/// certificate authorities (`SSL_CERT_FILE` names others). User name and password are those of Redis. If the Sentinels
+/// need credentials of their own, add `?sentinel_username=…&sentinel_password=…`. Special characters are
+/// percent-encoded.
 ///
 /// ```
 /// use shared_claims::revocation::RedisAddress;
@@ -36,7 +37,7 @@ pub struct RedisAddress {
     place: Place,
 }
 
-/// A Redis URL that cannot be used. The URL is not repeated: it may hold a password.
+/// The error for a Redis URL that cannot be used. It does not contain the URL, which may hold a password.
 ///
 /// ```
 /// use shared_claims::revocation::{InvalidRedisUrl, RedisSettings};
@@ -50,7 +51,7 @@ pub struct RedisAddress {
 )]
 pub struct InvalidRedisUrl;
 
-/// One Redis server, found: the URL to connect to. Its `Debug` shows no password.
+/// The URL of one Redis server, to connect to. Its `Debug` output has no password.
 ///
 /// ```no_run
 /// use shared_claims::revocation::{RedisAddress, RedisNotFound};
@@ -64,7 +65,7 @@ pub struct RedisNode {
     url: String,
 }
 
-/// Nobody who was asked could tell where the list is.
+/// The error when no server that was asked knows where the list is.
 ///
 /// ```no_run
 /// use shared_claims::revocation::RedisAddress;
@@ -84,53 +85,54 @@ enum Place {
     Sentinel { login: Login, sentinel_login: Login, sentinels: Vec<String>, master: String },
 }
 
-/// Everything of a server's URL but its host.
+/// A server's URL without its host.
 #[derive(Clone, PartialEq, Eq)]
 struct Login {
     scheme: &'static str,
-    /// `user:password`, as the URL has it.
+    /// `user:password`, exactly as in the URL.
     userinfo: Option<String>,
-    /// What follows the host: database and options.
+    /// The part after the host: database and options.
     rest: String,
 }
 
 impl RedisAddress {
-    /// Reads a URL. Connects to nothing.
+    /// Parses a URL. Does not connect.
     ///
     /// # Errors
-    /// [`InvalidRedisUrl`] for a text of any other form.
+    /// [`InvalidRedisUrl`] for a string of any other form.
     pub fn parse(url: &str) -> Result<Self, InvalidRedisUrl> {
         Ok(Self { place: parse::place(url)? })
     }
 
-    /// Whether it is a cluster, in which the list's keys must share a slot: the prefix needs braces then.
+    /// Whether the address is that of a cluster. The list's keys must then share a hash slot, so the prefix needs
+    /// braces.
     pub fn is_cluster(&self) -> bool {
         matches!(self.place, Place::Cluster(..))
     }
 
-    /// Whether the master may change without the connection to the old one breaking, so that it has to be looked for again
-    /// from time to time. (A node of a cluster says by itself that a slot is no longer its own.)
+    /// Whether the master may change while the connection to the old one stays open. The master then has to be looked
+    /// up again from time to time. (A cluster node itself reports that a slot has moved.)
     pub fn may_move_silently(&self) -> bool {
         matches!(self.place, Place::Sentinel { .. })
     }
 
-    /// Finds the server that holds `key`, now. Asks all who may know at once; sets no limit of time.
+    /// Finds the server that holds `key` at the moment. Asks all known servers at the same time. Has no time limit.
     ///
     /// # Errors
-    /// [`RedisNotFound`] when nobody answers usefully.
+    /// [`RedisNotFound`] when no server gives a usable answer.
     pub async fn find(&self, key: &str) -> Result<RedisNode, RedisNotFound> {
         self.locate(key).await.map_err(|error| RedisNotFound(error.to_string()))
     }
 }
 
 impl RedisNode {
-    /// The URL, password included.
+    /// The URL, with the password.
     pub fn expose_url(&self) -> &str {
         &self.url
     }
 }
 
-/// Without user name and password.
+/// Shows the URL without user name and password.
 impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {

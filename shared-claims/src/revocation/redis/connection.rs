@@ -1,4 +1,4 @@
-//! One connection to one Redis process, each call with a limit.
+//! A connection to one Redis process, with a time limit for each call.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::RedisSettings;
 use super::address::open;
 use crate::clock::SharedClock;
 
-/// What went wrong between us and Redis. Shown in logs and status: no secrets in here.
+/// Why a call to Redis failed. Shown in logs and status, so it must not contain secrets.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     #[error("no answer from Redis within {} ms", .0.as_millis())]
@@ -25,32 +25,33 @@ pub(super) enum Fault {
     Abandoned,
 }
 
-/// A connection that ends with the process it was made to: it never reconnects by itself, so that the `run_id` compared
-/// on it holds for every answer that comes over it.
+/// A connection that ends with the process to which it was made. It never reconnects by itself, so the `run_id` that
+/// was compared on it holds for every response that it returns.
 #[derive(Clone)]
 pub(super) struct Connection {
     pub(super) redis: MultiplexedConnection,
     pub(super) run_id: String,
 }
 
-/// For how long a list need not be renewed before its Redis is suspected to be the master no more: the auth-service renews
-/// it each second.
+/// After how long without a renewal of the list its Redis may no longer be the master, milliseconds. The auth-service
+/// renews the list every second.
 const ABANDONED_AFTER_MS: i64 = 2_000;
 
-/// Notices that the list at the other end of a connection is not kept any more, where the master may have moved without the
-/// connection breaking.
+/// Detects that the list at the other end of the connection is no longer renewed. Needed where the master may change
+/// while the connection stays open.
 pub(super) struct Abandonment {
     may_move: bool,
     kept_at_ms: i64,
 }
 
 impl Abandonment {
-    /// A connection was made at `now_ms` (boot clock).
+    /// Starts the check for a connection that was made at `now_ms` (boot clock).
     pub(super) fn watch(settings: &RedisSettings, now_ms: i64) -> Self {
         Self { may_move: settings.address.may_move_silently(), kept_at_ms: now_ms }
     }
 
-    /// The list was looked at, and is complete as of then, if it is; all on the boot clock.
+    /// Takes the moment as of which the list was last seen complete, if it is. Both times are of the boot clock.
+    /// Returns [`Fault::Abandoned`] if the list was not renewed for too long.
     pub(super) fn observe(&mut self, as_of_ms: Option<i64>, now_ms: i64) -> Result<(), Fault> {
         self.kept_at_ms = self.kept_at_ms.max(as_of_ms.unwrap_or(i64::MIN));
         let abandoned = now_ms.saturating_sub(self.kept_at_ms) > ABANDONED_AFTER_MS;
@@ -60,7 +61,7 @@ impl Abandonment {
 
 impl RedisSettings {
     pub(super) async fn connect(&self, clock: &SharedClock) -> Result<Connection, Fault> {
-        // One limit over finding, connecting, greeting and asking together.
+        // One time limit for finding the server, connecting and asking for its `run_id` together.
         let greeting = async {
             let node = self.address.locate(&self.keys.epoch()).await?;
             let mut redis = open(node.expose_url()).await?;
@@ -74,8 +75,8 @@ impl RedisSettings {
     }
 }
 
-/// Waits for an answer no longer than `limit`. One that is there when we look, but came later (the process was
-/// stopped in between), is a time-out all the same.
+/// Waits for a response for at most `limit`. A response that arrived later counts as a time-out too, even if it is
+/// there when the task runs again (for example because the process was stopped in between).
 pub(super) async fn limited<T>(
     limit: Duration,
     clock: &SharedClock,

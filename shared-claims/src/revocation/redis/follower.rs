@@ -1,27 +1,28 @@
-//! Which part of the stream is known, and when that is all of it. No I/O in here.
+//! Tracks how far the stream was read and decides when the mirror is complete. Does no I/O.
 
 use super::page::Page;
 use super::{age_at_source, is_epoch_of};
 use crate::revocation::mirror::MirrorState;
 
-/// Before the first entry.
+/// The stream id before the first entry.
 const START: &str = "0-0";
 
-/// After how long a list with a malformed entry is read again from its beginning: the entry may have been trimmed.
+/// After how long a list with a malformed entry is read again from its beginning, milliseconds. The entry may have been
+/// trimmed by then.
 const BLEMISHED_AGAIN_MS: i64 = 10_000;
 
 /// What to do after a page.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Read on at once.
+    /// Read the next page at once.
     More,
-    /// The mirror is complete: wait for news.
+    /// The mirror is complete: wait for new entries.
     Complete,
-    /// The list proves nothing now: look again in a while.
+    /// The list does not prove anything at the moment: read again later.
     Unproven(Unproven),
 }
 
-/// Why a list proves nothing.
+/// Why a list does not prove that the mirror is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unproven {
     #[error("the list in Redis has no epoch: it is not kept, or was lost")]
@@ -36,7 +37,7 @@ pub(super) enum Unproven {
     Malformed,
 }
 
-/// Follows the stream under one epoch after the other.
+/// The position in the stream. It starts again from the beginning when the list's epoch changes.
 #[derive(Debug)]
 pub(super) struct Follower {
     run_id: String,
@@ -57,7 +58,7 @@ impl Follower {
         }
     }
 
-    /// A connection was made, to the process of that `run_id`.
+    /// Records that a connection was made to the process with this `run_id`.
     pub(super) fn connected(&mut self, run_id: &str) {
         run_id.clone_into(&mut self.run_id);
     }
@@ -71,9 +72,9 @@ impl Follower {
         self.epoch.is_some()
     }
 
-    /// Takes the page that was read behind [`position`](Self::position) by a request sent at `sent_ms` (boot clock).
+    /// Processes the page that was read after [`position`](Self::position) by a request sent at `sent_ms` (boot clock).
     pub(super) fn take(&mut self, page: &Page, sent_ms: i64, state: &MirrorState) -> Step {
-        // A fact is a fact, whatever the state of the list it was found in.
+        // Facts are added to the mirror even if the list as a whole proves nothing.
         let malformed = page.entries.iter().filter(|entry| !learn(entry, state)).count();
         let epoch = match &page.epoch {
             Some(epoch) if is_epoch_of(epoch, &self.run_id) => epoch,

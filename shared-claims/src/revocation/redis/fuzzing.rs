@@ -1,4 +1,4 @@
-//! Pages of the stream, as Redis sends them.
+//! The fuzz check for pages of the stream, as Redis sends them.
 
 #![allow(
     clippy::panic,
@@ -16,11 +16,12 @@ use crate::revocation::fuzzing::Watched;
 
 const RUN_ID: &str = "r";
 
-/// What the stream held is refused, whatever stands beside it and whatever comes later; and the list is proven by nothing
-/// but a last page under the epoch that this reading began with, found whole in this very process, as of a moment that has
-/// been. And nothing refuses anybody for longer than its kind may.
+/// Three properties hold. Every fact in a page is refused, whatever else the page contains and whatever follows it. The
+/// list counts as complete only after a last page under the epoch with which this reading began, if that epoch belongs
+/// to the connected process and `as_of` does not lie in the future. And no fact refuses a token for longer than its
+/// kind allows.
 ///
-/// The input: answers to the mirror's transaction, in RESP, one behind the other.
+/// The input: responses to the mirror's transaction, in RESP, one after the other.
 pub fn stream(data: &[u8]) {
     let (mut watched, mut follower) = (Watched::new(), Follower::new());
     follower.connected(RUN_ID);

@@ -1,8 +1,8 @@
-//! The names of the list's keys.
+//! The names of the list's keys in Redis.
 
 use crate::revocation::Kind;
 
-/// The keys of the revocation list under one prefix.
+/// The names of the revocation list's keys under one prefix.
 ///
 /// ```
 /// use shared_claims::revocation::{Kind, RedisKeys};
@@ -18,22 +18,24 @@ pub struct RedisKeys {
 }
 
 impl RedisKeys {
-    /// Keys under `prefix`; braces in it keep them in one hash slot.
+    /// Names with this prefix. Braces in it keep all keys in one hash slot of a cluster.
     pub fn new(prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into() }
     }
 
-    /// The id of the list as it was last rebuilt, behind the `run_id` of the process it was found whole in.
+    /// The key of the epoch: the `run_id` of the Redis process in which the list was last found complete, and the id
+    /// that the list got when it was last rebuilt.
     pub fn epoch(&self) -> String {
         format!("{}:epoch", self.prefix)
     }
 
-    /// The moment, on Redis's clock, before which every committed fact stands in the list.
+    /// The key of the moment, on Redis's clock, as of which the list is complete: it contains every fact that was
+    /// committed before.
     pub fn as_of(&self) -> String {
         format!("{}:as_of", self.prefix)
     }
 
-    /// The stream of every live fact.
+    /// The stream with every fact that has not expired.
     pub fn events(&self) -> String {
         format!("{}:events", self.prefix)
     }

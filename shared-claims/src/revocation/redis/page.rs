@@ -1,4 +1,4 @@
-//! What Redis answers to a reader of the stream, parsed.
+//! Reads and parses one page of the stream.
 
 use redis::streams::{StreamId, StreamRangeReply};
 use redis::{FromRedisValue, RedisError, RedisResult, Value};
@@ -6,7 +6,7 @@ use redis::{FromRedisValue, RedisError, RedisResult, Value};
 use super::RedisKeys;
 use crate::revocation::{Fact, Kind, MalformedFact};
 
-/// The page size: a page of it arrives well within a call's limit.
+/// Entries per page. A page of this size arrives well within the time limit of a call.
 pub(super) const PAGE: usize = 1_000;
 
 /// An entry of the stream.
@@ -16,23 +16,23 @@ pub(super) struct Entry {
     pub(super) fact: Result<Fact, MalformedFact>,
 }
 
-/// One answer: entries behind a position, and what stood beside them at that moment.
+/// One page: the entries after a position, with the epoch, `as_of` and Redis's time at that moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Page {
     pub(super) entries: Vec<Entry>,
-    /// Whether there may be more behind it.
+    /// Whether more entries may follow this page.
     pub(super) full: bool,
     pub(super) epoch: Option<String>,
     pub(super) as_of_ms: Option<i64>,
     pub(super) time_ms: i64,
 }
 
-/// Redis's `TIME` in milliseconds, rounded up: an age is rather too great than too small.
+/// Redis's `TIME` in milliseconds. Rounded up, so that an age computed from it is never too small.
 pub(super) fn time_ms((seconds, micros): (i64, i64)) -> i64 {
     seconds.saturating_mul(1_000).saturating_add(micros.saturating_add(999) / 1_000)
 }
 
-/// Reads a page behind `position` in one transaction.
+/// Reads the page after `position` in one transaction.
 pub(super) async fn read_page(
     redis: &mut redis::aio::MultiplexedConnection,
     keys: &RedisKeys,
@@ -51,16 +51,16 @@ pub(super) async fn read_page(
     }
 }
 
-/// Whether Redis refused to queue commands for a transaction. Beyond its `maxmemory` it does, even for commands that only
-/// read.
+/// Whether Redis refused to queue commands for a transaction. It does so beyond its `maxmemory`, even for commands that
+/// only read.
 fn is_full(error: &RedisError) -> bool {
     matches!(error.code(), Some("OOM" | "EXECABORT"))
 }
 
-/// Reads a page command by command, which a full Redis allows. It proves what a transaction proves: `as_of` was read before
-/// the entries, so every fact that it speaks of stood in the stream by then; and that stream was not replaced before the
-/// entries were read, because the epoch, which no list gets twice, is the same before and after. Where it is not, the page
-/// comes without an epoch, and proves nothing.
+/// Reads a page command by command, which Redis allows beyond its `maxmemory`. The result proves the same as a
+/// transaction. `as_of` was read before the entries, so every fact that it covers was in the stream by then. And the
+/// stream was not replaced in between, because the epoch, which is new for each list, is the same before and after. If
+/// the epoch differs, the page is returned without an epoch and proves nothing.
 async fn read_page_of_full_redis(
     redis: &mut redis::aio::MultiplexedConnection,
     keys: &RedisKeys,
@@ -76,10 +76,10 @@ async fn read_page_of_full_redis(
     Ok(Page::of((range, after.filter(|epoch| before.as_ref() == Some(epoch)), as_of, time)))
 }
 
-/// `epoch`, `as_of`, the stream's entries, `TIME` and `epoch` again, as a full Redis is asked for them.
+/// The responses in the order of the single commands: `epoch`, `as_of`, the stream's entries, `TIME` and `epoch` again.
 type Apart = (Option<String>, Option<String>, StreamRangeReply, (i64, i64), Option<String>);
 
-/// The stream's entries, `epoch`, `as_of` and `TIME`, as they were asked for.
+/// The responses of the transaction: the stream's entries, `epoch`, `as_of` and `TIME`.
 pub(super) type Answer = (StreamRangeReply, Option<String>, Option<String>, (i64, i64));
 
 impl Page {

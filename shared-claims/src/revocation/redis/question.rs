@@ -1,4 +1,4 @@
-//! The one round trip of a lookup.
+//! The single round trip of a lookup.
 
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue as _, RedisResult, Value};
@@ -8,20 +8,21 @@ use super::page::time_ms;
 use crate::revocation::set::FACT_OUTLIVES_TOKEN_S;
 use crate::revocation::{Fact, Kind, Marks};
 
-/// What Redis answered about one token.
+/// What Redis knows about one token.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub(super) epoch: Option<String>,
     pub(super) as_of_ms: Option<i64>,
     pub(super) time_ms: i64,
-    /// What was found, whether or not it concerns this token; to be kept until the token's facts may be forgotten.
+    /// The facts that were found, whether or not they concern this token (a cut may be older than the token). They are
+    /// kept until shortly after this token's expiry.
     pub(super) facts: Vec<Fact>,
-    /// Whether something was found that cannot be read.
+    /// Whether a value was found that cannot be parsed.
     pub(super) garbled: bool,
 }
 
-/// Asks for everything that can concern the token, and for the moment as of which nothing found means nothing revoked.
-/// `TIME` comes behind `MGET`: the age is rather too great than too small.
+/// Asks for every fact that can concern the token, and for the moment as of which the list is complete. `TIME` comes
+/// after `MGET`, so that an age computed from it is never too small.
 pub(super) async fn ask(
     redis: &mut MultiplexedConnection,
     keys: &RedisKeys,
@@ -49,7 +50,7 @@ pub(super) async fn ask(
     Ok(answer)
 }
 
-/// Asks for the state of the list alone.
+/// Asks only for the state of the list.
 pub(super) async fn ask_freshness(
     redis: &mut MultiplexedConnection,
     keys: &RedisKeys,

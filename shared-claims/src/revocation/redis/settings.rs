@@ -1,4 +1,4 @@
-//! Where the list is and how it is reached.
+//! Where the list in Redis is and how to connect to it.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::address::{InvalidRedisUrl, RedisAddress};
 ///
 /// A verifier has a Redis user of its own, which can only read the list. Its rights (ACL), in a cluster and behind Sentinels
 /// too: `+hello +auth +ping +select +client|setname +info +time +get +mget +xrange +xread +multi +exec %R~{revoked}:*`. Redis
-/// 6.2 does not know `%R`: there `~{revoked}:*` has to do, and the commands still only read.
+/// 6.2 does not know `%R`: use `~{revoked}:*` there. The allowed commands only read.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,20 +30,21 @@ pub struct RedisSettings {
 }
 
 impl RedisSettings {
-    /// The list at that URL (for its forms see [`RedisAddress`]) under the prefix `{revoked}`. Connects to nothing yet.
+    /// Settings for the list at this URL (see [`RedisAddress`] for its forms), with the prefix `{revoked}`. Does not
+    /// connect.
     pub fn new(url: &str) -> Result<Self, InvalidRedisUrl> {
         let address = RedisAddress::parse(url)?;
         Ok(Self { address, keys: RedisKeys::default(), time_limit: Duration::from_secs(1) })
     }
 
-    /// The same under another prefix.
+    /// Sets another prefix.
     #[must_use]
     pub fn prefix(mut self, prefix: &str) -> Self {
         self.keys = RedisKeys::new(prefix);
         self
     }
 
-    /// How long any one call may take, connecting included; 1 s by default.
+    /// Sets the time limit of each call, connecting included. The default is 1 s.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;

@@ -1,4 +1,4 @@
-//! Facts by their kind, each with its end.
+//! Facts by kind, each with its end.
 
 use uuid::Uuid;
 
@@ -7,13 +7,15 @@ use super::sharded::Sharded;
 use crate::claims::TokenId;
 use crate::revocation::{Fact, Kind, Marks};
 
-/// Chosen so that a million ids fill their tables well; more shards cost next to nothing, fewer hold locks longer.
+/// Chosen so that a million ids fill their tables well. More shards cost next to nothing; with fewer, a lock is held
+/// longer.
 const SHARDS: usize = 320;
 
-/// Where few facts are expected.
+/// The number of shards where few facts are expected.
 const FEW_SHARDS: usize = 16;
 
-/// A cut in 48 bits, which is all that the time of a UUIDv7 has; big-endian, so that bytes order like numbers.
+/// A cut in 48 bits, as many as the time of a UUIDv7 has. Big-endian, so that the order of the bytes is that of the
+/// numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Cut([u8; 6]);
 
@@ -30,7 +32,7 @@ impl Cut {
     }
 }
 
-/// Facts that end by one clock.
+/// Facts that expire by the same clock.
 pub(super) struct Facts {
     jti: Sharded<[u8; 16], ()>,
     sid: Sharded<[u8; 16], ()>,
@@ -40,22 +42,22 @@ pub(super) struct Facts {
     key: Sharded<Box<str>, ()>,
 }
 
-/// What becomes of a fact about something that another fact is about.
+/// How a fact is combined with an earlier one about the same id.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Merge {
-    /// The highest cut and the latest end count.
+    /// The higher cut and the later end count.
     Raise,
-    /// It counts only where it covers tokens that the other does not.
+    /// The new fact counts only if it has a higher cut, that is, if it covers more tokens.
     Keep,
 }
 
 impl Facts {
-    /// Room for a million.
+    /// A set for about a million facts.
     pub(super) fn many() -> Self {
         Self::with_shards(SHARDS)
     }
 
-    /// Room for some.
+    /// A set for a few facts.
     pub(super) fn few() -> Self {
         Self::with_shards(FEW_SHARDS)
     }
@@ -71,12 +73,13 @@ impl Facts {
         }
     }
 
-    /// Adds a fact that ends at `end_s`; of several about the same thing the highest cut and the latest end count.
+    /// Adds a fact that ends at `end_s`. Of several facts about the same id the highest cut and the latest end count.
     pub(super) fn add(&self, fact: &Fact, end_s: u32) -> Result<(), MalformedFact> {
         self.put(fact, end_s, Merge::Raise)
     }
 
-    /// Adds a fact that ends at `end_s`, unless what is held covers the same tokens: then that keeps its own end.
+    /// Adds a fact that ends at `end_s`, unless an earlier fact covers the same tokens. The earlier one then keeps its
+    /// end.
     pub(super) fn add_unless_held(&self, fact: &Fact, end_s: u32) -> Result<(), MalformedFact> {
         self.put(fact, end_s, Merge::Keep)
     }
@@ -97,7 +100,7 @@ impl Facts {
         Ok(())
     }
 
-    /// The kind of a fact that concerns the token.
+    /// The kind of a fact that revokes the token; `None` if no fact does.
     pub(super) fn check(&self, marks: &Marks<'_>) -> Option<Kind> {
         let covers = |cut: Option<Cut>| cut.is_some_and(|cut| cut.covers(marks.jti));
         if self.jti.get(marks.jti.as_bytes()).is_some() {
@@ -119,7 +122,8 @@ impl Facts {
         self.key.get(marks.kid).map(|()| Kind::Key)
     }
 
-    /// Drops what has ended. Before anything goes, `forgetting` is told the moment that every dropped end precedes.
+    /// Removes expired facts. Before anything is removed, calls `forgetting` with a time (seconds) that is later than
+    /// the end of every fact to be removed.
     pub(super) fn sweep(&self, now_s: u32, forgetting: impl Fn(u32)) {
         self.jti.sweep(now_s, &forgetting);
         self.sid.sweep(now_s, &forgetting);
@@ -140,7 +144,7 @@ fn uuid(id: &str) -> Result<[u8; 16], MalformedFact> {
     Uuid::try_parse(id).map(Uuid::into_bytes).map_err(|_| MalformedFact)
 }
 
-/// The bytes of a UUID in its one canonical form. Other forms are other subjects.
+/// The bytes of a UUID in its canonical form. A different spelling is a different subject.
 fn canonical_uuid(id: &str) -> Option<[u8; 16]> {
     let canonical = id.len() == 36 && !id.bytes().any(|b| b.is_ascii_uppercase());
     canonical.then(|| uuid(id).ok()).flatten()

@@ -1,29 +1,29 @@
-//! Which keys a shard certainly does not hold, told without its lock.
+//! A filter that tells without a lock which keys a shard does not hold.
 //!
-//! Nearly every question is about a token that nothing concerns. A lock would make all threads that ask write to the same
-//! few places (a user's, a client's, a key's), and then two threads check hardly more than one.
+//! Nearly every check is for a token that is not revoked. With a lock, all checking threads would write to the same few
+//! locks (of one user, one client, one key), and two threads would be hardly faster than one.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Four kilobytes a shard, taken at its first key: with a million ids over all shards nine of ten questions end here,
-/// with fewer nearly all.
+/// Four kilobytes per shard, allocated with its first key. With a million ids in all shards, nine of ten lookups end in
+/// the filter; with fewer ids nearly all do.
 const WORDS: usize = 512;
 
-/// One bit for each key, found by its hash. Written under the shard's lock alone.
+/// One bit for each key, at the position of its hash. Written only under the shard's lock.
 #[derive(Debug, Default)]
 pub(super) struct Filter(OnceLock<Box<[AtomicU64; WORDS]>>);
 
 impl Filter {
-    /// False where no key of that hash was added. Who was told of a fact, by its list's completeness or by a refusal,
-    /// finds its bit.
+    /// Returns false only if no key with this hash was added. A thread that knows of a fact, because its list is
+    /// complete or because a token was refused, sees the fact's bit.
     pub(super) fn may_hold(&self, hash: u64) -> bool {
         let (word, bit) = place(hash);
         let words = self.0.get().and_then(|words| words.get(word));
         words.is_some_and(|word| word.load(Ordering::Acquire) & bit != 0)
     }
 
-    /// To be called after the key was added.
+    /// Sets the bit of a key. To be called after the key was added.
     pub(super) fn add(&self, hash: u64) {
         let words = self.0.get_or_init(|| Box::new([const { AtomicU64::new(0) }; WORDS]));
         let (word, bit) = place(hash);
@@ -32,7 +32,8 @@ impl Filter {
         }
     }
 
-    /// Forgets what is not among `hashes`, without missing one of them for a moment: each word is replaced at once.
+    /// Clears the bits of all hashes that are not in `hashes`. The others stay set for every reader, because each word
+    /// is replaced in one store.
     pub(super) fn keep_only(&self, hashes: impl Iterator<Item = u64>) {
         let Some(words) = self.0.get() else { return };
         let mut kept = [0; WORDS];
@@ -47,7 +48,7 @@ impl Filter {
     }
 }
 
-/// Word and bit of a hash.
+/// The word and the bit of a hash.
 fn place(hash: u64) -> (usize, u64) {
     (usize::try_from(hash / 64).unwrap_or(0) % WORDS, 1 << (hash % 64))
 }

@@ -1,11 +1,13 @@
-//! Which facts may be forgotten: the end of a fact is wall-clock time, and wall clocks are set forward and back.
+//! Computes which facts may be removed. The end of a fact is a wall-clock time, and wall clocks are set forward and
+//! back.
 
-/// For how long a reading of the wall clock counts. One that was wrong (1970 before the first NTP answer) is
-/// outlived after at most twice this.
+/// For how long a reading of the wall clock counts, milliseconds. A wrong reading (1970 before the first NTP answer)
+/// has no effect any more after at most twice this time.
 const WINDOW_MS: u64 = 12 * 3600 * 1000;
 
-/// The hindmost wall clock of late: boot time plus the least distance between the two clocks that was seen in the
-/// last 12 to 24 hours. A clock that leaps ahead moves it only after that long; one that is set back moves it at once.
+/// The slowest recent wall clock: the boot time plus the smallest difference between wall clock and boot clock that was
+/// seen in the last 12 to 24 hours. A wall clock that jumps ahead moves it only after that time; one that is set back
+/// moves it at once.
 #[derive(Debug, Default)]
 pub(super) struct Horizon {
     window: Option<Window>,
@@ -19,7 +21,7 @@ struct Window {
 }
 
 impl Horizon {
-    /// Takes a reading of both clocks and says what time it is at the earliest, milliseconds since the Unix epoch.
+    /// Takes a reading of both clocks. Returns the earliest time that it may be, milliseconds since the Unix epoch.
     pub(super) fn observe(&mut self, wall_ms: i64, boot_ms: u64) -> i64 {
         let boot = i64::try_from(boot_ms).unwrap_or(i64::MAX);
         let distance = wall_ms.saturating_sub(boot);

@@ -1,4 +1,4 @@
-//! A map that forgets: many small shards, each with its own lock and its own expiry buckets.
+//! A map whose entries expire. It has many small shards, each with its own lock and its own expiry buckets.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
@@ -8,34 +8,35 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::filter::Filter;
 
-/// Keys that end within the same so many seconds are dropped together.
+/// The width of an expiry bucket, seconds. Keys in the same bucket are removed together.
 const BUCKET_S: u32 = 64;
 
-/// The bucket of an end. Everything in a bucket has ended when the next one begins.
+/// The expiry bucket of an end. Everything in a bucket has ended when the next one begins.
 fn bucket_of(end_s: u32) -> u32 {
     end_s / BUCKET_S
 }
 
-/// Whether what ends at `end_s` is dropped by a sweep at `now_s`: a little later than its end, never earlier.
+/// Whether a sweep at `now_s` removes what ends at `end_s`. This is the case a little after the end, never before.
 pub(super) fn is_due(end_s: u32, now_s: u32) -> bool {
     bucket_of(end_s) < bucket_of(now_s)
 }
 
-/// A shard, and what tells most readers that they need not look into it.
+/// A shard, with a filter that saves most readers the lookup.
 struct Shard<K, V> {
-    /// Changed under the lock.
+    /// Changed only while the lock is held.
     filter: Filter,
     len: AtomicUsize,
     held: RwLock<Held<K, V>>,
 }
 
-/// What one shard holds. Grown in small steps, so that a million entries stay in their 64 MiB.
+/// The entries of one shard. Its tables grow in small steps, so that a million entries fit into 64 MiB.
 struct Held<K, V> {
     entries: HashMap<K, (V, u32)>,
     ends: BTreeMap<u32, Vec<K>>,
 }
 
-/// A concurrent map from ids to values with an end. Of two values for an id the greater counts, of two ends the later.
+/// A concurrent map from ids to values with an end. Of two values for the same id the greater one counts, and the later
+/// end.
 pub(super) struct Sharded<K, V> {
     shards: Box<[Shard<K, V>]>,
     hasher: RandomState,
@@ -51,12 +52,12 @@ impl<K: Hash + Eq + Clone, V: Ord + Copy> Sharded<K, V> {
         Self { shards: (0..shards.max(1)).map(|_| shard()).collect(), hasher: RandomState::new() }
     }
 
-    /// How many ids are held.
+    /// The number of ids in the map.
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.len.load(Ordering::Relaxed)).sum()
     }
 
-    /// The value that stands for `key`.
+    /// The value of `key`.
     pub(super) fn get<Q>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -69,8 +70,8 @@ impl<K: Hash + Eq + Clone, V: Ord + Copy> Sharded<K, V> {
         read(&shard.held).entries.get(key).map(|(value, _)| *value)
     }
 
-    /// Adds a value, or raises the one that stands; with `keep` only by a greater value, so that what says nothing new does
-    /// not prolong it.
+    /// Adds a value, or raises the existing one. With `keep`, only a greater value changes an existing entry, so that a
+    /// repeated value does not extend its end.
     pub(super) fn put(&self, key: K, value: V, end_s: u32, keep: bool) {
         let Some((shard, hash)) = self.shard(&key) else { return };
         let mut guard = write(&shard.held);
@@ -97,8 +98,8 @@ impl<K: Hash + Eq + Clone, V: Ord + Copy> Sharded<K, V> {
         bucket.push(key);
     }
 
-    /// Drops what has ended, touching nothing else. Before anything goes, `forgetting` is told the moment (seconds)
-    /// that every dropped end precedes.
+    /// Removes expired entries and touches nothing else. Before anything is removed, calls `forgetting` with a time
+    /// (seconds) that is later than the end of every entry to be removed.
     pub(super) fn sweep(&self, now_s: u32, forgetting: &impl Fn(u32)) {
         for shard in &self.shards {
             let first = read(&shard.held).ends.first_key_value().map(|(bucket, _)| *bucket);
@@ -112,7 +113,7 @@ impl<K: Hash + Eq + Clone, V: Ord + Copy> Sharded<K, V> {
         }
     }
 
-    /// The shard of `key`, and the hash that its filter goes by.
+    /// The shard of `key`, and the hash for the shard's filter.
     fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> Option<(&Shard<K, V>, u64)> {
         let (index, hash) = self.place(key);
         Some((self.shards.get(index)?, hash))
@@ -128,7 +129,7 @@ impl<K: Hash + Eq, V> Held<K, V> {
     fn drop_due(&mut self, now_s: u32) {
         while let Some(bucket) = self.ends.first_entry().filter(|bucket| *bucket.key() < bucket_of(now_s)) {
             for key in bucket.remove() {
-                // An end that was raised meanwhile has its key in a later bucket, too.
+                // A key whose end was raised meanwhile is also in a later bucket.
                 if self.entries.get(&key).is_some_and(|(_, end)| is_due(*end, now_s)) {
                     self.entries.remove(&key);
                 }
@@ -140,7 +141,7 @@ impl<K: Hash + Eq, V> Held<K, V> {
     }
 }
 
-// A writer that panicked left each entry whole: nothing here is half done between two statements that can panic.
+// A poisoned lock may be used: between two statements that can panic, a writer never leaves an entry half changed.
 fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,7 +10,7 @@ use crate::clock::{Clock as _, ManualClock};
 const NOW_MS: i64 = 1_790_000_000_000;
 const NOW_S: i64 = NOW_MS / 1000;
 
-/// A UUIDv7 of that moment.
+/// A UUIDv7 of this time.
 fn jti_at(ms: i64, tail: u8) -> TokenId {
     TokenId::new(ms, [tail; 10])
 }
@@ -147,7 +147,7 @@ fn a_cut_in_the_future_ends_though_honest_cuts_follow_it() {
     set.add(&cut(&clock, 10_000 * i64::try_from(HOUR_MS).unwrap(), 960)).unwrap();
     for _ in 0..25 {
         assert_eq!(set.check(&marks(jti_at(clock.now_ms() + 2_000, 1))), Some(Kind::Sub));
-        // The user signs out everywhere, every hour.
+        // The user signs out of all sessions once an hour.
         set.add(&cut(&clock, 1_000, 960)).unwrap();
         clock.advance_ms(HOUR_MS);
         set.sweep();
@@ -179,11 +179,11 @@ fn in_plain_running_no_unexpired_token_is_doubted() {
 
 type Id = (Kind, String);
 
-/// What the set is held equal to: two lists of facts (cut, end) and the rules.
+/// The reference implementation: two maps of facts (cut, end) and the rules.
 #[derive(Default)]
 struct Naive {
     ordinary: HashMap<Id, (i64, i64)>,
-    /// Those that claim too much; they end by the boot clock.
+    /// Facts that claim more than the issuer's. They expire by the boot clock.
     excessive: HashMap<Id, (i64, i64)>,
 }
 
@@ -315,7 +315,7 @@ proptest! {
         }
     }
 
-    /// Whatever is written: once it may count no longer, nothing is refused.
+    /// No fact, whatever it claims, is kept for longer than its kind may count.
     #[test]
     fn no_write_counts_for_longer_than_its_kind_may(
         (kind, id) in ids(),
@@ -331,8 +331,8 @@ proptest! {
         prop_assert_eq!(set.len(), 0, "{:?}", written);
     }
 
-    /// The longest that an issuer's fact is needed: a token of a day, revoked at once, and clocks a minute apart; a key as
-    /// long as the oldest key set may serve.
+    /// The longest time for which a fact is needed: a token that lives for a day is revoked at once, and the clocks are
+    /// a minute apart. A key's fact is needed for as long as the oldest key set may be used.
     #[test]
     fn what_the_issuer_revokes_is_refused_for_as_long_as_it_could_live(
         (kind, id) in ids(),
@@ -340,7 +340,7 @@ proptest! {
         ran_behind_s in prop_oneof![Just(0_i64), 0..2_000_000_000_i64],
     ) {
         let needed_s = if kind == Kind::Key { 30 * 86_400 } else { 86_400 };
-        // The verifier's clock may be wrong when the fact comes, and is set right afterwards.
+        // The verifier's clock may be wrong when the fact arrives; it is corrected afterwards.
         let clock = ManualClock::at(NOW_MS + apart_s * 1_000 - ran_behind_s * 1_000);
         let set = FactSet::new(clock.clone());
         set.add(&fact(kind, &id, kind.has_cut().then_some(NOW_MS + 60_000), NOW_S + needed_s + 60)).unwrap();

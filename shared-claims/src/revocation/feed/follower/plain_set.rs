@@ -1,5 +1,5 @@
-//! A mirror that follows the feed is a plain set of the facts it was shown, under any sequence of facts, expiry, other
-//! databases, cursors that are gone, lost answers and late ones.
+//! Property test: a mirror that follows the feed refuses exactly the facts that it received, for any sequence of facts,
+//! expiries, changed databases, cursors that are gone, and lost or late responses.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ const PAGE: usize = 2;
 #[derive(Clone, Debug)]
 enum Step {
     Commit(u8),
-    /// Asked; the answer comes after so long.
+    /// A request whose response arrives after this many milliseconds.
     Ask(u64),
-    /// Asked, and no answer came.
+    /// A request without a response.
     Lose,
-    /// 410, as for a cursor that was pruned away.
+    /// The feed answers 410, as for a cursor whose log entries were pruned.
     Gone,
-    /// The database has another id, and its log other places.
+    /// The database is replaced: it has another id and another order of facts.
     Move,
     Pass(u64),
 }
@@ -46,10 +46,10 @@ struct Room {
     clock: Arc<ManualClock>,
     state: MirrorState,
     follower: Follower,
-    /// Each token's fact in the order of commits, and when.
+    /// The committed facts, in order: the token and the boot time in milliseconds.
     log: Vec<(u8, i64)>,
     epoch: u32,
-    /// The plain set.
+    /// The expected set: every token whose fact the mirror received.
     shown: HashSet<u8>,
 }
 
@@ -106,9 +106,9 @@ impl Room {
         self.state.check(&Marks { jti, sid: None, sub: "s", client_id: "c", kid: "k", exp: end_s(token) })
     }
 
-    /// What holds after each step.
+    /// The properties that must hold after each step.
     fn holds(&self) -> Result<(), TestCaseError> {
-        // With the widest leeway: later a token is refused as expired.
+        // 30 s is the largest leeway. After that a token is refused as expired, so its facts no longer matter.
         for token in (0..TOKENS).filter(|token| self.clock.now_seconds() < end_s(*token) + 30) {
             let verdict = self.check(token);
             prop_assert_eq!(matches!(verdict, Verdict::Revoked(_)), self.shown.contains(&token), "{}", token);
@@ -125,12 +125,12 @@ fn fact(token: u8) -> Fact {
     Fact { kind: Kind::Jti, id, at: None, exp: end_s(token) + 60 }
 }
 
-/// A token id known by its number alone.
+/// A token id made from a token's number.
 fn jti(token: u8) -> TokenId {
     TokenId::new(i64::from(token), [0; 10])
 }
 
-/// Each token ends at another time, and some while the test runs.
+/// Each token has another expiry, and some expire while the test runs.
 fn end_s(token: u8) -> i64 {
     NOW_MS / 1_000 + 40 * (i64::from(token) + 1)
 }
@@ -143,7 +143,7 @@ proptest! {
             room.take(step);
             room.holds()?;
         }
-        // Whatever came before: in touch again, it is complete.
+        // After any sequence of steps, a mirror that reaches its feed again becomes complete.
         for _ in 0..=TOKENS {
             room.take(&Step::Ask(0));
             room.holds()?;

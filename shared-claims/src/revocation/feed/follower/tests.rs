@@ -37,7 +37,7 @@ impl Room {
     }
 }
 
-/// A token id known by its number alone.
+/// A token id made from a number.
 fn jti(number: u128) -> TokenId {
     TokenId::new(i64::try_from(number).unwrap(), [0; 10])
 }

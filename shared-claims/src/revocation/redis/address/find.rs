@@ -1,4 +1,4 @@
-//! Asking where the list is.
+//! Finds the server that holds the list.
 
 use futures_util::future::select_ok;
 use redis::aio::MultiplexedConnection;
@@ -6,12 +6,13 @@ use redis::{AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, ServerErr
 
 use super::{Login, Place, RedisAddress, RedisNode};
 
-/// Nodes of a cluster that are asked one after the other: one that does not hold the slot names the one that does, and the
-/// slot may move meanwhile.
+/// The most nodes of a cluster that are asked one after the other. A node that does not hold the slot names the node
+/// that does, and the slot may move in between.
 const HOPS: usize = 4;
 
 impl RedisAddress {
-    /// The node that holds `key` now. All who may know are asked at once, so that one that hangs keeps nobody waiting.
+    /// The node that holds `key` at the moment. All known servers are asked at the same time, so that one that does not
+    /// answer delays nothing.
     pub(in crate::revocation::redis) async fn locate(&self, key: &str) -> RedisResult<RedisNode> {
         let url = match &self.place {
             Place::Server(login, host) => login.url(host),
@@ -30,13 +31,14 @@ impl RedisAddress {
     }
 }
 
-/// Connects, and sets no limits: those are the caller's, over all that one call does.
+/// Connects without time limits: the caller has one limit for the whole call.
 pub(in crate::revocation::redis) async fn open(url: &str) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
     redis::Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await
 }
 
-/// The master of the slot of `key`, as the nodes tell it by `MOVED`: that needs no right but to read the key.
+/// The master of the slot of `key`. Follows the `MOVED` errors of the nodes, because that needs no permission beyond
+/// reading the key.
 async fn owner(login: &Login, seed: &str, key: &str) -> RedisResult<String> {
     let mut host = seed.to_owned();
     for _ in 0..HOPS {
@@ -54,7 +56,7 @@ async fn owner(login: &Login, seed: &str, key: &str) -> RedisResult<String> {
     Err(RedisError::from((ErrorKind::Client, "the nodes of the cluster send us round in circles")))
 }
 
-/// A node's address; one without a host is that of whoever told it.
+/// The address of a node. If it has no host, the node is on the host of the server that named it.
 fn absolute(told: &str, teller: &str) -> String {
     let (host, port) = told.rsplit_once(':').unwrap_or((told, "6379"));
     let own = teller.rsplit_once(':').map_or(teller, |(host, _)| host);
@@ -65,7 +67,8 @@ fn absolute(told: &str, teller: &str) -> String {
     }
 }
 
-/// The master that a Sentinel names, if it thinks itself one too: a Sentinel that was cut off names the one before.
+/// The master that a Sentinel names, if that server also says that it is a master. A Sentinel that was cut off may
+/// still name the former master.
 async fn acting_master(login: &Login, sentinel: String, name: &str) -> RedisResult<String> {
     let mut sentinel = open(&sentinel).await?;
     let mut question = redis::cmd("SENTINEL");

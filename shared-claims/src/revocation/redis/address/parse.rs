@@ -1,8 +1,8 @@
-//! The forms of a Redis URL.
+//! Parses the forms of a Redis URL.
 
 use super::{InvalidRedisUrl, Login, Place};
 
-/// Reads a URL; whatever comes of it is one that the client understands.
+/// Parses a URL. Accepts only URLs that the Redis client understands, too.
 pub(super) fn place(url: &str) -> Result<Place, InvalidRedisUrl> {
     let (scheme, rest) = url.split_once("://").ok_or(InvalidRedisUrl)?;
     let place = match scheme {
@@ -39,7 +39,7 @@ fn server(scheme: &'static str, rest: &str) -> Result<Place, InvalidRedisUrl> {
 
 fn cluster(scheme: &'static str, rest: &str) -> Result<Place, InvalidRedisUrl> {
     let (userinfo, hosts, rest) = split(rest);
-    // A cluster has one database.
+    // A cluster has only database 0.
     if !matches!(&*rest, "" | "/" | "/0") {
         return Err(InvalidRedisUrl);
     }
@@ -73,7 +73,7 @@ fn sentinel(scheme: &'static str, rest: &str) -> Result<Place, InvalidRedisUrl> 
     })
 }
 
-/// User name and password, hosts, and what follows them.
+/// Splits the text into user name and password, hosts, and the rest.
 fn split(text: &str) -> (Option<String>, String, String) {
     let end = text.find(['/', '?']).unwrap_or(text.len());
     let (authority, rest) = text.split_at(end);

@@ -1,5 +1,5 @@
-//! A mirror that follows a list is a plain set of the facts it was shown, under any sequence of facts, expiry, losses,
-//! rebuilds, lost answers and late ones.
+//! Property test: a mirror that follows a list in Redis refuses exactly the facts that it received, for any sequence of
+//! facts, expiries, lost lists, rebuilds, and lost or late responses.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,22 +19,23 @@ const PAGE: usize = 2;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Committed, and nobody is told yet.
+    /// A fact is committed to the database, but not written to Redis yet.
     Commit(u8),
-    /// What the stream lacks is appended, and the proof renewed.
+    /// The missing facts are appended to the stream, and `as_of` is renewed.
     Deliver,
-    /// The whole list anew, under a new epoch.
+    /// The whole list is written again, under a new epoch.
     Rebuild,
-    /// Trimmed of what has expired.
+    /// Expired facts are removed from the stream.
     Trim,
     Flush,
-    /// A dump is written.
+    /// Redis saves its data.
     Save,
-    /// Another process, with what was saved, on a machine whose clock is behind by so much.
+    /// Redis starts again as another process, with the saved data, and with a clock that is behind by this many
+    /// milliseconds.
     Restart(i64),
-    /// A page is read; its answer comes after so long.
+    /// A page is read; the response arrives after this many milliseconds.
     Read(u64),
-    /// A page is read, and the connection breaks before the answer is here.
+    /// A page is read, but the connection breaks before the response arrives.
     Lose,
     Pass(u64),
 }
@@ -54,7 +55,7 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a Redis holds.
+/// The list in Redis.
 #[derive(Clone, Default)]
 struct List {
     stream: Vec<usize>,
@@ -67,15 +68,15 @@ struct Room {
     state: MirrorState,
     follower: Follower,
     connected_to: u32,
-    /// The database: each token's fact in the order of commits, and when.
+    /// The database: the committed facts, in order, as the token and the boot time in milliseconds.
     log: Vec<(u8, i64)>,
     list: List,
     saved: List,
     run: u32,
-    /// By how much Redis's clock is behind the boot clock.
+    /// By how many milliseconds Redis's clock is behind the boot clock.
     behind_ms: i64,
     epochs: u32,
-    /// The plain set.
+    /// The expected set: every token whose fact the mirror received.
     shown: HashSet<u8>,
 }
 
@@ -174,7 +175,7 @@ impl Room {
         Entry { id: format!("{seq}-0"), fact: Ok(fact) }
     }
 
-    /// Whether the fact at that place is carried still: until a minute after its end.
+    /// Whether the fact with this sequence number is still in the list. It stays there until a minute after its `exp`.
     fn is_live(&self, seq: usize) -> bool {
         self.clock.now_seconds() <= end_s(self.log[seq - 1].0) + 120
     }
@@ -184,9 +185,9 @@ impl Room {
         self.state.check(&Marks { jti, sid: None, sub: "s", client_id: "c", kid: "k", exp: end_s(token) })
     }
 
-    /// What holds after each step.
+    /// The properties that must hold after each step.
     fn holds(&self, refused: &mut HashSet<u8>) -> Result<(), TestCaseError> {
-        // With the widest leeway: later a token is refused as expired.
+        // 30 s is the largest leeway. After that a token is refused as expired, so its facts no longer matter.
         let alive = (0..TOKENS).filter(|token| self.clock.now_seconds() < end_s(*token) + 30);
         for token in alive {
             let verdict = self.check(token);
@@ -212,12 +213,12 @@ fn token_of(entry: &Entry) -> u8 {
     u8::try_from(id.time_ms()).unwrap()
 }
 
-/// A token id known by its number alone.
+/// A token id made from a token's number.
 fn jti(token: u8) -> TokenId {
     TokenId::new(i64::from(token), [0; 10])
 }
 
-/// Each token ends at another time, and some while the test runs.
+/// Each token has another expiry, and some expire while the test runs.
 fn end_s(token: u8) -> i64 {
     NOW_MS / 1_000 + 40 * (i64::from(token) + 1)
 }
@@ -231,7 +232,7 @@ proptest! {
             room.take(step);
             room.holds(&mut refused)?;
         }
-        // Whatever came before: in touch again, it is complete.
+        // After any sequence of steps, a mirror that reaches its list again becomes complete.
         room.take(&Step::Rebuild);
         for _ in 0..TOKENS {
             room.take(&Step::Read(0));

@@ -33,7 +33,7 @@ impl Room {
     }
 }
 
-/// A token id known by its number alone.
+/// A token id made from a number.
 fn jti(number: u128) -> TokenId {
     TokenId::new(i64::try_from(number).unwrap(), [0; 10])
 }
@@ -114,7 +114,8 @@ fn without_an_epoch_of_this_very_process_nothing_is_proved() {
 fn another_epoch_means_from_the_start_and_forgets_nothing() {
     let mut room = Room::new();
     assert_eq!(room.take(&page("r1:a", [1, 2])), Step::Complete);
-    // The list was rebuilt behind our position: what stands there is not all there is.
+    // The list was rebuilt, so entries before the mirror's position may be new. The page after the position is not the
+    // whole list.
     assert_eq!(room.take(&page("r1:b", [9])), Step::More);
     assert_eq!(room.follower.position(), "0-0");
     assert_eq!(room.take(&page("r1:b", [3])), Step::Complete);
@@ -151,7 +152,7 @@ fn no_as_of_or_one_of_the_future_proves_nothing() {
     let set_back = Page { time_ms: REDIS_MS - 1_001, ..page("r1:a", []) };
     assert_eq!(room.take(&set_back), Step::Unproven(Unproven::SetBack));
     assert_eq!(room.check(1), Verdict::Unknown);
-    // A small step is an age of nothing, not a negative one.
+    // A clock that is behind by less than the tolerance gives an age of 0, not a negative one.
     assert_eq!(room.take(&Page { time_ms: REDIS_MS - 900, ..page("r1:a", []) }), Step::Complete);
     assert_eq!(room.state.status().age_ms, Some(0));
 }
