@@ -1,12 +1,12 @@
-//! A clock to panic by.
+//! A clock that panics on demand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::clock::{Clock, SystemClock};
 
-/// The system's clocks, which panic when they were told to, in background tasks alone: a way to make those panic from
-/// outside. (The future that a runtime blocks on, such as a test's, is no task.)
+/// The system's clocks, which panic on demand, but only in background tasks. A test can so make a background task panic
+/// from outside. (The future on which a runtime blocks, such as a test's own, is not a task.)
 ///
 /// ```
 /// use shared_claims::testing::StumblingClock;
@@ -21,17 +21,17 @@ pub struct StumblingClock {
 }
 
 impl StumblingClock {
-    /// A clock that does not stumble yet.
+    /// A clock that does not panic yet.
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    /// Panics the next `times` times that a task asks for the boot time.
+    /// Makes the next `times` calls for the boot time panic, if they come from a task.
     pub fn stumble(&self, times: u32) {
         self.left.store(times, Ordering::SeqCst);
     }
 
-    /// How many times it will panic yet.
+    /// How many panics are still to come.
     pub fn left(&self) -> u32 {
         self.left.load(Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! An issuer for tests, which serves discovery and keys, well or badly.
+//! An issuer for tests. It serves a discovery document and a key set, and can be told to misbehave.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::key::TestKey;
 
-/// How an endpoint answers.
+/// How an endpoint responds.
 ///
 /// ```
 /// use shared_claims::testing::{Behaviour, TestIssuer};
@@ -28,28 +28,28 @@ use super::key::TestKey;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Behaviour {
-    /// As it should.
+    /// Responds normally.
     #[default]
     Well,
-    /// With this status and no document.
+    /// Responds with this status and no document.
     Status(u16),
-    /// After so long.
+    /// Responds normally, after this delay.
     Slowly(Duration),
-    /// Not at all.
+    /// Never responds.
     Hang,
-    /// With a page of HTML.
+    /// Responds with an HTML page.
     Html,
-    /// The key set as it should be, but with 10 MB of white space after it.
+    /// Responds with the normal key set, followed by 10 MB of white space.
     Huge,
-    /// The same, packed as gzip: some ten kilobytes on the wire.
+    /// Responds like `Huge`, compressed with gzip: about ten kilobytes on the wire.
     Bomb,
-    /// With a redirect to this.
+    /// Responds with a redirect to this URL.
     Redirect(String),
-    /// With this text.
+    /// Responds with this text.
     Text(String),
 }
 
-/// How often each endpoint was asked.
+/// How often each endpoint was requested.
 ///
 /// ```
 /// use shared_claims::testing::{Fetches, TestIssuer};
@@ -64,9 +64,9 @@ pub struct Fetches {
     pub discovery: usize,
     /// The key set.
     pub keys: usize,
-    /// Key set answers that were `304 Not Modified`.
+    /// Requests for the key set that were answered with `304 Not Modified`.
     pub not_modified: usize,
-    /// Anything else.
+    /// Any other path.
     pub other: usize,
 }
 
@@ -80,7 +80,7 @@ struct State {
     fetches: [AtomicUsize; 4],
 }
 
-/// An issuer on a port of its own. It stops when it is dropped.
+/// An issuer on its own port. It stops when it is dropped.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -105,13 +105,13 @@ pub struct TestIssuer {
 }
 
 impl TestIssuer {
-    /// An issuer that publishes these keys. It runs on the Tokio runtime that this is called on.
+    /// Starts an issuer that publishes these keys. It runs on the Tokio runtime of the caller.
     pub fn start<'a>(keys: impl IntoIterator<Item = &'a TestKey>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         Self::start_on(listener, keys)
     }
 
-    /// An issuer on a port that was bound before.
+    /// Starts an issuer on a listener that was bound before.
     pub fn start_on<'a>(listener: TcpListener, keys: impl IntoIterator<Item = &'a TestKey>) -> Self {
         let address = listener.local_addr().expect("a bound port");
         let state = Arc::new(State {
@@ -145,49 +145,49 @@ impl TestIssuer {
         Self { state, server: handle }
     }
 
-    /// The issuer's URL, as `iss` has it.
+    /// The issuer's URL, as in the `iss` claim.
     pub fn url(&self) -> &str {
         &self.state.url
     }
 
-    /// Where the key set is.
+    /// The URL of the key set.
     pub fn jwks_url(&self) -> String {
         format!("{}/.well-known/jwks.json", self.state.url)
     }
 
-    /// Publishes these keys instead.
+    /// Replaces the published keys.
     pub fn publish<'a>(&self, keys: impl IntoIterator<Item = &'a TestKey>) {
         self.publish_document(key_set(keys));
     }
 
-    /// Publishes this document as key set.
+    /// Publishes this document as the key set.
     pub fn publish_document(&self, document: Value) {
         set(&self.state.set, document);
     }
 
-    /// Changes how the key set is answered.
+    /// Changes how the key set endpoint responds.
     pub fn keys_behave(&self, behaviour: Behaviour) {
         set(&self.state.keys, behaviour);
     }
 
-    /// Changes how the discovery document is answered.
+    /// Changes how the discovery endpoint responds.
     pub fn discovery_behaves(&self, behaviour: Behaviour) {
         set(&self.state.discovery, behaviour);
     }
 
-    /// Changes the `Cache-Control` of the key set.
+    /// Changes the `Cache-Control` header of the key set.
     pub fn cache_control(&self, value: &str) {
         set(&self.state.cache_control, value.to_owned());
     }
 
-    /// How often each endpoint was asked so far.
+    /// How often each endpoint was requested so far.
     pub fn fetches(&self) -> Fetches {
         let [discovery, keys, not_modified, other] =
             [0, 1, 2, 3].map(|at: usize| self.state.fetches.get(at).map_or(0, |n| n.load(Ordering::SeqCst)));
         Fetches { discovery, keys, not_modified, other }
     }
 
-    /// Stops answering and gives the port free.
+    /// Stops the server and frees its port.
     pub async fn stop(self) {
         self.server.stop(false).await;
     }
@@ -254,7 +254,7 @@ async fn serve_keys(state: web::Data<State>, request: HttpRequest) -> HttpRespon
         HttpResponse::Ok()
     };
     if !matches!(behaviour, Behaviour::Bomb) {
-        // Says to `Compress` that nothing is to be packed.
+        // Tells the `Compress` middleware not to compress this response.
         answer.insert_header(ContentEncoding::Identity);
     }
     answer.insert_header((ETAG, etag.clone())).insert_header(("Cache-Control", cache_control));

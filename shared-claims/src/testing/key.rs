@@ -15,7 +15,7 @@ use super::token::TokenBuilder;
 use crate::clock::Clock;
 use crate::verifier::PublicKey;
 
-/// How a signature is made.
+/// A signature algorithm.
 ///
 /// ```
 /// use shared_claims::testing::{SignatureKind, TestKey};
@@ -24,7 +24,7 @@ use crate::verifier::PublicKey;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureKind {
-    /// PKCS#1 v1.5 with SHA-256: the one that is accepted.
+    /// PKCS#1 v1.5 with SHA-256: the only one that a verifier accepts.
     Rs256,
     /// PKCS#1 v1.5 with SHA-384.
     Rs384,
@@ -54,7 +54,7 @@ pub struct TestKey {
 }
 
 impl TestKey {
-    /// A fresh key of 2048 bits, named by its thumbprint.
+    /// A new key of 2048 bits, whose `kid` is its thumbprint.
     pub fn generate() -> Self {
         let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key is generated");
         let modulus = pair.public_key().modulus().big_endian_without_leading_zero().to_vec();
@@ -65,7 +65,7 @@ impl TestKey {
         Self { pair, public, modulus, exponent }
     }
 
-    /// One of four keys that are made once in a process: making one takes long.
+    /// One of four keys that are generated once per process, because generating a key takes long.
     pub fn shared(index: usize) -> &'static Self {
         static KEYS: [OnceLock<TestKey>; 4] = [const { OnceLock::new() }; 4];
         KEYS.get(index).expect("four keys are shared").get_or_init(Self::generate)
@@ -76,7 +76,7 @@ impl TestKey {
         self.public.kid()
     }
 
-    /// The public half.
+    /// The public key.
     pub fn public(&self) -> PublicKey {
         self.public.clone()
     }
@@ -86,7 +86,7 @@ impl TestKey {
         &self.modulus
     }
 
-    /// The public half as a JWK.
+    /// The public key as a JWK.
     pub fn jwk(&self) -> Value {
         json!({
             "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid(),
@@ -107,7 +107,8 @@ impl TestKey {
         signature
     }
 
-    /// An access token that a verifier of that issuer and audience accepts, to be changed before it is signed.
+    /// A builder for an access token that a verifier of this issuer and audience accepts. A test can change it before
+    /// it is signed.
     pub fn token(&'static self, issuer: &str, audience: &str, clock: &dyn Clock) -> TokenBuilder {
         TokenBuilder::new(self, issuer, audience, clock)
     }

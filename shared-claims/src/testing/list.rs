@@ -1,13 +1,13 @@
-//! The writing side of the list, by hand: what the issuer does, one step at a time.
+//! The writer's side of the list in Redis: does what the issuer does, one step at a time.
 
 use redis::aio::MultiplexedConnection;
 
 use crate::revocation::{Fact, RedisKeys};
 
-/// How long a list proves itself after its last renewal, milliseconds.
+/// For how long the list is valid after its last renewal, milliseconds.
 const LIST_TTL_MS: i64 = 30_000;
 
-/// Keeps a list in Redis for a test, and the facts of a database that is not there.
+/// Writes a list into Redis for a test. Keeps the committed facts in memory in place of a database.
 ///
 /// ```
 /// use shared_claims::revocation::{Fact, Kind, RedisKeys};
@@ -18,12 +18,12 @@ const LIST_TTL_MS: i64 = 30_000;
 ///     list.rebuild().await;
 ///     list.revoke(fact(Kind::Sid)).await;
 ///     list.renew().await;
-///     // Redis loses it; the issuer, which commits another fact meanwhile, writes the list anew.
+///     // Redis loses the list. The issuer commits another fact meanwhile and then writes the list again.
 ///     redis.restart().await;
 ///     list.commit(fact(Kind::Sub));
 ///     list.reconnect(redis.connection().await);
 ///     list.rebuild().await;
-///     // It was complete ten seconds ago, and no later.
+///     // The list was last complete ten seconds ago.
 ///     let then = list.now_ms().await - 10_000;
 ///     list.renew_as_of(then).await;
 /// }
@@ -36,17 +36,17 @@ pub struct ListWriter {
 }
 
 impl ListWriter {
-    /// A writer without facts, which has written nothing yet.
+    /// A writer without facts. Writes nothing yet.
     pub fn new(redis: MultiplexedConnection, keys: RedisKeys) -> Self {
         Self { redis, keys, log: Vec::new() }
     }
 
-    /// The same facts, through another connection: after Redis was restarted.
+    /// Continues with the same facts on another connection, for example after a restart of Redis.
     pub fn reconnect(&mut self, redis: MultiplexedConnection) {
         self.redis = redis;
     }
 
-    /// Commits a fact without telling Redis.
+    /// Commits a fact without writing it to Redis.
     pub fn commit(&mut self, fact: Fact) {
         self.log.push(fact);
     }
@@ -60,13 +60,13 @@ impl ListWriter {
         step.exec_async(&mut self.redis).await.expect("Redis takes the fact");
     }
 
-    /// Says that the list is complete as of now.
+    /// Marks the list as complete as of now.
     pub async fn renew(&mut self) {
         let now_ms = self.now_ms().await;
         self.renew_as_of(now_ms).await;
     }
 
-    /// Says that the list is complete as of a moment on Redis's clock.
+    /// Marks the list as complete as of this moment on Redis's clock.
     pub async fn renew_as_of(&mut self, as_of_ms: i64) {
         let mut step = redis::pipe();
         step.atomic();
@@ -74,7 +74,7 @@ impl ListWriter {
         step.exec_async(&mut self.redis).await.expect("Redis takes the moment");
     }
 
-    /// Writes the whole list anew, under a new epoch of the process that is there.
+    /// Writes the whole list again, under a new epoch for the current Redis process.
     pub async fn rebuild(&mut self) {
         let info: String = redis::cmd("INFO").arg("server").query_async(&mut self.redis).await.expect("INFO");
         let run_id =
@@ -90,7 +90,7 @@ impl ListWriter {
         step.exec_async(&mut self.redis).await.expect("Redis takes the list");
     }
 
-    /// Redis's clock, milliseconds.
+    /// Redis's clock, milliseconds since the Unix epoch.
     pub async fn now_ms(&mut self) -> i64 {
         self.now_us().await / 1_000
     }

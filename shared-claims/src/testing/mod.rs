@@ -1,5 +1,5 @@
-//! Test support: an issuer of one's own with its keys and tokens, a Redis of one's own, a proxy that misbehaves, a list
-//! kept by hand. For tests only: nothing here is careful, and what goes wrong panics.
+//! Test support: an issuer with keys and tokens, a Redis process, a proxy that misbehaves, and a revocation list that
+//! the test writes itself. For tests only: every failure panics.
 //!
 //! ```
 //! # async fn example() {

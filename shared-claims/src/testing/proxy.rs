@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
-/// What a [`Proxy`] does with connections, those that stand included.
+/// What a [`Proxy`] does with its connections, the existing ones included.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,21 +25,21 @@ use tokio::task::{AbortHandle, JoinSet};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyMode {
-    /// Passes everything on.
+    /// Forwards everything.
     Forward,
-    /// Closes what stands and listens no more: connections are refused.
+    /// Closes the existing connections and stops listening: new connections are refused.
     Refuse,
-    /// Takes connections and passes nothing on, either way.
+    /// Accepts connections, but forwards nothing in either direction.
     Hang,
-    /// Passes everything on, but later.
+    /// Forwards everything after this delay.
     Delay(Duration),
-    /// Closes a connection after so many bytes of answers.
+    /// Closes a connection after this many bytes of responses.
     CutAfter(usize),
-    /// Resets what stands, and each new connection as soon as it is there.
+    /// Resets the existing connections, and each new one at once.
     Reset,
 }
 
-/// A proxy before one upstream address.
+/// A TCP proxy for one upstream address.
 ///
 /// ```
 /// use shared_claims::testing::{Proxy, ProxyMode, RedisProcess};
@@ -47,7 +47,7 @@ pub enum ProxyMode {
 /// async fn cut_off(redis: &RedisProcess, other: &RedisProcess) -> String {
 ///     let proxy = Proxy::before(&redis.address()).await;
 ///     proxy.set(ProxyMode::Refuse);
-///     // It comes back as another.
+///     // It comes back with another Redis behind it.
 ///     proxy.redirect(&other.address());
 ///     proxy.set(ProxyMode::Forward);
 ///     format!("redis://{}", proxy.address())
@@ -64,17 +64,17 @@ pub enum ProxyMode {
 pub struct Proxy {
     address: SocketAddr,
     mode: watch::Sender<ProxyMode>,
-    /// Connections with a smaller number carry nothing any more.
+    /// Connections with a smaller number forward nothing any more.
     stuck: watch::Sender<u64>,
     accepted: Arc<AtomicU64>,
     upstream: watch::Sender<String>,
-    /// Where new connections lead, if not there.
+    /// The upstream of new connections, if it differs from `upstream`.
     later: watch::Sender<Option<String>>,
     task: AbortHandle,
 }
 
 impl Proxy {
-    /// A proxy on a free port before `upstream` (host and port).
+    /// Starts a proxy on a free port for `upstream` (host and port).
     pub async fn before(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("the address of a listener");
@@ -94,27 +94,27 @@ impl Proxy {
         self.address.to_string()
     }
 
-    /// Leads to another upstream from now on, as after a failover: what stands is closed.
+    /// Changes the upstream, as in a failover: existing connections are closed.
     pub fn redirect(&self, upstream: &str) {
         self.upstream.send_replace(upstream.to_owned());
     }
 
-    /// Leads new connections to another upstream from now on; what stands is left as it is.
+    /// Changes the upstream of new connections; existing ones are not affected.
     pub fn redirect_new(&self, upstream: &str) {
         self.later.send_replace(Some(upstream.to_owned()));
     }
 
-    /// From now on the connections that stand carry nothing, either way, and stay open. New ones work.
+    /// Makes the existing connections forward nothing in either direction, without closing them. New ones work.
     pub fn hang_standing(&self) {
         self.stuck.send_replace(self.accepted.load(Ordering::SeqCst));
     }
 
-    /// How many connections were ever accepted.
+    /// How many connections were accepted in total.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    /// Behaves so from now on.
+    /// Changes the proxy's behaviour.
     pub fn set(&self, mode: ProxyMode) {
         self.mode.send_replace(mode);
     }
@@ -126,7 +126,7 @@ impl Drop for Proxy {
     }
 }
 
-/// What a connection looks at.
+/// The settings that each connection reads.
 #[derive(Clone)]
 struct Conditions {
     mode: watch::Receiver<ProxyMode>,
@@ -135,14 +135,14 @@ struct Conditions {
 }
 
 impl Conditions {
-    /// How the connection of this number behaves now.
+    /// The current behaviour of the connection with this number.
     fn now(&mut self, number: u64) -> ProxyMode {
         let is_stuck = *self.stuck.borrow_and_update() > number;
         let mode = *self.mode.borrow_and_update();
         if is_stuck { ProxyMode::Hang } else { mode }
     }
 
-    /// Waits for another; `false` when the proxy is gone.
+    /// Waits for a change. Returns `false` when the proxy was dropped.
     async fn changed(&mut self) -> bool {
         tokio::select! {
             changed = self.mode.changed() => changed.is_ok(),
@@ -170,7 +170,7 @@ async fn listen(
             listener = TcpListener::bind(address).await.ok();
         }
         let Some(open) = &listener else {
-            // Elapsed: the port was not free yet; tried again.
+            // The port was not free yet. It is tried again after a time-out or a change of mode.
             let _ = tokio::time::timeout(Duration::from_millis(20), mode.changed()).await;
             continue;
         };
@@ -192,7 +192,7 @@ async fn listen(
 
 async fn carry(client: TcpStream, upstream: String, mut conditions: Conditions, number: u64) {
     if conditions.now(number) == ProxyMode::Reset {
-        // Dropped with a linger of nothing: a reset.
+        // With a linger time of 0, closing the socket sends a reset.
         let _ = client.set_zero_linger();
         return;
     }
@@ -204,7 +204,7 @@ async fn carry(client: TcpStream, upstream: String, mut conditions: Conditions, 
     }
 }
 
-/// Passes one direction on for as long as the mode lets it.
+/// Forwards one direction for as long as the mode allows it.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,

@@ -1,4 +1,4 @@
-//! A `redis-server` process that a test may do anything to.
+//! A `redis-server` process that a test controls.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::port::free_port;
 
-/// A Redis process on a free port, with a directory of its own. Killed when dropped.
+/// A Redis process on a free port, with its own directory. Killed when dropped.
 ///
 /// ```
 /// use shared_claims::testing::RedisProcess;
@@ -36,19 +36,19 @@ pub struct RedisProcess {
 }
 
 impl RedisProcess {
-    /// Starts an empty Redis that writes nothing to disk unless told to (`SAVE`).
+    /// Starts an empty Redis that writes nothing to disk unless it is told to (`SAVE`).
     pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    /// Starts it with further arguments (`--maxmemory`, `10mb`, …).
+    /// Starts Redis with further arguments (`--maxmemory`, `10mb`, …).
     pub async fn start_with(arguments: &[&str]) -> Self {
         let directory = TempDir::new().expect("a directory for redis-server");
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let mut process = Self { child: None, directory, port: 0, arguments };
         for _ in 0..5 {
             process.port = free_port();
-            // Another process may have taken the port in between: then another port.
+            // If another process took the port in the meantime, another port is tried.
             if process.spawn().await {
                 return process;
             }
@@ -56,7 +56,7 @@ impl RedisProcess {
         panic!("redis-server does not start; is it installed (package redis-server)?");
     }
 
-    /// The URL of its database 0.
+    /// The URL of database 0.
     pub fn url(&self) -> String {
         format!("redis://{}/0", self.address())
     }
@@ -66,38 +66,38 @@ impl RedisProcess {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Where it would write its dump.
+    /// The directory of its dump file.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// A connection to it.
+    /// Opens a connection to it.
     pub async fn connection(&self) -> MultiplexedConnection {
         let client = ::redis::Client::open(self.url()).expect("a URL of our own");
         client.get_multiplexed_async_connection().await.expect("a connection to redis-server")
     }
 
-    /// Ends it at once, as `kill -9` does.
+    /// Kills the process at once, as `kill -9` does.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // It may be gone already; either way it is gone now.
+            // An error means that the process has ended already.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 
-    /// Starts it again on the same port, with what it had saved, if anything.
+    /// Starts it again on the same port, with the data that it had saved.
     pub async fn restart(&mut self) {
         self.kill();
         assert!(self.spawn().await, "redis-server does not start again on port {}", self.port);
     }
 
-    /// Stops it where it is (`SIGSTOP`): connections stay, nothing is answered.
+    /// Suspends the process (`SIGSTOP`): connections stay open, but nothing is answered.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets it go on.
+    /// Resumes the process.
     pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
@@ -144,7 +144,7 @@ impl Drop for RedisProcess {
     }
 }
 
-/// Whether it speaks, and has loaded what it had saved. Asked in plain text, so that a password is no obstacle.
+/// Whether the server answers and has loaded its data. Uses plain text, so that it works without the password.
 async fn answers(port: u16) -> bool {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let Ok(mut stream) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else { return false };

@@ -1,4 +1,4 @@
-//! A revocation source that says what it was told to say.
+//! A revocation source whose answers a test decides.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use crate::revocation::{Kind, Marks, Revocation, RevocationCheck, Verdict};
 
 type Script = Box<dyn FnMut(&Marks<'_>) -> Verdict + Send>;
 
-/// A [`RevocationCheck`] for tests: the script decides on every check, and may move clocks while it does.
+/// A [`RevocationCheck`] for tests. A script (a closure) decides every check; it may also move clocks.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -38,17 +38,17 @@ pub struct ScriptedSource {
 }
 
 impl ScriptedSource {
-    /// A source that asks `script`.
+    /// A source whose answers come from `script`.
     pub fn new(script: impl FnMut(&Marks<'_>) -> Verdict + Send + 'static) -> Self {
         Self { script: Arc::new(Mutex::new(Box::new(script))) }
     }
 
-    /// A source that always says the same.
+    /// A source that always gives the same answer.
     pub fn always(verdict: Verdict) -> Self {
         Self::new(move |_| verdict)
     }
 
-    /// A source that knows of one revoked identifier.
+    /// A source in which one identifier is revoked.
     pub fn revoking(kind: Kind, id: impl Into<String>) -> Self {
         let id = id.into();
         Self::new(move |marks| {
@@ -68,7 +68,7 @@ impl ScriptedSource {
         *self.script.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(script);
     }
 
-    /// As the source of a verifier.
+    /// The source as the [`Revocation`] of a verifier.
     pub fn revocation(&self) -> Revocation {
         Revocation::Custom(Arc::new(self.clone()))
     }

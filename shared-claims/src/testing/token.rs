@@ -1,4 +1,4 @@
-//! Tokens for tests: good ones, and any other.
+//! Tokens for tests: valid ones, and all kinds of invalid ones.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use super::key::{SignatureKind, TestKey};
 use crate::claims::TokenId;
 use crate::clock::Clock;
 
-/// A token in the making.
+/// An access token that is not signed yet.
 ///
 /// ```
 /// use shared_claims::clock::SystemClock;
@@ -67,49 +67,49 @@ impl TokenBuilder {
         self
     }
 
-    /// Leaves a claim out.
+    /// Removes a claim.
     #[must_use]
     pub fn without_claim(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
     }
 
-    /// Sets a member of the header.
+    /// Sets a header parameter.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Leaves a member of the header out.
+    /// Removes a header parameter.
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         self.header.remove(name);
         self
     }
 
-    /// Sets the bytes of the header.
+    /// Replaces the header with these bytes.
     #[must_use]
     pub fn raw_header(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.raw_header = Some(bytes.into());
         self
     }
 
-    /// Sets the bytes of the payload.
+    /// Replaces the payload with these bytes.
     #[must_use]
     pub fn raw_claims(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.raw_claims = Some(bytes.into());
         self
     }
 
-    /// Signs in another way (the header's `alg` stays as it is).
+    /// Signs with another algorithm (the header's `alg` does not change).
     #[must_use]
     pub fn signed_as(mut self, kind: SignatureKind) -> Self {
         self.kind = kind;
         self
     }
 
-    /// Signs with another key (the header's `kid` stays as it is).
+    /// Signs with another key (the header's `kid` does not change).
     #[must_use]
     pub fn signed_by(mut self, key: &'static TestKey) -> Self {
         self.key = key;
@@ -126,26 +126,26 @@ impl TokenBuilder {
         self.raw_claims.clone().unwrap_or_else(|| Value::Object(self.claims.clone()).to_string().into_bytes())
     }
 
-    /// What is signed: header and payload, encoded.
+    /// The signing input: the encoded header and payload.
     pub fn signing_input(&self) -> String {
         let encode = |bytes: Vec<u8>| URL_SAFE_NO_PAD.encode(bytes);
         format!("{}.{}", encode(self.header_json()), encode(self.claims_json()))
     }
 
-    /// The token.
+    /// The signed token.
     pub fn sign(&self) -> String {
         let input = self.signing_input();
         let signature = self.key.sign(self.kind, input.as_bytes());
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// The token with this signature.
+    /// The token with this signature instead of a valid one.
     pub fn with_signature(&self, signature: &[u8]) -> String {
         format!("{}.{}", self.signing_input(), URL_SAFE_NO_PAD.encode(signature))
     }
 }
 
-/// A fresh token id (UUIDv7) of that moment.
+/// A random token id (UUIDv7) with this time, milliseconds since the Unix epoch.
 ///
 /// ```
 /// use shared_claims::testing::token_id;

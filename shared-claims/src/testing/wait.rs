@@ -1,9 +1,9 @@
-//! Waiting for a condition instead of for a time.
+//! Waits for a condition instead of for a fixed time.
 
 use std::future::Future;
 use std::time::Duration;
 
-/// Waits until `condition` holds, looking every few milliseconds.
+/// Waits until `condition` holds; checks it every few milliseconds.
 ///
 /// ```
 /// use std::time::Duration;
