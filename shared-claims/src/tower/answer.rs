@@ -1,4 +1,4 @@
-//! The answers that the layer gives itself.
+//! The responses that the layer sends itself.
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
@@ -8,11 +8,11 @@ use super::grpc;
 use crate::bearer::Refusal;
 use crate::problem::PROBLEM_JSON;
 
-/// What a client takes for an answer.
+/// The form in which a client expects responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Http,
-    /// gRPC, of this media type.
+    /// gRPC, with this media type.
     Grpc(&'static str),
 }
 

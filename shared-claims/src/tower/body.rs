@@ -1,4 +1,4 @@
-//! The body of an answer, whoever gives it.
+//! The body of a response, of the inner service or of the layer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,12 +8,12 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of the inner service's answer, or of the layer's own.
+    /// The body of the inner service's response, or of a response of the layer.
     ///
     /// ```
     /// use shared_claims::tower::ResponseBody;
     ///
-    /// // As an axum answer it is like any other.
+    /// // Convert it for axum like any other body.
     /// fn into_axum(answer: http::Response<ResponseBody<axum::body::Body>>) -> axum::response::Response {
     ///     answer.map(axum::body::Body::new)
     /// }

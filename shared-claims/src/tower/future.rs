@@ -1,4 +1,4 @@
-//! The answer to come.
+//! The future of the layer's response.
 
 use std::fmt;
 use std::future::Future;
@@ -16,8 +16,8 @@ use crate::bearer::Refusal;
 use crate::verifier::Verified;
 
 pin_project! {
-    /// The future of [`BearerService`](super::BearerService). With a mirror, it is the inner service's own, or an
-    /// answer that is ready.
+    /// The future of [`BearerService`](super::BearerService). With a revocation mirror, it is the inner service's own
+    /// future, or a refusal that is ready at once.
     ///
     /// ```
     /// use shared_claims::tower::{BearerService, ResponseFuture};
@@ -42,7 +42,7 @@ type Check<C> = Pin<Box<dyn Future<Output = Result<Verified<C>, Refusal>> + Send
 pin_project! {
     #[project = StateProjection]
     enum State<Inner: Service<Request<B>>, B, C> {
-        /// `held` is there until the check is done.
+        /// `held` is `Some` until the check is complete.
         Waiting { check: Check<C>, held: Option<(Inner, Request<B>)>, form: Form },
         Refused { refusal: Refusal, form: Form },
         Passed { #[pin] future: Inner::Future },
@@ -87,7 +87,7 @@ where
                             State::Passed { future: inner.call(request) }
                         }
                         (Err(refusal), _) => State::Refused { refusal, form: *form },
-                        // It is taken but once: the state changes with it.
+                        // Unreachable: `held` is taken only once, because the state changes in the same poll.
                         (Ok(_), None) => return Poll::Pending,
                     }
                 }

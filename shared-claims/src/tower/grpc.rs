@@ -1,4 +1,4 @@
-//! Refusals as gRPC has them: a status in the headers, and no message ("Trailers-Only" of gRPC over HTTP/2).
+//! Refusals in the form of gRPC: a status in the headers and no message ("Trailers-Only" in gRPC over HTTP/2).
 
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Request, Response};
@@ -9,17 +9,17 @@ use crate::verifier::VerifyError;
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-/// When a client may retry, in milliseconds (gRFC A6).
+/// The header that says after how many milliseconds a client may retry (gRFC A6).
 const RETRY_PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
 const PERMISSION_DENIED: u16 = 7;
 const UNAVAILABLE: u16 = 14;
 const UNAUTHENTICATED: u16 = 16;
 
-/// The media types of gRPC; the message format follows a `+`.
+/// The media types of gRPC. The message format may follow after a `+`.
 const MEDIA_TYPES: [&str; 3] = ["application/grpc", "application/grpc-web", "application/grpc-web-text"];
 
-/// Which media type of gRPC a call has, if it is one.
+/// The gRPC media type of a request; `None` if it is not a gRPC call.
 pub(super) fn media_type<B>(request: &Request<B>) -> Option<&'static str> {
     let sent = request.headers().get(CONTENT_TYPE)?.to_str().ok()?;
     let sent = sent.split([';', '+']).next()?.trim();
@@ -32,7 +32,7 @@ pub(super) fn answer<D>(refusal: Refusal, media_type: &'static str) -> Response<
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(STATUS, status(refusal).into());
-    // Nothing in it needs the percent-encoding.
+    // The details are ASCII texts without characters that gRPC percent-encodes.
     headers.insert(MESSAGE, HeaderValue::from_static(refusal.detail()));
     if let Some(challenge) = refusal.challenge() {
         headers.insert(WWW_AUTHENTICATE, challenge);

@@ -1,4 +1,4 @@
-//! What is told how requests authenticate, and put before services.
+//! The tower layer, and its configuration.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,8 +13,8 @@ use crate::claims::CustomClaims;
 use crate::require::{AnyScope, Requirement};
 use crate::verifier::{Verified, Verifier};
 
-/// Lets requests pass that carry a good access token with what `S` needs, and puts the [`Verified<C>`](Verified) into
-/// their extensions. All others it answers itself. Cheap to clone.
+/// A layer that passes on requests with a valid access token that has the scopes and roles of `S`, and adds the
+/// [`Verified<C>`](Verified) to their extensions. It answers all other requests itself. Cheap to clone.
 ///
 /// ```
 /// # use shared_claims::verifier::Verifier;
@@ -32,7 +32,7 @@ use crate::verifier::{Verified, Verifier};
 /// }
 /// ```
 ///
-/// A layer that answers preflight requests (CORS) stands before it: they carry no credentials.
+/// Put a layer that answers CORS preflight requests in front of it, because those requests carry no credentials.
 pub struct BearerLayer<S = AnyScope, C = ()> {
     settings: Arc<Settings<C>>,
     required: PhantomData<fn() -> S>,
@@ -45,15 +45,15 @@ struct Settings<C> {
     over_tls: bool,
 }
 
-/// What a request comes to.
+/// The result of looking at a request.
 pub(super) enum Decision<C> {
     Known(Result<Verified<C>, Refusal>),
-    /// This token must be waited for.
+    /// The check of this token has to wait, for a key set or for a revocation source.
     Pending(String),
 }
 
 impl<C: CustomClaims> BearerLayer<AnyScope, C> {
-    /// Bearer tokens in the `Authorization` header, checked by `verifier`.
+    /// Accepts bearer tokens in the `Authorization` header; `verifier` checks them.
     ///
     /// ```
     /// # use shared_claims::{tower::BearerLayer, verifier::Verifier};
@@ -68,8 +68,8 @@ impl<C: CustomClaims> BearerLayer<AnyScope, C> {
 }
 
 impl<S, C: CustomClaims> BearerLayer<S, C> {
-    /// Takes the token from this cookie too, when there is no `Authorization` header: `__Host-access_token`. A request
-    /// that changes something must then come from our own origin.
+    /// Also accepts the token in this cookie (for example `__Host-access_token`) when there is no `Authorization`
+    /// header. A request with the cookie that changes something must then come from the service's own origin.
     ///
     /// ```
     /// # use shared_claims::{tower::BearerLayer, verifier::Verifier};
@@ -82,11 +82,12 @@ impl<S, C: CustomClaims> BearerLayer<S, C> {
         self.with(|settings| settings.cookie = Some(name.into()))
     }
 
-    /// The origins, besides our own, from which a cookie may change something. Our own is recognised by the `Host`
-    /// header, which no page can choose; where a proxy rewrites it, list the public origin.
+    /// Adds the origins, besides the service's own, from which a request with a cookie may change something. The
+    /// service's own origin is recognised by the `Host` header, which a web page cannot choose. List the public origin
+    /// if a proxy rewrites that header.
     ///
     /// # Errors
-    /// [`InvalidOrigin`] names the first that is none.
+    /// [`InvalidOrigin`] names the first string that is not an origin.
     ///
     /// ```
     /// # use shared_claims::{tower::{BearerLayer, InvalidOrigin}, verifier::Verifier};
@@ -103,8 +104,9 @@ impl<S, C: CustomClaims> BearerLayer<S, C> {
         Ok(self.with(|settings| settings.origins = origins))
     }
 
-    /// Says that the service ends TLS itself, which a request of HTTP/1.1 does not tell: a page that was loaded in the
-    /// clear is foreign then. Behind a proxy, `Forwarded` or `X-Forwarded-Proto` says it.
+    /// Declares that the service ends TLS itself, which an HTTP/1.1 request does not show. A page that was loaded over
+    /// plain `http` then counts as foreign. Behind a proxy this is not needed: `Forwarded` or `X-Forwarded-Proto` says
+    /// it.
     ///
     /// ```
     /// # use shared_claims::{tower::BearerLayer, verifier::Verifier};
@@ -117,7 +119,7 @@ impl<S, C: CustomClaims> BearerLayer<S, C> {
         self.with(|settings| settings.over_tls = true)
     }
 
-    /// The same with another requirement, in the place of the one before: who needs both says `require::<(A, B)>()`.
+    /// The layer with this requirement instead of the earlier one. To require both, use `require::<(A, B)>()`.
     ///
     /// ```
     /// # use shared_claims::{tower::BearerLayer, verifier::Verifier};
@@ -152,7 +154,7 @@ impl<S: Requirement, C: CustomClaims> BearerLayer<S, C> {
         }
     }
 
-    /// What a token that must be waited for comes to.
+    /// Checks a token that has to wait.
     pub(super) async fn wait(self, token: String) -> Result<Verified<C>, Refusal> {
         bearer::verify(&self.settings.verifier, &token).await.and_then(Self::admit)
     }
@@ -171,7 +173,7 @@ impl<Inner, S, C> Layer<Inner> for BearerLayer<S, C> {
     }
 }
 
-// Derived, these would ask for an `S` and a `C` that can do it too.
+// Not derived, because a derive would require the same traits of `S` and `C`.
 impl<S, C> Clone for BearerLayer<S, C> {
     fn clone(&self) -> Self {
         Self { settings: Arc::clone(&self.settings), required: PhantomData }

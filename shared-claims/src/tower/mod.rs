@@ -1,6 +1,7 @@
-//! A layer for tower, and so for axum and tonic: what passes it has a good token.
+//! A layer for tower, and so for axum and tonic. Only requests with a valid token pass it.
 //!
-//! With axum, a layer stands before a router or before some of its routes, and a handler takes what was verified:
+//! With axum, put the layer in front of a router or some of its routes. A handler takes the verified token from the
+//! extensions:
 //!
 //! ```
 //! use axum::{Extension, Router, routing};
@@ -24,7 +25,7 @@
 //! }
 //! ```
 //!
-//! With tonic, it stands before all services, or before one by `tonic::service::LayerExt`:
+//! With tonic, put it in front of all services, or in front of one with `tonic::service::LayerExt`:
 //!
 //! ```no_run
 //! use shared_claims::require::Requirement;
@@ -46,10 +47,10 @@
 //! # }
 //! ```
 //!
-//! Everything else is answered by the layer. HTTP gets what the extractors of actix-web answer, byte for byte. A gRPC
-//! call (a POST of `application/grpc`) gets a status and no message, with HTTP 200: `UNAUTHENTICATED` where HTTP has 401
-//! or 400, `PERMISSION_DENIED` for 403, `UNAVAILABLE` for 503; the challenge is in `www-authenticate`, and
-//! `grpc-retry-pushback-ms` says when to ask again.
+//! The layer answers every other request. An HTTP request gets exactly the response that the extractors of actix-web
+//! send. A gRPC call (a POST of `application/grpc`) gets HTTP 200 with a gRPC status and no message: `UNAUTHENTICATED`
+//! where HTTP has 401 or 400, `PERMISSION_DENIED` for 403, `UNAVAILABLE` for 503. The challenge is in
+//! `www-authenticate`, and `grpc-retry-pushback-ms` says when a retry makes sense.
 
 mod answer;
 mod body;

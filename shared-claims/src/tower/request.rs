@@ -1,4 +1,4 @@
-//! What a request of tower's services tells.
+//! Reads from a tower request what authentication needs.
 
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
@@ -7,7 +7,7 @@ use crate::bearer::Request;
 
 pub(super) struct Incoming<'r, B> {
     pub(super) request: &'r http::Request<B>,
-    /// What is known of the connection.
+    /// Whether the connection uses TLS, as far as the service knows.
     pub(super) over_tls: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The service behind the layer.
+//! The service that the layer creates.
 
 use std::mem;
 use std::task::{Context, Poll};
@@ -14,7 +14,7 @@ use super::layer::{BearerLayer, Decision};
 use crate::claims::CustomClaims;
 use crate::require::{AnyScope, Requirement};
 
-/// What [`BearerLayer`] makes of a service.
+/// The service that [`BearerLayer`] puts around another service.
 ///
 /// ```
 /// # use shared_claims::verifier::Verifier;
@@ -32,7 +32,8 @@ pub struct BearerService<Inner, S = AnyScope, C = ()> {
 }
 
 impl<Inner: Clone, S, C> BearerService<Inner, S, C> {
-    /// The inner service that was polled until it was ready. A clone need not be ready, so that is what stays.
+    /// Takes the inner service that `poll_ready` was called on and leaves a clone in its place. The clone need not be
+    /// ready, so it cannot serve this request.
     fn take_ready(&mut self) -> Inner {
         let clone = self.inner.clone();
         mem::replace(&mut self.inner, clone)
@@ -62,7 +63,7 @@ where
                 ResponseFuture::passed(self.inner.call(request))
             }
             Decision::Known(Err(refusal)) => {
-                // What it reserved when it became ready is for others now.
+                // Frees what the inner service reserved in `poll_ready`, so that other requests can use it.
                 drop(self.take_ready());
                 ResponseFuture::refused(refusal, form)
             }
