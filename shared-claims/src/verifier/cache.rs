@@ -1,18 +1,18 @@
-//! The tokens whose signature was found good, so that it need not be checked again.
+//! A cache of tokens whose signature is valid, so that it is not checked again.
 
 use aws_lc_rs::digest;
 use quick_cache::sync::Cache;
 
 use super::verified::Verified;
 
-/// Bounded; the least used entries make room. Nothing else of a check is remembered: whether the key still serves,
-/// the times and the revocation list are looked at each time.
+/// A bounded cache; the least used entries are removed first. Only the result of the signature check is cached: the
+/// key, the times and the revocation list are checked for every request.
 #[derive(Debug)]
 pub(super) struct TokenCache<C> {
     entries: Cache<Digest, Verified<C>>,
 }
 
-/// SHA-256 of the whole token, signature included.
+/// The SHA-256 hash of the whole token, with its signature.
 pub(super) type Digest = [u8; 32];
 
 pub(super) fn digest(token: &str) -> Digest {
@@ -22,7 +22,7 @@ pub(super) fn digest(token: &str) -> Digest {
 }
 
 impl<C> TokenCache<C> {
-    /// `None` for a capacity of 0.
+    /// Creates a cache; `None` for a capacity of 0.
     pub(super) fn new(capacity: usize) -> Option<Self> {
         (capacity > 0).then(|| Self { entries: Cache::new(capacity) })
     }

@@ -1,4 +1,4 @@
-//! The check of a token, cheap things first.
+//! The checks of a token, the cheap ones first.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::revocation::{Revocation, RevocationStatus, Verdict};
 
 const UNKNOWN_KEY: VerifyError = VerifyError::Invalid(Reason::UnknownKey);
 
-/// Verifies the access tokens of one issuer for one audience. Cheap to clone; the clones share everything. What
-/// happens in the background runs on the Tokio runtime that it was built on, and ends with the last clone.
+/// Verifies the access tokens of one issuer for one audience. Cheap to clone; the clones share everything. Its
+/// background tasks run on the Tokio runtime on which it was built, and end when the last clone is dropped.
 ///
 /// ```no_run
 /// # async fn example(token: &str) -> Result<(), Box<dyn std::error::Error>> {
@@ -54,11 +54,11 @@ pub(super) struct Inner<C> {
     pub(super) policies: Vec<Policy<C>>,
     pub(super) clock: SharedClock,
     pub(super) counters: Arc<Counters>,
-    /// When [`OnOutage::Accept`] was last logged, on the boot clock; 0 for never.
+    /// When tokens accepted under [`OnOutage::Accept`] were last logged, milliseconds of the boot clock; 0 for never.
     pub(super) outage_logged_ms: AtomicU64,
 }
 
-/// Whether a verifier can do its work, for readiness probes.
+/// Whether a verifier can check tokens, for readiness probes.
 ///
 /// ```
 /// use shared_claims::verifier::VerifierStatus;
@@ -74,27 +74,27 @@ pub(super) struct Inner<C> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifierStatus {
-    /// Whether there is a key set that may be used.
+    /// Whether the verifier has a key set that is recent enough to be used.
     pub keys_loaded: bool,
-    /// How many keys of it serve.
+    /// The number of usable keys in the key set.
     pub keys: usize,
-    /// How old it is; `None` without one, and for keys that are not fetched.
+    /// The age of the key set, milliseconds; `None` without a key set, and for keys that are not fetched.
     pub keys_age_ms: Option<u64>,
-    /// Why the last reading of the key set failed, if it did.
+    /// Why the last request for the key set failed; `None` if it succeeded.
     pub keys_error: Option<String>,
-    /// The state of the revocation source; `None` without one, and where it does not tell.
+    /// The state of the revocation source; `None` without a source, and for one that reports no state.
     pub revocation: Option<RevocationStatus>,
 }
 
 impl VerifierStatus {
-    /// Whether good tokens are accepted now.
+    /// Whether valid tokens are accepted at the moment.
     pub fn is_ready(&self) -> bool {
         self.keys_loaded && self.revocation.as_ref().is_none_or(|source| source.current)
     }
 }
 
 impl Verifier {
-    /// Starts the description of a verifier for the tokens of `issuer` (the URL as its tokens' `iss` has it).
+    /// Creates a builder of a verifier for the tokens of `issuer` (the URL exactly as in their `iss` claim).
     pub fn builder(issuer: &str) -> VerifierBuilder {
         VerifierBuilder::new(issuer)
     }
@@ -105,18 +105,18 @@ impl<C: CustomClaims> Verifier<C> {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Checks a token (compact form, without `Bearer `) and gives its claims.
+    /// Verifies a token (compact form, without `Bearer `) and returns its claims.
     ///
     /// # Errors
-    /// [`VerifyError`] says whether the token is bad, revoked, or cannot be checked now.
+    /// [`VerifyError`] says whether the token is invalid, revoked, or cannot be checked now.
     pub async fn verify(&self, token: &str) -> Result<Verified<C>, VerifyError> {
         let outcome = self.inner.verify(token).await;
         self.inner.counters.outcome(&outcome);
         outcome
     }
 
-    /// The same without waiting; `None` where [`verify`](Self::verify) would have to: for a token of a key that is not
-    /// known yet, and with a source of revocations that is asked over the network.
+    /// Like [`verify`](Self::verify), but never waits. Returns `None` where a check would have to wait: for a token
+    /// with an unknown key, and with a revocation source that needs a network call.
     ///
     /// ```
     /// use shared_claims::verifier::{Verified, Verifier, VerifyError};
@@ -134,7 +134,7 @@ impl<C: CustomClaims> Verifier<C> {
         Some(outcome)
     }
 
-    /// How the verifier is.
+    /// The current state of the verifier.
     ///
     /// ```
     /// # use shared_claims::verifier::Verifier;
@@ -158,7 +158,7 @@ impl<C: CustomClaims> Verifier<C> {
         }
     }
 
-    /// What was counted so far.
+    /// The counters of the verifier.
     ///
     /// ```
     /// # use shared_claims::verifier::Verifier;
@@ -171,7 +171,7 @@ impl<C: CustomClaims> Verifier<C> {
         self.inner.counters.snapshot()
     }
 
-    /// Every number of the [table](crate::metrics#the-numbers) as it stands, for a registry of yours.
+    /// The current value of every metric of the [table](crate::metrics#the-numbers), for a metrics registry.
     ///
     /// ```
     /// # use shared_claims::verifier::Verifier;
@@ -209,7 +209,7 @@ impl<C> fmt::Debug for Verifier<C> {
 impl<C: CustomClaims> Inner<C> {
     async fn verify(&self, token: &str) -> Result<Verified<C>, VerifyError> {
         let verified = match self.identify(token) {
-            // The issuer may have a new key: this token, and it alone, waits for a look.
+            // The issuer may have a new key. Only a token with an unknown key waits for the new key set.
             Err(UNKNOWN_KEY) if self.keys.refetched().await => self.identify(token)?,
             outcome => outcome?,
         };
@@ -224,7 +224,7 @@ impl<C: CustomClaims> Inner<C> {
     }
 
     fn verify_now(&self, token: &str) -> Option<Result<Verified<C>, VerifyError>> {
-        // Known without a token, so that no signature is checked in vain.
+        // Decided before the token is looked at, so that no signature is checked for nothing.
         let answers_at_once = matches!(self.revocation, None | Some(Revocation::Mirror(_)));
         if !answers_at_once {
             return None;
@@ -241,7 +241,7 @@ impl<C: CustomClaims> Inner<C> {
         Some(self.conclude(token, verified, verdict))
     }
 
-    /// Everything but the revocation list, from the cache where it can be.
+    /// Every check except revocation. Uses the cache where possible.
     fn identify(&self, token: &str) -> Result<Verified<C>, VerifyError> {
         let Some(cache) = &self.cache else { return self.check(token) };
         if token.len() > MAX_TOKEN_BYTES {
@@ -258,8 +258,8 @@ impl<C: CustomClaims> Inner<C> {
         Ok(verified)
     }
 
-    /// A token whose signature was found good before, if the very key that it was checked with still serves. Whatever
-    /// may change while a token lives is looked at again.
+    /// Looks a token up in the cache. It counts only if the key with which it was checked is still in the key set. The
+    /// times and the policies are checked again, because their result can change during a token's life.
     fn remembered(&self, cache: &TokenCache<C>, digest: &Digest) -> Result<Option<Verified<C>>, VerifyError> {
         let Some(verified) = cache.get(digest) else { return Ok(None) };
         if let Err(reason) = self.check_times(&verified) {
@@ -277,7 +277,8 @@ impl<C: CustomClaims> Inner<C> {
         Ok(Some(verified))
     }
 
-    /// Everything that is the token's own: shape, claims and times, which cost little, then the signature.
+    /// The checks that need only the token and the key set: first shape, claims and times, which cost little, then the
+    /// signature.
     fn check(&self, token: &str) -> Result<Verified<C>, VerifyError> {
         let parts = Parts::parse(token)?;
         parts.require_access_token()?;
@@ -303,7 +304,8 @@ impl<C: CustomClaims> Inner<C> {
         self.expected.check_times(claims, self.clock.now_seconds())
     }
 
-    /// What the source's answer makes of a token. The clock is looked at once more, after that answer.
+    /// Combines the revocation source's answer with the token. The times are checked again, because waiting for that
+    /// answer may have taken a while.
     fn conclude(
         &self,
         token: &str,
@@ -327,7 +329,7 @@ impl<C: CustomClaims> Inner<C> {
         Ok(verified)
     }
 
-    /// Counts a token that is accepted although it may be revoked, and says so every ten seconds.
+    /// Counts a token that is accepted although it may be revoked. Logs this at most every ten seconds.
     fn accept_unknown(&self) {
         const QUIET_MS: u64 = 10_000;
         let accepted = self.counters.accepted_on_outage();

@@ -1,8 +1,8 @@
-//! Why a token is not accepted.
+//! The reasons why a token is not accepted.
 
 use crate::revocation::Kind;
 
-/// What is wrong with a token in itself. For logs and metrics: a client learns no more than `invalid_token`.
+/// Why a token is invalid, apart from revocation. For logs and metrics: a client sees only `invalid_token`.
 ///
 /// ```
 /// use shared_claims::verifier::Reason;
@@ -17,29 +17,29 @@ pub enum Reason {
     TooLong,
     /// Not three segments of strict base64url.
     Malformed,
-    /// The header is no JSON object of the kind that is read here.
+    /// The header is not a JSON object with the expected members.
     Header,
     /// `alg` is not `RS256`.
     Algorithm,
     /// `typ` is not `at+jwt`.
     Type,
-    /// The header carries `crit`, or a key of its own (`jwk`, `jku`, `x5c`, `x5u`), or `b64`.
+    /// The header has `crit`, `b64`, or a key of its own (`jwk`, `jku`, `x5c`, `x5u`).
     ForbiddenHeader,
-    /// No key of the set has the token's `kid`.
+    /// No key of the key set has the token's `kid`.
     UnknownKey,
-    /// The signature is not by that key.
+    /// The signature does not match the key.
     Signature,
-    /// The payload is no JSON object of the kind that is read here, or a claim is absent or of the wrong type.
+    /// The payload is not a JSON object with the expected members, or a claim is absent or of the wrong type.
     Claims,
-    /// `iss` is another issuer.
+    /// `iss` is not the expected issuer.
     Issuer,
-    /// `aud` does not hold this service.
+    /// `aud` does not contain this service.
     Audience,
     /// `exp` has passed.
     Expired,
-    /// `nbf` or `iat` lies ahead.
+    /// `nbf` or `iat` lies in the future.
     NotYetValid,
-    /// The verifier's own policy said no.
+    /// A policy of the service refused the token.
     Policy,
 }
 
@@ -93,14 +93,14 @@ impl Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Missing {
-    /// The issuer's keys: never read yet, or too long ago.
+    /// The issuer's keys: they were never read, or too long ago.
     Keys,
-    /// The revocation list: never complete yet, or too old.
+    /// The revocation list: it was never complete, or is too old.
     Revocations,
 }
 
 impl Missing {
-    /// Everything that may be missing.
+    /// Every value.
     pub const ALL: &'static [Self] = &[Self::Keys, Self::Revocations];
 
     /// A short name, for logs and metric labels.
@@ -112,13 +112,13 @@ impl Missing {
     }
 }
 
-/// The challenge to whoever sent a token that is not accepted.
+/// The challenge for a token that is not accepted.
 const INVALID_TOKEN: &str =
     "Bearer error=\"invalid_token\", error_description=\"The access token is invalid, expired or revoked\"";
 
 /// Why [`Verifier::verify`](super::Verifier::verify) did not accept a token.
 ///
-/// Whatever the framework, an answer is made of four questions:
+/// A web service builds its response from four methods:
 ///
 /// ```
 /// use shared_claims::verifier::{Missing, Reason, VerifyError};
@@ -135,19 +135,19 @@ const INVALID_TOKEN: &str =
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The token is bad in itself: 401, `invalid_token`.
+    /// The token is invalid: 401, `invalid_token`.
     #[error("the token is not valid ({})", .0.as_str())]
     Invalid(Reason),
     /// The token was revoked: 401, `invalid_token`.
     #[error("the token is revoked (by {})", .0.as_str())]
     Revoked(Kind),
-    /// Whether the token is good cannot be known now: 503 with `Retry-After`.
+    /// It cannot be known at the moment whether the token is valid: 503 with `Retry-After`.
     #[error("the token cannot be checked now (no {})", .0.as_str())]
     Unavailable(Missing),
 }
 
 impl VerifyError {
-    /// What an answer says of it: status, challenge, and seconds for `Retry-After`. The one place that decides.
+    /// Status, challenge and seconds for `Retry-After` of the response. The only place that decides them.
     const fn answer(self) -> (http::StatusCode, Option<&'static str>, Option<u32>) {
         match self {
             Self::Invalid(_) | Self::Revoked(_) => {
@@ -157,24 +157,24 @@ impl VerifyError {
         }
     }
 
-    /// The `WWW-Authenticate` challenge that says so (RFC 6750 §3); none for what cannot be checked now. It is the
-    /// same for every bad token: what is wrong with one is no business of whoever made it up.
+    /// The `WWW-Authenticate` challenge of the response (RFC 6750 §3); `None` if the token cannot be checked now. It is
+    /// the same for every invalid token, so that an attacker does not learn which check failed.
     pub fn challenge(&self) -> Option<&'static str> {
         self.answer().1
     }
 
-    /// The HTTP status that says so.
+    /// The HTTP status of the response.
     pub fn status(&self) -> http::StatusCode {
         self.answer().0
     }
 
-    /// After how many seconds it is worth asking again (`Retry-After`, RFC 9110 §10.2.3); none for a token that stays
-    /// bad.
+    /// After how many seconds a retry makes sense (`Retry-After`, RFC 9110 §10.2.3); `None` for a token that will not
+    /// become valid.
     pub fn retry_after_seconds(&self) -> Option<u32> {
         self.answer().2
     }
 
-    /// What may be told to whoever sent the token.
+    /// The text that the client may see.
     pub fn detail(&self) -> &'static str {
         match self {
             Self::Invalid(_) | Self::Revoked(_) => "The access token is invalid, expired or revoked",
@@ -210,25 +210,25 @@ pub enum BuildError {
     /// The key set URL is not an `http` or `https` URL.
     #[error("the key set URL must be an http or https URL, not {0:?}")]
     JwksUrl(String),
-    /// No audience was named.
+    /// No audience was set.
     #[error("no audience: name the resource identifier of this service")]
     NoAudience,
-    /// More leeway than the contract allows.
+    /// The leeway is greater than the contract allows.
     #[error("leeway of {0} s: at most 30 are allowed")]
     Leeway(u64),
-    /// Neither a revocation source nor `without_revocation()`.
+    /// Neither a revocation source nor `without_revocation()` was set.
     #[error("no revocation source: name one, or say without_revocation()")]
     NoRevocation,
-    /// The revocation source cannot be reached at what was said. No secret is repeated.
+    /// The revocation source cannot be used with its settings. The message contains no secrets.
     #[error("the revocation source: {0}")]
     Source(String),
-    /// A policy was set before the type of the claims that it is asked about.
+    /// A policy was set before the type of the custom claims that it reads.
     #[error("a policy was set before custom_claims(), which would lose it: set it after")]
     PolicyBeforeClaims,
-    /// The HTTP client could not be made.
+    /// The HTTP client could not be built.
     #[error("the HTTP client could not be made: {0}")]
     Http(String),
-    /// RS256 does not work in this process.
+    /// The RS256 implementation failed its self-test.
     #[error("the RS256 self-test failed")]
     SelfTest,
 }

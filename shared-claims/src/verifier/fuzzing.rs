@@ -1,4 +1,4 @@
-//! What holds of every header, token and key set.
+//! The fuzz checks for headers, tokens and key sets.
 
 #![allow(
     clippy::panic,
@@ -32,7 +32,7 @@ impl<'de> Members<'de> for Anything {
     }
 }
 
-/// The strict reader takes an object of bounded size in which no member stands twice, and nothing else.
+/// The strict parser accepts exactly the objects of bounded size and depth in which no member is repeated.
 pub fn json(data: &[u8]) {
     let accepted = read_object(data, Anything).is_ok();
     let Some(value) = Loose::parse(data) else { return assert!(!accepted, "no JSON") };
@@ -44,20 +44,20 @@ pub fn json(data: &[u8]) {
     }
 }
 
-/// A header is taken for an access token's by the rules of RFC 7515 and RFC 9068, as read a second time.
+/// A header is accepted exactly if a second implementation of RFC 7515 and RFC 9068 accepts it as an access token's.
 pub fn header(data: &[u8]) {
     let token = format!("{}.e30.AAAA", STRICT_BASE64.encode(data));
     let accepted = Parts::parse(&token).and_then(|parts| parts.require_access_token().map(|()| parts.kid));
     match (accepted, good_header(data)) {
         (Ok(kid), Some(expected)) => assert_eq!(kid, expected),
         (Err(_), None) => {}
-        // Very long headers are refused unread, very deep ones as such.
+        // A header beyond the parser's limits on length or depth may be refused.
         (Err(_), Some(_)) => assert!(is_unusual(data), "refused"),
         (Ok(_), None) => panic!("accepted"),
     }
 }
 
-/// The `kid` of a good header.
+/// The `kid` of a valid header.
 fn good_header(json: &[u8]) -> Option<String> {
     let header = Loose::parse(json)?;
     let text = |name: &str| header.get(name).and_then(Loose::text);
@@ -72,7 +72,7 @@ fn good_header(json: &[u8]) -> Option<String> {
     good.then(|| kid.to_owned())
 }
 
-/// Larger than any limit of ours allows.
+/// Whether the input is beyond one of the parser's limits.
 fn is_unusual(json: &[u8]) -> bool {
     json.len() > 8_000 || Loose::parse(json).is_none_or(|value| value.depth() >= 16 || value.width() > 200)
 }

@@ -1,23 +1,23 @@
-//! JSON read strictly: no member twice at any depth, bounded nesting, bounded number of members.
+//! A strict JSON parser: no repeated members at any depth, bounded nesting, bounded number of members.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// How deep objects and arrays may nest.
+/// The greatest nesting depth of objects and arrays.
 const MAX_DEPTH: usize = 16;
 
-/// How many members one object may have.
+/// The greatest number of members of one object.
 const MAX_MEMBERS: usize = 256;
 
-/// Takes the members of an object, one after the other.
+/// Receives the members of an object, one after the other.
 pub(super) trait Members<'de> {
-    /// Reads the value of `name` from `value`; what it does not know it must pass to [`skip`].
+    /// Reads the value of `name` from `value`. An implementation must pass an unknown member to [`skip`].
     fn member<A: MapAccess<'de>>(&mut self, name: &str, value: &mut A) -> Result<(), A::Error>;
 }
 
-/// Reads one object and nothing after it.
+/// Parses one object; nothing may follow it.
 pub(super) fn read_object<'de, M: Members<'de>>(json: &'de [u8], members: M) -> serde_json::Result<M> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let members = deserializer.deserialize_map(ObjectVisitor(members))?;
@@ -25,12 +25,12 @@ pub(super) fn read_object<'de, M: Members<'de>>(json: &'de [u8], members: M) -> 
     Ok(members)
 }
 
-/// Reads a value that nobody asks for, as strictly as the rest.
+/// Skips a value that is not needed, after the same checks.
 pub(super) fn skip<'de, A: MapAccess<'de>>(value: &mut A) -> Result<(), A::Error> {
     value.next_value_seed(Strict { depth: 1 })
 }
 
-/// The names seen in one object.
+/// The member names that one object has so far.
 struct Names<'de>(Vec<Cow<'de, str>>);
 
 impl<'de> Names<'de> {
@@ -69,7 +69,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for ObjectVisitor<M> {
     }
 }
 
-/// A member's name, borrowed where the text has no escapes.
+/// Deserialises a member's name; borrows it where the text has no escapes.
 struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
@@ -96,7 +96,7 @@ impl<'de> Visitor<'de> for Name {
     }
 }
 
-/// Any value, checked and dropped.
+/// Deserialises any value, checks it and drops it.
 struct Strict {
     depth: usize,
 }

@@ -1,4 +1,4 @@
-//! What a verifier counts.
+//! The counters of a verifier.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,7 +7,8 @@ use super::striped::Striped;
 use crate::metrics::{Observed, Observer};
 use crate::revocation::Kind;
 
-/// The counters of a verifier since it was built, read one after the other.
+/// The counters of a verifier since it was built. They are read one after the other, so they may be of slightly
+/// different moments.
 ///
 /// ```
 /// use shared_claims::verifier::{Reason, VerifierMetrics};
@@ -19,27 +20,27 @@ use crate::revocation::Kind;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifierMetrics {
-    /// Tokens accepted.
+    /// Tokens that were accepted.
     pub verified: u64,
-    /// Tokens bad in themselves, by reason.
+    /// Tokens that are not valid, by reason.
     pub refused: Vec<(Reason, u64)>,
-    /// Tokens refused as revoked, by the kind of the fact.
+    /// Tokens that are revoked, by the kind of revocation.
     pub revoked: Vec<(Kind, u64)>,
     /// Tokens that could not be checked, by what was missing.
     pub unavailable: Vec<(Missing, u64)>,
-    /// Tokens accepted although the revocation source could not tell (`OnOutage::Accept`).
+    /// Tokens that were accepted although the revocation source had no answer (`OnOutage::Accept`).
     pub accepted_on_outage: u64,
     /// Tokens whose signature had been checked before.
     pub cache_hits: u64,
-    /// Tokens whose signature was checked and found good, to be remembered.
+    /// Tokens whose signature was checked and is now in the cache.
     pub cache_misses: u64,
-    /// Key set fetches that brought a set, or said that ours still holds.
+    /// Key set requests that returned a new set or confirmed the current one.
     pub key_refreshes: u64,
-    /// Key set fetches that failed.
+    /// Key set requests that failed.
     pub key_refresh_failures: u64,
 }
 
-/// The counters themselves. Those that count every good token are striped. The observer is told what is counted.
+/// The atomic counters. Those that every valid token increments are striped. Each event is also passed to the observer.
 #[derive(Default)]
 pub(super) struct Counters {
     observed: Observed,
@@ -94,7 +95,7 @@ impl Counters {
         }
     }
 
-    /// Gives how many there were so far.
+    /// Counts one more token and returns the total.
     pub(super) fn accepted_on_outage(&self) -> u64 {
         let before = self.accepted_on_outage.fetch_add(1, Ordering::Relaxed);
         self.observed.tell(Observer::accepted_on_outage);

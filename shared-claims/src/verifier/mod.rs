@@ -1,8 +1,8 @@
-//! Verify access tokens: key set, signature, claims, times, revocation.
+//! Verifies access tokens: key set, signature, claims, times, revocation.
 //!
-//! The order of the checks is the order of their cost: length, shape and header (`alg`, `typ`, nothing that must be
-//! understood, no key that the token brings), claims and times, key and signature, the service's own policy, the
-//! revocation list. JSON is read strictly: no member twice at any depth, nesting and members bounded.
+//! The checks run in the order of their cost: length, shape and header (`alg`, `typ`, no `crit`, no key in the token),
+//! claims and times, key and signature, the service's own policies, the revocation list. JSON is parsed strictly: no
+//! repeated members at any depth, and limits on nesting and on the number of members.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

@@ -1,4 +1,4 @@
-//! The claims of a token, each of the type and the size that it must have.
+//! Parses the claims of a token and checks their types and sizes.
 
 use serde::de::{Error as _, MapAccess};
 use serde_json::{Map, Value};
@@ -8,20 +8,20 @@ use super::json::{self, Members};
 use crate::claims::{Claims, CustomClaims, REGISTERED, Roles, SessionId, TokenId};
 use crate::scope::Scopes;
 
-/// The longest `sub` and `client_id`.
+/// The greatest length of `sub` and `client_id`.
 const MAX_ID_BYTES: usize = 255;
 
-/// Reads a service's own claims from a payload that was found well formed.
+/// Reads a service's custom claims from a payload that has passed the strict parser.
 pub(super) type ReadCustom<C> = fn(&[u8]) -> Option<C>;
 
-/// Reads nothing, at no cost.
+/// Used where a service has no custom claims.
 #[expect(clippy::unnecessary_wraps, reason = "one of the `ReadCustom`")]
 pub(super) fn no_custom_claims(_: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// Reads what of the payload is no claim that every token has. The payload was read strictly before: its members are
-/// few, not nested deeply, and none is there twice.
+/// Reads the payload's members that are not standard claims. The strict parser has accepted the payload before, so the
+/// members are few, not nested deeply, and not repeated.
 pub(super) fn custom_claims<C: CustomClaims>(payload: &[u8]) -> Option<C> {
     let mut members: Map<String, Value> = serde_json::from_slice(payload).ok()?;
     for name in REGISTERED {
@@ -30,12 +30,12 @@ pub(super) fn custom_claims<C: CustomClaims>(payload: &[u8]) -> Option<C> {
     C::deserialize(Value::Object(members)).ok()
 }
 
-/// Whom a token must be for.
+/// The audience that a token must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Audience {
-    /// This one, perhaps among others.
+    /// This audience, perhaps among others.
     This(String),
-    /// Whoever it is.
+    /// Any audience.
     Any,
 }
 
@@ -48,7 +48,7 @@ impl Audience {
     }
 }
 
-/// What a token must say to be for this service, now.
+/// The values that a token must have to be accepted by this service.
 #[derive(Clone, Debug)]
 pub(super) struct Expected<C> {
     pub(super) issuer: String,
@@ -59,7 +59,7 @@ pub(super) struct Expected<C> {
 }
 
 impl<C> Expected<C> {
-    /// Reads the claims and holds them against what is expected, times left out.
+    /// Parses the claims and compares them with the expected values. Does not check the times.
     pub(super) fn read(&self, payload: &[u8]) -> Result<Claims<C>, Reason> {
         let raw = json::read_object(payload, RawClaims::default()).map_err(|_| Reason::Claims)?;
         let claims = raw.complete().ok_or(Reason::Claims)?;
@@ -73,8 +73,8 @@ impl<C> Expected<C> {
         Ok(claims.with_custom(custom))
     }
 
-    /// Holds the times against the wall clock: valid while `now < exp + leeway`, and once `nbf` and `iat` are at
-    /// most `now + leeway`.
+    /// Compares the times with the wall clock. A token is valid while `now < exp + leeway`, and only if `nbf` and `iat`
+    /// are at most `now + leeway`.
     pub(super) fn check_times(&self, claims: &Claims<C>, now: i64) -> Result<(), Reason> {
         if !self.accepts_expired && now >= claims.exp.saturating_add(self.leeway_seconds) {
             return Err(Reason::Expired);
@@ -87,7 +87,7 @@ impl<C> Expected<C> {
     }
 }
 
-/// The claims as they are met.
+/// The claims while they are being parsed.
 #[derive(Default)]
 struct RawClaims {
     iss: Option<String>,
@@ -162,7 +162,7 @@ fn identifier<'de, A: MapAccess<'de>>(value: &mut A) -> Result<String, A::Error>
     Ok(id)
 }
 
-/// A list, or as RFC 7519 §4.1.3 allows for one audience, a plain string.
+/// An array, or, as RFC 7519 §4.1.3 allows for a single audience, a plain string.
 fn audience<'de, A: MapAccess<'de>>(value: &mut A) -> Result<Vec<String>, A::Error> {
     #[derive(serde::Deserialize)]
     #[serde(untagged)]
@@ -176,8 +176,8 @@ fn audience<'de, A: MapAccess<'de>>(value: &mut A) -> Result<Vec<String>, A::Err
     })
 }
 
-/// Whole seconds since the epoch, from 0. The fractions that RFC 7519 allows are refused: no issuer of ours writes
-/// them, and they are the door for 1e308.
+/// Whole seconds since the Unix epoch, from 0. RFC 7519 also allows fractions. They are refused, because the issuer
+/// does not write them and a float could be as large as 1e308.
 fn seconds<'de, A: MapAccess<'de>>(value: &mut A) -> Result<i64, A::Error> {
     i64::try_from(value.next_value::<u64>()?).map_err(A::Error::custom)
 }

@@ -1,15 +1,14 @@
-//! Where a verifier that is being built will learn of revocations.
+//! The revocation source of a verifier that is being built.
 
 use super::error::BuildError;
 use crate::clock::SharedClock;
 use crate::outbound::ProxyUrl;
 use crate::revocation::Revocation;
 
-/// Begins to follow the list of an issuer, under the verifier's clock and through its proxy; or says why not, without
-/// secrets.
+/// Starts to follow an issuer's list with the verifier's clock and proxy. The error contains no secrets.
 type Follow = Box<dyn FnOnce(&str, SharedClock, Option<&ProxyUrl>) -> Result<Revocation, String> + Send>;
 
-/// What was said of it.
+/// The revocation source that the builder was given.
 pub(super) enum Source {
     Unsaid,
     None,
@@ -22,7 +21,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Begins to follow what was named.
+    /// Starts to follow the source.
     pub(super) fn open(
         self,
         issuer: &str,
@@ -58,7 +57,7 @@ impl Source {
 
 #[cfg(feature = "redis")]
 impl Source {
-    /// The list in Redis at that URL.
+    /// The list in Redis at this URL.
     pub(super) fn redis(url: String) -> Self {
         use crate::revocation::{Mirror, MirrorSettings, RedisSettings};
         Self::Follow(Box::new(move |_, clock, _| {

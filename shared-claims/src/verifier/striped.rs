@@ -1,15 +1,15 @@
-//! A counter that threads do not fight for.
+//! A counter that many threads can increment without contention.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 const STRIPES: usize = 16;
 
-/// Counted by each thread in a cache line of its own (shared from the seventeenth thread on), summed when it is read.
+/// Each thread counts in its own cache lines (with more than 16 threads they are shared). Reading adds up all stripes.
 #[derive(Debug, Default)]
 pub(super) struct Striped([Stripe; STRIPES]);
 
-/// Two lines: some processors fetch them in pairs.
+/// Two cache lines, because some processors fetch them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Stripe(AtomicU64);
@@ -26,7 +26,7 @@ impl Striped {
     }
 }
 
-/// The stripe of the thread that asks; threads take them in turn.
+/// The index of the current thread's stripe. Threads get the stripes in turn.
 fn own_stripe() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {

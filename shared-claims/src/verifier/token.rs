@@ -1,4 +1,4 @@
-//! The shape of a token: three segments of strict base64url, and the header.
+//! Parses a token: three segments of strict base64url, and the header.
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -8,13 +8,13 @@ use serde::de::MapAccess;
 use super::error::Reason;
 use super::json::{self, Members};
 
-/// The longest token that is looked at.
+/// Longer tokens are refused.
 pub(super) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// The longest `kid` that is looked up.
+/// A header with a longer `kid` is refused.
 pub(super) const MAX_KID_BYTES: usize = 256;
 
-/// RFC 7515 §2: the URL-safe alphabet, no padding, and nothing in the bits that encode nothing.
+/// RFC 7515 §2: the URL-safe alphabet without padding. The unused bits of the last character must be zero.
 pub(super) const STRICT_BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -23,10 +23,10 @@ pub(super) const STRICT_BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(false),
 );
 
-/// A token taken apart, nothing of it believed yet.
+/// The parts of a token. Nothing in it has been verified yet.
 #[derive(Debug)]
 pub(super) struct Parts<'a> {
-    /// What the signature is over: header and payload as they were sent.
+    /// The signing input: header and payload as they were sent.
     pub(super) signed: &'a str,
     pub(super) kid: String,
     typ: Option<String>,
@@ -35,29 +35,29 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Takes a token apart and reads its header.
+    /// Splits a token and parses its header.
     pub(super) fn parse(token: &'a str) -> Result<Self, Reason> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Reason::TooLong);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(Reason::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(Reason::Malformed)?;
-        // A further dot is none of base64url's characters, so that four segments fail here.
+        // The third segment of a token with more than three contains a dot, which is not a base64url character.
         let decode = |segment: &str| STRICT_BASE64.decode(segment).map_err(|_| Reason::Malformed);
         let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
         let (kid, typ) = read_header(&header)?;
         Ok(Self { signed, kid, typ, payload, signature })
     }
 
-    /// Refuses what is no access token: RFC 9068 §4 has `at+jwt` or `application/at+jwt`, and media types know no
-    /// case.
+    /// Refuses a token that is not an access token: RFC 9068 §4 requires `at+jwt` or `application/at+jwt`, and media
+    /// types are case-insensitive.
     pub(super) fn require_access_token(&self) -> Result<(), Reason> {
         let is = |name: &str| self.typ.as_ref().is_some_and(|typ| typ.eq_ignore_ascii_case(name));
         if is("at+jwt") || is("application/at+jwt") { Ok(()) } else { Err(Reason::Type) }
     }
 }
 
-/// What of a header counts.
+/// The header parameters that are used.
 #[derive(Default)]
 struct Header {
     alg: Option<String>,
@@ -72,8 +72,8 @@ impl<'de> Members<'de> for Header {
             "alg" => self.alg = Some(value.next_value()?),
             "typ" => self.typ = Some(value.next_value()?),
             "kid" => self.kid = Some(value.next_value()?),
-            // `crit` names what must be understood (RFC 7515 §4.1.11), and there is nothing that is; `b64` changes
-            // what is signed (RFC 7797); the others are keys that the sender would choose.
+            // `crit` lists extensions that must be understood (RFC 7515 §4.1.11), and none is supported. `b64` changes
+            // the signing input (RFC 7797). The others carry keys that the sender chooses.
             "crit" | "b64" | "jku" | "jwk" | "x5u" | "x5c" => {
                 self.forbidden = true;
                 json::skip(value)?;
@@ -84,7 +84,7 @@ impl<'de> Members<'de> for Header {
     }
 }
 
-/// Reads the header and gives `kid` and `typ`.
+/// Parses the header and returns `kid` and `typ`.
 fn read_header(json: &[u8]) -> Result<(String, Option<String>), Reason> {
     let header = json::read_object(json, Header::default()).map_err(|_| Reason::Header)?;
     if header.alg.as_deref() != Some("RS256") {

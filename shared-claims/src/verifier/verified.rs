@@ -1,4 +1,4 @@
-//! A token that was found good.
+//! A token that was verified.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use crate::claims::Claims;
 use crate::revocation::Marks;
 use crate::scope::Scopes;
 
-/// The claims of a token that was checked just now. Cheap to clone.
+/// The claims of a token that was verified just now. Cheap to clone.
 ///
 /// ```
 /// use shared_claims::claims::Claims;
 /// use shared_claims::verifier::Verified;
 ///
 /// fn log_and_keep(verified: Verified) -> Claims {
-///     // Reads as its claims.
+///     // `verified` dereferences to its claims.
 ///     println!("{} of {}, signed by {}", verified.jti, verified.claims().sub, verified.kid());
 ///     println!("may {}", verified.scopes());
 ///     verified.into_claims()
@@ -23,14 +23,14 @@ use crate::scope::Scopes;
 /// ```
 #[derive(Debug)]
 pub struct Verified<C = ()> {
-    /// One allocation, so that a clone writes to nothing that other tokens share.
+    /// One allocation per token, so that cloning it does not change a reference count that other tokens share.
     checked: Arc<Checked<C>>,
 }
 
 #[derive(Debug)]
 struct Checked<C> {
     claims: Claims<C>,
-    /// The very key that the signature was checked with.
+    /// The key with which the signature was checked.
     key: Arc<PublicKey>,
 }
 
@@ -44,7 +44,7 @@ impl<C> Verified<C> {
         &self.checked.claims
     }
 
-    /// The claims, to keep.
+    /// Takes the claims out.
     pub fn into_claims(self) -> Claims<C>
     where
         C: Clone,
@@ -52,7 +52,7 @@ impl<C> Verified<C> {
         Arc::try_unwrap(self.checked).map_or_else(|held| held.claims.clone(), |checked| checked.claims)
     }
 
-    /// The id of the key that signed it.
+    /// The `kid` of the key that signed the token.
     pub fn kid(&self) -> &str {
         self.key().kid()
     }
@@ -61,12 +61,12 @@ impl<C> Verified<C> {
         &self.checked.key
     }
 
-    /// What the token permits.
+    /// The scopes that the token grants.
     pub fn scopes(&self) -> &Scopes {
         &self.claims().scope
     }
 
-    /// What is held against the revocation list.
+    /// The identifiers that are compared with the revocation list.
     pub(super) fn marks(&self) -> Marks<'_> {
         let claims = self.claims();
         Marks {
@@ -88,7 +88,7 @@ impl<C> Deref for Verified<C> {
     }
 }
 
-// Derived, it would ask for a `C` that is cloned, which none is.
+// Not derived, because a derive would require `C: Clone`, and no `C` is cloned.
 impl<C> Clone for Verified<C> {
     fn clone(&self) -> Self {
         Self { checked: Arc::clone(&self.checked) }

@@ -1,5 +1,5 @@
-//! Project Wycheproof's JSON Web Signature vectors against shape, header, key and signature: everything of a check
-//! but `typ` and the claims, which the vectors do not have.
+//! Runs Project Wycheproof's JSON Web Signature vectors against the checks of shape, header, key and signature. `typ`
+//! and the claims are not checked, because the vectors do not have them.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::token::Parts;
 
 const VECTORS: &str = include_str!("../../tests/data/wycheproof_json_web_signature_test.json");
 
-/// What the vectors call valid and we refuse on purpose: everything that is not RS256. Of RS256, nothing.
+/// Whether a vector that is valid by its result is refused on purpose: every algorithm but RS256.
 fn refused_on_purpose(header: &Value) -> bool {
     header["alg"] != "RS256"
 }
@@ -18,8 +18,8 @@ fn accepts(keys: &KeySet, token: &str) -> bool {
     keys.get(&parts.kid).is_some_and(|key| key.verifies(parts.signed.as_bytes(), &parts.signature))
 }
 
-/// The set of the group's key. Keys that are there for another algorithm are offered a second time as if they had
-/// named none, so that it is the token's `alg` that is refused.
+/// The key sets for a group: its key, and the same key without `alg`. With the second, a token of another algorithm
+/// must be refused because of its own `alg`.
 fn key_sets(group: &Value) -> Vec<KeySet> {
     let Value::Object(key) = group.get("public").unwrap_or(&group["private"]) else { panic!("{group}") };
     let mut nameless = key.clone();

@@ -1,16 +1,16 @@
-//! The claims of a good access token, stated a second time (RFC 9068 §2.2, RFC 7519 §4.1).
+//! A second implementation of the rules for the claims of an access token (RFC 9068 §2.2, RFC 7519 §4.1).
 
 use uuid::Uuid;
 
 use crate::fuzzing::Loose;
 
-/// What a verifier of the fuzz targets expects.
+/// The issuer that the verifiers of the fuzz targets expect.
 pub(super) const ISSUER: &str = "https://issuer.example";
 pub(super) const AUDIENCE: &str = "notes";
 pub(super) const NOW_S: i64 = 1_800_000_000;
 const LEEWAY_S: i64 = 10;
 
-/// Whether these are the claims of a token that is good at [`NOW_S`].
+/// Whether these are the claims of a token that is valid at [`NOW_S`].
 pub(super) fn are_good(json: &[u8]) -> bool {
     let Some(claims) = Loose::parse(json) else { return false };
     if claims.members().is_none() || claims.repeats() {
@@ -49,7 +49,7 @@ fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text == text.to_lowercase() && Uuid::try_parse(text).is_ok()
 }
 
-/// RFC 9562 §4.1.
+/// Whether the UUID has the variant of RFC 9562 §4.1.
 fn is_rfc_variant(text: &str) -> bool {
     text.get(19..20).is_some_and(|digit| "89ab".contains(digit))
 }

@@ -1,4 +1,4 @@
-//! Key sets.
+//! The fuzz check for key sets.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,13 @@ use crate::fuzzing::Loose;
 
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// Of a set only those keys serve that are fit for RS256 and alone under their `kid`.
+/// Every usable key of a set is fit for RS256 and the only one with its `kid`.
 pub fn key_set(data: &[u8]) {
     let Ok(set) = KeySet::from_json(data) else { return };
     assert!(set.len() <= KeySet::MAX_KEYS);
     let document = Loose::parse(data).expect("a set is JSON");
     let Some(Loose::List(entries)) = document.get("keys") else { panic!("a set without keys") };
-    // An entry with a member twice is no key at all.
+    // An entry with a repeated member is not a key.
     let entries: Vec<&Loose> =
         entries.iter().filter(|entry| entry.members().is_some() && !repeats_itself(entry)).collect();
     let mut by_kid: HashMap<&str, Vec<&Loose>> = HashMap::new();
@@ -32,13 +32,13 @@ pub fn key_set(data: &[u8]) {
         assert_eq!(key.kid(), kid);
         let [entry] = entries.as_slice() else { panic!("a kid on {} keys", entries.len()) };
         assert!(is_fit(entry), "an unfit key serves");
-        // 64 bytes of zeros are nobody's signature.
+        // A signature of 256 zero bytes is never valid.
         assert!(!key.verifies(b"message", &[0; 256]));
     }
     assert_eq!(serving, set.len(), "a key from nowhere");
 }
 
-/// Whether the object itself has a member twice; what its members hold is read loosely.
+/// Whether the object itself has a repeated member. Nested objects are not looked at.
 fn repeats_itself(entry: &Loose) -> bool {
     let members = entry.members().unwrap_or_default();
     members.iter().enumerate().any(|(at, (name, _))| members.iter().take(at).any(|(other, _)| other == name))

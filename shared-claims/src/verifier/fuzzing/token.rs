@@ -1,4 +1,5 @@
-//! Tokens: made up, mutated, and signed over a header and claims that are made up.
+//! The fuzz check for tokens: arbitrary text, mutated valid tokens, and signed tokens with an arbitrary header and
+//! claims.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,20 +14,20 @@ use base64::Engine as _;
 const KID: &str = "k";
 const MAX_TOKEN: usize = 16 * 1024;
 
-/// Two verifiers that must agree: one remembers, the other checks everything each time.
+/// Two verifiers that must give the same result: one with a cache, one without.
 struct Pair {
     forgetful: Verifier,
     remembering: Verifier,
     good: Vec<u8>,
 }
 
-/// What an input means, told by its first byte.
+/// An input. Its first byte selects the kind.
 enum Input<'a> {
-    /// `S`: header and claims, a NUL between them, to be signed.
+    /// `S`: header and claims, separated by a NUL byte, to be signed.
     Signed(&'a [u8], &'a [u8]),
-    /// `M`: places and bytes to change in a good token, three bytes each.
+    /// `M`: changes to a valid token, three bytes each: a position in two bytes and a value.
     Mutation(&'a [u8]),
-    /// Anything else: a token as it stands.
+    /// Anything else: the token itself.
     Token(&'a [u8]),
 }
 
@@ -43,8 +44,8 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Nothing is accepted but what was signed by the issuer's key over a good header and good claims; and whoever remembers
-/// answers as whoever does not.
+/// Accepted is only what the issuer's key signed over a valid header and valid claims. A verifier with a cache gives
+/// the same result as one without.
 pub fn token(data: &[u8]) {
     let pair = pair();
     match Input::of(data) {
@@ -107,7 +108,7 @@ fn mutated(token: &[u8], changes: &[u8]) -> Vec<u8> {
         let [high, low, byte] = change else { continue };
         match token.get_mut(usize::from(u16::from_be_bytes([*high, *low]))) {
             Some(place) => *place = *byte,
-            // Behind the end: cut off, or grow.
+            // A position beyond the end shortens the token or appends a byte.
             None if *byte < 128 => token.truncate(token.len().saturating_sub(usize::from(*byte))),
             None => token.push(*byte - 128),
         }

@@ -1,4 +1,4 @@
-//! One reading of the key set over HTTP, bounded in every direction.
+//! Requests the key set over HTTP, with limits on time and size.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use url::Url;
 use super::set::KeySet;
 use crate::outbound::{self, ProxyUrl};
 
-/// No answer may take longer, body included.
+/// The time limit of one response, body included.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// No answer may be longer.
+/// The size limit of one response.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// Why a reading failed. For the log.
+/// Why a request failed. For the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("no answer from {url}: {cause}", url = outbound::shown(.0), cause = .1)]
@@ -35,23 +35,23 @@ pub(crate) enum FetchError {
     KeySet(Url),
 }
 
-/// What an earlier reading left.
+/// What is known from an earlier request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     pub(crate) jwks_url: Option<Url>,
     pub(crate) etag: Option<HeaderValue>,
 }
 
-/// What a reading brought.
+/// The result of a request.
 #[derive(Debug)]
 pub(crate) struct Fetched {
     pub(crate) known: Known,
-    /// `None`: not modified.
+    /// `None` if the set was not modified.
     pub(crate) keys: Option<KeySet>,
     pub(crate) max_age: Option<Duration>,
 }
 
-/// Reads key sets of one issuer.
+/// Requests the key set of one issuer.
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     client: reqwest::Client,
@@ -67,7 +67,7 @@ impl Fetcher {
     ) -> Result<Self, reqwest::Error> {
         let client = outbound::client(proxy)?
             .timeout(TIME_LIMIT)
-            // Readings are minutes apart: a connection kept for the next one would mostly be a dead one.
+            // Requests are minutes apart, so a connection kept for the next one would usually be closed by then.
             .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self { client, issuer, jwks_url })
@@ -96,7 +96,7 @@ impl Fetcher {
         Ok(Fetched { known: Known { jwks_url: Some(url), etag }, keys: Some(keys), max_age })
     }
 
-    /// OpenID Connect Discovery 1.0 §4: the document must name our issuer, to the letter.
+    /// Reads the discovery document (OpenID Connect Discovery 1.0 §4). Its `issuer` must be exactly the configured one.
     async fn discover(&self) -> Result<Url, FetchError> {
         #[derive(Deserialize)]
         struct Discovery {
@@ -116,7 +116,7 @@ impl Fetcher {
             return Err(FetchError::Issuer(document.issuer));
         }
         match Url::parse(&document.jwks_uri) {
-            // An issuer reached over TLS does not send its verifiers elsewhere in the clear.
+            // If the issuer is reached over TLS, its key set must be too.
             Ok(jwks) if jwks.scheme() == "https" || (jwks.scheme() == "http" && url.scheme() == "http") => {
                 Ok(jwks)
             }
@@ -137,7 +137,7 @@ impl Answer {
         let mut response = request.send().await.map_err(failed)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
-        // Counted as it is unpacked: a small gzip may hold a large document.
+        // The limit counts decompressed bytes: a small gzip body may contain a large document.
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_BODY_BYTES {
                 return Err(FetchError::TooLong(url.clone()));
@@ -148,7 +148,7 @@ impl Answer {
     }
 }
 
-/// How long the answer is fresh still (RFC 9111 §4.2): `max-age` less the `Age` it came with.
+/// For how long the response stays fresh (RFC 9111 §4.2): `max-age` minus its `Age`.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get_all(CACHE_CONTROL)

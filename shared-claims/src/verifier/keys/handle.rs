@@ -1,4 +1,4 @@
-//! A key set that its holder replaces while verifiers use it.
+//! A key set that its owner replaces while verifiers use it.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use arc_swap::ArcSwapOption;
 
 use super::set::KeySet;
 
-/// The key set of a verifier that does not fetch one: the issuer's own, replaced as keys rotate. Clones share the
-/// set.
+/// The key set of a verifier that does not fetch its keys, for example the issuer's own verifier. The owner replaces
+/// the set when keys rotate. Clones share the set.
 ///
 /// ```
 /// use shared_claims::verifier::{KeySet, KeySetHandle};
@@ -24,17 +24,18 @@ pub struct KeySetHandle {
 }
 
 impl KeySetHandle {
-    /// A handle without a set yet: until [`set`](Self::set), verifiers answer that they cannot know.
+    /// Creates a handle without a key set. Until [`set`](Self::set) is called, verifiers report that tokens cannot be
+    /// checked now.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Replaces the set; the next token is checked with it.
+    /// Replaces the key set. The next token is checked with the new one.
     pub fn set(&self, keys: KeySet) {
         self.shared.store(Some(Arc::new(keys)));
     }
 
-    /// The set as it stands.
+    /// The current key set; `None` before the first [`set`](Self::set).
     pub fn get(&self) -> Option<Arc<KeySet>> {
         self.shared.load_full()
     }

@@ -1,4 +1,4 @@
-//! A JWK Set document (RFC 7517) read key by key: a bad key is left out, the rest serve.
+//! Parses a JWK Set document (RFC 7517) key by key: a key that cannot be used is left out, the others are used.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,20 +10,21 @@ use serde_json::{Map, Value};
 use super::public_key::{KeyRefused, PublicKey};
 use super::set::{InvalidKeySet, KeySet};
 
-/// The members that only the private half of an RSA key has (RFC 7518 §6.3.2), and a symmetric key's.
+/// The members of a private RSA key (RFC 7518 §6.3.2) and of a symmetric key.
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// How many refused keys of one set are named in the log.
+/// How many refused keys of one set are logged.
 const MAX_LOGGED: usize = 4;
 
 impl KeySet {
-    /// Reads a JWK Set. A key that cannot be used is left out and logged; so are all keys that share a `kid`, even
-    /// with one that cannot be used.
+    /// Parses a JWK Set. A key that cannot be used is left out and logged. If several keys share a `kid`, all of them
+    /// are left out, even if only one of them can be used.
     ///
     /// # Errors
-    /// [`InvalidKeySet`] when the document is no JWK Set at all. A set in which no key can be used is one.
+    /// [`InvalidKeySet`] when the document is not a JWK Set. A set without any usable key is not an error.
     pub fn from_json(json: &[u8]) -> Result<Self, InvalidKeySet> {
-        // Serde would let pass what is no UTF-8 in a member that nobody reads, and a list of the members for the object.
+        // Serde would accept invalid UTF-8 in a member that is not read, and an array of the members instead of an
+        // object.
         let text = str::from_utf8(json).map_err(|_| InvalidKeySet)?;
         if !text.trim_ascii_start().starts_with('{') {
             return Err(InvalidKeySet);
@@ -60,7 +61,7 @@ struct Document {
     keys: Vec<Jwk>,
 }
 
-/// One entry of the set; `None` when it is no object, or has a member twice.
+/// One entry of the set; `None` if it is not an object or has a repeated member.
 struct Jwk(Option<Map<String, Value>>);
 
 impl Jwk {
@@ -71,7 +72,7 @@ impl Jwk {
     fn public_key(&self) -> Result<PublicKey, KeyRefused> {
         let members = self.0.as_ref().ok_or(KeyRefused::Malformed)?;
         let text = |name: &str| members.get(name).and_then(Value::as_str);
-        // Absent, or exactly this: null and other types count as something else.
+        // The member is absent or has exactly this value. `null` and other types count as another value.
         let absent_or = |name: &str, wanted: &str| members.get(name).is_none_or(|value| value == wanted);
         if text("kty") != Some("RSA") {
             return Err(KeyRefused::Type);

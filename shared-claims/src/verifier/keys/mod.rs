@@ -1,4 +1,4 @@
-//! The issuer's keys: what is accepted as one, the set, and where it comes from.
+//! The issuer's keys: single keys, the key set, and how it is obtained.
 
 mod fetch;
 mod follower;

@@ -1,4 +1,4 @@
-//! One RSA key that signatures are checked with.
+//! An RSA public key that checks signatures.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,38 +21,38 @@ use crate::verifier::token::{MAX_KID_BYTES, STRICT_BASE64};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyRefused {
-    /// Not a JSON object with each member once and of its type.
+    /// It is not a JSON object, or a member is repeated or has the wrong type.
     #[error("not a well-formed JWK")]
     Malformed,
     /// `kty` is not `RSA`.
     #[error("not an RSA key")]
     Type,
-    /// `use`, `key_ops` or `alg` say that it is not for RS256 signatures.
+    /// `use`, `key_ops` or `alg` say that the key is not for RS256 signatures.
     #[error("not for RS256 signatures")]
     Purpose,
-    /// It carries private members, so that it is nobody's secret any more.
+    /// The JWK contains the private key, which is therefore no longer secret.
     #[error("private members are published")]
     Private,
-    /// Its `kid` is absent, empty or too long.
+    /// `kid` is absent, empty or too long.
     #[error("no kid of 1 to 256 bytes")]
     Kid,
     /// Another key of the set has the same `kid`.
     #[error("several keys share this kid")]
     Shared,
-    /// The modulus is not of 2048 to 8192 bits, or even.
+    /// The modulus is even, or does not have 2048 to 8192 bits.
     #[error("the modulus must be odd, of 2048 to 8192 bits")]
     Modulus,
-    /// The exponent is not odd and at least 3, or has more than 32 bits.
+    /// The exponent is even, less than 3, or longer than 32 bits.
     #[error("the exponent must be odd, from 3, of at most 32 bits")]
     Exponent,
 }
 
-/// An RSA public key under its `kid`, checked for size and exponent.
+/// An RSA public key with its `kid`. Modulus and exponent have been checked.
 ///
 /// ```
 /// use shared_claims::verifier::PublicKey;
 ///
-/// // RFC 7638 §3.1.
+/// // The example of RFC 7638 §3.1.
 /// let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n\
 ///          3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zg\
 ///          dAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFC\
@@ -67,14 +67,14 @@ pub struct PublicKey {
     kid: String,
     modulus: Vec<u8>,
     exponent: Vec<u8>,
-    /// Parsed once. (`jsonwebtoken` parses the key at every signature, which makes a check half as long again; the tests
-    /// hold our answers against its.)
+    /// Parsed once. (`jsonwebtoken` parses the key for every signature, which makes a check half as long again. Tests
+    /// compare our results with those of `jsonwebtoken`.)
     parsed: Arc<ParsedPublicKey>,
     fingerprint: [u8; 32],
 }
 
 impl PublicKey {
-    /// The key of that modulus and exponent (big-endian bytes).
+    /// Creates a key from modulus and exponent (big-endian bytes).
     ///
     /// # Errors
     /// [`KeyRefused`] for a key that is too weak to be used.
@@ -112,7 +112,7 @@ impl PublicKey {
         })
     }
 
-    /// The key of that modulus and exponent, as a JWK writes them (base64url).
+    /// Creates a key from modulus and exponent in base64url, as in a JWK.
     ///
     /// # Errors
     /// [`KeyRefused`] for a key that is malformed or too weak to be used.
@@ -126,7 +126,7 @@ impl PublicKey {
         &self.kid
     }
 
-    /// The RFC 7638 thumbprint: SHA-256 over the required members, base64url.
+    /// The thumbprint of RFC 7638: SHA-256 over the required members, in base64url.
     pub fn thumbprint(&self) -> String {
         let encode = |bytes: &[u8]| STRICT_BASE64.encode(bytes);
         let members =
@@ -134,14 +134,14 @@ impl PublicKey {
         encode(digest::digest(&digest::SHA256, members.as_bytes()).as_ref())
     }
 
-    /// What tells this key from any other, whatever their names.
+    /// A hash that identifies this key independently of its `kid`.
     pub(crate) fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }
 
-    /// Whether `signature` is this key's RS256 signature over `message`.
+    /// Whether `signature` is a valid RS256 signature of this key over `message`.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        // RFC 8017 §8.2.2 step 1; the algorithm is pinned in the parsed key.
+        // The length check is step 1 of RFC 8017 §8.2.2. The parsed key accepts RS256 only.
         signature.len() == self.modulus.len() && self.parsed.verify_sig(message, signature).is_ok()
     }
 }

@@ -1,11 +1,11 @@
-//! A key set: at most one key to each `kid`.
+//! A key set with at most one key for each `kid`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::public_key::PublicKey;
 
-/// The document is no JWK Set (RFC 7517 §5).
+/// The error for a document that is not a JWK Set (RFC 7517 §5).
 ///
 /// ```
 /// use shared_claims::verifier::{InvalidKeySet, KeySet};
@@ -26,7 +26,7 @@ pub struct InvalidKeySet;
 /// let set = KeySet::from_keys([key.clone()]);
 /// assert!(set.get(key.kid()).is_some() && set.get("another").is_none());
 /// assert!(set.len() == 1 && set.len() <= KeySet::MAX_KEYS);
-/// // Who has two keys under one name has none under it.
+/// // If two keys share a `kid`, neither is in the set.
 /// assert!(KeySet::from_keys([key.clone(), key]).is_empty());
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -35,10 +35,10 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// The most keys that a set may hold; the rest of a longer one is left out.
+    /// The most keys in a set. Further keys are left out.
     pub const MAX_KEYS: usize = 64;
 
-    /// A set of these keys. Where several share a `kid`, none of them serves.
+    /// Creates a set of these keys. If several keys share a `kid`, all of them are left out.
     pub fn from_keys(keys: impl IntoIterator<Item = PublicKey>) -> Self {
         let mut set: HashMap<String, Option<Arc<PublicKey>>> = HashMap::new();
         for key in keys.into_iter().take(Self::MAX_KEYS) {
@@ -47,17 +47,17 @@ impl KeySet {
         Self { keys: set.into_iter().filter_map(|(kid, key)| Some((kid, key?))).collect() }
     }
 
-    /// The key of that id.
+    /// The key with this `kid`.
     pub fn get(&self, kid: &str) -> Option<&Arc<PublicKey>> {
         self.keys.get(kid)
     }
 
-    /// How many keys serve.
+    /// The number of usable keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether no key serves.
+    /// Whether the set has no usable key.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

@@ -5,7 +5,7 @@ use super::handle::KeySetHandle;
 use super::set::KeySet;
 use crate::clock::Clock;
 
-/// A set held by someone else, or one that is fetched.
+/// A key set that the caller replaces, or one that is fetched from the issuer.
 #[derive(Debug)]
 pub(crate) enum KeySource {
     Handle(KeySetHandle),
@@ -13,8 +13,8 @@ pub(crate) enum KeySource {
 }
 
 impl KeySource {
-    /// Looks into the set that may be used now; `None` where there is none. Nothing of it is cloned: counting references
-    /// to the one set would make every thread write to the same place.
+    /// Calls `look` with the current key set; returns `None` if there is none that may be used. The set is not cloned:
+    /// with a shared reference count, every thread would write to the same memory.
     pub(crate) fn look<T>(&self, clock: &dyn Clock, look: impl FnOnce(&KeySet) -> T) -> Option<T> {
         match self {
             Self::Handle(handle) => handle.look(look),
@@ -22,12 +22,12 @@ impl KeySource {
         }
     }
 
-    /// Whether asking for a newer set can help.
+    /// Whether a newer key set can be requested.
     pub(crate) fn is_fetched(&self) -> bool {
         matches!(self, Self::Fetched(_))
     }
 
-    /// After an unknown `kid`: true when a newer set may have come and another look is worth it.
+    /// Requests a new key set after an unknown `kid`. Returns true if a newer set may be there now.
     pub(crate) async fn refetched(&self) -> bool {
         match self {
             Self::Handle(_) => false,
