@@ -1,4 +1,5 @@
-//! The todo-service: a resource server of Latchkey. It verifies tokens by itself and keeps todos, each user's apart.
+//! The todo-service: a resource server of Latchkey. It verifies tokens itself and stores the todos of each user
+//! separately.
 
 pub mod config;
 pub mod domain;

@@ -1,4 +1,4 @@
-//! The program.
+//! The command-line program.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,9 +11,9 @@ use shared_claims::clock::SystemClock;
 use todo_service::config::{PREFIX, Settings};
 use todo_service::startup::{self, Application, StartError};
 
-/// Todos, each user's apart, for bearers of Latchkey's access tokens.
+/// A to-do list service for users with a Latchkey access token; each user sees only their own todos.
 ///
-/// Settings: built-in defaults, then the file named by --config, then the environment (`TODO__HTTP__BIND`).
+/// Settings come from built-in defaults, then the file named by --config, then the environment (`TODO__HTTP__BIND`).
 #[derive(Parser)]
 #[command(name = "todo-service", version)]
 struct Arguments {

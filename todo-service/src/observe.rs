@@ -1,12 +1,12 @@
-//! What the service says of itself: `/readyz` and `/metrics`.
+//! Connects the verifier to `/readyz` and `/metrics`.
 
 use service_kit::health::{Finding, Health};
 use service_kit::metrics::{Kind, Metrics, Sample};
 use shared_claims::metrics::{Metric, MetricKind};
 use shared_claims::verifier::{Verifier, VerifierStatus};
 
-/// The checks behind `/readyz`, the database apart: without keys no token can be checked; without the revocation list
-/// none is accepted, unless `serves_without_list`.
+/// Adds the verifier's checks to `/readyz`. Without keys no token can be checked. Without the revocation list every
+/// token is refused, unless `serves_without_list`.
 pub fn checks(health: Health, verifier: &Verifier, serves_without_list: bool) -> Health {
     let of_keys = verifier.clone();
     let health = health.required("key_set", move || {
@@ -51,7 +51,7 @@ fn revocations(status: &VerifierStatus) -> Finding {
         .with("connected", list.connected)
 }
 
-/// Has `/metrics` show what the verifier counts.
+/// Shows the verifier's metrics on `/metrics`.
 pub fn watch(metrics: &Metrics, verifier: &Verifier) -> prometheus::Result<()> {
     for metric in Metric::ALL {
         let kind = if metric.kind() == MetricKind::Counter { Kind::Counter } else { Kind::Gauge };

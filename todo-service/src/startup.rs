@@ -1,4 +1,4 @@
-//! Puts the parts together. The only place that does.
+//! Builds the service from its components. Only this module wires them together.
 
 use std::future::Future;
 use std::io;
@@ -27,46 +27,46 @@ use crate::storage::migrations;
 use crate::todos::Todos;
 use crate::{http, observe};
 
-/// Why the service did not start. One line for the operator.
+/// Why the service did not start. Displayed as one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The database.
+    /// The database cannot be opened or migrated.
     #[error("database.url: {0}")]
     Database(#[from] DatabaseError),
-    /// The verifier.
+    /// The verifier cannot be built.
     #[error("auth: {0}")]
     Verifier(#[from] BuildError),
-    /// The revocation list in Redis.
+    /// The URL of the Redis with the revocation list is not valid.
     #[error("revocation.redis_url: {0}")]
     Redis(#[from] InvalidRedisUrl),
-    /// The revocation feed.
+    /// The URL of the revocation feed is not valid.
     #[error("revocation.feed_url: {0}")]
     Feed(#[from] InvalidFeedUrl),
-    /// What the revocation feed asks for.
+    /// The token for the revocation feed is not valid.
     #[error("revocation.feed_token: {0}")]
     FeedToken(#[from] InvalidFeedToken),
-    /// The proxy to the issuer.
+    /// The URL of the proxy to the issuer is not valid.
     #[error("auth.proxy_url: {0}")]
     Proxy(#[from] InvalidProxyUrl),
-    /// The origins that may use the cookie.
+    /// An allowed origin is not valid.
     #[error("http.cors_origins: {0}")]
     Origin(#[from] InvalidOrigin),
-    /// The numbers for Prometheus.
+    /// The metrics cannot be registered.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// The listeners.
+    /// A listener cannot be opened.
     #[error("{0}")]
     Listen(#[from] io::Error),
-    /// A setting.
+    /// A setting is not valid.
     #[error("{0}")]
     Setting(#[from] InvalidSetting),
 }
 
-/// The service, listening.
+/// The service, which listens but does not serve yet.
 pub struct Application(server::Application);
 
 impl Application {
-    /// Opens the database and migrates it, begins to follow keys and revocations, and listens.
+    /// Opens and migrates the database, starts to follow keys and revocations, and opens the listeners.
     pub async fn build(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
         let database = open(&settings).await?;
         let verifier = verifier(&settings, clock.clone()).await?;
@@ -89,7 +89,7 @@ impl Application {
         let service = Service {
             api: http::docs::document(&settings.auth.issuer_path("/auth/token")),
             token_origin: settings.auth.issuer_origin(),
-            // It has no public URL of its own: a trusted proxy says over what its clients come.
+            // The service has no setting for its public URL: only a trusted proxy can tell that a client uses https.
             is_https: false,
             base_path: settings.base_path,
             http: settings.http,
@@ -101,7 +101,7 @@ impl Application {
         Ok(Self(server::bind(service, None)?))
     }
 
-    /// The port that it listens at.
+    /// The port on which the service listens.
     pub fn port(&self) -> u16 {
         self.0.port()
     }
@@ -111,13 +111,13 @@ impl Application {
         self.0.run().await
     }
 
-    /// Serves until `stop` is done.
+    /// Serves until `stop` completes.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         self.0.run_until(stop, async {}).await
     }
 }
 
-/// Opens the database and applies what migrations are missing.
+/// Opens the database and applies the missing migrations.
 pub async fn open(settings: &Settings) -> Result<Database, DatabaseError> {
     let database = Database::connect(&settings.database).await?;
     for applied in database.migrate(migrations()).await? {
@@ -154,7 +154,7 @@ async fn verifier(settings: &Settings, clock: SharedClock) -> Result<Verifier, S
     Ok(builder.build().await?)
 }
 
-/// The way to the issuer, for the key set and for the feed.
+/// The proxy for requests to the issuer, for key set and feed.
 fn proxy(auth: &AuthSettings) -> Result<Option<ProxyUrl>, InvalidProxyUrl> {
     auth.proxy_url.as_ref().map(|url| ProxyUrl::parse(url.expose())).transpose()
 }

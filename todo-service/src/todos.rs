@@ -1,4 +1,4 @@
-//! The use cases: what may be done with todos, each in one piece of database work.
+//! The use cases: create, read, change and delete todos. Each is one unit of database work.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,28 +22,28 @@ pub struct Todos {
 /// Why a todo was not created or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The user has as much as allowed.
+    /// The user has reached a limit.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
-    /// The database did not do it.
+    /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
-/// The bytes of text that are read for one answer; the last todo may exceed it.
+/// How many bytes of text are read for one response. The last todo may exceed it.
 pub const LIST_BYTES: u64 = 1024 * 1024;
 
-/// A part of the list.
+/// A page of a user's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     /// Newest first.
     pub todos: Vec<Todo>,
-    /// Where the next part begins, if there is more.
+    /// The cursor of the next page, if there is one.
     pub next: Option<Cursor>,
 }
 
 impl Todos {
-    /// The todos of this database, with a limit for each user.
+    /// Creates the use cases for this database, with the same limits for each user.
     pub fn new(database: Database, clock: SharedClock, ids: TodoIds, allowance: Allowance) -> Self {
         Self { database, clock, ids: Arc::new(ids), allowance }
     }
@@ -61,14 +61,14 @@ impl Todos {
             .await
     }
 
-    /// A todo of this user.
+    /// Finds a todo of this user.
     pub async fn find(&self, owner: &str, id: Uuid) -> Result<Option<Todo>, DatabaseError> {
         let owner = owner.to_owned();
         self.database.read(move |connection| table::find(connection, &owner, id)).await
     }
 
-    /// A part of this user's list: as many as the page has, or fewer, so that their texts have about [`LIST_BYTES`] at
-    /// most. At least one, if there is one.
+    /// Returns a page of this user's list. It may have fewer todos than requested, so that their texts have about
+    /// [`LIST_BYTES`] at most. It has at least one if there is one.
     pub async fn list(&self, owner: &str, page: Page) -> Result<Listing, DatabaseError> {
         let owner = owner.to_owned();
         self.database
@@ -87,7 +87,7 @@ impl Todos {
             .await
     }
 
-    /// Changes a todo of this user, and gives it as it is then.
+    /// Changes a todo of this user and returns it with its new values.
     pub async fn change(
         &self,
         owner: &str,
@@ -95,7 +95,7 @@ impl Todos {
         change: TodoChange,
     ) -> Result<Option<Todo>, WriteError> {
         let (owner, now_ms) = (owner.to_owned(), self.clock.now_ms());
-        // A change of `completed` alone needs no room.
+        // A change of `completed` alone stores no more text, so no limit applies.
         let allowance =
             Some(self.allowance).filter(|_| change.title.is_some() || change.description.is_some());
         let allowance = allowance.unwrap_or(Allowance { todos: None, bytes: None });
@@ -112,15 +112,15 @@ impl Todos {
             .await
     }
 
-    /// Deletes a todo of this user; `false` when there is none.
+    /// Deletes a todo of this user. Returns `false` if there is none.
     pub async fn delete(&self, owner: &str, id: Uuid) -> Result<bool, DatabaseError> {
         let owner = owner.to_owned();
         self.database.write(move |connection| table::delete(connection, &owner, id)).await
     }
 }
 
-/// Writes, and takes it back if the user then has more than is allowed. Those who write for one user take turns, so that
-/// what is counted holds.
+/// Writes, and returns an error if the user then exceeds a limit; the transaction is rolled back. Writers for the same
+/// user wait for each other, so that the counts stay correct.
 fn within<T>(
     allowance: Allowance,
     connection: &mut DbConnection,

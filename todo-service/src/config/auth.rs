@@ -5,25 +5,27 @@ use service_kit::config::{InvalidSetting, UrlWithSecret, Validate, in_range};
 use shared_claims::outbound::ProxyUrl;
 use url::Url;
 
-/// Whose tokens are taken, and for whom they must be.
+/// Which issuer's tokens are accepted, and for which audience.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthSettings {
-    /// The issuer, exactly as `iss` has it.
+    /// The issuer's URL, exactly as in the `iss` claim.
     pub issuer: String,
-    /// What `aud` must hold.
+    /// The audience that `aud` must contain.
     pub audience: String,
-    /// Where the key set is; unset: found by discovery.
+    /// The URL of the key set. If it is not set, it is found by discovery.
     pub jwks_url: Option<Url>,
-    /// The proxy through which the issuer is asked for keys and feed; unset: none, whatever the environment says.
+    /// The proxy for requests to the issuer (key set and feed). If it is not set, no proxy is used; environment
+    /// variables are ignored.
     pub proxy_url: Option<UrlWithSecret>,
-    /// How long unknown key ids cause no further fetch after they caused one.
+    /// After a token with an unknown `kid` caused a request for the key set, further unknown ids cause none for this
+    /// time.
     pub jwks_cooldown_seconds: u64,
-    /// How long the last good key set serves while the issuer is away.
+    /// For how long the last valid key set is used while the issuer does not answer.
     pub jwks_max_age_seconds: u64,
-    /// What clocks may differ by.
+    /// The accepted difference between the clocks of issuer and service.
     pub leeway_seconds: u64,
-    /// How many tokens are remembered as well signed; 0: none.
+    /// The number of tokens in the cache of valid signatures; 0 turns the cache off.
     pub token_cache_entries: usize,
 }
 
@@ -43,7 +45,7 @@ impl Default for AuthSettings {
 }
 
 impl AuthSettings {
-    /// A path of the issuer's: `/auth/token`.
+    /// The URL of a path of the issuer, for example `/auth/token`.
     pub fn issuer_path(&self, path: &str) -> String {
         format!("{}{path}", self.issuer.trim_end_matches('/'))
     }
@@ -57,7 +59,7 @@ impl AuthSettings {
 pub(super) fn is_web_url(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
         && url.has_host()
-        // It would be shown, and sent to nobody.
+        // The document would show the credentials, and clients would not send them.
         && url.username().is_empty()
         && url.password().is_none()
 }

@@ -3,19 +3,19 @@
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Validate, in_range};
 
-/// What a user may use up.
+/// The limits for each user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitSettings {
-    /// How many todos a user may have; 0: as many as they like.
+    /// The greatest number of todos; 0 for no limit.
     pub todos_per_user: u32,
-    /// How many bytes their titles and descriptions may have together; 0: any number.
+    /// The greatest number of bytes of all titles and descriptions together; 0 for no limit.
     pub bytes_per_user: u64,
 }
 
-/// Less than this, and a user could not have one todo of the largest size.
+/// The least value of `bytes_per_user`: below it, a user could not store one todo of the largest size.
 const LEAST_BYTES: u64 = 64 * 1024;
-/// More than anybody has.
+/// The greatest value of `bytes_per_user`: more than any user needs.
 const MOST_BYTES: u64 = 1 << 40;
 
 impl Default for LimitSettings {

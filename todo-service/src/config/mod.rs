@@ -1,4 +1,4 @@
-//! The settings, as they are written: one struct a file. `startup` turns them into what the parts take.
+//! The settings, one struct per file. `startup` converts them into the settings of the components.
 
 mod auth;
 mod limits;
@@ -15,30 +15,30 @@ pub use auth::AuthSettings;
 pub use limits::LimitSettings;
 pub use revocation::{OnOutage, RevocationMode, RevocationSettings};
 
-/// What the environment variables begin with.
+/// The prefix of the environment variables.
 pub const PREFIX: &str = "TODO";
 
 /// All settings of the todo-service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The path that callers find this service below, where a proxy gives it one: `/api`. Empty: none.
+    /// The path under which callers reach this service behind a proxy, for example `/api`. Empty for none.
     pub base_path: String,
-    /// How it listens.
+    /// The listener and HTTP limits.
     pub http: HttpSettings,
-    /// How cookies are named.
+    /// The names of the cookies.
     pub cookies: CookieSettings,
-    /// Whose tokens are taken.
+    /// Which tokens are accepted.
     pub auth: AuthSettings,
-    /// How it knows what is revoked.
+    /// How the service gets the revocation list.
     pub revocation: RevocationSettings,
-    /// Where the todos are.
+    /// The database of the todos.
     pub database: DatabaseSettings,
-    /// What a user may use up.
+    /// The limits for each user.
     pub limits: LimitSettings,
-    /// How it logs.
+    /// The logging.
     pub log: LogSettings,
-    /// Where `/metrics` is.
+    /// The listener of `/metrics`.
     pub metrics: MetricsSettings,
 }
 
@@ -59,7 +59,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How the cookie with the access token is named.
+    /// The rules for the name of the cookie with the access token.
     pub fn cookie_rules(&self) -> CookieRules {
         self.cookies.rules(&self.auth.issuer)
     }

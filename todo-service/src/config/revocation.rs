@@ -7,23 +7,23 @@ use url::Url;
 
 use super::auth::is_web_url;
 
-/// How the service knows what is revoked.
+/// How the service gets the revocation list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RevocationSettings {
-    /// The Redis that carries the list; unset: the issuer's feed is followed.
+    /// The Redis that holds the list. If it is not set, the issuer's feed is used.
     pub redis_url: Option<UrlWithSecret>,
-    /// What the keys in Redis begin with.
+    /// The prefix of the keys in Redis.
     pub prefix: String,
-    /// Whether the list is mirrored or asked at each check.
+    /// Whether the list is mirrored or looked up for each request.
     pub mode: RevocationMode,
-    /// The bound: a list that was complete longer ago proves nothing any more.
+    /// The staleness bound: a list that was last complete longer ago than this no longer decides.
     pub max_staleness_seconds: u64,
-    /// What happens to good tokens while the list cannot be known.
+    /// What happens to valid tokens while it is not known what is revoked.
     pub on_outage: OnOutage,
-    /// What the issuer's feed asks for.
+    /// The token that the issuer's feed requires.
     pub feed_token: Option<Secret>,
-    /// Where the feed is; unset: `<issuer>/revocations`.
+    /// The URL of the feed. If it is not set: `<issuer>/revocations`.
     pub feed_url: Option<Url>,
 }
 
@@ -31,19 +31,19 @@ pub struct RevocationSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RevocationMode {
-    /// A local copy that follows: no call on the way of a request.
+    /// A local copy that is kept up to date. A request needs no network call.
     Mirror,
-    /// One question to Redis at each check.
+    /// One request to Redis for each check.
     Lookup,
 }
 
-/// What happens to good tokens while the list cannot be known.
+/// What happens to valid tokens while it is not known what is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnOutage {
-    /// 503.
+    /// They are refused with 503.
     Refuse,
-    /// They are accepted: a revoked one may live on until it expires.
+    /// They are accepted. A revoked token may then be used until it expires.
     Accept,
 }
 
@@ -61,7 +61,7 @@ impl Default for RevocationSettings {
     }
 }
 
-/// Whether it can be sent as `Authorization: Bearer`.
+/// Whether the token can be sent as `Authorization: Bearer`.
 fn is_header_token(token: &Secret) -> bool {
     !token.expose().is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -1,4 +1,4 @@
-//! Where a page begins, as an opaque string.
+//! The start of a page, as an opaque string.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,22 +7,22 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-/// The todo after which a page begins. It need not be there any more.
+/// The todo after which a page begins. It may have been deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(Uuid);
 
-/// A string that is no cursor of ours.
+/// The error for a string that is not a cursor of this service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be the cursor of a Link header, unchanged")]
 pub struct InvalidCursor;
 
 impl Cursor {
-    /// The cursor behind this todo.
+    /// The cursor of the page that begins after this todo.
     pub fn after(id: Uuid) -> Self {
         Self(id)
     }
 
-    /// The todo.
+    /// The id of the todo.
     pub fn id(self) -> Uuid {
         self.0
     }

@@ -1,16 +1,16 @@
 //! The description of a todo.
 
-/// Up to 10,000 characters, kept as typed; lines and tabs are welcome, other control characters are not.
+/// Up to 10,000 characters, stored as typed. Line breaks and tabs are allowed, other control characters are not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description(String);
 
-/// Why a text is no description.
+/// Why a text is not a description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDescription {
     /// More than 10,000 characters.
     #[error("must be at most 10000 characters long")]
     TooLong,
-    /// NUL and its kind.
+    /// A control character such as NUL.
     #[error("must not hold control characters other than line breaks and tabs")]
     ControlCharacter,
 }
@@ -30,17 +30,18 @@ impl Description {
         }
     }
 
-    /// A description that was accepted before, be it under other rules: it is shown as it stands.
+    /// A description from the database. It was accepted when it was stored, perhaps under other rules, and is not
+    /// checked again.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// As typed.
+    /// The text as typed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As typed.
+    /// The text as typed.
     pub fn into_string(self) -> String {
         self.0
     }

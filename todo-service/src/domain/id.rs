@@ -1,4 +1,4 @@
-//! Ids in the order of creation.
+//! Creates ids that sort in the order of creation.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use rand::Rng;
 use uuid::{Builder, Uuid};
 
-/// The counter's 12 bits.
+/// The greatest value of the 12-bit counter.
 const LAST_COUNT: u16 = 0x0fff;
 
-/// Makes ids: UUIDv7 with a counter behind the milliseconds (RFC 9562 §6.2, method 1), so that what this process
-/// created later sorts later, also within a millisecond and when the clock is set back a little.
+/// Creates UUIDv7 ids with a counter after the milliseconds (RFC 9562 §6.2, method 1). Ids that this process creates
+/// later therefore sort later, also within a millisecond and after the clock was set back a little.
 pub struct TodoIds(Mutex<State>);
 
 struct State {
@@ -20,12 +20,12 @@ struct State {
 }
 
 impl TodoIds {
-    /// Ids whose random bits come from there.
+    /// Creates a generator that takes its random bits from `rng`.
     pub fn new(rng: impl Rng + Send + 'static) -> Self {
         Self(Mutex::new(State { rng: Box::new(rng), ms: 0, count: 0 }))
     }
 
-    /// The next id.
+    /// Creates the next id. `now_ms` is in milliseconds since the Unix epoch.
     pub fn next(&self, now_ms: i64) -> Uuid {
         let now = u64::try_from(now_ms).unwrap_or(0);
         let mut rest = [0_u8; 10];
@@ -45,7 +45,7 @@ impl State {
         } else if self.count < LAST_COUNT {
             self.count += 1;
         } else {
-            // 4,096 in one millisecond: borrow from the next.
+            // After 4,096 ids in one millisecond the next millisecond is used early.
             (self.ms, self.count) = (self.ms + 1, 0);
         }
     }

@@ -1,4 +1,4 @@
-//! Todos: what they are, and what may be asked of them. Knows neither HTTP nor the database.
+//! Todos and the rules for their values. Knows neither HTTP nor the database.
 
 mod cursor;
 mod description;

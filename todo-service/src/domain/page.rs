@@ -1,23 +1,23 @@
-//! Which part of the list is wanted.
+//! A page of a user's list.
 
 use uuid::Uuid;
 
-/// A part of the list.
+/// The request for a page of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// How much of it.
+    /// The greatest number of todos on the page.
     pub limit: Limit,
-    /// Older than this one.
+    /// Only todos that are older than this one.
     pub after: Option<Uuid>,
-    /// Only the completed ones, or only the others.
+    /// Only completed todos (true), or only the others (false).
     pub completed: Option<bool>,
 }
 
-/// How many todos a page holds: 1 to 200.
+/// The number of todos on a page: 1 to 200.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(u8);
 
-/// A number that is no limit.
+/// The error for a value that is not a valid limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a whole number from 1 to 200")]
 pub struct InvalidLimit;
@@ -28,7 +28,7 @@ impl Limit {
 
     /// Parses a limit.
     pub fn parse(text: &str) -> Result<Self, InvalidLimit> {
-        // `u8` alone would take a plus sign.
+        // Checked because `u8::from_str` accepts a plus sign.
         if !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(InvalidLimit);
         }
@@ -38,7 +38,7 @@ impl Limit {
         }
     }
 
-    /// As a number of rows.
+    /// The limit as a number of rows.
     pub fn rows(self) -> i64 {
         i64::from(self.0)
     }

@@ -1,19 +1,19 @@
 //! The title of a todo.
 
-/// 1 to 200 characters, kept as typed: not blank, and on one line.
+/// 1 to 200 characters on one line, not blank, stored as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Title(String);
 
-/// Why a text is no title.
+/// Why a text is not a title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTitle {
-    /// Nothing, or nothing but white space.
+    /// Empty, or only white space.
     #[error("must not be blank")]
     Blank,
     /// More than 200 characters.
     #[error("must be at most 200 characters long")]
     TooLong,
-    /// Line breaks, NUL and their kind.
+    /// A control character such as a line break or NUL.
     #[error("must not hold control characters")]
     ControlCharacter,
 }
@@ -35,17 +35,18 @@ impl Title {
         }
     }
 
-    /// A title that was accepted before, be it under other rules: it is shown as it stands, so that its owner can mend it.
+    /// A title from the database. It was accepted when it was stored, perhaps under other rules, and is not checked
+    /// again, so that its owner can see and correct it.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// As typed.
+    /// The text as typed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As typed.
+    /// The text as typed.
     pub fn into_string(self) -> String {
         self.0
     }

@@ -1,19 +1,19 @@
-//! A todo, and what may happen to it.
+//! A todo and its changes.
 
 use uuid::Uuid;
 
 use super::{Description, Title};
 
-/// A todo. Whose it is, the query says that found it.
+/// A todo. Its owner is not part of it: every query names the owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Todo {
     /// A UUIDv7: later todos have higher ids.
     pub id: Uuid,
     /// What is to be done.
     pub title: Title,
-    /// More about it.
+    /// Details, if any.
     pub description: Option<Description>,
-    /// Whether it is done.
+    /// Whether it is completed.
     pub completed: bool,
     /// When it was created, milliseconds since the Unix epoch.
     pub created_at_ms: i64,
@@ -21,19 +21,19 @@ pub struct Todo {
     pub updated_at_ms: i64,
 }
 
-/// A todo that is not there yet.
+/// The values of a todo to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTodo {
     /// What is to be done.
     pub title: Title,
-    /// More about it.
+    /// Details, if any.
     pub description: Option<Description>,
-    /// Whether it is done already.
+    /// Whether it is completed from the start.
     pub completed: bool,
 }
 
 impl NewTodo {
-    /// The todo, created now.
+    /// The todo, created at `now_ms` (milliseconds since the Unix epoch).
     pub fn into_todo(self, id: Uuid, now_ms: i64) -> Todo {
         Todo {
             id,
@@ -46,13 +46,13 @@ impl NewTodo {
     }
 }
 
-/// A change: what is `None` keeps its value.
+/// A change of a todo. A field that is `None` keeps its value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TodoChange {
-    /// Another title.
+    /// The new title.
     pub title: Option<Title>,
-    /// Another description, or none any more.
+    /// The new description; `Some(None)` removes it.
     pub description: Option<Option<Description>>,
-    /// Done, or not done after all.
+    /// Whether it is now completed.
     pub completed: Option<bool>,
 }

@@ -1,42 +1,42 @@
-//! What a user uses up, and what they may.
+//! How much a user has stored, and how much is allowed.
 
-/// What a user has.
+/// What a user has stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// How many todos.
+    /// The number of todos.
     pub todos: u64,
     /// The bytes of their titles and descriptions, in UTF-8.
     pub bytes: u64,
 }
 
-/// What a user may have. `None` is no limit.
+/// What a user may store. `None` means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// How many todos.
+    /// The greatest number of todos.
     pub todos: Option<u64>,
-    /// How many bytes of text in them.
+    /// The greatest number of bytes of titles and descriptions.
     pub bytes: Option<u64>,
 }
 
-/// The user has no room for a todo, or for a longer one.
+/// The error when a change would exceed a limit of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoRoom {
-    /// As many todos as allowed.
+    /// The user has the greatest number of todos.
     #[error("At most {0} todos are allowed: delete some to create more")]
     Todos(u64),
-    /// As much text as allowed.
+    /// The user has the greatest number of bytes.
     #[error("At most {0} bytes of titles and descriptions are allowed: delete or shorten some to write more")]
     Bytes(u64),
 }
 
 impl Allowance {
-    /// Whether anything is limited.
+    /// Whether there is any limit.
     pub fn is_limited(self) -> bool {
         self.todos.is_some() || self.bytes.is_some()
     }
 
-    /// Whether the user may go from what was used `before` to `after`. Whoever has more than is allowed, since the limit
-    /// was lowered, may have less.
+    /// Whether the user may change what is stored from `before` to `after`. A user who is over a limit, because it was
+    /// lowered, may still store less.
     pub fn admit(self, before: Usage, after: Usage) -> Result<(), NoRoom> {
         let exceeds = |limit: Option<u64>, before: u64, after: u64| {
             limit.filter(|limit| after > before && after > *limit)

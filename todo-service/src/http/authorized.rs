@@ -1,4 +1,4 @@
-//! Who asks, before what they ask for.
+//! An extractor that authenticates the user before it reads the request's body or path.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,12 +8,12 @@ use actix_web::{Error, FromRequest, HttpRequest};
 use shared_claims::actix::Authenticated;
 use shared_claims::require::Requirement;
 
-/// A user with the scopes of `S`, and then what else is extracted. actix extracts the arguments of a handler side by
-/// side: without this, somebody without a token would learn what is wrong with their body, and have it read.
+/// A user with the scopes of `S`, and then what `T` extracts. actix extracts the arguments of a handler concurrently:
+/// without this type, a client without a token would have its body read and would learn what is wrong with it.
 pub(super) struct Authorized<S: Requirement, T> {
-    /// Who asks.
+    /// The user.
     pub(super) user: Authenticated<S>,
-    /// What they sent.
+    /// The extracted value.
     pub(super) sent: T,
 }
 

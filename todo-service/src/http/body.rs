@@ -1,4 +1,4 @@
-//! What is sent to create or change a todo.
+//! The request bodies that create or change a todo.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -42,7 +42,7 @@ pub(super) struct ChangeRequest {
     completed: Given,
 }
 
-/// A member as it was sent, if it was; `null` is something that was sent.
+/// A member as it was sent; `None` if it is absent. A JSON `null` is `Some(Value::Null)`.
 type Given = Option<Value>;
 
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Given, D::Error> {
@@ -50,7 +50,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Given, D::Error> 
 }
 
 impl CreateRequest {
-    /// The todo, or everything that is wrong with it.
+    /// The todo, or an error that names every invalid field.
     pub(super) fn parse(self) -> Result<NewTodo, Refusal> {
         let mut errors = Errors::default();
         let title = match self.title {
@@ -66,7 +66,7 @@ impl CreateRequest {
 }
 
 impl ChangeRequest {
-    /// The change, or everything that is wrong with it.
+    /// The change, or an error that names every invalid field.
     pub(super) fn parse(self) -> Result<TodoChange, Refusal> {
         let mut errors = Errors::default();
         let change = TodoChange {
@@ -98,7 +98,7 @@ fn completed(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| "must be true or false".to_owned())
 }
 
-/// What was found wrong so far.
+/// The invalid fields found so far.
 #[derive(Default)]
 struct Errors(Vec<FieldError>);
 

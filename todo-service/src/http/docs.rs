@@ -1,4 +1,4 @@
-//! `/openapi.json`: the document, made from the handlers.
+//! `/openapi.json`: the API document, generated from the handlers.
 
 use service_kit::docs::{Refused, RefusedField, authorize_at};
 use utoipa::OpenApi;
@@ -24,7 +24,7 @@ use utoipa::openapi::security::Scopes;
 )]
 struct Api;
 
-/// The document, with the password flow at that token endpoint.
+/// The document, with the OAuth password flow at this token endpoint.
 pub fn document(token_url: &str) -> Document {
     let mut document = Api::openapi();
     let scopes = Scopes::from_iter([

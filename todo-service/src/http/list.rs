@@ -44,7 +44,7 @@ pub(super) async fn list(
     Ok(answer.content_type(ContentType::json()).body(page.json))
 }
 
-/// The parameters. Others are none of ours and stay unread.
+/// The query parameters. Unknown parameters are ignored.
 #[derive(Debug, Default)]
 struct Parameters {
     limit: Option<String>,
@@ -70,7 +70,7 @@ impl Parameters {
     }
 }
 
-/// The page that is asked for, and how it was.
+/// The requested page, and the parameters for the link to the next one.
 #[derive(Debug)]
 struct Wanted {
     page: Page,
@@ -103,7 +103,7 @@ impl Wanted {
         Ok(Self { page, limit, completed })
     }
 
-    /// The same question from there on.
+    /// The path of the page from `next` on, with the same parameters.
     fn path_to(&self, base_path: &str, next: Cursor) -> String {
         let path = format!("{base_path}/todos/?");
         let start = path.len();

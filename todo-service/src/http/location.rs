@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use super::refuse::not_found;
 
-/// The id in the path: a UUID with its hyphens, in either case. Anything else names no todo.
+/// The id in the path: a UUID with hyphens, in upper or lower case. Any other text is answered like an unknown id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TodoId(pub(super) Uuid);
 
 impl TodoId {
     fn parse(text: &str) -> Option<Self> {
-        // The crate reads other forms too: without hyphens, in braces, as a URN.
+        // `Uuid::try_parse` also accepts other forms: without hyphens, in braces, as a URN.
         if text.len() == 36 { Uuid::try_parse(text).ok().map(Self) } else { None }
     }
 }
@@ -29,7 +29,7 @@ impl FromRequest for TodoId {
     }
 }
 
-/// Where callers find a todo.
+/// The path under which callers find a todo.
 pub(super) fn path_of(base_path: &str, id: Uuid) -> String {
     format!("{base_path}/todos/{}", id.hyphenated())
 }

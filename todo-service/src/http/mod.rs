@@ -1,4 +1,4 @@
-//! The endpoints, one file each. The only place that knows actix.
+//! The HTTP endpoints, one per file. The only module that knows actix-web.
 
 mod authorized;
 mod body;
@@ -21,7 +21,7 @@ use shared_claims::actix::BearerAuth;
 
 use crate::todos::Todos;
 
-/// Registers the endpoints and what they need.
+/// Registers the endpoints and the data that they need.
 pub fn configure(config: &mut ServiceConfig, todos: &Todos, auth: &BearerAuth) {
     config
         .app_data(web::Data::new(todos.clone()))

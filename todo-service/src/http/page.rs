@@ -1,4 +1,4 @@
-//! A page of todos as it goes out: bounded in bytes.
+//! A page of todos as a response body of bounded size.
 
 use service_kit::http::Refusal;
 
@@ -6,10 +6,10 @@ use super::render::TodoResponse;
 use crate::domain::{Cursor, Todo};
 use crate::todos::Listing;
 
-/// The most bytes of a page. Escaped characters make it longer than the texts in it.
+/// The greatest size of a page, in bytes. Escaped characters make it longer than the texts in it.
 const PAGE_BYTES: usize = 1024 * 1024;
 
-/// A JSON array, and where the next page begins if there is more.
+/// A JSON array, and the cursor of the next page if there is one.
 pub(super) struct RenderedPage {
     pub(super) json: String,
     pub(super) next: Option<Cursor>,
@@ -23,7 +23,7 @@ pub(super) fn render(listing: Listing) -> Result<RenderedPage, Refusal> {
         let id = todo.id;
         let rendered = one(todo)?;
         if let Some(last) = last {
-            // A comma before it and the bracket behind it.
+            // Two bytes: the comma before the todo and the bracket after it.
             if page.json.len() + rendered.len() + 2 > PAGE_BYTES {
                 page.next = Some(Cursor::after(last));
                 break;

@@ -1,11 +1,11 @@
-//! Errors of the use cases as answers.
+//! Maps the errors of the use cases to responses.
 
 use actix_web::http::StatusCode;
 use service_kit::http::Refusal;
 
 use crate::todos::WriteError;
 
-/// The answer for a todo that is not there, is somebody else's, or cannot be.
+/// The response for a todo that does not exist or belongs to another user, and for an id that is not valid.
 pub(super) fn not_found() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "Todo not found")
 }

@@ -1,4 +1,4 @@
-//! A todo as it goes out.
+//! A todo in a response.
 
 use serde::Serialize;
 use service_kit::http::rfc3339;

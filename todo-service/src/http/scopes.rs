@@ -1,4 +1,4 @@
-//! What a token must permit.
+//! The scopes that the endpoints require.
 
 use shared_claims::required_scope;
 

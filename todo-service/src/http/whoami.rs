@@ -1,4 +1,4 @@
-//! `GET /whoami`: what a service sees of the token.
+//! `GET /whoami`: the claims of the token, as the service sees them.
 
 use actix_web::HttpResponse;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The migrations, part of the binary.
+//! The migrations, embedded in the binary.
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use service_kit::database::Migrations;
@@ -6,7 +6,7 @@ use service_kit::database::Migrations;
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/todo/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/todo/sqlite");
 
-/// What makes the tables of this service.
+/// The migrations of this service's tables.
 pub fn migrations() -> Migrations {
     Migrations { postgres: POSTGRES, sqlite: SQLITE }
 }

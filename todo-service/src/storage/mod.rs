@@ -1,4 +1,4 @@
-//! The database. The only place that knows Diesel.
+//! The database. The only module that knows Diesel.
 
 mod migrations;
 mod row;

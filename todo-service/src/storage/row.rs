@@ -1,4 +1,4 @@
-//! A row of `todos`, and the way from it to the domain.
+//! A row of `todos`, and its conversion to the domain type.
 
 use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
 use service_kit::database::DatabaseError;
@@ -19,7 +19,7 @@ pub(super) struct TodoRow {
     pub(super) updated_at_ms: i64,
 }
 
-/// What is `None` stays as it is.
+/// The columns to update. A column that is `None` keeps its value.
 #[derive(AsChangeset)]
 #[diesel(table_name = todos)]
 #[expect(clippy::option_option, reason = "Diesel's form: let it be, set it to NULL, set it to a text")]
@@ -30,12 +30,12 @@ pub(super) struct Changes {
     updated_at_ms: i64,
 }
 
-/// The form in which ids are stored and compared.
+/// The text form in which ids are stored and compared.
 pub(super) fn key(id: Uuid) -> String {
     id.hyphenated().to_string()
 }
 
-/// The id of a row.
+/// Parses the id of a row.
 pub(super) fn parse_key(text: &str) -> Result<Uuid, DatabaseError> {
     Uuid::try_parse(text).map_err(|_| {
         let message = format!("the id of todo {text} is not of ours");
@@ -56,8 +56,8 @@ impl TodoRow {
         }
     }
 
-    /// The todo as it stands: a text that was accepted under other rules is its owner's all the same. Only one whose id is
-    /// none cannot be read, since nobody could ask for it.
+    /// Converts the row to a todo. The texts are not checked again, because their owner must still see a text that was
+    /// accepted under other rules. Only a row without a valid id is an error: no client could request it.
     pub(super) fn into_todo(self) -> Result<Todo, DatabaseError> {
         Ok(Todo {
             id: parse_key(&self.id)?,

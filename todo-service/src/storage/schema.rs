@@ -1,4 +1,4 @@
-//! The tables, as `migrations/todo` makes them.
+//! The tables, as the migrations in `migrations/todo` create them.
 
 diesel::table! {
     todos (id) {

@@ -1,4 +1,4 @@
-//! Queries on `todos`. Every one of them names the owner.
+//! Queries on `todos`. Each of them is limited to one owner.
 
 use diesel::dsl::{count_star, sum};
 use diesel::prelude::*;
@@ -11,11 +11,11 @@ use super::schema::todos::dsl::{completed, description, id, owner, title, todos}
 use crate::domain::{Page, Todo, TodoChange, Usage};
 
 diesel::define_sql_function! {
-    /// The bytes of a text.
+    /// The number of bytes of a text.
     fn octet_length(text: Text) -> Integer;
 }
 diesel::define_sql_function! {
-    /// The bytes of a text, if there is one.
+    /// The number of bytes of a text that may be null.
     #[sql_name = "octet_length"]
     fn octet_length_or_null(text: Nullable<Text>) -> Nullable<Integer>;
 }
@@ -28,15 +28,15 @@ pub fn insert(connection: &mut DbConnection, of: &str, todo: &Todo) -> Outcome<(
     Ok(())
 }
 
-/// A todo of this owner.
+/// Finds a todo of this owner.
 pub fn find(connection: &mut DbConnection, of: &str, wanted: Uuid) -> Outcome<Option<Todo>> {
     let query = todos.filter(id.eq(key(wanted))).filter(owner.eq(of)).select(TodoRow::as_select());
     let row: Option<TodoRow> = query.first(connection).optional()?;
     row.map(TodoRow::into_todo).transpose()
 }
 
-/// The ids of one page of this owner's todos, newest first, with the bytes of their texts; and one more where there is
-/// more. Neither back end reads the texts for that.
+/// The ids of one page of this owner's todos, newest first, with the bytes of their texts. Returns one more than the
+/// page holds if there are more. Neither database reads the texts for this query.
 pub fn sizes(connection: &mut DbConnection, of: &str, page: &Page) -> Outcome<Vec<(Uuid, u64)>> {
     let columns = (id, octet_length(title), octet_length_or_null(description));
     let mut query = todos.filter(owner.eq(of)).select(columns).into_boxed();
@@ -53,7 +53,7 @@ pub fn sizes(connection: &mut DbConnection, of: &str, page: &Page) -> Outcome<Ve
         .collect()
 }
 
-/// Those of these todos that this owner (still) has, newest first.
+/// The todos with these ids that this owner (still) has, newest first.
 pub fn all_of(connection: &mut DbConnection, of: &str, ids: &[Uuid]) -> Outcome<Vec<Todo>> {
     let keys = ids.iter().copied().map(key);
     let query = todos.filter(owner.eq(of)).filter(id.eq_any(keys)).select(TodoRow::as_select());
@@ -61,7 +61,7 @@ pub fn all_of(connection: &mut DbConnection, of: &str, ids: &[Uuid]) -> Outcome<
     rows.into_iter().map(TodoRow::into_todo).collect()
 }
 
-/// Changes a todo of this owner; `false` when there is none.
+/// Changes a todo of this owner. Returns `false` if there is none.
 pub fn update(
     connection: &mut DbConnection,
     of: &str,
@@ -74,13 +74,13 @@ pub fn update(
     Ok(changed == 1)
 }
 
-/// Deletes a todo of this owner; `false` when there is none.
+/// Deletes a todo of this owner. Returns `false` if there is none.
 pub fn delete(connection: &mut DbConnection, of: &str, wanted: Uuid) -> Outcome<bool> {
     let target = todos.filter(id.eq(key(wanted))).filter(owner.eq(of.to_owned()));
     Ok(diesel::delete(target).execute(connection)? == 1)
 }
 
-/// What this owner has.
+/// What this owner has stored.
 pub fn usage(connection: &mut DbConnection, of: &str) -> Outcome<Usage> {
     let columns = (count_star(), sum(octet_length(title)), sum(octet_length_or_null(description)));
     let (count, titles, descriptions): (i64, Option<i64>, Option<i64>) =
@@ -93,13 +93,13 @@ fn sum_of(title_bytes: i32, description_bytes: Option<i32>) -> u64 {
     unsigned(title_bytes.into()) + unsigned(description_bytes.unwrap_or_default().into())
 }
 
-/// A count, which is never negative.
+/// Converts a count, which is never negative.
 fn unsigned(number: i64) -> u64 {
     number.unsigned_abs()
 }
 
-/// Lets those who create todos for one owner take turns until the transaction ends, so that a count holds. On SQLite
-/// writers take turns anyway.
+/// Locks an owner's todos for writers until the end of the transaction, so that a count of them stays correct. SQLite
+/// needs no lock, because it has one writer at a time.
 pub fn lock_owner(connection: &mut DbConnection, of: &str) -> Outcome<()> {
     if let DbConnection::Postgres(inner) = connection {
         diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
