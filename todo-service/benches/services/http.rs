@@ -1,5 +1,6 @@
-//! What a request costs beside the same from a bare actix-web server: `GET /healthz` (all that every answer has, but no
-//! log line at the default level), `GET /whoami` with thousands of tokens in turn, and the key set.
+//! Compares the time of a request with that of the same request to a bare actix-web server: `GET /healthz` (everything
+//! that each response has, but no log line at the default level), `GET /whoami` with thousands of tokens in turn, and
+//! the key set.
 
 use std::path::Path;
 
@@ -12,7 +13,8 @@ use crate::wrk::{processor_us, requests_a_second, requests_a_second_by};
 const ROUNDS: usize = 5;
 const TOKENS: usize = 5_000;
 
-/// Each thread walks through the tokens; the requests are written beforehand, so that this costs `wrk` next to nothing.
+/// Each thread of `wrk` sends the tokens in turn. The requests are built in advance, so that sending them costs `wrk`
+/// almost nothing.
 const TOKENS_IN_TURN: &str = r#"
 function init(arguments)
   requests = {}
@@ -39,7 +41,7 @@ pub(crate) async fn measure() {
     std::fs::write(&tokens, service_tokens(&place, &auth, TOKENS).await.join("\n")).unwrap();
     let todo = place.todo_service();
     todo.ready().await;
-    // The same version of actix-web, as many workers as the services have, and a path of the same length.
+    // The same version of actix-web, the same number of workers as the services, and a path of the same length.
     let workers = std::thread::available_parallelism().unwrap().get();
     let app = || App::new().route("/healthz", web::get().to(hello));
     let server = HttpServer::new(app).workers(workers).disable_signals().bind("127.0.0.1:0").unwrap();
@@ -72,7 +74,7 @@ fn compare(urls: &Urls, script: &Path, tokens: &Path, [todo, auth]: [u32; 2]) {
     let [mut bare, mut sent, mut healthz, mut whoami, mut keys] = [const { Vec::new() }; 5];
     let [mut bare_us, mut healthz_us, mut whoami_us, mut keys_us] = [const { Vec::new() }; 4];
     let own = std::process::id();
-    // Once with each token, so that the measured ones are checks of tokens seen before.
+    // One request with each token, so that the measured requests are served from the token cache.
     requests_a_second_by(script, tokens, &urls.whoami);
     for _ in 0..ROUNDS {
         bare.push(processor_us(own, &mut bare_us, || requests_a_second(&urls.bare, None)));

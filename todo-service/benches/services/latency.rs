@@ -1,5 +1,5 @@
-//! How long a token outlives its acknowledged revocation: a logout is answered, and three verifiers are asked until each
-//! of them refuses.
+//! Measures for how long a token is accepted after its revocation was acknowledged. After the response to a logout,
+//! three verifiers are polled until each of them refuses the token.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,8 @@ use crate::report::{percentile, row};
 const LOGOUTS: usize = 1_000;
 const VERIFIERS: usize = 3;
 
-/// Between two questions to one verifier: busy asking would take the processors from those who bring the news.
+/// The pause between two requests to one verifier. Polling without a pause would take processor time from the processes
+/// that deliver the revocation.
 const PAUSE: Duration = Duration::from_millis(1);
 
 pub(crate) async fn measure() {
@@ -46,7 +47,7 @@ async fn row_of(through: &str, target: &str, place: &Place) {
     row(&format!("{what} of {LOGOUTS}"), target, &figure);
 }
 
-/// When its first 401 had arrived, in microseconds since the logout was answered.
+/// The time of the verifier's first 401, in microseconds since the response to the logout.
 async fn refused(verifier: &Service, token: &str, answered: Instant) -> u64 {
     loop {
         match verifier.get("/whoami", token).await {

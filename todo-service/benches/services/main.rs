@@ -1,6 +1,6 @@
-//! The services as processes: how fast they answer, how fast a token dies, what a million revocations cost them.
-//! `cargo bench -p todo-service --bench services -- http | latency | memory`, with the auth-service of the same profile
-//! built before: `scripts/bench` does both.
+//! Measures the services as processes: how fast they answer, how fast a revoked token is refused, and what a million
+//! revocations cost. Run with `cargo bench -p todo-service --bench services -- http | latency | memory`. The
+//! auth-service must be built in the same profile before: `scripts/bench` does both.
 #![allow(
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
@@ -24,7 +24,7 @@ mod wrk;
 #[actix_web::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo test --all-targets` comes without it.
+    // `cargo test --all-targets` runs this program without `--bench`; it must not measure then.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }

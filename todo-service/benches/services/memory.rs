@@ -1,4 +1,4 @@
-//! What a million live revocations cost a todo-service: its memory, and how long its start takes.
+//! Measures what a million unexpired revocations cost a todo-service: memory, and the time to start.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ pub(crate) async fn measure() {
     drop(auth);
 }
 
-/// Starts a todo-service and waits until it has its list.
+/// Starts a todo-service and waits until it has read the whole list.
 async fn row_of(place: &Place, list: &str, through: &str) {
     let began = Instant::now();
     let todo = place.todo_service();
@@ -52,10 +52,10 @@ async fn row_of(place: &Place, list: &str, through: &str) {
     row(&format!("todo-service, {list}: resident, through {through}"), "-", &format!("{resident:.0} MiB"));
 }
 
-/// Makes the database of an auth-service, with a million live facts in its log.
+/// Creates the database of an auth-service, with a million unexpired facts in its revocation log.
 async fn fill(place: &Place) {
     let auth = place.auth_service();
-    // With an empty list already projected to Redis it would not be ready sooner.
+    // Wait until it is ready: the empty list was then written to Redis.
     auth.ready().await;
     drop(auth);
     let now = SystemClock.now_seconds();
@@ -74,7 +74,7 @@ async fn fill(place: &Place) {
     database.batch_execute(&fill).unwrap();
 }
 
-/// Waits until Redis has the whole list.
+/// Waits until Redis contains the whole list.
 async fn projected(redis: &RedisProcess) {
     let connection = redis.connection().await;
     eventually("the list is in Redis", PATIENCE, async || {

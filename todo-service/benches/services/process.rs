@@ -1,4 +1,4 @@
-//! The processes, each in a directory of its own, and what can be asked of them.
+//! Starts the services as processes, each in its own directory, and sends requests to them.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(120);
 const CREDENTIALS: [(&str, &str); 2] = [("username", "ada"), ("password", "a good long password")];
 
-/// A service that runs until it is dropped.
+/// A service process. It is killed when dropped.
 pub(crate) struct Service {
     child: Child,
     pub(crate) url: String,
@@ -31,7 +31,7 @@ impl Service {
         Self { child, url, client: Client::new() }
     }
 
-    /// Waits until it can serve.
+    /// Waits until the service is ready.
     pub(crate) async fn ready(&self) {
         eventually("the service is ready", PATIENCE, async || self.get("/readyz", "").await == 200).await;
     }
@@ -45,12 +45,12 @@ impl Service {
         self.client.post(format!("{}{path}", self.url)).bearer_auth(token).send().await.unwrap().status()
     }
 
-    /// Its process id.
+    /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The memory that is really in use, in MiB.
+    /// The resident memory, in MiB.
     pub(crate) fn resident_mib(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -60,13 +60,13 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended already.
+        // An error means that the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Where the databases are, and who issues.
+/// The databases, and the issuer's URL.
 pub(crate) struct Place {
     directory: TempDir,
     pub(crate) issuer: String,
@@ -74,7 +74,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The list goes through that Redis, or through the feed.
+    /// Revocations are delivered through this Redis, or through the feed if it is `None`.
     pub(crate) fn new(redis: Option<String>) -> Self {
         let issuer = format!("http://{}", free_address());
         Self { directory: TempDir::new().unwrap(), issuer, redis }
@@ -84,7 +84,7 @@ impl Place {
         self.directory.path().join(name)
     }
 
-    /// The auth-service that was built beside the todo-service.
+    /// Starts the auth-service that was built together with the todo-service.
     pub(crate) fn auth_service(&self) -> Service {
         let environment = self.auth_environment();
         Service::start(&auth_program(), &self.path("auth.log"), self.issuer.clone(), &environment)
@@ -97,14 +97,14 @@ impl Place {
             ("AUTH__DATABASE__URL", format!("sqlite://{}", self.path("auth.db").display())),
             ("AUTH__KEYS__MASTER_KEY_PATH", self.path("master.key").display().to_string()),
             ("AUTH__PASSWORDS__BCRYPT_COST", "4".to_owned()),
-            // One user and one client stand for many.
+            // The benchmark uses one user and one client for many, and the throttle would refuse them.
             ("AUTH__THROTTLE__ENABLED", "false".to_owned()),
         ];
         environment.extend(self.redis.clone().map(|url| ("AUTH__REVOCATION__REDIS_URL", url)));
         environment
     }
 
-    /// A todo-service with the settings that it has by itself.
+    /// Starts a todo-service with its default settings.
     pub(crate) fn todo_service(&self) -> Service {
         let address = free_address();
         let database = self.path(&format!("todo-{}.db", address.replace(':', "-")));
@@ -123,7 +123,7 @@ fn auth_program() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_todo-service")).with_file_name("auth-service")
 }
 
-/// Tokens that a client of the auth-service gets in its own name.
+/// Tokens that a client of the auth-service gets with the `client_credentials` grant.
 pub(crate) async fn service_tokens(place: &Place, auth: &Service, count: usize) -> Vec<String> {
     let made = Command::new(auth_program())
         .env_clear()
@@ -146,14 +146,14 @@ pub(crate) async fn service_tokens(place: &Place, auth: &Service, count: usize) 
     tokens
 }
 
-/// Registers the one user.
+/// Registers the user of the benchmark.
 pub(crate) async fn register(auth: &Service) {
     let body = json!({ CREDENTIALS[0].0: CREDENTIALS[0].1, CREDENTIALS[1].0: CREDENTIALS[1].1 });
     let answer = auth.client.post(format!("{}/auth/register", auth.url)).json(&body).send().await.unwrap();
     assert!(answer.status().is_success(), "register: {}", answer.status());
 }
 
-/// The access token of a new session.
+/// Logs in and returns the access token of the new session.
 pub(crate) async fn log_in(auth: &Service) -> String {
     let answer =
         auth.client.post(format!("{}/auth/token", auth.url)).form(&CREDENTIALS).send().await.unwrap();
@@ -161,7 +161,7 @@ pub(crate) async fn log_in(auth: &Service) -> String {
     answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
 }
 
-/// How long something took, in milliseconds.
+/// The time since `began`, in milliseconds.
 pub(crate) fn ms_since(began: Instant) -> f64 {
     began.elapsed().as_secs_f64() * 1_000.0
 }

@@ -1,4 +1,4 @@
-//! Clients that hold on to connections and memory, all kinds of them at once, against the program.
+//! Clients that hold many connections and much memory, with all kinds of attack at once, against the real program.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -53,7 +53,7 @@ async fn slow_readers_slow_senders_and_large_bodies_cost_little_and_give_it_back
     })
     .await;
 
-    // The largest list that there may be.
+    // Store the largest list that one response can have.
     let clock = Arc::new(SystemClock);
     let token = TestKey::shared(0).token(issuer.url(), AUDIENCE, &*clock).claim("sub", ADA).sign();
     let body = json!({ "title": "a", "description": "😀".repeat(10_000) });

@@ -1,4 +1,4 @@
-//! Bodies that are no todo.
+//! Request bodies that are not a valid todo.
 
 use reqwest::Method;
 use serde_json::json;

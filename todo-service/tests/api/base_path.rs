@@ -1,11 +1,11 @@
-//! Below a path of its own, behind a proxy that takes the path off, and behind one that leaves it.
+//! The service under a base path, behind a proxy that removes the path and behind one that keeps it.
 
 use reqwest::{Method, Url};
 use serde_json::json;
 
 use crate::helpers::{ADA, Answer, BOTH, TestApp, spawn_app_with};
 
-/// What callers see as `https://example.com/api/…`.
+/// The service as its callers see it: `https://example.com/api/…`.
 struct Proxied<'a> {
     app: &'a TestApp,
     strips: bool,
@@ -48,7 +48,7 @@ async fn what_answers_point_at_is_found_below_the_base_path() {
         let script = page.body.split('"').find(|part| part.ends_with("start.js")).unwrap();
         let script = docs.join(script).unwrap();
         assert_eq!(proxied.ask(Method::GET, &script, None).await.status, 200);
-        // What the script asks for, relative to itself.
+        // The URL that the script requests, relative to its own.
         let document = proxied.ask(Method::GET, &script.join("../openapi.json").unwrap(), None).await;
         assert_eq!(document.json()["servers"][0]["url"], "/api");
         for path in ["/healthz", "/readyz", "/metrics", "/whoami"] {

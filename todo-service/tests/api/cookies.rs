@@ -1,4 +1,4 @@
-//! The cookie of the first-party face, and from where it may change something.
+//! The cookie of the first-party API, and the origins that may use it for changes.
 
 use reqwest::Method;
 use serde_json::json;
@@ -53,7 +53,7 @@ async fn with_a_header_cookies_are_ignored() {
     let bad =
         Answer::of(app.request(Method::GET, "/todos/", Some("garbage")).header("cookie", &cookie)).await;
     bad.problem(401);
-    // A bearer token needs no origin, whatever cookies say.
+    // A request with a bearer token is accepted from any origin, whatever cookies it has.
     let good =
         app.request(Method::POST, "/todos/", Some(&app.token(ADA))).header("cookie", "__Host-access_token=x");
     let good = good.header("origin", "https://evil.example").json(&json!({ "title": "a" }));
@@ -76,7 +76,8 @@ async fn the_cookie_has_no_prefix_where_cookies_are_not_secure() {
     }
 }
 
-/// Names are compared as they were sent, and one that comes twice is refused: another host of the domain may have set it.
+/// Cookie names are compared as they were sent. A cookie that is sent twice is refused, because another host of the
+/// same domain may have set one of the two.
 #[actix_web::test]
 async fn a_name_that_only_decodes_to_ours_is_another_and_ours_comes_once() {
     let app = spawn_app(BOTH[0]).await;

@@ -1,4 +1,5 @@
-//! Which scripts may read what: CONTRACT §5. What holds for every answer is tested in `service-kit/tests/http/cors.rs`.
+//! Which scripts may read which responses (CONTRACT §5). The headers that every response has are tested in
+//! `service-kit/tests/http/cors.rs`.
 
 use reqwest::Method;
 use reqwest::header::ORIGIN;

@@ -1,4 +1,4 @@
-//! What goes wrong between the service and its database.
+//! Failures between the service and its database.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How many todos a user may have.
+//! The limits of todos and bytes per user.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -17,7 +17,7 @@ async fn no_more_than_allowed_also_when_asked_for_at_once() {
         let list = app.get("/todos/", Some(&ada)).await.json();
         assert_eq!(list.as_array().unwrap().len(), 3);
 
-        // Others have room of their own, and who deletes one may create one.
+        // The limit is per user, and deleting a todo makes room for another.
         app.create(&app.token(BOB), "b").await;
         app.delete(&format!("/todos/{}", list[0]["id"].as_str().unwrap()), &ada).await;
         app.create(&ada, "c").await;
@@ -26,7 +26,7 @@ async fn no_more_than_allowed_also_when_asked_for_at_once() {
     }
 }
 
-/// The longest description, of characters that take four bytes.
+/// The longest description, with characters of four bytes.
 fn large() -> String {
     "😀".repeat(10_000)
 }
@@ -44,7 +44,8 @@ async fn no_more_bytes_than_allowed_however_they_are_written() {
         let refused = app.post("/todos/", &ada, &body).await;
         assert!(refused.problem(409).contains("At most 100000 bytes"), "{refused:?}");
 
-        // A change may not do it either, but what needs no room may be done, and others have room of their own.
+        // A change may not exceed the limit either. A change without more text is accepted, and other users are not
+        // affected.
         let small = app.create(&ada, "small").await;
         let path = format!("/todos/{}", small["id"].as_str().unwrap());
         app.put(&path, &ada, &json!({ "description": large() })).await.problem(409);
@@ -53,7 +54,7 @@ async fn no_more_bytes_than_allowed_however_they_are_written() {
         assert_eq!(app.put(&path, &ada, &json!({ "title": "smaller" })).await.status, 200);
         assert_eq!(app.post("/todos/", &app.token(BOB), &body).await.status, 201);
 
-        // What is deleted or shortened makes room.
+        // Deleting or shortening a text makes room.
         let list = app.get("/todos/", Some(&ada)).await.json();
         let first = format!("/todos/{}", list[1]["id"].as_str().unwrap());
         assert_eq!(app.put(&first, &ada, &json!({ "description": null })).await.status, 200);

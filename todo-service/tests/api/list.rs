@@ -10,7 +10,7 @@ fn titles(answer: &Answer) -> Vec<String> {
     list.as_array().unwrap().iter().map(|todo| todo["title"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The address in `Link`.
+/// The URL of the next page, from the `Link` header.
 fn next(answer: &Answer) -> Option<String> {
     let link = answer.header("link")?;
     let (address, relation) = link.strip_prefix('<').unwrap().split_once(">; ").unwrap();
@@ -18,7 +18,7 @@ fn next(answer: &Answer) -> Option<String> {
     Some(address.to_owned())
 }
 
-/// Every page from this one on.
+/// The titles of this page and all following ones.
 async fn walk(app: &TestApp, token: &str, first: &str) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut path = Some(first.to_owned());
@@ -49,7 +49,8 @@ async fn newest_first_in_pages_that_neither_lose_nor_repeat() {
     }
 }
 
-/// Written by another version, or by hand: its owner sees it, can mend it, and sees the others.
+/// A text that was stored by another version or by hand is shown to its owner, can be corrected, and does not hide the
+/// other todos.
 #[actix_web::test]
 async fn a_text_of_other_rules_is_shown_as_it_stands() {
     for backend in BOTH {
@@ -78,7 +79,7 @@ async fn a_page_goes_on_where_it_was_although_the_list_changes() {
         }
         let first = app.get("/todos/?limit=2", Some(&token)).await;
         assert_eq!(titles(&first), ["5", "4"]);
-        // The todo that the cursor stands behind goes, another one comes.
+        // The todo of the cursor is deleted, and another one is created.
         app.delete(&format!("/todos/{}", ids[3]), &token).await;
         app.create(&token, "6").await;
         let second = app.get(&next(&first).unwrap(), Some(&token)).await;
@@ -146,7 +147,7 @@ async fn a_page_has_at_most_a_mebibyte_and_the_pages_together_have_everything() 
     for backend in BOTH {
         let app = spawn_app(backend).await;
         let token = app.token(ADA);
-        // The worst of both kinds: four bytes a character, and characters that JSON escapes.
+        // The largest texts: characters of four bytes, and characters that JSON escapes.
         for (number, text) in ["😀", "\n", "\"", "a"].iter().cycle().take(80).enumerate() {
             let body = json!({ "title": number.to_string(), "description": text.repeat(10_000) });
             assert_eq!(app.post("/todos/", &token, &body).await.status, 201);

@@ -1,4 +1,4 @@
-//! The service through its HTTP surface, on both databases, against an issuer and a revocation list of the test's own.
+//! Tests of the HTTP API, on both databases, with an issuer and a revocation list of the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod helpers;

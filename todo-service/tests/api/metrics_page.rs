@@ -1,4 +1,4 @@
-//! `docs/metrics.md` against `/metrics`.
+//! Compares `docs/metrics.md` with `/metrics`.
 
 use service_kit::metrics::testing::differences_from_page;
 

@@ -1,4 +1,4 @@
-//! Alive, ready, and what is counted.
+//! Health, readiness and metrics.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ async fn without_keys_or_list_it_is_not_ready_and_says_503() {
     let answer = app.get("/whoami", Some(&app.token(ADA))).await;
     answer.problem(503);
     assert!(answer.header("retry-after").is_some());
-    // Bad in itself stays 401.
+    // An invalid token is still answered with 401.
     app.get("/whoami", Some("garbage")).await.problem(401);
 }
 
@@ -88,7 +88,7 @@ async fn the_verifier_s_counters_are_metrics() {
 
 #[actix_web::test]
 async fn whoami_needs_no_database() {
-    // What a database that is gone does to the rest is seen at the same time: 503, not 500.
+    // The test also sees what the other endpoints do without the database: they answer 503, not 500.
     let app = spawn_app(BOTH[1]).await;
     let token = app.token(ADA);
     app.drop_database();

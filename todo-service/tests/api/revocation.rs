@@ -1,4 +1,4 @@
-//! Revoked tokens, by feed and by Redis, as mirror and as lookup.
+//! Revoked tokens, with the feed and with Redis, as mirror and as lookup.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The program: its settings and its commands.
+//! The settings and commands of the program.
 
 use std::process::{Command, Output};
 
@@ -7,7 +7,7 @@ use todo_service::config::{PREFIX, Settings};
 
 fn program(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().unwrap();
-    // What should not start and does is ended, and fails the test by how it ended.
+    // A program that starts although it should not is ended by `timeout`, whose exit status fails the test.
     Command::new("timeout")
         .args(["20", env!("CARGO_BIN_EXE_todo-service")])
         .args(arguments)

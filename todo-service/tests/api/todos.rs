@@ -1,4 +1,4 @@
-//! One todo: created, shown, changed, deleted.
+//! Creating, reading, changing and deleting one todo.
 
 use serde_json::{Value, json};
 use shared_claims::clock::ManualClock;

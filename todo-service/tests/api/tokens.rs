@@ -1,4 +1,4 @@
-//! Whose token, and what it permits.
+//! The users and the scopes of tokens.
 
 use reqwest::Method;
 use serde_json::json;
@@ -30,7 +30,7 @@ async fn without_a_token_nothing_is_said_but_that_one_is_needed() {
         answer.problem(401);
         assert_eq!(challenge(&answer), "Bearer", "{method} {path}");
     }
-    // The body is not looked at either.
+    // Without a token the body is not looked at either.
     let request = app.request(Method::POST, "/todos/", None).body("x".repeat(100_000));
     Answer::of(request).await.problem(401);
 }

@@ -1,4 +1,4 @@
-//! What a service sees of the token.
+//! The claims that `GET /whoami` shows.
 
 use serde_json::json;
 use shared_claims::clock::ManualClock;

@@ -1,4 +1,4 @@
-//! The ways from the auth-service's database to the todo-service.
+//! The ways in which revocations get from the auth-service to the todo-service.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use shared_claims::testing::RedisProcess;
 use crate::issuer::Issuer;
 use crate::service::Process;
 
-/// How revocations travel.
+/// How revocations are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carrier {
     Feed,
@@ -17,10 +17,10 @@ pub(crate) enum Carrier {
     RedisLookup,
 }
 
-/// The bound of the todo-service.
+/// The staleness bound of the todo-service.
 pub(crate) const BOUND: Duration = Duration::from_secs(3);
 
-/// Both services, in touch.
+/// Both services, connected.
 pub(crate) struct World {
     pub(crate) issuer: Issuer,
     pub(crate) service: Process,
@@ -51,7 +51,7 @@ impl World {
         Self { issuer, service, redis, settings, database }
     }
 
-    /// Another replica of the todo-service.
+    /// Starts another replica of the todo-service.
     pub(crate) async fn replica(&self) -> Process {
         Process::start(&self.database, &self.settings).await
     }

@@ -1,4 +1,5 @@
-//! A service that calls in its own name, and what must not work after its end.
+//! A client with its own tokens (`client_credentials`), and the refusal of those tokens after they were revoked or the
+//! client was disabled.
 
 use service_kit::database::Backend;
 
@@ -21,7 +22,7 @@ async fn a_service_s_token_is_taken_and_dies_alone_and_with_its_client() {
         assert_eq!(status, 201, "{carrier:?}");
         assert_eq!(service.get(&todo, &other).await, 200);
         assert_eq!(service.create(&reader).await.0, 403);
-        // What a service writes is nobody's but its own.
+        // A todo that a client created belongs to that client; other users cannot read it.
         issuer.register("ada").await;
         let ada = issuer.login("ada").await;
         assert_eq!(service.get(&todo, &ada.access).await, 404);

@@ -1,4 +1,4 @@
-//! The auth-service in this process, and what a front end says to it.
+//! The auth-service in the test's process, and the requests of a front end to it.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use shared_claims::clock::{SharedClock, SystemClock};
 use shared_claims::testing::RedisProcess;
 
 const PASSWORD: &str = "correct horse battery";
-/// The service that the settings declare.
+/// The client that the settings declare.
 const SERVICE: &str = "billing";
 const SECRET: &str = "a-secret-that-nobody-would-guess-they-say";
 
@@ -28,14 +28,14 @@ pub(crate) struct Issuer {
     database: TestDatabase,
 }
 
-/// What a login gives.
+/// The tokens of a login.
 pub(crate) struct Login {
     pub(crate) access: String,
     pub(crate) refresh: String,
 }
 
 impl Issuer {
-    /// Carries revocations by Redis where there is one, by feed alone where there is none.
+    /// Starts the auth-service. It delivers revocations through Redis if there is one, else only through the feed.
     pub(crate) async fn start(backend: Backend, redis: Option<&RedisProcess>) -> Self {
         let database = TestDatabase::create(backend);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -83,7 +83,7 @@ impl Issuer {
         Login { access: member("access_token"), refresh: member("refresh_token") }
     }
 
-    /// `logout` or `logout-all`.
+    /// Calls `logout` or `logout-all`.
     pub(crate) async fn leave(&self, how: &str, login: &Login) {
         let request = self.client.post(format!("{}/auth/{how}", self.url)).bearer_auth(&login.access);
         assert_eq!(request.send().await.unwrap().status(), StatusCode::NO_CONTENT);
@@ -97,7 +97,7 @@ impl Issuer {
         assert_eq!(answer.status(), StatusCode::OK);
     }
 
-    /// A token of the declared service in its own name, for that scope; all of it, if it is empty.
+    /// A `client_credentials` token of the declared client with this scope; with all its scopes if `scope` is empty.
     pub(crate) async fn token_of_service(&self, scope: &str) -> String {
         let form = [("grant_type", "client_credentials"), ("scope", scope)];
         let request = self.client.post(format!("{}/oauth2/token", self.url)).form(&form);
@@ -107,14 +107,14 @@ impl Issuer {
         answer["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// The declared service gives up a token.
+    /// Revokes one of the declared client's tokens, as that client (RFC 7009).
     pub(crate) async fn revoke_as_service(&self, token: &str) {
         let request = self.client.post(format!("{}/oauth2/revoke", self.url)).form(&[("token", token)]);
         let answer = request.basic_auth(SERVICE, Some(SECRET)).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
     }
 
-    /// What `auth-service clients disable` does, in a process of its own.
+    /// Does what `auth-service clients disable` does in its own process.
     pub(crate) async fn disable_service(&self) {
         let database = Database::connect(&self.database.settings()).await.unwrap();
         let clock: SharedClock = Arc::new(SystemClock);

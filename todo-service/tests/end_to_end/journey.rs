@@ -1,4 +1,4 @@
-//! What a user does, and what must not work afterwards.
+//! What a user does, and which tokens must be refused afterwards.
 
 use std::time::Duration;
 
@@ -75,13 +75,14 @@ async fn an_emptied_redis_revives_nobody() {
     for carrier in [Carrier::RedisMirror, Carrier::RedisLookup] {
         let world = World::start(carrier, Backend::Sqlite).await;
         world.issuer.register("ada").await;
-        // One that the service met as revoked, and one that it was not shown before Redis forgot it.
+        // `met` is refused before Redis loses its data; the service has not been asked about `unmet` by then.
         let (met, unmet, good) = (
             world.issuer.login("ada").await,
             world.issuer.login("ada").await,
             world.issuer.login("ada").await,
         );
-        // In this order: facts travel in the order of their commits, so whoever refuses the second has the first too.
+        // The order matters: facts are delivered in the order of their commits, so a service that refuses `met` also
+        // has the fact about `unmet`.
         world.issuer.leave("logout", &unmet).await;
         world.issuer.leave("logout", &met).await;
         world.service.refuses_within_a_second(&met.access).await;

@@ -1,5 +1,5 @@
-//! From a password to a refused token: the real auth-service, the real todo-service as a process of its own, and what
-//! carries the revocations between them.
+//! From a password to a refused token: the real auth-service, the real todo-service as its own process, and each way in
+//! which revocations are delivered.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod carriers;

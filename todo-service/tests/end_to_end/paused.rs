@@ -1,4 +1,4 @@
-//! A27: a service that stood still for longer than the bound, and is asked at once.
+//! A service that was suspended for longer than the staleness bound and gets requests as soon as it resumes.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn wakes_up_knowing_that_it_does_not_know(carrier: Carrier) {
 
     service.signal("STOP");
     world.issuer.leave("logout", &gone).await;
-    // What is asked now waits at its door.
+    // These requests wait in the listener's queue until the service resumes.
     let asked = join_all((0..16).map(|_| service.get("/todos/", &gone.access)));
     let waking = async {
         tokio::time::sleep(BOUND + Duration::from_secs(1)).await;

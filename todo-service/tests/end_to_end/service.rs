@@ -16,7 +16,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it on a free port and waits until it can serve.
+    /// Starts the service on a free port and waits until it is ready.
     pub(crate) async fn start(database: &TestDatabase, settings: &[(&str, String)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_todo-service"))
             .env_clear()
@@ -52,7 +52,7 @@ impl Process {
         self.send(Method::GET, path, token, None).await.0
     }
 
-    /// Creates a todo: the status, and where it stands.
+    /// Creates a todo. Returns the status and the todo's path.
     pub(crate) async fn create(&self, token: &str) -> (u16, String) {
         let (status, todo) =
             self.send(Method::POST, "/todos/", token, Some(json!({ "title": "Buy milk" }))).await;
@@ -63,7 +63,7 @@ impl Process {
         assert_eq!(self.get("/todos/", token).await, 200);
     }
 
-    /// While all are in touch a revocation takes a second at most (CONTRACT §6, point 2).
+    /// While all parts are connected, a revocation takes effect within a second (CONTRACT §6, point 2).
     pub(crate) async fn refuses_within_a_second(&self, token: &str) {
         eventually("the token is refused", Duration::from_secs(1), || async {
             self.get("/todos/", token).await == 401
@@ -71,13 +71,13 @@ impl Process {
         .await;
     }
 
-    /// Sends it a signal, by its name.
+    /// Sends a signal to the process, by the signal's name.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// Asks it to stop, and says how it ended.
+    /// Asks the process to stop. Returns whether it exited with success.
     pub(crate) async fn stop(mut self) -> bool {
         self.signal("TERM");
         let mut ended = None;
@@ -99,7 +99,7 @@ impl Drop for Process {
     }
 }
 
-/// Reads the log until it names the port, and has the rest of it read, so that the pipe is never full.
+/// Reads the log until it names the port. A thread reads the rest, so that the pipe never fills up.
 fn listening_at(log: impl BufRead + Send + 'static) -> String {
     let mut lines = log.lines();
     let mut seen = Vec::new();

@@ -1,4 +1,4 @@
-//! An answer, read to its end.
+//! A response, with its whole body.
 
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
@@ -22,7 +22,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("JSON, not {self:?}"))
     }
 
-    /// A header that is there at most once.
+    /// The value of a header that was sent at most once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next()?.to_str().expect("a readable header");
@@ -30,7 +30,7 @@ impl Answer {
         Some(value)
     }
 
-    /// The problem's `detail`, after a look at the rest of it.
+    /// The problem's `detail`. Asserts the status and the other members.
     pub(crate) fn problem(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
@@ -40,7 +40,7 @@ impl Answer {
         problem["detail"].as_str().expect("a detail").to_owned()
     }
 
-    /// The fields that a 422 names.
+    /// The fields that a 422 response names.
     pub(crate) fn refused_fields(&self) -> Vec<String> {
         self.problem(422);
         let problem = self.json();

@@ -1,4 +1,4 @@
-//! A feed that says what the test revokes.
+//! A revocation feed whose content the test decides.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ struct State {
 
 type Shared = Arc<Mutex<State>>;
 
-/// Stops when dropped.
+/// A feed server. It stops when dropped.
 pub(crate) struct TestFeed {
     state: Shared,
     url: String,
@@ -55,13 +55,13 @@ impl TestFeed {
         &self.url
     }
 
-    /// Revokes; a cut for a user or a client.
+    /// Adds a revocation. `at` is the cut for a user or a client.
     pub(crate) fn revoke(&self, kind: Kind, id: &str, at: Option<i64>) {
         let fact = Fact { kind, id: id.to_owned(), at, exp: 4_000_000_000 };
         self.state.lock().unwrap().facts.push(fact);
     }
 
-    /// From now on it answers 500, or no more.
+    /// Makes the feed answer 500, or work again.
     pub(crate) fn set_down(&self, is_down: bool) {
         self.state.lock().unwrap().is_down = is_down;
     }

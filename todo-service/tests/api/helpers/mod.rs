@@ -1,4 +1,4 @@
-//! An application of a test's own, and verbs to speak to it.
+//! Starts an application for one test, and sends requests to it.
 
 mod answer;
 mod feed;
@@ -24,7 +24,7 @@ pub(crate) const AUDIENCE: &str = "todo-service";
 pub(crate) const ADA: &str = "0198d2c4-0000-7000-8000-00000000ada0";
 pub(crate) const BOB: &str = "0198d2c4-0000-7000-8000-00000000b0b0";
 
-/// The service, listening, with everything it leans on.
+/// A running service, with its issuer, its revocation feed and its database.
 pub(crate) struct TestApp {
     pub(crate) url: String,
     pub(crate) issuer: TestIssuer,
@@ -34,26 +34,26 @@ pub(crate) struct TestApp {
     database: Mutex<Option<TestDatabase>>,
 }
 
-/// The service on a database of its own, following a feed of the test's.
+/// Starts the service with its own database and a revocation feed of the test.
 pub(crate) async fn spawn_app(backend: Backend) -> TestApp {
     spawn_app_with(backend, |_| {}).await
 }
 
-/// The same with other settings.
+/// Starts the service with changed settings.
 pub(crate) async fn spawn_app_with(backend: Backend, change: impl FnOnce(&mut Settings)) -> TestApp {
     let app = spawn_unready(backend, Arc::new(SystemClock), change).await;
     app.ready().await;
     app
 }
 
-/// The same under a clock of the test's.
+/// Starts the service with this clock.
 pub(crate) async fn spawn_app_at(backend: Backend, clock: SharedClock) -> TestApp {
     let app = spawn_unready(backend, clock, |_| {}).await;
     app.ready().await;
     app
 }
 
-/// The service, which may never become ready.
+/// Starts the service without waiting until it is ready, for tests in which it never will be.
 pub(crate) async fn spawn_unready(
     backend: Backend,
     clock: SharedClock,
@@ -65,7 +65,7 @@ pub(crate) async fn spawn_unready(
     let mut settings = Settings { database: database.settings(), ..Settings::default() };
     settings.http.bind = ([127, 0, 0, 1], 0).into();
     settings.http.workers = 1;
-    // The issuer is plain http, and most tests are of what is served over https.
+    // The test issuer uses plain http, but most tests expect the cookies of a service behind https.
     settings.cookies.secure = Some(true);
     settings.auth.issuer = issuer.url().to_owned();
     settings.revocation.feed_url = Some(feed.url().parse().unwrap());
@@ -78,7 +78,7 @@ pub(crate) async fn spawn_unready(
 }
 
 impl TestApp {
-    /// Waits until it can serve.
+    /// Waits until the service is ready.
     pub(crate) async fn ready(&self) {
         eventually("the service is ready", Duration::from_secs(10), || async {
             self.get("/readyz", None).await.status == 200
@@ -86,7 +86,7 @@ impl TestApp {
         .await;
     }
 
-    /// Changes the database behind the service's back.
+    /// Changes the database directly, without the service.
     pub(crate) async fn execute(&self, sql: &'static str) {
         let settings = self.database.lock().unwrap().as_ref().unwrap().settings();
         let database = Database::connect(&settings).await.unwrap();
@@ -95,17 +95,17 @@ impl TestApp {
         changed.await.unwrap();
     }
 
-    /// Drops the database under the running service.
+    /// Drops the database while the service runs.
     pub(crate) fn drop_database(&self) {
         self.database.lock().unwrap().take();
     }
 
-    /// A good token of this user's, to be changed before it is signed.
+    /// A valid token of this user, which the test can change before it is signed.
     pub(crate) fn token_of(&self, sub: &str) -> TokenBuilder {
         TestKey::shared(0).token(self.issuer.url(), AUDIENCE, &*self.clock).claim("sub", sub)
     }
 
-    /// A good token.
+    /// A valid token of this user.
     pub(crate) fn token(&self, sub: &str) -> String {
         self.token_of(sub).sign()
     }
@@ -135,7 +135,7 @@ impl TestApp {
         Answer::of(self.request(Method::DELETE, path, Some(token))).await
     }
 
-    /// Creates a todo and gives it.
+    /// Creates a todo and returns it.
     pub(crate) async fn create(&self, token: &str, title: &str) -> Value {
         let answer = self.post("/todos/", token, &json!({ "title": title })).await;
         assert_eq!(answer.status, 201, "{answer:?}");
