@@ -1,4 +1,5 @@
-//! The mirror's memory: a million live revocations in at most 64 MiB. Alone in its process, since it measures that.
+//! Measures the memory of a mirror: a million revocations must fit into 64 MiB. The only test of its process, because
+//! it measures the memory of the whole process.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -10,14 +11,14 @@ const NOW_S: i64 = 1_790_000_000;
 const ENTRIES: u128 = 1_000_000;
 const MIB: u64 = 1024 * 1024;
 
-/// Memory that is really in use, in bytes.
+/// The resident memory, in bytes.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
 }
 
-/// Spread like the random bits of real ids.
+/// A token id whose bits are spread like the random bits of real ids.
 fn id(number: u128) -> TokenId {
     let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes();
     TokenId::new(NOW_S * 1_000 + i64::try_from(number).unwrap(), *spread.last_chunk().unwrap())
@@ -29,7 +30,7 @@ fn a_million_revocations_fit_in_64_mib_and_leave() {
     let (mirror, writer) = Mirror::by_hand(MirrorSettings::default().clock(clock.clone()));
     let before = resident();
     for number in 0..ENTRIES {
-        // Ends spread over a quarter of an hour, as those of tokens are.
+        // The facts end within a quarter of an hour, like those of real tokens.
         let exp = NOW_S + 60 + i64::try_from(number % 900).unwrap();
         writer.add(&Fact { kind: Kind::Jti, id: id(number).to_string(), at: None, exp }).unwrap();
     }

@@ -1,4 +1,5 @@
-//! Facts that somebody wrote to refuse good tokens for ever: believed, and for a limited time.
+//! Facts that a client with write access to the list wrote to refuse valid tokens for ever. They count, but only for a
+//! limited time.
 
 use shared_claims::revocation::{FeedSettings, Mirror, RedisLookup};
 
@@ -7,14 +8,14 @@ use super::*;
 
 const HOUR_MS: u64 = 3_600_000;
 
-/// A token that is issued when it is looked at.
+/// A token that was issued at the clock's current time.
 fn good(clock: &Arc<ManualClock>) -> Marks<'static> {
     use shared_claims::clock::Clock as _;
     let jti = TokenId::new(clock.now_ms(), [7; 10]);
     Marks { jti, sid: None, sub: "user", client_id: "client", kid: "key", exp: clock.now_seconds() + 900 }
 }
 
-/// A key that never comes back, and all that a user will ever get.
+/// A key that is revoked for ever, and a user with a cut so far in the future that it covers all later tokens.
 fn written() -> [Fact; 2] {
     let far_ms = (now_s() + 1_000_000_000) * 1_000;
     [
@@ -62,7 +63,8 @@ async fn a_mirror_over_the_feed_outlives_what_was_written() {
     outlives(&mirror, &clock).await;
 }
 
-/// What stands in Redis counts as long as it stands; what a lookup keeps of it does not count for longer than a fact may.
+/// A fact in Redis counts for as long as it is there. A fact that a lookup has cached counts for no longer than its
+/// kind may.
 #[tokio::test]
 async fn a_lookup_forgets_a_cut_in_the_future_that_is_gone_from_redis() {
     let redis = RedisProcess::start().await;
@@ -71,7 +73,7 @@ async fn a_lookup_forgets_a_cut_in_the_future_that_is_gone_from_redis() {
     let [_, cut] = written();
     list.revoke(cut).await;
     let lookup = RedisLookup::new(settings(&redis.address()), under(&clock));
-    // A token that the lookup met says how long it keeps the fact: the stolen key's owner may choose.
+    // A lookup caches a fact until the token's `exp`. Somebody with the stolen signing key can choose any `exp`.
     let endless = Marks { exp: i64::MAX, ..token(1) };
     shared_claims::testing::eventually("it is met", SOON, async || {
         lookup.check(&endless).await == Verdict::Revoked(Kind::Sub)
@@ -84,7 +86,7 @@ async fn a_lookup_forgets_a_cut_in_the_future_that_is_gone_from_redis() {
     assert_eq!(lookup.check(&good(&clock)).await, Verdict::Revoked(Kind::Sub));
     clock.advance_ms(HOUR_MS);
     shared_claims::testing::eventually("it is forgotten", SOON, async || lookup.status().entries == 0).await;
-    // Redis's own clock has not moved, so a token of now is judged by what stands in Redis.
+    // Redis's own clock has not moved. A token issued now is therefore compared with the facts in Redis only.
     shared_claims::testing::eventually("a token of now is good", SOON, async || {
         lookup.check(&token(u128::try_from(now_s() * 1_000).unwrap())).await == Verdict::Live
     })

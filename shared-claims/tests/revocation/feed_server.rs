@@ -1,4 +1,4 @@
-//! An issuer's feed that does what it is told.
+//! An issuer's feed whose responses a test decides.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,16 +13,16 @@ use tokio::task::AbortHandle;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Behaviour {
     Well,
-    /// Ignores `wait`.
+    /// Responds at once and ignores `wait`.
     Hasty,
     Hang,
-    /// Answers so, with an empty object.
+    /// Responds with this status and an empty object.
     Status(&'static str),
-    /// Answers 200 with that body.
+    /// Responds with 200 and this body.
     Body(String),
-    /// Promises more than it sends.
+    /// Sends fewer bytes than its `content-length` says.
     Cut,
-    /// Never says that this is all.
+    /// Never marks a page as the last one.
     Incomplete,
 }
 
@@ -31,11 +31,11 @@ pub(crate) struct Feed {
     pub(crate) facts: Vec<Fact>,
     pub(crate) page: usize,
     pub(crate) behaviour: Behaviour,
-    /// Request lines and headers, as they came.
+    /// Request lines and headers, as received.
     pub(crate) requests: Vec<String>,
-    /// When they came, milliseconds since boot.
+    /// When the requests arrived, milliseconds since boot.
     pub(crate) arrivals: Vec<u64>,
-    /// Connections that stand.
+    /// The number of open connections.
     pub(crate) connections: usize,
 }
 
@@ -73,12 +73,12 @@ impl FeedServer {
         self.news.notify_waiters();
     }
 
-    /// When requests came, milliseconds since boot.
+    /// When the requests arrived, milliseconds since boot.
     pub(crate) fn arrivals(&self) -> Vec<u64> {
         self.feed.lock().unwrap().arrivals.clone()
     }
 
-    /// Connections that stand.
+    /// The number of open connections.
     pub(crate) fn connections(&self) -> usize {
         self.feed.lock().unwrap().connections
     }
@@ -143,7 +143,7 @@ async fn converse(mut stream: TcpStream, feed: Arc<Mutex<Feed>>, news: Arc<Notif
     }
 }
 
-/// Status, body, and how many entries are in it.
+/// The status, the body, and the number of entries in it.
 fn answer(feed: &Mutex<Feed>, after: Option<&str>) -> (String, String, usize) {
     let feed = feed.lock().unwrap();
     let whole = match &feed.behaviour {

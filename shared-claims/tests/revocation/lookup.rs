@@ -1,4 +1,4 @@
-//! The lookup: the same promise, without a mirror.
+//! The lookup in Redis. It gives the same guarantees as a mirror.
 
 use redis::AsyncTypedCommands as _;
 use shared_claims::revocation::{RedisKeys, RedisLookup};
@@ -78,7 +78,8 @@ async fn what_redis_may_have_expired_by_its_own_clock_is_not_live() {
     let redis = RedisProcess::start().await;
     let _list = list_in(&redis).await;
     let lookup = RedisLookup::new(settings(&redis.address()), MirrorSettings::default());
-    // To Redis this token ended over a minute ago: its facts are gone, however the verifier's clock stands.
+    // By Redis's clock this token expired over a minute ago, so its facts may have expired too, whatever the verifier's
+    // clock says.
     let ended = Marks { exp: now_s() - 61, ..token(1) };
     assert_eq!(lookup.check(&ended).await, Verdict::Unknown);
     assert_eq!(lookup.check(&Marks { exp: now_s() - 30, ..token(1) }).await, Verdict::Live);
@@ -93,7 +94,7 @@ async fn what_was_met_stays_met() {
     list.revoke(revocation_of(2)).await;
     let lookup = RedisLookup::new(settings(&redis.address()), MirrorSettings::default());
     assert_eq!(lookup.check(&token(1)).await, REVOKED);
-    // Back with an older list, which knows nothing of it and looks whole.
+    // Redis comes back with an older list, which lacks the facts and looks complete.
     redis.restart().await;
     eventually("the new process is met", SOON, async || lookup.status().connected).await;
     assert_eq!(lookup.check(&token(1)).await, REVOKED, "refused before");

@@ -1,4 +1,5 @@
-//! The reading side of the revocation list against real Redis processes, a misbehaving proxy and a scripted feed.
+//! Tests the verifier's side of the revocation list with real Redis processes, a proxy that misbehaves, and a scripted
+//! feed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod believed;
@@ -19,13 +20,13 @@ use shared_claims::clock::{ManualClock, SystemClock};
 use shared_claims::revocation::{Fact, Kind, Marks, MirrorSettings, RedisKeys, RedisSettings, Verdict};
 use shared_claims::testing::{ListWriter, RedisProcess};
 
-/// For what happens at once when it happens.
+/// The time limit for events that normally happen at once.
 const SOON: Duration = Duration::from_secs(10);
 
-/// Point 4 of the promise: a good token is accepted again within this of the parts being in touch.
+/// Point 4 of CONTRACT §6: a valid token is accepted again within this time after all parts are connected.
 const RECOVERY: Duration = Duration::from_secs(3);
 
-/// Beyond the bound of 30 s.
+/// Longer than the staleness bound of 30 s.
 const LONG_MS: u64 = 31_000;
 
 const REVOKED: Verdict = Verdict::Revoked(Kind::Jti);
@@ -35,12 +36,12 @@ fn now_s() -> i64 {
     SystemClock.now_seconds()
 }
 
-/// A token id known by its number alone.
+/// A token id made from a number.
 fn jti(number: u128) -> TokenId {
     TokenId::new(i64::try_from(number).unwrap(), [0; 10])
 }
 
-/// A token known by its number alone.
+/// A token made from a number.
 fn token(number: u128) -> Marks<'static> {
     let exp = now_s() + 900;
     Marks { jti: jti(number), sid: None, sub: "user", client_id: "client", kid: "key", exp }
@@ -50,7 +51,7 @@ fn revocation_of(number: u128) -> Fact {
     Fact { kind: Kind::Jti, id: jti(number).to_string(), at: None, exp: now_s() + 960 }
 }
 
-/// A clock that moves when told to, starting now.
+/// A manual clock that starts at the current time.
 fn manual_clock() -> Arc<ManualClock> {
     ManualClock::at(now_s() * 1_000)
 }

@@ -1,4 +1,4 @@
-//! The mirror while Redis is well, and what it makes of what the list says.
+//! The mirror while Redis works, and how it interprets the content of the list.
 
 use redis::AsyncTypedCommands as _;
 use shared_claims::revocation::{Mirror, RedisKeys};
@@ -6,7 +6,7 @@ use shared_claims::testing::eventually;
 
 use super::*;
 
-/// Waits until the mirror says so of the token.
+/// Waits until the mirror gives this verdict about the token.
 pub(crate) async fn says(mirror: &Mirror, number: u128, verdict: Verdict, limit: Duration) {
     let waiting = async {
         while mirror.check(&token(number)) != verdict {
@@ -95,7 +95,7 @@ async fn a_list_that_is_not_renewed_grows_old() {
     let mut list = list_in(&redis).await;
     let mirror = Mirror::follow_redis(settings(&redis.address()), under(&clock));
     says(&mirror, 1, Verdict::Live, SOON).await;
-    // Read again and again, and each time it says that it was complete 31 s ago.
+    // The mirror reads the list again and again, and each time the list says that it was complete 31 s ago.
     let now_ms = list.now_ms().await;
     let mut connection = redis.connection().await;
     connection.set(RedisKeys::default().as_of(), now_ms - 31_000).await.unwrap();

@@ -1,5 +1,5 @@
-//! The mirror while things go wrong. Asked of all of it: a revoked token is never live, a good one is live again within
-//! 3 s of the parts being in touch.
+//! The mirror during failures. In every test, a revoked token must never be live, and a valid one must be live again
+//! within 3 s after all parts are connected.
 
 use shared_claims::revocation::{Mirror, RedisKeys};
 use shared_claims::testing::{Proxy, ProxyMode, eventually};
@@ -14,7 +14,8 @@ async fn a_new_epoch_is_read_from_the_start_and_nothing_is_forgotten() {
     list.revoke(revocation_of(1)).await;
     let mirror = Mirror::follow_redis(settings(&redis.address()), MirrorSettings::default());
     says(&mirror, 9, Verdict::Live, SOON).await;
-    // Another list in its place, which knows nothing of the first fact, and the second stands before our position.
+    // Another list replaces the first one. It lacks the first fact, and its only fact has an id that is not
+    // after the mirror's position.
     let mut other = ListWriter::new(redis.connection().await, RedisKeys::default());
     other.commit(revocation_of(2));
     other.rebuild().await;
@@ -59,7 +60,7 @@ async fn an_older_dump_proves_nothing() {
     let epoch: Option<String> =
         redis::cmd("GET").arg(RedisKeys::default().epoch()).query_async(&mut connection).await.unwrap();
     assert!(epoch.is_some(), "the dump holds a list that looks whole");
-    // A mirror that starts now knows nothing of the fact that the dump misses.
+    // A mirror that starts now cannot know the fact that is not in the dump.
     let fresh = Mirror::follow_redis(settings(&redis.address()), under(&clock));
     eventually("it looked", SOON, async || {
         fresh.status().last_error.is_some_and(|error| error.contains("another Redis process"))

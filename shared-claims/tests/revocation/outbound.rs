@@ -1,4 +1,4 @@
-//! Which proxy the issuer is asked through, and what is told of a failure: alike for key set and feed.
+//! The proxy for requests to the issuer, and the messages after a failure. The rules are the same for key set and feed.
 
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -16,10 +16,10 @@ use super::mirror::says;
 use super::tls::redis_with_tls;
 use super::*;
 
-/// Set in the process whose environment names a proxy.
+/// Set in a child process whose environment names a proxy.
 const URL: &str = "TEST_FEED_URL";
 
-/// A proxy that answers 502 and keeps what it was asked.
+/// A proxy that answers 502 and records the requests.
 struct FakeProxy {
     address: String,
     heads: Arc<Mutex<Vec<String>>>,
@@ -45,7 +45,7 @@ impl FakeProxy {
                 }
                 kept.lock().unwrap().push(String::from_utf8(head).unwrap());
                 let answer = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-                // A client that is gone has what it wanted.
+                // An error means that the client closed the connection, which does not matter here.
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
@@ -109,12 +109,12 @@ async fn a_proxy_that_is_named_is_asked_for_key_set_and_feed() {
     ] {
         eventually(start, SOON, async || proxy.asked(start).is_some()).await;
         let head = proxy.asked(start).unwrap().to_lowercase();
-        // me:p@ss
+        // The base64 text is `me:p@ss`.
         assert!(head.contains("proxy-authorization: basic bwu6cebzcw==\r\n"), "{head}");
     }
 }
 
-/// Something that speaks TLS under a certificate of an authority that nobody knows.
+/// A TLS server whose certificate comes from an unknown authority.
 #[tokio::test]
 async fn a_certificate_that_is_not_trusted_is_told_as_such() {
     let (_redis, url) = redis_with_tls().await;

@@ -1,4 +1,5 @@
-//! A panic in what follows the list: the list grows old and is refused, and it is followed again.
+//! Panics in the task that follows the list: the task is restarted; if it panics again and again, the list becomes too
+//! old and tokens are refused.
 
 use shared_claims::revocation::{FeedSettings, Mirror, RedisLookup, Revocation};
 use shared_claims::testing::{ListWriter, StumblingClock, eventually};
@@ -13,7 +14,7 @@ async fn says(source: &Revocation, number: u128, verdict: Verdict) {
     .await;
 }
 
-/// Panics now and then are got over; panics without end end in "unknown".
+/// After single panics the source recovers. If the panics do not end, the verdict becomes "unknown".
 async fn gets_over_panics(source: Revocation, clock: &StumblingClock, mut revoke: impl AsyncFnMut(u128)) {
     says(&source, 99, Verdict::Live).await;
     for times in 1..=3 {

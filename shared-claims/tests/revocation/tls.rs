@@ -1,4 +1,4 @@
-//! `rediss://`, under an authority that the system was told to trust.
+//! `rediss://` with a certificate authority that the system was configured to trust.
 
 use std::process::Command;
 
@@ -8,14 +8,15 @@ use shared_claims::testing::eventually;
 use super::mirror::says;
 use super::*;
 
-/// Set in the process that trusts the authority: the trust is read from the environment, once.
+/// Set in the child process that trusts the authority. A process reads the trusted authorities from its environment
+/// only once.
 const URL: &str = "TEST_REDISS_URL";
 
 fn data(file: &str) -> String {
     format!("{}/tests/data/redis-tls/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A Redis that speaks TLS too, and the URL for that.
+/// A Redis process that also accepts TLS, and its TLS URL.
 pub(crate) async fn redis_with_tls() -> (RedisProcess, String) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (certificate, key) = (data("server.pem"), data("server.key"));

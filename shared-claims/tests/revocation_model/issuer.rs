@@ -1,33 +1,33 @@
-//! An auth-service's round. Each step is atomic in Redis or in the database; between any two it may be paused, for ever
-//! if need be, which is as good as killed.
+//! The steps of one round of an auth-service. Each step is atomic in Redis or in the database. Between two steps the
+//! auth-service may be paused for any time; a pause that never ends stands for a crash.
 
 use crate::list::{Epoch, Facts, LIFE, last_of, up_to};
 use crate::model::{Flaw, Protocol, State};
 
-/// What the first script of a round saw of a list that is whole.
+/// What the first script of a round read from a complete list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Look {
-    /// How long ago `TIME` was taken.
+    /// How many ticks ago `TIME` was read.
     taken: i8,
     epoch: Epoch,
     last: u8,
 }
 
-/// Where an auth-service stands in its round.
+/// The position of an auth-service in its round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Issuer {
     #[default]
     Idle,
-    /// The list looked whole: what is undelivered is read next.
+    /// The list looked complete. Next, the facts that are not in it are read from the database.
     Whole(Look),
-    /// It is delivered next, and the proof renewed.
+    /// The facts were read. Next, they are delivered and the proof is renewed.
     Read(Look, Facts),
-    /// With the flaws only: delivered, and the proof is renewed next.
+    /// Only with some flaws: the facts were delivered, and the proof is renewed in a step of its own.
     Delivered(Look),
-    /// The list did not look whole, under that epoch: `TIME` is taken and everything read next. (Read at once: later
-    /// it would only be more, under the same proof.)
+    /// The list with this epoch did not look complete. Next, `TIME` and all facts are read. (Both in one step: reading
+    /// the facts later could only find more of them, under the same proof.)
     Bad(Option<Epoch>),
-    /// The stream is filled beside, as of so long ago: it is put in place next.
+    /// A new stream was filled next to the old one, as of so many ticks ago. Next, it replaces the old one.
     Filled(Option<Epoch>, i8, Facts),
 }
 
@@ -52,7 +52,7 @@ impl Issuer {
 }
 
 impl Protocol {
-    /// The next step of an auth-service that stands there.
+    /// The next step of an auth-service at this position.
     pub(crate) fn issue(&self, state: &mut State, issuer: Issuer) -> Issuer {
         let list = &state.redis.list;
         let standing = list.proof.map(|proof| proof.epoch);
@@ -92,7 +92,7 @@ impl Protocol {
         }
     }
 
-    /// Whether entries are missing, as far as is looked.
+    /// Whether entries are missing from the stream, as far as the auth-service checks.
     fn misses(&self, state: &State) -> bool {
         state.redis.list.diminished && self.flaw != Flaw::EntriesUncounted
     }

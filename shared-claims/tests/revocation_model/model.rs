@@ -1,4 +1,4 @@
-//! The whole: states, steps, and what must hold.
+//! The whole model: states, actions and properties.
 
 use stateright::{Model, Property};
 
@@ -6,50 +6,50 @@ use crate::issuer::Issuer;
 use crate::list::{BEHIND, Epoch, Facts, List, Proof, Redis, up_to};
 use crate::verifier::{Mirror, Request};
 
-/// `max_staleness_seconds`
+/// The staleness bound, ticks (`max_staleness_seconds`).
 pub(crate) const BOUND: i8 = 1;
 
 pub(crate) const WITHIN_THE_BOUND: &str = "nothing is accepted later than the bound after its revocation";
 pub(crate) const NEVER_AGAIN: &str = "what was refused is never accepted again";
 
-/// A precaution that is left out.
+/// A deliberate error in the protocol. With each of them, the model checker must find a violation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Flaw {
     #[default]
     None,
-    /// A renewal takes `TIME` when it is through, not before its snapshot.
+    /// A renewal reads `TIME` after its snapshot of the database instead of before it.
     TimeAfterSnapshot,
-    /// What another auth-service is just delivering counts as delivered.
+    /// Facts that another auth-service is about to deliver count as delivered.
     Claims,
-    /// A delivery appends behind whatever is there.
+    /// A delivery does not check what the last entry of the stream is.
     NoPredecessor,
-    /// A renewal finds the list whole in one step and says so in the next.
+    /// A renewal finds the list complete in one step and renews the proof in another.
     TornRenewal,
-    /// Nobody compares how many entries the stream holds.
+    /// No auth-service checks the number of entries in the stream.
     EntriesUncounted,
     /// The mirror does not compare `run_id`.
     AnyProcess,
-    /// The mirror counts its age from when the answer came.
+    /// The mirror measures its age from when the response arrived, not from when the request was sent.
     AgeFromAnswer,
-    /// The mirror does not wait for its last page.
+    /// The mirror counts as complete before its last page.
     FirstPageSuffices,
-    /// The mirror begins a new epoch with nothing.
+    /// The mirror drops its facts when a new epoch begins.
     ForgetsOnResync,
-    /// A check reads the moment of completeness after the facts.
+    /// A check reads the mirror's age after the facts instead of before.
     AgeAfterFacts,
 }
 
-/// One configuration. Time has no end in any of them.
+/// One configuration of the model. Time is unlimited in every configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Protocol {
     pub(crate) flaw: Flaw,
-    /// How many facts are committed.
+    /// The number of facts that are committed.
     pub(crate) facts: u8,
-    /// How often Redis loses something.
+    /// The number of failures of Redis.
     pub(crate) faults: u8,
-    /// Whether the mirror's requests and their answers take time.
+    /// Whether time may pass between a request of the mirror and its response.
     pub(crate) slow: bool,
-    /// Whether the looks of a check lie apart.
+    /// Whether time may pass between the two reads of a check.
     pub(crate) check_apart: bool,
 }
 
@@ -61,11 +61,11 @@ impl Default for Protocol {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct State {
-    /// How long ago each fact was committed, and acknowledged at once.
+    /// How many ticks ago each fact was committed. A commit is acknowledged at once.
     acknowledged: [Option<i8>; 2],
     pub(crate) claimed: Facts,
     faults: u8,
-    /// Whether the list was rebuilt since the last fault.
+    /// Whether the list was rebuilt after the last failure.
     pub(crate) rebuilt: bool,
     pub(crate) redis: Redis,
     issuers: [Issuer; 2],
@@ -76,11 +76,11 @@ pub(crate) struct State {
 pub(crate) enum Action {
     Tick,
     Commit,
-    /// A dump is written, or the replica catches up.
+    /// Redis writes a dump, or the replica catches up.
     Save,
     Flush,
-    /// Somebody else trims the stream. From then on it is as if what it held had been acknowledged just now: until an
-    /// auth-service looks, nobody can know.
+    /// Another client trims the stream. The model then treats all facts as acknowledged just now, because the loss
+    /// cannot be known before an auth-service checks the list.
     Trim,
     Restart {
         clock_behind: i8,
@@ -92,7 +92,7 @@ pub(crate) enum Action {
 }
 
 impl State {
-    /// The place of the last fact.
+    /// The sequence number of the last fact.
     pub(crate) fn committed(&self) -> u8 {
         u8::try_from(self.acknowledged.iter().flatten().count()).unwrap()
     }
@@ -119,7 +119,7 @@ impl State {
         self.mirror.tick();
     }
 
-    /// An id that is not in use: which one is drawn does not matter.
+    /// An unused random part for an epoch. The value itself does not matter.
     pub(crate) fn fresh_random(&mut self) -> u8 {
         let used: Vec<u8> = self.randoms().into_iter().map(|random| *random).collect();
         (1..u8::MAX).find(|random| !used.contains(random)).unwrap()
@@ -141,10 +141,11 @@ impl State {
         randoms
     }
 
-    /// The one of all states that are the same but for names: which epoch has which id, which auth-service is which.
+    /// The representative of all states that differ only in names: in the ids of epochs and in the order of the
+    /// auth-services.
     fn canonical(mut self, protocol: &Protocol) -> Self {
         if self.faults == protocol.faults {
-            // Nothing older comes back any more.
+            // No further failure is possible, so the older data cannot come back.
             self.redis.older = List::default();
         }
         let mut names = Vec::new();
@@ -198,7 +199,7 @@ impl Model for Protocol {
             }
             Action::Restart { clock_behind } => {
                 state.redis.restart(clock_behind);
-                // Their connections broke.
+                // A restart of Redis breaks all connections.
                 state.issuers = [Issuer::Idle; 2];
                 state.mirror.disconnected();
             }
@@ -222,7 +223,8 @@ impl Model for Protocol {
                 let late = |age: &Option<i8>| age.is_some_and(|age| age > BOUND);
                 (0..).zip(&state.acknowledged).all(|(n, age)| accepted & (1 << n) == 0 || !late(age))
             }),
-            // A check that began before another refused may still end after it: that is not again.
+            // A check that began earlier may end after another check refused the token. That does not count as accepted
+            // again.
             Property::always(NEVER_AGAIN, |protocol: &Self, state: &State| {
                 protocol.check_apart || state.accepted(protocol) & state.mirror.refused == 0
             }),

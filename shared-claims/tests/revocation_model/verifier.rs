@@ -1,42 +1,43 @@
-//! A mirror and a check.
+//! A mirror and a check of a token.
 
 use crate::list::{Facts, Redis, next_behind};
 use crate::model::{BOUND, Flaw, Protocol};
 
-/// A request of a mirror on its way. Only where [`Protocol::slow`] says so: elsewhere it is sent, executed and received
-/// in one step. The mirror that waits is then where it was before, and one that sends early proves less.
+/// A request of a mirror. Used only with [`Protocol::slow`]; otherwise a request is sent, executed and received in one
+/// step. That loses no behaviour: a mirror that waits has not changed yet, and a request that was sent earlier proves
+/// less.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Request {
     #[default]
     None,
-    /// How long ago.
+    /// Sent so many ticks ago.
     Sent(i8),
     Answered(i8, Redis),
 }
 
-/// A mirror.
+/// The state of a mirror.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Mirror {
     pub(crate) request: Request,
-    /// The random part of the epoch it follows.
+    /// The random part of the epoch that the mirror follows.
     pub(crate) epoch: Option<u8>,
     position: u8,
     pub(crate) known: Facts,
-    /// All that was ever known, and so refused.
+    /// All facts that the mirror ever knew, whose tokens it therefore refused.
     pub(crate) refused: Facts,
-    /// How long ago it was complete; nothing once that is beyond the bound.
+    /// How many ticks ago the mirror was complete; `None` when that is beyond the bound.
     as_of: Option<i8>,
     check: Check,
 }
 
-/// A check of a token whose looks lie apart. Which token does not matter: what is looked up is all facts.
+/// A check of a token in two separate reads. It stands for a check of any token, because it reads all facts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Check {
     #[default]
     None,
     Aged(Option<i8>),
     LookedUp(Facts),
-    /// All but the clock.
+    /// Both reads are done; only the clock may still change the result.
     Both(Option<i8>, Facts),
 }
 
@@ -81,14 +82,14 @@ impl Mirror {
         };
     }
 
-    /// The connection broke. An answer that is here already is read yet.
+    /// The connection broke. A response that has already arrived is still processed.
     pub(crate) fn disconnected(&mut self) {
         if matches!(self.request, Request::Sent(_)) {
             self.request = Request::None;
         }
     }
 
-    /// The next step of reading.
+    /// The next step of following the list.
     pub(crate) fn follow(&mut self, protocol: &Protocol, redis: &Redis) {
         match self.request {
             Request::None if protocol.slow => self.request = Request::Sent(0),
@@ -103,7 +104,7 @@ impl Mirror {
         }
     }
 
-    /// Takes what one transaction read: a page of one entry, `epoch`, `as_of` and `TIME`.
+    /// Processes what one transaction read: a page of at most one entry, `epoch`, `as_of` and `TIME`.
     fn take(&mut self, flaw: Flaw, sent: i8, redis: &Redis) {
         let entry = next_behind(redis.list.stream, self.position);
         let learnt = entry.map_or(0, |entry| 1 << (entry - 1));
@@ -125,7 +126,7 @@ impl Mirror {
             }
         }
         self.position = entry.unwrap_or(self.position);
-        // A page that is full is not the last.
+        // A full page is never the last one.
         let last = entry.is_none() || flaw == Flaw::FirstPageSuffices;
         let as_of = sent + proof.age.max(0);
         let proved = last && as_of <= BOUND && proof.age >= 0;

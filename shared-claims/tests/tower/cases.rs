@@ -1,4 +1,4 @@
-//! SECURITY-CASES A21 to A25 and B21, revoked tokens and roles, as a table.
+//! SECURITY-CASES A21 to A25 and B21, and cases for revoked tokens and roles, as a table.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ const TWICE: Option<&str> =
 const NO_SCOPE: Option<&str> = Some("Bearer error=\"insufficient_scope\", scope=\"todos:write\"");
 const NO_ROLE: Option<&str> = Some("Bearer error=\"insufficient_scope\"");
 
-/// A request, and how it is answered.
+/// A request and its expected response.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) method: &'static str,
@@ -46,7 +46,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// All of them, for a service that is reached at this URL.
+/// All cases, for a service at this URL.
 pub(crate) fn all(url: &str, source: Source) -> Vec<Case> {
     [none(), schemes(), twice(), rights(), cookies(url), proxies(url), bad(source)]
         .into_iter()
@@ -62,7 +62,7 @@ fn bearer() -> String {
     format!("Bearer {}", token().sign())
 }
 
-/// A21, A24.
+/// Cases A21 and A24.
 fn none() -> Vec<Case> {
     let token = token().sign();
     let mut cases = vec![
@@ -77,7 +77,7 @@ fn none() -> Vec<Case> {
     cases
 }
 
-/// A22, and what is no bearer token of A23.
+/// Case A22, and the part of A23 without a bearer token.
 fn schemes() -> Vec<Case> {
     let token = token().sign();
     let mut cases = Vec::new();
@@ -96,7 +96,7 @@ fn schemes() -> Vec<Case> {
     cases
 }
 
-/// The rest of A23.
+/// The rest of case A23.
 fn twice() -> Vec<Case> {
     let token = token().sign();
     let query = |query: String| Case::new("header and query", "GET", &format!("/whoami?{query}"));
@@ -112,7 +112,7 @@ fn twice() -> Vec<Case> {
     ]
 }
 
-/// A25, and roles.
+/// Case A25, and roles.
 fn rights() -> Vec<Case> {
     let mut cases = Vec::new();
     for scope in ["todos:readwrite", "todos:read", "", "todos:writ", "todos:write2", "Todos:Write"] {
@@ -135,7 +135,7 @@ fn rights() -> Vec<Case> {
     cases
 }
 
-/// B21, and where cookies stand beside headers.
+/// Case B21, and cookies together with an `Authorization` header.
 fn cookies(url: &str) -> Vec<Case> {
     let cookie = format!("other=1; bad cookie; {COOKIE}={}; more=2", token().sign());
     let post = |name: &str| Case::new(name, "POST", "/write").with("Cookie", &cookie);
@@ -161,7 +161,7 @@ fn cookies(url: &str) -> Vec<Case> {
         cases.push(post(origin).with("Origin", origin).gets(403, None));
         cases.push(post(origin).with("Origin", origin).with("Sec-Fetch-Site", "same-origin").gets(403, None));
     }
-    // `null` names no origin.
+    // `null` does not count as an origin.
     cases.push(post("null").with("Origin", "null").gets(403, None));
     cases.push(post("null of our own").with("Origin", "null").with("Sec-Fetch-Site", "same-origin"));
     for site in ["cross-site", "same-site", "none", ""] {
@@ -174,7 +174,7 @@ fn cookies(url: &str) -> Vec<Case> {
     cases
 }
 
-/// A page that was loaded in the clear is foreign where a proxy ends TLS.
+/// A page loaded over plain `http` is foreign if a proxy ends TLS for the service.
 fn proxies(url: &str) -> Vec<Case> {
     let cookie = format!("{COOKIE}={}", token().sign());
     let says = |header: &'static str, value: &str| {

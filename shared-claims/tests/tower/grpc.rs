@@ -1,4 +1,4 @@
-//! gRPC calls: statuses of gRPC, and never a body of JSON.
+//! gRPC calls get gRPC statuses, and never a JSON body.
 
 use http::{Method, Request};
 use http_body::Body as _;
@@ -29,7 +29,7 @@ fn layer(verifier: Verifier) -> BearerLayer {
     BearerLayer::new(verifier).cookie(COOKIE).allowed_origins([LISTED]).unwrap()
 }
 
-/// The service behind a layer for the whole server, which needs a scope.
+/// Starts the server with a layer in front of all services, which requires a scope.
 async fn start(verifier: Verifier) -> (Running, Channel) {
     let (incoming, endpoint) = bind();
     let layer = layer(verifier).require::<TodosWrite>();
@@ -38,7 +38,7 @@ async fn start(verifier: Verifier) -> (Running, Channel) {
     (Running(task), endpoint.connect().await.unwrap())
 }
 
-/// The service behind a layer of its own, which needs a role.
+/// Starts the server with a layer in front of one service, which requires a role.
 async fn start_admin(verifier: Verifier) -> (Running, Channel) {
     let (incoming, endpoint) = bind();
     let service = layer(verifier).require::<Admin>().named_layer(WhoAmI);

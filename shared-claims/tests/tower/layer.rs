@@ -1,4 +1,4 @@
-//! What only the layer has: no connection to look at, targets of HTTP/2, and claims of a service's own.
+//! Cases that exist only for the tower layer: no connection to look at, HTTP/2 targets, and custom claims.
 
 use axum::body::Body;
 use axum::{Extension, Router, routing};
@@ -10,7 +10,7 @@ use tower::ServiceExt as _;
 
 use crate::support::{COOKIE, Source, builder, token, verifier};
 
-/// What a change by cookie gets, at this target, with these headers.
+/// The status of a POST with the cookie, for this target and these headers.
 async fn post(layer: BearerLayer, target: &str, headers: &[(&str, &str)]) -> u16 {
     let app = Router::new().fallback(async || "done").layer(layer);
     let cookie = format!("{COOKIE}={}", token().sign());

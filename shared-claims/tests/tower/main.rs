@@ -1,4 +1,4 @@
-//! The layer under axum and tonic, through HTTP; and its answers beside those of the extractors for actix-web.
+//! The layer with axum and tonic over HTTP, and a comparison of its responses with those of the actix-web extractors.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! The inner service is called when it was polled until it was ready, and what it reserved for that is given back.
+//! The layer calls the inner service only after `poll_ready`, and frees what the inner service reserved there.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -13,7 +13,7 @@ use tower::{Layer as _, Service, ServiceExt as _};
 
 use crate::support::{Source, token, verifier};
 
-/// A service that reserves a place when it becomes ready; its clones have none.
+/// A service that reserves a place in `poll_ready`. Its clones have no reservation.
 #[derive(Default)]
 struct Strict {
     reserved: bool,

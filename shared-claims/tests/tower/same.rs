@@ -1,4 +1,4 @@
-//! Each case against axum, and against actix-web: as it should be, and the same.
+//! Runs each case against axum and actix-web: both must give the expected response, and the same one.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::cases::{self, Case, INVALID_TOKEN};
 use crate::servers::Server;
 use crate::support::{Source, token, verifier, without_keys};
 
-/// An answer, read. `Date` and `Connection` are the servers' own.
+/// A response. Without `Date` and `Connection`, which the servers set themselves.
 #[derive(Debug, PartialEq, Eq)]
 struct Answer {
     status: u16,
@@ -53,7 +53,7 @@ impl Answer {
 async fn compare(verifier: Verifier, cases: impl Fn(&str) -> Vec<Case>) {
     let client = reqwest::Client::new();
     let (actix, axum) = (Server::actix(verifier.clone()), Server::axum(verifier));
-    // Some cases name the origin that the service has.
+    // Some cases contain the service's own origin.
     for (of_actix, of_axum) in cases(&actix.url).into_iter().zip(cases(&axum.url)) {
         let by_axum = Answer::of(&client, &axum, &of_axum).await;
         by_axum.assert(&of_axum);

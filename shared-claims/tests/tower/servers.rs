@@ -1,4 +1,4 @@
-//! The same small service twice: with actix-web, and with axum.
+//! The same small service, with actix-web and with axum.
 
 use std::net::TcpListener;
 
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Admin, COOKIE, LISTED, TodosWrite};
 
-/// A service on a port of its own. It stops when it is dropped.
+/// A service on its own port. It stops when it is dropped.
 pub(crate) struct Server {
     pub(crate) url: String,
     task: JoinHandle<()>,
@@ -41,7 +41,7 @@ impl Server {
 
     pub(crate) fn axum(verifier: Verifier) -> Self {
         let bearer = BearerLayer::new(verifier).cookie(COOKIE).allowed_origins([LISTED]).unwrap();
-        // Three ways to put it there: before a router, its routes, and a handler.
+        // Three places for the layer: in front of a router, of its routes, and of one handler.
         let whoami = Router::new().route("/whoami", routing::any(sub)).layer(bearer.clone());
         let write = Router::new().route("/write", routing::any(sub));
         let write = write.route_layer(bearer.require::<TodosWrite>());

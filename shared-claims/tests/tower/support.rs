@@ -1,4 +1,4 @@
-//! What the tests share: verifiers of one key, and tokens for them.
+//! Shared by the tests: verifiers with one key, and tokens for them.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use shared_claims::{required_role, required_scope};
 pub(crate) const ISSUER: &str = "http://localhost:8000";
 pub(crate) const COOKIE: &str = "__Host-access_token";
 pub(crate) const LISTED: &str = "https://app.example";
-/// The `sub` of a user whose tokens are revoked, where anybody's are.
+/// The `sub` of the user whose tokens are revoked in a test with a revocation source.
 pub(crate) const MALLORY: &str = "mallory";
 
 required_scope!(pub(crate) TodosWrite, "todos:write");
 required_role!(pub(crate) Admin, "admin");
 
-/// Where a verifier finds what is revoked.
+/// The revocation source of a verifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// Nowhere: each check is done at once.
+    /// No source: a check never waits.
     None,
-    /// In a source that must be waited for.
+    /// A source for which a check has to wait.
     Waited,
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn verifier(source: Source) -> Verifier {
     .unwrap()
 }
 
-/// A verifier that has no keys yet.
+/// A verifier without keys.
 pub(crate) async fn without_keys() -> Verifier {
     builder(KeySetHandle::new()).without_revocation().build().await.unwrap()
 }

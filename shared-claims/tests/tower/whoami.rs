@@ -1,4 +1,5 @@
-//! A gRPC service of one method that says who asks, without generated code: its messages are bare text.
+//! A gRPC service with one method, which returns the subject of the token. It uses no generated code: its messages are
+//! plain text.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -42,7 +43,7 @@ impl Service<http::Request<tonic::body::Body>> for WhoAmI {
     }
 }
 
-/// Asks, with these metadata.
+/// Calls the service with these metadata.
 pub(crate) async fn ask(channel: Channel, metadata: &[(&'static str, String)]) -> Result<String, Status> {
     let mut request = Request::new("who am I".to_owned());
     for (name, value) in metadata {

@@ -1,4 +1,4 @@
-//! The cache of verified tokens never answers what the full check would not.
+//! With the cache of verified tokens, a verifier gives the same result as without it.
 
 use proptest::prelude::*;
 use shared_claims::clock::ManualClock;
@@ -39,13 +39,13 @@ async fn a_token_dies_with_its_key() {
     let verifier = builder(&clock).keys(keys.clone()).build().await.unwrap();
     let token = token(&clock).sign();
     assert!(verifier.verify(&token).await.is_ok());
-    // The same key in a new set is the same key.
+    // The same key in a new set is still the same key.
     keys.set(KeySet::from_keys([TestKey::shared(0).public(), TestKey::shared(1).public()]));
     assert!(verifier.verify(&token).await.is_ok());
     assert_eq!(verifier.metrics().cache_hits, 1);
     keys.set(KeySet::from_keys([TestKey::shared(1).public()]));
     assert_eq!(verifier.verify(&token).await.err(), Some(VerifyError::Invalid(Reason::UnknownKey)));
-    // Another key under its name is another key.
+    // A different key with the same `kid` is not the same key.
     let other =
         PublicKey::from_components(TestKey::shared(0).kid(), TestKey::shared(1).modulus(), &[1, 0, 1]);
     keys.set(KeySet::from_keys([TestKey::shared(0).public()]));
@@ -79,7 +79,7 @@ async fn a_token_with_another_signature_is_another_token() {
     assert_eq!(verifier.verify(&forged).await.err(), Some(VerifyError::Invalid(Reason::Signature)));
 }
 
-/// What happens to two verifiers that differ in nothing but the cache.
+/// The events for two verifiers, one with a cache and one without.
 #[derive(Clone, Debug)]
 enum Step {
     Verify(usize),
@@ -174,7 +174,7 @@ proptest! {
                     Step::SetWall(ms) => clock.set_wall_ms(NOW_MS + ms),
                     Step::Keys(which) => set_keys(&keys, which),
                     Step::Source(verdict) => source.set(move |marks| {
-                        // Without a verdict for all: only the first user's tokens of the first key are live.
+                        // Without a common verdict, only tokens signed with the first key are live.
                         verdict.unwrap_or(if marks.kid == TestKey::shared(0).kid() {
                             Verdict::Live
                         } else {

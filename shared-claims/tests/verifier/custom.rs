@@ -1,4 +1,4 @@
-//! Claims of a service's own, and roles.
+//! Custom claims of a service, and roles.
 
 use actix_web::web;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ async fn own_claims_are_read_beside_the_others() {
     let clock = clock();
     let verifier = builder(&clock).custom_claims::<Tenant>().build().await.unwrap();
     let token = token(&clock).claim("tenant", "acme").claim("limits", json!([1, 2])).sign();
-    // The second time from the cache.
+    // The second check uses the cache.
     for _ in 0..2 {
         let claims: Claims<Tenant> = verifier.verify(&token).await.unwrap().into_claims();
         assert_eq!(claims.custom, Tenant { tenant: "acme".to_owned(), limits: vec![1, 2] });

@@ -1,4 +1,4 @@
-//! SECURITY-CASES A26 through HTTP: issuer, Redis and services as they are put together in earnest, in both modes.
+//! SECURITY-CASES A26 over HTTP: issuer, Redis and services connected as in production, with mirror and with lookup.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Parts {
         Self { issuer, redis, list }
     }
 
-    /// A service whose verifier begins now.
+    /// Starts a service with a new verifier.
     async fn service(&self, mode: &str) -> Service {
         let builder = Verifier::builder(self.issuer.url()).audience(AUDIENCE);
         let builder = if mode == "mirror" {
@@ -40,7 +40,7 @@ impl Parts {
         Service::start(BearerAuth::new(builder.clock(Arc::new(SystemClock)).build().await.unwrap()))
     }
 
-    /// A token of a user, a session and a client of its own.
+    /// A token with its own user, session and client. Returns it with its four identifiers.
     fn token(&self, key: usize, jti_ms: i64) -> (TokenBuilder, [String; 4]) {
         let id = || token_id(SystemClock.now_ms()).to_string();
         let (jti, sid, sub, client) = (token_id(jti_ms).to_string(), id(), id(), format!("client-{}", id()));
@@ -53,7 +53,7 @@ impl Parts {
         (token, [jti, sid, sub, client])
     }
 
-    /// Revokes, as of `at_ms` where the kind has a cut.
+    /// Revokes, as of `at_ms` if the kind has a cut.
     async fn revoke(&mut self, kind: Kind, id: &str, at_ms: i64) {
         let at = kind.has_cut().then_some(at_ms);
         let exp = SystemClock.now_seconds() + 1_000;
@@ -72,7 +72,7 @@ async fn a26(mode: &str) {
     let mut parts = Parts::start().await;
     let before = parts.service(mode).await;
     for kind in [Kind::Jti, Kind::Sid, Kind::Sub, Kind::Client, Kind::Key] {
-        // The key goes last: every token of it dies.
+        // The key comes last, because its revocation refuses all of its tokens.
         let key = usize::from(kind == Kind::Key);
         let now = SystemClock.now_ms();
         let (token, [jti, sid, sub, client]) = parts.token(key, now);
@@ -97,8 +97,8 @@ async fn a26(mode: &str) {
         for service in [&before, &after] {
             service.whoami(&token).await.assert_invalid_token(kind.as_str());
             answers(service, &bystander, 200).await;
-            // A session and a key end as wholes; of a user and a client what was issued later lives, from the next
-            // millisecond on, and so does any other token.
+            // Revoking a session or a key refuses all of its tokens. Revoking a token, a user or a client leaves tokens
+            // valid that were issued later, from the next millisecond on.
             let lives = !matches!(kind, Kind::Sid | Kind::Key);
             answers(service, &later, if lives { 200 } else { 401 }).await;
         }
@@ -115,7 +115,8 @@ async fn a26_revoked_in_any_way_with_lookups() {
     a26("lookup").await;
 }
 
-/// Two tokens of one millisecond, the cut between them: the issuer gives the later one a later `jti` time.
+/// Two tokens of the same millisecond, one before and one after the cut. The issuer gives the later one a later `jti`
+/// time.
 #[tokio::test]
 async fn a26_what_was_issued_in_the_millisecond_of_the_cut() {
     let mut parts = Parts::start().await;

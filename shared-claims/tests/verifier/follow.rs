@@ -1,4 +1,5 @@
-//! SECURITY-CASES A6, A20 and A28: the key set followed over HTTP, from an issuer that behaves and one that does not.
+//! SECURITY-CASES A6, A20 and A28: the key set is fetched over HTTP, from an issuer that works and from one that
+//! misbehaves.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ async fn outcome(verifier: &Verifier, token: &str) -> Result<(), VerifyError> {
     verifier.verify(token).await.map(|_| ())
 }
 
-/// Waits until `check` holds, at most for `limit`; gives how long it took.
+/// Waits until `check` holds, for at most `limit`. Returns how long it took.
 async fn eventually(limit: Duration, mut check: impl AsyncFnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !check().await {
@@ -117,7 +118,7 @@ async fn a6_unknown_kids_cause_one_fetch_per_cooldown_and_delay_nobody() {
     let verifier = following(issuer.url(), &clock).token_cache_entries(0).build().await.unwrap();
     let good = token(&issuer, &clock, 0);
     let before = issuer.fetches().keys;
-    // The one fetch takes its time: whoever is good must not notice.
+    // The only request for keys is slow, and valid tokens must not wait for it.
     issuer.keys_behave(Behaviour::Slowly(Duration::from_millis(500)));
     let strangers: Vec<_> = (0..16)
         .map(|worker| {
@@ -146,7 +147,7 @@ async fn a6_unknown_kids_cause_one_fetch_per_cooldown_and_delay_nobody() {
     assert_eq!(issuer.fetches().keys, before + 1);
     assert!(checked > 10, "good tokens were checked meanwhile: {checked}");
     assert!(slowest < Duration::from_millis(400), "a good token waited {slowest:?} for the fetch");
-    // After the cooldown there may be one more.
+    // After the cooldown one more request is allowed.
     clock.advance_ms(10_001);
     let unknown = TestKey::shared(1).token(issuer.url(), AUDIENCE, &*clock).sign();
     for _ in 0..3 {
@@ -230,7 +231,7 @@ async fn a20(behaviour: Behaviour) {
     assert!(start.elapsed() < Duration::from_millis(2500), "{behaviour:?}");
     assert_eq!(outcome(&verifier, &good).await, Ok(()), "{behaviour:?}");
     assert_eq!(issuer.fetches().other, 0, "{behaviour:?}");
-    // A hanging reading is given up after five seconds.
+    // A request without a response is given up after five seconds.
     eventually(Duration::from_secs(6), async || verifier.metrics().key_refresh_failures == 1).await;
     assert!(verifier.status().keys_error.is_some(), "{behaviour:?}");
     assert_eq!(outcome(&verifier, &good).await, Ok(()), "{behaviour:?}");
@@ -268,7 +269,7 @@ async fn the_set_is_read_again_ahead_of_max_age_and_only_if_it_changed() {
     assert_eq!(issuer.fetches().not_modified, 1);
     assert_eq!(issuer.fetches().discovery, 1);
     assert_eq!(outcome(&verifier, &token(&issuer, &clock, 0)).await, Ok(()));
-    // A key that is gone is gone without anyone asking.
+    // A removed key is refused even if no token causes a request for the key set.
     issuer.publish([TestKey::shared(1)]);
     let old = token(&issuer, &clock, 0);
     eventually(Duration::from_secs(2), async || outcome(&verifier, &old).await == UNKNOWN_KEY).await;

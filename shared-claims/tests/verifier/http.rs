@@ -1,4 +1,4 @@
-//! SECURITY-CASES A21 to A25 and the cookie rule of the contract, through HTTP.
+//! SECURITY-CASES A21 to A25 and the cookie rule of the contract, over HTTP.
 
 use shared_claims::actix::BearerAuth;
 use shared_claims::verifier::KeySetHandle;
@@ -116,7 +116,7 @@ async fn a25_scopes_are_whole_words() {
         let challenge = r#"Bearer error="insufficient_scope", scope="todos:write""#;
         assert_eq!(answer.challenge.as_deref(), Some(challenge), "{name}");
         answer.assert_problem(name);
-        // The token is good all the same.
+        // The token itself is valid.
         assert_eq!(
             Answer::of(service.get("/whoami").header("Authorization", &token)).await.status,
             200,
@@ -146,7 +146,7 @@ async fn a_cookie_authenticates_and_changes_things_from_our_own_pages_only() {
         let both = post().header("Origin", origin).header("Sec-Fetch-Site", "same-origin");
         assert_eq!(Answer::of(both).await.status, 403, "{origin}");
     }
-    // `null` names no origin: then the browser's other word decides.
+    // `null` does not count as an origin. `Sec-Fetch-Site` decides then.
     let null = || post().header("Origin", "null");
     assert_eq!(Answer::of(null()).await.status, 403);
     assert_eq!(Answer::of(null().header("Sec-Fetch-Site", "same-origin")).await.status, 200);
@@ -159,7 +159,7 @@ async fn a_cookie_authenticates_and_changes_things_from_our_own_pages_only() {
         let request = request.header("Cookie", &cookie).header("Origin", "https://evil.example");
         assert_eq!(Answer::of(request).await.status, 403, "{method}");
     }
-    // Reading needs no origin.
+    // A request that only reads is accepted from any origin.
     let read = service.get("/write").header("Cookie", &cookie).header("Origin", "https://evil.example");
     assert_eq!(Answer::of(read).await.status, 200);
 }

@@ -1,4 +1,4 @@
-//! SECURITY-CASES A19: hostile key sets. A bad key is left out, the rest serve.
+//! SECURITY-CASES A19: malicious key sets. A key that cannot be used is left out, the others are used.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +12,7 @@ fn set(keys: &Value) -> KeySet {
     KeySet::from_json(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
 }
 
-/// The first shared key's JWK with these members changed (null: left out).
+/// The JWK of the first shared key with these members changed. A `null` removes the member.
 fn changed(changes: &Value) -> Value {
     let mut jwk = TestKey::shared(0).jwk();
     for (name, value) in changes.as_object().unwrap() {
@@ -164,7 +164,7 @@ fn what_is_no_set_at_all_is_refused() {
 
 #[test]
 fn thumbprints_are_those_of_the_rfc() {
-    // RFC 7638 §3.1.
+    // The example key of RFC 7638 §3.1.
     const N: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
     let key = PublicKey::from_base64url("2011-04-29", N, "AQAB").unwrap();
     assert_eq!(key.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");

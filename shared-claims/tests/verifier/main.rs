@@ -1,4 +1,4 @@
-//! The verifier against the attacks that must fail, through its API and through HTTP.
+//! Attacks on the verifier that must fail, through its API and over HTTP.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What is counted, pulled and pushed.
+//! The verifier's counters, read as samples and reported to an observer.
 
 use std::sync::{Arc, Mutex};
 
@@ -54,7 +54,7 @@ async fn every_number_can_be_pulled() {
     }
 }
 
-/// Writes down what it is told, and panics over it if it shall.
+/// An observer that records its events and, if `panics` is set, then panics.
 #[derive(Clone, Default)]
 struct Witness {
     told: Arc<Mutex<Vec<String>>>,
@@ -153,7 +153,7 @@ async fn an_observer_that_panics_changes_nothing() {
     assert!(verifier.verify("rubbish").await.is_err());
     issuer.keys_behave(Behaviour::Status(500));
     assert!(verifier.verify(&of(1)).await.is_err());
-    // The reading of keys goes on, too.
+    // Fetching keys also continues after a panic of the observer.
     issuer.keys_behave(Behaviour::Well);
     issuer.publish([TestKey::shared(1)]);
     assert!(verifier.verify(&of(1)).await.is_ok());

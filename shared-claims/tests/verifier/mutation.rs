@@ -10,7 +10,7 @@ use shared_claims::verifier::{Verifier, VerifyError};
 
 use crate::support::{AUDIENCE, ISSUER, builder, clock, token};
 
-/// One token and one verifier for all cases: nothing of a case lasts.
+/// One token and one verifier for all cases, because no case changes them.
 fn fixture() -> &'static (String, Verifier) {
     static FIXTURE: OnceLock<(String, Verifier)> = OnceLock::new();
     FIXTURE.get_or_init(|| {
@@ -123,7 +123,7 @@ fn the_library_that_others_use_agrees() {
     let (good, verifier) = fixture();
     let key = DecodingKey::from_rsa_raw_components(TestKey::shared(0).modulus(), &[1, 0, 1]);
     let mut validation = Validation::new(Algorithm::RS256);
-    // Its times are the system's, not the test's.
+    // `jsonwebtoken` would compare the times with the system clock, not with the test's clock.
     validation.validate_exp = false;
     validation.set_audience(&[AUDIENCE]);
     validation.set_issuer(&[ISSUER]);

@@ -1,4 +1,4 @@
-//! SECURITY-CASES A26 as far as the verifier goes: what it does with what its source says.
+//! SECURITY-CASES A26, the verifier's part: how it uses the answers of its revocation source.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -188,7 +188,7 @@ async fn a_policy_of_the_service_is_kept_on_every_check() {
     for _ in 0..2 {
         assert_eq!(outcome(&verifier, &foreign).await, Err(VerifyError::Invalid(Reason::Policy)));
     }
-    // Also when it changes its mind about a token that was accepted before.
+    // The policy is also asked again about a token that was accepted before.
     let open = Arc::new(AtomicBool::new(true));
     let asked = open.clone();
     let verifier = builder(&clock).policy(move |_| asked.load(Ordering::SeqCst)).build().await.unwrap();
@@ -203,7 +203,7 @@ async fn the_issuers_feed_is_found_beside_it() {
     let issuer = TestIssuer::start([TestKey::shared(0)]);
     let builder = Verifier::builder(issuer.url()).audience(AUDIENCE).follow_feed();
     let verifier = builder.build().await.unwrap();
-    // This issuer has no list: it was asked for one, and nothing is known.
+    // This issuer has no feed: the request for it fails, so nothing is known about revocations.
     eventually("the feed is asked", Duration::from_secs(5), || async { issuer.fetches().other > 0 }).await;
     let token = TestKey::shared(0).token(issuer.url(), AUDIENCE, &SystemClock).sign();
     let outcome = verifier.verify(&token).await.err();

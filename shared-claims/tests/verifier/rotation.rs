@@ -1,5 +1,5 @@
-//! SECURITY-CASES A28 and A6 under load: keys that rotate, and strangers in crowds, while good tokens are asked for all
-//! the time.
+//! SECURITY-CASES A28 and A6 under load: keys rotate, and many tokens with unknown keys arrive, while valid tokens are
+//! checked all the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -23,7 +23,8 @@ fn token(issuer: &TestIssuer, key: usize) -> String {
     TestKey::shared(key % 4).token(issuer.url(), AUDIENCE, &SystemClock).sign()
 }
 
-/// Each key is published as the next one for as long as a set is kept, signs, and is published for as long again.
+/// Publishes the active key with the one before it and the next one, as an issuer does: each key is published before it
+/// signs and after it has signed, for as long as verifiers keep a key set.
 fn publish(issuer: &TestIssuer, active: usize) {
     issuer.publish([active + 3, active, active + 1].map(|key| TestKey::shared(key % 4)));
 }
@@ -43,7 +44,7 @@ async fn a28_keys_that_rotate_under_load_cost_no_good_token_a_refusal() {
                 let (mut asked, mut kept) = (0, token(&issuer, 0));
                 while !stop.load(Ordering::SeqCst) {
                     let fresh = token(&issuer, active.load(Ordering::SeqCst));
-                    // The one before was signed by the key before, at the most.
+                    // The earlier token was signed with the active key or with the one before it.
                     for good in [&fresh, &kept] {
                         assert_eq!(service.whoami(good).await.status, 200, "after {asked}");
                         asked += 1;
@@ -76,7 +77,7 @@ async fn a6_a_thousand_strangers_on_sixteen_connections_cost_one_fetch_and_delay
     let verifier = following(&issuer).token_cache_entries(0).build().await.unwrap();
     let service = Arc::new(Service::start(BearerAuth::new(verifier)));
     let before = issuer.fetches().keys;
-    // The one fetch takes its time: until it is over, no stranger is answered, and everybody else is.
+    // The only request for keys is slow. Until it ends, tokens with unknown keys wait, and valid tokens are answered.
     issuer.keys_behave(Behaviour::Slowly(Duration::from_secs(1)));
     let answered = Arc::new(AtomicU32::new(0));
     let strangers: Vec<_> = (0..16)
@@ -129,7 +130,7 @@ async fn a_reading_that_panics_is_one_that_failed() {
         .await;
     assert!(verifier.metrics().key_refresh_failures >= 2);
 
-    // Without end: the set grows too old to serve.
+    // The panics do not end, so the key set becomes too old to be used.
     clock.stumble(u32::MAX);
     eventually("the set is too old", PATIENCE, || async {
         matches!(verifier.verify(&good).await, Err(VerifyError::Unavailable(_)))

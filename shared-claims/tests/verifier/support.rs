@@ -1,4 +1,4 @@
-//! What the tests share: a clock, verifiers of the shared keys, and a small service.
+//! Shared by the tests: a clock, verifiers with the shared keys, and a small service.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) const ISSUER: &str = "http://localhost:8000";
 pub(crate) const AUDIENCE: &str = "todo-service";
 pub(crate) const COOKIE: &str = "__Host-access_token";
 
-/// 2026-01-01T00:00:00Z and a half second.
+/// 2026-01-01T00:00:00.5Z.
 pub(crate) const NOW_MS: i64 = 1_767_225_600_500;
 pub(crate) const NOW: i64 = NOW_MS / 1000;
 
@@ -32,7 +32,7 @@ pub(crate) fn handle(keys: &[&TestKey]) -> KeySetHandle {
     handle
 }
 
-/// The description of a verifier that holds the first shared key.
+/// The builder of a verifier with the first shared key.
 pub(crate) fn builder(clock: &Arc<ManualClock>) -> VerifierBuilder {
     Verifier::builder(ISSUER)
         .audience(AUDIENCE)
@@ -41,12 +41,12 @@ pub(crate) fn builder(clock: &Arc<ManualClock>) -> VerifierBuilder {
         .clock(clock.clone())
 }
 
-/// A token that it accepts.
+/// A token that this verifier accepts.
 pub(crate) fn token(clock: &Arc<ManualClock>) -> TokenBuilder {
     TestKey::shared(0).token(ISSUER, AUDIENCE, &**clock)
 }
 
-/// A service with three handlers, on a port of its own.
+/// A service with three handlers, on its own port.
 pub(crate) struct Service {
     pub(crate) url: String,
     pub(crate) client: reqwest::Client,
@@ -102,7 +102,7 @@ impl Drop for Service {
     }
 }
 
-/// An answer, read.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -128,7 +128,8 @@ impl Answer {
         }
     }
 
-    /// The R401 of the cases: status, challenge and problem, and nothing of the token in any of them.
+    /// Asserts the response R401 of SECURITY-CASES: status, challenge and problem, none of which contains anything from
+    /// the token.
     #[track_caller]
     pub(crate) fn assert_invalid_token(&self, case: &str) {
         assert_eq!(self.status, 401, "{case}: {self:?}");

@@ -1,4 +1,4 @@
-//! SECURITY-CASES A17: the edges of `exp`, `nbf` and `iat`, with and without the cache.
+//! SECURITY-CASES A17: the limits of `exp`, `nbf` and `iat`, with and without the cache.
 
 use shared_claims::verifier::{BuildError, Reason, VerifyError};
 

@@ -1,4 +1,4 @@
-//! A14 to A17: what the claims say.
+//! A14 to A17: the claims.
 
 use super::*;
 
@@ -31,7 +31,7 @@ async fn a14_audience() {
     }
     assert_refused(&clock, cases).await;
     let holding = good.clone().claim("aud", json!(["other", AUDIENCE, ISSUER]));
-    // RFC 7519 §4.1.3: one audience may stand without its brackets.
+    // RFC 7519 §4.1.3: a single audience may be a plain string.
     let single = good.claim("aud", AUDIENCE);
     assert_accepted(&clock, vec![("an array with ours", holding), ("ours alone", single)]).await;
 }
@@ -75,7 +75,7 @@ async fn a16_times_of_another_form() {
             let token = good.clone().claim(name, value.clone()).sign();
             cases.push(case(format!("{name} {value}"), token, Reason::Claims));
         }
-        // Over u64, which `json!` cannot write.
+        // A number greater than `u64::MAX`, which `json!` cannot write.
         let text = String::from_utf8(good.clone().claim(name, 4_242_424_242_i64).claims_json()).unwrap();
         for huge in ["18446744073709551616", "1e400", "99999999999999999999999999999999"] {
             let text = text.replacen("4242424242", huge, 1);

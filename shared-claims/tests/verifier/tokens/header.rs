@@ -1,4 +1,4 @@
-//! A1 to A5, A7, A8, A12 and A13: what the header says.
+//! A1 to A5, A7, A8, A12 and A13: the header.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn hs256(builder: &TokenBuilder, secret: &[u8]) -> String {
     builder.with_signature(hmac::sign(&key, builder.signing_input().as_bytes()).as_ref())
 }
 
-/// `SubjectPublicKeyInfo` of an RSA key of 2048 bits with the exponent 65537.
+/// The `SubjectPublicKeyInfo` of an RSA key of 2048 bits with the exponent 65537.
 fn public_key_der(modulus: &[u8]) -> Vec<u8> {
     let mut der = vec![0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09];
     der.extend([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00]);

@@ -1,4 +1,4 @@
-//! SECURITY-CASES A1 to A16 and A18: tokens that are bad in themselves, one table, through the API and through HTTP.
+//! SECURITY-CASES A1 to A16 and A18: invalid tokens in one table, through the API and over HTTP.
 
 mod claims;
 mod header;
@@ -27,7 +27,7 @@ pub(crate) fn case(name: impl Into<String>, token: impl Into<String>, reason: Re
     Case { name: name.into(), token: token.into(), reason }
 }
 
-/// Every bad token reads as its reason, and over HTTP as the one answer that tells nothing.
+/// Asserts that each token is refused with its reason, and over HTTP with the same response for all of them.
 pub(crate) async fn assert_refused(clock: &Arc<ManualClock>, cases: Vec<Case>) {
     let verifier = builder(clock).build().await.unwrap();
     let service = Service::start(BearerAuth::new(verifier.clone()));
@@ -36,12 +36,12 @@ pub(crate) async fn assert_refused(clock: &Arc<ManualClock>, cases: Vec<Case>) {
     for Case { name, token, reason } in cases {
         let outcome = verifier.verify(&token).await.map(Verified::into_claims);
         assert_eq!(outcome, Err(VerifyError::Invalid(reason)), "{name}");
-        // What no header can carry, and what the server answers with 431 by itself, goes no further.
+        // A token that no header can carry, or that the server itself answers with 431, is not sent.
         if token.bytes().all(|byte| byte.is_ascii_graphic()) && (1..100_000).contains(&token.len()) {
             service.whoami(&token).await.assert_invalid_token(&name);
         }
     }
-    // The service and the verifier are well: it was the tokens.
+    // A valid token is still accepted, so the tokens were the cause.
     assert_eq!(service.whoami(&good_token).await.status, 200);
 }
 

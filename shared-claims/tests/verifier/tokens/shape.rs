@@ -1,4 +1,4 @@
-//! A9 to A11 and A18: how a token is written, and its signature.
+//! A9 to A11 and A18: the encoding of a token, and its signature.
 
 use super::*;
 
@@ -104,14 +104,14 @@ async fn a11_segments_and_base64() {
         let reason = if name == "empty header" { Reason::Header } else { Reason::Malformed };
         cases.push(case(name, token, reason));
     }
-    // 256 bytes end in a character of which four bits mean nothing.
+    // The base64url text of 256 bytes ends in a character of which four bits are unused.
     let last = ALPHABET.iter().position(|byte| *byte == *signature.as_bytes().last().unwrap()).unwrap();
     for bits in 1..16 {
         let other = char::from(ALPHABET[last + bits]);
         let token = format!("{header}.{claims}.{}{other}", &signature[..signature.len() - 1]);
         cases.push(case(format!("trailing bits {bits}"), token, Reason::Malformed));
     }
-    // Standard base64 where it differs.
+    // Standard base64, which uses other characters.
     let standard = STANDARD.encode(URL_SAFE_NO_PAD.decode(signature).unwrap());
     cases.push(case("standard base64", format!("{header}.{claims}.{standard}"), Reason::Malformed));
     assert_refused(&clock, cases).await;
@@ -128,7 +128,7 @@ async fn a18_signatures() {
     let mut longer = signature.clone();
     longer.push(0);
     let leading_zero: Vec<u8> = std::iter::once(0).chain(signature.iter().copied()).collect();
-    // s + n is the same signature modulo n.
+    // s + n is congruent to the signature s modulo n.
     let mut modulus_added = key.modulus().to_vec();
     let mut carry = 0_u16;
     for (sum, byte) in modulus_added.iter_mut().rev().zip(signature.iter().rev()) {
