@@ -1,5 +1,5 @@
-//! The same handler without a check and with one, in one actix-web server, asked by `wrk` in turns.
-//! `cargo bench -p shared-claims --bench http`.
+//! Compares a handler without a token check and one with it, in the same actix-web server. `wrk` sends requests to both
+//! in turn. Run with `cargo bench -p shared-claims --bench http`.
 #![allow(
     clippy::indexing_slicing,
     clippy::expect_used,
@@ -29,7 +29,7 @@ async fn checked(user: Authenticated) -> String {
 
 #[actix_web::main]
 async fn main() {
-    // `cargo test --all-targets` comes without it.
+    // `cargo test --all-targets` runs this program without `--bench`; it must not measure then.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }

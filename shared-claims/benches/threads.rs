@@ -1,5 +1,5 @@
-//! Checks on one thread and on two, and checks while a million facts come in beside them.
-//! `cargo bench -p shared-claims --bench threads`.
+//! Measures token checks on one thread and on two, and while a million facts are added to the mirror.
+//! Run with `cargo bench -p shared-claims --bench threads`.
 #![allow(
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
@@ -28,7 +28,7 @@ const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(1);
 
 fn main() {
-    // `cargo test --all-targets` comes without it.
+    // `cargo test --all-targets` runs this program without `--bench`; it must not measure then.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -37,7 +37,7 @@ fn main() {
     load(&tokens);
 }
 
-/// Checks a second on one thread and on two, in turns.
+/// Measures checks per second on one thread and on two, in turns.
 fn scale(tokens: &[String]) {
     let mirror = support::mirror(support::facts());
     let runtime = support::runtime();
@@ -77,7 +77,7 @@ fn rate(verifier: &Verifier, tokens: &[String], threads: usize) -> f64 {
     done.into_inner() as f64 / began.elapsed().as_secs_f64()
 }
 
-/// How long cached checks take while another thread adds a million facts to the mirror that they ask.
+/// Measures how long cached checks take while another thread adds a million facts to the verifier's mirror.
 fn load(tokens: &[String]) {
     let settings = MirrorSettings::default().max_staleness(Duration::from_secs(86_400));
     let (mirror, writer) = Mirror::by_hand(settings);
@@ -116,7 +116,7 @@ fn times(verifier: &Verifier, tokens: &[String], stop: &AtomicBool) -> String {
         verifier.verify_now(token).unwrap().unwrap();
         times.push(u64::try_from(began.elapsed().as_nanos()).unwrap());
     }
-    // The first round through the tokens filled the cache.
+    // The first round over the tokens filled the cache and is not counted.
     let mut times = times.split_off(TOKENS);
     times.sort_unstable();
     let micros = |permille| percentile(&times, permille) as f64 / 1_000.0;

@@ -1,5 +1,6 @@
-//! What a check costs: beside the bare cryptography and parsing that no check can do without, and once the token is
-//! known. Both with a million facts in the mirror. `cargo bench -p shared-claims --bench verify`.
+//! Measures the time of a check: compared with the cryptography and parsing that every check needs, and for a token
+//! that is in the cache. Both with a million facts in the mirror.
+//! Run with `cargo bench -p shared-claims --bench verify`.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -21,7 +22,7 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, meas
 use serde::Deserialize;
 use shared_claims::verifier::Verifier;
 
-/// More than a verifier remembers in the bench of first sights, so that each is one.
+/// More tokens than fit into the cache of the `first_sight` benchmark, so that no check in it finds its token there.
 const TOKENS: usize = 2_048;
 
 #[derive(Deserialize)]
@@ -51,7 +52,7 @@ struct Claims {
     acr: String,
 }
 
-/// The least that has to be done: base64, JSON, one signature. Checks nothing else.
+/// The least that every check has to do: base64, JSON and one signature. Makes no other check.
 fn bare(key: &ParsedPublicKey, token: &str) -> Claims {
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let (header, payload) = signed.split_once('.').unwrap();

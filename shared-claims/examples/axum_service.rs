@@ -1,4 +1,4 @@
-//! A service that asks for the scope `notes:read`. Its issuer is at <http://localhost:8000>.
+//! A service whose handler requires the scope `notes:read`. Its issuer is at <http://localhost:8000>.
 
 use axum::{Extension, Router, routing::get};
 use shared_claims::required_scope;

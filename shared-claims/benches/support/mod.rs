@@ -1,4 +1,4 @@
-//! What the benches measure with: tokens as the issuer writes them, and a verifier with a million facts in its mirror.
+//! Data for the benchmarks: tokens as the issuer writes them, and a verifier with a million facts in its mirror.
 #![allow(dead_code, reason = "each bench uses its part")]
 
 pub(crate) mod report;
@@ -17,15 +17,15 @@ use shared_claims::verifier::{KeySet, KeySetHandle, Verifier};
 const ISSUER: &str = "https://auth.example.com";
 const AUDIENCE: &str = "todo-service";
 
-/// Facts in the mirror: most are of tokens, some of sessions, users and clients.
+/// The number of facts in the mirror: most are about tokens, some about sessions, users and clients.
 const FACTS: u32 = 1_000_000;
 
-/// The key that signs.
+/// The signing key.
 pub(crate) fn key() -> &'static TestKey {
     TestKey::shared(0)
 }
 
-/// Good tokens, each of its own user and session, with every claim that the issuer writes.
+/// Valid tokens, each with its own user and session, and with every claim that the issuer writes.
 pub(crate) fn tokens(count: usize) -> Vec<String> {
     let now = SystemClock.now_seconds();
     let token = |_| {
@@ -42,7 +42,7 @@ fn id() -> TokenId {
     token_id(SystemClock.now_ms())
 }
 
-/// The facts, none of which concerns a good token.
+/// The facts. None of them revokes a token of [`tokens`].
 pub(crate) fn facts() -> impl Iterator<Item = Fact> {
     let (now_ms, exp) = (SystemClock.now_ms(), SystemClock.now_seconds() + 86_400);
     (0..FACTS).map(move |number| {
@@ -57,7 +57,7 @@ pub(crate) fn facts() -> impl Iterator<Item = Fact> {
     })
 }
 
-/// A mirror that holds these facts and stays current for as long as a bench runs.
+/// A mirror with these facts that stays current for as long as a benchmark runs.
 pub(crate) fn mirror(facts: impl Iterator<Item = Fact>) -> Mirror {
     let clock = Arc::new(SystemClock);
     let settings = MirrorSettings::default().max_staleness(Duration::from_secs(86_400)).clock(clock);
@@ -68,7 +68,7 @@ pub(crate) fn mirror(facts: impl Iterator<Item = Fact>) -> Mirror {
     mirror
 }
 
-/// A verifier over that mirror, which remembers so many tokens.
+/// A verifier that uses this mirror, with a token cache of this size.
 pub(crate) async fn verifier(mirror: &Mirror, cached: usize) -> Verifier {
     let keys = KeySetHandle::new();
     keys.set(KeySet::from_keys([key().public()]));
@@ -76,7 +76,7 @@ pub(crate) async fn verifier(mirror: &Mirror, cached: usize) -> Verifier {
     builder.token_cache_entries(cached).revocation(mirror.clone().into()).build().await.unwrap()
 }
 
-/// A runtime for what has to be awaited once.
+/// A runtime for the few calls that must be awaited.
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }

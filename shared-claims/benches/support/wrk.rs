@@ -1,4 +1,4 @@
-//! `wrk`, which asks as fast as it gets answers.
+//! Runs `wrk`, which sends the next request as soon as it has a response.
 #![allow(dead_code, reason = "each bench uses its part")]
 
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 const SECONDS: f64 = 3.0;
 
-/// Requests a second over some seconds, on 64 connections. Every answer must be a 2xx.
+/// Measures requests per second for a few seconds, with 64 connections. Every response must be a 2xx.
 pub(crate) fn requests_a_second(url: &str, token: Option<&str>) -> f64 {
     let mut wrk = wrk();
     if let Some(token) = token {
@@ -15,7 +15,7 @@ pub(crate) fn requests_a_second(url: &str, token: Option<&str>) -> f64 {
     run(wrk.arg(url))
 }
 
-/// The same by a script, which is given a file.
+/// Measures requests per second with a Lua script, which gets the name of a file.
 pub(crate) fn requests_a_second_by(script: &Path, file: &Path, url: &str) -> f64 {
     run(wrk().arg("-s").arg(script).arg(url).arg("--").arg(file))
 }
@@ -34,7 +34,7 @@ fn run(wrk: &mut Command) -> f64 {
     line.unwrap_or_else(|| panic!("{wrk:?}: {text}")).trim().parse().unwrap()
 }
 
-/// Runs a measurement, and notes the processor time that a process used for each of its requests, in microseconds.
+/// Runs a measurement and adds to `noted` the processor time that a process used per request, in microseconds.
 pub(crate) fn processor_us(process: u32, noted: &mut Vec<f64>, measure: impl FnOnce() -> f64) -> f64 {
     let before = processor_seconds(process);
     let a_second = measure();
@@ -42,7 +42,7 @@ pub(crate) fn processor_us(process: u32, noted: &mut Vec<f64>, measure: impl FnO
     a_second
 }
 
-/// User and system time.
+/// The user and system time that a process has used, in seconds.
 fn processor_seconds(process: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields = stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().skip(11).take(2);
