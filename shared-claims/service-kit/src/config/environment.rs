@@ -1,4 +1,4 @@
-//! The environment as a layer: `AUTH__HTTP__BIND` is `http.bind`.
+//! The environment as a layer of settings: `AUTH__HTTP__BIND` sets `http.bind`.
 
 use config::{Value, ValueKind};
 use serde_json::Value as Json;
@@ -7,9 +7,9 @@ use super::error::{ConfigError, Origins};
 use super::file::{Given, secret_from_file};
 use super::known::{self, Known};
 
-/// Reads every variable that begins with the prefix. A variable that is no setting is an error: it is a typing
-/// mistake, and ignoring it would leave a default where somebody chose otherwise. One that is empty counts as unset, as
-/// `${NAME:-}` in a compose file leaves it; an empty list is written `[]`.
+/// Reads every variable with the prefix. A variable that does not name a setting is an error: it is probably a typing
+/// mistake, and ignoring it would silently leave the default. An empty variable counts as unset, because `${NAME:-}` in
+/// a compose file produces one; an empty list is written `[]`.
 pub(super) fn read(
     defaults: &Json,
     prefix: &str,
@@ -31,7 +31,7 @@ pub(super) fn read(
     Ok(given)
 }
 
-/// The key and the value of a variable; nothing for an empty one that is a setting.
+/// The key and the value of a variable; `None` for an empty variable that names a setting.
 fn read_one(
     defaults: &Json,
     name: &str,
@@ -61,7 +61,7 @@ fn read_one(
     Ok(Some((levels.join("."), kind)))
 }
 
-/// The levels of the secret that `…_FILE` stands for.
+/// The levels of the secret that a variable ending in `_FILE` stands for.
 pub(super) fn secret_file_levels(defaults: &Json, levels: &[String]) -> Option<Vec<String>> {
     let (last, parents) = levels.split_last()?;
     let mut secret = parents.to_vec();

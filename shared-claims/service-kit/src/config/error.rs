@@ -1,11 +1,11 @@
-//! The one line that stops the start.
+//! The error that stops the start, as one line.
 
 use std::collections::BTreeMap;
 
 use config::ConfigError as LayerError;
 
-/// What is wrong with the settings: one line that names the key as the user wrote it, and what is allowed. It never
-/// holds a value, since the value may be a secret that landed in the wrong place.
+/// An error in the settings: one line with the key as the user wrote it, and what is allowed. It never contains a
+/// value, because the value may be a secret that was given for the wrong key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(String);
@@ -20,7 +20,7 @@ impl ConfigError {
     }
 }
 
-/// Where each given key came from, in the user's words.
+/// Where each key was given, as the user wrote it.
 #[derive(Debug, Default)]
 pub(super) struct Origins(BTreeMap<String, String>);
 
@@ -33,13 +33,13 @@ impl Origins {
         self.0.get(key).map(String::as_str)
     }
 
-    /// The key as it was written, or dotted when nobody wrote it. Of a list the list was written; where its items have
-    /// parts (`clients[0].name`), which part it is goes with it.
+    /// The key as the user wrote it; the dotted key if it was not given. For an item of a list, the key of the list was
+    /// given; if the items have fields (`clients[0].name`), the item and the field are added.
     pub(super) fn written(&self, key: &str) -> String {
         let (list, place) = key.split_at(key.find('[').unwrap_or(key.len()));
         let written = self.get(list).unwrap_or(list);
         match place.rsplit_once(']') {
-            // `config` writes `clients[0]name`.
+            // The crate `config` writes `clients[0]name`.
             Some((item, part)) if !part.is_empty() => {
                 format!("{written}{item}].{}", part.trim_start_matches('.'))
             }
@@ -48,7 +48,7 @@ impl Origins {
     }
 }
 
-/// The key and the complaint of an error of the layers.
+/// The key and the message of an error of the crate `config`.
 pub(super) fn explain(error: LayerError) -> (Option<String>, String) {
     match error {
         LayerError::Type { expected, key, .. } => (key, format!("must be {}", plain(expected))),
@@ -70,7 +70,7 @@ fn plain(expected: &str) -> String {
     }
 }
 
-/// serde puts the value before the word `expected`.
+/// Removes the value, which serde puts before the word `expected`.
 pub(super) fn without_value(message: &str) -> String {
     let quotes_value = ["invalid type", "invalid value", "invalid length", "unknown variant"];
     if let Some(unknown) = message.strip_prefix("unknown field ") {
@@ -84,7 +84,7 @@ pub(super) fn without_value(message: &str) -> String {
     }
     match message {
         "invalid socket address syntax" => "must be an IP address and a port, like 127.0.0.1:8000".to_owned(),
-        // Other words of others: what they put in quotes is what was given.
+        // Messages of other crates: text in quotes is the given value, so it is removed.
         other => match other.split_once('"') {
             Some((before, _)) => format!("is not allowed ({})", before.trim_end_matches([' ', ':', ','])),
             None => other.to_owned(),

@@ -1,4 +1,4 @@
-//! The file as a layer, and what both upper layers share.
+//! The file as a layer of settings, and code that it shares with the environment layer.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::error::{ConfigError, Origins, without_value};
 use super::known::{self, Known};
 use super::secret::trimmed;
 
-/// The keys of one layer, dotted, with the user's own word for each.
+/// The dotted keys of one layer, each with the key as the user wrote it and its value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Given(BTreeMap<String, (String, Value)>);
 
@@ -35,7 +35,7 @@ impl Source for Given {
     }
 }
 
-/// Reads the file; its ending says whether it is TOML, YAML or JSON.
+/// Reads the file. Its extension says whether it is TOML, YAML or JSON.
 pub(super) fn read(defaults: &Json, path: &Path, origins: &mut Origins) -> Result<Given, ConfigError> {
     let shown = path.display().to_string();
     if let Err(error) = std::fs::metadata(path) {
@@ -50,7 +50,8 @@ pub(super) fn read(defaults: &Json, path: &Path, origins: &mut Origins) -> Resul
     Ok(given)
 }
 
-/// Where the parser stopped. Its own words may quote the file, secrets and all.
+/// The position at which the parser stopped. The parser's own message is not used, because it may quote secrets from
+/// the file.
 fn malformed(shown: &str, error: &config::ConfigError) -> ConfigError {
     let config::ConfigError::FileParse { cause, .. } = error else {
         return ConfigError::at(
@@ -123,7 +124,7 @@ fn insert_once(given: &mut Given, key: String, written: String, value: Value) ->
     Ok(())
 }
 
-/// What a secret's file holds: the secret, or for a list one of them a line, or all as a JSON array.
+/// The content of a secret's file: one secret, or for a list of secrets one per line or a JSON array.
 pub(super) fn secret_from_file(
     defaults: &Json,
     levels: &[String],
@@ -143,7 +144,7 @@ pub(super) fn secret_from_file(
     })
 }
 
-/// The content of a secret's file, trimmed.
+/// Reads a secret's file and trims its content.
 fn read_secret_file(written: &str, path: &str) -> Result<String, ConfigError> {
     let text = std::fs::read_to_string(trimmed(path))
         .map_err(|error| ConfigError::at(written, &format!("must name a readable text file: {error}")))?;

@@ -1,19 +1,19 @@
-//! What the built-in defaults know: which keys there are, and what kind of value each takes.
+//! The known keys and the types of their values, taken from the built-in defaults.
 
 use config::{Value, ValueKind};
 use serde_json::Value as Json;
 
-/// What stands at a key of the defaults.
+/// What the defaults contain at a key.
 pub(super) enum Known<'a> {
-    /// A setting; `Null` for an optional one that is unset, whose type the defaults do not tell.
+    /// A setting. `Null` is an optional setting without a default; its type is not known here.
     Leaf(&'a Json),
     /// A group of settings.
     Group,
-    /// Somewhere under an optional group, which only the type itself knows.
+    /// A key below an optional group without defaults. Only the type itself knows what it may contain.
     Open,
 }
 
-/// Finds a key, given as its levels. `Err` has the names that would have been known at the level that failed.
+/// Finds a key, given as its levels. `Err` lists the known names at the level that failed.
 pub(super) fn find<'a>(defaults: &'a Json, levels: &[String]) -> Result<Known<'a>, String> {
     let mut here = defaults;
     for level in levels {
@@ -54,7 +54,7 @@ pub(super) fn to_layer(json: &Json) -> Value {
     Value::new(None, kind)
 }
 
-/// A value of the environment, read as what the default is. `Err` says what is allowed.
+/// Parses a value of the environment as the type of the default. `Err` says what is allowed.
 pub(super) fn from_text(default: &Json, text: &str) -> Result<ValueKind, &'static str> {
     Ok(match default {
         Json::Null | Json::String(_) => ValueKind::String(text.to_owned()),
@@ -76,19 +76,19 @@ pub(super) fn from_text(default: &Json, text: &str) -> Result<ValueKind, &'stati
     })
 }
 
-/// A list that is written as JSON, for what has parts.
+/// A list written as JSON, for lists whose items have fields.
 pub(super) fn json_list(text: &str) -> Option<ValueKind> {
     let json = serde_json::from_str::<Json>(text).ok().filter(Json::is_array)?;
     Some(to_layer(&json).kind)
 }
 
-/// A list of texts.
+/// A list of strings.
 pub(super) fn plain_list<'a>(items: impl Iterator<Item = &'a str>) -> ValueKind {
     let items = items.map(str::trim).filter(|item| !item.is_empty());
     ValueKind::Array(items.map(|item| Value::new(None, item)).collect())
 }
 
-/// A value of a file, held against the kind of the default. `Err` says what is allowed.
+/// Checks a value of a file against the type of the default. `Err` says what is allowed.
 pub(super) fn from_file(default: &Json, value: &ValueKind) -> Result<(), &'static str> {
     let good = match default {
         Json::Null => return Ok(()),

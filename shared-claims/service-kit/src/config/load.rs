@@ -1,4 +1,4 @@
-//! Puts the layers on each other.
+//! Combines the layers of settings.
 
 use std::path::PathBuf;
 
@@ -9,19 +9,19 @@ use serde::de::DeserializeOwned;
 use super::error::{ConfigError, Origins, explain};
 use super::{Validate, environment, file, known, secret};
 
-/// Where the settings come from.
+/// The sources of the settings.
 #[derive(Clone, Default)]
 pub struct LoadSpec {
-    /// What the variables begin with, before `__`: `AUTH`, `TODO`.
+    /// The prefix of the environment variables, before `__`: `AUTH` or `TODO`.
     pub prefix: String,
     /// The file named by `--config`.
     pub file: Option<PathBuf>,
-    /// The environment.
+    /// The environment variables.
     pub env: Vec<(String, String)>,
 }
 
 impl LoadSpec {
-    /// The environment of this process. Fails on a variable of ours that is not UTF-8.
+    /// Uses the environment of this process. Fails if a variable with the prefix is not UTF-8.
     pub fn from_process(prefix: &str, file: Option<PathBuf>) -> Result<Self, ConfigError> {
         let start = format!("{prefix}__");
         let mut env = Vec::new();
@@ -34,7 +34,7 @@ impl LoadSpec {
     }
 }
 
-/// Loads settings: `T::default()`, over it the file, over it the environment; then [`Validate`].
+/// Loads the settings: `T::default()`, overridden by the file, overridden by the environment. Then calls [`Validate`].
 #[expect(
     clippy::needless_pass_by_value,
     reason = "what it holds may be secret, and is not needed any longer"
@@ -75,7 +75,7 @@ where
     Ok(settings)
 }
 
-/// The line for an error of the types.
+/// The error message for a value that does not fit its type.
 fn describe<T: DeserializeOwned>(
     merged: Config,
     error: config::ConfigError,
@@ -83,7 +83,7 @@ fn describe<T: DeserializeOwned>(
 ) -> ConfigError {
     let (key, mut what) = explain(error);
     if what.starts_with("enum ") {
-        // `config` does not say which variants there are; serde's own words do.
+        // The crate `config` does not list the allowed variants, but serde's own message does.
         let strict = merged.try_deserialize().and_then(|json: serde_json::Value| {
             serde_json::from_value::<T>(json).map_err(|error| config::ConfigError::Message(error.to_string()))
         });

@@ -1,4 +1,5 @@
-//! Settings in layers: built-in defaults, a file, the environment. Whatever is wrong stops the start with one line.
+//! Settings in layers: built-in defaults, a file, the environment. An error in them stops the start with a one-line
+//! message.
 //!
 //! ```no_run
 //! # #[derive(Default, serde::Serialize, serde::Deserialize)] struct Settings {}

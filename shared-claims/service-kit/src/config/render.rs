@@ -1,11 +1,11 @@
-//! The effective settings for people: `check-config`.
+//! Prints the effective settings for the command `check-config`.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::ConfigError;
 
-/// The settings as TOML, one line a key, secrets masked.
+/// The settings as TOML, one line per key, with secrets masked.
 pub fn render<T: Serialize>(settings: &T) -> Result<String, ConfigError> {
     let tree = serde_json::to_value(settings).map_err(|error| ConfigError::new(error.to_string()))?;
     let mut lines = String::new();
@@ -22,13 +22,13 @@ fn write_lines(lines: &mut String, key: &str, value: &Value) {
                 write_lines(lines, &key, inner);
             }
         }
-        // TOML knows no null.
+        // TOML has no null.
         Value::Null => lines.extend(["# ", key, " is unset\n"]),
         _ => lines.extend([key, " = ", &inline(value), "\n"]),
     }
 }
 
-/// A value within a line. TOML's inline tables are not JSON's objects, and know no null.
+/// A value within a line. TOML's inline tables differ from JSON objects, and TOML has no null.
 fn inline(value: &Value) -> String {
     let listed = |open: &str, items: Vec<String>, close: &str| format!("{open}{}{close}", items.join(", "));
     match value {

@@ -1,4 +1,4 @@
-//! Settings that are never shown.
+//! Settings that contain secrets and are never shown.
 
 use std::cell::Cell;
 use std::fmt;
@@ -13,7 +13,7 @@ thread_local! {
     static REVEALED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Serialises with secrets in the clear: only for the defaults, on their way into the layers.
+/// Serialises without masking secrets. Used only to turn the defaults into the lowest layer.
 pub(super) fn revealed<T>(serialise: impl FnOnce() -> T) -> T {
     struct Cover;
     impl Drop for Cover {
@@ -26,12 +26,12 @@ pub(super) fn revealed<T>(serialise: impl FnOnce() -> T) -> T {
     serialise()
 }
 
-/// A secret without what editors and copying leave around it: blanks, line ends, a byte order mark.
+/// Removes what editors and copying leave around a secret: white space, line ends, a byte order mark.
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}')
 }
 
-/// A secret: `Debug`, `Display` and `Serialize` give `********`, and its memory is wiped when it is dropped.
+/// A secret. `Debug`, `Display` and `Serialize` give `********`, and its memory is wiped on drop.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(Zeroizing<String>);
 
@@ -41,7 +41,7 @@ impl Secret {
         Self(Zeroizing::new(secret.into()))
     }
 
-    /// The secret itself: for the one place that uses it.
+    /// The secret itself, for the code that uses it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// A URL that may carry a password, which is masked wherever the URL is shown.
+/// A URL that may contain a password. The password is masked wherever the URL is shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UrlWithSecret(String);
 
@@ -81,19 +81,19 @@ impl UrlWithSecret {
         Self(url.into())
     }
 
-    /// The URL with its password: for the one place that connects.
+    /// The URL with its password, for the code that connects.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The URL with what may be secret masked: the password, and parameters that are called like one.
+    /// The URL with its secrets masked: the password, and parameters whose name says that they are secret.
     pub fn masked(&self) -> String {
         mask(&self.0)
     }
 }
 
-/// A URL with its secrets masked. One that cannot be taken apart for certain is masked whole: nobody knows what was pasted,
-/// or where the password ends that was not percent-encoded.
+/// Masks the secrets of a URL. A URL that cannot be split reliably is masked completely, because it is not known what
+/// the user pasted, or where a password ends that was not percent-encoded.
 fn mask(url: &str) -> String {
     mask_parts(url).unwrap_or_else(|| MASK.to_owned())
 }
@@ -103,8 +103,8 @@ fn mask_parts(url: &str) -> Option<String> {
     if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
         return None;
     }
-    // The last `@` ends the userinfo, before anything else is looked for: a password may hold `?` or `/` although it
-    // should not, and then what stands before that `@` is no userinfo.
+    // The last `@` ends the userinfo. It is looked for before any other separator: a password may contain `?` or `/`
+    // although it should not, and then the text before that `@` is not a valid userinfo.
     let (userinfo, place) = match rest.rsplit_once('@') {
         Some((userinfo, place)) => (Some(userinfo), place),
         None => (None, rest),
@@ -113,7 +113,7 @@ fn mask_parts(url: &str) -> Option<String> {
         Some(userinfo) if userinfo.contains(['/', '?', '#', '@']) => return None,
         Some(userinfo) => match userinfo.split_once(':') {
             Some((user, _)) => format!("{user}:{MASK}@"),
-            // In other places than PostgreSQL a name alone is as likely the password.
+            // For schemes other than PostgreSQL, a text without `:` may be the password as well as a user name.
             None if scheme.starts_with("postgres") => format!("{userinfo}@"),
             None => format!("{MASK}@"),
         },
@@ -126,7 +126,7 @@ fn mask_parts(url: &str) -> Option<String> {
     })
 }
 
-/// Whether what stands before the path is `host:port,…`, and not the beginning of a name and password without their `@`.
+/// Whether the text before the path is `host:port,…`, and not the start of a user name and password without their `@`.
 fn is_host_list(place: &str) -> bool {
     let authority = place.split(['/', '?', '#']).next().unwrap_or_default();
     authority.split(',').all(|host| {
@@ -135,7 +135,7 @@ fn is_host_list(place: &str) -> bool {
     })
 }
 
-/// A secret that was not encoded may hold `&`: what follows one belongs to it.
+/// A secret that was not percent-encoded may contain `&`, so everything after a secret parameter is masked with it.
 fn mask_query(query: &str) -> String {
     let mut shown = Vec::new();
     for pair in query.split('&') {
@@ -184,8 +184,8 @@ impl<'de> Deserialize<'de> for UrlWithSecret {
     }
 }
 
-/// Takes a string and nothing that merely looks like one: `0123` or `1e9` without quotes was a number to the file's
-/// parser, and what it was written as is lost.
+/// Accepts a string only, not a value of another type: the file's parser reads `0123` or `1e9` without quotes as a
+/// number, and the original text is lost.
 struct Text;
 
 impl Visitor<'_> for Text {

@@ -1,15 +1,15 @@
-//! Rules over values that parsed.
+//! Rules for values that were parsed.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-/// A setting that parsed and yet cannot be.
+/// A setting of the right type whose value is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: must be {allowed}")]
 pub struct InvalidSetting {
-    /// The key, dotted, from where the failing `validate` stands.
+    /// The dotted key, relative to the struct whose `validate` failed.
     pub key: String,
-    /// What is allowed, in words that follow "must be". Never the value.
+    /// What is allowed, as words that follow "must be". Never contains the value.
     pub allowed: String,
 }
 
@@ -19,22 +19,22 @@ impl InvalidSetting {
         Self { key: key.into(), allowed: allowed.into() }
     }
 
-    /// The same seen from one level up.
+    /// The same error, with the key relative to the parent struct.
     #[must_use]
     pub fn under(self, parent: &str) -> Self {
         Self { key: format!("{parent}.{}", self.key), ..self }
     }
 }
 
-/// What settings promise beyond their types. Call the parts' `validate` with `.map_err(|e| e.under("part"))`.
+/// Rules beyond the types of settings. Call the parts' `validate` with `.map_err(|e| e.under("part"))`.
 pub trait Validate {
-    /// The first rule that is broken.
+    /// Returns the first rule that is broken.
     fn validate(&self) -> Result<(), InvalidSetting> {
         Ok(())
     }
 }
 
-/// The commonest rule.
+/// The value must be in this range.
 pub fn in_range<N: PartialOrd + Display + Copy>(
     key: &str,
     value: N,
