@@ -1,8 +1,8 @@
-//! The connection that is either of the two.
+//! A connection to either of the two databases.
 
 use diesel::{PgConnection, SqliteConnection};
 
-/// A connection to whichever back end the URL named.
+/// A connection to the database that the URL names.
 #[derive(diesel::MultiConnection)]
 pub enum DbConnection {
     /// PostgreSQL.
@@ -11,17 +11,17 @@ pub enum DbConnection {
     Sqlite(SqliteConnection),
 }
 
-/// The two back ends.
+/// The supported databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// PostgreSQL, a server that several replicas share.
+    /// PostgreSQL, a server that several replicas can share.
     Postgres,
-    /// SQLite, a file of this machine.
+    /// SQLite, a file on this machine.
     Sqlite,
 }
 
 impl DbConnection {
-    /// The back end behind this connection: where SQL must differ, match on it.
+    /// The database behind this connection. Match on it where the SQL has to differ.
     pub fn backend(&self) -> Backend {
         match self {
             Self::Postgres(_) => Backend::Postgres,

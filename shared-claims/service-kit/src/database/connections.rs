@@ -1,4 +1,4 @@
-//! The pool of r2d2, and its exchange for a new one where its connections lead nowhere.
+//! The r2d2 pool, and its replacement when its connections no longer lead to the right server.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::DatabaseError;
 use super::pooled::Manager;
 
-/// r2d2 cannot take a connection back from a thread that blocks in libpq. So the whole pool is exchanged: a connection
-/// that hangs keeps its place in the old pool, which is dropped with its last connection, and the new one has all of
-/// its places.
+/// The pool of connections. r2d2 cannot take a connection back from a thread that blocks in libpq, so the whole pool is
+/// replaced instead: a connection that hangs keeps its place in the old pool, which is dropped with its last
+/// connection, and the new pool has its full size.
 pub(super) struct Connections {
     manager: Manager,
     size: u32,
@@ -25,24 +25,24 @@ struct Current {
 }
 
 impl Connections {
-    /// Opens no connection yet. Connecting may take as long as `patience` before [`open`](Self::open) fails.
+    /// Creates the pool without opening a connection. [`open`](Self::open) fails after `patience` without a connection.
     pub(super) fn new(manager: Manager, size: u32, patience: Duration) -> Self {
         let current = Current { pool: pool(&manager, size, patience), since: Instant::now() };
         Self { manager, size, patience, current: Mutex::new(current) }
     }
 
-    /// Connections that nobody uses.
+    /// The number of unused connections.
     pub(super) fn idle(&self) -> u32 {
         self.pool().state().idle_connections
     }
 
-    /// A connection that stands and that nobody uses. Does not block.
+    /// Takes an open, unused connection. Does not block.
     pub(super) fn take(&self) -> Option<PooledConnection<Manager>> {
         self.pool().try_get()
     }
 
-    /// A connection, new if need be: r2d2 connects on threads of its own, again and again until the deadline. Where it has no
-    /// connection by then and knows no reason, its threads may hang, and the next caller finds a new pool.
+    /// Takes an unused connection or opens a new one. r2d2 connects on its own threads and retries until the deadline.
+    /// If there is no connection by then, r2d2's threads may hang, so the pool is replaced for the next caller.
     pub(super) fn open(&self, deadline: Instant) -> Result<PooledConnection<Manager>, DatabaseError> {
         let opened = self.pool().get_timeout(deadline.saturating_duration_since(Instant::now()));
         opened.map_err(|error| {
@@ -51,10 +51,10 @@ impl Connections {
         })
     }
 
-    /// Has every connection opened anew, those in use once their work is done: one of them was found to lead to the wrong
-    /// place, or nowhere, and the others were opened to the same.
+    /// Replaces every connection; those in use are closed when their work is done. Called when one connection leads to
+    /// the wrong server or does not answer, because the others were opened to the same server.
     pub(super) fn renew(&self) {
-        // Of several that hang at once the first one is enough.
+        // If several connections hang at once, only the first one causes a replacement.
         self.exchange(|current| current.pool.state().connections > 0);
     }
 
@@ -70,7 +70,7 @@ impl Connections {
         let fresh = Current { pool: pool(&self.manager, self.size, self.patience), since: Instant::now() };
         let old = std::mem::replace(&mut *current, fresh);
         drop(current);
-        // Closing says good-bye to the server: outside of the lock.
+        // Closing a connection sends a message to the server, so it happens outside the lock.
         drop(old);
     }
 }
@@ -79,11 +79,11 @@ fn pool(manager: &Manager, size: u32, patience: Duration) -> Pool<Manager> {
     Pool::builder()
         .max_size(size)
         .min_idle(Some(0))
-        // Bounds the pause between two tries to connect.
+        // Limits the pause between two attempts to connect.
         .connection_timeout(patience)
-        // The first statement of each piece of work shows whether the connection leads anywhere.
+        // The first statement of each piece of work shows whether the connection works.
         .test_on_check_out(false)
-        // Whoever waits for the connection logs it.
+        // The caller that waits for the connection logs the error.
         .error_handler(Box::new(NopErrorHandler))
         .build_unchecked(manager.clone())
 }

@@ -1,18 +1,18 @@
-//! The threads on which Diesel blocks.
+//! The threads on which Diesel's blocking calls run.
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::DatabaseError;
 
-/// Threads of the database's own. A thread that waits for an answer which never comes would hold up the end of the
-/// runtime that started it; this one ends without waiting for anybody.
+/// The database's own threads. A thread that waits for a response that never comes would keep the runtime that started
+/// it from shutting down; these threads belong to a separate runtime, whose shutdown does not wait.
 pub(super) struct Crew {
     runtime: Option<Runtime>,
     handle: Handle,
 }
 
 impl Crew {
-    /// At most `threads` at once; they end when they have had nothing to do for a while.
+    /// Allows at most `threads` blocking threads at a time. A thread ends when it has been idle for a while.
     pub(super) fn start(threads: usize) -> Result<Self, DatabaseError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)

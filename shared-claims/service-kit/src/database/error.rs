@@ -1,34 +1,35 @@
-//! What can go wrong between a closure and its database.
+//! The errors of database work.
 
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
-/// Why a piece of database work did not happen.
+/// Why a piece of database work failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseError {
-    /// The settings cannot be served: one line for the operator.
+    /// The settings cannot be used. One line for the operator.
     #[error("{0}")]
     Settings(String),
-    /// More work is waiting than the queue holds, or it waited too long: 503 with `Retry-After`.
+    /// More work is waiting than the queue holds, or the work waited too long: 503 with `Retry-After`.
     #[error("the database is overloaded")]
     Overloaded,
-    /// The database cannot be reached, or gave up for a reason that passes: 503 with `Retry-After`. After a write it
-    /// is unknown whether it was committed.
+    /// The database cannot be reached, or failed for a temporary reason: 503 with `Retry-After`. After a write it is
+    /// not known whether it was committed.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// The transaction lost a deadlock or a serialization failure, twice, and was rolled back: 503 with `Retry-After`.
+    /// The transaction failed twice because of a deadlock or a serialization failure, and was rolled back: 503 with
+    /// `Retry-After`.
     #[error("the transaction was in the way of another one: {0}")]
     Conflict(String),
     /// The database's disk is full: 503 with `Retry-After`.
     #[error("the database has no room left: {0}")]
     Full(String),
-    /// The answer must come from the primary, and this is a standby.
+    /// The work needs the primary server, and this is a standby.
     #[error("the database is a standby")]
     Standby,
-    /// A prepared statement belongs to another connection: `database.pooler` is wrong.
+    /// A prepared statement belongs to another connection: the setting `database.pooler` is wrong.
     #[error("a pooler in transaction mode answers here: set database.pooler to \"transaction\"")]
     Pooler,
-    /// The schema is not the one that this release needs: one line for the operator.
+    /// The schema does not fit this release. One line for the operator.
     #[error("{0}")]
     Schema(String),
     /// The database refused the statement.
@@ -43,8 +44,8 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    /// Whether the same request may succeed in a moment: answer 503 with `Retry-After`. Everything else is a fault
-    /// of ours, 500.
+    /// Whether the same request may succeed in a moment: respond with 503 and `Retry-After`. Every other error is a
+    /// fault of the service: 500.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Overloaded | Self::Unavailable(_) | Self::Conflict(_) | Self::Full(_) | Self::Standby => {
@@ -59,7 +60,7 @@ impl DatabaseError {
         }
     }
 
-    /// The same for another caller who waited for the same piece of work: Diesel's own errors cannot be cloned.
+    /// A copy for another caller that waited for the same work. Diesel's own errors cannot be cloned.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         match self {
@@ -78,36 +79,36 @@ impl DatabaseError {
     }
 }
 
-/// What kind of failure a statement met.
+/// The kind of failure of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// A deadlock or a serialization failure: the transaction was rolled back and may be repeated.
+    /// A deadlock or a serialization failure. The transaction was rolled back and may be repeated.
     Lost,
-    /// No room on the disk.
+    /// The disk is full.
     Full,
-    /// Another refusal that passes by itself.
+    /// Another temporary failure.
     Passing,
-    /// A standby.
+    /// The server is a standby.
     Standby,
-    /// The connection is gone.
+    /// The connection is closed.
     Gone,
-    /// A statement that was prepared on another connection.
+    /// The statement was prepared on another connection.
     Pooler,
-    /// An error that names no place in the statement and no table. On a server that words its messages in another
-    /// language this may be any of the above.
+    /// An error that names neither a position in the statement nor a table. If the server's messages are not in
+    /// English, this may be any of the kinds above.
     Unreadable,
-    /// A fault of ours, or a constraint.
+    /// A fault of the service, or a violated constraint.
     Fault,
 }
 
-// Diesel keeps no SQLSTATE (`DatabaseErrorInformation` has no method for it), only a few kinds made from it. The rest
-// is told by PostgreSQL's English words; `Manager::learn_language` has the server speak
-// English, or says that it does not.
+// Diesel does not expose the SQLSTATE (`DatabaseErrorInformation` has no method for it), only a few kinds derived from
+// it. The rest is recognised by PostgreSQL's English messages. `Manager::learn_language` makes the server use English,
+// or reports that it does not.
 const LOST: &[&str] = &["deadlock detected", "could not serialize access"];
 const FULL: &[&str] = &[
-    // SQLite's SQLITE_FULL.
+    // The message for SQLite's SQLITE_FULL.
     "database or disk is full",
-    // The operating system's ENOSPC and EDQUOT, as PostgreSQL passes them on with SQLSTATE 53100.
+    // The operating system's messages for ENOSPC and EDQUOT, which PostgreSQL passes on with SQLSTATE 53100.
     "No space left on device",
     "Disk quota exceeded",
     "disk full",
@@ -125,7 +126,7 @@ const PASSING: &[&str] = &[
     "out of memory",
     "out of shared memory",
     "temporary file size exceeds",
-    // The pooler's.
+    // A message of PgBouncer.
     "query_wait_timeout",
     "no more connections allowed",
 ];

@@ -1,4 +1,4 @@
-//! One piece of work on its way: who may still touch it, and since when it waits for the database.
+//! One piece of work in progress: which attempt may still act on it, and since when it has waited for the database.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,13 +12,13 @@ use super::pulse::Pulse;
 use super::transaction::Way;
 use crate::telemetry::LogScope;
 
-/// The work of a caller and the way back to them, whatever its types.
+/// The work of a caller and the channel to the caller, independent of their types.
 pub(super) trait Job: Send + Sync {
-    /// Runs the work and keeps its result.
+    /// Runs the work and stores its result.
     fn work(&self, pooled: &mut Pooled);
-    /// Sends the result.
+    /// Sends the result to the caller.
     fn deliver(&self);
-    /// Sends an error instead.
+    /// Sends an error to the caller instead.
     fn fail(&self, error: DatabaseError);
 }
 
@@ -38,7 +38,7 @@ impl<T, E, F> Piece<T, E, F> {
     fn send(&self, result: Result<T, E>) {
         let caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(caller) = caller {
-            // Whoever asked may have gone away.
+            // An error means that the caller is gone.
             let _ = caller.send(result);
         }
     }
@@ -70,52 +70,52 @@ where
     }
 }
 
-/// What the thread of a flight waits for.
+/// What the thread that runs the work is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// A new connection.
+    /// It waits for a new connection.
     Connecting,
-    /// The first answer on a connection: nothing was done yet.
+    /// It waits for the first response on a connection. Nothing of the work was done yet.
     Opening,
-    /// The work has begun.
+    /// The work runs.
     Working,
-    /// The caller has an answer.
+    /// The caller has its result.
     Over,
 }
 
-/// How long each stage may take.
+/// The time limit of each stage.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) connect: Duration,
     pub(super) opening: Duration,
-    /// For each statement of the work, a commit included.
+    /// The limit for each statement of the work, commit included.
     pub(super) statement: Duration,
 }
 
 struct State {
-    /// Counts the threads that were sent: only the latest may go on.
+    /// The number of the current attempt. A thread of an earlier attempt must not continue.
     attempt: u32,
     stage: Stage,
     since: Instant,
     pulse: Option<Arc<Pulse>>,
     ticket: Option<OwnedSemaphorePermit>,
-    /// The bound of abandoned calls is reached: the ticket stays until this call returns.
+    /// The limit of abandoned calls was reached, so the ticket is kept until this call returns.
     is_retained: bool,
 }
 
-/// What became of a flight that waited too long.
+/// What happens to work that waited too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overdue {
-    /// Nothing was done yet: try this attempt on a new connection.
+    /// Nothing was done yet: start the attempt with this number on a new connection.
     Again(u32),
-    /// It is given up.
+    /// The work failed while it waited in this stage.
     Failed(Stage),
 }
 
 pub(super) struct Flight {
     pub(super) way: Way,
     pub(super) job: Box<dyn Job>,
-    /// Until when connecting may be tried again.
+    /// After this moment connecting is not retried.
     pub(super) deadline: Instant,
     state: Mutex<State>,
 }
@@ -133,7 +133,7 @@ impl Flight {
         Self { way, job, deadline, state: Mutex::new(state) }
     }
 
-    /// Moves on; `false` if this attempt was given up meanwhile and must touch nothing more.
+    /// Moves to the next stage. Returns `false` if this attempt was given up meanwhile; it must then do nothing more.
     pub(super) fn enter(&self, attempt: u32, next: Stage) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let is_current = state.attempt == attempt;
@@ -143,7 +143,8 @@ impl Flight {
         is_current
     }
 
-    /// Has a connection whose first answer is awaited; `false` as in [`enter`](Self::enter).
+    /// Records that the attempt has a connection and waits for its first response. Returns `false` as
+    /// [`enter`](Self::enter) does.
     pub(super) fn open_on(&self, attempt: u32, pulse: &Arc<Pulse>) -> bool {
         let is_current = self.enter(attempt, Stage::Opening);
         if is_current {
@@ -152,7 +153,7 @@ impl Flight {
         is_current
     }
 
-    /// Gives up what waited beyond its bound.
+    /// Gives up the current attempt if it waited too long.
     pub(super) fn give_up(&self, bounds: &Bounds) -> Option<Overdue> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let is_late = match state.stage {
@@ -181,7 +182,7 @@ impl Flight {
         Some(Overdue::Failed(waited_in))
     }
 
-    /// Hands the ticket on.
+    /// Returns the ticket to the queue.
     pub(super) fn release(&self) {
         let ticket = self.state.lock().unwrap_or_else(PoisonError::into_inner).ticket.take();
         drop(ticket);
@@ -193,7 +194,7 @@ impl Flight {
         (state.is_retained, state.stage) = (true, Stage::Over);
     }
 
-    /// An attempt that was given up has returned.
+    /// Called when an attempt that was given up has returned.
     pub(super) fn returned(&self) {
         let is_retained = self.state.lock().unwrap_or_else(PoisonError::into_inner).is_retained;
         if is_retained {

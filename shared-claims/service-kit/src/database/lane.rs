@@ -1,10 +1,11 @@
-//! Connections with a queue before them, and the watch over what they are asked.
+//! A group of connections with a queue in front of it and a watch over the time that their work takes.
 //!
-//! The bound on a piece of work is one of each wait in it, not of the whole: connecting (`connect_timeout_seconds`
-//! for each host of the URL), the first answer on a connection, and each statement of the work, its commit included
-//! (`statement_timeout_ms` or `lock_timeout_ms`, whichever is longer), each with a margin in which the server itself
-//! may say that it gave up. Work that makes progress is never cut off; a connection that owes an answer for longer
-//! is given up: its place goes to a new one, the caller gets an error, and the thread that waits is left alone.
+//! There is no limit on a piece of work as a whole, but on each wait in it: connecting (`connect_timeout_seconds` for
+//! each host of the URL), the first response on a connection, and each statement of the work, commit included
+//! (`statement_timeout_ms` or `lock_timeout_ms`, whichever is longer). Each limit has a margin in which the server
+//! itself may report its own time-out. Work that makes progress is never interrupted. If a connection does not respond
+//! for longer than that, it is given up: a new connection takes its place, the caller gets an error, and the waiting
+//! thread is left alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -28,10 +29,10 @@ use super::{DatabaseError, DatabaseSettings};
 /// How often overdue work is looked for.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The pause before connecting is tried again, at first; doubled each time.
+/// The first pause before connecting is retried. It doubles each time.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Connecting has at least so long, however long the work waited in the queue.
+/// The least time for connecting, however long the work waited in the queue.
 const LEAST: Duration = Duration::from_millis(500);
 
 #[derive(Clone)]
@@ -51,7 +52,7 @@ struct Shared {
 }
 
 impl Lane {
-    /// Opens no connection yet.
+    /// Creates the lane without opening a connection.
     pub(super) fn new(
         manager: Manager,
         settings: &DatabaseSettings,
@@ -74,8 +75,8 @@ impl Lane {
         Self { shared, crew: Arc::clone(crew) }
     }
 
-    /// Opens the pool's first connection. One outside of the pool comes before it: the pool would try again and again and then
-    /// say only that it took too long. Blocks.
+    /// Opens the pool's first connection. A connection outside the pool is opened before it, because the pool would
+    /// retry and then report only a time-out instead of the cause. Blocks.
     pub(super) fn warm_up(&self) -> Result<(), DatabaseError> {
         self.shared.manager.open()?;
         self.shared.connections.open(Instant::now() + self.shared.patience).map(drop)
@@ -85,14 +86,14 @@ impl Lane {
         &self.shared.manager
     }
 
-    /// Runs work on a connection on which `way` was opened.
+    /// Runs work on a connection that was opened for `way`.
     pub(super) async fn run<T, E, F>(&self, way: Way, work: F) -> Result<T, E>
     where
         F: FnOnce(&mut Pooled) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
     {
-        // Waiting in the queue and for a server that refuses connections have one bound together.
+        // One limit for waiting in the queue and for connecting to a server that refuses connections.
         let deadline = Instant::now() + self.shared.patience;
         let ticket = self.shared.queue.enter().await?;
         let (sender, receiver) = oneshot::channel();
@@ -104,12 +105,12 @@ impl Lane {
         receiver.await.unwrap_or_else(|_| Err(DatabaseError::Panicked.into()))
     }
 
-    /// Connections that nobody uses.
+    /// The number of unused connections.
     pub(super) fn idle(&self) -> u32 {
         self.shared.connections.idle()
     }
 
-    /// Connections that are open, in use or not.
+    /// The number of open connections, used or not.
     pub(super) fn open(&self) -> u32 {
         self.shared.manager.open_connections()
     }
@@ -118,7 +119,7 @@ impl Lane {
         self.shared.queue.waiting()
     }
 
-    /// Waits until nothing is in hand, or the time is over; whether nothing is.
+    /// Waits until no work is in progress, for at most `patience`. Returns whether there is none.
     pub(super) async fn settled(&self, patience: Duration) -> bool {
         self.shared.queue.drained(patience).await
     }
@@ -127,12 +128,12 @@ impl Lane {
 enum Readiness {
     Ready(Box<PooledConnection<Manager>>),
     Failed(DatabaseError),
-    /// Another attempt goes on with the work.
+    /// A later attempt continues with the work.
     GivenUp,
 }
 
 impl Shared {
-    /// The blocking half.
+    /// The blocking part of [`Lane::run`].
     fn attempt(&self, flight: &Arc<Flight>, attempt: u32) {
         match self.ready(flight, attempt) {
             Readiness::Ready(pooled) => self.work(flight, attempt, *pooled),
@@ -144,11 +145,12 @@ impl Shared {
         }
     }
 
-    /// A connection on which the first statement was answered. One that died in the pool is replaced, and one that
-    /// leads to a standby with all others of its time: nothing was done on it yet.
+    /// Returns a connection that has answered its first statement. A pooled connection that is closed is replaced by
+    /// another. If it leads to a standby, all connections of its pool are replaced. Both are safe, because nothing of
+    /// the work was done yet.
     fn ready(&self, flight: &Arc<Flight>, attempt: u32) -> Readiness {
         let mut pause = PAUSE;
-        // After an attempt that was given up the time of the first one is over.
+        // A second attempt gets its own deadline, because the first attempt has used up the original one.
         let deadline = if attempt == 0 { flight.deadline } else { Instant::now() + self.patience };
         loop {
             let reused = self.connections.take();
@@ -161,7 +163,7 @@ impl Shared {
             let failed = match opened {
                 Ok(mut pooled) => {
                     pooled.pulse.reset();
-                    // Until the work has it, whatever happens: it does not go back to the pool.
+                    // Until the work starts, the connection does not return to the pool, whatever happens.
                     pooled.discard = true;
                     if !flight.open_on(attempt, &pooled.pulse) {
                         return Readiness::GivenUp;
@@ -212,9 +214,9 @@ impl Shared {
         }
         self.learn_from(&pooled);
         let is_whole = worked.is_ok();
-        // After a panic its transaction is open.
+        // After a panic the connection's transaction is still open.
         pooled.discard |= !is_whole;
-        // The connection is back before the ticket is handed on.
+        // The connection returns to the pool before the ticket is passed on, so that the next caller finds it.
         drop(pooled);
         self.land(flight);
         if is_whole {
@@ -224,7 +226,7 @@ impl Shared {
         }
     }
 
-    /// Has the others know what a piece of work found.
+    /// Shares what this work found out about the database with the other work.
     fn learn_from(&self, pooled: &Pooled) {
         match pooled.trouble {
             Some(Trouble::Full) => self.vitals.found_full(),
@@ -250,14 +252,14 @@ impl Shared {
         flight.returned();
     }
 
-    /// Gives up what waits beyond its bound.
+    /// Gives up work that has waited too long.
     fn give_up_overdue(self: &Arc<Self>) {
         let flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for flight in flights {
             let Some(overdue) = flight.give_up(&self.bounds) else { continue };
             let has_place = self.vitals.abandon();
             tracing::warn!(?overdue, abandoned = self.vitals.abandoned(), "database.connection_abandoned");
-            // Those that were opened with it lead the same way.
+            // The other connections were opened to the same server and probably do not answer either.
             self.connections.renew();
             match overdue {
                 Overdue::Again(attempt) if has_place => {

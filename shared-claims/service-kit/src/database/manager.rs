@@ -1,4 +1,4 @@
-//! Opens connections: what the URL names, set up as this house wants them.
+//! Opens connections to the database that the URL names, and sets their session parameters.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use diesel::{Connection, PgConnection, SqliteConnection};
 use super::url::ConnectionInfo;
 use super::{Backend, DatabaseError, DatabaseSettings, Pooler};
 
-/// What the URL names.
+/// The database that the URL names.
 #[derive(Clone)]
 pub(super) enum Target {
     Postgres(ConnectionInfo),
@@ -17,7 +17,7 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// Reads `database.url`. The error says what is allowed and never repeats the URL.
+    /// Parses `database.url`. The error says what is allowed and never contains the URL.
     pub(super) fn parse(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
         let url = settings.url.expose();
         if let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) {
@@ -39,7 +39,7 @@ impl Target {
         Ok(Self::Sqlite(PathBuf::from(path)))
     }
 
-    /// How long libpq may take to connect: it tries one host after the other, each for its time-out.
+    /// How long libpq may take to connect: it tries the hosts one after the other, each with its own time-out.
     pub(super) fn connect_limit(&self, settings: &DatabaseSettings) -> Duration {
         let seconds = settings.connect_timeout_seconds;
         match self {
@@ -65,7 +65,7 @@ fn refused(allowed: &str) -> DatabaseError {
     DatabaseError::Settings(allowed.to_owned())
 }
 
-/// Without OpenSSL libpq would say that the *value* of `sslmode` is invalid; say what is really missing.
+/// Without OpenSSL, libpq would report an invalid *value* of `sslmode`. This check reports the real cause.
 fn check_tls(info: &ConnectionInfo) -> Result<(), DatabaseError> {
     if cfg!(feature = "postgres-tls") {
         return Ok(());
@@ -78,7 +78,8 @@ fn check_tls(info: &ConnectionInfo) -> Result<(), DatabaseError> {
     }
 }
 
-/// Parameters that the URL leaves open: a server that is gone is noticed in seconds, not in two hours.
+/// Sets parameters that the URL does not contain, so that a server that is gone is noticed within seconds instead of
+/// two hours.
 fn set_defaults(info: &mut ConnectionInfo, settings: &DatabaseSettings) {
     info.set_default("connect_timeout", &settings.connect_timeout_seconds.to_string());
     info.set_default("application_name", "latchkey");
@@ -88,11 +89,11 @@ fn set_defaults(info: &mut ConnectionInfo, settings: &DatabaseSettings) {
     info.set_default("tcp_user_timeout", "4000");
 }
 
-/// Connects to PostgreSQL. libpq bounds it: see [`Target::connect_limit`].
+/// Connects to PostgreSQL. libpq limits the time: see [`Target::connect_limit`].
 pub(super) fn connect_postgres(info: &ConnectionInfo) -> Result<PgConnection, DatabaseError> {
     let unreachable = |error: diesel::ConnectionError| {
         DatabaseError::Unavailable(match error {
-            // libpq had keywords and no URL, so what it says is of the connection.
+            // libpq was given keywords and not a URL, so its message is about the connection.
             diesel::ConnectionError::BadConnection(message) => info.censor(&message),
             _ => "libpq refused the parameters of database.url".to_owned(),
         })
@@ -100,8 +101,8 @@ pub(super) fn connect_postgres(info: &ConnectionInfo) -> Result<PgConnection, Da
     PgConnection::establish(&info.to_libpq()).map_err(unreachable)
 }
 
-/// Behind a pooler in transaction mode nothing may be set for the session, and no statement gets a name: the next
-/// transaction may meet another server process.
+/// Sets the session parameters. Behind a pooler in transaction mode no session parameter may be set and no statement
+/// may be named, because the next transaction may run in another server process.
 pub(super) fn set_up_postgres(
     connection: &mut PgConnection,
     settings: &DatabaseSettings,
@@ -116,7 +117,7 @@ pub(super) fn set_up_postgres(
     Ok(())
 }
 
-/// What a transaction sets for itself where the session cannot keep it.
+/// The settings that a transaction makes itself where the session cannot keep them.
 pub(super) fn settings_of_a_transaction(settings: &DatabaseSettings) -> String {
     match settings.pooler {
         Pooler::None => String::new(),
@@ -127,8 +128,8 @@ pub(super) fn settings_of_a_transaction(settings: &DatabaseSettings) -> String {
     }
 }
 
-/// The time-outs of the server. A transaction that hears no more from us, and may hold locks, ends as soon as we would
-/// have given up the connection.
+/// The time-outs of the server. A transaction without further statements may hold locks, so the server ends it as soon
+/// as the service would have given up its connection.
 fn time_outs(settings: &DatabaseSettings) -> [String; 3] {
     let idle = settings.statement_timeout_ms.max(settings.lock_timeout_ms).saturating_add(2_000);
     [
@@ -138,15 +139,16 @@ fn time_outs(settings: &DatabaseSettings) -> [String; 3] {
     ]
 }
 
-/// `synchronous` is FULL: in WAL mode NORMAL syncs at checkpoints only, and a commit that was answered could be gone
-/// after a loss of power. A revocation must not be.
+/// `synchronous` is FULL: in WAL mode, NORMAL syncs only at checkpoints, so an acknowledged commit could be lost in a
+/// power failure. That must not happen to a revocation.
 pub(super) fn open_sqlite(
     path: &Path,
     settings: &DatabaseSettings,
     role: super::pooled::Role,
 ) -> Result<SqliteConnection, DatabaseError> {
     let file = path.to_str().ok_or_else(|| refused("a path in UTF-8"))?;
-    // SQLite reads a leading `file:` as a URI, and Diesel a leading scheme: `./` makes either a plain path.
+    // SQLite reads a leading `file:` as a URI, and Diesel reads a leading scheme. With `./` it is a plain path for
+    // both.
     let file = if path.is_absolute() { file.to_owned() } else { format!("./{file}") };
     let mut connection = SqliteConnection::establish(&file)
         .map_err(|error| DatabaseError::Unavailable(error.to_string().replace('\n', "; ")))?;
@@ -157,13 +159,13 @@ pub(super) fn open_sqlite(
             connection.batch_execute("PRAGMA journal_mode = WAL")?;
             connection.batch_execute("PRAGMA synchronous = FULL")?;
         }
-        // A write outside the writer's turn would meet SQLITE_BUSY under load: refuse it always.
+        // A write on a reader's connection could fail with SQLITE_BUSY under load, so it is always refused.
         super::pooled::Role::Reader => connection.batch_execute("PRAGMA query_only = ON")?,
     }
     Ok(connection)
 }
 
-/// Makes the file and its folder, readable for their owner alone.
+/// Creates the file and its folder, readable only by their owner.
 pub(super) fn prepare_sqlite(path: &Path) -> Result<(), DatabaseError> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let failed = |what: &Path, error: &std::io::Error| {

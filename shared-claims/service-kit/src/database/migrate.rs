@@ -1,4 +1,4 @@
-//! Migrations, applied by whichever process starts first.
+//! Applies the migrations. The process that starts first does it.
 
 use std::time::Duration;
 
@@ -12,33 +12,33 @@ use super::schema::Schema;
 use super::transaction::{self, Way};
 use super::{Database, DatabaseError, DbConnection};
 
-/// The advisory lock that replicas starting together take in turn: "latchkey" in ASCII.
+/// The key of the advisory lock that lets only one starting replica migrate at a time: "latchkey" in ASCII.
 const LOCK: i64 = 0x6c61_7463_686b_6579;
 
-/// How long to wait for another process that migrates.
+/// How long to wait for another process that migrates, milliseconds.
 const WAIT_MS: u32 = 60_000;
 
-/// How long migrating may take in all.
+/// The time limit of all migrations together.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// The migrations of one service, embedded for both back ends by `diesel_migrations::embed_migrations!`.
+/// The migrations of one service, embedded for both databases by `diesel_migrations::embed_migrations!`.
 pub struct Migrations {
-    /// Those for PostgreSQL.
+    /// The migrations for PostgreSQL.
     pub postgres: EmbeddedMigrations,
-    /// Those for SQLite, under the same names.
+    /// The migrations for SQLite, with the same names.
     pub sqlite: EmbeddedMigrations,
 }
 
 impl Database {
-    /// Applies what is not applied yet, all of it or nothing, and returns its names. Processes that start together wait
-    /// for each other. Refuses a schema that this release must not serve.
+    /// Applies the missing migrations in one transaction and returns their names. Processes that start at the same time
+    /// wait for each other. Refuses a schema that this release must not use.
     pub async fn migrate(&self, migrations: Migrations) -> Result<Vec<String>, DatabaseError> {
         let manager = self.migrator();
         self.blocking(LIMIT, move || apply(&manager, migrations)).await
     }
 
-    /// For commands: checks that the schema is the one that this release needs, and changes nothing, since servers of
-    /// another release may run on it. An empty database has none, and gets its schema.
+    /// For commands: checks that the schema is the one that this release needs. It changes nothing, because servers of
+    /// another release may be running. An empty database gets its schema.
     pub async fn expect_schema(&self, migrations: Migrations) -> Result<(), DatabaseError> {
         let manager = self.migrator();
         let check = move || {
@@ -52,7 +52,7 @@ impl Database {
         self.blocking(LIMIT, check).await
     }
 
-    /// Opens connections of its own: waiting for another replica's migration may take longer than a request may.
+    /// Opens its own connections, because waiting for another replica's migrations may take longer than a request may.
     fn migrator(&self) -> Manager {
         Manager::new(self.target.clone(), self.settings.clone(), Role::Writer)
     }
@@ -69,7 +69,8 @@ fn apply(manager: &Manager, migrations: Migrations) -> Result<Vec<String>, Datab
     let lock_timeout_ms = manager.lock_timeout_ms();
     transaction::finish(&mut pooled, Way::Write, |connection| match connection {
         DbConnection::Postgres(inner) => {
-            // Whoever waits for a table's lock holds up everybody behind: not for longer than a request may.
+            // A migration that waits for a table's lock also blocks all later users of the table, so it must not wait
+            // for longer than a request may.
             inner.batch_execute(&format!("SET LOCAL lock_timeout = {lock_timeout_ms}"))?;
             run(inner, migrations.postgres)
         }
@@ -77,7 +78,7 @@ fn apply(manager: &Manager, migrations: Migrations) -> Result<Vec<String>, Datab
     })
 }
 
-/// Begins the transaction in which everything is applied, when no other process is doing that.
+/// Begins the transaction of the migrations as soon as no other process migrates.
 fn take_turn(pooled: &mut Pooled) -> Result<(), DatabaseError> {
     let tell = |holder: i32| {
         tracing::warn!(
@@ -91,7 +92,7 @@ fn take_turn(pooled: &mut Pooled) -> Result<(), DatabaseError> {
         DatabaseError::Migration(format!("another process{holder} has held the lock for {seconds} s"))
     };
     if let DbConnection::Sqlite(_) = &pooled.connection {
-        // The write lock of the file is the turn.
+        // On SQLite the write lock of the file makes other processes wait.
         return match transaction::begin(pooled, Way::Write) {
             Err(DatabaseError::Unavailable(_)) => {
                 tell(0);
@@ -107,7 +108,8 @@ fn take_turn(pooled: &mut Pooled) -> Result<(), DatabaseError> {
     connection.batch_execute(&format!(
         "SET LOCAL statement_timeout = {limit_ms}; SET LOCAL lock_timeout = {WAIT_MS}"
     ))?;
-    // Held by the transaction, so that a pooler which hands connections on cannot keep it.
+    // The lock belongs to the transaction, because a pooler could keep a lock of the session when it passes the
+    // connection on.
     let lock: Lock = diesel::sql_query(format!("SELECT pg_try_advisory_xact_lock({LOCK}) AS is_ours"))
         .get_result(connection)?;
     if lock.is_ours {
@@ -131,7 +133,7 @@ struct Holder {
     pid: i32,
 }
 
-/// The server process that holds [`LOCK`]; 0 if it let go meanwhile.
+/// The server process that holds [`LOCK`]; 0 if the lock was released meanwhile.
 const HOLDER: &str = "SELECT coalesce(min(pid), 0) AS pid FROM pg_locks WHERE locktype = 'advisory' AND granted \
      AND objsubid = 1 AND (classid::bigint << 32 | objid::bigint) = 7809651199139603833";
 

@@ -1,8 +1,8 @@
-//! One code path over PostgreSQL and SQLite, chosen by the URL's scheme.
+//! One code path for PostgreSQL and SQLite. The URL's scheme selects the database.
 //!
-//! Work is a closure on a [`DbConnection`]: it runs on threads of the database's own, behind a queue with a bound in
-//! length and in time, and carries the caller's tracing span. A closure that has begun runs to its end, whatever
-//! becomes of the request that asked for it, unless the database owes it an answer for too long.
+//! Work is a closure on a [`DbConnection`]. It runs on the database's own threads, behind a queue with a limit on
+//! length and waiting time, and within the caller's tracing span. A closure that has started runs to its end even if
+//! its request is cancelled, unless the database does not respond for too long.
 
 mod connection;
 mod connections;

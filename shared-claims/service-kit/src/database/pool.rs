@@ -1,4 +1,4 @@
-//! The database as the services hold it.
+//! The database handle that the services use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use super::transaction::{self, Way};
 use super::vitals::{MAX_ABANDONED, Vitals};
 use super::{Backend, DatabaseError, DatabaseSettings, DbConnection};
 
-/// The pause before a transaction that lost a deadlock is repeated.
+/// The pause before a transaction is repeated after a deadlock.
 const REPEAT_AFTER: Duration = Duration::from_millis(50);
 
-/// A database: cheap to clone, shared by everything that asks it.
+/// A database. Cheap to clone, and shared by all of its users.
 #[derive(Clone)]
 pub struct Database {
     pub(super) target: Target,
@@ -23,25 +23,25 @@ pub struct Database {
     pub(super) crew: Arc<Crew>,
     vitals: Arc<Vitals>,
     readers: Lane,
-    /// The readers again on PostgreSQL; on SQLite the one connection that writes, so that writers take turns in order
-    /// and never meet `SQLITE_BUSY` from within the process.
+    /// On PostgreSQL the same lane as `readers`. On SQLite a lane with the only connection that writes, so that writers
+    /// run one after the other and never get `SQLITE_BUSY` because of each other.
     writers: Lane,
 }
 
-/// How busy the pool is.
+/// The load of the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolStatus {
-    /// Connections that are open.
+    /// Open connections.
     pub connections: u32,
-    /// Open connections that nobody uses.
+    /// Open connections that are not used.
     pub idle: u32,
     /// Pieces of work that wait for a connection.
     pub waiting: usize,
-    /// Calls that were given up and have not returned: each holds a thread, and most a connection.
+    /// Calls that were given up and have not returned. Each occupies a thread, and most a connection.
     pub abandoned: u32,
-    /// Calls that were ever given up.
+    /// Calls that were given up since the start.
     pub abandoned_total: u64,
-    /// Transactions that were repeated after a deadlock or a serialization failure.
+    /// Transactions that were repeated since the start, after a deadlock or a serialization failure.
     pub repeated_total: u64,
 }
 
@@ -67,7 +67,7 @@ impl Database {
         };
         let database = Self { target, settings, crew, vitals, readers, writers };
         let opening = database.clone();
-        // It opens up to three connections, one after the other.
+        // Opening the pools makes up to three connections, one after the other.
         let bound = database.writers.manager().bounds().connect * 3;
         database.blocking(bound, move || opening.open()).await?;
         Ok(database)
@@ -77,7 +77,7 @@ impl Database {
         if let Target::Sqlite(path) = &self.target {
             prepare_sqlite(path)?;
         }
-        // The writer first: it makes the file of SQLite a WAL one.
+        // The writer comes first, because it switches the SQLite file to WAL mode.
         self.writers.warm_up()?;
         if self.backend() == Backend::Sqlite {
             self.readers.warm_up()?;
@@ -88,7 +88,7 @@ impl Database {
         Ok(())
     }
 
-    /// Runs something that blocks on a thread of the database's own. A call that takes longer than `bound` is left alone.
+    /// Runs a blocking call on one of the database's threads. A call that takes longer than `bound` is left alone.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
         bound: Duration,
@@ -101,8 +101,8 @@ impl Database {
         }
     }
 
-    /// The same database through so many connections of its own, with a queue of its own, for work that must neither
-    /// wait behind the rest nor delay it. It reads only: what writes goes through the connections of the original.
+    /// The same database with a separate set of connections and its own queue, for work that must neither wait behind
+    /// other work nor delay it. Only reads use them; writes use the connections of the original.
     pub async fn reading_apart(&self, connections: u32) -> Result<Self, DatabaseError> {
         let manager = Manager::new(self.target.clone(), Arc::clone(&self.settings), Role::Reader);
         let bound = manager.bounds().connect;
@@ -112,19 +112,20 @@ impl Database {
         Ok(Self { readers, ..self.clone() })
     }
 
-    /// Waits until no work is in hand, or the time is over; whether none is. Calls that were given up are not waited for,
-    /// here or anywhere: their threads end with the process.
+    /// Waits until no work is in progress, for at most `patience`. Returns whether there is none. Calls that were given
+    /// up are not waited for; their threads end with the process.
     pub async fn settled(&self, patience: Duration) -> bool {
         let (readers, writers) = tokio::join!(self.readers.settled(patience), self.writers.settled(patience));
         readers && writers
     }
 
-    /// The back end that the URL chose.
+    /// The database that the URL selected.
     pub fn backend(&self) -> Backend {
         self.target.backend()
     }
 
-    /// Runs work on any connection, each statement for itself. It must not write: SQLite refuses it here.
+    /// Runs work on any connection, each statement in its own transaction. It must not write: SQLite refuses a write
+    /// here.
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -134,12 +135,13 @@ impl Database {
         self.readers.run(Way::Read, |pooled| transaction::finish(pooled, Way::Read, work)).await
     }
 
-    /// Runs work in a transaction that may write: READ COMMITTED on PostgreSQL, where the work locks the rows it
-    /// decides on; under the write lock on SQLite. An `Err` of the work rolls back.
+    /// Runs work in a transaction that may write. On PostgreSQL the isolation level is READ COMMITTED, and the work has
+    /// to lock the rows on which it decides; on SQLite the transaction holds the write lock. An `Err` of the work rolls
+    /// back.
     ///
-    /// A transaction that lost a deadlock or a serialization failure was rolled back, and is repeated once: so the
-    /// work may run twice. Whatever it does beside the database must bear that; best it does nothing else. Work that
-    /// cannot be repeated uses [`write_once`](Self::write_once).
+    /// A transaction that was rolled back because of a deadlock or a serialization failure is repeated once. The work
+    /// may therefore run twice, so it should have no effects outside the database. Work that cannot be repeated uses
+    /// [`write_once`](Self::write_once).
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: Fn(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -152,7 +154,7 @@ impl Database {
             if first.is_ok() || pooled.trouble != Some(Trouble::Lost) {
                 return first;
             }
-            // The winner must have its locks before this one asks again: until it wakes up they are anybody's.
+            // Gives the other transaction time to take its locks: until it wakes up, any transaction may take them.
             std::thread::park_timeout(REPEAT_AFTER);
             vitals.repeat();
             tracing::debug!("database.transaction_repeated");
@@ -162,7 +164,7 @@ impl Database {
         self.writers.run(Way::Write, twice).await
     }
 
-    /// Like [`write`](Self::write) for work that must not run twice: a transaction that lost a deadlock is an error.
+    /// Like [`write`](Self::write), for work that must not run twice. A deadlock is then an error.
     pub async fn write_once<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -172,8 +174,8 @@ impl Database {
         self.writers.run(Way::Write, |pooled| transaction::finish(pooled, Way::Write, work)).await
     }
 
-    /// Runs work on one moment of the primary, begun after this call: REPEATABLE READ, read-only. Fails on a standby,
-    /// which may lag behind.
+    /// Runs read-only work on a snapshot of the primary that is taken after this call (REPEATABLE READ). Fails on a
+    /// standby, which may lag behind.
     pub async fn snapshot<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -183,9 +185,10 @@ impl Database {
         self.readers.run(Way::Snapshot, |pooled| transaction::finish(pooled, Way::Snapshot, work)).await
     }
 
-    /// Asks for what the work needs, the beginning of a write transaction: the check behind `/readyz`. (On SQLite a
-    /// read: a write would wait for whoever writes.) A standby fails, and so does a database whose disk was full a moment
-    /// ago; one that is merely busy is [`DatabaseError::Overloaded`], unless it has let nobody through for some seconds.
+    /// The check for `/readyz`. Begins a write transaction, because that is what requests need. (On SQLite it only
+    /// reads: a write would wait for other writers.) It fails on a standby, and for some seconds after the disk was
+    /// full. A database that is only busy gives [`DatabaseError::Overloaded`], unless no work has got through for some
+    /// seconds.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         let asked = match self.backend() {
             Backend::Postgres => self.write_once(|_| Ok(())).await,
@@ -203,7 +206,7 @@ impl Database {
         }
     }
 
-    /// How busy the pool is, for metrics.
+    /// The load of the pool, for metrics.
     pub fn status(&self) -> PoolStatus {
         let (mut open, mut idle) = (self.readers.open(), self.readers.idle());
         let mut waiting = self.readers.waiting();

@@ -1,4 +1,4 @@
-//! A connection as the pool keeps it, and who opens it.
+//! A pooled connection, and the manager that opens it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -14,13 +14,13 @@ use super::manager::{Target, connect_postgres, open_sqlite, set_up_postgres, set
 use super::pulse::Pulse;
 use super::{Backend, DatabaseError, DatabaseSettings, DbConnection, Pooler};
 
-/// The time in which the server may tell us itself that it gave up, after its own time-out.
+/// The time that the server has after its own time-out to report it.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// For the first answer on a connection, which asks for nothing that takes time.
+/// The time limit of the first response on a connection, whose statement does no work.
 const OPENING: Duration = Duration::from_secs(2);
 
-/// What a connection is for; SQLite tells them apart.
+/// What a connection is used for. The difference matters for SQLite only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Reader,
@@ -30,26 +30,26 @@ pub(super) enum Role {
 pub(super) struct Pooled {
     pub(super) connection: DbConnection,
     pub(super) pulse: Arc<Pulse>,
-    /// Set when the connection leads to the wrong place: the pool opens another one.
+    /// Set when the connection must not be used again; the pool then opens another one.
     pub(super) discard: bool,
-    /// Why the last piece of work failed, if the database was the reason.
+    /// Why the last work failed, if the database was the reason.
     pub(super) trouble: Option<Trouble>,
-    /// Whether the words of its errors can be understood.
+    /// Whether the server's error messages are in English.
     pub(super) speaks_english: bool,
-    /// Follows `BEGIN`; empty where the session keeps its settings.
+    /// The statements that follow `BEGIN`; empty where the session keeps its settings.
     pub(super) settings_of_a_transaction: Arc<str>,
-    /// Whether the server has its settings for this session.
+    /// Whether the session parameters were set.
     is_set_up: bool,
     _counted: Counted,
 }
 
 impl Pooled {
-    /// Whether reading takes a transaction too.
+    /// Whether reads need a transaction too.
     pub(super) fn begins_reads(&self) -> bool {
         !self.settings_of_a_transaction.is_empty()
     }
 
-    /// Whether it must not be used again.
+    /// Whether the connection must not be used again.
     pub(super) fn is_unusable(&mut self) -> bool {
         type Manager = <DbConnection as Connection>::TransactionManager;
         let is_spoilt = matches!(self.trouble, Some(Trouble::Gone | Trouble::Standby | Trouble::Pooler));
@@ -57,7 +57,7 @@ impl Pooled {
     }
 }
 
-/// One open connection, counted until it is closed.
+/// An open connection, counted until it is closed.
 struct Counted(Arc<AtomicU32>);
 
 impl Counted {
@@ -94,15 +94,15 @@ impl Manager {
         Self { target, settings, role, settings_of_a_transaction, open, has_told_language }
     }
 
-    /// Opens a connection and prepares it, on no pool. Blocks for as long as [`bounds`](Self::bounds) says, or longer if
-    /// the server hangs.
+    /// Opens a connection outside the pool and sets it up. Blocks for as long as [`bounds`](Self::bounds) allows, or
+    /// longer if the server hangs.
     pub(super) fn open(&self) -> Result<Pooled, DatabaseError> {
         let mut pooled = r2d2::ManageConnection::connect(self)?;
         self.set_up(&mut pooled)?;
         Ok(pooled)
     }
 
-    /// What a new connection needs before its first work, and no connection twice.
+    /// Sets up a new connection before its first use. Does nothing the second time.
     pub(super) fn set_up(&self, pooled: &mut Pooled) -> Result<(), DatabaseError> {
         if pooled.is_set_up {
             return Ok(());
@@ -115,8 +115,8 @@ impl Manager {
         Ok(())
     }
 
-    /// Whether the server words its errors in English. If not, it is asked to for this session, which only a superuser
-    /// may, or a role that was granted `SET ON PARAMETER lc_messages`.
+    /// Whether the server's error messages are in English. If not, sets the language for this session. Only a superuser
+    /// may do that, or a role with `GRANT SET ON PARAMETER lc_messages`.
     fn learn_language(&self, connection: &mut PgConnection) -> Result<bool, DatabaseError> {
         #[derive(diesel::QueryableByName)]
         struct Language {
@@ -143,8 +143,8 @@ impl Manager {
         Ok(false)
     }
 
-    /// Whether a pooler in transaction mode answers: two connections then share a server process. Best effort: it is
-    /// not noticed while others keep the pooler busy.
+    /// Whether there is a pooler in transaction mode: two connections then share a server process. Best effort: it is
+    /// not detected while other clients keep the pooler busy.
     pub(super) fn is_pooled_by_transaction(&self) -> Result<bool, DatabaseError> {
         #[derive(diesel::QueryableByName)]
         struct Process {
@@ -168,7 +168,7 @@ impl Manager {
         Ok(false)
     }
 
-    /// How long each wait for the database may take.
+    /// The time limit of each wait for the database.
     pub(super) fn bounds(&self) -> Bounds {
         let settings = &self.settings;
         let lock = Duration::from_millis(settings.lock_timeout_ms.into());
@@ -176,7 +176,7 @@ impl Manager {
         let connect = self.target.connect_limit(settings);
         let opening = match (self.target.backend(), settings.pooler) {
             (Backend::Postgres, Pooler::None) => OPENING,
-            // The first answer may have to wait for a server process.
+            // Behind a pooler, the first statement may have to wait for a server process.
             (Backend::Postgres, Pooler::Transaction) => statement,
             // A write transaction waits for the file's lock.
             (Backend::Sqlite, _) => lock + MARGIN,
@@ -184,7 +184,7 @@ impl Manager {
         Bounds { connect: connect + MARGIN, opening, statement }
     }
 
-    /// Whether connections lead to a server, which may go away.
+    /// Whether connections lead to a server, which may become unreachable.
     pub(super) fn is_remote(&self) -> bool {
         self.target.backend() == Backend::Postgres
     }
@@ -202,7 +202,7 @@ impl r2d2::ManageConnection for Manager {
     type Connection = Pooled;
     type Error = DatabaseError;
 
-    /// Connects and asks for nothing: what the server owes an answer to is watched by the piece of work that waits.
+    /// Connects without sending a statement, so that the watch over the waiting work covers the first response.
     fn connect(&self) -> Result<Pooled, DatabaseError> {
         let mut connection = match &self.target {
             Target::Postgres(info) => DbConnection::Postgres(connect_postgres(info)?),
@@ -222,7 +222,7 @@ impl r2d2::ManageConnection for Manager {
         })
     }
 
-    /// Not asked: the first statement of each piece of work shows it.
+    /// Does nothing, because the first statement of each piece of work shows whether the connection works.
     fn is_valid(&self, _: &mut Pooled) -> Result<(), DatabaseError> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What a connection is doing, told by Diesel as it happens and read by the thread that watches.
+//! The current activity of a connection. Diesel reports it, and the watching thread reads it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::error::Trouble;
 
-/// The state of one connection.
+/// The activity of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
     state: Mutex<State>,
@@ -18,14 +18,14 @@ pub(super) struct Pulse {
 
 #[derive(Debug, Default)]
 struct State {
-    /// When the statement that runs was sent. `None` between statements.
+    /// When the running statement was sent. `None` between statements.
     asked_at: Option<Instant>,
     /// Why the last statement failed. `None` when it succeeded.
     trouble: Option<Trouble>,
 }
 
 impl Pulse {
-    /// What a connection is given so that it reports here.
+    /// The instrumentation that a connection needs to report here.
     pub(super) fn listener(self: &Arc<Self>) -> impl Instrumentation + use<> {
         let pulse = Arc::clone(self);
         move |event: InstrumentationEvent<'_>| pulse.note(&event)
@@ -43,23 +43,23 @@ impl Pulse {
         }
     }
 
-    /// Forgets what the piece of work before did.
+    /// Forgets the state of earlier work.
     pub(super) fn reset(&self) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
     }
 
-    /// How long the database has owed an answer. `None` between statements.
+    /// For how long the database has not answered the running statement. `None` between statements.
     pub(super) fn unanswered_for(&self) -> Option<Duration> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.asked_at.map(|asked_at| asked_at.elapsed())
     }
 
-    /// Why the last statement failed, if it did.
+    /// Why the last statement failed; `None` if it succeeded.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).trouble
     }
 
-    /// The work was answered with an error meanwhile: nothing of it may be committed any more.
+    /// Marks the work as given up: its caller got an error, so nothing of it may be committed.
     pub(super) fn abandon(&self) {
         self.is_abandoned.store(true, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! The queue before the connections: bounded in length and in time.
+//! The queue for connections, with a limit on length and waiting time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::DatabaseError;
 
-/// As many tickets as there are connections; who waits for one is counted.
+/// A semaphore with as many tickets as there are connections. Counts its waiters.
 #[derive(Clone)]
 pub(super) struct Queue {
     tickets: Arc<Semaphore>,
@@ -24,13 +24,13 @@ impl Queue {
         Self { tickets: Arc::new(Semaphore::new(tickets)), waiting: Arc::default(), size, limit, patience }
     }
 
-    /// Waits until nobody holds a ticket, or the time is over; whether nobody does.
+    /// Waits until no ticket is in use, for at most `patience`. Returns whether none is.
     pub(super) async fn drained(&self, patience: Duration) -> bool {
         let all = self.tickets.acquire_many(self.size);
         matches!(tokio::time::timeout(patience, all).await, Ok(Ok(_)))
     }
 
-    /// A ticket, in the order of asking. Dropping it passes it on.
+    /// Waits for a ticket, first come, first served. Dropping the ticket passes it to the next waiter.
     pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
         if let Ok(ticket) = Arc::clone(&self.tickets).try_acquire_owned() {
             return Ok(ticket);
@@ -50,7 +50,7 @@ impl Queue {
     }
 }
 
-/// A place in the queue, given up when the waiting ends, by whatever way.
+/// A place in the queue. Dropping it frees the place, however the waiting ends.
 struct Place<'a> {
     waiting: &'a AtomicUsize,
     number: usize,

@@ -1,8 +1,8 @@
-//! What schema a database has, held against the one that this release knows.
+//! Compares the schema of a database with the migrations of this release.
 //!
-//! An older release goes on running on a newer schema while replicas are replaced one by one, and so it must start on
-//! one, too. A migration that breaks older releases says so: it inserts its own version into `required_migrations`,
-//! and a release that does not know a migration named there refuses to start.
+//! While replicas are replaced one by one, an older release continues to run on a newer schema, so it must also be able
+//! to start on one. A migration that breaks older releases inserts its version into `required_migrations`. A release
+//! refuses to start if it does not know a migration that is listed there.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,15 @@ use diesel::sqlite::Sqlite;
 use super::migrate::Migrations;
 use super::{DatabaseError, DbConnection};
 
-/// The migrations of a database and of this release, by their versions.
+/// The migrations of a database and of this release, by version.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
     is_empty: bool,
-    /// Names of migrations that this release has and the database has not.
+    /// Names of migrations that the database lacks.
     missing: Vec<String>,
-    /// Versions that the database has and this release does not know.
+    /// Versions in the database that this release does not know.
     unknown: Vec<String>,
-    /// Those of them that a release must know.
+    /// The versions among `unknown` that a release must know.
     required: Vec<String>,
 }
 
@@ -54,17 +54,17 @@ impl Schema {
         Ok(Self { is_empty: applied.is_empty(), missing: known.into_values().collect(), unknown, required })
     }
 
-    /// Whether nothing was ever applied.
+    /// Whether no migration was ever applied.
     pub(super) fn is_empty(&self) -> bool {
         self.is_empty
     }
 
-    /// Whether nothing is missing.
+    /// Whether no migration is missing.
     pub(super) fn is_whole(&self) -> bool {
         self.missing.is_empty()
     }
 
-    /// Refuses a schema that this release must not serve, and warns of one that is newer.
+    /// Returns an error for a schema that this release must not use. Logs a warning for a newer one.
     pub(super) fn check(&self) -> Result<(), DatabaseError> {
         if !self.required.is_empty() {
             return Err(DatabaseError::Schema(format!(
@@ -81,7 +81,7 @@ impl Schema {
         Ok(())
     }
 
-    /// Refuses a schema that lacks something.
+    /// Returns an error if a migration is missing.
     pub(super) fn expect_whole(&self) -> Result<(), DatabaseError> {
         if self.is_whole() {
             return Ok(());
@@ -110,7 +110,7 @@ fn known(
     }
 }
 
-/// The versions in a table of ours, none if there is no such table.
+/// The versions in this table; empty if the table does not exist.
 fn versions(connection: &mut DbConnection, table: &str) -> Result<Vec<String>, DatabaseError> {
     let look = match connection {
         DbConnection::Postgres(_) => format!("SELECT to_regclass('{table}') IS NOT NULL AS is_there"),

@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{InvalidSetting, UrlWithSecret, Validate, in_range};
 
-/// Where the database is, and how much is asked of it at once.
+/// Where the database is, and how much load the service puts on it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseSettings {
     /// `postgres://user:password@host/name`, or `sqlite://path/to/file.db` (`sqlite:///` for an absolute path).
     pub url: UrlWithSecret,
-    /// Connections kept: all of them on PostgreSQL, the readers on SQLite (which has one writer besides).
+    /// The number of connections: on PostgreSQL all of them, on SQLite the readers (there is one writer in addition).
     pub pool_size: u32,
-    /// How much work may wait for a connection before more is refused.
+    /// How many pieces of work may wait for a connection. Further work is refused.
     pub queue_limit: u32,
     /// How long work may wait for a connection.
     pub wait_ms: u64,
@@ -22,19 +22,19 @@ pub struct DatabaseSettings {
     pub statement_timeout_ms: u32,
     /// How long a statement may wait for a lock: on a row of PostgreSQL, on the file of SQLite.
     pub lock_timeout_ms: u32,
-    /// What stands between us and PostgreSQL.
+    /// The kind of pooler between the service and PostgreSQL.
     pub pooler: Pooler,
 }
 
-/// What kind of pooler stands between us and PostgreSQL.
+/// The kind of pooler between the service and PostgreSQL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pooler {
-    /// None, or one in session mode: a connection is one server process for as long as it lasts.
+    /// No pooler, or one in session mode: a connection uses the same server process for its whole life.
     #[default]
     None,
-    /// One in transaction mode: each transaction may meet another server process. Nothing is set for the session and
-    /// no statement gets a name.
+    /// A pooler in transaction mode: each transaction may use another server process. No session parameter is set and
+    /// no statement is named.
     Transaction,
 }
 

@@ -1,4 +1,4 @@
-//! Databases for tests: made fresh, dropped at their end.
+//! Databases for tests: created empty, and dropped at the end.
 
 mod pgbouncer;
 mod process;
@@ -12,11 +12,11 @@ pub use self::pgbouncer::PgBouncer;
 pub use self::standby::Standby;
 use super::{Backend, DatabaseSettings};
 
-/// A database of a test's own. Dropping it drops the database, whoever is still connected.
+/// A database of one test. Dropping it drops the database, even if clients are still connected.
 pub struct TestDatabase {
     url: String,
     backend: Backend,
-    // Held for its Drop.
+    // Kept because dropping it deletes the database.
     _place: Place,
 }
 
@@ -26,10 +26,10 @@ enum Place {
 }
 
 impl TestDatabase {
-    /// A fresh, empty database.
+    /// Creates an empty database.
     ///
     /// # Panics
-    /// Without `TEST_POSTGRES_URL`, for PostgreSQL: a test that lacks its database fails, it does not skip.
+    /// For PostgreSQL, without `TEST_POSTGRES_URL`. A test without its database fails; it is not skipped.
     #[expect(clippy::panic, clippy::expect_used, reason = "only tests call this")]
     pub fn create(backend: Backend) -> Self {
         match backend {
@@ -55,35 +55,35 @@ impl TestDatabase {
         }
     }
 
-    /// One of each back end.
+    /// Creates one database of each kind.
     pub fn both() -> [Self; 2] {
         [Self::create(Backend::Sqlite), Self::create(Backend::Postgres)]
     }
 
-    /// Its URL.
+    /// The database's URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Which of the two it is.
+    /// The kind of the database.
     pub fn backend(&self) -> Backend {
         self.backend
     }
 
-    /// Host and port of its server.
+    /// Host and port of the database server.
     ///
     /// # Panics
-    /// For SQLite, which has none.
+    /// For SQLite, which has no server.
     #[expect(clippy::expect_used, reason = "only tests call this")]
     pub fn address(&self) -> String {
         let url = url::Url::parse(&self.url).expect("a URL of our own");
         format!("{}:{}", url.host_str().expect("a server"), url.port().unwrap_or(5432))
     }
 
-    /// Its URL with another host and port: those of a proxy before it.
+    /// The database's URL with this host and port, for a proxy in front of the server.
     ///
     /// # Panics
-    /// Where the address is none.
+    /// If `address` is not a host and port.
     #[expect(clippy::expect_used, reason = "only tests call this")]
     pub fn url_at(&self, address: &str) -> String {
         let mut url = url::Url::parse(&self.url).expect("a URL of our own");
@@ -93,7 +93,7 @@ impl TestDatabase {
         url.into()
     }
 
-    /// Settings for it, with a small pool.
+    /// Settings for the database, with a small pool.
     pub fn settings(&self) -> DatabaseSettings {
         DatabaseSettings { pool_size: 4, ..DatabaseSettings::at(&self.url) }
     }
@@ -104,7 +104,7 @@ impl Drop for Place {
         if let Self::Server { admin, name } = self
             && let Ok(mut connection) = PgConnection::establish(admin)
         {
-            // What is left over is only litter on a throw-away server.
+            // If this fails, the database stays on a server that exists only for tests.
             let _ = connection.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }

@@ -1,4 +1,4 @@
-//! Transactions over the connection that is either.
+//! Transactions on both databases.
 
 use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection, TransactionManager};
 use diesel::sql_types::Bool;
@@ -10,16 +10,16 @@ use super::{DatabaseError, DbConnection};
 
 type Manager = <DbConnection as Connection>::TransactionManager;
 
-/// What a piece of work is opened with.
+/// How a connection is opened for a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// Each statement for itself; behind a pooler in transaction mode a transaction, whose settings hold for it alone.
+    /// Each statement in its own transaction. Behind a pooler in transaction mode, one transaction, so that its
+    /// settings apply.
     Read,
-    /// A transaction that may write. The write lock of SQLite is taken at once: a transaction that reads first and then
-    /// wants to write would be refused when another one wrote meanwhile. PostgreSQL's callers lock the rows they decide
-    /// on.
+    /// A transaction that may write. On SQLite it takes the write lock at once: a transaction that first reads and then
+    /// writes would fail if another one wrote in between. On PostgreSQL the work locks the rows on which it decides.
     Write,
-    /// One moment of the database.
+    /// A read-only transaction on one snapshot of the database.
     Snapshot,
 }
 
@@ -33,7 +33,7 @@ impl Way {
     }
 }
 
-/// The first that is asked of a connection: whether it leads to where this work can be done.
+/// Sends the first statement on a connection, which shows whether this work can run on it.
 pub(super) fn open(pooled: &mut Pooled, way: Way) -> Result<(), DatabaseError> {
     match way {
         Way::Read if !pooled.begins_reads() => match &mut pooled.connection {
@@ -61,8 +61,8 @@ pub(super) fn begin(pooled: &mut Pooled, way: Way) -> Result<(), DatabaseError> 
             let sql = format!("{postgres}{}", pooled.settings_of_a_transaction);
             let begun = AnsiTransactionManager::begin_transaction_sql(inner, &sql);
             begun.map_err(|error| match Trouble::of(&error) {
-                // "Cannot set transaction read-write mode during recovery" has no kind of its own, and may be worded in
-                // any language.
+                // "Cannot set transaction read-write mode during recovery" has no error kind of its own, and its text
+                // may be in any language.
                 Trouble::Unreadable if is_standby(inner).is_ok_and(|is_standby| is_standby) => {
                     DatabaseError::Standby
                 }
@@ -77,7 +77,7 @@ pub(super) fn begin(pooled: &mut Pooled, way: Way) -> Result<(), DatabaseError> 
     begun
 }
 
-/// Runs the work on what [`open`] opened, and commits; an error of the work rolls it back.
+/// Runs the work on the connection that [`open`] prepared, and commits. An error of the work rolls back.
 pub(super) fn finish<T, E>(
     pooled: &mut Pooled,
     way: Way,
@@ -99,7 +99,7 @@ where
             })?;
             Ok(value)
         }
-        // The caller was told that it failed.
+        // The caller has already got an error, so nothing may be committed.
         Ok(_) => {
             roll_back(pooled);
             Err(DatabaseError::Unavailable("no answer in time".to_owned()).into())
@@ -112,8 +112,8 @@ where
     }
 }
 
-/// Notes why the work failed, if its last statement did. Where the server's language hides whether that passes, it is
-/// taken to: 503 for a fault of ours is a smaller lie than 500 for every lock that takes too long.
+/// Records why the work failed, if its last statement did. If the server's language hides whether the failure is
+/// temporary, it counts as temporary: 503 for a fault of the service is less wrong than 500 for every lock time-out.
 fn explain<E: From<DatabaseError>>(pooled: &mut Pooled, error: E) -> E {
     pooled.trouble = pooled.pulse.trouble();
     match pooled.trouble {

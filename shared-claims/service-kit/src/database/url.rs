@@ -1,8 +1,9 @@
-//! `postgres://…` taken apart here, and handed to libpq as keywords: what libpq says of a URL quotes it, password and all.
+//! Parses `postgres://…` and passes it to libpq as keywords, because libpq's messages about a URL quote it with its
+//! password.
 
 use std::fmt;
 
-/// What libpq knows (its chapter "Parameter Key Words"), as far as a URL may say it.
+/// The keywords of libpq (its chapter "Parameter Key Words") that a URL may contain.
 const KEYWORDS: [&str; 44] = [
     "application_name",
     "channel_binding",
@@ -50,7 +51,8 @@ const KEYWORDS: [&str; 44] = [
     "user",
 ];
 
-/// Why a URL cannot be taken apart: what follows "must be". It never holds a part of the URL, which may be the password.
+/// Why a URL cannot be parsed, as words that follow "must be". Never contains a part of the URL, which may be the
+/// password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidUrl {
     #[error(
@@ -64,18 +66,19 @@ pub(super) enum InvalidUrl {
     Parameter,
 }
 
-/// The connection that a URL describes, as libpq's keywords and their values.
+/// The connection that a URL describes, as keywords and values of libpq.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct ConnectionInfo {
     keywords: Vec<(String, String)>,
-    /// What must not be shown, decoded and as it was written.
+    /// Texts that must not be shown: the secrets, decoded and as written.
     secrets: Vec<String>,
 }
 
 impl ConnectionInfo {
-    /// Takes apart what follows `postgres://`.
+    /// Parses what follows `postgres://`.
     pub(super) fn parse(rest: &str) -> Result<Self, InvalidUrl> {
-        // One `@`, and only before the first of these: a password that holds one of them must be percent-encoded.
+        // One `@`, and only before the first of these characters. A password that contains one of them must be
+        // percent-encoded.
         let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if after.contains(['@', '#']) || authority.matches('@').count() > 1 {
             return Err(InvalidUrl::Encoding);
@@ -120,7 +123,7 @@ impl ConnectionInfo {
         Ok(())
     }
 
-    /// `host:port,host:port`; an IPv6 address stands in brackets, the folder of a socket is percent-encoded.
+    /// Parses `host:port,host:port`. An IPv6 address is in brackets, and the folder of a socket is percent-encoded.
     fn read_hosts(&mut self, hosts: &str) -> Result<(), InvalidUrl> {
         if hosts.is_empty() {
             return Ok(());
@@ -137,7 +140,7 @@ impl ConnectionInfo {
             };
             match port {
                 Some(port) if !port.parse::<u16>().is_ok_and(|port| port > 0) => {
-                    // Most likely the part of a password before a character that ends it.
+                    // Probably the part of a password before a character that has to be percent-encoded.
                     return Err(if self.keywords.is_empty() {
                         InvalidUrl::Encoding
                     } else {
@@ -161,7 +164,7 @@ impl ConnectionInfo {
             return Err(InvalidUrl::Encoding);
         }
         match (name, value) {
-            // As JDBC writes it; libpq takes it too.
+            // JDBC's spelling, which libpq accepts too.
             ("ssl", "true") => self.push("sslmode", "require".to_owned()),
             ("password" | "sslpassword", _) => self.push_secret(name, value)?,
             _ if KEYWORDS.contains(&name) => self.push(name, decode(value)?),
@@ -182,19 +185,19 @@ impl ConnectionInfo {
         Ok(())
     }
 
-    /// The value of a keyword; where it is given twice the last one counts, as for libpq.
+    /// The value of a keyword. If it is given twice, the last one counts, as in libpq.
     pub(super) fn get(&self, keyword: &str) -> Option<&str> {
         self.keywords.iter().rev().find(|(name, _)| name == keyword).map(|(_, value)| value.as_str())
     }
 
-    /// Adds what the URL leaves open.
+    /// Sets a keyword that the URL does not contain.
     pub(super) fn set_default(&mut self, keyword: &str, value: &str) {
         if self.get(keyword).is_none() {
             self.push(keyword, value.to_owned());
         }
     }
 
-    /// The string for libpq: `keyword='value'`.
+    /// The connection string for libpq: `keyword='value'`.
     pub(super) fn to_libpq(&self) -> String {
         let mut text = String::new();
         for (keyword, value) in &self.keywords {
@@ -204,7 +207,7 @@ impl ConnectionInfo {
         text
     }
 
-    /// A message of libpq, on one line and with whatever of the password stands in it masked.
+    /// A message of libpq on one line, with every part of the password masked.
     pub(super) fn censor(&self, message: &str) -> String {
         let masked = |text: String, secret: &String| text.replace(secret.as_str(), "********");
         let text = self.secrets.iter().fold(message.to_owned(), masked);
@@ -212,14 +215,15 @@ impl ConnectionInfo {
     }
 }
 
-/// Keywords alone: a value may be a secret.
+/// Shows only the keywords, because a value may be a secret.
 impl fmt::Debug for ConnectionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.keywords.iter().map(|(keyword, _)| keyword)).finish()
     }
 }
 
-/// Undoes percent-encoding. A `%` that begins none, a blank or a control character was not encoded.
+/// Decodes percent-encoding. Returns an error for a `%` without two hexadecimal digits, a blank and a control
+/// character.
 fn decode(text: &str) -> Result<String, InvalidUrl> {
     if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
         return Err(InvalidUrl::Encoding);
@@ -238,7 +242,7 @@ fn decode(text: &str) -> Result<String, InvalidUrl> {
         decoded.push(high << 4 | low);
         rest = after;
     }
-    // libpq takes a NUL for the end.
+    // libpq would take a NUL for the end of the text.
     let decoded = String::from_utf8(decoded).map_err(|_| InvalidUrl::Encoding)?;
     if decoded.contains('\0') { Err(InvalidUrl::Encoding) } else { Ok(decoded) }
 }
@@ -304,7 +308,8 @@ mod tests {
     }
 
     proptest! {
-        /// Wherever the password stands, raw or encoded, whole or broken off by a character that is special.
+        /// The password is never shown, whether it is percent-encoded or not, complete or cut off by a special
+        /// character.
         #[test]
         fn no_password_is_ever_shown(middle in "\\PC{0,12}|[ -~]{0,12}", user in "[a-z]{0,6}", is_encoded: bool) {
             let password = format!("Zq9W{middle}Kd7Yt");

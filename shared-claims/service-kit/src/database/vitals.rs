@@ -1,4 +1,4 @@
-//! How the database has been doing lately.
+//! The recent state of the database.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A database that answered nobody for so long while work was waiting is down, not busy.
+/// If the database has answered no work for this long while work was waiting, it counts as down, not as busy.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// For so long after a write was refused for want of room `/readyz` says so.
+/// For how long `/readyz` reports that a write failed because the disk is full.
 const FULL_FOR: Duration = Duration::from_secs(10);
 
-/// Threads that may hang at once in calls that were given up. Each holds a connection and a thread, so there is a
-/// bound; beyond it a connection that hangs keeps its place in the pool.
+/// The most threads that may hang at the same time in calls that were given up. Each holds a thread and a connection,
+/// so there is a limit. Beyond it, a connection that hangs keeps its place in the pool.
 pub(super) const MAX_ABANDONED: u32 = 128;
 
-/// Counts and moments that the lanes of one database share.
+/// Counters and times that the lanes of one database share.
 #[derive(Debug)]
 pub(super) struct Vitals {
     answered_at: Mutex<Instant>,
@@ -37,34 +37,34 @@ impl Vitals {
         }
     }
 
-    /// The database answered somebody.
+    /// Records that the database answered.
     pub(super) fn answered(&self) {
         *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// Whether the database has let nobody through for some seconds.
+    /// Whether the database has answered nothing for some seconds. Says something only while work is waiting.
     pub(super) fn is_silent(&self) -> bool {
         self.answered_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= SILENCE
     }
 
-    /// A write was refused for want of room.
+    /// Records that a write failed because the disk is full.
     pub(super) fn found_full(&self) {
         *self.full_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Whether a write was refused for want of room a moment ago.
+    /// Whether a write failed a moment ago because the disk is full.
     pub(super) fn is_full(&self) -> bool {
         let full_at = *self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         full_at.is_some_and(|at| at.elapsed() < FULL_FOR)
     }
 
-    /// A call is given up; whether its place may go to another connection.
+    /// Counts a call that is given up. Returns whether another connection may take its place.
     pub(super) fn abandon(&self) -> bool {
         self.abandoned_total.fetch_add(1, Ordering::Relaxed);
         self.abandoned.fetch_add(1, Ordering::Relaxed) < MAX_ABANDONED
     }
 
-    /// A call that was given up has returned.
+    /// Records that a call that was given up has returned.
     pub(super) fn returned(&self) {
         self.abandoned.fetch_sub(1, Ordering::Relaxed);
     }
@@ -77,7 +77,7 @@ impl Vitals {
         self.abandoned_total.load(Ordering::Relaxed)
     }
 
-    /// A transaction is run a second time.
+    /// Counts a transaction that is repeated.
     pub(super) fn repeat(&self) {
         self.repeated_total.fetch_add(1, Ordering::Relaxed);
     }

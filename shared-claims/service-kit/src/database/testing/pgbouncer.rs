@@ -1,4 +1,4 @@
-//! PgBouncer before a test's database.
+//! PgBouncer in front of a test's database.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,10 +16,10 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one that has so many connections to the server.
+    /// Starts PgBouncer with this many connections to the server.
     ///
     /// # Panics
-    /// Where PgBouncer is not installed (Debian's package `pgbouncer`).
+    /// If PgBouncer is not installed (Debian's package `pgbouncer`).
     #[expect(clippy::panic, clippy::expect_used, reason = "only tests call this")]
     pub fn before(database: &TestDatabase, connections: u32) -> Self {
         let server = url::Url::parse(database.url()).expect("the URL of a test's database is one");
@@ -50,7 +50,7 @@ impl PgBouncer {
         panic!("pgbouncer does not start");
     }
 
-    /// The URL of the test's database through it.
+    /// The URL of the test's database through PgBouncer.
     pub fn url(&self) -> &str {
         &self.url
     }

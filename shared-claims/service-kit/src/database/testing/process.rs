@@ -1,4 +1,4 @@
-//! Server programs that a test starts for itself.
+//! Runs server programs for a test.
 #![expect(clippy::expect_used, reason = "only tests call this")]
 
 use std::os::unix::fs::{MetadataExt, chown};
@@ -7,15 +7,15 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-/// The account of nobody: these programs refuse to run as root.
+/// The user id of `nobody`: these programs refuse to run as root.
 const NOBODY: u32 = 65_534;
 
-/// A process that is killed when dropped.
+/// A process that is killed on drop.
 pub(super) struct Process(pub(super) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already.
+        // An error means that the process has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -25,7 +25,7 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// A command that does not run as root.
+/// A command that runs as another user if the test runs as root.
 pub(super) fn unprivileged(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/");
@@ -35,7 +35,7 @@ pub(super) fn unprivileged(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// Gives a file or folder to whom [`unprivileged`] runs as.
+/// Makes the user of [`unprivileged`] the owner of a file or folder.
 pub(super) fn hand_over(path: &Path) {
     if is_root() {
         chown(path, Some(NOBODY), Some(NOBODY)).expect("root may give a file away");
@@ -47,7 +47,7 @@ pub(super) fn free_port() -> u16 {
     listener.local_addr().expect("the address of a listener").port()
 }
 
-/// Waits until `is_so`; `false` if it is not after `limit`.
+/// Waits until `is_so` returns true. Returns `false` if it does not within `limit`.
 pub(super) fn comes_true(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let end = tokio::time::Instant::now() + limit;
     while !is_so() {
@@ -59,7 +59,7 @@ pub(super) fn comes_true(limit: Duration, mut is_so: impl FnMut() -> bool) -> bo
     true
 }
 
-/// A program of PostgreSQL: where Debian keeps it, or on the `PATH`.
+/// The path of a PostgreSQL program: in Debian's folder, or on the `PATH`.
 pub(super) fn postgres_program(name: &str) -> std::path::PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<_> = versions.map(|version| version.path().join("bin").join(name)).collect();

@@ -1,4 +1,4 @@
-//! A streaming standby of the server that the tests use.
+//! A streaming standby of the tests' PostgreSQL server.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use diesel::{Connection, PgConnection};
 use super::TestDatabase;
 use super::process::{Process, comes_true, free_port, hand_over, postgres_program, unprivileged};
 
-/// A server that follows the tests' own. Killed when dropped.
+/// A standby server. Killed when dropped.
 pub struct Standby {
     url: String,
     address: String,
@@ -17,10 +17,10 @@ pub struct Standby {
 }
 
 impl Standby {
-    /// Copies the server of a test's database, and follows it.
+    /// Copies the server of a test's database and follows it.
     ///
     /// # Panics
-    /// Where that does not succeed.
+    /// If the copy or the start fails.
     #[expect(clippy::panic, clippy::expect_used, reason = "only tests call this")]
     pub fn of(database: &TestDatabase) -> Self {
         let primary = url::Url::parse(database.url()).expect("the URL of a test's database is one");
@@ -42,7 +42,7 @@ impl Standby {
                 .arg(&data)
                 .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"])
                 .args(["-c", "unix_socket_directories=", "-c", "fsync=off"])
-                // No fewer than the primary has.
+                // A standby must allow at least as many connections as its primary.
                 .args(["-c", "max_connections=1000"])
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
@@ -59,12 +59,12 @@ impl Standby {
         panic!("the standby does not start");
     }
 
-    /// The URL of the test's database on it.
+    /// The URL of the test's database on the standby.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Host and port.
+    /// Host and port of the standby.
     pub fn address(&self) -> &str {
         &self.address
     }
