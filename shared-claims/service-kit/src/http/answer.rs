@@ -1,4 +1,4 @@
-//! Error answers: problem details (RFC 9457).
+//! Error responses: problem details (RFC 9457).
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use shared_claims::problem::{FieldError, Problem};
 
 use crate::database::DatabaseError;
 
-/// Renders a problem.
+/// Renders a problem as a response.
 pub fn problem_response(problem: Problem) -> HttpResponse {
     ProblemResponse::new(problem).error_response()
 }
 
-/// An error with two faces: the problem for the client, and the cause for the log, which never leaves.
+/// An error with two parts: the problem for the client, and the cause for the log, which is never sent.
 #[derive(Debug)]
 pub struct Refusal {
     problem: Box<Problem>,
@@ -24,50 +24,50 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal that its status explains.
+    /// A refusal whose title is the status' reason phrase.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        // `actix-web` and `shared-claims` know two versions of the crate `http`.
+        // `actix-web` and `shared-claims` use two versions of the crate `http`.
         let code =
             http::StatusCode::from_u16(status.as_u16()).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
         Self::from(Problem::new(code, detail))
     }
 
-    /// 404.
+    /// A 404 response.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not found")
     }
 
-    /// 422 for one field.
+    /// A 422 response for one field.
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::from(Problem::validation(vec![FieldError { field: field.into(), message: message.into() }]))
     }
 
-    /// 503 with `Retry-After`.
+    /// A 503 response with `Retry-After`.
     pub fn unavailable(retry_after_seconds: u32) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Service temporarily unavailable, try again shortly")
             .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds))
     }
 
-    /// 500: the fault is ours, and what it was is for the log.
+    /// A 500 response for a fault of the service. The cause is only logged.
     pub fn internal(cause: impl fmt::Display) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error").because(cause)
     }
 
-    /// Adds a header to the answer.
+    /// Adds a header to the response.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// Adds the cause, for the log alone.
+    /// Adds the cause, which is only logged.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
         self.cause = Some(cause.to_string());
         self
     }
 
-    /// What the client gets.
+    /// The problem that the client gets.
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
@@ -85,7 +85,7 @@ impl From<DatabaseError> for Refusal {
     }
 }
 
-/// For the log: the cause where there is one.
+/// The text for the log: the cause, if there is one.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.cause.as_deref().unwrap_or(&self.problem.detail))

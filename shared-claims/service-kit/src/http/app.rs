@@ -1,4 +1,4 @@
-//! The application that every route stands in.
+//! The actix-web application that contains all routes.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -9,7 +9,7 @@ use actix_web::{App, Error, HttpResponse, ResponseError};
 
 use super::{BODY_LIMIT, Front, Refusal};
 
-/// An application whose answers have what all answers of ours have. `routes` are registered without trailing slash.
+/// Creates an application whose responses have the common headers. Register `routes` without a trailing slash.
 pub fn app(
     front: &Front,
     routes: &mut dyn FnMut(&mut ServiceConfig),
@@ -27,7 +27,7 @@ pub fn app(
         .configure(extractor_limits)
         .configure(|config| routes(config))
         .default_service(web::to(not_found))
-        // One layer for all that an answer of ours has: several would cost a request more than they do.
+        // One layer does everything that each response needs, because several layers would cost each request more.
         .wrap(front.clone())
 }
 
@@ -35,7 +35,7 @@ async fn not_found() -> Result<HttpResponse, Refusal> {
     Err(Refusal::not_found())
 }
 
-/// actix's own extractors, for handlers that use them: the same limit, and their errors become problems.
+/// Configures actix's own extractors for handlers that use them: the same size limit, and errors as problems.
 fn extractor_limits(config: &mut ServiceConfig) {
     let json = web::JsonConfig::default().limit(BODY_LIMIT).error_handler(|error, _| {
         refused(match &error {

@@ -1,5 +1,5 @@
-//! Errors that actix or another middleware answered in words of its own, dressed as problems. Their text goes nowhere:
-//! it is written for developers and may hold what was sent.
+//! Turns plain-text errors of actix-web or another middleware into problems. Their text is dropped: it is written for
+//! developers and may contain what the client sent.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -7,7 +7,7 @@ use shared_claims::problem::Problem;
 
 use super::problem_response;
 
-/// An error without a body, or with plain text.
+/// Whether the response is an error without a body or with plain text.
 fn is_bare(response: &HttpResponse) -> bool {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -30,7 +30,7 @@ fn dressed(bare: &HttpResponse) -> HttpResponse {
     response
 }
 
-/// The response, as a problem if it was bare.
+/// The response, converted to a problem if it is a plain-text error.
 pub(super) fn dressed_if_bare(response: HttpResponse) -> HttpResponse {
     if is_bare(&response) { dressed(&response) } else { response }
 }

@@ -1,4 +1,4 @@
-//! Who is calling: the peer, or what a trusted proxy says.
+//! The client's address: the peer's, or the one that a trusted proxy reports.
 
 use std::future::{Ready, ready};
 use std::net::{IpAddr, SocketAddr};
@@ -10,10 +10,10 @@ use actix_web::{FromRequest, HttpRequest};
 use super::context::RequestContext;
 use super::{Network, Refusal};
 
-/// The client's address. An extractor.
+/// The client's address. An actix-web extractor.
 ///
-/// It is the peer's, unless the peer is a trusted proxy: then the rightmost address of `X-Forwarded-For` (or, without
-/// that, of `Forwarded`) that is no trusted proxy. What stands further left anybody may have written.
+/// It is the peer's address, unless the peer is a trusted proxy. Then it is the rightmost address in `X-Forwarded-For`
+/// (or, if that is absent, in `Forwarded`) that is not a trusted proxy. Everything to the left of it can be forged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
@@ -26,7 +26,7 @@ impl ClientAddress {
         let hops = hops(headers);
         let mut nearest = peer;
         for hop in hops.iter().rev() {
-            // A hop that cannot be read ends the trail: its sender is the last one known.
+            // If an entry cannot be parsed, the search ends. The address that sent that entry is then the client's.
             let Some(address) = parse_hop(hop) else { break };
             nearest = address;
             if !is_trusted(address, trusted) {
@@ -37,7 +37,7 @@ impl ClientAddress {
     }
 }
 
-/// The hops, the client's own first.
+/// The forwarding entries, the client's own first.
 fn hops(headers: &HeaderMap) -> Vec<String> {
     if headers.contains_key(X_FORWARDED_FOR) {
         return list(headers, &X_FORWARDED_FOR);
@@ -50,7 +50,7 @@ fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     lines.flat_map(|line| line.split(',')).map(|item| item.trim().to_owned()).collect()
 }
 
-/// `for=` of one element of `Forwarded` (RFC 7239).
+/// The `for` parameter of one element of `Forwarded` (RFC 7239).
 fn for_parameter(element: &str) -> String {
     parameter(element, "for").unwrap_or_default().to_owned()
 }
@@ -62,12 +62,12 @@ pub(super) fn parameter<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
     found.next().map(|(_, value)| value.trim().trim_matches('"'))
 }
 
-/// Whether what this peer says of the client is believed.
+/// Whether this peer is a trusted proxy.
 pub(super) fn is_trusted(peer: IpAddr, trusted: &[Network]) -> bool {
     trusted.iter().any(|network| network.contains(peer.to_canonical()))
 }
 
-/// An address, with or without a port, an IPv6 one with or without brackets.
+/// Parses an address with or without a port, and an IPv6 address with or without brackets.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let address = hop
         .parse::<IpAddr>()

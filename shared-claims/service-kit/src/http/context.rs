@@ -1,4 +1,4 @@
-//! What is known of a request while it is answered.
+//! The data about a request that the service keeps while it answers it.
 
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
@@ -12,8 +12,9 @@ use super::resource::RouteInfo;
 use super::{ClientAddress, RequestId};
 use crate::telemetry::{self, LogFields};
 
-/// Shared between the front, which makes it, the routing, which adds the route, and the extractors. It stands in the
-/// request's extensions; the front keeps a clone, because the request itself is gone when a handler panics.
+/// Data of a request, shared between the front layer, which creates it, the routing, which adds the route, and the
+/// extractors. It is stored in the request's extensions. The front layer keeps a clone, because the request itself is
+/// gone after a handler panicked.
 #[derive(Clone)]
 pub(super) struct RequestContext(Arc<Inner>);
 
@@ -25,7 +26,7 @@ struct Inner {
     route: OnceLock<Arc<RouteInfo>>,
 }
 
-/// What lines of the log say of a request: never its query, which may hold what belongs into no log.
+/// The fields of the request in log lines. The query is never among them, because it may contain secrets.
 impl LogFields for Inner {
     fn name(&self) -> &'static str {
         "http.request"
@@ -45,7 +46,7 @@ impl LogFields for Inner {
 }
 
 impl RequestContext {
-    /// Adds it to the request.
+    /// Creates the context and adds it to the request.
     pub(super) fn add_to(request: &ServiceRequest, client: Option<ClientAddress>) -> Self {
         let this = Self(Arc::new(Inner {
             method: request.method().clone(),
@@ -58,7 +59,7 @@ impl RequestContext {
         this
     }
 
-    /// The context of a request inside of [`app`](super::app).
+    /// The context of a request inside [`app`](super::app).
     pub(super) fn of(request: &HttpRequest) -> Option<Self> {
         request.extensions().get::<Self>().cloned()
     }
@@ -75,25 +76,25 @@ impl RequestContext {
         &self.0.method
     }
 
-    /// Runs a part of the request, so that what is logged meanwhile names the request.
+    /// Runs `part` so that its log lines name the request.
     pub(super) fn logging<T>(&self, part: impl FnOnce() -> T) -> T {
         telemetry::within(self.0.clone(), part)
     }
 
-    /// The route, once the request's path matched one.
+    /// The route, after the request's path matched one.
     pub(super) fn route(&self) -> Option<&Arc<RouteInfo>> {
         self.0.route.get()
     }
 }
 
-/// Stands at each resource and notes its route in the request's context. As a guard, because that is what actix-web
-/// asks while it routes: before any handler or extractor, so that every answer knows its route, whatever fails.
+/// A guard at each resource that stores the route in the request's context. It is a guard because actix-web evaluates
+/// guards during routing, before any extractor or handler: the route is then known for every response, whatever fails.
 pub(super) struct NotesRoute(pub(super) Arc<RouteInfo>);
 
 impl Guard for NotesRoute {
     fn check(&self, context: &GuardContext<'_>) -> bool {
         if let Some(request) = context.req_data().get::<RequestContext>() {
-            // The first one stands: there is one resource for a path.
+            // The first value stays. There is only one resource for a path, so there is no other.
             let _ = request.0.route.set(Arc::clone(&self.0));
         }
         true

@@ -1,7 +1,7 @@
-//! Which scripts may read our answers (CORS, as the Fetch standard defines it).
+//! Which scripts may read the responses (CORS, as the Fetch standard defines it).
 //!
-//! A request of another origin is served all the same, without the headers: to keep scripts from *sending* requests
-//! with a cookie is the work of the cookie rule.
+//! A request from another origin is served too, but without these headers. Preventing scripts from *sending* requests
+//! with a cookie is the task of the cookie's origin check.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use actix_web::http::header::{
 };
 use futures_util::future::LocalBoxFuture;
 
-/// The origins whose scripts may read what a resource answers, errors and preflights included. Named at the resource:
-/// `resource("/oauth2/authorize").cors(Cors::Nobody)`.
+/// The origins whose scripts may read the responses of a resource, errors and preflight responses included. Set at the
+/// resource: `resource("/oauth2/authorize").cors(Cors::Nobody)`.
 #[derive(Clone, Default)]
 pub enum Cors {
-    /// Those of the setting `http.cors_origins`, with credentials.
+    /// The origins in the setting `http.cors_origins`, with credentials.
     #[default]
     Listed,
-    /// Those, and without credentials every other one that the check knows.
+    /// The listed origins with credentials, and those that the check knows without credentials.
     ListedAnd(OriginCheck),
     /// Every origin, without credentials.
     Everybody,
-    /// None, not even the listed ones: for pages.
+    /// No origin, not even the listed ones. For HTML pages.
     Nobody,
 }
 
 impl Cors {
-    /// The listed origins, and without credentials those for which `is_known` gives `true`. It is called only for
-    /// requests of origins that are not listed; an answer that takes longer than a second counts as `false`.
+    /// The listed origins, and without credentials those for which `is_known` returns `true`. It is called only for
+    /// requests from origins that are not listed. If it takes longer than a second, the result is `false`.
     pub fn listed_and<F>(is_known: impl Fn(String) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = bool> + 'static,
@@ -47,7 +47,7 @@ impl Cors {
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Knows origins that are not listed. See [`Cors::listed_and`].
+/// A check for origins that are not listed. See [`Cors::listed_and`].
 #[derive(Clone)]
 pub struct OriginCheck(Arc<dyn Fn(String) -> LocalBoxFuture<'static, bool> + Send + Sync>);
 
@@ -64,21 +64,21 @@ impl ListedOrigins {
     }
 }
 
-/// What a request of a script says of itself.
+/// The CORS data of a request.
 pub(super) struct CrossOrigin {
     origin: HeaderValue,
     is_listed: bool,
     preflight: Option<Preflight>,
 }
 
-/// A browser asks whether a request may be sent.
+/// A preflight: the browser asks whether it may send a request.
 struct Preflight {
     method: HeaderValue,
     headers: Option<HeaderValue>,
 }
 
 impl CrossOrigin {
-    /// `None` for a request without `Origin`: no script of another origin sent it.
+    /// Reads the CORS headers. `None` for a request without `Origin`, which no script of another origin sends.
     pub(super) fn of(request: &ServiceRequest, listed: &ListedOrigins) -> Option<Self> {
         let headers = request.headers();
         let origin = headers.get(ORIGIN)?.clone();
@@ -91,7 +91,7 @@ impl CrossOrigin {
         Some(Self { is_listed: listed.has(&origin), origin, preflight })
     }
 
-    /// The question whether a resource knows this origin, where the list does not decide.
+    /// The check whether the resource knows this origin; `None` if the list already decides.
     pub(super) fn question(&self, cors: &Cors) -> Option<LocalBoxFuture<'static, bool>> {
         match cors {
             Cors::ListedAnd(check) if !self.is_listed => {
@@ -102,7 +102,7 @@ impl CrossOrigin {
     }
 }
 
-/// Names of headers as browsers list them; nothing else is echoed.
+/// Whether the value is a list of header names, as browsers send it. Other values are not repeated in the response.
 fn are_names(names: &HeaderValue) -> bool {
     let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~, \t".contains(byte);
     names.as_bytes().iter().all(is_of_name)
@@ -115,13 +115,13 @@ const ANY: HeaderValue = HeaderValue::from_static("*");
 const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("origin");
 const VARY_PREFLIGHT: HeaderValue =
     HeaderValue::from_static("origin, access-control-request-method, access-control-request-headers");
-/// How long a browser may keep the answer to a preflight, seconds.
+/// For how long a browser may cache a preflight response, seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// Adds the headers that let the script read the answer. Gives `true` where the request is a preflight that is granted:
-/// the answer is then 204, whatever it was.
+/// Adds the headers with which the script may read the response. Returns `true` for a preflight that is granted: its
+/// response is then 204, whatever the handler returned.
 ///
-/// `is_known` is the answer to [`CrossOrigin::question`], `methods` are those of the path, where there is one.
+/// `is_known` is the result of [`CrossOrigin::question`]; `methods` are the methods of the path, if the path exists.
 pub(super) fn apply(
     cors: &Cors,
     asker: Option<&CrossOrigin>,
@@ -132,7 +132,7 @@ pub(super) fn apply(
     let preflight = asker.and_then(|asker| asker.preflight.as_ref());
     match cors {
         Cors::Nobody => return false,
-        // The same for everybody: a shared cache may give it to everybody.
+        // The same value for every origin, so that a shared cache may use the response for all of them.
         Cors::Everybody => {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
         }
@@ -149,7 +149,7 @@ pub(super) fn apply(
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         return false;
     };
-    // A preflight for a path that is not there is granted, so that the script can read the 404.
+    // A preflight for an unknown path is granted, so that the script can read the 404.
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods.unwrap_or(&preflight.method).clone());
     if let Some(names) = &preflight.headers {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names.clone());

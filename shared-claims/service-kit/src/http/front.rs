@@ -1,6 +1,7 @@
-//! The one layer around all routes: what goes in gets an id, what comes out gets its headers, is counted and logged.
+//! The single layer around all routes. It gives each request an id, and adds headers, metrics and a log line to its
+//! response.
 //!
-//! One layer and not one for each duty, because each layer of actix-web costs every request an allocated future.
+//! It is one layer and not one per task, because each layer of actix-web allocates a future for every request.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -24,7 +25,7 @@ use super::visit::Visit;
 use super::{HttpSettings, Network, Refusal};
 use crate::metrics::{InFlight, Metrics, RouteCounts};
 
-/// What the layer needs to know; shared by all workers.
+/// The configuration of the layer, shared by all workers.
 #[derive(Clone)]
 pub struct Front {
     settings: Arc<HttpSettings>,
@@ -34,24 +35,24 @@ pub struct Front {
 }
 
 impl Front {
-    /// A layer by these settings that counts there. `is_https` says whether the service's public URL is an https one.
+    /// Creates a layer with these settings and metrics. `is_https` says whether the service's public URL uses https.
     pub fn new(settings: HttpSettings, metrics: Metrics, is_https: bool) -> Self {
         Self { settings: Arc::new(settings), metrics, is_https, base_path: BasePath(Arc::from("")) }
     }
 
-    /// Serves everything below this path as well: `/id`, or nothing.
+    /// Also serves all routes below this path, for example `/id`; an empty path changes nothing.
     #[must_use]
     pub fn below(self, base_path: &str) -> Self {
         Self { base_path: BasePath(Arc::from(base_path)), ..self }
     }
 
-    /// What handlers are told of it.
+    /// The base path, for handlers.
     pub(super) fn base_path(&self) -> BasePath {
         self.base_path.clone()
     }
 }
 
-/// The same for one worker thread: prepared once, and counted apart from other threads.
+/// The layer's state in one worker thread: computed once, and with counters of its own.
 pub(super) struct Worker {
     pub(super) trusted_proxies: Vec<Network>,
     pub(super) listed: ListedOrigins,
@@ -60,7 +61,7 @@ pub(super) struct Worker {
     base_path: BasePath,
     pub(super) in_flight: InFlight,
     metrics: Metrics,
-    /// Counters of routes that are no [`resource`](super::resource), and of what matched no route.
+    /// Counters of routes that are not a [`resource`](super::resource), and of requests that matched no route.
     others: RefCell<HashMap<String, Arc<RouteCounts>>>,
 }
 
@@ -79,12 +80,12 @@ impl Worker {
         }
     }
 
-    /// Counters for a route of our resources.
+    /// The counters of a route that was registered as a resource.
     pub(super) fn counts(&self, route: &str) -> Arc<RouteCounts> {
         self.metrics.route(route)
     }
 
-    /// Counters by the text of the label.
+    /// The counters for another value of the label `route`.
     pub(super) fn other_counts(&self, route: &str) -> Arc<RouteCounts> {
         if let Some(counts) = self.others.borrow().get(route) {
             return Arc::clone(counts);
@@ -110,7 +111,7 @@ where
     }
 }
 
-/// The layer in one worker.
+/// The layer's service in one worker.
 pub struct FrontService<S> {
     routes: S,
     worker: Rc<Worker>,

@@ -1,26 +1,27 @@
-//! Names and addresses that mean this machine.
+//! Recognises names and addresses of this machine.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use actix_web::http::uri::Authority;
 use url::Url;
 
-/// Whether a `Host` header (or the authority of a request's URL) names this machine: `localhost`, a name below it
-/// (RFC 6761 §6.3), or a loopback address; with or without a port.
+/// Whether a `Host` header (or the authority of a request's URL) names this machine: `localhost`, a subdomain of it
+/// (RFC 6761 §6.3), or a loopback address, with or without a port.
 pub fn is_loopback_authority(authority: &str) -> bool {
-    // Authority keeps `user@`, which no `Host` has: what reads one differently must not be misled.
+    // `Authority` accepts `user@`, which a `Host` header does not have. It is refused, so that no other parser can read
+    // the value differently.
     if authority.contains('@') {
         return false;
     }
     authority.parse::<Authority>().is_ok_and(|authority| is_loopback_host(authority.host()))
 }
 
-/// Whether a URL leads to this machine.
+/// Whether a URL's host is this machine.
 pub fn is_loopback_url(url: &Url) -> bool {
     url.host_str().is_some_and(is_loopback_host)
 }
 
-/// A host as URLs write it: IPv6 addresses stand in brackets.
+/// Checks a host as it appears in URLs, where IPv6 addresses are in brackets.
 fn is_loopback_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return address.parse::<Ipv6Addr>().is_ok_and(|address| address.to_canonical().is_loopback());

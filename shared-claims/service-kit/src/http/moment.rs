@@ -1,10 +1,11 @@
-//! Moments on the wire.
+//! Timestamps in requests and responses.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-/// RFC 3339 in UTC, to the millisecond. What lies beyond the calendar (no clock shows it) becomes the epoch.
+/// Formats milliseconds since the Unix epoch as RFC 3339 in UTC, with milliseconds. A value beyond the calendar, which
+/// no real clock shows, becomes the epoch.
 pub fn rfc3339(ms: i64) -> String {
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
@@ -13,7 +14,7 @@ pub fn rfc3339(ms: i64) -> String {
         .unwrap_or_default()
 }
 
-/// Milliseconds since the Unix epoch of a moment in RFC 3339, with any offset.
+/// Parses an RFC 3339 timestamp with any offset into milliseconds since the Unix epoch.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
     let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).ok()

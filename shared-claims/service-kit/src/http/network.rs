@@ -1,4 +1,4 @@
-//! Addresses and networks, for the list of trusted proxies.
+//! IP addresses and networks, for the list of trusted proxies.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Whether the address is one of this network. An IPv4 address that arrives as IPv6 (`::ffff:…`) is the same.
+    /// Whether the network contains the address. An IPv4-mapped IPv6 address (`::ffff:…`) counts as its IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(ours), IpAddr::V4(theirs)) => same(ours.to_bits(), theirs.to_bits(), 32, self.prefix),

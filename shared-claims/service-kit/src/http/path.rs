@@ -1,4 +1,4 @@
-//! Which spelling of a path is the path.
+//! Normalises the path of a request.
 
 use std::future::{Ready, ready};
 use std::ops::Deref;
@@ -11,8 +11,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::Refusal;
 
-/// The path that callers find the service below, before the paths of its routes: `/id`, or nothing. For addresses in
-/// answers. An extractor.
+/// The base path under which callers reach the service, for example `/id`; empty if there is none. Used for URLs in
+/// responses. An extractor.
 #[derive(Clone, Debug)]
 pub struct BasePath(pub(super) Arc<str>);
 
@@ -34,7 +34,7 @@ impl FromRequest for BasePath {
     }
 }
 
-/// Whether a setting may be such a path: a URL's path in its normal form, without a slash at its end.
+/// Whether a setting is a valid base path: a normalised URL path that does not end in a slash.
 pub fn is_base_path(text: &str) -> bool {
     text.is_empty()
         || (!text.ends_with('/')
@@ -42,14 +42,14 @@ pub fn is_base_path(text: &str) -> bool {
             && url::Url::parse(&format!("http://localhost{text}")).is_ok_and(|url| url.path() == text))
 }
 
-/// The request's path ended in a slash, which was taken off. For pages that name others relative to their own address.
+/// Marks a request whose path ended in a slash, which was removed. Needed by pages with relative links.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HadTrailingSlash;
 
-/// Makes the request's path the one that its route is registered under: without the base path, which a proxy may have
-/// taken off or left, and without one slash at its end. No other spelling is the path: doubled slashes and
-/// needlessly encoded characters are other paths, so that whatever a proxy in front of us keeps from the outside stays
-/// there. Gives `false` for what can be no path of ours.
+/// Changes the request's path to the one under which its route is registered: without the base path (which a proxy may
+/// have removed or left) and without one slash at the end. No other spelling is accepted. Paths with double slashes or
+/// needlessly encoded characters are different paths, so that a proxy's rule against a path cannot be bypassed. Returns
+/// `false` for a path that no route can have.
 pub(super) fn read_path(request: &mut ServiceRequest, base_path: &str) -> bool {
     let given = request.uri().path();
     let (trimmed, had_slash) = match given.strip_suffix('/').filter(|trimmed| !trimmed.is_empty()) {
@@ -71,8 +71,8 @@ pub(super) fn read_path(request: &mut ServiceRequest, base_path: &str) -> bool {
     true
 }
 
-/// Whether a character is percent-encoded that no path of ours needs to have so: the router would decode it, and
-/// `/%6detrics` would be `/metrics`. Parts of a path that are values (an id) may hold others.
+/// Whether a character is percent-encoded without need. The router would decode it, so that `/%6detrics` became
+/// `/metrics`. Values in a path (for example an id) may contain other encoded characters.
 fn has_needless_escape(path: &str) -> bool {
     path.split('%').skip(1).any(|rest| {
         let byte = rest.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
@@ -80,8 +80,8 @@ fn has_needless_escape(path: &str) -> bool {
     })
 }
 
-/// The path without the base path, unless it is a route as it stands: a proxy that takes off `/auth` asks for
-/// `/auth/login`, and one that leaves it asks for `/auth/auth/login`.
+/// Removes the base path, unless the path is a route as it is. With the base path `/auth`, a proxy that removes it
+/// requests `/auth/login`, and one that leaves it requests `/auth/auth/login`.
 fn below<'a>(path: &'a str, base_path: &str, is_route: impl Fn(&str) -> bool) -> &'a str {
     match path.strip_prefix(base_path) {
         _ if base_path.is_empty() => path,

@@ -1,4 +1,4 @@
-//! A name for each request, for whoever reads logs of several services.
+//! An id for each request, which connects the logs of several services.
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -11,20 +11,21 @@ use uuid::fmt::Hyphenated;
 use super::Refusal;
 use super::context::RequestContext;
 
-/// The header that carries it, in and out.
+/// The header of the id, in requests and responses.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of the request, which no other request has. An extractor.
+/// The id of the request, which is unique. An extractor.
 ///
-/// It is always made here: two callers may send the same `X-Request-Id`, and a record of events must tell them apart.
-/// An id that the caller sent is kept beside it: the log has both, and the answer repeats the caller's.
+/// The service always generates it, because two callers may send the same `X-Request-Id`, and audit events must
+/// distinguish them. An id sent by the caller is kept too: the log contains both, and the response repeats the
+/// caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId {
     own: OwnId,
     callers: Option<String>,
 }
 
-/// The text of a UUID, in place: each request has one.
+/// The text of a UUID, stored without an allocation because every request has one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct OwnId([u8; Hyphenated::LENGTH]);
 
@@ -52,12 +53,12 @@ impl RequestId {
         self.own.as_str()
     }
 
-    /// The id that the caller sent, if it is one.
+    /// The id that the caller sent, if it is valid.
     pub(super) fn callers(&self) -> Option<&str> {
         self.callers.as_deref()
     }
 
-    /// The id that the answer carries: the caller's where there is one.
+    /// The id in the response: the caller's if there is one, else the service's.
     pub(super) fn answered(&self) -> &str {
         self.callers().unwrap_or(self.as_str())
     }
@@ -68,7 +69,7 @@ impl RequestId {
     }
 }
 
-/// Short, and nothing that a log or a terminal could take for something else.
+/// Whether the id is short and has only characters that cannot confuse a log or a terminal.
 fn is_sane(id: &str) -> bool {
     (1..=64).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))

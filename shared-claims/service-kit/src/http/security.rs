@@ -1,4 +1,4 @@
-//! Headers that every answer carries, errors included; what a handler set stands.
+//! The security headers of every response, errors included. A header that a handler set is kept.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{
@@ -9,7 +9,8 @@ use actix_web::http::header::{
 use super::client::{is_trusted, parameter};
 use super::front::Worker;
 
-/// Answers are data: nothing in them may run, load or be framed. `/docs` and hosted pages set their own policy.
+/// Responses are data: nothing in them may run, load other content or be framed. `/docs` and hosted pages set their own
+/// policy.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -24,11 +25,11 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// The headers, ready to be added.
+/// The prepared headers.
 pub(super) struct SecurityHeaders {
     headers: [(HeaderName, HeaderValue); 6],
     transport: HeaderValue,
-    /// Whether the service's public URL is an https one.
+    /// Whether the service's public URL uses https.
     is_https: bool,
 }
 
@@ -40,7 +41,7 @@ impl SecurityHeaders {
     }
 
     pub(super) fn add(&self, headers: &mut HeaderMap, is_https: bool) {
-        // Most handlers set a content type at most.
+        // Most handlers set at most a content type.
         let is_plain = headers.is_empty() || (headers.len() == 1 && headers.contains_key(CONTENT_TYPE));
         for (name, value) in &self.headers {
             if is_plain || !headers.contains_key(name) {
@@ -53,7 +54,7 @@ impl SecurityHeaders {
     }
 }
 
-/// Whether the client came over https: a trusted proxy says so, or, where none says anything, the public URL does.
+/// Whether the client used https. A trusted proxy's header decides; without one, the public URL does.
 /// `Strict-Transport-Security` must not be sent over http (RFC 6797 §7.2).
 pub(super) fn is_https(request: &ServiceRequest, worker: &Worker) -> bool {
     said_by_proxy(request, worker).unwrap_or(worker.security.is_https)
@@ -64,7 +65,7 @@ fn said_by_proxy(request: &ServiceRequest, worker: &Worker) -> Option<bool> {
         return None;
     }
     let headers = request.headers();
-    // The last one is the nearest proxy's; what stands further left anybody may have written.
+    // The last value is from the nearest proxy. Everything to the left of it can be forged.
     if let Some(line) = headers.get_all(X_FORWARDED_PROTO).last() {
         let scheme = line.to_str().ok()?.rsplit(',').next()?.trim();
         return Some(scheme.eq_ignore_ascii_case("https"));

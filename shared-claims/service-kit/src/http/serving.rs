@@ -1,4 +1,4 @@
-//! The future of one request: runs the handler within its deadline, and finishes what it answers.
+//! The future of one request. Runs the handler with a deadline and completes its response.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,7 @@ use super::pieces::in_pieces;
 use super::visit::Visit;
 
 pin_project! {
-    /// What [`FrontService`](super::front::FrontService) gives for a request.
+    /// The future that [`FrontService`](super::front::FrontService) returns for a request.
     pub struct Serving<F> {
         visit: Visit,
         #[pin]
@@ -31,14 +31,15 @@ pin_project! {
 pin_project! {
     #[project = StepNow]
     enum Step<F> {
-        /// The handler runs. The deadline is set when it first waits for something: many never do.
+        /// The handler runs. The timer for the deadline is created when the handler first waits, because many handlers
+        /// never do.
         Running { #[pin] rest: F, #[pin] deadline: Option<Sleep> },
-        /// The answer is there. What may be missing is whether its resource knows the asking origin.
+        /// The handler is done. The check whether its resource knows the requesting origin may still run.
         Answered { answer: Option<Answer>, asking: Option<LocalBoxFuture<'static, bool>> },
     }
 }
 
-/// What came out. After a panic and after the deadline the request is gone, and there is only a response.
+/// The handler's result. After a panic and after the deadline there is no request any more, only a response.
 enum Answer {
     Whole(ServiceResponse<BoxBody>),
     Alone { response: HttpResponse, cause: String },
@@ -60,7 +61,7 @@ impl<F> Serving<F> {
     }
 
     pub(super) fn panicked(visit: Visit) -> Self {
-        // The panic hook has logged it.
+        // The panic hook has already logged the panic.
         Self::with(visit, Answer::alone(&Refusal::internal("panic")))
     }
 
@@ -98,8 +99,8 @@ where
     }
 }
 
-/// Turns a panic into an answer: actix-web would drop the connection. The deadline is the last of many: it catches what
-/// no other one bounds.
+/// Polls the handler and turns a panic into a response; actix-web itself would close the connection. The deadline is
+/// the last of many time limits: it ends what no other limit covers.
 fn poll_rest<F>(
     visit: &Visit,
     rest: Pin<&mut F>,

@@ -9,41 +9,43 @@ use url::Url;
 use super::Network;
 use crate::config::{InvalidSetting, Validate, in_range};
 
-/// How a service listens, and whom it believes.
+/// The listener, and which clients and proxies are trusted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpSettings {
     /// The address and port to listen on.
     pub bind: SocketAddr,
-    /// Origins whose scripts may read our answers.
+    /// Origins whose scripts may read the responses.
     pub cors_origins: Vec<String>,
-    /// Proxies whose `X-Forwarded-For` or `Forwarded` is believed.
+    /// Proxies whose `X-Forwarded-For` or `Forwarded` header is trusted.
     pub trusted_proxies: Vec<Network>,
-    /// Whether `Strict-Transport-Security` covers the sub-domains of our host as well.
+    /// Whether `Strict-Transport-Security` also covers the sub-domains of the service's host.
     pub hsts_subdomains: bool,
-    /// Worker threads; 0 for one per core.
+    /// The number of worker threads; 0 for one per core.
     pub workers: usize,
-    /// How long a stopping server waits for requests that run.
+    /// How long a stopping server waits for running requests.
     pub shutdown_seconds: u64,
     /// How long a client may take to send its headers.
     pub client_timeout_seconds: u64,
-    /// How long a request may run in all, its body included. Above the longest wait that a client may ask for.
+    /// The time limit of a whole request, its body included. It must be longer than the longest wait that a client may
+    /// ask for.
     pub request_timeout_seconds: u64,
-    /// How long an idle connection is kept. Longer than proxies and load balancers keep theirs (60 seconds is usual):
-    /// otherwise one sends a request on a connection that we are just closing.
+    /// How long an idle connection is kept open. It must be longer than the time that proxies and load balancers use
+    /// (usually 60 seconds): otherwise a proxy may send a request on a connection that the service is closing.
     pub keep_alive_seconds: u64,
-    /// How long a client may leave our bytes untaken before its connection ends.
+    /// For how long a client may leave sent data unread before its connection is closed.
     pub stalled_seconds: u64,
-    /// Connections each worker holds before it accepts no more.
+    /// The most connections that each worker holds at a time.
     pub max_connections: usize,
-    /// Connections from one IP address (IPv6: one /64); 0: any number. Trusted proxies are not counted.
+    /// The most connections from one IP address (IPv6: from one /64 network); 0 for no limit. Trusted proxies are not
+    /// counted.
     pub max_connections_per_address: usize,
 }
 
 impl HttpSettings {
-    /// The default settings, listening at this address.
+    /// The default settings with this listen address.
     pub fn at(bind: SocketAddr) -> Self {
-        // The last one is the todo-service's own `/docs`, which asks the auth-service for a token.
+        // The last port is that of the todo-service's `/docs`, which requests tokens from the auth-service.
         let ports = ["5173", "3000", "8080", "8001"];
         let hosts = ["localhost", "127.0.0.1"];
         let cors_origins =
@@ -92,48 +94,49 @@ impl Validate for HttpSettings {
     }
 }
 
-/// An origin exactly as browsers send it.
+/// Whether the text is an origin exactly as browsers send it.
 fn is_origin(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
     }) && OriginRule::new([text]).is_ok()
 }
 
-/// How cookies are set.
+/// The names and attributes of cookies.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CookieSettings {
-    /// `Secure`, and with it the name prefixes that need it. Unset: where the issuer is https.
+    /// Whether cookies are `Secure` and have the name prefixes that require it. If it is not set, they are if the
+    /// issuer's URL uses https.
     pub secure: Option<bool>,
-    /// Added to each cookie's name, so that several instances on one host do not share cookies.
+    /// Appended to each cookie's name, so that several instances on one host do not share cookies.
     pub suffix: String,
 }
 
 impl CookieSettings {
-    /// The rules where that is the issuer. A browser may drop a `Secure` cookie that comes over http, even from
-    /// `localhost`, so it decides unless something is set.
+    /// The rules for this issuer. Unless `secure` is set, the issuer's scheme decides, because a browser may drop a
+    /// `Secure` cookie that was sent over http, even from `localhost`.
     pub fn rules(&self, issuer: &str) -> CookieRules {
         let is_secure = self.secure.unwrap_or_else(|| issuer.starts_with("https://"));
         CookieRules { is_secure, suffix: self.suffix.clone() }
     }
 }
 
-/// How cookies are named and set.
+/// The rules for names and attributes of cookies.
 #[derive(Clone, Debug)]
 pub struct CookieRules {
-    /// Whether they are `Secure`.
+    /// Whether the cookies are `Secure`.
     pub is_secure: bool,
     suffix: String,
 }
 
 impl CookieRules {
-    /// The name of a cookie; its prefix (`__Host-`, `__Secure-`) goes where the cookie is not `Secure`.
+    /// The name of a cookie. The prefix (`__Host-`, `__Secure-`) is left out if cookies are not `Secure`.
     pub fn name(&self, prefix: &str, name: &str) -> String {
         let prefix = if self.is_secure { prefix } else { "" };
         format!("{prefix}{name}{}", self.suffix)
     }
 
-    /// The name of the cookie with the access token, which both services read.
+    /// The name of the access token's cookie, which both services read.
     pub fn access_token(&self) -> String {
         self.name("__Host-", "access_token")
     }

@@ -1,4 +1,4 @@
-//! One request from its head to its line in the log.
+//! One request, from its arrival to its log line.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use super::front::Worker;
 use super::security::is_https;
 use super::{ClientAddress, request_id};
 
-/// What is needed of the request to finish its answer, when the request itself is used up.
+/// The parts of a request that are needed to complete its response after the request itself was consumed.
 pub(super) struct Visit {
     worker: Rc<Worker>,
     began: Instant,
@@ -28,7 +28,7 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// Names the request and its client, for handlers and for the log.
+    /// Creates the request's id and determines its client, for handlers and for the log.
     pub(super) fn begin(request: &ServiceRequest, worker: &Rc<Worker>) -> Self {
         worker.in_flight.add();
         let (headers, peer) = (request.headers(), request.peer_addr());
@@ -47,7 +47,7 @@ impl Visit {
         }
     }
 
-    /// Runs a part of the request, so that what it logs names the request.
+    /// Runs `part` so that its log lines name the request.
     pub(super) fn logging<T>(&self, part: impl FnOnce() -> T) -> T {
         self.context.logging(part)
     }
@@ -56,7 +56,7 @@ impl Visit {
         self.began + self.worker.patience
     }
 
-    /// What has to be asked before the answer can be finished, if anything.
+    /// The check of the request's origin that must complete before the response, if one is needed.
     pub(super) fn origin_question(&self) -> Option<LocalBoxFuture<'static, bool>> {
         self.asker.as_ref()?.question(self.cors())
     }
@@ -65,7 +65,7 @@ impl Visit {
         self.context.route().map_or(&Cors::Listed, |route| &route.cors)
     }
 
-    /// Gives the answer its headers, counts it and writes its line.
+    /// Adds the headers to the response, counts it and writes the log line.
     pub(super) fn end(
         &self,
         request: Option<&HttpRequest>,
@@ -125,7 +125,7 @@ impl Drop for Visit {
     }
 }
 
-/// The answer to a preflight that is granted: its headers, and nothing else of what was answered.
+/// The response to a granted preflight: only the headers of the original response.
 fn granted(response: HttpResponse) -> HttpResponse {
     let mut response = response.set_body(BoxBody::new(()));
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -1,4 +1,4 @@
-//! A body within its limit.
+//! Reads a request body of limited size.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::HeaderValue;
@@ -9,10 +9,11 @@ use futures_util::StreamExt;
 
 use crate::http::Refusal;
 
-/// The largest body that is read: 64 KiB.
+/// The size limit of a body: 64 KiB.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// Reads the whole body, in UTF-8. More than the limit is refused: where that is announced, before anything is read.
+/// Reads the whole body as UTF-8. A body above the limit is refused; if its `Content-Length` says so, before it is
+/// read.
 pub(super) async fn text(request: &HttpRequest, payload: &mut Payload) -> Result<String, Refusal> {
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -22,8 +23,8 @@ pub(super) async fn text(request: &HttpRequest, payload: &mut Payload) -> Result
     text_or(payload, |_| None).await
 }
 
-/// The same for a body whose beginning says why it is too large: of such a one the first [`BODY_LIMIT`] bytes are read,
-/// and `explain` may give another refusal for them.
+/// Reads a body as [`text`] does, but reads the first [`BODY_LIMIT`] bytes of a body above the limit, and `explain` may
+/// return a better refusal for them.
 pub(super) async fn text_or(
     payload: &mut Payload,
     explain: impl FnOnce(&str) -> Option<Refusal>,
@@ -34,7 +35,7 @@ pub(super) async fn text_or(
         let room = BODY_LIMIT - body.len();
         body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if chunk.len() > room {
-            // The last character may be cut in two.
+            // The last character may be incomplete.
             let beginning = body.utf8_chunks().next().map_or("", |chunk| chunk.valid());
             return Err(explain(beginning).unwrap_or_else(too_large));
         }
@@ -50,8 +51,8 @@ pub(super) fn malformed(detail: &str) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, detail)
 }
 
-/// Refuses a body that is compressed or the like (RFC 9110 §15.5.16): a small one may become a large one, and no client
-/// of ours needs it.
+/// Refuses a body with a `Content-Encoding` (RFC 9110 §15.5.16): a small compressed body may decompress to a large one,
+/// and no client needs it.
 pub fn require_plain(request: &HttpRequest) -> Result<(), Refusal> {
     let mut codings = request.headers().get_all(header::CONTENT_ENCODING);
     if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -64,8 +65,8 @@ pub fn require_plain(request: &HttpRequest) -> Result<(), Refusal> {
     Err(refusal.with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")))
 }
 
-/// Requires a form. Its parameters are percent-encoded UTF-8, whatever `charset` says: the type has no such parameter, and
-/// some clients add the one that their platform has.
+/// Requires a form. Its parameters are percent-encoded UTF-8, whatever `charset` says: the media type has no such
+/// parameter, and some clients add their platform's.
 pub(super) fn require_form(request: &HttpRequest, form: &str) -> Result<(), Refusal> {
     require_plain(request)?;
     if request.content_type().eq_ignore_ascii_case(form) {
@@ -74,7 +75,7 @@ pub(super) fn require_form(request: &HttpRequest, form: &str) -> Result<(), Refu
     Err(wrong_type(form))
 }
 
-/// Requires a media type, in UTF-8 where it says so.
+/// Requires a media type. A `charset` must be UTF-8.
 pub(super) fn require_type(
     request: &HttpRequest,
     allowed: &str,
@@ -93,7 +94,7 @@ fn wrong_type(allowed: &str) -> Refusal {
     Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("The body must be {allowed}"))
 }
 
-/// Whether a member may hold NUL: a password is hashed, never stored as text, and may be anything.
+/// Whether this member may contain NUL. Only passwords may: they are hashed and never stored as text.
 pub(super) fn may_hold_nul(name: &str) -> bool {
     name.ends_with("password")
 }

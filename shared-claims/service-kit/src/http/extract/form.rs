@@ -1,4 +1,4 @@
-//! Forms and queries: the same format in two places.
+//! Forms and query strings, which have the same format.
 
 use std::future::{Future, Ready, ready};
 use std::ops::Deref;
@@ -13,24 +13,25 @@ use super::body::{self, holds_nul, malformed, may_hold_nul};
 use super::refuse::wrong_shape;
 use crate::http::Refusal;
 
-/// A form body: 415 for another content type, 413 above [`BODY_LIMIT`](super::BODY_LIMIT), 400 for broken UTF-8, 422
-/// with the field for what is not a `T`. A NUL character is 400 outside of passwords.
+/// A form body. Refused with 415 for another content type, 413 above [`BODY_LIMIT`](super::BODY_LIMIT), 400 for invalid
+/// UTF-8, and 422 with the field for a value that does not fit `T`. A NUL character outside passwords is refused with
+/// 400.
 #[derive(Clone, Copy, Debug)]
 pub struct Form<T>(pub T);
 
-/// The query: refused like a [`Form`].
+/// The query string. Refused like a [`Form`].
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub T);
 
 impl<T> Form<T> {
-    /// The form itself.
+    /// The parsed form.
     pub fn into_inner(self) -> T {
         self.0
     }
 }
 
 impl<T> Query<T> {
-    /// The query itself.
+    /// The parsed query.
     pub fn into_inner(self) -> T {
         self.0
     }
@@ -91,7 +92,8 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
         .map_err(|error| wrong_shape(&error.path().to_string(), error.inner()))
 }
 
-/// Whether what is percent-encoded is UTF-8: the parser would replace what is not, and two names become one.
+/// Whether the percent-encoded bytes are UTF-8. The parser would replace other bytes, so that two different names could
+/// become the same.
 fn decodes(text: &str) -> bool {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

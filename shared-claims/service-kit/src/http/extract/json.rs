@@ -14,21 +14,22 @@ use super::body::{self, holds_nul, malformed, may_hold_nul};
 use super::refuse::wrong_shape;
 use crate::http::Refusal;
 
-/// A JSON object as body: 415 for another content type, 413 above [`BODY_LIMIT`](super::BODY_LIMIT), 400 for what is no JSON,
-/// 422 with the field for what is not a `T`. A NUL character is 400 outside of passwords.
+/// A JSON object as the body. Refused with 415 for another content type, 413 above [`BODY_LIMIT`](super::BODY_LIMIT),
+/// 400 for invalid JSON, and 422 with the field for a value that does not fit `T`. A NUL character outside passwords is
+/// refused with 400.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 
 impl<T> Json<T> {
-    /// The body itself.
+    /// The parsed body.
     pub fn into_inner(self) -> T {
         self.0
     }
 }
 
 impl<T: DeserializeOwned> Json<T> {
-    /// Reads the body as the extractor does, but one above the limit is not refused unread: `explain` sees its first
-    /// [`BODY_LIMIT`](super::BODY_LIMIT) bytes, and may give another refusal than 413.
+    /// Reads the body like the extractor. For a body above the limit, `explain` gets its first
+    /// [`BODY_LIMIT`](super::BODY_LIMIT) bytes and may return another refusal than 413.
     pub async fn read_or(
         request: &HttpRequest,
         payload: &mut Payload,
@@ -66,7 +67,7 @@ fn is_json(kind: &str) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
-    // serde would fill a struct from a list, by position.
+    // serde would also fill a struct from an array, by position.
     if !text.trim_start().starts_with('{') {
         let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
         return Err(if is_json { Refusal::field("body", "must be an object") } else { not_json() });

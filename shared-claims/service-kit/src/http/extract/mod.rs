@@ -1,4 +1,4 @@
-//! Extractors whose refusals are problems that name the field.
+//! Extractors that refuse invalid input with a problem that names the field.
 
 mod body;
 mod form;

@@ -1,4 +1,4 @@
-//! Parts of the path.
+//! Parameters in the path.
 
 use std::future::{Ready, ready};
 use std::ops::Deref;
@@ -10,12 +10,12 @@ use serde::de::DeserializeOwned;
 
 use crate::http::Refusal;
 
-/// Parts of the path: what is no `T` names nothing, and is 404.
+/// The parameters in the path. A value that does not fit `T` cannot name a resource: 404.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
 impl<T> Path<T> {
-    /// The parts themselves.
+    /// The parsed parameters.
     pub fn into_inner(self) -> T {
         self.0
     }

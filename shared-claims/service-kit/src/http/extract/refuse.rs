@@ -1,4 +1,4 @@
-//! What serde says, as a problem that names the field.
+//! Turns serde's errors into problems that name the field.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use shared_claims::problem::{FieldError, Problem};
 
 use crate::http::Refusal;
 
-/// 422 for a value of the wrong shape. `path` is where it stands.
+/// A 422 response for a value of the wrong type or form. `path` is the position of the value.
 pub(super) fn wrong_shape(path: &str, error: &impl Display) -> Refusal {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or(&text);
@@ -30,7 +30,7 @@ fn describe(path: &str, text: &str) -> (String, String) {
         return (below(name), "is unknown".to_owned());
     }
     let field = if path == "." { "body".to_owned() } else { path.to_owned() };
-    // serde puts the value before the word `expected`: the client knows it, and a log need not.
+    // serde puts the value before the word `expected`. It is removed: the client knows it, and it need not be logged.
     let message = match text.rsplit_once(", expected ") {
         Some((_, expected)) => format!("must be {}", in_words(expected)),
         None => reworded(text).to_owned(),
@@ -38,7 +38,7 @@ fn describe(path: &str, text: &str) -> (String, String) {
     (field, message)
 }
 
-/// Rust's types in the words of somebody who sends JSON.
+/// Describes Rust's types in terms of JSON.
 fn in_words(expected: &str) -> &str {
     match expected {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, not negative",
@@ -51,7 +51,7 @@ fn in_words(expected: &str) -> &str {
     }
 }
 
-/// What the standard library says of numbers in a form.
+/// Rewords the standard library's messages about numbers in a form.
 fn reworded(text: &str) -> &str {
     match text {
         "invalid digit found in string" | "cannot parse integer from empty string" => {
@@ -65,7 +65,7 @@ fn reworded(text: &str) -> &str {
     }
 }
 
-/// The first words, without any value.
+/// The first words of the message, without any value.
 fn error_kind(text: &str) -> String {
     text.split([':', '`']).next().unwrap_or_default().trim().to_owned()
 }
