@@ -1,10 +1,10 @@
-//! Connections, and those that were ended or refused.
+//! Metrics of connections: open, closed by a time limit, and refused.
 
 use std::io::{Error, ErrorKind};
 
 use prometheus::{IntCounter, IntGauge, Registry};
 
-/// The numbers of all connections. Cheap to clone.
+/// The counters of all connections. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Connections {
     open: IntGauge,
@@ -12,7 +12,7 @@ pub(crate) struct Connections {
     refused: IntCounter,
 }
 
-/// A connection that counts as open until this is dropped.
+/// An open connection, counted until it is dropped.
 pub(crate) struct OpenConnection(Connections);
 
 impl Connections {
@@ -43,7 +43,7 @@ impl Connections {
 }
 
 impl OpenConnection {
-    /// Counts an error that says that the peer took too long: one of ours, or the kernel's.
+    /// Counts the error if it is a time-out of the peer, set by the service or by the kernel.
     pub(crate) fn stalled(&self, error: Error) -> Error {
         if error.kind() == ErrorKind::TimedOut {
             self.0.stalled.inc();

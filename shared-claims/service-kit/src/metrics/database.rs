@@ -1,10 +1,10 @@
-//! How busy the database pool is.
+//! Metrics of the database pool.
 
 use super::{Kind, Metrics, Sample};
 use crate::database::Database;
 
 impl Metrics {
-    /// Watches a database's pool.
+    /// Registers the metrics of a database's pool.
     pub fn watch_database(&self, database: &Database) -> prometheus::Result<()> {
         let pool = database.clone();
         self.sampled(

@@ -17,7 +17,7 @@ async fn show(metrics: web::Data<Metrics>) -> Result<HttpResponse, Refusal> {
     Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, prometheus::TEXT_FORMAT)).body(text))
 }
 
-/// All numbers in Prometheus' text format.
+/// All metrics in Prometheus' text format.
 pub fn render(metrics: &Metrics) -> prometheus::Result<String> {
     let mut text = Vec::new();
     TextEncoder::new().encode(&metrics.registry().gather(), &mut text)?;

@@ -1,8 +1,8 @@
-//! Metrics for Prometheus, in a registry that is handed around.
+//! Prometheus metrics, in a registry that is passed to the components.
 //!
-//! The name of a metric of ours begins with [`PREFIX`]; names that begin with `process_` are those that every Prometheus
-//! client library uses for the process itself. `docs/metrics.md` has a row for each of them, and a test in each service
-//! compares that page with what `/metrics` shows.
+//! The names of Latchkey's metrics begin with [`PREFIX`]. Names that begin with `process_` are those that every
+//! Prometheus client library uses for the process itself. `docs/metrics.md` has a row for each metric, and a test in
+//! each service compares that page with `/metrics`.
 
 mod connections;
 mod database;
@@ -27,10 +27,10 @@ pub use settings::MetricsSettings;
 pub(crate) use connections::{Connections, OpenConnection};
 use requests::{Requests, RequestsCollector};
 
-/// What the names of our metrics begin with, so that they never meet another program's.
+/// The prefix of the names of Latchkey's metrics, so that they never collide with another program's.
 pub const PREFIX: &str = "latchkey_";
 
-/// The registry and what the kit itself counts. Cheap to clone.
+/// The registry, and the metrics of the kit itself. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
@@ -39,7 +39,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// A registry with the metrics of requests and of the process, which began at `started_at_seconds`.
+    /// Creates a registry with the metrics of requests and of the process, which started at `started_at_seconds` (Unix
+    /// time).
     pub fn new(started_at_seconds: i64) -> prometheus::Result<Self> {
         let registry = Registry::new();
         let connections = Connections::register(&registry)?;
@@ -53,7 +54,7 @@ impl Metrics {
         &self.registry
     }
 
-    /// Registers a collector. Fails if one of its names has not the prefix.
+    /// Registers a collector. Fails if one of its names lacks the prefix.
     pub fn register(&self, collector: impl Collector + 'static) -> prometheus::Result<()> {
         for desc in collector.desc() {
             if !desc.fq_name.starts_with(PREFIX) && !desc.fq_name.starts_with("process_") {
@@ -63,7 +64,7 @@ impl Metrics {
         self.registry.register(Box::new(collector))
     }
 
-    /// Counters for a route in one worker.
+    /// The counters of a route in one worker.
     pub(crate) fn route(&self, route: &str) -> Arc<RouteCounts> {
         self.requests.route(route)
     }
@@ -72,7 +73,7 @@ impl Metrics {
         self.connections.clone()
     }
 
-    /// The gauge of the requests that one worker is answering.
+    /// The gauge of the requests in progress in one worker.
     pub(crate) fn worker(&self) -> InFlight {
         self.requests.worker()
     }

@@ -1,4 +1,4 @@
-//! The process itself.
+//! Metrics of the process itself.
 
 use super::{Kind, Metrics, Sample};
 use crate::telemetry;
@@ -34,15 +34,15 @@ pub(super) fn register(metrics: &Metrics, started_at_seconds: i64) -> prometheus
     )
 }
 
-/// What Linux tells; elsewhere nothing.
+/// The resident memory, in KiB. Known on Linux only.
 fn resident_kib() -> Option<u32> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// What Linux tells; elsewhere nothing.
+/// The number of open files. Known on Linux only.
 fn open_files() -> Option<u32> {
-    // One is that of the folder while it is read.
+    // One of them is the folder that is being read.
     u32::try_from(std::fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1)).ok()
 }

@@ -1,7 +1,7 @@
-//! Requests, by method, route and class of status.
+//! Metrics of requests, by method, route and status class.
 //!
-//! Each worker thread counts for itself, in counters that no other thread writes to, and `/metrics` adds them up: what
-//! every request pays is a handful of additions without a look-up or a wait for another processor's cache.
+//! Each worker thread has its own counters, to which no other thread writes, and `/metrics` adds them up. A request
+//! then costs only a few additions, without a look-up and without waiting for another processor's cache.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -13,10 +13,10 @@ use prometheus::Opts;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
-/// Labels come from a closed list: a client that makes up methods makes up no time series.
+/// Methods that are used as labels. All others are counted as `other`, so that a client cannot create new time series.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-/// The upper bounds of the histogram's buckets, seconds; one more bucket has no bound.
+/// The upper bounds of the histogram's buckets, seconds. One more bucket has no bound.
 const BOUNDS: [f64; 15] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
@@ -27,7 +27,7 @@ pub(super) struct Requests {
     workers: Mutex<Vec<Arc<AtomicI64>>>,
 }
 
-/// The counters of one route in one worker, whose thread alone writes to them.
+/// The counters of one route in one worker. Only the worker's thread writes to them.
 pub(crate) struct RouteCounts {
     route: String,
     methods: [OnceLock<Box<MethodCounts>>; METHODS.len()],
@@ -40,7 +40,7 @@ struct MethodCounts {
     nanoseconds: AtomicU64,
 }
 
-/// The requests that one worker is answering. Its thread alone writes to it.
+/// The number of requests in progress in one worker. Only its thread writes to it.
 pub(crate) struct InFlight(Arc<AtomicI64>);
 
 impl InFlight {
@@ -54,7 +54,7 @@ impl InFlight {
 }
 
 impl RouteCounts {
-    /// Counts an answer.
+    /// Counts a response.
     pub(crate) fn count(&self, method: &Method, status: u16, took: Duration) {
         let method = match *method {
             Method::GET => 0,
@@ -78,13 +78,13 @@ impl RouteCounts {
     }
 }
 
-/// Without a locked instruction: only the worker's own thread writes to its counters.
+/// Adds without a locked instruction, because only the worker's own thread writes to its counters.
 fn add(counter: &AtomicU64, amount: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
 }
 
 impl Requests {
-    /// Counters for a route in one worker.
+    /// The counters of a route in one worker.
     pub(super) fn route(&self, route: &str) -> Arc<RouteCounts> {
         let counts = Arc::new(RouteCounts { route: route.to_owned(), methods: Default::default() });
         self.routes.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counts));
@@ -98,7 +98,7 @@ impl Requests {
         InFlight(running)
     }
 
-    /// The sums over all workers, by method and route.
+    /// The sums of all workers, by method and route.
     fn sums(&self) -> BTreeMap<(&'static str, String), Sum> {
         let mut sums: BTreeMap<_, Sum> = BTreeMap::new();
         for route in self.routes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -152,7 +152,7 @@ impl Sum {
     }
 }
 
-/// Shows the counters to a registry.
+/// Exposes the counters to a registry.
 pub(super) struct RequestsCollector {
     requests: Arc<Requests>,
     answered: Desc,

@@ -1,4 +1,4 @@
-//! Numbers that somebody else keeps, read when they are asked for.
+//! Metrics whose values are read from elsewhere when `/metrics` is requested.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
@@ -6,26 +6,26 @@ use prometheus::{Error, Opts};
 
 use super::Metrics;
 
-/// What a number means.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It goes up and down.
+    /// A value that goes up and down.
     Gauge,
-    /// It only goes up.
+    /// A value that only goes up.
     Counter,
 }
 
-/// One number with its labels.
+/// One value with its labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// Names and values of the labels.
     pub labels: Vec<(&'static str, String)>,
-    /// The number.
+    /// The value.
     pub value: f64,
 }
 
 impl Sample {
-    /// A number without labels.
+    /// A single value without labels.
     pub fn plain(value: f64) -> Vec<Self> {
         vec![Self { labels: Vec::new(), value }]
     }
@@ -86,7 +86,7 @@ fn metric(kind: Kind, sample: Sample) -> Metric {
 }
 
 impl Metrics {
-    /// Registers a number that `read` gives whenever `/metrics` is asked.
+    /// Registers a metric whose value `read` returns at each request for `/metrics`.
     pub fn sampled(
         &self,
         kind: Kind,

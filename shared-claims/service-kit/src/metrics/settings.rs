@@ -10,7 +10,8 @@ use crate::config::Validate;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MetricsSettings {
-    /// An address of its own for `/metrics`, which then is nowhere else. Unset: on the main listener.
+    /// A separate address for `/metrics`, which is then served nowhere else. If it is not set, the main listener serves
+    /// it.
     pub bind: Option<SocketAddr>,
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The page, at the commit that the test was built from.
+/// The page, as it was when the test was built.
 const PAGE: &str = include_str!("../../../../docs/metrics.md");
 
 /// A metric: its type and the names of its labels.
 type Shape = (String, BTreeSet<String>);
 
-/// Lists every difference between what a service shows and the rows of the page that name the service (or `both`).
-/// Empty when the page is right.
+/// Lists every difference between the service's metrics and the rows of the page for this service (or `both`). Empty if
+/// there is none.
 pub fn differences_from_page(service: &str, exposition: &str) -> Vec<String> {
     let (shown, documented) = (shown(exposition), documented(service));
     let row = "docs/metrics.md needs a row `| name | type | labels | service | meaning | alert |`";
@@ -37,7 +37,7 @@ fn shown(exposition: &str) -> BTreeMap<String, Shape> {
         } else if let Some((_, labels)) = line.split_once('{').filter(|_| !line.starts_with('#')) {
             let names = labels.split("\",").filter_map(|pair| pair.split_once('=')).map(|(name, _)| name);
             if let Some((_, known)) = metrics.get_mut(&current) {
-                // `le` belongs to the type: it says which bucket of a histogram a line is.
+                // `le` is part of the histogram type: it names the bucket.
                 known.extend(names.filter(|name| *name != "le").map(str::to_owned));
             }
         }

@@ -1,6 +1,6 @@
-//! A line of the log as one JSON object. It names the request that it was written for, or else the innermost span, whose
-//! fields are rendered once, when it is made. (The subscriber's own JSON parses them again for each event, which was more
-//! than half of what a line cost, and that was more than the check of a token.)
+//! Writes a log line as one JSON object. It names the request for which it was written, or else the innermost span,
+//! whose fields are rendered once when the span is created. (The JSON formatter of `tracing-subscriber` parses them
+//! again for each event. That was more than half of the cost of a line, and more than the check of a token.)
 
 use std::fmt::{self, Write as _};
 
@@ -16,10 +16,10 @@ use tracing_subscriber::registry::LookupSpan;
 use super::request::{self, LogFields};
 use super::timestamp::Timestamp;
 
-/// Formats events: time, level, the event's own fields, where it comes from, and the request or the innermost span.
+/// Formats events: time, level, the event's own fields, its target, and the request or the innermost span.
 pub(super) struct Line;
 
-/// Formats the fields of spans: members of an object, without its braces.
+/// Formats the fields of spans as members of a JSON object, without its braces.
 pub(super) struct Members;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -35,7 +35,7 @@ where
     ) -> fmt::Result {
         writer.write_str("{\"timestamp\":\"")?;
         Timestamp.format_time(&mut writer)?;
-        // What came through the crate `log` brings its metadata as fields.
+        // Events from the crate `log` have their metadata as fields.
         let normalized = event.normalized_metadata();
         let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
         writer.write_str("\",\"level\":\"")?;
@@ -83,7 +83,7 @@ impl<'w> FormatFields<'w> for Members {
     }
 }
 
-/// Writes fields as members of an object.
+/// Writes fields as members of a JSON object.
 struct Writing<'a, 'w> {
     out: &'a mut Writer<'w>,
     is_first: bool,
@@ -132,7 +132,7 @@ impl Visit for Writing<'_, '_> {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // JSON knows no infinity.
+        // JSON has no infinity.
         self.member(
             field,
             |out| if value.is_finite() { write!(out, "{value}") } else { out.write_str("null") },
@@ -140,7 +140,7 @@ impl Visit for Writing<'_, '_> {
     }
 }
 
-/// The request, where other events have their span.
+/// Writes the request where other events have their span.
 fn named_fields(writer: &mut Writer<'_>, request: &dyn LogFields) -> fmt::Result {
     writer.write_str(",\"span\":{\"name\":")?;
     string(writer, request.name())?;
@@ -168,13 +168,13 @@ fn string(out: &mut Writer<'_>, text: &str) -> fmt::Result {
     out.write_char('"')
 }
 
-/// Writes the inside of a JSON string (RFC 8259 §7). Control characters beyond ASCII are escaped too: a terminal may
-/// heed them.
+/// Writes the content of a JSON string (RFC 8259 §7). Control characters beyond ASCII are escaped too, because a
+/// terminal may interpret them.
 struct Escaping<'a, 'w>(&'a mut Writer<'w>);
 
 impl fmt::Write for Escaping<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // Nearly every text is plain, and this costs a byte a fraction of what decoding it does.
+        // Nearly every text needs no escaping, and this check is much cheaper than decoding the characters.
         if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
             return self.0.write_str(text);
         }

@@ -1,4 +1,4 @@
-//! Logs: one line an event, JSON or for people, on standard error (standard output is for what a command prints).
+//! Logs: one line per event, as JSON or as text, on standard error (commands print their results on standard output).
 
 mod json;
 mod panics;
@@ -22,21 +22,21 @@ pub use writer::lost_lines;
 
 use self::writer::Lines;
 
-/// Why logging did not begin.
+/// Why logging could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot begin to log: {0}")]
 pub struct TelemetryError(String);
 
-/// Bytes that are written at once, at most.
+/// The most bytes that are written at once.
 const BUFFER: usize = 64 * 1024;
 
-/// Keeps the log going. What was logged is written when this is dropped, at the end of the program.
+/// Keeps logging running. Drop it at the end of the program: that writes the remaining lines.
 #[must_use = "without it what was logged last is lost"]
 pub struct Log {
     lines: Lines,
 }
 
-/// Begins to log, panics included. Once in a process.
+/// Starts logging, panics included. Call it once per process.
 pub fn init(settings: &LogSettings) -> Result<Log, TelemetryError> {
     let stderr = BufWriter::with_capacity(BUFFER, std::io::stderr());
     let lines = Lines::start(stderr).map_err(|error| TelemetryError(error.to_string()))?;
@@ -52,12 +52,13 @@ impl Drop for Log {
     }
 }
 
-/// What turns events into lines, for a program that installs it by itself. See [`init`].
+/// The subscriber that formats events, for a program that installs it itself. See [`init`].
 pub fn subscriber(
     settings: &LogSettings,
     writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
 ) -> Result<impl tracing::Subscriber + Send + Sync, TelemetryError> {
-    // Levels by module, and no directives about spans: those would cost every request a lock and a look-up.
+    // Only levels per module. Directives for spans are not supported, because they would cost every request a lock and
+    // a look-up.
     let filter: Targets = settings.level.parse().map_err(|_| TelemetryError("log.level".to_owned()))?;
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.format {
         LogFormat::Json => {
@@ -176,7 +177,7 @@ mod tests {
         }
     }
 
-    /// What is logged within a request, on the thread that the work was carried to, and outside.
+    /// The lines that are logged within a request, on a thread to which work was passed, and outside a request.
     fn logged_for_request(format: LogFormat) -> Vec<String> {
         let lines = Lines::default();
         let writer = lines.clone();

@@ -1,19 +1,19 @@
-//! A panic's line in the log.
+//! Logs panics.
 //!
-//! Without the message nobody can mend what went wrong, so it is written. It may quote what was worked on: the standard
-//! library shows the text that could not be sliced in backticks, and values by `Debug`, which puts texts in quotes. So
-//! what stands in quotes is left out, and so is what looks like a secret without them. Our own secrets have no readable
-//! `Debug` anyway. A message that is part of the program is written as it is.
+//! The panic message is logged, because the fault cannot be found without it. It may quote data: the standard library
+//! puts a text that could not be sliced in backticks, and `Debug` puts texts in quotes. So everything in quotes is
+//! removed, and also what looks like a secret without quotes. Latchkey's own secrets have no readable `Debug`. A
+//! message that is part of the program is logged unchanged.
 
 use std::panic::PanicHookInfo;
 
-/// Longer messages are cut.
+/// The greatest length of a message, in characters. A longer one is truncated.
 const LONGEST: usize = 500;
 
-/// What is left out.
+/// The replacement for removed text.
 const HIDDEN: &str = "…";
 
-/// The panic hook. The line stands in the span of the request, whose client gets no word of it.
+/// The panic hook. The line names the request in which the panic happened; its client does not see the message.
 pub(super) fn log(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
@@ -27,7 +27,7 @@ pub(super) fn log(panic: &PanicHookInfo<'_>) {
     tracing::error!(place, thread = thread.name().unwrap_or("-"), message, "panic");
 }
 
-/// The message without what it may quote, on one line.
+/// The message on one line, without quoted data.
 fn without_values(message: &str) -> String {
     let mut shown = String::new();
     let mut rest = message;
@@ -35,7 +35,7 @@ fn without_values(message: &str) -> String {
         shown.push_str(before);
         shown.push(quote);
         shown.push_str(HIDDEN);
-        // The last one: a quoted text may hold quotes. What stands between two quoted texts is lost with them.
+        // The last quote, because a quoted text may contain quotes. The text between two quoted texts is lost too.
         match inside.rfind(quote) {
             Some(end) => {
                 shown.push(quote);
@@ -58,7 +58,8 @@ fn split_at_quote(text: &str) -> Option<(&str, char, &str)> {
     Some((text.get(..at)?, quote, text.get(at + quote.len_utf8()..)?))
 }
 
-/// Addresses of e-mail, URLs with a password, and long runs of letters and digits: tokens, hashes, keys.
+/// Whether the word may be an e-mail address, a URL with a password, or a long run of letters and digits: a token, a
+/// hash, a key.
 fn may_be_secret(word: &str) -> bool {
     let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '+' | '/' | '=' | '$');
     let run = word.split(|c: char| !is_of_token(c)).map(str::len).max().unwrap_or_default();

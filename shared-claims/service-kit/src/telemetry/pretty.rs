@@ -1,4 +1,4 @@
-//! A line of the log for people: the subscriber's own, with the request at its end.
+//! Writes log lines as text for a terminal: the format of `tracing-subscriber`, followed by the request.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::request;
 
-/// Formats events for people.
+/// Formats events as text.
 pub(super) struct Pretty(pub(super) Format);
 
 impl<S, N> FormatEvent<S, N> for Pretty

@@ -1,7 +1,7 @@
-//! The request that a line of the log belongs to.
+//! The request to which a log line belongs.
 //!
-//! A span of `tracing` would be stored in a registry and rendered when the request comes in, for each request. Here the
-//! request is only kept in reach of the thread that works on it, and is rendered when a line is written.
+//! A span of `tracing` would be stored in a registry and rendered for each request when it arrives. Here the request is
+//! only kept in a thread-local variable, and is rendered when a line is written.
 
 use std::cell::RefCell;
 use std::fmt::{self, Display};
@@ -13,11 +13,11 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tracing::Span;
 
-/// What a line says of its request.
+/// The fields of a request in a log line.
 pub trait LogFields: Send + Sync {
-    /// The name of what the fields describe: `http.request`.
+    /// The name of the object that the fields describe: `http.request`.
     fn name(&self) -> &'static str;
-    /// Hands over each field that has a value, with its name.
+    /// Calls `field` for each field that has a value.
     fn visit(&self, field: &mut dyn FnMut(&'static str, &dyn Display));
 }
 
@@ -27,23 +27,23 @@ thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
-/// The request that this thread works on.
+/// The request on which this thread works.
 fn current() -> Option<Current> {
     CURRENT.with_borrow(Clone::clone)
 }
 
-/// Shows the request that this thread works on, if there is one.
+/// Calls `shown` with the request on which this thread works, if there is one.
 pub(super) fn show(shown: impl FnOnce(&dyn LogFields) -> fmt::Result) -> Option<fmt::Result> {
     CURRENT.with_borrow(|current| current.as_deref().map(shown))
 }
 
-/// Runs a part of the work for a request: what is logged meanwhile names it.
+/// Runs `part` for a request: its log lines name the request.
 pub fn within<T>(request: Current, part: impl FnOnce() -> T) -> T {
     let _restored = Entered(CURRENT.replace(Some(request)));
     part()
 }
 
-/// Puts back what was there before, after a panic too.
+/// Restores the earlier request when dropped, also after a panic.
 struct Entered(Option<Current>);
 
 impl Drop for Entered {
@@ -52,7 +52,7 @@ impl Drop for Entered {
     }
 }
 
-/// What the lines of this thread belong to, to be carried to another thread or task: its request and its span.
+/// The request and the span of this thread's log lines, to be passed to another thread or task.
 #[derive(Clone)]
 pub struct LogScope {
     span: Span,
@@ -60,12 +60,12 @@ pub struct LogScope {
 }
 
 impl LogScope {
-    /// That of the calling thread.
+    /// The scope of the calling thread.
     pub fn current() -> Self {
         Self { span: Span::current(), request: current() }
     }
 
-    /// Runs a part of the work in it.
+    /// Runs `part` in this scope.
     pub fn run<T>(&self, part: impl FnOnce() -> T) -> T {
         match &self.request {
             Some(request) => within(Arc::clone(request), || self.span.in_scope(part)),
@@ -73,14 +73,14 @@ impl LogScope {
         }
     }
 
-    /// Runs a future in it, wherever that is polled.
+    /// Wraps a future so that it is polled in this scope.
     pub fn carry<F: Future>(self, future: F) -> Carried<F> {
         Carried { scope: self, future }
     }
 }
 
 pin_project! {
-    /// See [`LogScope::carry`].
+    /// The future that [`LogScope::carry`] returns.
     pub struct Carried<F> {
         scope: LogScope,
         #[pin]

@@ -5,23 +5,23 @@ use tracing_subscriber::filter::Targets;
 
 use crate::config::{InvalidSetting, Validate};
 
-/// How much is logged, and how it looks.
+/// The level and format of the log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
     /// A level, or directives like `info,auth_service=debug`.
     pub level: String,
-    /// How a line looks.
+    /// The format of a line.
     pub format: LogFormat,
 }
 
-/// How a line of the log looks.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// One JSON object a line, for machines.
+    /// One JSON object per line, for machines.
     Json,
-    /// For people at a terminal.
+    /// Text, for a terminal.
     Pretty,
 }
 

@@ -1,4 +1,4 @@
-//! The time of a line: RFC 3339 in UTC, to the microsecond.
+//! The time of a log line: RFC 3339 in UTC, with microseconds.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,11 +9,11 @@ use time::format_description::well_known::Rfc3339;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
-/// Writes the present time. The text of the second is kept for the lines that follow in it: to make it anew costs as much
+/// Writes the current time. The text up to the second is cached for the next lines, because formatting it costs as much
 /// as the rest of a line.
 pub(super) struct Timestamp;
 
-/// `2026-11-29T16:00:33`.
+/// A time up to the second: `2026-11-29T16:00:33`.
 type Second = [u8; 19];
 
 thread_local! {

@@ -1,9 +1,9 @@
-//! Writes lines on a thread of its own, as many at a time as there are, so that a request does not wait for the system to
-//! take its line.
+//! Writes log lines on a separate thread, all waiting lines at once, so that a request does not wait for the system
+//! call.
 //!
-//! Whoever reads the log may be slow, or may have stopped reading. Then lines wait in a queue. Once that is full, those
-//! who log wait for room, but for no longer than [`PATIENCE`] in all; from then on lines are dropped and counted until the
-//! queue has been written out. So a log that nobody reads delays the service once, and does not stop it.
+//! The reader of the log may be slow, or may have stopped. Lines then wait in a queue. When it is full, threads that
+//! log wait for room, but for no longer than [`PATIENCE`] in total. After that, lines are dropped and counted until the
+//! queue was written completely. So a log that nobody reads delays the service once, but does not stop it.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,33 +15,33 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::time::Instant;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that may wait for the thread that writes.
+/// The most lines that wait in the queue.
 const WAITING: usize = 16 * 1024;
 
-/// How long lines may be waited for in all, from when the queue is full until it has been written out.
+/// How long threads may wait for room in total, from when the queue is full until it was written completely.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long the end of the program waits for what is still to be written.
+/// How long the end of the program waits for the remaining lines.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long the thread that writes leaves lines to gather after it has written some.
+/// How long the writing thread pauses after it has written, so that several lines can gather.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// Lines of this process that were dropped. The log is the process's own, as is standard error; so is this number.
+/// The number of dropped lines. It is a static, because the log belongs to the process, as standard error does.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
-/// How many lines of the log were dropped because nobody took them.
+/// How many log lines were dropped because the reader was too slow.
 pub fn lost_lines() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
 
 enum Message {
     Line(Vec<u8>),
-    /// Everything before it has been written when the other end is dropped.
+    /// Requests a flush. The sender is dropped when everything before it was written.
     End(Sender<()>),
 }
 
-/// The way to the thread that writes. Cheap to clone.
+/// The sending side of the queue. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Lines {
     queue: Sender<Message>,
@@ -52,7 +52,8 @@ pub(super) struct Lines {
 struct Shared {
     full_since: Mutex<Option<Instant>>,
     writer: OnceLock<ThreadId>,
-    /// Lines of the writer's own, for which the queue has no room: it cannot wait for itself.
+    /// Lines that the writing thread itself logs. They bypass the queue, because the thread cannot wait for room that
+    /// only it can make.
     own: Mutex<Vec<u8>>,
 }
 
@@ -63,7 +64,7 @@ impl Lines {
         let shared = Arc::new(Shared::default());
         let writer = Writer { lines, shared: shared.clone(), reported: lost_lines() };
         let thread = thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(out))?;
-        // Nothing is in the queue yet, so the writer has written nothing of its own.
+        // This cannot fail: the queue is empty, so the thread has logged nothing yet.
         let _ = shared.writer.set(thread.thread().id());
         Ok(Self { queue, shared })
     }
@@ -86,11 +87,11 @@ impl Lines {
         }
     }
 
-    /// Waits until what was logged is written, for a second at most.
+    /// Waits until all lines are written. Gives up if the queue or the writing thread is stuck for [`LAST_PATIENCE`].
     pub(super) fn finish(&self) {
         let (end, ended) = bounded(0);
         if self.queue.send_timeout(Message::End(end), LAST_PATIENCE).is_ok() {
-            // Always an error: nothing is sent.
+            // Always an error, because nothing is sent: the sender is dropped.
             let _ = ended.recv_timeout(LAST_PATIENCE);
         }
     }
@@ -118,13 +119,13 @@ impl<'a> MakeWriter<'a> for Lines {
 struct Writer {
     lines: Receiver<Message>,
     shared: Arc<Shared>,
-    /// Lost lines of which a line was written.
+    /// The number of lost lines that were already reported.
     reported: u64,
 }
 
 impl Writer {
-    /// An error of writing is no reason to end: a full disk has room again, and a reader that has died takes nothing more
-    /// whatever we do.
+    /// Write errors are ignored: a full disk may have room again later, and if the reader has ended, nothing can be
+    /// done.
     fn run(mut self, mut out: impl Write) {
         while let Ok(first) = self.lines.recv() {
             write(&mut out, first);
@@ -139,7 +140,7 @@ impl Writer {
             let own = std::mem::take(&mut *locked(&self.shared.own));
             let _ = out.write_all(&own);
             let _ = out.flush();
-            // Under load lines gather meanwhile, and the thread is woken once for all of them and not for each.
+            // Under load, lines gather during this pause, and the thread wakes up once for all of them.
             thread::park_timeout(LINGER);
         }
     }
