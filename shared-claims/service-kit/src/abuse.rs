@@ -1,7 +1,8 @@
-//! For tests: clients that hold on to what they get from a running service, and what that costs it.
+//! For tests: clients that hold connections and memory of a running service, and a measurement of what that costs.
 //!
-//! Three kinds at once, each with many connections: those that do not read what they asked for, those that send slowly, and
-//! those that send large bodies. Meanwhile honest requests must be answered, and afterwards everything must be given back.
+//! Three kinds of clients attack at once, each with many connections: some do not read their responses, some send
+//! slowly, and some send large bodies. Meanwhile normal requests must be answered, and afterwards memory and sockets
+//! must be freed.
 
 #![expect(clippy::panic, clippy::expect_used, reason = "only tests call this")]
 
@@ -11,29 +12,31 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Connections of each kind.
+/// The number of connections of each kind.
 const EACH: usize = 100;
-/// The memory that a connection may cost, of whatever kind: buffers of its own, one piece of an answer, one body.
+/// The most memory that a connection of any kind may use: its buffers, one piece of a response, one body.
 const A_CONNECTION_KIB: usize = 192;
-/// What the allocator may keep after the attack, and what the service had not yet needed before it.
+/// The memory that may remain after the attack: what the allocator keeps, and what the service had not allocated
+/// before.
 const KEPT_KIB: usize = 80 * 1024;
-/// For one honest request. Long, since tests share their machine; without bounds it would never be answered.
+/// The time limit of a normal request. It is long because tests share their machine. A service without limits on its
+/// clients would never answer.
 const HONEST: Duration = Duration::from_secs(10);
 
-/// A service that runs as a process of its own.
+/// A service that runs in its own process.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// Where it listens.
+    /// The address of its listener.
     pub address: SocketAddr,
-    /// Its process.
+    /// Its process id.
     pub pid: u32,
-    /// The head of a request (without its last empty line) whose answer is large.
+    /// The head of a request (without the last empty line) whose response is large.
     pub large: &'a str,
-    /// The head of an honest request, which is answered 200.
+    /// The head of a normal request, which is answered with 200.
     pub honest: &'a str,
-    /// A path that takes a JSON body.
+    /// A path that accepts a JSON body.
     pub takes_body: &'a str,
-    /// How long the service may hold a connection of which nothing is heard.
+    /// For how long the service may keep a connection whose client sends nothing.
     pub patience: Duration,
 }
 
@@ -41,7 +44,7 @@ impl Target<'_> {
     /// Attacks the service in all three ways at once.
     ///
     /// # Panics
-    /// If memory or descriptors exceed their bounds or are not given back, or an honest request is not answered.
+    /// If memory or sockets exceed their bounds or are not freed, or if a normal request is not answered.
     pub fn withstands(&self) {
         for _ in 0..20 {
             self.honest();
@@ -60,7 +63,7 @@ impl Target<'_> {
         }
         let bound = memory + 3 * EACH * A_CONNECTION_KIB + KEPT_KIB;
         let end = Instant::now() + self.patience;
-        // The attackers hold their ends open all the while.
+        // The attackers keep their ends of the connections open meanwhile.
         while self.sockets() > sockets + 4 {
             self.honest();
             peak = peak.max(self.resident_kib());
@@ -88,7 +91,7 @@ impl Target<'_> {
         stream
     }
 
-    /// A head, a second head, or a body that is begun and does not go on.
+    /// Sends the start of a first request, of a second request, or of a body, and then stops.
     fn sends_slowly(&self, round: usize) -> TcpStream {
         let mut stream = self.connect();
         let begun = match round % 3 {
@@ -100,7 +103,7 @@ impl Target<'_> {
         stream
     }
 
-    /// Two megabytes but for the end: announced, of a kind that is not taken, or in chunks.
+    /// Sends nearly two megabytes: with a `Content-Length`, with an unsupported content type, or in chunks.
     fn sends_much(&self, round: usize) -> TcpStream {
         const MUCH: usize = 2 * 1024 * 1024;
         let mut stream = self.connect();
@@ -113,7 +116,7 @@ impl Target<'_> {
             ),
         };
         let begun = "{\"username\": \"a\", \"password\": \"";
-        // It may be refused before it is sent, which is what we want.
+        // An error means that the service refused the body before all of it was sent, which is intended.
         let _ = stream.write_all(format!("{head}{begun}{}", "x".repeat(body - begun.len())).as_bytes());
         stream
     }
@@ -141,7 +144,8 @@ impl Target<'_> {
         line.trim().trim_end_matches("kB").trim().parse().expect("a number")
     }
 
-    /// Its sockets. Not its files: a pool opens more connections to a database file while there is more to do.
+    /// The number of the process's open sockets. Files are not counted, because a pool may open more connections to a
+    /// database file under load.
     fn sockets(&self) -> usize {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid)).expect("the process runs");
         let targets = open.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());

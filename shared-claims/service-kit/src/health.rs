@@ -1,4 +1,5 @@
-//! `/healthz`: the process lives. `/readyz`: it can serve, and if not, for want of what.
+//! `/healthz`: whether the process runs. `/readyz`: whether it can serve requests, and if not, which dependency is
+//! missing.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,22 +16,22 @@ use serde_json::{Map, Value, json};
 use crate::database::{Database, DatabaseError};
 use crate::http::resource;
 
-/// A check that answers later than this counts as down.
+/// A check that takes longer than this counts as down.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How a dependency is.
+/// The state of a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It serves.
+    /// The dependency works.
     Ok,
-    /// It serves with restrictions.
+    /// The dependency works with restrictions.
     Degraded,
-    /// It does not serve.
+    /// The dependency does not work.
     Down,
 }
 
-/// What a check found. Anybody may read it: no addresses, no error texts.
+/// The result of a check. Everybody may read it, so it contains no addresses and no error messages.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
     state: State,
@@ -41,22 +42,22 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// It serves.
+    /// The dependency works.
     pub fn ok() -> Self {
         Self { state: State::Ok, detail: None, facts: Map::new() }
     }
 
-    /// It serves with restrictions, in a few words of ours.
+    /// The dependency works with restrictions, described in a few fixed words.
     pub fn degraded(detail: impl Into<String>) -> Self {
         Self { state: State::Degraded, detail: Some(detail.into()), facts: Map::new() }
     }
 
-    /// It does not serve, in a few words of ours.
+    /// The dependency does not work, described in a few fixed words.
     pub fn down(detail: impl Into<String>) -> Self {
         Self { state: State::Down, detail: Some(detail.into()), facts: Map::new() }
     }
 
-    /// Adds a fact beside the state, like an age or a size.
+    /// Adds a value such as an age or a size.
     #[must_use]
     pub fn with(mut self, name: &str, fact: impl Into<Value>) -> Self {
         self.facts.insert(name.to_owned(), fact.into());
@@ -73,19 +74,19 @@ struct Check {
     run: Run,
 }
 
-/// The checks behind `/readyz`.
+/// The checks of `/readyz`.
 #[derive(Clone, Default)]
 pub struct Health {
     checks: Vec<Check>,
 }
 
 impl Health {
-    /// No checks: always ready.
+    /// No checks: the service is always ready.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A dependency without which the service cannot serve: down is 503.
+    /// Adds a dependency without which the service cannot serve. If it is down, the response is 503.
     #[must_use]
     pub fn required<F, Fut>(self, name: &'static str, check: F) -> Self
     where
@@ -95,7 +96,7 @@ impl Health {
         self.add(name, true, check)
     }
 
-    /// A dependency that is reported only: down is `degraded`.
+    /// Adds a dependency that is only reported. If it is down, the service is `degraded`.
     #[must_use]
     pub fn reported<F, Fut>(self, name: &'static str, check: F) -> Self
     where
@@ -105,7 +106,7 @@ impl Health {
         self.add(name, false, check)
     }
 
-    /// The database, required.
+    /// Adds the database as a required dependency.
     #[must_use]
     pub fn database(self, database: &Database) -> Self {
         let database = database.clone();
@@ -132,7 +133,7 @@ impl Health {
         self
     }
 
-    /// Asks all dependencies at once. `false` when one is down that is required.
+    /// Runs all checks at once. Returns `false` if a required dependency is down.
     pub async fn ask(&self) -> (bool, Value) {
         let findings = join_all(self.checks.iter().map(|check| async move {
             let finding = tokio::time::timeout(PATIENCE, (check.run)()).await;

@@ -1,4 +1,4 @@
-//! Asks a running service whether it can serve: the health check of a container that has no `curl`.
+//! Asks a running service whether it is ready. For the health check of a container without `curl`.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long all of it may take: a service that sends a byte now and then must not hold the check up.
+/// The time limit of the whole check, so that a service that sends single bytes cannot delay it.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// More than a report of `/readyz` has.
+/// Longer than any response of `/readyz`.
 const LONGEST_ANSWER: u64 = 64 * 1024;
 
-/// Asks `/readyz` of the service that listens at `bind` on this machine. An error unless it answers 200.
+/// Requests `/readyz` of the service that listens on `bind` on this machine. Returns an error unless the response is
+/// 200.
 pub fn ask(bind: SocketAddr) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let answer = exchange(connect(bind)?, deadline)?;
@@ -24,8 +25,8 @@ pub fn ask(bind: SocketAddr) -> io::Result<()> {
     Err(io::Error::other(format!("not ready: {body}")))
 }
 
-/// A service that listens on all addresses is reached by one of the machine's own. One that listens on `[::]` takes IPv4
-/// too, and in a container without IPv6 nothing else leads to it.
+/// Connects to the service. A service that listens on all addresses is reached on a loopback address. One that listens
+/// on `[::]` also accepts IPv4, which is the only way to reach it in a container without IPv6.
 fn connect(bind: SocketAddr) -> io::Result<TcpStream> {
     let first = match bind.ip() {
         IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -35,7 +36,7 @@ fn connect(bind: SocketAddr) -> io::Result<TcpStream> {
     let connected = TcpStream::connect_timeout(&SocketAddr::new(first, bind.port()), PATIENCE / 2);
     if connected.is_err() && bind.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED) {
         let second = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bind.port());
-        // The first error is what an operator should read where neither leads anywhere.
+        // If both attempts fail, the first error is the more useful one for the operator.
         return TcpStream::connect_timeout(&second, PATIENCE / 2).or(connected);
     }
     connected
@@ -93,7 +94,7 @@ mod tests {
         asked("").unwrap_err();
     }
 
-    /// In a container without IPv6 a service at `[::]` has IPv4 alone.
+    /// In a container without IPv6, a service on `[::]` can only be reached by IPv4.
     #[test]
     fn a_service_on_all_addresses_is_reached_by_ipv4_too() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -114,7 +115,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            // Until the other end closes.
+            // Sends until the other end closes the connection.
             while stream.write_all(b"H").is_ok() {
                 thread::park_timeout(Duration::from_millis(100));
             }

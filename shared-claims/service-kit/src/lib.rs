@@ -1,6 +1,7 @@
-//! What both Latchkey services share at their edges: configuration, database, HTTP manners, observation.
+//! What both Latchkey services share: configuration, database access, HTTP behaviour, logs and metrics.
 //!
-//! A service hands its settings, routes and checks to [`server::bind`], and gets an application with all of it.
+//! A service passes its settings, routes and health checks to [`server::bind`] and gets an application that has all of
+//! this.
 
 #![deny(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! `/openapi.json`, and `/docs` with Swagger UI, whose files are part of the binary.
+//! `/openapi.json`, and `/docs` with Swagger UI, whose files are embedded in the binary.
 
 mod parts;
 
@@ -17,8 +17,8 @@ use crate::http::{Cors, HadTrailingSlash, Path, Refusal, resource};
 const PAGE: &str = include_str!("page.html");
 const START: &str = include_str!("start.js");
 
-/// The page runs its own files and asks its own origin; the password flow asks the `tokenUrl` of the document, which
-/// may stand on another one. Swagger UI sets inline styles and shows images from `data:`.
+/// The page runs its own files and calls its own origin. The password flow calls the document's `tokenUrl`, which may
+/// have another origin. Swagger UI sets inline styles and shows images from `data:` URLs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; font-src 'self'; connect-src 'self'";
 const POLICY_END: &str = "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -30,8 +30,8 @@ struct Docs {
     files: Arc<utoipa_swagger_ui::Config<'static>>,
 }
 
-/// Registers `/openapi.json`, `/docs` and the files below it. `token_origin` is the origin of the document's token
-/// URL where that is another one than ours; below `base_path` callers find what the document lists.
+/// Registers `/openapi.json`, `/docs` and the files below it. `token_origin` is the origin of the document's token URL
+/// if it is not the service's own. `base_path` is the path under which callers reach the documented endpoints.
 pub fn configure(
     config: &mut ServiceConfig,
     document: &OpenApi,
@@ -58,7 +58,7 @@ async fn document_of(docs: web::Data<Docs>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(docs.document.clone())
 }
 
-/// The page names its files relative to its own address, which may end in a slash, and may stand below any path.
+/// The page refers to its files relative to its own URL, which may end in a slash and may be below any base path.
 async fn page(request: HttpRequest, docs: web::Data<Docs>) -> HttpResponse {
     let had_slash = request.extensions().contains::<HadTrailingSlash>();
     HttpResponse::Ok()

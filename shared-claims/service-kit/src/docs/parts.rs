@@ -1,4 +1,4 @@
-//! What both documents have in common: the refusal, and the way to authorize.
+//! The parts that the API documents of both services share: the error response and the security schemes.
 
 use utoipa::openapi::security::{
     Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
@@ -28,7 +28,7 @@ pub struct RefusedField {
     message: String,
 }
 
-/// Adds the security schemes `password` (OAuth 2.0, with these scopes, at that token endpoint) and `bearer`.
+/// Adds the security schemes `password` (OAuth 2.0 with these scopes, at this token endpoint) and `bearer`.
 pub fn authorize_at(document: &mut OpenApi, token_url: &str, scopes: Scopes) {
     let password = OAuth2::new([Flow::Password(Password::new(token_url, scopes))]);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();

@@ -1,4 +1,4 @@
-//! How many connections each IP address has.
+//! Counts the connections of each IP address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::http::{HttpSettings, Network};
 
-/// Counts connections by address, for all workers together. Cheap to clone.
+/// The number of connections by address, for all workers together. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     /// `None` where there is no limit.
@@ -20,14 +20,14 @@ struct Counted {
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A connection that counts until this is dropped.
+/// A connection of an address, counted until it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     counted: Arc<Counted>,
     address: IpAddr,
 }
 
-/// The address has as many connections as it may.
+/// The error when an address has reached its limit of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooMany;
 
@@ -43,7 +43,7 @@ impl Addresses {
         Self { counted }
     }
 
-    /// Counts a connection of this address, where it is to be counted.
+    /// Counts a connection of this address; `None` if the address is not counted.
     pub(super) fn enter(&self, address: IpAddr) -> Result<Option<Place>, TooMany> {
         let address = address.to_canonical();
         let Some(counted) = &self.counted else { return Ok(None) };
@@ -73,7 +73,7 @@ impl Drop for Place {
     }
 }
 
-/// The addresses that one host has at its disposal: a whole /64 of IPv6.
+/// The addresses that count as one client: a whole /64 network for IPv6.
 fn group(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

@@ -1,8 +1,8 @@
-//! A connection with limits that the framework does not have: for clients that do not take their answer, take it a few
-//! bytes at a time, or begin a request and do not go on.
+//! A connection with time limits that actix-web lacks: for clients that do not read their response, read it a few bytes
+//! at a time, or start a request and do not complete it.
 //!
-//! actix bounds the head of a connection's first request and its idle time. It has no bound for writing, and none for the
-//! head of a later request.
+//! actix-web limits the time for the head of a connection's first request and the idle time. It has no limit for
+//! writing, and none for the head of a later request.
 
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
@@ -17,25 +17,25 @@ use super::addresses::Place;
 use crate::http::HttpSettings;
 use crate::metrics::OpenConnection;
 
-/// Bytes a second that a client must take in the long run.
+/// The bytes per second that a client must read on average.
 const LEAST_RATE: f64 = 4096.0;
 
-/// How much longer a slow client is waited for than one that takes nothing: the kernel takes our bytes in large pieces,
-/// so a slow client looks stalled between two of them.
+/// How many times longer than `stalled` a client that reads slowly is waited for. The kernel takes data in large
+/// pieces, so a slow client can look as if it read nothing between two of them.
 const PIECE: u32 = 3;
 
-/// How long a client may take for what.
+/// The time limits of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// For taking any of our bytes.
+    /// The limit for a client that reads nothing of what was sent.
     stalled: Duration,
-    /// From one answer to the next: idle, then sending a head, then being served. A connection without an answer is ended
-    /// after this time, or up to a quarter later.
+    /// The limit from one response to the next: idle time, sending the head, and processing. A connection without a
+    /// response is closed after this time, or up to a quarter of it later.
     quiet: Duration,
 }
 
-/// How often it is looked whether something was written, in the time that a connection may be quiet. Noting the time of
-/// each answer would cost every request a look at the clock.
+/// How often, within `quiet`, it is checked whether something was written. Recording the time of each response instead
+/// would cost every request a read of the clock.
 const QUIET_LOOKS: u32 = 4;
 
 impl Patience {
@@ -44,33 +44,33 @@ impl Patience {
             [settings.keep_alive_seconds, settings.client_timeout_seconds, settings.request_timeout_seconds];
         Self {
             stalled: Duration::from_secs(settings.stalled_seconds),
-            // And a little more, so that the bounds of each of them come first.
+            // One second more, so that the specific limits apply first.
             quiet: Duration::from_secs(quiet.iter().sum::<u64>() + 1),
         }
     }
 }
 
-/// A socket that ends with [`ErrorKind::TimedOut`] when the client exceeds a limit.
+/// A socket that fails with [`ErrorKind::TimedOut`] when the client exceeds a limit.
 pub(super) struct Connection {
     socket: TcpStream,
     patience: Patience,
-    /// When to look whether a limit is exceeded.
+    /// When to check the limits next.
     timer: Pin<Box<Sleep>>,
-    /// Whether something was written since the last look.
+    /// Whether something was written since the last check.
     has_written: bool,
-    /// How many looks in a row may find that nothing was written.
+    /// How many more checks in a row may find that nothing was written.
     looks_left: u32,
     blocked: Option<Blocked>,
     counted: OpenConnection,
     _place: Option<Place>,
 }
 
-/// The client is slower than we are.
+/// State of a connection whose client reads more slowly than the service writes.
 #[derive(Clone, Copy, Debug)]
 struct Blocked {
     since: Instant,
     written: usize,
-    /// Whether the piece that is being written had to wait.
+    /// Whether the current piece had to wait.
     has_waited: bool,
 }
 
@@ -93,11 +93,11 @@ impl Connection {
         }
     }
 
-    /// An error if a limit is exceeded. Otherwise the task is woken when that is to be looked at again.
+    /// Returns an error if a limit is exceeded. Otherwise the task is woken for the next check.
     fn check(&mut self, context: &mut Context<'_>) -> Result<()> {
         while self.timer.as_mut().poll(context).is_ready() {
             let Some(next) = self.next_look(Instant::now()) else {
-                // Closing would leave what the client has not taken in the kernel.
+                // Without this, closing the socket would leave the unread data in the kernel.
                 let _ = self.socket.set_zero_linger();
                 return Err(self.counted.stalled(Error::from(ErrorKind::TimedOut)));
             };
@@ -106,7 +106,7 @@ impl Connection {
         Ok(())
     }
 
-    /// `None` if a limit is exceeded.
+    /// When to check next; `None` if a limit is exceeded.
     fn next_look(&mut self, now: Instant) -> Option<Instant> {
         let has_written = std::mem::take(&mut self.has_written);
         let Some(blocked) = self.blocked else {
@@ -178,7 +178,7 @@ impl AsyncWrite for Connection {
         }
     }
 
-    /// actix calls this after each piece that it has written as a whole.
+    /// actix-web calls this after each piece that was written completely.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         if let Some(blocked) = &mut this.blocked {

@@ -1,12 +1,12 @@
-//! How many files and connections the process may have open.
+//! The number of files and connections that the process may have open.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Kept for everything but clients' connections: the database, Redis, other services, files.
+/// The most descriptors that are kept for other uses than clients' connections: database, Redis, other services, files.
 const MOST_KEPT: u64 = 1024;
 
-/// Raises the limit of open files as far as the process may (the hard limit). Many systems set the soft limit to 1,024,
-/// for the sake of programs that cannot handle more.
+/// Raises the limit of open files to the hard limit. Many systems set the soft limit to 1,024 for programs that cannot
+/// handle more.
 pub fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current == limit.maximum {
@@ -18,8 +18,9 @@ pub fn raise_limit() {
     }
 }
 
-/// The connections that each worker may hold so that all fit into the limit of open files, and some remain for the
-/// database. Without that a flood of clients takes the descriptors that serving them needs.
+/// The connections that each worker may hold so that all of them fit into the limit of open files and some descriptors
+/// remain, for example for the database. Otherwise many clients could use up the descriptors that are needed to serve
+/// them.
 pub(super) fn fitting(wanted: usize, workers: usize) -> usize {
     let Some(files) = getrlimit(Resource::Nofile).current else { return wanted };
     let fitting = fit(files, workers);

@@ -1,20 +1,20 @@
-//! Listening sockets. Linux hands their options on to the connections that they accept.
+//! Listening sockets. On Linux, accepted connections inherit their options.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-/// Bytes of a connection that the kernel keeps for us before we read them. No body that we take is larger.
+/// The receive buffer of a connection in the kernel, bytes. It is as large as the largest body that is accepted.
 const RECEIVE_BUFFER: usize = 64 * 1024;
 
-/// Listens at this address. An error names the setting.
+/// Listens on this address. An error names the setting.
 pub(super) fn listen(address: SocketAddr, key: &str) -> io::Result<TcpListener> {
     TcpListener::bind(address)
         .map_err(|error| io::Error::new(error.kind(), format!("{key}: cannot listen at {address}: {error}")))
 }
 
-/// Lets the kernel end a connection whose peer takes nothing of what it was sent for `stalled`: also one that the
-/// process has closed already, of which the kernel would keep the unsent bytes for many minutes.
+/// Makes the kernel close a connection whose peer has read nothing for `stalled`. This also covers a connection that
+/// the process has already closed, whose unsent data the kernel would otherwise keep for many minutes.
 #[cfg(target_os = "linux")]
 pub(super) fn bound(listener: &TcpListener, stalled: Duration) -> io::Result<()> {
     use rustix::net::sockopt::{set_socket_recv_buffer_size, set_tcp_user_timeout};
@@ -23,8 +23,8 @@ pub(super) fn bound(listener: &TcpListener, stalled: Duration) -> io::Result<()>
     Ok(())
 }
 
-/// Other systems have no such option, or do not hand it on. There the limits of
-/// [`Connection`](super::connection::Connection) are the only ones.
+/// Other systems have no such option, or connections do not inherit it. There only the limits of
+/// [`Connection`](super::connection::Connection) apply.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn bound(_: &TcpListener, _: Duration) -> io::Result<()> {
     let _ = RECEIVE_BUFFER;

@@ -1,4 +1,4 @@
-//! Listens, serves, and stops in order.
+//! Opens the listeners, serves, and shuts down in order.
 
 mod addresses;
 mod connection;
@@ -30,29 +30,30 @@ use crate::health;
 use crate::http::HttpSettings;
 use crate::metrics::{Metrics, MetricsSettings};
 
-/// Everything that a service serves.
+/// The parts of a service.
 pub struct Service<R> {
-    /// How it listens.
+    /// The listener and HTTP limits.
     pub http: HttpSettings,
-    /// Whether clients reach it over https: its public URL says so.
+    /// Whether the service's public URL uses https.
     pub is_https: bool,
-    /// Where `/metrics` stands.
+    /// Where `/metrics` is served.
     pub metrics_settings: MetricsSettings,
-    /// What it counts.
+    /// The metrics.
     pub metrics: Metrics,
-    /// What `/readyz` asks.
+    /// The checks of `/readyz`.
     pub health: health::Health,
-    /// What `/openapi.json` and `/docs` show.
+    /// The API document for `/openapi.json` and `/docs`.
     pub api: OpenApi,
-    /// The origin of the document's token URL, where it is another service's.
+    /// The origin of the document's token URL, if it is another service's.
     pub token_origin: Option<String>,
-    /// The path that everything is served below as well, for proxies that leave it: `/id`, or nothing.
+    /// The base path below which all routes are served too, for proxies that do not remove it: for example `/id`, or
+    /// empty.
     pub base_path: String,
-    /// Its own routes and data; called once in each worker.
+    /// Registers the service's own routes and data. Called once in each worker.
     pub routes: R,
 }
 
-/// A service that listens and does not serve yet.
+/// A service that listens but does not serve yet.
 pub struct Application {
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
@@ -62,7 +63,7 @@ pub struct Application {
     stopping: watch::Sender<bool>,
 }
 
-/// Listens at `http.bind`, or with the listener given (tests: port 0).
+/// Listens on `http.bind`, or uses the given listener (in tests: port 0).
 pub fn bind<R>(service: Service<R>, listener: Option<TcpListener>) -> io::Result<Application>
 where
     R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
@@ -86,41 +87,44 @@ where
     Ok(Application { address, metrics_address, main, beside, patience, stopping })
 }
 
-/// After the time for requests: for ending what is left. Together with the end of the process less than a second.
+/// The time after `http.shutdown_seconds` for ending what still runs. Together with the end of the process it stays
+/// below a second.
 const GRACE: Duration = Duration::from_millis(300);
 
 impl Application {
-    /// The address that it listens at.
+    /// The address of the listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The port that it listens at.
+    /// The port of the listener.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// The address of `/metrics` where that has a listener of its own.
+    /// The address of `/metrics`, if it has its own listener.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
     }
 
-    /// Serves until SIGTERM or SIGINT. From the signal on, the process ends within `http.shutdown_seconds` and a second.
+    /// Serves until SIGTERM or SIGINT. After the signal, the process ends within `http.shutdown_seconds` and one
+    /// second.
     pub async fn run(self) -> io::Result<()> {
         let stopped = stop_signal(self.patience)?;
         self.run_until(stopped, async {}).await
     }
 
-    /// How long a stop waits for requests that run.
+    /// How long a stop waits for running requests.
     pub fn shutdown_patience(&self) -> Duration {
         self.patience
     }
 
-    /// Serves until `stop` is done: then accepts nothing more, finishes what runs, and closes what does not finish
-    /// within `http.shutdown_seconds`. After the last request it runs `finish`, within the same time.
+    /// Serves until `stop` completes. Then accepts no more connections, waits for running requests, and closes those
+    /// that do not complete within `http.shutdown_seconds`. After the last request it runs `finish`, within the same
+    /// time.
     ///
-    /// Whatever takes longer is left behind, so that this returns: a thread that waits for a database which never
-    /// answers goes on until the process ends. Nothing that was acknowledged is lost with it.
+    /// Work that takes longer is abandoned, so that this function always returns: a thread that waits for a database
+    /// that never answers runs until the process ends. Nothing that was acknowledged is lost.
     pub async fn run_until(
         self,
         stop: impl Future<Output = ()>,
@@ -143,13 +147,13 @@ impl Application {
                 main.stop(true).await;
                 running.await.map_err(io::Error::other)?
             };
-            // The workers end what takes too long by themselves, unless their threads are stuck.
+            // The workers themselves end requests that take too long, unless their threads are blocked.
             timeout_at(deadline - GRACE / 2, stopping).await.unwrap_or_else(|_| cut_short("requests"))
         };
         if timeout_at(deadline, finish).await.is_err() {
             let _ = cut_short("background work");
         }
-        // Last, so that the end can be watched.
+        // The metrics listener stops last, so that the shutdown can be observed.
         if let (Some(beside), Some(metrics)) = (beside, metrics) {
             let stopping = async {
                 beside.stop(false).await;
@@ -162,7 +166,7 @@ impl Application {
     }
 }
 
-/// Something did not end in time. That is no failure of the stop: the process ends all the same.
+/// Logs that something did not end in time. That is not an error of the shutdown: the process ends all the same.
 #[expect(clippy::unnecessary_wraps, reason = "stands in for the outcome that did not come")]
 fn cut_short(what: &str) -> io::Result<()> {
     tracing::warn!(what, "server.stop_cut_short");
