@@ -1,4 +1,4 @@
-//! Settings as an operator gives them, and the line that stops the start.
+//! Settings as an operator writes them, and the error line that stops the start.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::PathBuf;
@@ -160,7 +160,7 @@ fn an_empty_variable_counts_as_unset() {
     assert_eq!(settings.passwords.bcrypt_cost, 11);
     assert_eq!(settings.http.bind, Settings::default().http.bind);
     assert!(settings.keys.encryption_key.is_none());
-    // The one that is not empty counts, however it is given.
+    // The value that is not empty counts, whether it is given directly or as a file.
     let both = [("AUTH__KEYS__ENCRYPTION_KEY", "k"), ("AUTH__KEYS__ENCRYPTION_KEY_FILE", "")];
     assert_eq!(from(None, &both).unwrap().keys.encryption_key.unwrap().expose(), "k");
     assert!(env("AUTH__NOTHING", "").unwrap_err().starts_with("AUTH__NOTHING: unknown setting"));
@@ -272,7 +272,7 @@ fn secrets_come_from_files_too() {
         missing.starts_with("AUTH__KEYS__ENCRYPTION_KEY_FILE: must name a readable text file"),
         "{missing}"
     );
-    // A list: one of them a line, commas and all.
+    // A list: one secret per line; commas do not separate.
     std::fs::write(path, "one, with a comma\n\n two\n").unwrap();
     for settings in [
         env("AUTH__KEYS__PREVIOUS_FILE", path).unwrap(),

@@ -1,4 +1,4 @@
-//! Many at once, and processes beside each other.
+//! Many concurrent calls, and several processes on one database.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ async fn fifty_writers_at_once_all_write() {
 async fn two_processes_write_to_one_database() {
     for test in TestDatabase::both() {
         let ours = migrated(&test).await;
-        // A pool of its own, as another process has one: the command line beside a server.
+        // A separate pool, as another process has one, for example a command next to a running server.
         let theirs = Database::connect(&test.settings()).await.unwrap();
         let writers: Vec<_> = (0..40)
             .map(|n| {

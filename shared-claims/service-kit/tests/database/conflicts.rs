@@ -1,4 +1,4 @@
-//! Transactions that are in each other's way.
+//! Transactions that conflict with each other.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -39,7 +39,7 @@ async fn a_transaction_that_loses_a_deadlock_is_repeated_and_both_are_done() {
             let (meeting, runs) = (Arc::clone(&meeting), AtomicUsize::new(0));
             database.write(move |c| {
                 lock(c, first)?;
-                // Both hold their first lock before either asks for the second one.
+                // Both transactions hold their first lock before either asks for the second one.
                 if runs.fetch_add(1, Ordering::SeqCst) == 0 {
                     meeting.wait();
                 }

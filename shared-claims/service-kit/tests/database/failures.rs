@@ -1,4 +1,4 @@
-//! What an operator or a failing server does to us.
+//! Wrong settings, and failures of the server.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn connections_that_died_in_the_pool_fail_no_request() {
         kill().await;
         database.snapshot(|c| Ok::<_, DatabaseError>(sql_query("SELECT 1").execute(c)?)).await.unwrap();
     }
-    // All of them at once.
+    // Eight writes at the same time, after all connections were ended.
     for _ in 0..2 {
         for asked in futures_util::future::join_all((0..8).map(|_| database.write(count_up))).await {
             asked.unwrap();
@@ -140,7 +140,7 @@ async fn a_constraint_is_no_passing_trouble() {
     }
 }
 
-/// A stand-in for `pg_is_in_recovery()`, found before the real one: what it says stands in a table.
+/// A replacement for `pg_is_in_recovery()` that is found before the real function. It reads its result from a table.
 const PRETENDER: &str = "CREATE SCHEMA fake; CREATE TABLE fake.role (standby BOOLEAN NOT NULL); \
      INSERT INTO fake.role VALUES (true); \
      CREATE FUNCTION fake.pg_is_in_recovery() RETURNS BOOLEAN LANGUAGE SQL AS 'SELECT standby FROM fake.role'";

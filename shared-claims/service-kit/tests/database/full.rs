@@ -1,4 +1,4 @@
-//! Refusals that pass, in whatever words.
+//! Temporary failures, with messages in any language.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -36,7 +36,7 @@ async fn a_full_disk_passes_is_shown_and_heals() {
     database.write(fill).await.unwrap();
 }
 
-/// What PostgreSQL says, with its SQLSTATE, in the language of the server.
+/// Makes PostgreSQL fail with this SQLSTATE and this message, in the language of the server.
 async fn refused_with(database: &Database, state: &'static str, words: &'static str) -> DatabaseError {
     let raise = move |c: &mut DbConnection| {
         let sql = format!("DO $$ BEGIN RAISE EXCEPTION '{words}' USING ERRCODE = '{state}'; END $$");
@@ -57,8 +57,8 @@ async fn a_full_disk_of_the_server_passes_and_is_shown() {
     assert!(matches!(database.ping().await, Err(DatabaseError::Full(_))));
 }
 
-/// A role that may not choose the language itself, on a database that is set to German. (The server's German catalogue
-/// need not be installed: the tests raise the words themselves.)
+/// A role without the right to choose the language, on a database that is set to German. (The German messages need not
+/// be installed on the server: the tests raise errors with their own texts.)
 async fn of_a_foreign_database(test: &TestDatabase) -> DatabaseSettings {
     let admin = migrated(test).await;
     let name = url::Url::parse(test.url()).unwrap().path().trim_start_matches('/').to_owned();
@@ -77,7 +77,7 @@ async fn of_a_foreign_database(test: &TestDatabase) -> DatabaseSettings {
 async fn a_server_that_speaks_another_language_is_asked_for_english_or_believed() {
     let test = TestDatabase::create(Backend::Postgres);
     let foreign = of_a_foreign_database(&test).await;
-    // A superuser may ask for English, and then the words are understood.
+    // A superuser may switch to English, and then the messages are understood.
     let superuser = Database::connect(&test.settings()).await.unwrap();
     let language = superuser
         .read(|c| {
@@ -95,7 +95,7 @@ async fn a_server_that_speaks_another_language_is_asked_for_english_or_believed(
     assert_eq!(language, "C");
 
     let plain = Database::connect(&foreign).await.unwrap();
-    // A real lock, in the words of the server.
+    // A real lock time-out, with the server's own message.
     let mut holder = PgConnection::establish(test.url()).unwrap();
     holder.batch_execute("BEGIN; UPDATE counters SET value = value").unwrap();
     let late = plain.write(crate::count_up).await.unwrap_err();
@@ -104,10 +104,10 @@ async fn a_server_that_speaks_another_language_is_asked_for_english_or_believed(
     let words = "breche Anweisung wegen Zeitüberschreitung einer Sperre ab";
     let refused = refused_with(&plain, "55P03", words).await;
     assert!(matches!(refused, DatabaseError::Unavailable(_)), "{refused:?}");
-    // What names its place is a fault of ours in any language.
+    // An error that names a position is a fault of the service in any language.
     let wrong = plain.write(|c| Ok::<_, DatabaseError>(diesel::sql_query("SELEKT").execute(c)?)).await;
     assert!(!wrong.unwrap_err().is_transient());
-    // An error that the work dealt with in a savepoint does not count.
+    // An error that the work handled in a savepoint does not count.
     let handled = plain
         .write(|c| {
             let in_vain: Result<(), diesel::result::Error> = c.transaction(|c| {
@@ -120,7 +120,7 @@ async fn a_server_that_speaks_another_language_is_asked_for_english_or_believed(
         .await;
     assert!(matches!(handled, Err(DatabaseError::Settings(_))), "{handled:?}");
 
-    // The same words in English are no passing trouble to whoever reads English.
+    // On a server with English messages, the same unknown text is not a temporary failure.
     let english = migrated_with(&test.settings()).await;
     let refused = refused_with(&english, "55P03", words).await;
     assert!(!refused.is_transient(), "{refused:?}");

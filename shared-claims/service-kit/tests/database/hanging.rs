@@ -1,4 +1,4 @@
-//! Connections that stay open and carry nothing.
+//! Connections that stay open but transmit nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ struct Shaky {
     test: TestDatabase,
     proxy: Proxy,
     database: Database,
-    /// To the same database, not through the proxy.
+    /// The same database, without the proxy.
     direct: Database,
 }
 
@@ -57,7 +57,7 @@ async fn idle_connections_that_hang_fail_nothing_and_are_replaced() {
     assert_eq!((status.abandoned, status.abandoned_total), (8, 8));
     assert_eq!(hits(&database).await, 10);
     assert!(began.elapsed() < Duration::from_secs(6));
-    // When the connections end at last, nothing of them is left.
+    // When the connections are closed at last, no call counts as abandoned any more.
     proxy.set(ProxyMode::Refuse);
     eventually("they have returned", Duration::from_secs(5), async || database.status().abandoned == 0).await;
     proxy.set(ProxyMode::Forward);
@@ -97,7 +97,7 @@ async fn work_that_hangs_is_given_up_neither_acknowledged_nor_repeated() {
     assert_eq!(runs.load(Ordering::SeqCst), 1);
     assert_eq!(database.status().abandoned, 1);
     assert_eq!(hits(&direct).await, 0);
-    // The server ends the transaction that hears nothing more, and its locks go.
+    // The server ends the transaction that gets no more statements, and releases its locks.
     eventually("the row can be written again", Duration::from_secs(5), async || {
         database.write(count_up).await.is_ok()
     })

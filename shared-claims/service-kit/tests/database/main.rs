@@ -1,4 +1,4 @@
-//! The database on both back ends: every test here runs on PostgreSQL and on SQLite.
+//! The database module: tests run on PostgreSQL and on SQLite.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod concurrency;

@@ -1,4 +1,4 @@
-//! The queue, and what becomes of work that nobody waits for.
+//! The queue, and work whose caller is gone.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -149,7 +149,7 @@ async fn the_error_may_be_the_callers_own() {
 #[tokio::test]
 async fn the_callers_span_is_carried() {
     use tracing::Instrument;
-    // Of the whole process: the blocking thread must know the span too.
+    // A subscriber for the whole process, because the blocking thread must have the span too.
     tracing::subscriber::set_global_default(tracing_subscriber::fmt().with_writer(std::io::sink).finish())
         .unwrap();
     let test = TestDatabase::create(service_kit::database::Backend::Sqlite);

@@ -23,7 +23,7 @@ async fn everything_works_behind_a_pooler_in_transaction_mode() {
         let database = Database::connect(&through(&pooler)).await.unwrap();
         assert_eq!(database.migrate(migrations()).await.unwrap().len(), expected);
     }
-    // No lock was left behind on a connection of the pooler's.
+    // No lock remained on one of the pooler's connections.
     let direct = Database::connect(&test.settings()).await.unwrap();
     assert!(direct.migrate(migrations()).await.unwrap().is_empty());
 
@@ -59,7 +59,7 @@ async fn the_bounds_hold_behind_a_pooler() {
     let slow =
         || database.read(|c| Ok::<_, DatabaseError>(diesel::sql_query("SELECT pg_sleep(5)").execute(c)?));
     assert!(slow().await.unwrap_err().is_transient());
-    // And they do not leak into what others do on the same connection of the pooler's.
+    // The settings of a transaction do not affect other clients that use the same connection of the pooler.
     let patient = DatabaseSettings { statement_timeout_ms: 5_000, ..through(&pooler) };
     let plain = Database::connect(&patient).await.unwrap();
     let sleep = plain.read(|c| Ok::<_, DatabaseError>(diesel::sql_query("SELECT pg_sleep(0.5)").execute(c)?));

@@ -1,4 +1,4 @@
-//! What a code path over two back ends may stumble on.
+//! Details in which one code path for two databases may fail.
 
 use diesel::backend::Backend as DieselBackend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -12,7 +12,7 @@ use service_kit::database::{Database, DatabaseError, DbConnection};
 use crate::migrated;
 use crate::schema::tokens;
 
-/// A newtype as the domain has them.
+/// A newtype, as the domain modules use them.
 #[derive(Clone, Debug, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 struct Family(String);
@@ -77,7 +77,8 @@ async fn a_row_comes_back_as_it_went_in_newtypes_and_bytes_included() {
     }
 }
 
-/// By columns: Diesel's `as_returning()` is not made for the enum (its `as_select()` is).
+/// Columns are listed, because Diesel does not implement `as_returning()` for the enum (it does implement
+/// `as_select()`).
 #[tokio::test]
 async fn returning_gives_the_row_through_the_enum() {
     for test in TestDatabase::both() {
@@ -93,7 +94,8 @@ async fn returning_gives_the_row_through_the_enum() {
     }
 }
 
-/// Rotation as it is meant: one guarded update, its affected rows counted, the child after it.
+/// Rotates a token as the services do: one guarded update, a check of the affected rows, then the insert of the
+/// successor.
 fn rotate(c: &mut DbConnection, child: u8) -> Result<bool, DatabaseError> {
     let parent =
         tokens::table.filter(tokens::hash.eq(vec![1_u8; 32])).filter(tokens::consumed_at_ms.is_null());

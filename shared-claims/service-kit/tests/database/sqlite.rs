@@ -1,4 +1,4 @@
-//! What is SQLite's alone.
+//! Tests for SQLite only.
 
 use std::os::unix::fs::PermissionsExt;
 

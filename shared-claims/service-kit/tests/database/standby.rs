@@ -1,4 +1,4 @@
-//! A primary, its standby, and an address that leads to either.
+//! A primary, its standby, and an address that may lead to either of them.
 
 use diesel::prelude::*;
 use service_kit::database::testing::{Standby, TestDatabase};
@@ -17,7 +17,7 @@ async fn a_standby_is_not_ready_and_its_connections_cost_nothing_after_the_switc
     let address = Proxy::before(standby.address()).await;
     let before = Proxy::before(&test.address()).await;
     let database = Database::connect(&DatabaseSettings::at(test.url_at(&address.address()))).await.unwrap();
-    // Eight connections to the standby.
+    // Opens eight connections to the standby.
     let asked = (0..8).map(|_| {
         database.read(|c| Ok::<_, DatabaseError>(diesel::sql_query("SELECT pg_sleep(0.3)").execute(c)?))
     });
@@ -33,7 +33,7 @@ async fn a_standby_is_not_ready_and_its_connections_cost_nothing_after_the_switc
             Err(DatabaseError::Standby)
         ));
     }
-    // Every failed write dropped what was idle; fill the pool with connections to the standby again.
+    // Each failed write dropped the idle connections. Fills the pool with connections to the standby again.
     let asked = (0..8).map(|_| {
         database.read(|c| Ok::<_, DatabaseError>(diesel::sql_query("SELECT pg_sleep(0.3)").execute(c)?))
     });
@@ -41,7 +41,7 @@ async fn a_standby_is_not_ready_and_its_connections_cost_nothing_after_the_switc
         done.unwrap();
     }
     assert_eq!(database.status().idle, 8);
-    // The address leads to the primary now; what stands to the standby stays open.
+    // The address leads to the primary now; existing connections to the standby stay open.
     address.redirect_new(&before.address());
     for expected in 2..12 {
         assert_eq!(database.write(count_up).await.unwrap(), expected, "no request fails");

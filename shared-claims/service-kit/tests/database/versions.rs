@@ -1,4 +1,4 @@
-//! Releases older and newer than the schema.
+//! Releases that are older or newer than the schema.
 
 use diesel::connection::SimpleConnection;
 use service_kit::database::testing::TestDatabase;
@@ -19,7 +19,7 @@ async fn a_newer_schema_is_served_until_it_says_that_it_must_not_be() {
         assert!(database.migrate(migrations()).await.unwrap().is_empty());
         database.expect_schema(migrations()).await.unwrap();
 
-        // As the services' migrations make it.
+        // The table as the services' migrations create it.
         execute(&database, "CREATE TABLE required_migrations (version TEXT NOT NULL PRIMARY KEY)").await;
         execute(&database, "INSERT INTO required_migrations VALUES ('20260101000000')").await;
         database.migrate(migrations()).await.unwrap();
@@ -52,7 +52,7 @@ async fn a_start_with_nothing_to_do_waits_for_nobody_who_migrates() {
     use diesel::{Connection, PgConnection};
     let test = TestDatabase::create(Backend::Postgres);
     migrated(&test).await;
-    // As a release before this one leaves it behind on a pooler's connection.
+    // A lock that an earlier release left on one of the pooler's connections.
     let mut other = PgConnection::establish(test.url()).unwrap();
     other.batch_execute("SELECT pg_advisory_lock(7809651199139603833)").unwrap();
     let database = Database::connect(&DatabaseSettings::at(test.url())).await.unwrap();

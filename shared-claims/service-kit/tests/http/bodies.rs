@@ -1,4 +1,4 @@
-//! Bodies and parameters that are not what they should be.
+//! Invalid bodies and parameters.
 
 use crate::start;
 use crate::wire::{get, post, send};
@@ -123,7 +123,7 @@ fn a_password_may_hold_anything() {
     assert_eq!(answer.json()["password"], "a\0b");
     let answer = post(service.address, "/notes", JSON, r#"{"title":"a","new_password":"a\u0000b"}"#);
     assert_eq!(answer.json()["new_password"], "a\0b");
-    // What only looks encoded is text.
+    // A `%` without two hexadecimal digits is plain text.
     assert_eq!(post(service.address, "/login", FORM, "username=100%&password=%zz").json()["password"], "%zz");
 }
 

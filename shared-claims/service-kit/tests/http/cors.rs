@@ -1,4 +1,4 @@
-//! Which scripts may read our answers: each sentence of the rule, errors and preflights included.
+//! Which scripts may read the responses: every rule of the contract, for errors and preflights too.
 
 use service_kit::health::Health;
 
@@ -13,7 +13,7 @@ const OTHERS: [&str; 5] = [
     "http://localhost:5173.evil.example",
     "https://client.example",
 ];
-/// What a front end with tracing asks to send.
+/// The headers that a front end with tracing sends.
 const TRACING: &str = "authorization,baggage,content-type,sentry-trace,traceparent";
 
 fn get(service: &Running, path: &str, origin: &str) -> Answer {
@@ -29,7 +29,7 @@ fn preflight(service: &Running, path: &str, origin: &str, method: &str, headers:
     request(service.address, "OPTIONS", path, &lines.map(String::as_str))
 }
 
-/// May be read with credentials.
+/// Asserts that the response may be read with credentials.
 #[track_caller]
 fn assert_listed(answer: &Answer) {
     assert_eq!(answer.header("access-control-allow-origin"), Some(LISTED), "{answer:?}");
@@ -119,13 +119,13 @@ fn a_preflight_echoes_the_headers_and_names_the_methods_of_the_path() {
             assert!(vary.contains(name), "{vary}");
         }
     }
-    // So that the script reads the 404 and its author does not look for a mistake in CORS.
+    // The script can read the 404, so that its author does not look for a mistake in CORS.
     let answer = preflight(&service, "/nothing", LISTED, "PUT", "x-any");
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
     assert_eq!(answer.header("content-type"), None);
     assert_listed(&answer);
     assert_eq!(answer.header("access-control-allow-methods"), Some("PUT"));
-    // Nothing but names of headers is echoed.
+    // Only header names are repeated in the response.
     for odd in ["x: y", "\"x\"", "x;y", "x(y)"] {
         assert_eq!(
             preflight(&service, "/notes", LISTED, "GET", odd).header("access-control-allow-headers"),
@@ -133,7 +133,7 @@ fn a_preflight_echoes_the_headers_and_names_the_methods_of_the_path() {
             "{odd}"
         );
     }
-    // OPTIONS without the question is no preflight.
+    // OPTIONS without `Access-Control-Request-Method` is not a preflight.
     let answer = request(service.address, "OPTIONS", "/notes", &[&format!("Origin: {LISTED}")]);
     assert_listed(&answer);
     assert_eq!(answer.header("access-control-allow-methods"), None);

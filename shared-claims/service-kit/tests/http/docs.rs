@@ -1,4 +1,4 @@
-//! The documents.
+//! `/openapi.json` and `/docs`.
 
 use crate::{get, start};
 
@@ -22,7 +22,7 @@ fn the_page_and_everything_it_loads_is_served_from_here() {
         let policy = page.header("content-security-policy").unwrap();
         assert!(policy.contains("script-src 'self';"), "{policy}");
         assert!(policy.contains("connect-src 'self' http://auth.example:8000;"), "{policy}");
-        // As a browser finds them, below whatever path a proxy serves the page at.
+        // The URLs as a browser resolves them, below whatever path a proxy serves the page at.
         let address = url::Url::parse(&format!("https://example.com{path}")).unwrap();
         let files =
             page.body.split('"').filter(|part| [".css", ".js", ".png"].iter().any(|end| part.ends_with(end)));

@@ -1,4 +1,4 @@
-//! Whatever goes wrong is a problem that says nothing it should not.
+//! Every error response is a problem and reveals nothing that it should not.
 
 use service_kit::health::Health;
 
@@ -56,7 +56,7 @@ fn a_path_is_the_same_with_and_without_the_slash_at_its_end() {
     assert_eq!(get(service.address, "/page/?limit=3").json()["limit"], 3);
 }
 
-/// What a proxy keeps from the outside by its path stays there, however the path is spelled.
+/// A path that a proxy blocks cannot be reached with another spelling of it.
 #[test]
 fn another_spelling_is_another_path() {
     let service = start();

@@ -1,4 +1,4 @@
-//! Headers that every answer carries, and those that depend on who asks.
+//! Headers of every response, and headers that depend on the client.
 
 use service_kit::health::Health;
 use service_kit::http::HttpSettings;
@@ -82,7 +82,7 @@ fn a_forwarded_address_counts_from_a_trusted_proxy_only() {
 
 type Change<'a> = &'a dyn Fn(&mut HttpSettings);
 
-/// RFC 6797 §7.2: not over http. Whether it is https the public URL says, or a trusted proxy of this very request.
+/// RFC 6797 §7.2: never over http. The public URL decides, or a trusted proxy for its own request.
 #[test]
 fn strict_transport_security_is_sent_over_https_alone() {
     let proxy = |http: &mut HttpSettings| http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
@@ -94,7 +94,7 @@ fn strict_transport_security_is_sent_over_https_alone() {
         (&no_proxy, true, &[], Some(plain)),
         (&covers, true, &[], Some(covering)),
         (&covers, false, &[], None),
-        // A stranger's word changes nothing.
+        // The header of an untrusted peer changes nothing.
         (&no_proxy, false, &["X-Forwarded-Proto: https"], None),
         (&no_proxy, true, &["X-Forwarded-Proto: http"], Some(plain)),
         (&proxy, false, &["X-Forwarded-Proto: https"], Some(plain)),

@@ -1,4 +1,4 @@
-//! The log: one line a request, and nothing in it that belongs elsewhere.
+//! The log: one line per request, without data that must not be logged.
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -22,7 +22,7 @@ impl Write for Lines {
     }
 }
 
-/// Everything that this test binary logs, in the form of `log.format = json`.
+/// Everything that this test binary logs, in the format `json`.
 static LOGGED: LazyLock<Lines> = LazyLock::new(|| {
     let lines = Lines::default();
     let writer = lines.clone();
@@ -32,7 +32,7 @@ static LOGGED: LazyLock<Lines> = LazyLock::new(|| {
     lines
 });
 
-/// The lines of one request.
+/// The log lines of one request.
 fn lines_of(id: &str) -> Vec<serde_json::Value> {
     let text = String::from_utf8(LOGGED.0.lock().unwrap().clone()).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());

@@ -1,4 +1,4 @@
-//! HTTP manners, seen from outside: a small service on a port of its own, spoken to in plain bytes.
+//! HTTP behaviour, tested from outside: a small service on its own port, and requests as plain bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod bodies;

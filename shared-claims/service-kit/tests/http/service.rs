@@ -1,4 +1,4 @@
-//! A small service with a handler for each thing that can happen.
+//! A small service with a handler for each case.
 
 use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
@@ -73,7 +73,7 @@ async fn note_of(note: Json<Note>) -> impl Responder {
     web::Json(note.0)
 }
 
-/// Not at once, as a reading of a database is not.
+/// Returns only after a wait, like a read of a database.
 async fn is_client(origin: String) -> bool {
     tokio::task::yield_now().await;
     origin == "https://client.example"
@@ -123,7 +123,7 @@ fn document() -> OpenApi {
     document
 }
 
-/// A service that runs until it is dropped.
+/// A running service. It stops when it is dropped.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) metrics_address: Option<SocketAddr>,
@@ -132,7 +132,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Tells it to stop, and gives what ends when it has.
+    /// Tells the service to stop. Returns the thread that ends when it has stopped.
     pub(crate) fn stop(&mut self) -> JoinHandle<()> {
         self.stop.take().unwrap().send(()).unwrap();
         self.thread.take().unwrap()
@@ -159,7 +159,7 @@ pub(crate) fn start_with(
     start_at(false, change, health)
 }
 
-/// With a public URL of https, or of http.
+/// Starts the service with a public URL of https or http.
 pub(crate) fn start_at(
     is_https: bool,
     change: impl FnOnce(&mut HttpSettings, &mut MetricsSettings),

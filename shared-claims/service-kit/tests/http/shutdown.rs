@@ -1,4 +1,4 @@
-//! Stopping in order, and clients that take their time.
+//! Shutdown in order, with slow clients.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -36,7 +36,7 @@ fn in_flight(service: &Running, count: u32) {
 #[test]
 fn what_runs_is_finished_and_nothing_new_is_accepted() {
     let mut service = start_with(|http, _| http.shutdown_seconds = 10, Health::new());
-    // An idle connection must not hold the stop up.
+    // An idle connection must not delay the shutdown.
     let mut idle = open(&service, "/notes");
     read_some(&mut idle);
     let mut running = open(&service, "/slow/1000");

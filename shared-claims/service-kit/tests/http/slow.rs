@@ -1,4 +1,4 @@
-//! Clients that do not take what they asked for, or do not go on with what they began.
+//! Clients that do not read their response, or do not complete their request.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use service_kit::http::HttpSettings;
 use crate::wire::request;
 use crate::{Running, get, start_with};
 
-/// The largest answer there is, without an account.
+/// The largest response that needs no account.
 const LARGE: &str = "/docs/swagger-ui-bundle.js";
 
 fn impatient(change: impl FnOnce(&mut HttpSettings)) -> Running {
@@ -37,14 +37,14 @@ fn ask(stream: &mut TcpStream, path: &str, times: usize) {
     stream.write_all(request.as_bytes()).unwrap();
 }
 
-/// A number of `/metrics`.
+/// The value of a metric.
 fn number(address: SocketAddr, name: &str) -> u64 {
     let page = get(address, "/metrics").body;
     let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {name} in {page}")).parse().unwrap()
 }
 
-/// The server's ends of connections, as the kernel lists them: also those that the process has closed.
+/// The number of the server's connections that the kernel knows, including those that the process has closed.
 #[cfg(target_os = "linux")]
 fn known_to_the_kernel(port: u16) -> usize {
     let (listening, time_wait) = ("0A", "06");
@@ -77,7 +77,7 @@ fn who_never_reads_is_ended_and_nothing_stays_in_the_kernel() {
     for stream in &mut stalled {
         ask(stream, LARGE, 8);
     }
-    // Others are served meanwhile.
+    // Other clients are served meanwhile.
     assert_eq!(get(service.address, "/notes").status, 200);
     eventually("no connection is left", || known_to_the_kernel(service.address.port()) == 0);
     assert!(number(service.address, "latchkey_http_connections_stalled_total") >= 20);
@@ -99,7 +99,7 @@ fn nobody_stalls_the_listener_of_the_metrics_either() {
     let mut stalled = connect(metrics);
     stalled.set_nonblocking(true).unwrap();
     let asked = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n".repeat(100);
-    // Until the server takes no more: its answers fill both buffers.
+    // Until the server reads no more: its responses fill both buffers.
     let mut refused = 0;
     eventually("the server is stuck", || match stalled.write(asked.as_bytes()) {
         Ok(_) => {
@@ -121,7 +121,7 @@ fn who_takes_a_few_bytes_at_a_time_is_ended_too() {
     let mut stream = connect(service.address);
     rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 4096).unwrap();
     ask(&mut stream, LARGE, 8);
-    // Enough that the kernel sees progress, and less than a client must take in the long run.
+    // Enough that the kernel sees progress, but less than a client must read on average.
     let mut taken = 0;
     eventually("the connection is ended", || {
         let mut some = [0; 150];
@@ -157,7 +157,7 @@ fn who_begins_a_second_request_and_does_not_go_on_is_ended() {
     let mut some = [0; 4096];
     assert!(stream.read(&mut some).unwrap() > 0);
     stream.write_all(b"G").unwrap();
-    // A byte now and then makes no difference.
+    // Single bytes now and then make no difference.
     eventually("the connection is ended", || {
         let _ = stream.write_all(b"E");
         stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();

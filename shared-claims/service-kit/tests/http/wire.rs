@@ -1,10 +1,10 @@
-//! Requests as bytes, answers as what they are.
+//! Sends requests as bytes and parses the responses.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// An answer taken apart.
+/// A parsed response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -21,7 +21,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
-    /// A problem, and its detail.
+    /// The detail of a problem. Asserts its status and its other members.
     #[track_caller]
     pub(crate) fn problem(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{self:?}");
@@ -33,7 +33,7 @@ impl Answer {
         problem["detail"].as_str().unwrap().to_owned()
     }
 
-    /// The fields of a 422, as `field: message`.
+    /// The fields of a 422 response, as `field: message`.
     #[track_caller]
     pub(crate) fn errors(&self) -> Vec<String> {
         self.problem(422);
@@ -45,12 +45,12 @@ impl Answer {
     }
 }
 
-/// Sends bytes and reads until the server closes.
+/// Sends bytes and reads until the server closes the connection.
 #[track_caller]
 pub(crate) fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    // The server may refuse and close before it has read everything.
+    // An error is ignored: the server may refuse the request and close before it has read everything.
     let _ = stream.write_all(request.as_ref());
     let mut bytes = Vec::new();
     let read = stream.read_to_end(&mut bytes);
@@ -84,7 +84,7 @@ fn unchunk(mut rest: &str) -> String {
     body
 }
 
-/// A plain request with extra header lines.
+/// Sends a request with extra header lines.
 #[track_caller]
 pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Answer {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
