@@ -43,5 +43,5 @@ fn a_million_revocations_fit_in_64_mib_and_leave() {
     assert_eq!(mirror.check(&marks(ENTRIES - 1)), Verdict::Revoked(Kind::Jti));
     clock.advance_ms(1_200_000);
     writer.complete_as_of(1);
-    assert_eq!(mirror.status().entries, 0, "what has ended is gone");
+    assert_eq!(mirror.status().entries, 0, "expired facts are removed");
 }

@@ -79,7 +79,7 @@ impl Target<'_> {
 
     fn connect(&self) -> TcpStream {
         let stream =
-            TcpStream::connect_timeout(&self.address, HONEST).expect("the service takes a connection");
+            TcpStream::connect_timeout(&self.address, HONEST).expect("the service accepts a connection");
         stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a time-out");
         stream.set_read_timeout(Some(HONEST)).expect("a time-out");
         stream
@@ -128,19 +128,19 @@ impl Target<'_> {
     fn honest(&self) {
         let mut stream = self.connect();
         let request = format!("{}Connection: close\r\n\r\n", self.honest);
-        stream.write_all(request.as_bytes()).expect("an honest request is taken");
+        stream.write_all(request.as_bytes()).expect("a normal request can be sent");
         let mut answer = Vec::new();
         if let Err(error) = stream.read_to_end(&mut answer) {
-            panic!("an honest request is not answered: {error}");
+            panic!("a normal request is not answered: {error}");
         }
         let head = String::from_utf8_lossy(answer.get(..15).unwrap_or(&answer)).into_owned();
-        assert!(head.starts_with("HTTP/1.1 200"), "an honest request is answered {head:?}");
+        assert!(head.starts_with("HTTP/1.1 200"), "a normal request is answered with {head:?}");
         let _ = stream.shutdown(Shutdown::Both);
     }
 
     fn resident_kib(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS is shown");
         line.trim().trim_end_matches("kB").trim().parse().expect("a number")
     }
 

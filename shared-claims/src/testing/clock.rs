@@ -46,7 +46,7 @@ impl Clock for StumblingClock {
         let one_less = |left: u32| left.checked_sub(1);
         let stumbles = tokio::task::try_id().is_some()
             && self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok();
-        assert!(!stumbles, "the clock stumbles, as it was told to");
+        assert!(!stumbles, "the clock panics, as the test requested");
         SystemClock.boot_ms()
     }
 }

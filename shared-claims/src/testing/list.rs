@@ -57,7 +57,7 @@ impl ListWriter {
         let mut step = redis::pipe();
         step.atomic();
         self.append(&mut step, self.log.len());
-        step.exec_async(&mut self.redis).await.expect("Redis takes the fact");
+        step.exec_async(&mut self.redis).await.expect("Redis stores the fact");
     }
 
     /// Marks the list as complete as of now.
@@ -71,7 +71,7 @@ impl ListWriter {
         let mut step = redis::pipe();
         step.atomic();
         self.stamp(&mut step, as_of_ms);
-        step.exec_async(&mut self.redis).await.expect("Redis takes the moment");
+        step.exec_async(&mut self.redis).await.expect("Redis stores epoch and as_of");
     }
 
     /// Writes the whole list again, under a new epoch for the current Redis process.
@@ -87,7 +87,7 @@ impl ListWriter {
         }
         step.set(self.keys.epoch(), format!("{run_id}:{now_us}")).ignore();
         self.stamp(&mut step, now_us / 1_000);
-        step.exec_async(&mut self.redis).await.expect("Redis takes the list");
+        step.exec_async(&mut self.redis).await.expect("Redis stores the list");
     }
 
     /// Redis's clock, milliseconds since the Unix epoch.

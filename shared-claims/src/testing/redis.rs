@@ -73,7 +73,7 @@ impl RedisProcess {
 
     /// Opens a connection to it.
     pub async fn connection(&self) -> MultiplexedConnection {
-        let client = ::redis::Client::open(self.url()).expect("a URL of our own");
+        let client = ::redis::Client::open(self.url()).expect("the URL of the test's Redis is valid");
         client.get_multiplexed_async_connection().await.expect("a connection to redis-server")
     }
 
@@ -105,7 +105,7 @@ impl RedisProcess {
     fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("redis-server is running");
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(pid, signal).expect("a signal to our own child");
+        kill_process(pid, signal).expect("a signal can be sent to the child process");
     }
 
     async fn spawn(&mut self) -> bool {
@@ -125,7 +125,7 @@ impl RedisProcess {
         let child = command.spawn().expect("redis-server on the PATH (package redis-server)");
         let child = self.child.insert(child);
         for _ in 0..500 {
-            if child.try_wait().expect("the state of our own child").is_some() {
+            if child.try_wait().expect("the state of the child process is known").is_some() {
                 break;
             }
             if answers(self.port).await {

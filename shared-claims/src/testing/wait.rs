@@ -24,5 +24,5 @@ pub async fn eventually<F: Future<Output = bool>>(
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert!(tokio::time::timeout(limit, waiting).await.is_ok(), "not within {limit:?}: {what}");
+    assert!(tokio::time::timeout(limit, waiting).await.is_ok(), "not fulfilled within {limit:?}: {what}");
 }

@@ -75,7 +75,7 @@ async fn a_lookup_forgets_a_cut_in_the_future_that_is_gone_from_redis() {
     let lookup = RedisLookup::new(settings(&redis.address()), under(&clock));
     // A lookup caches a fact until the token's `exp`. Somebody with the stolen signing key can choose any `exp`.
     let endless = Marks { exp: i64::MAX, ..token(1) };
-    shared_claims::testing::eventually("it is met", SOON, async || {
+    shared_claims::testing::eventually("the lookup has cached the fact", SOON, async || {
         lookup.check(&endless).await == Verdict::Revoked(Kind::Sub)
     })
     .await;
@@ -85,9 +85,9 @@ async fn a_lookup_forgets_a_cut_in_the_future_that_is_gone_from_redis() {
     clock.advance_ms(24 * HOUR_MS);
     assert_eq!(lookup.check(&good(&clock)).await, Verdict::Revoked(Kind::Sub));
     clock.advance_ms(HOUR_MS);
-    shared_claims::testing::eventually("it is forgotten", SOON, async || lookup.status().entries == 0).await;
+    shared_claims::testing::eventually("it is dropped", SOON, async || lookup.status().entries == 0).await;
     // Redis's own clock has not moved. A token issued now is therefore compared with the facts in Redis only.
-    shared_claims::testing::eventually("a token of now is good", SOON, async || {
+    shared_claims::testing::eventually("a token issued now is live", SOON, async || {
         lookup.check(&token(u128::try_from(now_s() * 1_000).unwrap())).await == Verdict::Live
     })
     .await;

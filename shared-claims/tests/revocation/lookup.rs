@@ -70,7 +70,7 @@ async fn no_list_no_answer() {
     list.renew().await;
     assert_eq!(lookup.check(&token(1)).await, Verdict::Live);
     connection.set(RedisKeys::default().fact(Kind::Sub, "user"), "garbage").await.unwrap();
-    assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown, "a fact that cannot be read may be one");
+    assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown, "an unreadable fact may revoke it");
 }
 
 #[tokio::test]
@@ -96,8 +96,8 @@ async fn what_was_met_stays_met() {
     assert_eq!(lookup.check(&token(1)).await, REVOKED);
     // Redis comes back with an older list, which lacks the facts and looks complete.
     redis.restart().await;
-    eventually("the new process is met", SOON, async || lookup.status().connected).await;
-    assert_eq!(lookup.check(&token(1)).await, REVOKED, "refused before");
+    eventually("the lookup is connected to the new process", SOON, async || lookup.status().connected).await;
+    assert_eq!(lookup.check(&token(1)).await, REVOKED, "the lookup has refused the token before");
     assert_eq!(lookup.check(&token(2)).await, Verdict::Unknown, "the epoch is of another process");
     redis.kill();
     assert_eq!(lookup.check(&token(1)).await, REVOKED, "also without Redis");
@@ -118,7 +118,7 @@ async fn a_hanging_redis_costs_one_second_once() {
     let asked = Instant::now();
     assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown);
     assert!(asked.elapsed() < Duration::from_millis(1_300), "{:?}", asked.elapsed());
-    eventually("it is known to be away", SOON, async || {
+    eventually("the lookup knows that Redis is away", SOON, async || {
         let asked = Instant::now();
         lookup.check(&token(1)).await == Verdict::Unknown && asked.elapsed() < Duration::from_millis(50)
     })
@@ -142,7 +142,7 @@ async fn a_connection_that_was_cut_is_replaced_without_a_refusal() {
     let mut connection = redis.connection().await;
     for _ in 0..20 {
         redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").exec_async(&mut connection).await.unwrap();
-        assert_eq!(lookup.check(&token(1)).await, Verdict::Live, "the parts are in touch");
+        assert_eq!(lookup.check(&token(1)).await, Verdict::Live, "the lookup is connected to Redis again");
     }
 }
 

@@ -82,7 +82,7 @@ async fn what_goes_wrong_is_told_without_secrets() {
     let redis = RedisProcess::start_with(&["--requirepass", "right"]).await;
     let wrong = RedisSettings::new(&format!("redis://:hunter2@{}", redis.address())).unwrap();
     let mirror = Mirror::follow_redis(wrong, MirrorSettings::default());
-    eventually("an error is told", SOON, async || mirror.status().last_error.is_some()).await;
+    eventually("the status contains an error", SOON, async || mirror.status().last_error.is_some()).await;
     let status = mirror.status();
     assert!(!status.connected && !status.current && status.age_ms.is_none(), "{status:?}");
     assert!(!format!("{status:?} {mirror:?}").contains("hunter2"));
@@ -113,7 +113,7 @@ async fn a_list_of_the_future_proves_nothing() {
     let ahead_ms = list.now_ms().await + 3_600_000;
     list.renew_as_of(ahead_ms).await;
     let mirror = Mirror::follow_redis(settings(&redis.address()), MirrorSettings::default());
-    eventually("it is told", SOON, async || {
+    eventually("the status contains the error", SOON, async || {
         mirror.status().last_error.is_some_and(|error| error.contains("clock was set back"))
     })
     .await;
@@ -137,8 +137,8 @@ async fn a_malformed_entry_is_not_passed_over() {
         .arg(1);
     add.exec_async(&mut connection).await.unwrap();
     let mirror = Mirror::follow_redis(settings(&redis.address()), MirrorSettings::default());
-    eventually("it is told", SOON, async || mirror.status().malformed > 0).await;
-    assert_eq!(mirror.check(&token(1)), REVOKED, "the others count");
+    eventually("the status contains the error", SOON, async || mirror.status().malformed > 0).await;
+    assert_eq!(mirror.check(&token(1)), REVOKED, "the well-formed entries count");
     assert_eq!(mirror.check(&token(2)), Verdict::Unknown);
     list.rebuild().await;
     says(&mirror, 2, Verdict::Live, RECOVERY).await;
@@ -160,7 +160,7 @@ async fn nothing_runs_on_when_the_last_handle_is_gone() {
     }
     drop(mirror);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(clients().await, 3, "one handle is left");
+    assert_eq!(clients().await, 3, "one clone of the mirror is left");
     drop(other);
     let gone = async {
         while clients().await > 1 {

@@ -34,13 +34,13 @@ async fn a_flushed_redis_proves_nothing() {
     let mirror = Mirror::follow_redis(settings(&redis.address()), under(&clock));
     says(&mirror, 9, Verdict::Live, SOON).await;
     redis::cmd("FLUSHALL").exec_async(&mut redis.connection().await).await.unwrap();
-    eventually("the loss is noticed", SOON, async || !mirror.status().epoch_known).await;
+    eventually("the mirror notices the loss", SOON, async || !mirror.status().epoch_known).await;
     clock.advance_ms(LONG_MS);
     assert_eq!(mirror.check(&token(9)), Verdict::Unknown);
     assert_eq!(mirror.check(&token(1)), REVOKED);
     let fresh = Mirror::follow_redis(settings(&redis.address()), under(&clock));
-    eventually("it looked", SOON, async || fresh.status().connected).await;
-    assert_eq!(fresh.check(&token(1)), Verdict::Unknown, "a mirror that never saw the fact is not fooled");
+    eventually("the new mirror is connected", SOON, async || fresh.status().connected).await;
+    assert_eq!(fresh.check(&token(1)), Verdict::Unknown, "the new mirror does not know the fact");
     list.rebuild().await;
     says(&mirror, 9, Verdict::Live, RECOVERY).await;
     says(&fresh, 1, REVOKED, RECOVERY).await;
@@ -59,10 +59,10 @@ async fn an_older_dump_proves_nothing() {
     let mut connection = redis.connection().await;
     let epoch: Option<String> =
         redis::cmd("GET").arg(RedisKeys::default().epoch()).query_async(&mut connection).await.unwrap();
-    assert!(epoch.is_some(), "the dump holds a list that looks whole");
+    assert!(epoch.is_some(), "the dump contains a list that looks complete");
     // A mirror that starts now cannot know the fact that is not in the dump.
     let fresh = Mirror::follow_redis(settings(&redis.address()), under(&clock));
-    eventually("it looked", SOON, async || {
+    eventually("the new mirror has read the list", SOON, async || {
         fresh.status().last_error.is_some_and(|error| error.contains("another Redis process"))
     })
     .await;
@@ -86,7 +86,7 @@ async fn a_hanging_redis_is_as_good_as_a_dead_one() {
     let mirror = Mirror::follow_redis(settings(&redis.address()), under(&clock));
     says(&mirror, 1, Verdict::Live, SOON).await;
     redis.pause();
-    eventually("the silence is noticed", SOON, async || !mirror.status().connected).await;
+    eventually("the mirror is disconnected", SOON, async || !mirror.status().connected).await;
     clock.advance_ms(LONG_MS);
     assert_eq!(mirror.check(&token(1)), Verdict::Unknown);
     assert!(!mirror.status().current);
@@ -106,8 +106,8 @@ async fn a_killed_redis_is_found_again() {
     let mirror = Mirror::follow_redis(settings(&redis.address()), under(&clock));
     says(&mirror, 2, Verdict::Live, SOON).await;
     redis.kill();
-    eventually("the loss is noticed", SOON, async || !mirror.status().connected).await;
-    assert_eq!(mirror.check(&token(2)), Verdict::Live, "within the bound nothing is lost");
+    eventually("the mirror notices the loss", SOON, async || !mirror.status().connected).await;
+    assert_eq!(mirror.check(&token(2)), Verdict::Live, "the last complete list counts until the bound");
     clock.advance_ms(LONG_MS);
     assert_eq!((mirror.check(&token(1)), mirror.check(&token(2))), (REVOKED, Verdict::Unknown));
     redis.restart().await;
@@ -138,15 +138,15 @@ async fn no_fault_on_the_wire_lets_a_revoked_token_live() {
         proxy.set(fault);
         list.revoke(revocation_of(number)).await;
         list.renew().await;
-        eventually("the fault is noticed", SOON, async || mirror.status().errors > errors + 1).await;
+        eventually("the mirror notices the fault", SOON, async || mirror.status().errors > errors + 1).await;
         clock.advance_ms(LONG_MS);
         let verdict = mirror.check(&token(number));
         assert_ne!(verdict, Verdict::Live, "{fault:?}");
-        assert_eq!(mirror.check(&token(999)), Verdict::Unknown, "{fault:?}: nothing can be known");
+        assert_eq!(mirror.check(&token(999)), Verdict::Unknown, "{fault:?}: an old list proves nothing");
         proxy.set(ProxyMode::Forward);
         list.renew().await;
         says(&mirror, 999, Verdict::Live, RECOVERY).await;
-        assert_eq!(mirror.check(&token(number)), REVOKED, "{fault:?}: complete means complete");
+        assert_eq!(mirror.check(&token(number)), REVOKED, "{fault:?}: the list is complete");
     }
 }
 
@@ -162,6 +162,6 @@ async fn slow_answers_do_not_make_an_old_list_young() {
         list.revoke(revocation_of(number)).await;
         list.renew().await;
         says(&mirror, number, REVOKED, SOON).await;
-        assert!(mirror.status().age_ms.unwrap() >= 300, "counted from the request: {mirror:?}");
+        assert!(mirror.status().age_ms.unwrap() >= 300, "the age is counted from the request: {mirror:?}");
     }
 }

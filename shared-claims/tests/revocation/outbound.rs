@@ -126,7 +126,7 @@ async fn a_certificate_that_is_not_trusted_is_told_as_such() {
         [status.keys_error.unwrap_or_default(), feed]
     };
     let both = async || told().iter().all(|error| error.contains("UnknownIssuer"));
-    eventually("both tell the cause", SOON, both).await;
+    eventually("both messages contain the cause", SOON, both).await;
 }
 
 #[tokio::test]
@@ -139,6 +139,6 @@ async fn a_refused_connection_is_told_as_such() {
         [status.keys_error.unwrap_or_default(), feed]
     };
     let both = async || told().iter().all(|error| error.contains("Connection refused"));
-    eventually("both tell the cause", SOON, both).await;
+    eventually("both messages contain the cause", SOON, both).await;
     assert!(!told().concat().contains("hunter2"), "{:?}", told());
 }

@@ -20,7 +20,7 @@ async fn gets_over_panics(source: Revocation, clock: &StumblingClock, mut revoke
     for times in 1..=3 {
         let before = source.status().unwrap().restarts;
         clock.stumble(times);
-        eventually("it stumbled", SOON, || async { clock.left() == 0 }).await;
+        eventually("the clock has panicked", SOON, || async { clock.left() == 0 }).await;
         revoke(u128::from(times)).await;
         says(&source, u128::from(times), REVOKED).await;
         says(&source, 99, Verdict::Live).await;
@@ -30,7 +30,7 @@ async fn gets_over_panics(source: Revocation, clock: &StumblingClock, mut revoke
     revoke(4).await;
     says(&source, 99, Verdict::Unknown).await;
     assert_ne!(source.check(&token(4)).await, Verdict::Live);
-    assert_eq!(source.check(&token(1)).await, REVOKED, "what was known stays known");
+    assert_eq!(source.check(&token(1)).await, REVOKED, "a known fact still refuses its token");
     assert!(source.status().unwrap().last_error.unwrap().contains("panicked"));
     clock.stumble(0);
     revoke(5).await;
@@ -87,7 +87,7 @@ async fn a_lookup_gets_over_panics() {
     let lookup = Revocation::from(RedisLookup::new(settings(&redis.address()), bounded(&clock)));
     says(&lookup, 99, Verdict::Live).await;
     clock.stumble(3);
-    eventually("it stumbled", SOON, || async { clock.left() == 0 }).await;
+    eventually("the clock has panicked", SOON, || async { clock.left() == 0 }).await;
     list.lock().await.revoke(revocation_of(1)).await;
     says(&lookup, 1, REVOKED).await;
     says(&lookup, 99, Verdict::Live).await;

@@ -54,6 +54,6 @@ async fn an_untrusted_redis_is_not_believed() {
     let (redis, url) = redis_with_tls().await;
     let _list = list_in(&redis).await;
     let mirror = Mirror::follow_redis(RedisSettings::new(&url).unwrap(), MirrorSettings::default());
-    eventually("it is told", SOON, async || mirror.status().last_error.is_some()).await;
+    eventually("the status contains the error", SOON, async || mirror.status().last_error.is_some()).await;
     assert_eq!(mirror.check(&token(1)), Verdict::Unknown);
 }

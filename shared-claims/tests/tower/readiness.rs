@@ -79,7 +79,7 @@ async fn the_service_that_was_ready_is_called() {
             (token().sign(), 200),
         ] {
             assert_eq!(call(&mut service, &token).await, status, "{source:?}");
-            assert_eq!(places.load(Ordering::SeqCst), 0, "{source:?}: a place that nobody uses");
+            assert_eq!(places.load(Ordering::SeqCst), 0, "{source:?}: a reserved place was not freed");
         }
     }
 }

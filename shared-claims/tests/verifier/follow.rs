@@ -32,7 +32,7 @@ async fn outcome(verifier: &Verifier, token: &str) -> Result<(), VerifyError> {
 async fn eventually(limit: Duration, mut check: impl AsyncFnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !check().await {
-        assert!(start.elapsed() < limit, "not within {limit:?}");
+        assert!(start.elapsed() < limit, "the condition did not hold within {limit:?}");
         sleep(Duration::from_millis(20)).await;
     }
     start.elapsed()
@@ -193,7 +193,7 @@ async fn a28_also_through_http() {
     let service = Service::start(BearerAuth::new(verifier.clone()));
     issuer.publish([TestKey::shared(0), TestKey::shared(1)]);
     let new = token(&issuer, &clock, 1);
-    assert_eq!(verifier.verify_now(&new).map(|outcome| outcome.is_ok()), None, "it would have to wait");
+    assert_eq!(verifier.verify_now(&new).map(|outcome| outcome.is_ok()), None, "it has to wait");
     assert_eq!(service.whoami(&new).await.status, 200);
     assert_eq!(verifier.verify_now(&new).map(|outcome| outcome.is_ok()), Some(true));
     service.whoami(&token(&issuer, &clock, 2)).await.assert_invalid_token("a key that is not published");

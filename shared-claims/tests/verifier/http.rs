@@ -150,7 +150,7 @@ async fn a_cookie_authenticates_and_changes_things_from_our_own_pages_only() {
     let null = || post().header("Origin", "null");
     assert_eq!(Answer::of(null()).await.status, 403);
     assert_eq!(Answer::of(null().header("Sec-Fetch-Site", "same-origin")).await.status, 200);
-    assert_eq!(Answer::of(post()).await.status, 403, "no word of where it comes from");
+    assert_eq!(Answer::of(post()).await.status, 403, "neither Origin nor Sec-Fetch-Site");
     for site in ["cross-site", "same-site", "none", ""] {
         assert_eq!(Answer::of(post().header("Sec-Fetch-Site", site)).await.status, 403, "{site}");
     }

@@ -25,7 +25,7 @@ async fn every_number_can_be_pulled() {
     let (mirror, writer) = Mirror::by_hand(MirrorSettings::default().clock(clock.clone()));
     let verifier = builder(&clock).revocation(mirror.into()).build().await.unwrap();
     let token = token(&clock).sign();
-    assert_eq!(value(&verifier, Metric::ListAge, None), None, "it was never complete");
+    assert_eq!(value(&verifier, Metric::ListAge, None), None, "an age without a complete list has no sample");
     assert!(verifier.verify(&token).await.is_err());
     writer.complete_as_of(shared_claims::clock::Clock::boot_ms(&*clock));
     clock.advance_ms(1_500);

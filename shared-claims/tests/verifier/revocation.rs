@@ -161,7 +161,7 @@ async fn an_outage_may_be_accepted_and_is_counted() {
     assert_eq!(
         outcome(&verifier, &good).await,
         Err(VerifyError::Revoked(Kind::Jti)),
-        "what is known still counts"
+        "a known fact still refuses its token"
     );
 }
 
@@ -204,7 +204,7 @@ async fn the_issuers_feed_is_found_beside_it() {
     let builder = Verifier::builder(issuer.url()).audience(AUDIENCE).follow_feed();
     let verifier = builder.build().await.unwrap();
     // This issuer has no feed: the request for it fails, so nothing is known about revocations.
-    eventually("the feed is asked", Duration::from_secs(5), || async { issuer.fetches().other > 0 }).await;
+    eventually("the feed is read", Duration::from_secs(5), || async { issuer.fetches().other > 0 }).await;
     let token = TestKey::shared(0).token(issuer.url(), AUDIENCE, &SystemClock).sign();
     let outcome = verifier.verify(&token).await.err();
     assert_eq!(outcome, Some(VerifyError::Unavailable(Missing::Revocations)));

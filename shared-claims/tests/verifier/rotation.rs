@@ -59,8 +59,8 @@ async fn a28_keys_that_rotate_under_load_cost_no_good_token_a_refusal() {
         let next = token(&issuer, rotation);
         let before = issuer.fetches().keys;
         publish(&issuer, rotation - 1);
-        eventually("the set is read again", PATIENCE, || async { issuer.fetches().keys >= before + 2 }).await;
-        assert_eq!(service.whoami(&next).await.status, 200, "published, and not yet active");
+        eventually("it is fetched twice", PATIENCE, || async { issuer.fetches().keys >= before + 2 }).await;
+        assert_eq!(service.whoami(&next).await.status, 200, "published, but not active yet");
         active.store(rotation, Ordering::SeqCst);
         publish(&issuer, rotation);
     }
@@ -123,22 +123,22 @@ async fn a_reading_that_panics_is_one_that_failed() {
         .unwrap();
     let (good, new) = (token(&issuer, 0), token(&issuer, 1));
     clock.stumble(2);
-    eventually("it stumbled", PATIENCE, || async { clock.left() == 0 }).await;
-    assert!(verifier.verify(&good).await.is_ok(), "the set that is held serves on");
+    eventually("the clock has panicked", PATIENCE, || async { clock.left() == 0 }).await;
+    assert!(verifier.verify(&good).await.is_ok(), "the current key set is still used");
     issuer.publish([TestKey::shared(0), TestKey::shared(1)]);
-    eventually("the keys are followed again", PATIENCE, || async { verifier.verify(&new).await.is_ok() })
+    eventually("the new key is accepted too", PATIENCE, || async { verifier.verify(&new).await.is_ok() })
         .await;
     assert!(verifier.metrics().key_refresh_failures >= 2);
 
     // The panics do not end, so the key set becomes too old to be used.
     clock.stumble(u32::MAX);
-    eventually("the set is too old", PATIENCE, || async {
+    eventually("the key set is too old", PATIENCE, || async {
         matches!(verifier.verify(&good).await, Err(VerifyError::Unavailable(_)))
     })
     .await;
     assert!(verifier.status().keys_error.unwrap().contains("panicked"));
     clock.stumble(0);
-    eventually("it serves again", PATIENCE, || async { verifier.verify(&good).await.is_ok() }).await;
+    eventually("it is accepted again", PATIENCE, || async { verifier.verify(&good).await.is_ok() }).await;
     let stranger = TestKey::shared(2).token(issuer.url(), AUDIENCE, &SystemClock).sign();
     assert_eq!(verifier.verify(&stranger).await.err(), Some(VerifyError::Invalid(Reason::UnknownKey)));
 }

@@ -48,7 +48,7 @@ async fn slow_readers_slow_senders_and_large_bodies_cost_little_and_give_it_back
         .unwrap();
     let program = Program(program);
     let (client, url) = (Client::new(), format!("http://127.0.0.1:{port}"));
-    eventually("the program serves", Duration::from_secs(30), || async {
+    eventually("the program is ready", Duration::from_secs(30), || async {
         client.get(format!("{url}/readyz")).send().await.is_ok_and(|answer| answer.status() == 200)
     })
     .await;

@@ -14,7 +14,7 @@ struct Proxied<'a> {
 impl Proxied<'_> {
     async fn ask(&self, method: Method, address: &Url, body: Option<serde_json::Value>) -> Answer {
         let path = address.path();
-        let path = if self.strips { path.strip_prefix("/api").expect("below the path") } else { path };
+        let path = if self.strips { path.strip_prefix("/api").expect("the base path") } else { path };
         let query = address.query().map(|query| format!("?{query}")).unwrap_or_default();
         let request = self.app.request(method, &format!("{path}{query}"), Some(&self.app.token(ADA)));
         Answer::of(match body {

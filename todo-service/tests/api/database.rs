@@ -84,13 +84,13 @@ async fn a_disk_that_is_full_passes_and_is_shown() {
             (ready.status, &ready.json()["dependencies"]["database"]["detail"]),
             (503, &"disk full".into())
         );
-        assert_eq!(app.get("/todos/", Some(&token)).await.status, 200, "reads go on");
+        assert_eq!(app.get("/todos/", Some(&token)).await.status, 200, "reads still succeed");
         match backend {
             Backend::Sqlite => app.execute("DROP TRIGGER full_disk").await,
             Backend::Postgres => app.execute("DROP TRIGGER full_disk ON todos").await,
         }
         assert_eq!(create(&app, &token).await, 201, "{backend:?}");
-        eventually("it is ready", Duration::from_secs(15), || async {
+        eventually("the service is ready", Duration::from_secs(15), || async {
             app.get("/readyz", None).await.status == 200
         })
         .await;

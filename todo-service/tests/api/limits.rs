@@ -49,7 +49,7 @@ async fn no_more_bytes_than_allowed_however_they_are_written() {
         let small = app.create(&ada, "small").await;
         let path = format!("/todos/{}", small["id"].as_str().unwrap());
         app.put(&path, &ada, &json!({ "description": large() })).await.problem(409);
-        assert_eq!(app.get(&path, Some(&ada)).await.json(), small, "nothing of it was done");
+        assert_eq!(app.get(&path, Some(&ada)).await.json(), small, "a refused change has no effect");
         assert_eq!(app.put(&path, &ada, &json!({ "completed": true })).await.status, 200);
         assert_eq!(app.put(&path, &ada, &json!({ "title": "smaller" })).await.status, 200);
         assert_eq!(app.post("/todos/", &app.token(BOB), &body).await.status, 201);

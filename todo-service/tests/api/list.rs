@@ -26,7 +26,7 @@ async fn walk(app: &TestApp, token: &str, first: &str) -> Vec<Vec<String>> {
         let answer = app.get(&at, Some(token)).await;
         pages.push(titles(&answer));
         path = next(&answer);
-        assert!(pages.len() < 100, "pages without end");
+        assert!(pages.len() < 100, "the list has too many pages");
     }
     pages
 }

@@ -66,7 +66,7 @@ async fn past_the_bound_nothing_is_accepted_and_soon_after_all_is_again() {
     })
     .await;
     assert!(app.get("/todos/", Some(&good)).await.header("retry-after").is_some());
-    assert_eq!(app.get("/todos/", Some(&bad)).await.status, 401, "refused once, refused for good");
+    assert_eq!(app.get("/todos/", Some(&bad)).await.status, 401, "a token that was refused stays refused");
     assert_eq!(app.get("/readyz", None).await.status, 503);
 
     app.feed.set_down(false);

@@ -66,7 +66,7 @@ async fn what_was_revoked_before_a_service_started_is_refused_by_it() {
         let replica = world.replica().await;
         assert_eq!(replica.get("/todos/", &gone.access).await, 401, "{carrier:?}");
         replica.accepts(&here.access).await;
-        assert!(replica.stop().await, "SIGTERM is an orderly end");
+        assert!(replica.stop().await, "after SIGTERM the service exits with success");
     }
 }
 

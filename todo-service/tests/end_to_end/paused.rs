@@ -29,8 +29,8 @@ async fn wakes_up_knowing_that_it_does_not_know(carrier: Carrier) {
     };
     let (answers, ()) = tokio::join!(asked, waking);
     assert!(answers.iter().all(|status| [401, 503].contains(status)), "{carrier:?}: {answers:?}");
-    eventually("it knows", PATIENCE, || async { service.get("/todos/", &gone.access).await == 401 }).await;
-    eventually("it serves", PATIENCE, || async { service.get("/todos/", &good.access).await == 200 }).await;
+    eventually("it is 401", PATIENCE, || async { service.get("/todos/", &gone.access).await == 401 }).await;
+    eventually("it is 200", PATIENCE, || async { service.get("/todos/", &good.access).await == 200 }).await;
 }
 
 #[actix_web::test]

@@ -88,7 +88,7 @@ impl Process {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        ended.expect("it ends when asked to").success()
+        ended.expect("the service stops after SIGTERM").success()
     }
 }
 

@@ -76,8 +76,8 @@ impl TestDatabase {
     /// For SQLite, which has no server.
     #[expect(clippy::expect_used, reason = "only tests call this")]
     pub fn address(&self) -> String {
-        let url = url::Url::parse(&self.url).expect("a URL of our own");
-        format!("{}:{}", url.host_str().expect("a server"), url.port().unwrap_or(5432))
+        let url = url::Url::parse(&self.url).expect("the URL of a test's database is valid");
+        format!("{}:{}", url.host_str().expect("the database has a server"), url.port().unwrap_or(5432))
     }
 
     /// The database's URL with this host and port, for a proxy in front of the server.
@@ -86,7 +86,7 @@ impl TestDatabase {
     /// If `address` is not a host and port.
     #[expect(clippy::expect_used, reason = "only tests call this")]
     pub fn url_at(&self, address: &str) -> String {
-        let mut url = url::Url::parse(&self.url).expect("a URL of our own");
+        let mut url = url::Url::parse(&self.url).expect("the URL of a test's database is valid");
         let (host, port) = address.rsplit_once(':').expect("host and port");
         url.set_host(Some(host)).expect("a host");
         url.set_port(port.parse().ok()).expect("a URL with a host");

@@ -59,7 +59,7 @@ async fn idle_connections_that_hang_fail_nothing_and_are_replaced() {
     assert!(began.elapsed() < Duration::from_secs(6));
     // When the connections are closed at last, no call counts as abandoned any more.
     proxy.set(ProxyMode::Refuse);
-    eventually("they have returned", Duration::from_secs(5), async || database.status().abandoned == 0).await;
+    eventually("all have returned", Duration::from_secs(5), async || database.status().abandoned == 0).await;
     proxy.set(ProxyMode::Forward);
     database.write(count_up).await.unwrap();
 }
@@ -116,14 +116,14 @@ async fn a_database_that_lets_nobody_through_is_down_and_one_that_is_busy_is_not
     let sleeping = tokio::spawn(async move {
         busy.read(|c| Ok::<_, DatabaseError>(sql_query("SELECT pg_sleep(1)").execute(c)?)).await
     });
-    eventually("it is in use", Duration::from_secs(5), async || database.status().idle == 0).await;
+    eventually("no idle connection", Duration::from_secs(5), async || database.status().idle == 0).await;
     let busy = database.ping().await;
     assert!(matches!(busy, Err(DatabaseError::Overloaded)), "{busy:?}");
     sleeping.await.unwrap().unwrap();
 
     proxy.set(ProxyMode::Hang);
     let began = tokio::time::Instant::now();
-    eventually("it is down", Duration::from_secs(12), async || {
+    eventually("the database counts as down", Duration::from_secs(12), async || {
         let (asking, pinging) = (database.clone(), database.clone());
         tokio::spawn(async move { asking.read(|_| Ok::<_, DatabaseError>(())).await });
         matches!(pinging.ping().await, Err(DatabaseError::Unavailable(_)))
@@ -131,7 +131,7 @@ async fn a_database_that_lets_nobody_through_is_down_and_one_that_is_busy_is_not
     .await;
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     proxy.set(ProxyMode::Forward);
-    eventually("it is back", Duration::from_secs(3), async || database.ping().await.is_ok()).await;
+    eventually("it answers again", Duration::from_secs(3), async || database.ping().await.is_ok()).await;
 }
 
 #[test]

@@ -24,7 +24,7 @@ async fn a_standby_is_not_ready_and_its_connections_cost_nothing_after_the_switc
     for done in futures_util::future::join_all(asked).await {
         done.unwrap();
     }
-    assert_eq!(hits(&database).await, 1, "reads go on");
+    assert_eq!(hits(&database).await, 1, "reads still succeed");
     for _ in 0..2 {
         assert!(matches!(database.ping().await, Err(DatabaseError::Standby)));
         assert!(matches!(database.write(count_up).await, Err(DatabaseError::Standby)));
@@ -46,5 +46,5 @@ async fn a_standby_is_not_ready_and_its_connections_cost_nothing_after_the_switc
     for expected in 2..12 {
         assert_eq!(database.write(count_up).await.unwrap(), expected, "no request fails");
     }
-    eventually("it is ready", Duration::from_secs(3), async || database.ping().await.is_ok()).await;
+    eventually("the database is ready", Duration::from_secs(3), async || database.ping().await.is_ok()).await;
 }

@@ -35,7 +35,7 @@ fn the_page_and_everything_it_loads_is_served_from_here() {
             let kind = file.header("content-type").unwrap();
             assert!(kind.contains("javascript") || kind.contains("css") || kind.contains("png"), "{kind}");
         }
-        assert!(!page.body.contains("http"), "something is loaded from elsewhere");
+        assert!(!page.body.contains("http"), "the page loads something from another origin");
     }
     get(service.address, "/docs/nothing.js").problem(404);
     get(service.address, "/docs/..%2f..%2fCargo.toml").problem(404);

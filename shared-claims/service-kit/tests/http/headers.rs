@@ -17,7 +17,7 @@ fn assert_secure(answer: &Answer) {
     for (name, value) in expected {
         assert_eq!(answer.header(name), Some(value), "{answer:?}");
     }
-    assert_eq!(answer.header("strict-transport-security"), None, "it came over http: {answer:?}");
+    assert_eq!(answer.header("strict-transport-security"), None, "the request came over http: {answer:?}");
     let policy = answer.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
 }
@@ -60,7 +60,7 @@ fn every_request_has_an_id_of_its_own_and_the_answer_repeats_the_callers() {
         assert_eq!(answer.header("x-request-id"), Some("abc-1"));
         answer.body.strip_prefix("127.0.0.1 ").unwrap().to_owned()
     });
-    assert_ne!(ids[0], ids[1], "two callers who send the same id are two requests");
+    assert_ne!(ids[0], ids[1], "the service gives each request its own id");
     let made = request(service.address, "GET", "/who", &["X-Request-Id: a b\"c"]);
     let id = made.header("x-request-id").unwrap();
     assert!(uuid::Uuid::parse_str(id).is_ok());

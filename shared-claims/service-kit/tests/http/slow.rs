@@ -81,7 +81,7 @@ fn who_never_reads_is_ended_and_nothing_stays_in_the_kernel() {
     assert_eq!(get(service.address, "/notes").status, 200);
     eventually("no connection is left", || known_to_the_kernel(service.address.port()) == 0);
     assert!(number(service.address, "latchkey_http_connections_stalled_total") >= 20);
-    assert_eq!(number(service.address, "latchkey_http_connections"), 1, "the one that asks");
+    assert_eq!(number(service.address, "latchkey_http_connections"), 1, "that of /metrics");
     drop(stalled);
 }
 
@@ -101,7 +101,7 @@ fn nobody_stalls_the_listener_of_the_metrics_either() {
     let asked = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n".repeat(100);
     // Until the server reads no more: its responses fill both buffers.
     let mut refused = 0;
-    eventually("the server is stuck", || match stalled.write(asked.as_bytes()) {
+    eventually("the server's writes are blocked", || match stalled.write(asked.as_bytes()) {
         Ok(_) => {
             refused = 0;
             false
@@ -123,7 +123,7 @@ fn who_takes_a_few_bytes_at_a_time_is_ended_too() {
     ask(&mut stream, LARGE, 8);
     // Enough that the kernel sees progress, but less than a client must read on average.
     let mut taken = 0;
-    eventually("the connection is ended", || {
+    eventually("the server has closed the connection", || {
         let mut some = [0; 150];
         taken += stream.read(&mut some).unwrap_or_default();
         number(service.address, "latchkey_http_connections") == 1
@@ -158,7 +158,7 @@ fn who_begins_a_second_request_and_does_not_go_on_is_ended() {
     assert!(stream.read(&mut some).unwrap() > 0);
     stream.write_all(b"G").unwrap();
     // Single bytes now and then make no difference.
-    eventually("the connection is ended", || {
+    eventually("the server has closed the connection", || {
         let _ = stream.write_all(b"E");
         stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         match stream.read(&mut some) {

@@ -107,7 +107,7 @@ fn what_a_wrong_clock_made_forget_is_not_passed_off_as_live() {
     assert!(set.may_have_forgotten(&marks(jti)));
     assert!(
         !set.may_have_forgotten(&Marks { exp: NOW_S + 7_200, ..marks(jti) }),
-        "later tokens are none of its facts"
+        "tokens issued later are not revoked"
     );
 }
 
@@ -158,7 +158,7 @@ fn a_cut_in_the_future_ends_though_honest_cuts_follow_it() {
     assert_eq!(
         set.check(&marks(jti_at(clock.now_ms() + 1_000, 1))),
         Some(Kind::Sub),
-        "the honest one counts"
+        "the issuer's own cut counts"
     );
 }
 

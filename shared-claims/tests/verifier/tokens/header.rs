@@ -124,7 +124,7 @@ async fn a7_keys_that_the_token_brings() {
     }
     assert_refused(&clock, cases).await;
     let call = tokio::time::timeout(std::time::Duration::from_millis(50), listener.accept()).await;
-    assert!(call.is_err(), "somebody looked at the key that the token named");
+    assert!(call.is_err(), "a key that the token names was requested");
 }
 
 #[tokio::test]

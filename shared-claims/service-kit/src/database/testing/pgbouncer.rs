@@ -22,7 +22,7 @@ impl PgBouncer {
     /// If PgBouncer is not installed (Debian's package `pgbouncer`).
     #[expect(clippy::panic, clippy::expect_used, reason = "only tests call this")]
     pub fn before(database: &TestDatabase, connections: u32) -> Self {
-        let server = url::Url::parse(database.url()).expect("the URL of a test's database is one");
+        let server = url::Url::parse(database.url()).expect("the URL of a test's database is valid");
         let (host, port) = (server.host_str().unwrap_or("127.0.0.1"), server.port().unwrap_or(5432));
         let folder = tempfile::tempdir().expect("a temporary folder");
         for _ in 0..5 {
@@ -34,7 +34,7 @@ impl PgBouncer {
                 server.username()
             );
             let file = folder.path().join("pgbouncer.ini");
-            std::fs::write(&file, settings).expect("a file in a folder of our own");
+            std::fs::write(&file, settings).expect("the test's folder is writable");
             hand_over(folder.path());
             hand_over(&file);
             let mut command = unprivileged("pgbouncer");

@@ -38,7 +38,7 @@ pub(super) fn unprivileged(program: impl AsRef<std::ffi::OsStr>) -> Command {
 /// Makes the user of [`unprivileged`] the owner of a file or folder.
 pub(super) fn hand_over(path: &Path) {
     if is_root() {
-        chown(path, Some(NOBODY), Some(NOBODY)).expect("root may give a file away");
+        chown(path, Some(NOBODY), Some(NOBODY)).expect("root may change the owner of a file");
     }
 }
 

@@ -23,7 +23,7 @@ impl Standby {
     /// If the copy or the start fails.
     #[expect(clippy::panic, clippy::expect_used, reason = "only tests call this")]
     pub fn of(database: &TestDatabase) -> Self {
-        let primary = url::Url::parse(database.url()).expect("the URL of a test's database is one");
+        let primary = url::Url::parse(database.url()).expect("the URL of a test's database is valid");
         let folder = tempfile::tempdir().expect("a temporary folder");
         hand_over(folder.path());
         let data = folder.path().join("data");

@@ -106,7 +106,7 @@ fn without_an_epoch_of_this_very_process_nothing_is_proved() {
         assert_eq!(room.take(&page), Step::Unproven(why));
         assert_eq!(room.follower.position(), "0-0");
     }
-    assert_eq!(room.check(7), Verdict::Revoked(Kind::Jti), "yet a fact is a fact");
+    assert_eq!(room.check(7), Verdict::Revoked(Kind::Jti), "facts count even if the list proves nothing");
     assert_eq!(room.check(8), Verdict::Unknown);
 }
 
@@ -163,16 +163,16 @@ fn a_malformed_entry_may_hide_a_revocation() {
     let blemish = Entry { id: "2-0".to_owned(), fact: Err(MalformedFact) };
     let blemished = Page { entries: vec![entry(1), blemish, entry(3)], ..page("r1:a", []) };
     assert_eq!(room.take(&blemished), Step::Unproven(Unproven::Malformed));
-    assert_eq!(room.check(3), Verdict::Revoked(Kind::Jti), "what follows it is learnt");
+    assert_eq!(room.check(3), Verdict::Revoked(Kind::Jti), "entries after the malformed one are added");
     assert_eq!(
         room.take(&page("r1:a", [4])),
         Step::Unproven(Unproven::Malformed),
-        "and later pages do not heal it"
+        "later pages do not make the list complete"
     );
     assert_eq!((room.check(5), room.state.status().malformed), (Verdict::Unknown, 1));
     room.clock.advance_ms(BLEMISHED_AGAIN_MS.unsigned_abs());
     assert_eq!(room.take(&page("r1:a", [])), Step::Unproven(Unproven::Malformed));
-    assert_eq!(room.follower.position(), "0-0", "read again: it may have been trimmed");
+    assert_eq!(room.follower.position(), "0-0", "read again: the entry may be gone");
     assert_eq!(room.take(&page("r1:a", [3, 4])), Step::Complete);
     assert_eq!(room.check(5), Verdict::Live);
 }
