@@ -1,4 +1,4 @@
-//! Who is it? The answer costs the same whether or not there is such a user.
+//! Verifies a username and password. The cost is the same whether or not the user exists.
 
 use super::{AccountError, Accounts};
 use crate::domain::{AuditEvent, AuditKind, Credentials, Origin, Password, Username};
@@ -6,18 +6,18 @@ use crate::passwords::Verification;
 use crate::storage::users;
 use crate::tokens::Proven;
 
-/// What became of a login.
+/// The outcome of an authentication.
 #[derive(Clone, Debug)]
 pub enum Authentication {
-    /// It is this user; a session is given only if that still holds when it is stored.
+    /// The credentials are right. A session begins only if they are still the same when it is stored.
     Proven(Proven),
-    /// Unknown, switched off, or another password: nobody learns which.
+    /// The user is unknown or disabled, or the password is wrong. The caller does not learn which.
     Refused,
 }
 
 impl Accounts {
-    /// Verifies a name and a password that came by way of `client_id`. A refusal is recorded: with the user, and never
-    /// with a name that nobody has, which may be a password in the wrong field.
+    /// Verifies a username and a password that were presented by `client_id`. A refusal is recorded with the user's
+    /// id. If the name is unknown it is not recorded at all, because it may be a password typed in the wrong field.
     pub async fn authenticate(
         &self,
         username: &str,
@@ -34,14 +34,14 @@ impl Accounts {
                     .read(move |conn| Ok::<_, AccountError>(users::find_by_name(conn, &key)?))
                     .await?
             }
-            // No user has such a name.
+            // No user can have a name that does not parse.
             Err(_) => None,
         };
         let refused = refusal(stored.as_ref(), client_id, origin);
-        // A user who is switched off costs the dummy's hash, as nobody does.
+        // A disabled user is treated like an unknown one: the password is verified against the dummy hash.
         let stored = stored.filter(|credentials| credentials.user.is_active);
         let hash = stored.as_ref().map(|credentials| credentials.hash.clone());
-        // Too long to be anybody's: wrong without a look at it, and at the same cost.
+        // A password above the size limit cannot be right: the dummy is verified instead, at the same cost.
         let is_possible = !Password::is_out_of_reach(password.len(), parts.password_rules);
         let (password, hash) = if is_possible { (password, hash) } else { ("", None) };
         let verified = parts.passwords.verify(Password::presented(password), hash).await?;
@@ -59,7 +59,7 @@ impl Accounts {
     }
 }
 
-/// What is recorded if the login comes to nothing.
+/// Builds the audit event for a refused login.
 fn refusal(stored: Option<&Credentials>, client_id: &str, origin: &Origin) -> AuditEvent {
     let event = AuditEvent::new(AuditKind::LoginRefused, origin).client(client_id);
     match stored.map(|credentials| &credentials.user) {

@@ -1,4 +1,4 @@
-//! The use cases around users: register, authenticate, look up, administer.
+//! The use cases around users: register, authenticate, find, administer.
 
 mod administration;
 mod authenticate;
@@ -22,16 +22,16 @@ use crate::passwords::{PasswordError, Passwords};
 use crate::random::Random;
 use crate::storage::users;
 
-/// Why a use case could not be carried out, without being the caller's fault.
+/// An error that is not the caller's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// No connection, or too much waiting for one.
+    /// The database failed or had no free connection.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// No hash.
+    /// The password could not be hashed or verified.
     #[error(transparent)]
     Password(#[from] PasswordError),
-    /// What should name a user is one user's id and another one's name.
+    /// The text is the id of one user and the name of another.
     #[error(
         "this is the id of one user and the name of another: give the id of the one that you mean (users list)"
     )]
@@ -44,23 +44,23 @@ impl From<QueryError> for AccountError {
     }
 }
 
-/// What [`Accounts`] works with.
+/// The parts that [`Accounts`] is built from.
 pub struct AccountParts {
-    /// The truth.
+    /// The database.
     pub database: Database,
-    /// Who hashes.
+    /// The password hashing pool.
     pub passwords: Passwords,
-    /// The time.
+    /// The clock.
     pub clock: SharedClock,
-    /// Randomness.
+    /// The source of randomness.
     pub random: Random,
-    /// The record of events.
+    /// Writes audit events.
     pub recorder: Recorder,
-    /// Which passwords may be set.
+    /// The rules for new passwords.
     pub password_rules: PasswordRules,
 }
 
-/// The use cases. Cheap to clone.
+/// The use cases around users. Cheap to clone.
 #[derive(Clone)]
 pub struct Accounts {
     parts: Arc<AccountParts>,
@@ -68,18 +68,18 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// The use cases over these parts.
+    /// Builds the use cases from their parts.
     pub fn new(parts: AccountParts) -> Self {
         let refusals = Refusals::new(parts.database.clone(), parts.recorder.clone());
         Self { parts: Arc::new(parts), refusals }
     }
 
-    /// The user with that id.
+    /// Finds the user with this id.
     pub async fn find(&self, id: Uuid) -> Result<Option<User>, AccountError> {
         self.parts.database.read(move |conn| Ok(users::find(conn, id)?)).await
     }
 
-    /// Which passwords may be set.
+    /// The rules for new passwords.
     pub fn password_rules(&self) -> PasswordRules {
         self.parts.password_rules
     }

@@ -1,4 +1,4 @@
-//! Registration.
+//! Registers a user.
 
 use service_kit::database::DatabaseError;
 
@@ -6,42 +6,42 @@ use super::{AccountError, Accounts};
 use crate::domain::{AuditEvent, AuditKind, Email, NewUser, Origin, Password, User, Username};
 use crate::storage::{is_unique_violation, users};
 
-/// What somebody who registers gives.
+/// The unparsed values of a registration.
 #[derive(Debug)]
 pub struct RegistrationRequest<'a> {
-    /// The name.
+    /// The username.
     pub username: &'a str,
     /// The password.
     pub password: &'a str,
-    /// The address.
+    /// The e-mail address.
     pub email: Option<&'a str>,
 }
 
-/// A part of it that breaks a rule.
+/// A field of a registration that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrationField {
-    /// Which.
+    /// The name of the field.
     pub field: &'static str,
-    /// The rule.
+    /// The rule, as a text for the user.
     pub message: String,
 }
 
-/// What became of it.
+/// The outcome of a registration.
 #[derive(Debug)]
 pub enum Registration {
-    /// A user.
+    /// The user was created.
     Registered(Box<User>),
-    /// The name, or one that looks like it, is taken.
+    /// The name, or a confusable name, is taken.
     Taken,
-    /// These break a rule.
+    /// These fields break a rule.
     Invalid(Vec<RegistrationField>),
 }
 
-/// What was given, or what of it breaks a rule.
+/// The parsed values, or the fields that break a rule.
 type Parsed = Result<(Username, Option<Email>, Password), Vec<RegistrationField>>;
 
 impl Accounts {
-    /// Makes a user who may log in, without roles.
+    /// Creates an active user without roles.
     pub async fn register(
         &self,
         request: RegistrationRequest<'_>,
@@ -52,7 +52,7 @@ impl Accounts {
             Ok(parsed) => parsed,
             Err(broken) => return Ok(Registration::Invalid(broken)),
         };
-        // Before the hash, so that a name that is taken costs nothing; the insert decides.
+        // Checked before hashing, so that a taken name does not cost a hash. The unique index decides at the insert.
         let (key, skeleton) = (username.key().to_owned(), username.skeleton().to_owned());
         let taken: Result<_, AccountError> =
             parts.database.read(move |conn| Ok(users::is_taken(conn, &key, &skeleton)?)).await;
@@ -82,7 +82,7 @@ impl Accounts {
                 event.log();
                 Ok(Registration::Registered(Box::new(user)))
             }
-            // Another registration was faster.
+            // A concurrent registration took the name first.
             Err(AccountError::Database(DatabaseError::Query(error))) if is_unique_violation(&error) => {
                 Ok(Registration::Taken)
             }

@@ -1,4 +1,4 @@
-//! How many events that callers cause at will are recorded one by one.
+//! Limits how many audit events a caller can cause to be stored.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,29 +7,30 @@ use uuid::Uuid;
 
 use crate::domain::{AuditEvent, AuditKind};
 
-/// The limits on how many rows of a kind are stored.
+/// A limit on stored rows: a burst, then a steady rate.
 #[derive(Clone, Copy)]
 struct Rate {
-    /// So many at once,
+    /// The number of rows that may be stored at once.
     burst: u64,
-    /// and then one in so many milliseconds.
+    /// After the burst, one row may be stored in this many milliseconds.
     interval_ms: u64,
 }
 
-/// Of a kind, whoever causes it.
+/// The limit for all events of one kind.
 const OF_KIND: Rate = Rate { burst: 1000, interval_ms: 1000 };
-/// Of a kind that concerns one account: so a flood that one account causes hides nothing of another.
+/// The limit for events of one kind about one account, so that a flood about one account does not hide events about
+/// others.
 const OF_ACCOUNT: Rate = Rate { burst: 100, interval_ms: 10_000 };
-/// Accounts that are told apart. Beyond them the rate of the kind alone holds.
+/// The number of accounts that are counted separately. For any further account only the limit of the kind applies.
 const MOST_ACCOUNTS: usize = 10_000;
 
-/// The part of an allowance that is not used yet.
+/// The unused part of an allowance.
 #[derive(Clone, Copy)]
 struct Left {
     rows: u64,
-    /// Up to when on the boot clock `rows` was refilled.
+    /// The time up to which `rows` was refilled, milliseconds on the boot clock.
     as_of_ms: u64,
-    /// Events that were not recorded since the last that was.
+    /// The number of events dropped since the last stored one.
     passed_over: u64,
 }
 
@@ -44,7 +45,7 @@ impl Left {
         self.as_of_ms = self.as_of_ms.saturating_add(earned.saturating_mul(rate.interval_ms));
     }
 
-    /// Takes one; how many were passed over before it.
+    /// Uses one row. Returns how many events were dropped before it, or `None` if no row is left.
     fn take(&mut self, rate: Rate, boot_ms: u64) -> Option<u64> {
         self.refill(rate, boot_ms);
         if self.rows == 0 {
@@ -56,7 +57,7 @@ impl Left {
     }
 }
 
-/// The user, client and session that an event concerns.
+/// The account that an event is counted for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Account {
     User(Uuid),
@@ -64,23 +65,23 @@ enum Account {
 }
 
 impl Account {
-    /// The user; the client, where there is none.
+    /// The event's user, or its client if it has no user.
     fn of(event: &AuditEvent) -> Option<Self> {
         let client = || event.client_id.clone().map(Self::Client);
         event.user_id.map(Self::User).or_else(client)
     }
 }
 
-/// What is recorded of an event.
+/// The numbers that are stored with an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Recorded {
-    /// Events of the kind that were passed over before this one, whomever they concerned.
+    /// The number of dropped events of the same kind, about any account, since the last stored one.
     pub(super) of_kind: u64,
-    /// The same of those that concerned its account.
+    /// The number of dropped events of the same kind about the same account.
     pub(super) of_account: u64,
 }
 
-/// An allowance for each kind, so that a flood of one hides nothing of another.
+/// An allowance for each kind of event, so that a flood of one kind does not hide another kind.
 #[derive(Default)]
 pub(super) struct Allowance(Mutex<State>);
 
@@ -92,7 +93,7 @@ struct State {
 }
 
 impl Allowance {
-    /// Whether this one is recorded.
+    /// Returns `None` if the event is to be dropped.
     pub(super) fn take(&self, event: &AuditEvent, boot_ms: u64) -> Option<Recorded> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_account = match Account::of(event) {
@@ -118,7 +119,8 @@ impl State {
         left.take(OF_ACCOUNT, boot_ms)
     }
 
-    /// Forgets accounts that have all of their rate again and nothing to tell; not more often than once a second.
+    /// Removes accounts whose allowance is full again and that have no dropped events to report. Runs at most once a
+    /// second.
     fn sweep(&mut self, boot_ms: u64) {
         if boot_ms.saturating_sub(self.swept_ms) < 1000 {
             return;
@@ -173,7 +175,7 @@ mod tests {
         assert_eq!((0..2000).filter(|_| allowance.take(&refused(), later).is_some()).count(), 1000);
     }
 
-    /// Whoever floods the record with events of the own account hides nothing of others.
+    /// A flood of events about one account does not hide events about other accounts.
     #[test]
     fn an_account_has_a_smaller_allowance_of_its_own() {
         let allowance = Allowance::default();

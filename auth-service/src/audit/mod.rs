@@ -1,8 +1,8 @@
-//! The record of what was done, tried and refused.
+//! Audit events: what was done, tried and refused.
 //!
-//! What changes something is recorded in the transaction of the change ([`Recorder`]). A refusal changes nothing: its
-//! record is a transaction of its own, and the answer does not depend on it ([`Refusals`]). Both share one allowance, so that
-//! nobody fills the table.
+//! An event about a change is written in the transaction of the change ([`Recorder`]). A refusal changes nothing: its
+//! event is written in a transaction of its own, and the response does not depend on it ([`Refusals`]). Both share
+//! one allowance, so that no caller can fill the table.
 
 mod allowance;
 
@@ -19,10 +19,11 @@ use crate::domain::{Actor, AuditEvent, Origin};
 use crate::random::Random;
 use crate::storage::audit;
 
-/// How long an answer waits for the record of a refusal. The writing goes on.
+/// How long a response waits until the event of a refusal is written. After that the response is sent and the write
+/// continues.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Writes events to the record. Cheap to clone; the clones share one allowance.
+/// Writes audit events. Cheap to clone; the clones share one allowance.
 #[derive(Clone)]
 pub struct Recorder {
     inner: Arc<RecorderInner>,
@@ -36,14 +37,15 @@ struct RecorderInner {
 }
 
 impl Recorder {
-    /// Without `limits_callers` all that changes something is recorded, however often; refusals never are.
+    /// Builds a recorder. If `limits_callers` is false, every event about a change is written, however many there
+    /// are. Events about refusals are always limited.
     pub fn new(random: Random, clock: SharedClock, limits_callers: bool) -> Self {
         let allowance = Allowance::default();
         Self { inner: Arc::new(RecorderInner { random, clock, allowance, limits_callers }) }
     }
 
-    /// Records what is done in this transaction; the caller logs it once that is committed. What a caller may do again and
-    /// again is recorded within the allowance.
+    /// Writes an event in the current transaction. The caller logs the event after the commit. Events that a caller
+    /// can cause at will are limited by the allowance.
     pub fn record(&self, conn: &mut DbConnection, event: &AuditEvent, now_ms: i64) -> QueryResult<()> {
         let inner = &self.inner;
         let is_limited =
@@ -57,7 +59,8 @@ impl Recorder {
         audit::record(conn, event, &inner.random, now_ms)
     }
 
-    /// The rows that an event has: none where the allowance is used up; with the number of those that were passed over.
+    /// The rows to write for an event: none if the allowance is used up, and additional rows with the number of
+    /// events that were dropped before.
     fn within_allowance(&self, event: &AuditEvent) -> Vec<AuditEvent> {
         let inner = &self.inner;
         let Some(Recorded { of_kind, of_account }) = inner.allowance.take(event, inner.clock.boot_ms())
@@ -77,7 +80,7 @@ impl Recorder {
     }
 }
 
-/// Where refusals are recorded. Cheap to clone.
+/// Writes the audit events of refusals. Cheap to clone.
 #[derive(Clone)]
 pub struct Refusals {
     database: Database,
@@ -85,14 +88,15 @@ pub struct Refusals {
 }
 
 impl Refusals {
-    /// Records in this database.
+    /// Writes to this database.
     pub fn new(database: Database, recorder: Recorder) -> Self {
         Self { database, recorder }
     }
 
-    /// Records a refusal and logs it. Takes the same way and time whomever it concerns; where the database is busy or
-    /// away the answer is not held up, and the log has what the table lacks. So it has where refusals come in floods: the
-    /// table, which outlives them for long, then has their number.
+    /// Logs a refusal and writes its audit event. It does the same work whether or not the user exists, so that the
+    /// time tells nothing. If the database is slow or unavailable, the response is not delayed; the event is then in
+    /// the log only. During a flood of refusals the log has every event, and the table has the number of dropped
+    /// ones.
     pub async fn record(&self, event: AuditEvent) {
         event.log();
         let events = self.recorder.within_allowance(&event);
@@ -100,7 +104,7 @@ impl Refusals {
             return;
         }
         let writing = tokio::spawn(LogScope::current().carry(write(self.clone(), events)));
-        // A panic in there was logged where it happened; lateness is none of the caller's business.
+        // A panic in the task was logged where it happened. A late write does not change the response.
         let _ = tokio::time::timeout(PATIENCE, writing).await;
     }
 }

@@ -1,4 +1,4 @@
-//! One transaction over one user.
+//! One transaction that changes one user.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::domain::{AuditEvent, AuditKind, EndReason, User};
 use crate::storage::{audit, users};
 use crate::tokens::UserCut;
 
-/// A change that was committed.
+/// The result of a committed change.
 #[derive(Clone, Debug)]
 pub struct Changed {
-    /// The user, as it now stands; one that was removed, as it stood.
+    /// The user after the change; for a removal, the user as it was before.
     pub user: User,
-    /// The place of the fact, where tokens were ended.
+    /// The sequence number of the revocation fact, if the change revoked tokens.
     pub seq: Option<i64>,
 }
 
-/// A user under its lock.
+/// A change in progress. The transaction holds the user's row lock.
 pub(super) struct Change<'a> {
     pub(super) conn: &'a mut DbConnection,
     pub(super) user: User,
@@ -30,26 +30,26 @@ pub(super) struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Ends every session and every token.
+    /// Ends every session of the user and revokes every token.
     pub(super) fn end_all(&mut self) -> Result<(), AccountError> {
         let cuts = self.parts.cuts;
         self.cut = Some(cuts.end_all(self.conn, &self.user, EndReason::Administration, self.now_ms)?);
         Ok(())
     }
 
-    /// Ends every access token; sessions go on and give others.
+    /// Revokes every access token. Sessions continue and can issue new ones.
     pub(super) fn end_access_tokens(&mut self) -> Result<(), AccountError> {
         self.cut = Some(self.parts.cuts.cut(self.conn, &self.user, self.now_ms)?);
         Ok(())
     }
 
-    /// Records that this was done to the user.
+    /// Writes an audit event of this kind about the user.
     pub(super) fn record(&mut self, kind: AuditKind) -> Result<(), AccountError> {
         let event = AuditEvent::new(kind, &self.parts.origin).user(self.user.id);
         self.record_event(event)
     }
 
-    /// The same, with what it is about.
+    /// Writes an audit event about the user, with the event's `subject` (for example the new roles).
     pub(super) fn record_about(&mut self, kind: AuditKind, subject: String) -> Result<(), AccountError> {
         let event = AuditEvent::new(kind, &self.parts.origin).user(self.user.id).subject(subject);
         self.record_event(event)
@@ -63,7 +63,7 @@ impl Change<'_> {
 }
 
 impl Administration {
-    /// Does `work` to the user of that name or id. `None` if there is none.
+    /// Runs `work` on the user with this name or id, in one transaction. Returns `None` if there is no such user.
     pub(super) async fn change<W>(&self, who: &str, work: W) -> Result<Option<Changed>, AccountError>
     where
         W: Fn(&mut Change<'_>) -> Result<(), AccountError> + Send + 'static,

@@ -1,4 +1,4 @@
-//! A user, made by an operator.
+//! Creates a user for an operator.
 
 use std::sync::Arc;
 
@@ -9,25 +9,25 @@ use crate::accounts::{AccountError, RegistrationField};
 use crate::domain::{AuditEvent, AuditKind, Email, NewUser, PasswordHash, RoleNames, User, Username};
 use crate::storage::{audit, is_unique_violation, users};
 
-/// What is said of a user to be made, not yet parsed.
+/// The unparsed description of a user to create.
 #[derive(Clone, Copy, Debug)]
 pub struct DraftRequest<'a> {
-    /// The name.
+    /// The username.
     pub username: &'a str,
-    /// The address.
+    /// The e-mail address.
     pub email: Option<&'a str>,
-    /// Roles, separated by commas.
+    /// The roles, separated by commas.
     pub roles: &'a str,
 }
 
-/// A user to be made, but for the password.
+/// The parsed description of a user to create, without the password.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// The name.
+    /// The username.
     pub username: Username,
-    /// The address.
+    /// The e-mail address.
     pub email: Option<Email>,
-    /// Whether another system has verified it.
+    /// Whether another system has verified the address.
     pub email_verified: bool,
     /// Whether the user may log in.
     pub is_active: bool,
@@ -36,7 +36,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Parses all of it; what breaks a rule.
+    /// Parses all fields. The error lists every field that breaks a rule.
     pub fn parse(request: DraftRequest<'_>) -> Result<Self, Vec<RegistrationField>> {
         let username = Username::parse_new(request.username).map_err(|error| field("username", &error));
         let email = request.email.map(Email::parse).transpose().map_err(|error| field("email", &error));
@@ -56,23 +56,23 @@ pub(super) fn field(field: &'static str, error: &dyn std::fmt::Display) -> Regis
     RegistrationField { field, message: error.to_string() }
 }
 
-/// What became of it.
+/// The outcome of creating a user.
 #[derive(Debug)]
 pub enum Creation {
-    /// A user.
+    /// The user was created.
     Created(Box<User>),
-    /// The name, or one that looks like it, is taken.
+    /// The name, or a confusable name, is taken.
     Taken,
 }
 
 impl Administration {
-    /// Whether the name, or one that looks like it, is taken: asked before somebody thinks of a password.
+    /// Whether the name, or a confusable name, is taken. Commands call this before they ask for a password.
     pub async fn is_taken(&self, username: &Username) -> Result<bool, AccountError> {
         let (key, skeleton) = (username.key().to_owned(), username.skeleton().to_owned());
         self.parts.database.read(move |conn| Ok(users::is_taken(conn, &key, &skeleton)?)).await
     }
 
-    /// Makes the user.
+    /// Inserts the user with this password hash.
     pub async fn create(&self, draft: Draft, hash: PasswordHash) -> Result<Creation, AccountError> {
         let parts = Arc::clone(&self.parts);
         let new = self.new_user(draft, hash, parts.clock.now_ms());

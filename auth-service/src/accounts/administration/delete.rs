@@ -1,4 +1,4 @@
-//! Removal.
+//! Removes a user.
 
 use super::{Administration, Changed};
 use crate::accounts::AccountError;
@@ -6,7 +6,7 @@ use crate::domain::AuditKind;
 use crate::storage::users;
 
 impl Administration {
-    /// Removes a user, and revokes every token: that fact, and the record, outlive the user.
+    /// Removes a user and revokes every token. The revocation fact and the audit event remain after the user is gone.
     pub async fn delete(&self, who: &str) -> Result<Option<Changed>, AccountError> {
         self.change(who, |change| {
             change.end_all()?;

@@ -1,4 +1,4 @@
-//! Users from elsewhere, with the hashes of their passwords.
+//! Imports users from another system, with their password hashes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,32 +8,32 @@ use crate::accounts::AccountError;
 use crate::domain::{AuditEvent, AuditKind, BcryptHash, NewUser, User};
 use crate::storage::{audit, users};
 
-/// A user to be imported, and the line that says so.
+/// A user to import, and the line of the file that describes it.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// The line, counted from one.
+    /// The line number, counted from 1.
     pub line: usize,
-    /// The user.
+    /// The description of the user.
     pub draft: Draft,
-    /// The hash of the password.
+    /// The password hash.
     pub hash: BcryptHash,
 }
 
-/// What became of an import.
+/// The outcome of an import.
 #[derive(Debug)]
 pub enum Imported {
-    /// These users were made; the lines of users that were there are left out.
+    /// The import was committed.
     Done {
-        /// The new users, in the order of the lines.
+        /// The created users, in the order of the lines.
         users: Vec<User>,
-        /// Lines whose name, or one that looks like it, was taken.
+        /// The lines that were skipped because the name, or a confusable name, was taken.
         skipped: Vec<usize>,
     },
-    /// Nothing was: these lines name somebody who exists, or stands on another line.
+    /// Nothing was imported: these lines have a name that is taken or that is repeated in the file.
     Taken(Vec<usize>),
 }
 
-/// Rolls the transaction back.
+/// An error that rolls the transaction back.
 enum Stop {
     Taken(Vec<usize>),
     Failed(AccountError),
@@ -46,8 +46,8 @@ impl<E: Into<AccountError>> From<E> for Stop {
 }
 
 impl Administration {
-    /// Makes all of them in one transaction, or none. With `skip_existing`, those whose name is taken in the database
-    /// are left alone: for the second run of the same file.
+    /// Creates all users in one transaction, or none. With `skip_existing`, a line whose name is taken in the
+    /// database is skipped, so that the same file can be imported a second time.
     pub async fn import(&self, imports: Vec<Import>, skip_existing: bool) -> Result<Imported, AccountError> {
         let twice = repeated(&imports);
         if !twice.is_empty() {
@@ -91,7 +91,7 @@ impl Administration {
     }
 }
 
-/// The lines whose name, or one that looks like it, stands on an earlier line.
+/// The lines whose name, or a confusable name, occurs on an earlier line.
 fn repeated(imports: &[Import]) -> Vec<usize> {
     let mut seen = HashMap::new();
     let names = imports.iter().map(|import| (import.line, &import.draft.username));

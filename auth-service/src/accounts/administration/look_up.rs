@@ -1,4 +1,4 @@
-//! Who is there?
+//! Finds and lists users.
 
 use uuid::Uuid;
 
@@ -8,11 +8,11 @@ use crate::domain::{User, Username};
 use crate::storage::users;
 
 impl Administration {
-    /// The user of that id or name.
+    /// Finds the user with this id or name.
     ///
     /// # Errors
-    /// [`AccountError::Ambiguous`] where it is the id of one user and the name of another: names that look like ids are
-    /// refused now, and there may be older ones.
+    /// [`AccountError::Ambiguous`] if the text is the id of one user and the name of another. New names must not look
+    /// like ids, but older users may have such names.
     pub async fn find(&self, who: &str) -> Result<Option<User>, AccountError> {
         let id = who.parse::<Uuid>().ok();
         let key = Username::parse(who).ok().map(|name| name.key().to_owned());
@@ -27,7 +27,7 @@ impl Administration {
         found.await
     }
 
-    /// At most `limit` users by name, those after the name `after`.
+    /// Lists at most `limit` users, ordered by name, starting after the name `after`.
     pub async fn list(&self, after: Option<Username>, limit: i64) -> Result<Vec<User>, AccountError> {
         let listed = self.parts.database.read(move |conn| {
             Ok::<_, AccountError>(users::list(conn, after.as_ref().map(Username::key), limit)?)

@@ -1,7 +1,8 @@
-//! What an operator does with users: a file for each use case.
+//! The use cases for managing users from the command line, one file each.
 //!
-//! Each change is one transaction under the user's lock, with its record. What ends tokens appends its fact last: a login or
-//! refresh under way either committed before, and is ended with the rest, or waits and then finds the user changed.
+//! Each change is one transaction that holds the user's row lock and writes the audit event. A change that revokes
+//! tokens appends its revocation fact last. So a concurrent login or refresh either committed before and is revoked
+//! with the rest, or waits for the lock and then sees the changed user.
 
 mod change;
 mod create;
@@ -25,28 +26,28 @@ use crate::domain::Origin;
 use crate::random::Random;
 use crate::tokens::CutRules;
 
-/// What [`Administration`] works with.
+/// The parts that [`Administration`] is built from.
 pub struct AdministrationParts {
-    /// The truth.
+    /// The database.
     pub database: Database,
-    /// The time.
+    /// The clock.
     pub clock: SharedClock,
-    /// Randomness.
+    /// The source of randomness.
     pub random: Random,
-    /// What a cut has to cover.
+    /// The clock skew and token lifetime that a cut has to cover.
     pub cuts: CutRules,
-    /// Who does all this.
+    /// The origin that is written to audit events.
     pub origin: Origin,
 }
 
-/// The use cases. Cheap to clone.
+/// The use cases for managing users. Cheap to clone.
 #[derive(Clone)]
 pub struct Administration {
     parts: Arc<AdministrationParts>,
 }
 
 impl Administration {
-    /// The use cases over these parts.
+    /// Builds the use cases from their parts.
     pub fn new(parts: AdministrationParts) -> Self {
         Self { parts: Arc::new(parts) }
     }

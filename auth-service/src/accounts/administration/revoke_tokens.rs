@@ -1,11 +1,11 @@
-//! The end of all that a user has, who may log in again.
+//! Revokes every token of a user, who may log in again.
 
 use super::{Administration, Changed};
 use crate::accounts::AccountError;
 use crate::domain::AuditKind;
 
 impl Administration {
-    /// Ends every session and token of a user.
+    /// Ends every session of a user and revokes every token.
     pub async fn revoke_tokens(&self, who: &str) -> Result<Option<Changed>, AccountError> {
         self.change(who, |change| {
             change.end_all()?;

@@ -1,4 +1,4 @@
-//! Other roles.
+//! Sets a user's roles.
 
 use super::{Administration, Changed};
 use crate::accounts::AccountError;
@@ -6,8 +6,9 @@ use crate::domain::{AuditKind, RoleNames};
 use crate::storage::users;
 
 impl Administration {
-    /// Replaces the roles. Where one is taken away, access tokens that still carry it are revoked; sessions go on, and the
-    /// next refresh gives tokens with the new roles. Where roles are only added, tokens go on without them until then.
+    /// Replaces the roles. If a role is removed, access tokens that still carry it are revoked; sessions continue,
+    /// and the next refresh issues a token with the new roles. If roles are only added, existing access tokens stay
+    /// valid and the next refresh adds the new roles.
     pub async fn set_roles(&self, who: &str, roles: RoleNames) -> Result<Option<Changed>, AccountError> {
         self.change(who, move |change| {
             if change.user.roles == roles.as_slice() {

@@ -1,4 +1,4 @@
-//! Off and on.
+//! Disables and enables a user.
 
 use super::{Administration, Changed};
 use crate::accounts::AccountError;
@@ -6,8 +6,8 @@ use crate::domain::AuditKind;
 use crate::storage::users;
 
 impl Administration {
-    /// Switches a user off, and ends every session and token, those of a login under way included. One that is off
-    /// already: ends what there may be all the same.
+    /// Disables a user, ends every session and revokes every token, including those of a login that is in progress.
+    /// For a user who is disabled already, it revokes again whatever may be left.
     pub async fn disable(&self, who: &str) -> Result<Option<Changed>, AccountError> {
         self.change(who, |change| {
             users::set_active(change.conn, change.user.id, false, change.now_ms)?;
@@ -17,10 +17,11 @@ impl Administration {
         .await
     }
 
-    /// Switches a user on. What was ended stays so.
+    /// Enables a user. Sessions and tokens that were ended stay ended.
     pub async fn enable(&self, who: &str) -> Result<Option<Changed>, AccountError> {
         self.change(who, |change| {
-            // A login under way of one who is on need not fail.
+            // If the user is enabled already, nothing changes: otherwise a login in progress would fail for no
+            // reason.
             if change.user.is_active {
                 return Ok(());
             }
