@@ -1,4 +1,5 @@
-//! What commands work with: the same database, secrets and Redis as the servers, which may run meanwhile.
+//! The context of commands: the same database, secrets and Redis as the servers use, which may be running at the same
+//! time.
 
 use std::sync::Arc;
 
@@ -34,12 +35,12 @@ impl Context {
         Ok(Self { settings, database, clock, random, _log: log })
     }
 
-    /// What seals and opens the secrets in the database.
+    /// The sealer for the secrets in the database.
     pub(super) async fn sealer(&self) -> Result<Arc<Sealer>, Failure> {
         Ok(Arc::new(startup::open_sealer(&self.settings, &self.database, &self.random).await?))
     }
 
-    /// Who may change the signing keys.
+    /// The use cases for changing the signing keys.
     pub(super) async fn rotation(&self) -> Result<Rotation, Failure> {
         let settings = startup::key_settings(&self.settings);
         let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
@@ -47,7 +48,7 @@ impl Context {
         Ok(rotation.caused_by(Origin::operator()))
     }
 
-    /// Who changes users. Needs no key.
+    /// The use cases for managing users. They need no encryption key.
     pub(super) fn administration(&self) -> Administration {
         Administration::new(AdministrationParts {
             database: self.database.clone(),
@@ -58,12 +59,12 @@ impl Context {
         })
     }
 
-    /// Which passwords may be set.
+    /// The rules for new passwords.
     pub(super) fn password_rules(&self) -> PasswordRules {
         startup::password_rules(&self.settings)
     }
 
-    /// The hash of a password that is to be set.
+    /// Hashes a new password.
     pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, Failure> {
         let sealer = self.sealer().await?;
         let (random, name) = (self.random.clone(), SecretName::PasswordPepper);
@@ -71,7 +72,7 @@ impl Context {
         Ok(Passwords::new(&pepper, startup::hash_settings(&self.settings), random).hash(password).await?)
     }
 
-    /// Who may change clients.
+    /// The use cases for managing clients.
     pub(super) fn clients(&self) -> clients::Administration {
         let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
         let clients = Clients::new(ClientParts { database, clock });
@@ -85,7 +86,7 @@ impl Context {
         administration.caused_by(Origin::operator())
     }
 
-    /// Whoever changed what the configuration declares would find it changed back at the next start.
+    /// Refuses a client that the configuration declares: the next start would undo the change.
     pub(super) fn must_not_be_declared(&self, id: &str) -> Result<(), Failure> {
         if self.settings.clients.iter().any(|declared| declared.id == id) {
             return Err(format!("{id} is declared in the configuration: change it there, and restart").into());
@@ -93,7 +94,8 @@ impl Context {
         Ok(())
     }
 
-    /// Brings a committed fact to Redis. In vain is no failure: whichever server runs, or starts next, brings it there.
+    /// Delivers a committed revocation fact to Redis. If that fails, the command only logs a warning: a server that
+    /// is running, or the next one to start, delivers the fact.
     pub(super) async fn announce(&self, seq: i64) -> Result<(), Failure> {
         let Some(projection) = startup::projection(&self.settings) else { return Ok(()) };
         let database_id = agree_on_database_id(&self.database, &self.random).await?;
@@ -116,7 +118,7 @@ impl Context {
     }
 }
 
-/// Warnings alone: who runs a command reads what it prints.
+/// Logs warnings and errors only, since the operator reads the output of the command.
 fn log_of_a_command(settings: &LogSettings) -> LogSettings {
     let quieter = ["error", "off"].contains(&settings.level.as_str());
     let level = if quieter { settings.level.clone() } else { "warn".to_owned() };

@@ -1,8 +1,9 @@
-//! The command line: a file for each command.
+//! The command line, one file for each command.
 //!
-//! A command that works on the database is a function of its arguments and a [`Context`], and returns a [`Report`]: one
-//! document for machines (`--json`), a text for people. It prints nothing itself (but `audit`, which may go on for ever). Errors and logs go to standard error.
-//! What is secret is read from a file or standard input, never from an argument, which other users of the machine see.
+//! A command that works on the database is a function of its arguments and a [`Context`], and returns a [`Report`]:
+//! one document for machines (`--json`), a text for people. It prints nothing itself, except for `audit`, which may
+//! run for ever. Errors and logs go to standard error. Secrets are read from a file or standard input, never from an
+//! argument, because other users of the machine can see arguments.
 
 mod audit;
 mod check_config;
@@ -34,7 +35,7 @@ use crate::config::{PREFIX, Settings};
 #[derive(Parser)]
 #[command(name = "auth-service", version)]
 struct Arguments {
-    /// A file with settings (TOML, YAML or JSON)
+    /// A settings file (TOML, YAML or JSON)
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -57,14 +58,14 @@ enum Command {
     Keys(keys::Arguments),
     /// Users, by name or id
     Users(users::Arguments),
-    /// What happened that concerns security, oldest first: one JSON object a line
+    /// Audit events, oldest first: one JSON object per line
     Audit(audit::Arguments),
 }
 
-/// What a command fails with: the line for standard error.
+/// The error of a command: the line for standard error.
 type Failure = Box<dyn std::error::Error>;
 
-/// Runs what the arguments of this process ask for.
+/// Runs the command that the arguments of this process name.
 pub async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,

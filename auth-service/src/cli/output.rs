@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 
 use super::Failure;
 
-/// Prints a text and a newline. A reader that has read enough (`| head`) is no failure.
+/// Prints a text and a newline. A reader that has closed the pipe (`| head`) is no error.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {

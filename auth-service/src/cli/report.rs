@@ -1,4 +1,4 @@
-//! What a command has to say.
+//! The output of a command.
 
 use clap::Args;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Failure;
 use super::output::print;
 
-/// How a command prints. Flatten it into the command's arguments.
+/// The option that selects the output format. Flatten it into the command's arguments.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct Format {
     /// Print one JSON document

@@ -1,6 +1,6 @@
-//! Aligned columns, for people.
+//! Tables with aligned columns.
 
-/// A table: a line of names, then the rows, each cell as wide as its column needs.
+/// Formats a table: a line of column names, then the rows, with each column as wide as its longest cell.
 pub(super) fn table<const N: usize>(names: [&str; N], rows: &[[String; N]]) -> String {
     let mut widths = names.map(|name| name.chars().count());
     for row in rows {

@@ -1,4 +1,4 @@
-//! An event as it is printed.
+//! Formats an audit event for output.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use service_kit::http::rfc3339;
 
 use crate::storage::audit::AuditRow;
 
-/// The members are always there, `null` where there is nothing to say.
+/// Every member is always present; `null` if the event has no such value.
 #[derive(Serialize)]
 struct Line<'a> {
     id: &'a str,
@@ -24,7 +24,7 @@ struct Line<'a> {
     request_id: Option<&'a str>,
 }
 
-/// One line of JSON.
+/// Formats an event as one line of JSON.
 pub(super) fn json(row: &AuditRow) -> serde_json::Result<String> {
     serde_json::to_string(&Line {
         id: &row.id,
@@ -42,7 +42,8 @@ pub(super) fn json(row: &AuditRow) -> serde_json::Result<String> {
     })
 }
 
-/// One line for people. What a caller wrote is quoted, so that it moves no terminal.
+/// Formats an event as one line of text. Values that a caller wrote are quoted and escaped, so that they cannot
+/// control the terminal.
 pub(super) fn text(row: &AuditRow) -> String {
     let mut line = format!("{}  {:<20} {:<8}", rfc3339(row.at_ms), row.kind, row.actor);
     let parts = [
@@ -58,7 +59,7 @@ pub(super) fn text(row: &AuditRow) -> String {
     for (name, value) in parts {
         let Some(value) = value else { continue };
         let is_plain = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
-        // A String takes everything.
+        // Writing to a `String` cannot fail.
         let _ = if is_plain { write!(line, " {name}={value}") } else { write!(line, " {name}={value:?}") };
     }
     line

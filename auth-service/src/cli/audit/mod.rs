@@ -1,4 +1,4 @@
-//! `auth-service audit`: the record of events, printed and followed.
+//! `auth-service audit`: prints the audit events, and follows them.
 
 mod line;
 mod printer;
@@ -22,42 +22,43 @@ use crate::domain::{AuditKind, Username};
 use crate::storage::audit::{AuditFilter, AuditRow};
 use crate::storage::users;
 
-/// How often news is looked for.
+/// The interval at which `--follow` looks for new events.
 const EVERY: Duration = Duration::from_millis(500);
-/// How far back each look goes.
+/// How far back each look reads again, in milliseconds.
 const GLANCE_MS: i64 = 5_000;
-/// Every so many looks go back the whole window.
+/// One in this many looks reads the whole window again.
 const LONG_LOOK: u32 = 20;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// From when on: a moment (2026-11-24T12:00:00Z), or how long ago (90s, 15m, 2h, 7d); without it, all that is kept
+    /// Print events from this time on: a moment (2026-11-24T12:00:00Z) or an age (90s, 15m, 2h, 7d); default: all
+    /// that are kept
     #[arg(long, value_name = "T")]
     since: Option<Since>,
-    /// Go on with what happens, until interrupted
+    /// Keep printing new events until interrupted
     #[arg(long, short)]
     follow: bool,
-    /// These kinds alone: `login.refused`, or `login` for all that begin so
+    /// Print only these kinds: `login.refused`, or `login` for all that begin with it
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds)]
     kind: Vec<Kinds>,
-    /// What concerns this user alone: a name, or an id
+    /// Print only events about this user: a name or an id
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// What concerns this client alone
+    /// Print only events about this client
     #[arg(long, value_name = "ID")]
     client: Option<String>,
-    /// The newest N alone, and with --follow what comes then
+    /// Print only the newest N events, and with --follow the new ones after them
     #[arg(long, value_name = "N")]
     limit: Option<u32>,
-    /// Print one JSON object a line, which is the default
+    /// Print one JSON object per line (the default)
     #[arg(long)]
     json: bool,
-    /// Print lines for people instead
+    /// Print lines of text instead
     #[arg(long, conflicts_with = "json")]
     text: bool,
 }
 
-/// The kinds that a name stands for.
+/// The kinds of event that a name on the command line selects.
 #[derive(Clone, Debug)]
 struct Kinds(Vec<AuditKind>);
 
@@ -71,7 +72,7 @@ fn kinds(name: &str) -> Result<Kinds, String> {
 }
 
 pub(super) async fn run(arguments: Arguments, context: Context) -> Result<(), Failure> {
-    // First, so that a signal finds us ready from here on.
+    // Installed first, so that a signal is handled from here on.
     let stop = stop_signal(printer::PATIENCE)?;
     let printer = Printer::start();
     let outcome = tokio::select! {
@@ -85,7 +86,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> Result<(), Fa
     outcome.map(|_| ())
 }
 
-/// Prints what is asked for, until that is done or nobody reads on.
+/// Prints the selected events until there are no more or the reader has closed the output.
 async fn print(arguments: &Arguments, context: &Context, printer: &Printer) -> Result<(), Failure> {
     let filter = AuditFilter {
         kinds: arguments.kind.iter().flat_map(|Kinds(kinds)| kinds.clone()).collect(),
@@ -105,7 +106,7 @@ async fn print(arguments: &Arguments, context: &Context, printer: &Printer) -> R
         match look(&mut tail, looks, printer, arguments.text).await {
             Ok(true) if arguments.follow => {}
             Ok(_) => return Ok(()),
-            // Who follows stays through a restart of the database.
+            // With `--follow`, a restart of the database does not end the command.
             Err(Interrupted::Database(error)) if arguments.follow && error.is_transient() => {
                 tracing::warn!(%error, "audit.not_read");
             }
@@ -119,7 +120,7 @@ async fn print(arguments: &Arguments, context: &Context, printer: &Printer) -> R
     }
 }
 
-/// Why reading or writing stopped.
+/// An error that stopped reading or formatting.
 #[derive(Debug, thiserror::Error)]
 enum Interrupted {
     #[error(transparent)]
@@ -128,8 +129,8 @@ enum Interrupted {
     Json(#[from] serde_json::Error),
 }
 
-/// Prints all that is there and was not shown; whether somebody still reads. Every look but the first goes back a little,
-/// and some the whole window.
+/// Prints all events that were not printed before. Returns whether the output is still read. Every look but the first
+/// reads some time back again, and one in [`LONG_LOOK`] reads the whole window.
 async fn look(tail: &mut Tail, looks: u32, printer: &Printer, as_text: bool) -> Result<bool, Interrupted> {
     if looks > 0 {
         let back_ms = if looks.is_multiple_of(LONG_LOOK) { tail::WINDOW_MS } else { GLANCE_MS };
@@ -153,7 +154,7 @@ fn printed(row: &AuditRow, as_text: bool) -> serde_json::Result<String> {
     if as_text { Ok(line::text(row)) } else { line::json(row) }
 }
 
-/// The id of a user who is named, or whose id is given: also of one that is no more.
+/// Returns the id of a user given by name or id. An id may be that of a deleted user.
 async fn id_of(database: &Database, user: &str) -> Result<String, Failure> {
     let id = user.parse::<Uuid>().ok();
     let named = match Username::parse(user).ok().map(|name| name.key().to_owned()) {

@@ -1,4 +1,4 @@
-//! Standard output, which may be slow, or closed by whoever has read enough.
+//! Standard output, which may block or be closed by a reader that has read enough.
 
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Failure;
 
-/// What is on its way to the output: then reading waits for it.
+/// The number of chunks that may wait for the output. Beyond it, reading events waits for the output.
 const CHUNKS: usize = 4;
-/// How long an end waits for an output that takes nothing.
+/// How long the end of the program waits for an output that blocks.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Writes on a thread of its own: an output that takes nothing does not keep a signal from ending the program.
+/// Writes on a thread of its own, so that a blocked output does not keep a signal from ending the program.
 pub(super) struct Printer {
     chunks: mpsc::Sender<String>,
     done: oneshot::Receiver<io::Result<()>>,
@@ -31,18 +31,18 @@ impl Printer {
                 }
                 Ok(())
             };
-            // Nobody listens any more where the program is ending.
+            // The receiver is gone if the program is ending already.
             let _ = ended.send(print());
         });
         Self { chunks, done }
     }
 
-    /// Prints; whether somebody still reads.
+    /// Queues a chunk for printing. Returns whether the output is still read.
     pub(super) async fn print(&self, chunk: String) -> bool {
         chunk.is_empty() || self.chunks.send(chunk).await.is_ok()
     }
 
-    /// Ends after what was printed. A reader that has read enough (`| head`) is no failure.
+    /// Waits until all queued chunks are written. A reader that has closed the pipe (`| head`) is no error.
     pub(super) async fn finish(self) -> Result<(), Failure> {
         drop(self.chunks);
         match self.done.await {
@@ -51,14 +51,15 @@ impl Printer {
         }
     }
 
-    /// Ends after what was printed, unless that takes long.
+    /// Like [`Printer::finish`], but waits at most [`PATIENCE`].
     pub(super) async fn give_up(self) {
-        // Whatever comes of it: the program was told to end.
+        // The result does not matter: the program was told to end.
         let _ = tokio::time::timeout(PATIENCE, self.finish()).await;
     }
 }
 
-/// Whether the other end of standard output is closed; without it, `--follow | head` would end with the next event.
+/// Whether the reading end of standard output is closed. Without this check, `--follow | head` would only end at the
+/// next event.
 pub(super) fn is_closed() -> bool {
     let stdout = io::stdout();
     let mut ends = [PollFd::new(&stdout, PollFlags::empty())];

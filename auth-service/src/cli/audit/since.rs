@@ -1,20 +1,20 @@
-//! From when on.
+//! The value of `--since`.
 
 use std::str::FromStr;
 
 use service_kit::http::parse_rfc3339;
 
-/// A moment, or how long ago it is.
+/// A moment, or an age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Since {
-    /// Milliseconds since the Unix epoch.
+    /// A moment, milliseconds since the Unix epoch.
     At(i64),
-    /// Milliseconds.
+    /// An age, milliseconds before now.
     Ago(i64),
 }
 
 impl Since {
-    /// Milliseconds since the Unix epoch.
+    /// Returns the moment, milliseconds since the Unix epoch.
     pub(super) fn at_ms(self, now_ms: i64) -> i64 {
         match self {
             Self::At(ms) => ms,

@@ -1,7 +1,8 @@
-//! Reads the record forwards, and again where something may have been committed behind.
+//! Reads the audit events in the order of their ids, and reads the newest part repeatedly.
 //!
-//! An id holds the time at which its transaction took it, and transactions do not commit in that order; nor do the clocks
-//! of replicas agree. So following reads the last stretch again and again, and remembers what of it was shown.
+//! An id contains the time at which its transaction created it. Transactions do not commit in that order, and the
+//! clocks of replicas differ, so an event may appear behind events that were read before. Therefore following reads
+//! the last stretch repeatedly, and remembers which of its events were shown.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,24 +12,24 @@ use shared_claims::clock::SharedClock;
 
 use crate::storage::audit::{self, AuditFilter, AuditRow, first_id_at};
 
-/// Events read at once.
+/// The number of events read by one query.
 const PAGE: i64 = 500;
-/// How far behind the newest event one may still appear: the database ends a transaction that idles for a minute, and the
-/// rest is for its statements and for clocks.
+/// How far behind the newest event another one may still appear, in milliseconds. The database ends a transaction
+/// that is idle for a minute; the rest allows for its statements and for clock skew.
 pub(super) const WINDOW_MS: i64 = 120_000;
 
-/// A place in the record.
+/// A reading position in the audit events.
 pub(super) struct Tail {
     database: Database,
     clock: SharedClock,
     filter: Arc<AuditFilter>,
-    /// Nothing before it is asked for.
+    /// The lowest id that was asked for.
     floor: String,
-    /// What was read up to.
+    /// The id up to which events were read.
     after: String,
-    /// The time of the newest event, as far as the clocks can be believed. Never goes back.
+    /// The time of the newest event, but not later than our own clock. Never goes back.
     horizon_ms: i64,
-    /// What was shown, as far back as is read again.
+    /// The ids that were shown, as far back as the window that is read again.
     seen: BTreeSet<String>,
 }
 
@@ -46,14 +47,14 @@ impl Tail {
         }
     }
 
-    /// Passes over all but the newest `count`.
+    /// Skips all events but the newest `count`.
     pub(super) async fn skip_to_the_newest(&mut self, count: u32) -> Result<(), DatabaseError> {
         let (filter, floor) = (Arc::clone(&self.filter), self.floor.clone());
         let skipped = self.database.snapshot(move |conn| {
             Ok::<_, DatabaseError>(audit::before_the_newest(conn, &filter, &floor, count.into())?)
         });
         let Some(skipped) = skipped.await? else { return Ok(()) };
-        // What is committed later among these is news.
+        // An event that is committed later within the window is still shown.
         self.rewind(WINDOW_MS).await?;
         while self.after < skipped {
             let page = self.page().await?;
@@ -65,7 +66,7 @@ impl Tail {
         Ok(())
     }
 
-    /// What comes next, and whether that is all for now.
+    /// Returns the next events that were not shown, and whether these are all for now.
     pub(super) async fn next(&mut self) -> Result<(Vec<AuditRow>, bool), DatabaseError> {
         let mut rows = self.page().await?;
         let is_last = i64::try_from(rows.len()).unwrap_or(i64::MAX) < PAGE;
@@ -78,7 +79,7 @@ impl Tail {
         Ok((rows, is_last))
     }
 
-    /// Goes back, to read the last stretch again.
+    /// Moves the position back by `by_ms` from the newest event.
     pub(super) async fn rewind(&mut self, by_ms: i64) -> Result<(), DatabaseError> {
         let newest = self.database.snapshot(|conn| Ok::<_, DatabaseError>(audit::newest_ms(conn)?));
         self.advance(newest.await?.unwrap_or(0));
@@ -87,14 +88,14 @@ impl Tail {
         Ok(())
     }
 
-    /// There is an event of that time. A replica's clock may be ahead, and so may ours.
+    /// Moves the horizon to an event's time, but not beyond our own clock: a replica's clock may be ahead.
     fn advance(&mut self, at_ms: i64) {
         self.horizon_ms = self.horizon_ms.max(at_ms.min(self.clock.now_ms()));
     }
 
     async fn page(&self) -> Result<Vec<AuditRow>, DatabaseError> {
         let (filter, after) = (Arc::clone(&self.filter), self.after.clone());
-        // On the primary: a standby may lag by more than the window.
+        // Reads from the primary: a standby may lag by more than the window.
         self.database.snapshot(move |conn| Ok(audit::page(conn, &filter, &after, PAGE)?)).await
     }
 }

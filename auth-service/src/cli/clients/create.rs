@@ -9,10 +9,10 @@ use crate::domain::ClientId;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// What people call it
+    /// A name for people
     #[arg(long, value_name = "NAME")]
     name: String,
-    /// Its `client_id`; unless given, one is made
+    /// Its `client_id`; default: a generated one
     #[arg(long, value_name = "ID")]
     id: Option<String>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! A client as commands print it.
+//! The form in which commands print a client.
 
 use serde::Serialize;
 use service_kit::http::rfc3339;
@@ -8,12 +8,12 @@ use super::{Failure, Report};
 use crate::clients::{Changed, RegisteredClient};
 use crate::domain::RedirectUri;
 
-/// A client.
+/// The JSON document for a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "as the client has them")]
 pub(super) struct Entry {
     client_id: String,
-    /// Where the client just got it, and nowhere else.
+    /// The secret in plain, only when this command has just created it.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
     name: String,
@@ -33,7 +33,7 @@ pub(super) struct Entry {
     updated_at: String,
 }
 
-/// What may be known of a secret.
+/// The public properties of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct SecretEntry {
     created_at: String,
@@ -77,7 +77,7 @@ impl Entry {
         if self.active { "active" } else { "disabled" }.to_owned()
     }
 
-    /// A line for each of its properties.
+    /// Formats the client as text, one line for each property.
     pub(super) fn described(&self) -> String {
         let lifetime =
             |seconds: Option<i64>| seconds.map_or_else(|| "default".to_owned(), |s| format!("{s} s"));
@@ -109,7 +109,7 @@ impl Entry {
     }
 }
 
-/// The clients as a table.
+/// Formats clients as a table.
 pub(super) fn tabled(entries: &[Entry]) -> String {
     let rows: Vec<_> = entries
         .iter()
@@ -128,7 +128,7 @@ pub(super) fn tabled(entries: &[Entry]) -> String {
     table(["CLIENT ID", "NAME", "KIND", "STATE", "GRANTS", "SCOPES", "AUDIENCES"], &rows)
 }
 
-/// What a command says that made or changed a client: the one place that shows a secret.
+/// The report of a command that created or changed a client. This is the only place that shows a secret.
 pub(super) fn shown(changed: &Changed) -> Result<Report, Failure> {
     let client_secret = changed.secret.as_ref().map(|secret| secret.expose().to_owned());
     let entry = Entry { client_secret, ..Entry::of(&changed.registered) };

@@ -32,19 +32,19 @@ enum Command {
     List,
     /// Show one client
     Show(One),
-    /// Change what is given, and nothing else
+    /// Change the properties that are given, and no others
     Update(Box<update::Arguments>),
-    /// Give a client another secret, which is shown now and never again; the one before counts for a while
+    /// Give a client a new secret, which is shown now and never again; the old one stays valid for a while
     RotateSecret(rotate_secret::Arguments),
     /// Switch a client off: its sessions end, its tokens are revoked
     Disable(One),
-    /// Switch a client on; what it had before stays revoked
+    /// Switch a client on; its former sessions and tokens stay revoked
     Enable(One),
     /// Remove a client: its sessions end, its tokens are revoked
     Delete(One),
 }
 
-/// The client that a command is about.
+/// The argument that names a client.
 #[derive(Args)]
 struct One {
     /// The `client_id`

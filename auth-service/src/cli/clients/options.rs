@@ -1,42 +1,42 @@
-//! The description of a client, as options.
+//! The options that describe a client.
 
 use clap::Args;
 
 use crate::domain::ClientWords;
 
-/// What `create` and `update` take. An empty list (`--scopes ""`) clears it.
+/// The options of `create` and `update`. An empty list (`--scopes ""`) clears the value.
 #[derive(Args)]
 pub(super) struct Options {
-    /// Whether it has no secret: a program on somebody's machine, or in a browser
+    /// Whether it is a public client, which has no secret: a program on a user's machine or in a browser
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     public: Option<bool>,
-    /// How it may get tokens: `authorization_code`, `refresh_token`, `client_credentials`, `password`
+    /// The grant types it may use: `authorization_code`, `refresh_token`, `client_credentials`, `password`
     #[arg(long, value_delimiter = ',', value_name = "GRANTS")]
     grants: Option<Vec<String>>,
-    /// What its tokens may permit, separated by spaces
+    /// The scopes its tokens may have, separated by spaces
     #[arg(long, value_delimiter = ' ', value_name = "SCOPES")]
     scopes: Option<Vec<String>>,
-    /// The services that its tokens may be for; unless given, `tokens.audience`
+    /// The resource servers its tokens may be for; default: `tokens.audience`
     #[arg(long, value_delimiter = ',', value_name = "AUDIENCES")]
     audiences: Option<Vec<String>>,
-    /// Where codes may be sent, each exactly as it is asked for
+    /// The allowed redirect URIs, which are compared as exact text
     #[arg(long, value_delimiter = ',', value_name = "URIS")]
     redirect_uris: Option<Vec<String>>,
-    /// Where a logout may lead
+    /// The allowed redirect URIs after a logout
     #[arg(long, value_delimiter = ',', value_name = "URIS")]
     post_logout_redirect_uris: Option<Vec<String>>,
     /// Let a confidential client ask for a code without PKCE
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pkce_optional: Option<bool>,
-    /// Life of its access tokens, or `default` for that of the settings
+    /// Lifetime of its access tokens, or `default` for the one in the settings
     #[arg(long, value_parser = lifetime, value_name = "SECONDS")]
     access_ttl: Option<Lifetime>,
-    /// Life of its refresh tokens, or `default` for that of the settings
+    /// Lifetime of its refresh tokens, or `default` for the one in the settings
     #[arg(long, value_parser = lifetime, value_name = "SECONDS")]
     refresh_ttl: Option<Lifetime>,
 }
 
-/// Seconds; `None` for those of the settings.
+/// A lifetime in seconds; `None` for the default from the settings.
 #[derive(Clone, Copy)]
 struct Lifetime(Option<i64>);
 
@@ -51,7 +51,7 @@ fn lifetime(text: &str) -> Result<Lifetime, &'static str> {
 }
 
 impl Options {
-    /// What is said, with this name.
+    /// Turns the options into the words of a client change, with this name.
     pub(super) fn into_words(self, name: Option<String>) -> ClientWords {
         let list = |items: Option<Vec<String>>| {
             let items = items?.into_iter().map(|item| item.trim().to_owned());

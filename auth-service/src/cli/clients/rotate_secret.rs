@@ -9,7 +9,7 @@ use super::{Context, Failure, One, Report};
 pub(super) struct Arguments {
     #[command(flatten)]
     one: One,
-    /// For how long the secret before counts; 0: it ends now
+    /// How long the old secret stays valid; 0: it ends now
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(i64).range(0..=31_536_000))]
     keep_old: i64,
 }

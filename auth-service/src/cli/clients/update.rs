@@ -10,7 +10,7 @@ use super::{Context, Failure, One, Report};
 pub(super) struct Arguments {
     #[command(flatten)]
     one: One,
-    /// What people call it
+    /// A name for people
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]

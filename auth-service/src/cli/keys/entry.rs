@@ -1,4 +1,4 @@
-//! A key as commands print it.
+//! The form in which commands print a signing key.
 
 use serde::Serialize;
 use service_kit::http::rfc3339;
@@ -8,7 +8,7 @@ use super::{Context, Failure};
 use crate::keys::{Jwk, stored_keys};
 use crate::storage::signing_keys::SigningKeyRow;
 
-/// A key of the set.
+/// The JSON document for a key of the key set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Entry {
     pub(super) kid: String,
@@ -16,10 +16,10 @@ pub(super) struct Entry {
     pub(super) created_at: String,
     pub(super) activates_at: String,
     pub(super) retires_at: Option<String>,
-    /// With `export-public` alone.
+    /// Only printed by `export-public`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) jwk: Option<Jwk>,
-    /// With `reencrypt` alone.
+    /// Only printed by `reencrypt`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reencrypted: Option<bool>,
 }
@@ -38,12 +38,12 @@ impl Entry {
     }
 }
 
-/// The keys as they stand, oldest first.
+/// Reads the keys from the database, oldest first.
 pub(super) async fn entries(context: &Context) -> Result<Vec<Entry>, Failure> {
     Ok(stored_keys(&context.database).await?.iter().map(Entry::of).collect())
 }
 
-/// The keys as a table.
+/// Formats keys as a table.
 pub(super) fn tabled(entries: &[Entry]) -> String {
     let rows: Vec<_> = entries
         .iter()

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::entry::{entries, tabled};
 use super::{Context, Failure, Report};
 
-/// A key of 16,384 bits in PEM form has 13 kB.
+/// The largest file that is read, in bytes. A key of 16,384 bits in PEM form has 13 kB.
 const MAX_FILE: usize = 64 * 1024;
 
 #[derive(Args)]
@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Repo
 }
 
 fn read(file: &Path) -> std::io::Result<Zeroizing<String>> {
-    // Room for all of it from the beginning: a buffer that grows leaves copies behind.
+    // The full capacity is allocated at once: a buffer that grows would leave copies of the key in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE));
     let reader: Box<dyn Read> = if file == Path::new("-") {
         Box::new(std::io::stdin())
@@ -39,6 +39,6 @@ fn read(file: &Path) -> std::io::Result<Zeroizing<String>> {
         Box::new(std::fs::File::open(file)?)
     };
     reader.take(MAX_FILE as u64).read_to_end(&mut bytes)?;
-    // What is no text is no PEM, and is told so with what to do.
+    // A file that is not UTF-8 becomes an empty text, which is then refused as no PEM with advice on what to do.
     Ok(Zeroizing::new(std::str::from_utf8(&bytes).unwrap_or_default().to_owned()))
 }

@@ -24,9 +24,9 @@ pub(super) struct Arguments {
 enum Command {
     /// List the keys of the key set
     List,
-    /// Have another key sign: after it was published for twice the key set's max-age
+    /// Let another key sign, after it was published for twice the key set's max-age
     Rotate(rotate::Arguments),
-    /// Publish a key of your own, to sign when it was published for as long
+    /// Publish a key of your own, which signs after it was published for the same time
     Import(import::Arguments),
     /// Print the public halves, as a JWK Set
     ExportPublic(export_public::Arguments),

@@ -9,11 +9,11 @@ use crate::domain::signing_key::When;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Drop this key at once and revoke every token that it signed. Another key signs from now on; sessions go on
-    // One in sixty-four begins with a hyphen.
+    // One key id in sixty-four begins with a hyphen.
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     compromised: Option<String>,
-    /// Do not wait until every verifier knows the key: one that looks at unknown keys rarely refuses good tokens until
-    /// it does
+    /// Do not wait until every verifier knows the key. A verifier that rarely looks up unknown keys refuses good
+    /// tokens until it knows this one
     #[arg(long, conflicts_with = "compromised")]
     now: bool,
 }
@@ -32,7 +32,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Repo
     Report::new(&entries, format!("{done}{}\n\n{}", outlook(&entries), tabled(&entries)))
 }
 
-/// Who signs, and who will.
+/// Says which key signs now and which one signs next.
 fn outlook(entries: &[Entry]) -> String {
     let named = |state: &str| entries.iter().filter(|entry| entry.state == state).collect::<Vec<_>>();
     let mut sentences: Vec<_> =

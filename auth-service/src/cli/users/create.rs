@@ -12,10 +12,10 @@ pub(super) struct Arguments {
     /// The name to log in with
     #[arg(value_name = "NAME")]
     name: String,
-    /// Where the user can be written to
+    /// The e-mail address
     #[arg(long)]
     email: Option<String>,
-    /// What the user's tokens carry as roles, separated by commas
+    /// The roles that the user's tokens carry, separated by commas
     #[arg(long, value_name = "A,B", default_value = "")]
     roles: String,
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Repo
     }
 }
 
-/// The rules that were broken, in one line.
+/// Formats the broken rules as one line.
 pub(super) fn said(broken: &[RegistrationField]) -> String {
     broken.iter().map(|rule| format!("{} {}", rule.field, rule.message)).collect::<Vec<_>>().join("; ")
 }

@@ -12,7 +12,7 @@ use super::{Context, Failure, People, Report};
 use crate::accounts::{Draft, DraftRequest, Import, Imported};
 use crate::domain::{BcryptHash, RoleNames};
 
-/// Lines named in the message of a failure.
+/// The most lines that an error message names.
 const NAMED: usize = 10;
 
 #[derive(Args)]
@@ -21,12 +21,12 @@ pub(super) struct Arguments {
     /// the hash of bcrypt's kind ($2a$, $2b$, $2y$); `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Leave lines alone whose user exists, instead of refusing the file
+    /// Skip lines whose user exists, instead of refusing the file
     #[arg(long)]
     skip_existing: bool,
 }
 
-/// A line. A member that is not known is refused: it may be one that is misspelt.
+/// One line of the file. Unknown members are refused, because one may be a misspelt name.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
@@ -81,7 +81,7 @@ fn read(file: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// All lines, or what is wrong with each that is.
+/// Parses all lines. The error has a message for each line that is wrong.
 fn parse(text: &str) -> Result<Vec<Import>, Vec<String>> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let (mut good, mut wrong) = (Vec::new(), Vec::new());
@@ -106,7 +106,7 @@ fn parse_line(at: usize, line: &str) -> Result<Import, String> {
     Ok(Import { line: at, draft, hash })
 }
 
-/// Without the place, which counts from the line's own beginning.
+/// The error message without its position, which would count from the beginning of the line and not of the file.
 fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());

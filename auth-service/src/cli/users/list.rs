@@ -8,10 +8,10 @@ use crate::domain::Username;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// At most so many
+    /// The most users to list
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     limit: Option<i64>,
-    /// Those whose names come after this one: the last of the list before
+    /// List users whose names come after this one: the last name of the previous list
     #[arg(long, value_name = "NAME")]
     after: Option<String>,
 }

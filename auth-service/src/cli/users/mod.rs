@@ -33,7 +33,7 @@ enum Command {
     Show(Who),
     /// Switch a user off; every session and token ends
     Disable(Who),
-    /// Switch a user on; what was ended stays so
+    /// Switch a user on; ended sessions and tokens stay ended
     Enable(Who),
     /// Replace a user's password; every session and token ends
     SetPassword(set_password::Arguments),
@@ -85,7 +85,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Repor
     }
 }
 
-/// Has verifiers know of a change that was committed, and says what it was.
+/// Announces a committed change to verifiers and returns the report of it.
 async fn told(context: &Context, who: &str, changed: Option<Changed>, what: &str) -> Result<Report, Failure> {
     let Changed { user, seq } = changed.ok_or_else(|| unknown(who))?;
     if let Some(seq) = seq {

@@ -1,5 +1,5 @@
-//! A new password: from standard input, or from a person at a terminal. Never from an argument, which other users of the
-//! machine see.
+//! Reads a new password from standard input or from a terminal. It is never an argument, because other users of the
+//! machine can see arguments.
 
 use std::io::{IsTerminal, Read};
 
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{Context, Failure};
 use crate::domain::{Password, PasswordHash};
 
-/// More than any password may have.
+/// The most bytes that are read; no password may be longer.
 const MAX_BYTES: u64 = 1 << 20;
 
 #[derive(Args)]
@@ -20,7 +20,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Asks for the password, holds it against the rules, and hashes it.
+    /// Reads the password, checks it against the rules, and hashes it.
     pub(super) async fn hash(&self, context: &Context) -> Result<PasswordHash, Failure> {
         let text = if self.password_stdin { from_stdin()? } else { from_terminal()? };
         let password = Password::parse(&text, context.password_rules())

@@ -1,4 +1,4 @@
-//! A user as commands print it: the same document as registration's answer.
+//! The form in which commands print a user: the same document as the response of registration.
 
 use service_kit::http::rfc3339;
 
@@ -7,10 +7,10 @@ use crate::domain::User;
 
 pub(super) use crate::http::UserResponse as Person;
 
-/// Several.
+/// A list of users.
 pub(super) type People = Vec<Person>;
 
-/// A user, line by line.
+/// Formats a user as text, one line for each property.
 pub(super) fn shown(user: &User) -> String {
     let User { id, username, email, email_verified, is_active, roles, created_at_ms, .. } = user;
     let email = match email {
@@ -29,7 +29,7 @@ pub(super) fn shown(user: &User) -> String {
     .join("\n")
 }
 
-/// Users as a table.
+/// Formats users as a table.
 pub(super) fn tabled(users: &[User]) -> String {
     let rows: Vec<_> = users
         .iter()

@@ -17,7 +17,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
     let Arguments { user, password } = arguments;
     let users = context.administration();
-    // Before anybody thinks of a password.
+    // Checked before the operator is asked for a password.
     users.find(user).await?.ok_or_else(|| unknown(user))?;
     let changed = users.set_password(user, password.hash(context).await?).await?;
     told(context, user, changed, "has another password. Every session and token has ended.").await

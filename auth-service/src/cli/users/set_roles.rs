@@ -11,10 +11,10 @@ pub(super) struct Arguments {
     /// The user: name or id
     #[arg(value_name = "USER")]
     user: String,
-    /// All that the user is to have, separated by commas; '' for none
+    /// All roles that the user is to have, separated by commas; '' for none
     #[arg(value_name = "ROLES", required_unless_present = "option")]
     roles: Option<String>,
-    /// The same, as `create` has it
+    /// The same, as an option as in `create`
     #[arg(long = "roles", value_name = "A,B", id = "option", conflicts_with = "roles")]
     option: Option<String>,
 }
