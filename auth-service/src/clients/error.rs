@@ -1,12 +1,12 @@
-//! Why something about clients could not be done.
+//! The error of reading clients.
 
 use diesel::result::Error as QueryError;
 use service_kit::database::DatabaseError;
 
-/// Why something about clients could not be done.
+/// Why clients could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientsError {
-    /// The database cannot say.
+    /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -18,7 +18,7 @@ impl From<QueryError> for ClientsError {
 }
 
 impl ClientsError {
-    /// Whether the same may succeed in a moment: 503 with `Retry-After`.
+    /// Whether a retry may succeed soon: 503 with `Retry-After`.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) => error.is_transient(),

@@ -1,5 +1,5 @@
-//! The use cases around OAuth clients: who they are, for requests, from a registry that lags by half a second at most; and how they are made, changed
-//! and ended.
+//! The use cases around OAuth clients: requests find clients in a registry that lags behind the database by at most
+//! half a second; commands, the configuration and maintenance create, change and delete them.
 
 mod administration;
 mod error;
@@ -21,39 +21,41 @@ pub use self::registered::RegisteredClient;
 use self::registry::Registry;
 pub use self::registry::RegistryStatus;
 
-/// What [`Clients`] works with.
+/// The parts that [`Clients`] is built from.
 pub struct ClientParts {
-    /// The truth.
+    /// The database.
     pub database: Database,
-    /// The time.
+    /// The clock.
     pub clock: SharedClock,
 }
 
-/// The use cases. Cheap to clone.
+/// Finds clients for requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Clients {
     registry: Arc<Registry>,
 }
 
 impl Clients {
-    /// The use cases over these parts.
+    /// Builds the registry from its parts.
     pub fn new(parts: ClientParts) -> Self {
         Self { registry: Arc::new(Registry::new(parts.database, parts.clock)) }
     }
 
-    /// The client of that id, active or not, as the database had it within the last half second, or since this was called.
+    /// Finds the client with this id, active or not. The result is what the database had at most half a second ago,
+    /// or a reading that was begun after this call.
     ///
-    /// A token that rests on it takes a time that was read **before** this was called: so it lies before whatever cut
-    /// follows the client's being switched off, however long this process stands still afterwards.
+    /// A token that is issued because of the result must be dated with a time that was read **before** this call. So
+    /// the token's time is earlier than the cut of any later disabling of the client, even if this process is paused
+    /// in between.
     ///
     /// # Errors
-    /// When the database cannot say: 503.
+    /// The database failed: 503.
     pub async fn find(&self, id: &str) -> Result<Option<Arc<RegisteredClient>>, ClientsError> {
         Ok(self.registry.snapshot().await?.find(id))
     }
 
-    /// Whether a public client has a redirect URI of that origin. Where the database cannot say, the last reading does:
-    /// this decides who may read an answer, not what the answer is.
+    /// Whether a public client has a redirect URI with this origin. If the database fails, the last reading is used:
+    /// the result decides only who may read a response, not what the response is.
     pub async fn has_public_origin(&self, origin: &str) -> bool {
         match self.registry.snapshot().await {
             Ok(snapshot) => snapshot.has_public_origin(origin),
@@ -63,12 +65,12 @@ impl Clients {
         }
     }
 
-    /// What is known counts no longer: a client was changed in this process.
+    /// Drops the last reading because a client was changed in this process.
     pub fn changed(&self) {
         self.registry.invalidate();
     }
 
-    /// What is known, and how old that is: for metrics.
+    /// The state of the last reading, for metrics.
     pub fn status(&self) -> RegistryStatus {
         self.registry.status()
     }

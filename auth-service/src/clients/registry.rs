@@ -1,4 +1,5 @@
-//! The clients as requests know them: a snapshot that is looked at again while it is used, and not used for long.
+//! The clients as requests see them: a snapshot that is renewed while it is used, and that is valid for a short time
+//! only.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,23 +12,23 @@ use super::snapshot::Snapshot;
 use crate::background;
 use crate::single_flight::SingleFlight;
 
-/// How long a reading serves, on the boot clock. A client that is switched off gets nothing for longer than that.
+/// How long a reading is valid, in milliseconds on the boot clock. Disabling a client waits for longer than this.
 pub(super) const VALID_MS: u64 = 500;
-/// From this age on whoever uses a reading has it renewed, so that nobody waits.
+/// From this age on, a use of a reading starts a renewal in the background, so that requests need not wait for one.
 const RENEW_MS: u64 = 200;
 
-/// What is known of clients, and how old that is.
+/// The state of the last reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RegistryStatus {
-    /// Clients in the last reading.
+    /// The number of clients in the last reading.
     pub clients: usize,
-    /// Rows of that reading, of clients and their secrets, that cannot be read here.
+    /// The number of rows in that reading, of clients and their secrets, that this version cannot read.
     pub unreadable: usize,
-    /// How long ago that was begun; `None` before the first one.
+    /// The time since the last reading was begun; `None` before the first one.
     pub age_ms: Option<u64>,
-    /// Readings, those that found nothing changed included.
+    /// The number of readings, including those that found nothing changed.
     pub reads: u64,
-    /// Readings that failed.
+    /// The number of readings that failed.
     pub failures: u64,
 }
 
@@ -36,7 +37,7 @@ pub(super) struct Registry {
     database: Database,
     clock: SharedClock,
     known: Mutex<Known>,
-    /// One reading at a time serves everybody who waits for one.
+    /// Only one reading runs at a time, and it serves every request that waits.
     reading: SingleFlight,
     reads: AtomicU64,
     failures: AtomicU64,
@@ -44,9 +45,9 @@ pub(super) struct Registry {
 
 #[derive(Default)]
 struct Known {
-    /// The last reading, and when on the boot clock it was begun.
+    /// The last reading, and the time on the boot clock when it was begun.
     last: Option<(Arc<Snapshot>, u64)>,
-    /// Grows with what is changed in this process: a reading that was begun before a change is worth nothing after it.
+    /// The number of changes made by this process. A reading that was begun before a change is dropped.
     changes: u64,
 }
 
@@ -62,7 +63,7 @@ impl Registry {
         }
     }
 
-    /// A snapshot that is still valid, or was begun after this call.
+    /// Returns a snapshot that is still valid, or that was begun after this call.
     pub(super) async fn snapshot(self: &Arc<Self>) -> Result<Arc<Snapshot>, ClientsError> {
         let called_at_ms = self.clock.boot_ms();
         if let Some(snapshot) = self.fresh() {
@@ -70,7 +71,7 @@ impl Registry {
             return Ok(snapshot);
         }
         let _turn = self.reading.turn().await?;
-        // Somebody else's reading will do.
+        // A reading of another request, made while this one waited, is used.
         match self
             .last()
             .filter(|(_, begun_at_ms)| self.is_valid(*begun_at_ms) || *begun_at_ms > called_at_ms)
@@ -80,12 +81,12 @@ impl Registry {
         }
     }
 
-    /// The last reading, however old it is. For what no token rests on.
+    /// The last reading, however old it is. Must not be used to decide on tokens.
     pub(super) fn last_snapshot(&self) -> Option<Arc<Snapshot>> {
         self.last().map(|(snapshot, _)| snapshot)
     }
 
-    /// The last reading, while it is valid.
+    /// The last reading, if it is still valid.
     fn fresh(&self) -> Option<Arc<Snapshot>> {
         self.last().filter(|(_, begun_at_ms)| self.is_valid(*begun_at_ms)).map(|(snapshot, _)| snapshot)
     }
@@ -103,11 +104,11 @@ impl Registry {
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        // Each change of it is one assignment, so a panic leaves nothing half done.
+        // Every update is a plain assignment, so a panic cannot leave the value half changed.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads again beside the request, if the last reading is of a certain age and nobody does so yet.
+    /// Starts a reading in the background if the last one is older than [`RENEW_MS`] and none is running.
     fn renew_in_time(self: &Arc<Self>) {
         if self.last().is_some_and(|(_, begun_at_ms)| self.age_ms(begun_at_ms) <= RENEW_MS) {
             return;
@@ -115,13 +116,13 @@ impl Registry {
         let Some(turn) = self.reading.try_turn() else { return };
         let registry = Arc::clone(self);
         tokio::spawn(async move {
-            // What fails here fails again for whoever needs it, and is told there.
+            // An error is ignored here: the next request that needs a reading meets it again and reports it.
             let _ = background::step(registry.read()).await;
             drop(turn);
         });
     }
 
-    /// With the turn to read.
+    /// Reads the clients. The caller holds the turn of `reading`.
     async fn read(&self) -> Result<Arc<Snapshot>, ClientsError> {
         let begun_at_ms = self.clock.boot_ms();
         let (before, changes) = {
@@ -143,7 +144,7 @@ impl Registry {
         Ok(snapshot)
     }
 
-    /// What is known counts no longer: something changed.
+    /// Drops the last reading because something changed.
     pub(super) fn invalidate(&self) {
         let mut known = self.known();
         known.changes += 1;

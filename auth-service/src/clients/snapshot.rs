@@ -10,20 +10,20 @@ use super::RegisteredClient;
 use crate::domain::{RedirectOrigin, RedirectUri};
 use crate::storage::{client_secrets, clients};
 
-/// One reading of the tables.
+/// One reading of the tables `clients` and `client_secrets`.
 #[derive(Default)]
 pub(super) struct Snapshot {
-    /// The number that every change moves.
+    /// The version number, which grows with every change.
     version: i64,
     clients: HashMap<String, Arc<RegisteredClient>>,
     /// The origins of the redirect URIs of public clients.
     public_origins: HashSet<RedirectOrigin>,
-    /// Rows that this version cannot read: those clients are unknown here, and the others are served.
+    /// The number of rows that this version cannot read. Those clients are unknown here; the others are served.
     unreadable: usize,
 }
 
 impl Snapshot {
-    /// Reads all, unless nothing changed since `before` was read. Both in one transaction.
+    /// Reads all clients, or returns `before` if nothing changed since. Check and read are one transaction.
     pub(super) fn read(conn: &mut DbConnection, before: Option<&Arc<Self>>) -> QueryResult<Arc<Self>> {
         let version = clients::version(conn)?;
         if let Some(before) = before.filter(|before| before.version == version) {
@@ -33,7 +33,7 @@ impl Snapshot {
         let stored = client_secrets::all(conn)?;
         let listed = clients::all(conn)?;
         let unreadable = stored.unreadable.len() + listed.unreadable.len();
-        // Each change is read once, so each is logged once.
+        // Each version is read once, so an unreadable row is logged once per change.
         for (client_id, secret) in stored.or_log("client_secrets") {
             secrets.entry(client_id).or_default().push(secret);
         }

@@ -1,4 +1,4 @@
-//! One transaction over the clients.
+//! One transaction that changes clients.
 
 use service_kit::database::DbConnection;
 use shared_claims::revocation::{Fact, Kind};
@@ -7,26 +7,26 @@ use super::{AdministrationError, AdministrationParts, RegisteredClient};
 use crate::domain::{AuditEvent, AuditKind, Client, ClientSecretHash, Origin};
 use crate::storage::{audit, authorization_codes, client_secrets, clients, revocations, sessions};
 
-/// How long after the last token concerned a fact is remembered.
+/// How long a revocation fact is kept after the last token it revokes has expired, in seconds.
 const REMEMBER_S: i64 = 60;
 
-/// Sessions ended by one statement.
+/// The most sessions that one statement ends.
 const BATCH: i64 = 500;
 
-/// Ends some sessions of a client; whether there may be more.
+/// Ends a batch of sessions of a client. Returns whether there may be more.
 pub(super) fn end_batch(conn: &mut DbConnection, id: &str, now_ms: i64) -> Result<bool, AdministrationError> {
     let ended = sessions::end_of_client(conn, id, now_ms, BATCH)?;
     Ok(i64::try_from(ended).is_ok_and(|ended| ended >= BATCH))
 }
 
-/// What a transaction did.
+/// The result of a transaction.
 pub(super) struct Committed {
     pub(super) events: Vec<AuditEvent>,
-    /// The place of the fact that it appended.
+    /// The sequence number of the revocation fact that it appended, if any.
     pub(super) seq: Option<i64>,
 }
 
-/// The clients, under the lock that replicas and commands take in turn.
+/// A change in progress. The transaction holds the registry's lock, so replicas and commands take turns.
 pub(super) struct Change<'a> {
     pub(super) conn: &'a mut DbConnection,
     parts: &'a AdministrationParts,
@@ -38,7 +38,7 @@ pub(super) struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    /// Waits for the lock, then takes the time.
+    /// Waits for the lock, then reads the clock.
     pub(super) fn begin(
         conn: &'a mut DbConnection,
         parts: &'a AdministrationParts,
@@ -49,7 +49,8 @@ impl<'a> Change<'a> {
         Ok(Self { conn, parts, origin, now_ms, has_changed: false, events: Vec::new(), fact: None })
     }
 
-    /// Records what happened, has replicas look again, and appends the fact last: the log's lock is held to the commit.
+    /// Writes the audit events, makes replicas read the clients again, and appends the revocation fact last, because
+    /// the lock of the revocation log is held until the commit.
     pub(super) fn finish(self) -> Result<Committed, AdministrationError> {
         let Self { conn, parts, now_ms, has_changed, events, fact, .. } = self;
         if has_changed {
@@ -62,7 +63,7 @@ impl<'a> Change<'a> {
         Ok(Committed { events, seq })
     }
 
-    /// Notes what happened, for the record.
+    /// Notes an audit event, which [`Change::finish`] writes.
     pub(super) fn note(&mut self, kind: AuditKind, id: &str, tell: impl FnOnce(AuditEvent) -> AuditEvent) {
         self.has_changed = true;
         self.events.push(tell(AuditEvent::new(kind, &self.origin).client(id)));
@@ -72,12 +73,13 @@ impl<'a> Change<'a> {
         clients::find(self.conn, id)?.ok_or_else(|| AdministrationError::Unknown(id.to_owned()))
     }
 
-    /// The client as it now stands.
+    /// Reads the client and its secrets as they are in this transaction.
     pub(super) fn registered(&mut self, id: &str) -> Result<RegisteredClient, AdministrationError> {
         Ok(RegisteredClient { client: self.find(id)?, secrets: client_secrets::of_client(self.conn, id)? })
     }
 
-    /// Stores a new client. Where one of that id was before, the old cut stands against it still.
+    /// Inserts a new client. If a client with this id existed before, its last cut still applies, so that the former
+    /// client's tokens stay revoked.
     pub(super) fn insert(&mut self, client: &Client) -> Result<(), AdministrationError> {
         let id = client.id.as_str();
         if clients::find(self.conn, id)?.is_some() {
@@ -103,7 +105,7 @@ impl<'a> Change<'a> {
         client.access_ttl_s.unwrap_or(self.parts.settings.access_ttl_s)
     }
 
-    /// Has `hash` as the secret, and lets the one before go on for so long.
+    /// Makes `hash` the current secret. The previous one stays valid for `keep_old_s` seconds.
     pub(super) fn set_secret(
         &mut self,
         id: &str,
@@ -121,14 +123,14 @@ impl<'a> Change<'a> {
         Ok(client_secrets::insert(self.conn, id, hash, self.now_ms)?)
     }
 
-    /// Ends what the client was given since the sessions before were ended: by those who had begun.
+    /// Ends sessions and codes that requests in progress created after the client's sessions had been ended.
     pub(super) fn end_stragglers(&mut self, id: &str) -> Result<(), AdministrationError> {
         authorization_codes::delete_unused_of_client(self.conn, id)?;
         while end_batch(self.conn, id, self.now_ms)? {}
         Ok(())
     }
 
-    /// Revokes every token that was given to the client up to now.
+    /// Revokes every token that was issued to the client up to now.
     pub(super) fn cut(&mut self, client: &Client) -> Result<(), AdministrationError> {
         let id = client.id.as_str();
         let cut = client.cut_at(self.now_ms, self.parts.settings.clock_skew_ms);

@@ -1,4 +1,4 @@
-//! A new client.
+//! Creates a client.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::{Administration, AdministrationError, Changed};
 use crate::domain::{AuditKind, Client, ClientChange, ClientId};
 
 impl Administration {
-    /// Makes a client, under an id of ours where none is given; a confidential one gets a secret.
+    /// Creates a client. Without an id, one is generated. A confidential client gets a secret.
     ///
     /// # Errors
     /// [`AdministrationError::Taken`], [`AdministrationError::Invalid`].
@@ -39,7 +39,7 @@ impl Administration {
         Ok(Changed { registered, secret })
     }
 
-    /// An id that nobody has, and that looks like no user's.
+    /// Generates a random id that cannot be confused with a user's id.
     fn new_id(&self) -> Result<ClientId, AdministrationError> {
         let mut id = "client-".to_owned();
         for byte in self.parts.random.bytes::<12>() {

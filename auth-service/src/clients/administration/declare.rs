@@ -1,4 +1,4 @@
-//! The clients that the configuration declares.
+//! Creates and updates the clients that the configuration declares.
 
 use super::change::Change;
 use super::update::named;
@@ -6,30 +6,30 @@ use super::{Administration, AdministrationError};
 use crate::domain::{AuditKind, Client, ClientChange, ClientId, ClientSecretHash};
 use crate::storage::{client_secrets, clients};
 
-/// A client that is to be there.
+/// A client that the configuration declares.
 #[derive(Clone, Debug)]
 pub struct Declared {
-    /// Its id.
+    /// Its `client_id`.
     pub id: ClientId,
-    /// All that is said of it.
+    /// Its description.
     pub described: ClientChange,
-    /// Its secret; a public one has none.
+    /// Its secret; `None` for a public client.
     pub secret: Option<DeclaredSecret>,
 }
 
-/// The secret of a client that is declared.
+/// The secret of a declared client.
 #[derive(Clone, Debug)]
 pub struct DeclaredSecret {
     /// The hash.
     pub hash: ClientSecretHash,
-    /// For how long the one before counts.
+    /// How long the previous secret stays valid, in seconds.
     pub keep_old_s: i64,
 }
 
 impl Administration {
-    /// Makes the clients what is declared. What is so already is not touched, so replicas that start at once, or again,
-    /// change nothing that the first one did not. Whether a client is switched on is not declared, and stays. One that was
-    /// declared and is no more stays too, and is told of.
+    /// Makes the clients match the declaration. A client that matches already is not touched, so replicas that start
+    /// at the same time, or again, change nothing more. Whether a client is enabled is not declared, and is left as
+    /// it is. A client that is no longer declared is left as it is, with a warning in the log.
     pub async fn declare(&self, declared: Vec<Declared>) -> Result<(), AdministrationError> {
         let access_ttl_s = self.parts.settings.access_ttl_s;
         let done = self.change(move |change| {
@@ -79,7 +79,7 @@ fn declare(change: &mut Change<'_>, declared: &Declared) -> Result<(), Administr
     }
 }
 
-/// Has the declared secret as the current one.
+/// Makes the declared secret the current one, if it is not already.
 fn declare_secret(
     change: &mut Change<'_>,
     id: &str,

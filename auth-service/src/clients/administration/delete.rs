@@ -1,11 +1,12 @@
-//! The end of a client.
+//! Deletes a client.
 
 use super::{Administration, AdministrationError, Switched};
 use crate::domain::AuditKind;
 use crate::storage::clients;
 
 impl Administration {
-    /// Removes a client, after it was switched off. Its id may be used again: what the old one had stays revoked.
+    /// Disables a client, then deletes it. Its id may be used again; what was issued to the deleted client stays
+    /// revoked.
     ///
     /// # Errors
     /// [`AdministrationError::Unknown`].
@@ -18,7 +19,7 @@ impl Administration {
             let deleted = self.change(move |change| {
                 let registered = change.registered(&id)?;
                 if registered.client.is_active || clients::is_cut_due(change.conn, &id)? {
-                    // Switched on meanwhile.
+                    // The client was enabled in the meantime.
                     return Ok(None);
                 }
                 change.end_stragglers(&id)?;

@@ -1,26 +1,26 @@
-//! Why a change of clients did not happen.
+//! The error of a change of clients.
 
 use diesel::result::Error as QueryError;
 use service_kit::database::DatabaseError;
 
 use crate::domain::{InvalidClient, InvalidClientId};
 
-/// Why a change of clients did not happen. One line for the operator.
+/// Why a change of clients did not happen. The text is one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum AdministrationError {
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// There is no such client.
     #[error("there is no client {0}")]
     Unknown(String),
-    /// There is one of that id.
+    /// There is a client with this id already.
     #[error("there is a client {0} already")]
     Taken(String),
-    /// No client can be called that.
+    /// The id is not valid.
     #[error("{0}")]
     Id(#[from] InvalidClientId),
-    /// The description makes no sense.
+    /// The description is not valid.
     #[error("{0}")]
     Invalid(#[from] InvalidClient),
     /// A public client has no secret.

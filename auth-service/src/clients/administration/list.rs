@@ -1,11 +1,11 @@
-//! Which clients there are.
+//! Lists and shows clients.
 
 use super::{Administration, AdministrationError};
 use crate::clients::RegisteredClient;
 use crate::storage::{client_secrets, clients};
 
 impl Administration {
-    /// All clients, by id.
+    /// Lists all clients, ordered by id.
     pub async fn list(&self) -> Result<Vec<RegisteredClient>, AdministrationError> {
         let listed = self.parts.database.snapshot(|conn| {
             let clients = clients::all(conn)?.or_log("clients").into_iter();
@@ -18,7 +18,7 @@ impl Administration {
         listed.await
     }
 
-    /// One client.
+    /// Reads one client.
     ///
     /// # Errors
     /// [`AdministrationError::Unknown`].

@@ -1,6 +1,7 @@
-//! How clients are made, changed and ended: by an operator's command, by the configuration, by maintenance.
+//! Creates, changes, disables and deletes clients: for an operator's command, for the configuration, and for
+//! maintenance.
 //!
-//! Any process may do it at any time. Each takes the lock, reads the client and decides then.
+//! Any process may do this at any time. Each change takes the lock, then reads the client and decides.
 
 mod change;
 mod create;
@@ -25,60 +26,61 @@ use super::{Clients, RegisteredClient};
 use crate::domain::{ClientSecretPlain, Origin};
 use crate::random::Random;
 
-/// What of the settings concerns clients.
+/// The settings that concern clients.
 #[derive(Clone, Debug)]
 pub struct AdministrationSettings {
-    /// The audience of a client that names none.
+    /// The audience of a client whose description has none.
     pub audience: String,
-    /// Life of an access token of a client that has none of its own.
+    /// The lifetime of access tokens, in seconds, for clients without a lifetime of their own.
     pub access_ttl_s: i64,
-    /// How far the clocks of replicas may be apart.
+    /// The most by which the clocks of replicas may differ, in milliseconds.
     pub clock_skew_ms: i64,
 }
 
-/// What [`Administration`] works with.
+/// The parts that [`Administration`] is built from.
 pub struct AdministrationParts {
-    /// The clients as this process knows them, to be read again after a change.
+    /// This process's view of the clients. It is read again after a change.
     pub clients: Clients,
-    /// The truth.
+    /// The database.
     pub database: Database,
-    /// The time.
+    /// The clock.
     pub clock: SharedClock,
-    /// Randomness.
+    /// The source of randomness.
     pub random: Random,
-    /// What of the settings concerns clients.
+    /// The settings that concern clients.
     pub settings: AdministrationSettings,
 }
 
-/// Who may change clients. Cheap to clone.
+/// The use cases for managing clients. Cheap to clone.
 #[derive(Clone)]
 pub struct Administration {
     parts: Arc<AdministrationParts>,
     origin: Origin,
 }
 
-/// A client that was made or changed.
+/// A client that was created or changed.
 #[derive(Debug)]
 pub struct Changed {
-    /// As it stands.
+    /// The client after the change.
     pub registered: RegisteredClient,
-    /// A secret that it got: shown now and never again.
+    /// Its new secret, if it got one: shown now and never again.
     pub secret: Option<ClientSecretPlain>,
 }
 
 impl Administration {
-    /// Administration by the service itself.
+    /// Builds the use cases. Changes are recorded as caused by the service itself.
     pub fn new(parts: AdministrationParts) -> Self {
         Self { parts: Arc::new(parts), origin: Origin::system() }
     }
 
-    /// The same, by this one.
+    /// Records changes as caused by this origin.
     #[must_use]
     pub fn caused_by(self, origin: Origin) -> Self {
         Self { origin, ..self }
     }
 
-    /// Runs `work` under the lock; what it did is recorded with it, told after it, and known here at once.
+    /// Runs `work` under the lock. Its audit events are written in the same transaction and logged after the commit,
+    /// and this process's view of the clients is invalidated.
     async fn change<T: Send + 'static>(
         &self,
         work: impl Fn(&mut Change<'_>) -> Result<T, AdministrationError> + Send + 'static,
@@ -99,7 +101,7 @@ impl Administration {
         Ok((value, committed.seq))
     }
 
-    /// A secret that nobody had.
+    /// Generates a random secret.
     fn new_secret(&self) -> ClientSecretPlain {
         ClientSecretPlain::from_random(self.parts.random.bytes())
     }

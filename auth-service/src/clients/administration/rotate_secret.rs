@@ -1,11 +1,11 @@
-//! Another secret.
+//! Rotates a client's secret.
 
 use super::{Administration, AdministrationError, Changed};
 use crate::domain::{AuditKind, Client};
 
 impl Administration {
-    /// Gives a client another secret. The one before counts for `keep_old_s` seconds more; what was before that, not at
-    /// all.
+    /// Gives a client a new secret. The previous one stays valid for `keep_old_s` seconds; any older one ends at
+    /// once.
     ///
     /// # Errors
     /// [`AdministrationError::Unknown`], [`AdministrationError::NoSecret`].

@@ -1,8 +1,9 @@
-//! A client is switched off, and on.
+//! Disables and enables clients.
 //!
-//! A token is given on what its issuer last read of the client, which takes no lock. So a client is switched off in two
-//! steps: first it is inactive; its sessions end; when no replica can hold an older reading any longer, the moment is
-//! taken and everything up to it is revoked. Whoever dies in between leaves a mark, and whoever comes next goes on.
+//! A replica issues tokens based on its last reading of the clients, which takes no lock. So a client is disabled in
+//! two steps. First it is marked inactive and its sessions are ended. Then, when no replica can still hold an older
+//! reading, a cut is taken and everything issued up to it is revoked. The first step also stores that a cut is due:
+//! if the process dies between the steps, another process (or a repeated command) takes the second step.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,20 +15,21 @@ use crate::clients::registry::VALID_MS;
 use crate::domain::{AuditKind, Client};
 use crate::storage::clients;
 
-/// A reading counts up to the end of its last millisecond.
+/// How long until no replica uses a reading that was begun before now. A reading is valid to the end of its last
+/// millisecond, hence the margin.
 const FORGOTTEN: Duration = Duration::from_millis(VALID_MS + 10);
 
-/// A client that was switched off.
+/// A client that was disabled or enabled.
 #[derive(Debug)]
 pub struct Switched {
-    /// As it stands.
+    /// The client after the change.
     pub registered: RegisteredClient,
-    /// The place in the log of the fact that its tokens are revoked; `None` if that stood there before.
+    /// The sequence number of the fact that revokes its tokens; `None` if that fact was there before.
     pub seq: Option<i64>,
 }
 
 impl Administration {
-    /// Switches a client off: it gets no token any more, its sessions end, its tokens are revoked.
+    /// Disables a client: it gets no more tokens, its sessions end, and its tokens are revoked.
     ///
     /// # Errors
     /// [`AdministrationError::Unknown`].
@@ -37,7 +39,7 @@ impl Administration {
         Ok(Switched { registered: self.show(id).await?, seq })
     }
 
-    /// The first step.
+    /// The first step: marks the client inactive and a cut as due.
     pub(super) async fn switch_off(&self, id: &str) -> Result<(), AdministrationError> {
         let id = id.to_owned();
         let switched = self.change(move |change| {
@@ -52,7 +54,8 @@ impl Administration {
         switched.await.map(|((), _)| ())
     }
 
-    /// The second step, where it is due: the place of the fact. What an issue that was under way gave ends with the rest.
+    /// The second step, if a cut is due: ends the sessions and revokes the tokens, including those that requests in
+    /// progress were given. Returns the sequence number of the revocation fact.
     pub(super) async fn cut(&self, id: &str) -> Result<Option<i64>, AdministrationError> {
         let asked = id.to_owned();
         let database = &self.parts.database;
@@ -65,7 +68,7 @@ impl Administration {
         ended?;
         let id = id.to_owned();
         let cut = self.change(move |change| {
-            // Somebody else may have been faster.
+            // Another process may have taken the cut in the meantime.
             if clients::is_cut_due(change.conn, &id)? {
                 let client = change.find(&id)?;
                 change.end_stragglers(&id)?;
@@ -76,7 +79,8 @@ impl Administration {
         cut.await.map(|((), seq)| seq)
     }
 
-    /// Ends the sessions of a client, a few at a time: there may be very many, and nobody should wait for all of them.
+    /// Ends the sessions of a client in batches. There may be very many, and other requests must not wait for all of
+    /// them.
     async fn end_sessions(&self, id: &str) -> Result<(), AdministrationError> {
         loop {
             let (parts, id) = (Arc::clone(&self.parts), id.to_owned());
@@ -87,7 +91,8 @@ impl Administration {
         }
     }
 
-    /// Does what somebody who died left to do; the place of the last fact.
+    /// Takes every cut that is still due because a process died between the two steps. Returns the sequence number of
+    /// the last fact.
     pub async fn settle(&self) -> Result<Option<i64>, AdministrationError> {
         let due = self.parts.database.read(|conn| clients::due_cuts(conn).map_err(AdministrationError::from));
         let mut last = None;
@@ -97,7 +102,7 @@ impl Administration {
         Ok(last)
     }
 
-    /// Switches a client on. What it had before stays ended.
+    /// Enables a client. Its former sessions and tokens stay revoked.
     ///
     /// # Errors
     /// [`AdministrationError::Unknown`].
@@ -109,7 +114,7 @@ impl Administration {
             let switched = self.change(move |change| {
                 let client = change.find(&id)?;
                 if clients::is_cut_due(change.conn, &id)? {
-                    // Switched off once more meanwhile.
+                    // The client was disabled again in the meantime.
                     return Ok(None);
                 }
                 if !client.is_active {

@@ -1,12 +1,12 @@
-//! Another description of a client.
+//! Updates the description of a client.
 
 use super::{Administration, AdministrationError, Changed};
 use crate::domain::{AuditKind, Client, ClientChange, ClientField};
 use crate::storage::client_secrets;
 
 impl Administration {
-    /// Changes what is said, and nothing else. A client that is no longer public gets a secret; one that becomes public
-    /// loses its own. Tokens that it has are good until they end.
+    /// Changes the given properties, and no others. A client that becomes confidential gets a secret; a client that
+    /// becomes public loses its secret. Tokens that were issued before stay valid until they expire.
     ///
     /// # Errors
     /// [`AdministrationError::Unknown`], [`AdministrationError::Invalid`].
@@ -36,7 +36,7 @@ impl Administration {
     }
 }
 
-/// What was changed, for the record.
+/// The names of the changed fields, for the audit event.
 pub(super) fn named(fields: &[ClientField]) -> String {
     fields.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(" ")
 }
