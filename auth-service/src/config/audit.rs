@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Validate, in_range};
 
-/// The record of events.
+/// The settings for audit events.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditSettings {
-    /// How long an event is kept; 0 for ever.
+    /// How many days an event is kept; 0: for ever.
     pub retention_days: u32,
 }
 

@@ -1,4 +1,4 @@
-//! The clients under `clients`: declared, so that a deployment brings them with it.
+//! The setting `clients`: OAuth clients that a deployment declares.
 
 use std::path::PathBuf;
 
@@ -11,12 +11,13 @@ use crate::domain::{
     Client, ClientChange, ClientField, ClientId, ClientSecretPlain, ClientWords, InvalidClient,
 };
 
-/// What nobody guesses: as many random characters as anybody draws, and not one of them over and over.
+/// The fewest characters of a declared secret, so that a random one cannot be guessed. A secret of few different
+/// characters is refused too.
 const MIN_SECRET_LENGTH: usize = 32;
-/// A year.
+/// The longest time that a previous secret may stay valid, in seconds: one year.
 const MAX_KEEP_S: i64 = 31_536_000;
 
-/// A client that is to be there.
+/// A client that the configuration declares.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(
     deny_unknown_fields,
@@ -25,49 +26,50 @@ const MAX_KEEP_S: i64 = 31_536_000;
 pub struct DeclaredClient {
     /// Its `client_id`.
     pub id: String,
-    /// What people call it; unless given, its id.
+    /// A name for people; default: its id.
     pub name: Option<String>,
-    /// Whether it has no secret.
+    /// Whether it is a public client, which has no secret.
     #[serde(default)]
     pub public: bool,
     /// The secret of a confidential client, of at least 32 characters.
     pub secret: Option<Secret>,
-    /// A file that holds it.
+    /// A file that contains the secret.
     pub secret_file: Option<PathBuf>,
-    /// For how long the secret before counts when another is declared.
+    /// How long the previous secret stays valid after another one is declared, in seconds.
     #[serde(default)]
     pub keep_old_secret_seconds: i64,
-    /// How it may get tokens.
+    /// The grant types it may use.
     #[serde(default)]
     pub grants: Vec<String>,
-    /// What its tokens may permit.
+    /// The scopes its tokens may have.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// The services that its tokens may be for; unless given, `tokens.audience`.
+    /// The resource servers its tokens may be for; default: `tokens.audience`.
     pub audiences: Option<Vec<String>>,
-    /// Where codes may be sent.
+    /// Its redirect URIs.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
-    /// Where a logout may lead.
+    /// Its redirect URIs after a logout.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
-    /// Whether a confidential client may ask for a code without PKCE.
+    /// Whether a confidential client may request a code without PKCE.
     #[serde(default)]
     pub pkce_optional: bool,
-    /// Life of its access tokens, if not that of the settings.
+    /// Lifetime of its access tokens in seconds; default: `tokens.access_ttl_seconds`.
     pub access_ttl_seconds: Option<i64>,
-    /// Life of its refresh tokens, if not that of the settings.
+    /// Lifetime of its refresh tokens in seconds; default: `tokens.refresh_ttl_seconds`.
     pub refresh_ttl_seconds: Option<i64>,
 }
 
-/// What the settings declare, read and understood.
+/// Parses all declared clients and reads their secrets.
 pub(crate) fn read(
     clients: &[DeclaredClient],
     default_audience: &str,
 ) -> Result<Vec<Declared>, InvalidSetting> {
     let mut read: Vec<Declared> = Vec::with_capacity(clients.len());
     for (index, client) in clients.iter().enumerate() {
-        // Named as people look for it, once it is known to be no secret in the wrong place.
+        // The error names the client by its id, but only if the id parses: an invalid id may be a secret in the wrong
+        // place, and then the position is used.
         let parsed = ClientId::parse(&client.id);
         let place = parsed.as_ref().map_or_else(|_| index.to_string(), ClientId::to_string);
         let at = |invalid: InvalidSetting| InvalidSetting {
@@ -149,14 +151,14 @@ impl DeclaredClient {
     }
 }
 
-/// RFC 6749 A.2 allows a space too, which nobody would see at the end.
+/// RFC 6749 A.2 allows spaces in a secret too. They are refused here because a space at the end would not be seen.
 fn is_strong(secret: &str) -> bool {
     secret.len() >= MIN_SECRET_LENGTH
         && is_varied(secret)
         && secret.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The same with the name that the key has here.
+/// Converts the error to one that names the key as it is written in the configuration.
 fn in_our_words(invalid: &InvalidClient) -> InvalidSetting {
     let key = match invalid.field {
         ClientField::AccessTtl => "access_ttl_seconds".to_owned(),

@@ -1,11 +1,12 @@
-//! The rule for `issuer`.
+//! Checks the setting `issuer`.
 
 use service_kit::config::InvalidSetting;
 use service_kit::http::is_loopback_url;
 use url::Url;
 
-/// RFC 8414 §2: a URL without query and fragment; plain http is for development and for inside. Written as `iss` has
-/// it, so nothing may be left for somebody to normalise.
+/// Checks the issuer by RFC 8414 §2: a URL without query and fragment. Plain http is allowed for development and for
+/// internal networks. The text must be in normal form already, because `iss` has exactly this text and verifiers
+/// compare it byte by byte.
 pub(super) fn check(issuer: &str) -> Result<(), InvalidSetting> {
     let is_fine = Url::parse(issuer).is_ok_and(|url| {
         let bare = url.query().is_none()
@@ -25,13 +26,13 @@ pub(super) fn check(issuer: &str) -> Result<(), InvalidSetting> {
     ))
 }
 
-/// The path of an issuer that passed the check: `/id`, or nothing.
+/// Returns the path of an issuer that passed the check: `/id`, or an empty text.
 pub(super) fn path(issuer: &str) -> &str {
     let authority = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
     authority.find('/').and_then(|at| authority.get(at..)).unwrap_or_default()
 }
 
-/// Whether what is sent to the issuer travels in the clear and leaves this machine.
+/// Whether requests to the issuer leave this machine unencrypted.
 pub(super) fn is_exposed(issuer: &str) -> bool {
     Url::parse(issuer).is_ok_and(|url| url.scheme() == "http" && !is_loopback_url(&url))
 }

@@ -8,27 +8,28 @@ use service_kit::config::{InvalidSetting, Secret, Validate, in_range, trimmed};
 use super::strength::is_varied;
 use crate::keys::MasterKey;
 
-/// What an encryption key may be.
+/// The rule for an encryption key, as the error message has it.
 const KEY: &str =
     "32 bytes as base64 or as 64 hexadecimal digits, or any other text of at least 32 characters";
 
-/// How keys are made, kept and published.
+/// The settings for signing keys and for the key that encrypts them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeySettings {
-    /// Seals the private keys and secrets in the database: 32 bytes as base64 or as 64 hexadecimal digits, or any other
-    /// text of at least 32 characters. Unset: the file below, made at the first start.
+    /// Encrypts the private keys and secrets in the database: 32 bytes as base64 or as 64 hexadecimal digits, or any
+    /// other text of at least 32 characters. If unset, the key is in the file `master_key_path`, which is created at
+    /// the first start.
     pub encryption_key: Option<Secret>,
-    /// Keys that also open what they sealed: former ones until everything was sealed anew, and the coming one before it is
-    /// `encryption_key` everywhere.
+    /// Further keys that can decrypt what they encrypted: former keys until everything is encrypted anew, and the
+    /// coming key before it becomes `encryption_key` on every replica.
     pub previous_encryption_keys: Vec<Secret>,
-    /// The file that holds the key where `encryption_key` is unset.
+    /// The file with the encryption key if `encryption_key` is unset.
     pub master_key_path: PathBuf,
-    /// The length of new RSA keys.
+    /// The length of new RSA keys, in bits.
     pub rsa_bits: usize,
-    /// For how long verifiers may keep the key set before they read it again.
+    /// How long verifiers may cache the key set.
     pub jwks_max_age_seconds: u32,
-    /// The age at which another signing key takes over; 0: when somebody says so.
+    /// The age at which the signing key is replaced; 0: only by an operator's command.
     pub rotate_after_days: u32,
 }
 
@@ -51,7 +52,7 @@ impl Validate for KeySettings {
         if self.encryption_key.as_ref().is_some_and(is_bad) {
             return Err(InvalidSetting::new("encryption_key", KEY));
         }
-        // A weak key that sealed before still opens what it sealed, as one of the previous ones.
+        // A weak key that was used in the past is still allowed as one of `previous_encryption_keys`.
         if self.encryption_key.as_ref().is_some_and(|key| !is_varied(trimmed(key.expose()))) {
             let allowed = "a random key, not a few characters over and over (openssl rand -hex 32); name the one that was \
                            used before in keys.previous_encryption_keys";
@@ -68,7 +69,7 @@ impl Validate for KeySettings {
         }
         in_range("jwks_max_age_seconds", self.jwks_max_age_seconds, 1..=86_400)?;
         in_range("rotate_after_days", self.rotate_after_days, 0..=3650)?;
-        // A key is published for twice that time before it signs.
+        // A new key is published for twice the max-age before it signs.
         if self.rotate_after_days > 0 && self.rotate_after_days * 86_400 <= 2 * self.jwks_max_age_seconds {
             return Err(InvalidSetting::new(
                 "rotate_after_days",

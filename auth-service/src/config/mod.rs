@@ -1,4 +1,5 @@
-//! The settings, as they are written: one struct a file. `startup` turns them into what the parts take.
+//! The settings as they are written in the configuration, one struct per file. `startup` converts them to the
+//! settings of the components.
 
 mod audit;
 mod clients;
@@ -31,40 +32,40 @@ pub use sessions::SessionSettings;
 pub use throttle::ThrottleSettings;
 pub use tokens::TokenSettings;
 
-/// What the environment variables begin with.
+/// The prefix of the environment variables.
 pub const PREFIX: &str = "AUTH";
 
 /// All settings of the auth-service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// What tokens carry as `iss`: the URL that this service is reached at, without a slash at its end.
+    /// The `iss` of tokens: the URL at which this service is reached, without a trailing slash.
     pub issuer: String,
-    /// How it listens.
+    /// The HTTP server.
     pub http: HttpSettings,
-    /// How cookies are set.
+    /// Cookies.
     pub cookies: CookieSettings,
-    /// Where the truth is.
+    /// The database.
     pub database: DatabaseSettings,
-    /// How revocations are carried to verifiers.
+    /// The delivery of revocations to verifiers.
     pub revocation: RevocationSettings,
-    /// How tokens are made.
+    /// Tokens.
     pub tokens: TokenSettings,
-    /// How long logins last.
+    /// Sessions.
     pub sessions: SessionSettings,
-    /// How often callers may do what costs us something.
+    /// Rate limits.
     pub throttle: ThrottleSettings,
-    /// Which passwords are taken, and how they are hashed.
+    /// Password rules and hashing.
     pub passwords: PasswordSettings,
-    /// How keys are made and kept.
+    /// Signing keys and the encryption key.
     pub keys: KeySettings,
-    /// How long events are on record.
+    /// Audit events.
     pub audit: AuditSettings,
-    /// OAuth clients that are to be there.
+    /// Declared OAuth clients.
     pub clients: Vec<DeclaredClient>,
-    /// How it logs.
+    /// The log.
     pub log: LogSettings,
-    /// Where `/metrics` is.
+    /// The metrics endpoint.
     pub metrics: MetricsSettings,
 }
 
@@ -90,17 +91,17 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The path that this service is reached below: that of the issuer.
+    /// The path prefix under which this service is reached: the path of the issuer.
     pub fn base_path(&self) -> &str {
         issuer::path(&self.issuer)
     }
 
-    /// How cookies are named and set.
+    /// The names and attributes of cookies.
     pub fn cookie_rules(&self) -> CookieRules {
         self.cookies.rules(&self.issuer)
     }
 
-    /// Whether passwords and tokens travel in the clear beyond this machine.
+    /// Whether passwords and tokens leave this machine unencrypted.
     pub fn is_exposed(&self) -> bool {
         issuer::is_exposed(&self.issuer)
     }
@@ -111,7 +112,8 @@ impl Validate for Settings {
         issuer::check(&self.issuer)?;
         self.http.validate().map_err(|error| error.under("http"))?;
         if self.http.request_timeout_seconds <= LONGEST_WAIT.as_secs() {
-            // Otherwise each follower of the feed would be answered 503 instead of "no news".
+            // With a shorter timeout, every request that waits for news of the feed would end with 503 instead of an
+            // empty page.
             let wanted = format!("more than {}, the longest wait of the feed", LONGEST_WAIT.as_secs());
             return Err(InvalidSetting::new("request_timeout_seconds", &wanted).under("http"));
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Validate, in_range};
 
-/// Which passwords are taken, and how they are hashed.
+/// Password rules and hashing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PasswordSettings {
@@ -11,11 +11,11 @@ pub struct PasswordSettings {
     pub min_length: usize,
     /// The most characters of a new password.
     pub max_length: usize,
-    /// bcrypt's cost: the binary logarithm of its rounds. Below 10 for tests alone.
+    /// bcrypt's cost: the binary logarithm of its rounds. A cost below 10 is for tests only.
     pub bcrypt_cost: u32,
-    /// Hashes computed at once; 0 for one per core.
+    /// The number of hashes computed at the same time; 0: one per core.
     pub workers: usize,
-    /// Logins that wait for a hash before more are refused.
+    /// The number of logins that may wait for a hash. Further ones are refused.
     pub queue_limit: usize,
 }
 

@@ -3,15 +3,16 @@
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Validate, in_range};
 
-/// How long logins last, and how many there may be.
+/// The lifetime and the number of sessions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionSettings {
-    /// The absolute end of a session, whatever is refreshed.
+    /// The maximum age of a session, in seconds. Refreshes do not prolong it.
     pub max_age_seconds: i64,
-    /// How long a session may give no token before it ends; 0: as long as its refresh token lives.
+    /// How long a session may be unused before it ends, in seconds; 0: as long as its refresh token lives.
     pub idle_seconds: i64,
-    /// How many sessions a user may have; the one that was not used for longest makes room. 0: any number.
+    /// The number of sessions a user may have. A further login ends the session that was unused for longest. 0: no
+    /// limit.
     pub max_per_user: u32,
 }
 

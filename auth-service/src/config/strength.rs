@@ -1,16 +1,16 @@
-//! Secrets that anybody guesses.
+//! Detects secrets that can be guessed.
 
 use std::collections::HashSet;
 
-/// A random text of 16 characters or more has more different ones than this.
+/// The fewest different bytes in a secret. A random text of 16 or more characters has more than this.
 const MIN_VARIETY: usize = 8;
 
-/// Whether a text may have been drawn at random: not one character over and over.
+/// Whether a text may be random, which means it has enough different bytes.
 pub(super) fn is_varied(secret: &str) -> bool {
     secret.bytes().collect::<HashSet<_>>().len() >= MIN_VARIETY
 }
 
-/// Whether a text may be a token that only two programs know: in a header, and not guessed.
+/// Whether a text may serve as a shared token: it fits into a header and cannot be guessed easily.
 pub(super) fn is_token(secret: &str) -> bool {
     secret.len() >= 16 && secret.bytes().all(|byte| byte.is_ascii_graphic()) && is_varied(secret)
 }

@@ -3,17 +3,17 @@
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Validate, in_range};
 
-/// How often callers may do what costs us something.
+/// Rate limits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ThrottleSettings {
-    /// Whether anything below is limited.
+    /// Whether the limits below apply.
     pub enabled: bool,
-    /// Refreshes of one session, repeated ones included.
+    /// The most refreshes of one session per minute, including repeated ones.
     pub refreshes_per_session_per_minute: u32,
-    /// Revocations of tokens that one client got in its own name, at each replica.
+    /// The most revocations per minute and replica of tokens that one client got in its own name.
     pub revocations_per_client_per_minute: u32,
-    /// Authorization codes redeemed for one user.
+    /// The most authorization codes redeemed per minute for one user.
     pub codes_per_user_per_minute: u32,
 }
 

@@ -4,19 +4,20 @@ use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Validate, in_range};
 use shared_claims::scope::Scopes;
 
-/// How tokens are made.
+/// The settings for tokens.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenSettings {
-    /// The audience of first-party tokens, beside the issuer.
+    /// The audience of first-party tokens, besides the issuer.
     pub audience: String,
-    /// What a first-party login gives when it asks for nothing narrower.
+    /// The scope of a first-party login that requests no narrower scope.
     pub default_scope: String,
-    /// Life of an access token.
+    /// Lifetime of an access token.
     pub access_ttl_seconds: i64,
-    /// Life of a refresh token, from its issue.
+    /// Lifetime of a refresh token, counted from its issue.
     pub refresh_ttl_seconds: i64,
-    /// For how long a refresh token that was used gives the same successor again; 0: never.
+    /// How long a used refresh token still returns the same successor, so that a client can retry a lost response; 0:
+    /// never.
     pub refresh_replay_seconds: i64,
 }
 
