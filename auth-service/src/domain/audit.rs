@@ -1,4 +1,4 @@
-//! A record of what concerns security: who did what, to whom, from where. It holds no secret.
+//! Audit events: who did what, to whom, and from where. They contain no secret.
 
 use uuid::Uuid;
 
@@ -6,24 +6,25 @@ use super::Origin;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
-        /// What happened.
+        /// The kind of an audit event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum AuditKind {
             $($(#[$doc])* $kind,)*
         }
 
         impl AuditKind {
-            /// All of them.
+            /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$kind),*];
 
-            /// The name in the database and in the log.
+            /// The name of the kind in the database and in the log.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$kind => $name,)*
                 }
             }
 
-            /// Those with that name, or whose names begin with it: `login` is `login.ok` and `login.refused`.
+            /// The kinds with this name, or whose names begin with it: `login` selects `login.ok` and
+            /// `login.refused`.
             pub fn named(name: &str) -> Vec<Self> {
                 let begins = |kind: &Self| {
                     let rest = kind.as_str().strip_prefix(name);
@@ -44,60 +45,62 @@ kinds! {
     SessionEnded = "session.ended",
     /// All sessions and tokens of a user were ended.
     AllSessionsEnded = "session.all_ended",
-    /// A refresh token was used again after its time: its session was ended.
+    /// A used refresh token was presented again, later than a retry may be: its session was ended.
     RefreshReused = "refresh.reused",
-    /// A refresh token was presented again in time, from another address or by another program: it was answered.
+    /// A used refresh token was presented again in time for a retry, but from another address or by another program.
+    /// It was answered.
     RefreshReplayed = "refresh.replayed",
-    /// An authorization code was used again: what it gave was ended.
+    /// An authorization code was used again: the session that it had begun was ended.
     CodeReused = "code.reused",
     /// An access token was revoked.
     TokenRevoked = "token.revoked",
     /// A client failed to authenticate.
     ClientRefused = "client.refused",
-    /// A client was made.
+    /// A client was created.
     ClientCreated = "client.created",
     /// A client was changed.
     ClientUpdated = "client.updated",
-    /// A client got another secret.
+    /// A client got a new secret.
     ClientSecretRotated = "client.secret_rotated",
-    /// A client was switched off; its sessions and tokens were ended.
+    /// A client was disabled; its sessions ended and its tokens were revoked.
     ClientDisabled = "client.disabled",
-    /// A client was switched on.
+    /// A client was enabled.
     ClientEnabled = "client.enabled",
-    /// A client was removed.
+    /// A client was deleted.
     ClientDeleted = "client.deleted",
     /// A user registered.
     UserRegistered = "user.registered",
-    /// An operator made a user.
+    /// An operator created a user.
     UserCreated = "user.created",
-    /// A user was switched off; the sessions and tokens were ended.
+    /// A user was disabled; the sessions ended and the tokens were revoked.
     UserDisabled = "user.disabled",
-    /// A user was switched on.
+    /// A user was enabled.
     UserEnabled = "user.enabled",
-    /// A user's password was changed; the sessions and tokens were ended.
+    /// A user's password was changed; the sessions ended and the tokens were revoked.
     PasswordChanged = "user.password_changed",
     /// A user's roles were changed.
     RolesChanged = "user.roles_changed",
-    /// A user's sessions and tokens were ended by an operator.
+    /// An operator ended a user's sessions and revoked the tokens.
     UserTokensRevoked = "user.tokens_revoked",
-    /// A user was removed.
+    /// A user was deleted.
     UserDeleted = "user.deleted",
-    /// A signing key was made.
+    /// A signing key was generated.
     KeyGenerated = "key.generated",
     /// A signing key was imported.
     KeyImported = "key.imported",
-    /// Another key signs.
+    /// Another key became the active signing key.
     KeyRotated = "key.rotated",
     /// A retired key left the key set.
     KeyForgotten = "key.forgotten",
-    /// A key was dropped, and all that it signed revoked.
+    /// A compromised key was removed, and every token that it signed was revoked.
     KeyCompromised = "key.compromised",
-    /// What an older encryption key had sealed was sealed anew.
+    /// A secret that an older encryption key had encrypted was encrypted anew.
     SecretsResealed = "key.resealed",
 }
 
 impl AuditKind {
-    /// Whether a caller may cause it again and again. What an operator or the service does is never too much.
+    /// Whether a caller can cause this event at will, so that it has to be limited. Events of operators and of the
+    /// service itself are never limited.
     pub fn is_repeatable(self) -> bool {
         match self {
             Self::LoggedIn
@@ -133,10 +136,10 @@ impl AuditKind {
     }
 }
 
-/// One thing that happened.
+/// One audit event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEvent {
-    /// What.
+    /// What happened.
     pub kind: AuditKind,
     /// The user concerned.
     pub user_id: Option<Uuid>,
@@ -144,16 +147,16 @@ pub struct AuditEvent {
     pub client_id: Option<String>,
     /// The session concerned.
     pub session_id: Option<Uuid>,
-    /// What else it is about: a key's id, a token's, the new roles.
+    /// What else the event is about: the id of a key or token, or the new roles.
     pub subject: Option<String>,
-    /// Why, in a word.
+    /// The reason, as one word.
     pub reason: Option<&'static str>,
-    /// Who caused it, from where.
+    /// Who caused it, and from where.
     pub origin: Origin,
 }
 
 impl AuditEvent {
-    /// Something that happened, so far about nobody.
+    /// Creates an event that is not about any user, client or session yet.
     pub fn new(kind: AuditKind, origin: &Origin) -> Self {
         Self {
             kind,
@@ -166,37 +169,37 @@ impl AuditEvent {
         }
     }
 
-    /// It concerns this user.
+    /// Sets the user that the event is about.
     #[must_use]
     pub fn user(self, id: Uuid) -> Self {
         Self { user_id: Some(id), ..self }
     }
 
-    /// It concerns this client.
+    /// Sets the client that the event is about.
     #[must_use]
     pub fn client(self, id: impl Into<String>) -> Self {
         Self { client_id: Some(id.into()), ..self }
     }
 
-    /// It concerns this session.
+    /// Sets the session that the event is about.
     #[must_use]
     pub fn session(self, id: Uuid) -> Self {
         Self { session_id: Some(id), ..self }
     }
 
-    /// It is about this, which is no secret.
+    /// Sets the subject of the event. It must not be a secret.
     #[must_use]
     pub fn subject(self, what: impl Into<String>) -> Self {
         Self { subject: Some(what.into()), ..self }
     }
 
-    /// For this reason.
+    /// Sets the reason.
     #[must_use]
     pub fn reason(self, why: &'static str) -> Self {
         Self { reason: Some(why), ..self }
     }
 
-    /// Says it, once it is committed.
+    /// Writes the event to the log. Call it after the commit.
     pub fn log(&self) {
         let Self { kind, user_id, client_id, session_id, subject, reason, origin } = self;
         tracing::info!(

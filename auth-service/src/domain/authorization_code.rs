@@ -1,4 +1,4 @@
-//! What the hosted pages give a client, for it to fetch tokens with, once (RFC 6749 §4.1).
+//! Authorization codes: a client exchanges a code from the hosted pages for tokens, once (RFC 6749 §4.1).
 
 use std::fmt;
 
@@ -11,33 +11,33 @@ use uuid::Uuid;
 
 use super::Device;
 
-/// What secret scanners look for.
+/// The prefix by which secret scanners find codes.
 const PREFIX: &str = "lkc_";
 
-/// A code in plain: 256 random bits, stored nowhere.
+/// A code in plain: 256 random bits. It is never stored.
 #[derive(Clone)]
 pub struct CodePlain(String);
 
 impl CodePlain {
-    /// A new one.
+    /// Makes a new code from random bytes.
     pub fn from_random(random: [u8; 32]) -> Self {
         Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
     }
 
-    /// Reads what a client presents; `None` for what was never one.
+    /// Parses what a client presents; `None` if it cannot be a code.
     pub fn parse(text: &str) -> Option<Self> {
         let random = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         (random.len() == 32).then(|| Self(text.to_owned()))
     }
 
-    /// What is stored.
+    /// The hash that is stored.
     pub fn hash(&self) -> CodeHash {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest::digest(&digest::SHA256, self.0.as_bytes()).as_ref());
         CodeHash(hash)
     }
 
-    /// The code: for the redirect alone.
+    /// The code as text. Only for the redirect.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -54,18 +54,18 @@ impl fmt::Debug for CodePlain {
 pub struct CodeHash([u8; 32]);
 
 impl CodeHash {
-    /// The digest.
+    /// The digest's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// The S256 challenge of RFC 7636 §4.2; `plain` is not taken.
+/// The S256 challenge of RFC 7636 §4.2. The method `plain` is not supported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeChallenge(String);
 
 impl CodeChallenge {
-    /// Reads a challenge: the base64url of a SHA-256.
+    /// Parses a challenge: the base64url of a SHA-256 digest.
     pub fn parse(text: &str) -> Option<Self> {
         let digest = URL_SAFE_NO_PAD.decode(text).ok()?;
         (digest.len() == 32).then(|| Self(text.to_owned()))
@@ -76,7 +76,7 @@ impl CodeChallenge {
         &self.0
     }
 
-    /// Whether this is the challenge of `verifier`: 43 to 128 unreserved characters (RFC 7636 §4.1).
+    /// Whether `verifier` has 43 to 128 unreserved characters (RFC 7636 §4.1) and hashes to this challenge.
     pub fn is_met_by(&self, verifier: &str) -> bool {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(allowed) {
@@ -90,63 +90,63 @@ impl CodeChallenge {
 /// A code as it stands in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizationCode {
-    /// Who may redeem it.
+    /// The client that may redeem it.
     pub client_id: String,
-    /// Who agreed.
+    /// The user who gave consent.
     pub user_id: Uuid,
-    /// The user's credentials when it was given.
+    /// The version of the user's credentials when the code was issued.
     pub credentials_version: i64,
-    /// Where it was sent.
+    /// The redirect URI it was sent to.
     pub redirect_uri: String,
-    /// What its redeemer must prove to know.
+    /// The PKCE challenge, if the client sent one.
     pub challenge: Option<CodeChallenge>,
-    /// What was agreed to.
+    /// The scope of the consent.
     pub scope: Scopes,
-    /// The resources that were agreed to.
+    /// The resources of the consent.
     pub audience: Vec<String>,
-    /// OpenID Connect Core §3.1.2.1.
+    /// The `nonce` of OpenID Connect Core §3.1.2.1.
     pub nonce: Option<String>,
     /// How the user authenticated (RFC 8176).
     pub amr: Vec<String>,
     /// When the user authenticated.
     pub auth_time_s: i64,
-    /// The browser in which it was given.
+    /// The browser in which consent was given.
     pub device: Device,
-    /// When it was given.
+    /// When it was issued.
     pub issued_at_ms: i64,
-    /// When it ends.
+    /// When it expires.
     pub expires_at_ms: i64,
     /// When it was redeemed.
     pub consumed_at_ms: Option<i64>,
-    /// The session that it gave.
+    /// The session that its redemption began.
     pub session_id: Option<Uuid>,
 }
 
-/// What presenting a code means.
+/// The decision on a code that is presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redemption {
-    /// It is to be consumed, and gives a session.
+    /// The code is valid: consume it and begin a session.
     Redeem,
-    /// It was redeemed before: what it gave ends (RFC 6749 §4.1.2).
+    /// The code was redeemed before: end the session that it began (RFC 6749 §4.1.2).
     Reuse,
-    /// It does not count: expired, another's, for another address, or its proof is missing.
+    /// The code is refused: it expired, belongs to another client or redirect URI, or the PKCE proof is wrong.
     Refused,
 }
 
-/// What a client says when it redeems a code.
+/// What a client presents with a code.
 #[derive(Clone, Copy, Debug)]
 pub struct CodeClaim<'a> {
-    /// Who it is.
+    /// The client's id.
     pub client_id: &'a str,
-    /// Where the code was sent, as it says.
+    /// The redirect URI that the client sends.
     pub redirect_uri: Option<&'a str>,
     /// The PKCE verifier.
     pub verifier: Option<&'a str>,
 }
 
 impl AuthorizationCode {
-    /// Judges a redemption at `now_ms`. A second one by the same client ends what the first gave, whatever it proves: a code
-    /// that comes twice has leaked.
+    /// Decides on a redemption at `now_ms`. A second redemption by the same client ends the session of the first one,
+    /// whatever PKCE proof comes with it: a code that is presented twice has leaked.
     pub fn present(&self, claim: CodeClaim<'_>, now_ms: i64) -> Redemption {
         if claim.client_id != self.client_id {
             return Redemption::Refused;

@@ -1,35 +1,35 @@
-//! Hashes that come with users from elsewhere.
+//! bcrypt hashes of users that are imported from other systems.
 
 use super::PasswordHash;
 
-/// The label of such hashes in the database.
+/// The scheme label of such hashes in the database.
 pub const BCRYPT_SCHEME: &str = "bcrypt";
 
-/// The highest cost that is taken: one hash of it takes about four seconds, and each login one of our few threads for
-/// as long.
+/// The highest cost that is accepted. One hash of this cost takes about four seconds, and each login occupies one of
+/// the few hashing threads for that long.
 const MAX_COST: u32 = 16;
 const MIN_COST: u32 = 4;
-/// `$2b$12$`, 22 characters of salt, 31 of digest.
+/// The length of a hash: `$2b$12$`, 22 characters of salt, 31 of digest.
 const LENGTH: usize = 60;
 
-/// Why a hash is refused. The text is for the operator.
+/// Why a hash is refused. The message is for the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBcryptHash {
-    /// Not of the form, or of the kind `$2x$`, which was made by a broken program.
+    /// The text is not a bcrypt hash, or is of the kind `$2x$`, which a faulty implementation made.
     #[error("must be a bcrypt hash: $2a$, $2b$ or $2y$, two digits, $, and 53 characters")]
     Form,
-    /// A cost that no login could pay.
+    /// The cost is outside the accepted range.
     #[error("must have a cost of {MIN_COST} to {MAX_COST}")]
     Cost,
 }
 
-/// A bcrypt hash of a password itself, as other programs store it. Verified at a login, and replaced there by one of
-/// our own kind.
+/// A bcrypt hash of the password itself, as other programs store it. The first successful login verifies it and
+/// replaces it by a hash of our own scheme.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BcryptHash(String);
 
 impl BcryptHash {
-    /// Parses it.
+    /// Parses a bcrypt hash.
     pub fn parse(text: &str) -> Result<Self, InvalidBcryptHash> {
         let known = ["$2a$", "$2b$", "$2y$"].iter().find_map(|prefix| text.strip_prefix(prefix));
         let (cost, end) = known.and_then(|rest| rest.split_once('$')).ok_or(InvalidBcryptHash::Form)?;
@@ -44,13 +44,14 @@ impl BcryptHash {
         Ok(Self(text.to_owned()))
     }
 
-    /// As it is stored.
+    /// Converts the hash to the stored form.
     pub fn into_password_hash(self) -> PasswordHash {
         PasswordHash { scheme: BCRYPT_SCHEME.to_owned(), value: self.0 }
     }
 }
 
-/// bcrypt's own base64. The last character of salt and digest has bits to spare, which are zero.
+/// Whether `end` is a salt and a digest in bcrypt's own base64. The last character of each has unused bits, which
+/// must be zero.
 fn is_salt_and_digest(end: &str) -> bool {
     let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/');
     let salt_end = end.as_bytes().get(21).copied();
@@ -108,7 +109,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is taken can be read when somebody logs in; what the crate makes is taken.
+        /// The bcrypt crate can read every hash that is accepted, and every hash that the crate makes is accepted.
         #[test]
         fn what_is_taken_is_what_can_be_verified(
             text in "\\$2[abyx]\\$[0-9]{2}\\$[./A-Za-z0-9]{21}[.Oeu1][./A-Za-z0-9]{30}[.CGKOSWaeimquy261]",

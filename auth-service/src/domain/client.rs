@@ -1,4 +1,4 @@
-//! An OAuth client (RFC 6749 §2): who may ask for which tokens, and how.
+//! An OAuth client (RFC 6749 §2): which tokens it may request, and how.
 
 use std::fmt;
 
@@ -12,49 +12,50 @@ use super::{ClientId, GrantType, RedirectUri};
 pub struct Client {
     /// Its `client_id`.
     pub id: ClientId,
-    /// What people call it.
+    /// A name for people.
     pub name: String,
-    /// Whether it has no secret (RFC 6749 §2.1).
+    /// Whether it is a public client, which has no secret (RFC 6749 §2.1).
     pub is_public: bool,
-    /// Whether it gets tokens.
+    /// Whether it is enabled and can get tokens.
     pub is_active: bool,
     /// Whether the configuration file declares it.
     pub is_declared: bool,
-    /// How it may get tokens.
+    /// The grant types it may use.
     pub grants: Vec<GrantType>,
-    /// What its tokens may permit.
+    /// The scopes its tokens may have.
     pub scopes: Scopes,
     /// The resources that its tokens may be for (RFC 8707).
     pub audiences: Vec<String>,
-    /// Where codes may be sent.
+    /// Its redirect URIs.
     pub redirect_uris: Vec<RedirectUri>,
-    /// Where a logout may lead.
+    /// Its redirect URIs after a logout.
     pub post_logout_redirect_uris: Vec<RedirectUri>,
-    /// Whether a confidential client may ask for a code without PKCE.
+    /// Whether a confidential client may request a code without PKCE.
     pub pkce_optional: bool,
-    /// Life of its access tokens in seconds, if not that of the settings.
+    /// Lifetime of its access tokens in seconds; `None` for the default from the settings.
     pub access_ttl_s: Option<i64>,
-    /// Life of its refresh tokens in seconds, if not that of the settings.
+    /// Lifetime of its refresh tokens in seconds; `None` for the default from the settings.
     pub refresh_ttl_s: Option<i64>,
-    /// The last cut against it: what is issued later has a `jti` that lies later.
+    /// The last cut against it: its tokens whose `jti` time is not later than this are revoked.
     pub token_cut_ms: Option<i64>,
-    /// When it was made.
+    /// When it was created.
     pub created_at_ms: i64,
     /// When it last changed.
     pub updated_at_ms: i64,
 }
 
-/// Why a description of a client is refused. No value is in the words: it may be a secret in the wrong place.
+/// Why a description of a client is refused. The message never contains a value, because the value may be a secret in
+/// the wrong place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: must be {rule}")]
 pub struct InvalidClient {
-    /// Which part of it.
+    /// The property that is not valid.
     pub field: ClientField,
-    /// What is allowed, in words that follow "must be".
+    /// What is allowed, as a text that follows "must be".
     pub rule: String,
 }
 
-/// A part of the description of a client.
+/// A property in the description of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "as the client has them")]
 pub enum ClientField {
@@ -71,7 +72,7 @@ pub enum ClientField {
 }
 
 impl ClientField {
-    /// The name of the option.
+    /// The name of the command-line option.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -100,11 +101,11 @@ impl InvalidClient {
     }
 }
 
-/// All grants, for whoever named none.
+/// The list of grant types, for an error message.
 pub(super) const GRANTS: &str = "of authorization_code, refresh_token, client_credentials, password";
 
 impl Client {
-    /// A client that may do nothing yet.
+    /// A client that has no grant types, scopes or redirect URIs yet.
     pub fn blank(id: ClientId, now_ms: i64) -> Self {
         Self {
             id,
@@ -126,7 +127,7 @@ impl Client {
         }
     }
 
-    /// Whether the description makes sense.
+    /// Checks that the description is valid as a whole.
     pub fn check(&self) -> Result<(), InvalidClient> {
         let is_printable = !self.name.chars().any(char::is_control);
         let has = |grant| self.grants.contains(&grant);
@@ -141,7 +142,7 @@ impl Client {
                 "1 to 100 printable characters".to_owned(),
             ),
             (!self.grants.is_empty(), ClientField::Grants, format!("at least one {GRANTS}")),
-            // RFC 6749 §4.4: without a secret nobody can speak in its own name.
+            // RFC 6749 §4.4: only a client that authenticates may use client_credentials.
             (
                 !(self.is_public && has(GrantType::ClientCredentials)),
                 ClientField::Grants,
@@ -152,7 +153,7 @@ impl Client {
                 ClientField::Grants,
                 "with authorization_code or password where refresh_token is".to_owned(),
             ),
-            // RFC 9068 §2.2: a token is for somebody.
+            // RFC 9068 §2.2: a token must have an audience.
             (
                 !self.audiences.is_empty() && self.audiences.iter().all(is_resource),
                 ClientField::Audiences,
@@ -163,7 +164,7 @@ impl Client {
                 ClientField::RedirectUris,
                 "at least one for authorization_code".to_owned(),
             ),
-            // OAuth 2.1 §4.1.1: public clients prove that they asked.
+            // OAuth 2.1 §4.1.1: public clients must use PKCE.
             (
                 !(self.is_public && self.pkce_optional),
                 ClientField::PkceOptional,
@@ -184,14 +185,14 @@ impl Client {
         broken.map_or(Ok(()), |(_, field, rule)| Err(InvalidClient { field, rule }))
     }
 
-    /// The moment up to which its tokens are revoked, for a decision of `moment_ms` that was committed and is known
-    /// everywhere: later than what replicas whose clocks are ahead issued before, and later than any cut before.
+    /// The time of a cut that was decided at `moment_ms`, when every replica knows that the client is disabled. It is
+    /// later than any token that a replica whose clock is ahead has issued before, and later than any earlier cut.
     pub fn cut_at(&self, moment_ms: i64, clock_skew_ms: i64) -> i64 {
         let past_the_last = self.token_cut_ms.map_or(i64::MIN, |cut| cut.saturating_add(1));
         moment_ms.saturating_add(clock_skew_ms).max(past_the_last)
     }
 
-    /// In what it differs from `other`, as somebody describes them.
+    /// The properties of the description that differ from those of `other`.
     pub fn differs_in(&self, other: &Self) -> Vec<ClientField> {
         let fields = [
             (ClientField::Name, self.name != other.name),
@@ -211,15 +212,15 @@ impl Client {
         fields.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect()
     }
 
-    /// Whether it may get tokens this way.
+    /// Whether it may use this grant type.
     pub fn may(&self, grant: GrantType) -> bool {
         self.grants.contains(&grant)
     }
 }
 
-/// The longest life of an access token, as the settings have it too.
+/// The longest lifetime of an access token, in seconds. The settings have the same limit.
 pub const MAX_ACCESS_TTL_S: i64 = 86_400;
-/// The longest life of a refresh token, as the settings have it too.
+/// The longest lifetime of a refresh token, in seconds. The settings have the same limit.
 pub const MAX_REFRESH_TTL_S: i64 = 315_360_000;
 
 #[cfg(test)]
@@ -280,7 +281,8 @@ mod tests {
     }
 
     proptest! {
-        /// However the clock is set between them, each cut is later than all before and than the moment it was taken for.
+        /// Each cut is later than all earlier cuts and than the moment it was taken for, even if the clock is set
+        /// back in between.
         #[test]
         fn cuts_follow_each_other(moments in prop::collection::vec(0..10_000_i64, 1..20), skew in 0..2000_i64) {
             let mut client = Client::blank(ClientId::parse("billing").unwrap(), 0);

@@ -1,11 +1,11 @@
-//! What is said of a client when it is made or changed: as words, and understood.
+//! The description of a client in a request to create or change it: unparsed and parsed.
 
 use shared_claims::scope::Scopes;
 
 use super::client::{ClientField, GRANTS, InvalidClient};
 use super::{Client, GrantType, RedirectUri};
 
-/// What is said, word by word; `None` for what is left out.
+/// The unparsed description; `None` for what is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "as the client has them")]
 pub struct ClientWords {
@@ -17,14 +17,14 @@ pub struct ClientWords {
     pub redirect_uris: Option<Vec<String>>,
     pub post_logout_redirect_uris: Option<Vec<String>>,
     pub pkce_optional: Option<bool>,
-    /// `Some(None)`: that of the settings.
+    /// `Some(None)` selects the default from the settings.
     pub access_ttl_s: Option<Option<i64>>,
-    /// `Some(None)`: that of the settings.
+    /// `Some(None)` selects the default from the settings.
     pub refresh_ttl_s: Option<Option<i64>>,
 }
 
 impl ClientWords {
-    /// What the words mean.
+    /// Parses every value.
     pub fn parse(self) -> Result<ClientChange, InvalidClient> {
         let words = self;
         Ok(ClientChange {
@@ -76,7 +76,7 @@ fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
     kept
 }
 
-/// What is said, understood; `None` for what stays as it is.
+/// The parsed description; `None` for what stays unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "as the client has them")]
 pub struct ClientChange {
@@ -93,7 +93,7 @@ pub struct ClientChange {
 }
 
 impl ClientChange {
-    /// The client with this changed, if that makes sense.
+    /// Applies the change to a client, if the result is valid.
     pub fn apply(&self, client: &Client) -> Result<Client, InvalidClient> {
         let now = client.clone();
         let changed = Client {
@@ -199,8 +199,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is changed in whatever order: what comes out is sound, what was left out is as it was, and the same
-        /// once more changes nothing.
+        /// For any sequence of changes: the result is valid, what was left out is unchanged, and applying the same
+        /// change again changes nothing.
         #[test]
         fn a_change_keeps_a_client_sound(changes in prop::collection::vec(changes(), 1..6)) {
             let mut client = Client {

@@ -1,4 +1,4 @@
-//! What a client is called on the wire (RFC 6749 §2.2).
+//! The `client_id` of a client (RFC 6749 §2.2).
 
 use std::fmt;
 
@@ -8,27 +8,27 @@ use super::uuid_shape::looks_like_uuid;
 
 const MAX_ID: usize = 64;
 
-/// The id of a client: 1 to 64 bytes of letters, digits and visible ASCII characters, and neither UUID-shaped (it would
-/// look like a user's id in `sub`) nor one that Latchkey keeps for itself.
+/// The id of a client: 1 to 64 bytes of letters, digits and visible ASCII characters. It must not be UUID-shaped (it
+/// would look like a user's id in `sub`), and must not be an id that Latchkey reserves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientId(String);
 
-/// Why a text is no client id.
+/// Why a text is not a client id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidClientId {
-    /// Empty, too long, or with other characters.
+    /// The text is empty, too long, or has other characters.
     #[error("a client id is 1 to {MAX_ID} bytes of letters, digits and visible ASCII characters")]
     Shape,
-    /// It would look like a user's.
+    /// The text looks like a user's id.
     #[error("a client id must not look like a UUID: those are the users' ids")]
     Uuid,
-    /// `first-party` is built in.
+    /// The id `first-party` is reserved for the built-in client.
     #[error("{FIRST_PARTY_CLIENT} is built in")]
     Reserved,
 }
 
 impl ClientId {
-    /// Parses the id of a client that is to be made.
+    /// Parses the id of a client to create.
     pub fn parse(text: &str) -> Result<Self, InvalidClientId> {
         let allowed = |character: char| character.is_alphanumeric() || character.is_ascii_graphic();
         if text.is_empty() || text.len() > MAX_ID || !text.chars().all(allowed) {
@@ -43,7 +43,7 @@ impl ClientId {
         Ok(Self(text.to_owned()))
     }
 
-    /// The id as it is written.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -7,25 +7,25 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
-/// What secret scanners look for.
+/// The prefix by which secret scanners find client secrets.
 const PREFIX: &str = "lks_";
 
-/// A client secret in plain: 256 random bits, shown once, stored nowhere.
+/// A client secret in plain: 256 random bits. It is shown once and never stored.
 #[derive(Clone)]
 pub struct ClientSecretPlain(String);
 
 impl ClientSecretPlain {
-    /// A new one.
+    /// Makes a new secret from random bytes.
     pub fn from_random(random: [u8; 32]) -> Self {
         Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
     }
 
-    /// What a caller presents, or an operator declares.
+    /// Takes a secret that a caller presents or an operator declares.
     pub fn presented(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// What is stored.
+    /// The hash that is stored.
     pub fn hash(&self) -> ClientSecretHash {
         let digest = digest::digest(&digest::SHA256, self.0.as_bytes());
         let mut hash = [0; 32];
@@ -33,7 +33,7 @@ impl ClientSecretPlain {
         ClientSecretHash(hash)
     }
 
-    /// The secret: for the one answer that shows it.
+    /// The secret as text. Only for the one response that shows it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -45,22 +45,22 @@ impl fmt::Debug for ClientSecretPlain {
     }
 }
 
-/// The SHA-256 of a secret. A secret is no password: nobody can guess 256 random bits, however fast the hash.
+/// The SHA-256 of a secret. A fast hash is safe here because 256 random bits cannot be guessed, unlike a password.
 #[derive(Clone, Copy)]
 pub struct ClientSecretHash([u8; 32]);
 
 impl ClientSecretHash {
-    /// The hash as it was stored; `None` for something else.
+    /// Reads a stored hash; `None` if it does not have 32 bytes.
     pub fn from_stored(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// The digest.
+    /// The digest's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether they are the same, in a time that does not tell how much of them is.
+    /// Compares two hashes in constant time.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
@@ -77,14 +77,14 @@ impl fmt::Debug for ClientSecretHash {
 pub struct ClientSecret {
     /// The hash.
     pub hash: ClientSecretHash,
-    /// When it was made.
+    /// When it was created.
     pub created_at_ms: i64,
-    /// When it ends: set on the one that a rotation replaced.
+    /// When it expires. Only set for a secret that a rotation replaced.
     pub expires_at_ms: Option<i64>,
 }
 
 impl ClientSecret {
-    /// Whether it opens the door at `now_ms`.
+    /// Whether the secret has not expired at `now_ms`.
     pub fn is_valid(&self, now_ms: i64) -> bool {
         self.expires_at_ms.is_none_or(|end| now_ms < end)
     }

@@ -1,6 +1,7 @@
-//! What a `User-Agent` header says to a person: "Firefox on Linux".
+//! Turns a `User-Agent` header into a name for people: "Firefox on Linux".
 
-/// What a browser calls itself, and its name. Most of them claim to be others too: whoever comes first is meant.
+/// The token in the header for each browser, and the browser's name. Most browsers also name other browsers, so the
+/// first entry that matches counts.
 const BROWSERS: &[(&str, &str)] = &[
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -23,7 +24,7 @@ const BROWSERS: &[(&str, &str)] = &[
     ("Safari/", "Safari"),
 ];
 
-/// What names a system, in the comment; likewise.
+/// The token in the header's comment for each operating system, and its name. The first entry that matches counts.
 const SYSTEMS: &[(&str, &str)] = &[
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
@@ -38,11 +39,11 @@ const SYSTEMS: &[(&str, &str)] = &[
     ("OpenBSD", "OpenBSD"),
 ];
 
-/// The longest name of a program that is repeated.
+/// The longest program name that is shown, in characters.
 const MAX_PROGRAM: usize = 32;
 
-/// A name for the program and system that a login came from. `None` where the header says nothing that could be
-/// repeated: whoever logs in writes it, and the account's owner reads it.
+/// Returns a name for the program and system that a login came from. `None` if the header contains nothing that is
+/// safe to show: whoever logs in chooses the header, and the account's owner reads the name.
 pub fn device_name(user_agent: &str) -> Option<String> {
     let system = SYSTEMS.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name);
     let program = if user_agent.starts_with("Mozilla/") {
@@ -58,7 +59,7 @@ pub fn device_name(user_agent: &str) -> Option<String> {
     }
 }
 
-/// The product that a program names first (RFC 9110 §10.1.5), without its version.
+/// The first product in the header (RFC 9110 §10.1.5), without its version.
 fn first_product(user_agent: &str) -> Option<String> {
     let product = user_agent.split([' ', '/', '(']).next()?;
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);

@@ -1,13 +1,14 @@
-//! Where a user can be written to.
+//! E-mail addresses of users.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Why a string is no e-mail address.
+/// Why a string is not an e-mail address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an e-mail address")]
 pub struct InvalidEmail;
 
-/// An e-mail address: `local@domain`, fit to stand in a mail header (RFC 5321 lengths, no quoting, no controls).
+/// An e-mail address `local@domain` that is safe in a mail header (RFC 5321 lengths, no quoting, no control
+/// characters).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
     as_typed: String,
@@ -15,7 +16,7 @@ pub struct Email {
 }
 
 impl Email {
-    /// Parses what was typed.
+    /// Parses an address as it was typed.
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         if text.len() > 254 {
             return Err(InvalidEmail);
@@ -29,12 +30,12 @@ impl Email {
         Ok(Self { as_typed: text.to_owned(), key })
     }
 
-    /// As typed.
+    /// The address as it was typed.
     pub fn as_str(&self) -> &str {
         &self.as_typed
     }
 
-    /// NFKC, in lower case: what is looked up.
+    /// The NFKC form in lower case, by which addresses are found.
     pub fn key(&self) -> &str {
         &self.key
     }

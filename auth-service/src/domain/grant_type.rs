@@ -1,24 +1,24 @@
-//! How tokens are got (RFC 6749).
+//! Grant types (RFC 6749).
 
-/// How a client may get tokens (RFC 6749 §4, §6).
+/// A grant type (RFC 6749 §4, §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GrantType {
-    /// Over the hosted pages (§4.1).
+    /// A code from the hosted pages (§4.1).
     AuthorizationCode,
-    /// What goes on where another grant began (§6).
+    /// A refresh token that another grant type issued (§6).
     RefreshToken,
-    /// In its own name (§4.4).
+    /// The client in its own name (§4.4).
     ClientCredentials,
-    /// With a user's password (§4.3): OAuth 2.1 drops it, so it is off unless it is given.
+    /// A user's password (§4.3). OAuth 2.1 removes this grant type, so a client has it only if an operator adds it.
     Password,
 }
 
 impl GrantType {
-    /// All of them.
+    /// All grant types.
     pub const ALL: [Self; 4] =
         [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials, Self::Password];
 
-    /// The name on the wire.
+    /// The value of `grant_type` on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
@@ -28,7 +28,7 @@ impl GrantType {
         }
     }
 
-    /// The grant of that name.
+    /// The grant type with this name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|grant| grant.as_str() == text)
     }

@@ -1,27 +1,28 @@
-//! How often something happened within a minute.
+//! Counts events within a minute.
 
-/// The minute begins with the first thing that is counted, and ends all at once.
+/// The length of a counting window, in milliseconds. A window begins with its first counted event, and its whole
+/// count ends with it.
 pub const MINUTE_MS: i64 = 60_000;
 
-/// A count within a running minute.
+/// The count of the current minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MinuteCount {
-    /// When the minute began.
+    /// When the minute began, in milliseconds.
     pub since_ms: i64,
-    /// How many were counted in it.
+    /// The number of events counted in it.
     pub count: i64,
 }
 
-/// As many as are allowed were counted in this minute.
+/// The limit was reached in the current minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Throttled {
-    /// When the next minute begins, for the `Retry-After` header: at least 1.
+    /// The seconds until the next minute begins, at least 1. For the `Retry-After` header.
     pub retry_after_s: u32,
 }
 
 impl MinuteCount {
-    /// Counts one more, if that is within `limit`. What is refused is not counted, so nobody prolongs a refusal. Without a
-    /// limit nothing is counted.
+    /// Counts one more event if that is within `limit`. A refused event is not counted, so retrying does not prolong
+    /// the refusal. Without a limit nothing is counted.
     pub fn add(self, limit: Option<u32>, now_ms: i64) -> Result<Self, Throttled> {
         let Some(limit) = limit else { return Ok(self) };
         if !self.is_running(now_ms) {
@@ -33,14 +34,14 @@ impl MinuteCount {
         Err(Throttled::a_minute_after(self.since_ms, now_ms))
     }
 
-    /// Whether its minute is not over. A clock that was set back begins another one.
+    /// Whether the minute has not ended. If the clock was set back to before its beginning, it counts as ended.
     pub fn is_running(self, now_ms: i64) -> bool {
         (0..MINUTE_MS).contains(&now_ms.saturating_sub(self.since_ms))
     }
 }
 
 impl Throttled {
-    /// For what will be allowed again a minute after `counted_ms`.
+    /// Makes a refusal that ends a minute after `counted_ms`.
     pub fn a_minute_after(counted_ms: i64, now_ms: i64) -> Self {
         let left_ms = counted_ms.saturating_add(MINUTE_MS).saturating_sub(now_ms);
         let seconds = left_ms.saturating_add(999).div_euclid(1000).clamp(1, 60);
@@ -69,7 +70,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever waits as long as was said is served.
+        /// A caller that waits for `Retry-After` is not refused again.
         #[test]
         fn waiting_as_long_as_was_said_is_enough(
             since_ms in 0_i64..10_000_000, after_ms in 0_i64..60_000, limit in 1_u32..50,

@@ -1,5 +1,5 @@
-//! What the service is about: names, passwords, users, sessions, refresh tokens, clients, codes, the life of signing keys.
-//! Types and their rules, no I/O.
+//! Domain types: names, passwords, users, sessions, refresh tokens, clients, codes, and the life cycle of signing
+//! keys. Types and their rules, without I/O.
 
 mod audit;
 mod authorization_code;

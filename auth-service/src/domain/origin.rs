@@ -1,11 +1,11 @@
-//! Who is behind a change, and from where: for the list of sessions and the record of events.
+//! The origin of a change, for the list of sessions and for audit events.
 
 /// Who caused something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Actor {
-    /// Whoever sent the request: a user, or a client in its own name.
+    /// The sender of the request: a user, or a client in its own name.
     Caller,
-    /// Whoever runs the command line.
+    /// An operator at the command line.
     Operator,
     /// The service itself.
     #[default]
@@ -23,7 +23,7 @@ impl Actor {
     }
 }
 
-/// What a caller says of itself.
+/// The device of a caller, as the request describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
     /// The `User-Agent` header.
@@ -37,19 +37,19 @@ pub struct Device {
 pub struct Origin {
     /// Who caused it.
     pub actor: Actor,
-    /// With what, and where that is.
+    /// The program and address it was done from.
     pub device: Device,
     /// The id of the request.
     pub request_id: Option<String>,
 }
 
 impl Origin {
-    /// The command line.
+    /// The origin of a command.
     pub fn operator() -> Self {
         Self { actor: Actor::Operator, ..Self::default() }
     }
 
-    /// The service itself.
+    /// The origin of what the service does by itself.
     pub fn system() -> Self {
         Self::default()
     }

@@ -1,14 +1,15 @@
-//! What a user proves to know.
+//! Passwords and the rules for them.
 
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-/// The most bytes of UTF-8 per character of the limit that are worth normalising: a decomposed letter may take several.
+/// A text with more bytes of UTF-8 than this per allowed character is refused without being normalised. A decomposed
+/// letter may take several bytes.
 const BYTES_A_CHARACTER: usize = 16;
 
-/// Which passwords may be set.
+/// The rules for new passwords.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordRules {
     /// The fewest characters.
@@ -17,28 +18,28 @@ pub struct PasswordRules {
     pub max_length: usize,
 }
 
-/// The rule that a new password breaks. The text is for the person who typed it.
+/// The rule that a new password breaks. The message is for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordRule {
-    /// Fewer characters than asked for.
+    /// The password has too few characters.
     #[error("must have at least {0} characters")]
     TooShort(usize),
-    /// More characters than taken.
+    /// The password has too many characters.
     #[error("must have at most {0} characters")]
     TooLong(usize),
 }
 
-/// A password in plain. The same password typed in another Unicode form is the same, and NUL is a character like any other.
-/// Wiped when dropped, never shown.
+/// A password in plain. Passwords that differ only in their Unicode form are the same, and NUL is a character like
+/// any other. The memory is wiped on drop, and `Debug` shows nothing.
 ///
-/// What counts is the NFKC form. Making it takes long for some texts, so it is made where the hash is, never on a thread
-/// that serves requests.
+/// The NFKC form is what is compared. Computing it is slow for some texts, so it is computed on the hashing threads,
+/// never on a thread that serves requests.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// Takes a password that is to be set: the rules count characters of the NFKC form. A huge input is refused before
-    /// anything is done with it.
+    /// Checks a new password against the rules, which count characters of the NFKC form. A huge input is refused
+    /// before it is processed.
     pub fn parse(text: &str, rules: PasswordRules) -> Result<Self, PasswordRule> {
         if Self::is_out_of_reach(text.len(), rules) {
             return Err(PasswordRule::TooLong(rules.max_length));
@@ -54,22 +55,22 @@ impl Password {
         Ok(password)
     }
 
-    /// Takes a password that is to be held against a hash: no rule applies, since rules change.
+    /// Takes a password to verify. No rule applies, because the rules may have changed since it was set.
     pub fn presented(text: &str) -> Self {
         Self(Zeroizing::new(text.to_owned()))
     }
 
-    /// Whether so many bytes cannot be a password under these rules.
+    /// Whether a text of this many bytes is too long to be a password under these rules.
     pub fn is_out_of_reach(bytes: usize, rules: PasswordRules) -> bool {
         bytes > rules.max_length.saturating_mul(BYTES_A_CHARACTER)
     }
 
-    /// The NFKC form: for the hash alone. Takes its time for other than ASCII.
+    /// Computes the NFKC form, for hashing. Slow for texts that are not ASCII.
     pub fn normal(&self) -> Zeroizing<String> {
         if self.0.is_ascii() { self.0.clone() } else { Zeroizing::new(self.0.nfkc().collect()) }
     }
 
-    /// As it was typed: for hashes that others made.
+    /// The password as it was typed, for hashes that other systems made.
     pub fn as_typed(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Where a client may be sent back to (RFC 6749 §3.1.2), compared as text (RFC 9700 §2.1).
+//! Redirect URIs of clients (RFC 6749 §3.1.2), compared as text (RFC 9700 §2.1).
 
 use std::net::IpAddr;
 
@@ -6,13 +6,13 @@ use url::{Host, Url};
 
 const MAX_LENGTH: usize = 2000;
 
-/// A redirect URI of a client. Only the very same text is the same, but for the port of a loopback address (RFC 8252
-/// §7.3).
+/// A redirect URI of a client. Two URIs are the same only if their texts are equal, except for the port of a loopback
+/// address (RFC 8252 §7.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedirectUri(String);
 
-/// An origin as browsers send it, but for the port of a loopback address, which the operating system chooses anew for each
-/// start of a native application (RFC 8252 §7.3).
+/// An origin as browsers send it, but without the port of a loopback address. The operating system chooses that port
+/// anew for each start of a native application (RFC 8252 §7.3).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RedirectOrigin(String);
 
@@ -27,28 +27,28 @@ impl RedirectOrigin {
     }
 }
 
-/// Why a text is no redirect URI.
+/// Why a text is not a redirect URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRedirectUri {
     /// It is not an absolute URI in its normal form.
     #[error("must be an absolute URI as a browser would write it, of at most {MAX_LENGTH} characters")]
     Shape,
-    /// RFC 6749 §3.1.2.
+    /// A redirect URI must not have a fragment (RFC 6749 §3.1.2).
     #[error("must have no fragment")]
     Fragment,
-    /// What comes before the host would mislead whoever reads it.
+    /// User information before the host could mislead a person who reads the URI.
     #[error("must have no user name and no password")]
     Userinfo,
-    /// Codes would travel in the clear.
+    /// Codes would be sent unencrypted.
     #[error("must use https; http is for loopback addresses (127.0.0.1, [::1], localhost) alone")]
     Insecure,
-    /// RFC 8252 §7.1: a scheme of one's own is a domain name turned round.
+    /// RFC 8252 §7.1: a private-use scheme is a domain name in reverse order.
     #[error("a scheme of the client's own must hold a dot, as com.example.app does")]
     Scheme,
 }
 
 impl RedirectUri {
-    /// Parses one that is to be allowed.
+    /// Parses a redirect URI to register.
     pub fn parse(text: &str) -> Result<Self, InvalidRedirectUri> {
         if text.len() > MAX_LENGTH || !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('\\')
         {
@@ -63,8 +63,8 @@ impl RedirectUri {
                 if !url.username().is_empty() || url.password().is_some() || authority(text).contains('@') {
                     return Err(InvalidRedirectUri::Userinfo);
                 }
-                // What a browser would write another way (dots in the path, a default port, capitals in the host) would
-                // never be asked for as it is written. A path may be left out.
+                // A URI that a browser would write differently (dots in the path, a default port, capitals in the
+                // host) would never match a request as it is written. Only the path may be left out.
                 let normal = url.as_str();
                 if normal != text && normal.strip_suffix('/') != Some(text) {
                     return Err(InvalidRedirectUri::Shape);
@@ -79,17 +79,17 @@ impl RedirectUri {
         Ok(Self(text.to_owned()))
     }
 
-    /// The URI as it is written.
+    /// The URI as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether a client that has this one may be sent to `asked`.
+    /// Whether a client with this redirect URI may be redirected to `asked`.
     pub fn allows(&self, asked: &str) -> bool {
         self.0 == asked || self.without_port().is_some_and(|own| Some(own) == loopback_without_port(asked))
     }
 
-    /// The origin of its pages; `None` for a scheme of the client's own, which has no pages.
+    /// The origin of its pages; `None` for a private-use scheme, which has no web pages.
     pub fn origin(&self) -> Option<RedirectOrigin> {
         let url = Url::parse(&self.0).ok()?;
         RedirectOrigin::parse(&url.origin().ascii_serialization())
@@ -100,14 +100,15 @@ impl RedirectUri {
     }
 }
 
-/// What stands between the scheme and the path, as it is written: a parser leaves out an empty user name.
+/// The authority part of a URI as it is written. It is cut from the text because a parser leaves out an empty user
+/// name.
 fn authority(text: &str) -> &str {
     let rest = text.split_once("//").map_or(text, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
-/// `http://127.0.0.1:port/path` as what stands before and after the port. Cut from the text itself, so that nothing that
-/// a parser would smooth over is the same as something else.
+/// Splits `http://127.0.0.1:port/path` into the parts before and after the port. It is cut from the text itself,
+/// because a parser normalises and would make different texts equal.
 fn loopback_without_port(text: &str) -> Option<(&str, &str)> {
     let (host, rest) = ["http://127.0.0.1", "http://[::1]"]
         .into_iter()
@@ -187,7 +188,7 @@ mod tests {
         assert_eq!(uri("com.example.app:/oauth2redirect").origin(), None);
     }
 
-    /// B11, where it is registered.
+    /// B11, at registration.
     #[test]
     fn what_could_lead_elsewhere_is_refused() {
         for bad in [
@@ -221,7 +222,7 @@ mod tests {
         assert!(RedirectUri::parse(&format!("https://app.example/{}", "x".repeat(2000))).is_err());
     }
 
-    /// B11, where it is asked for.
+    /// B11, in a request.
     #[test]
     fn only_the_very_same_text_is_allowed() {
         let own = uri("https://app.example/cb");
@@ -277,7 +278,7 @@ mod tests {
             }
         }
         assert!(uri("http://[::1]/cb").allows("http://[::1]:9/cb"));
-        // RFC 8252 §8.3: a name is not an address; it is taken to the letter.
+        // RFC 8252 §8.3: `localhost` is a name and not a loopback address, so its port must match.
         assert!(!uri("http://localhost:3000/cb").allows("http://localhost:3001/cb"));
     }
 }

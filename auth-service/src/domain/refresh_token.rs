@@ -1,7 +1,7 @@
-//! The opaque handle that gives the next access token, once.
+//! Refresh tokens: opaque, and consumed by their first use.
 //!
-//! It names its session and carries a tag that only the issuer makes. So one that was used long ago is known for what it
-//! is without being remembered, and one that was made up is refused without a look at the database.
+//! A token contains the id of its session and a tag that only the issuer can compute. So a token that was used long
+//! ago is recognised without being stored, and a forged one is refused without a database query.
 
 use std::fmt;
 
@@ -13,16 +13,16 @@ use uuid::Uuid;
 
 use super::{Device, MinuteCount};
 
-/// What secret scanners look for.
+/// The prefix by which secret scanners find refresh tokens.
 const PREFIX: &str = "lkr_";
 const RANDOM_BYTES: usize = 32;
 const SESSION_BYTES: usize = 16;
-/// Of an HMAC-SHA-256: whoever guessed one could end a session, no more.
+/// The length of the tag, the first bytes of an HMAC-SHA-256. A guessed tag would only allow ending a session.
 const TAG_BYTES: usize = 16;
 const NAMED_BYTES: usize = SESSION_BYTES + RANDOM_BYTES;
 const BYTES: usize = NAMED_BYTES + TAG_BYTES;
 
-/// A refresh token in plain: shown once, stored nowhere.
+/// A refresh token in plain. It is shown once and never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshTokenPlain {
     text: String,
@@ -32,7 +32,7 @@ pub struct RefreshTokenPlain {
 }
 
 impl RefreshTokenPlain {
-    /// The first of its family.
+    /// Makes the first token of a session.
     pub fn first(session_id: Uuid, random: [u8; RANDOM_BYTES], key: &hmac::Key) -> Self {
         Self::assemble(session_id.into_bytes(), random, key)
     }
@@ -43,7 +43,7 @@ impl RefreshTokenPlain {
         Self { text: format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)), session_id, random, tag }
     }
 
-    /// Reads what a caller presents; `None` for what was never one.
+    /// Parses what a caller presents; `None` if it cannot be a refresh token.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         let bytes: [u8; BYTES] = bytes.try_into().ok()?;
@@ -53,13 +53,14 @@ impl RefreshTokenPlain {
         Some(Self { text: text.to_owned(), session_id: *session_id, random: *random, tag })
     }
 
-    /// The session that it was given to; `None` for one that we did not make.
+    /// The session that the token belongs to; `None` if this issuer did not make the token.
     pub fn session_id(&self, key: &hmac::Key) -> Option<Uuid> {
         let made = tag(&self.session_id, &self.random, key);
         bool::from(made.ct_eq(&self.tag)).then(|| Uuid::from_bytes(self.session_id))
     }
 
-    /// The token that follows this one. Derived, so that the same one can be given again without being stored.
+    /// Derives the successor of this token. The derivation is deterministic, so the same successor can be returned
+    /// again without being stored.
     #[must_use]
     pub fn child(&self, key: &hmac::Key) -> Self {
         let derived = hmac::sign(key, &[b"child".as_slice(), self.text.as_bytes()].concat());
@@ -68,19 +69,19 @@ impl RefreshTokenPlain {
         Self::assemble(self.session_id, random, key)
     }
 
-    /// Tells whether two requests that present this token come from the same place: a keyed hash of what the caller says of
-    /// itself, good for nothing but this comparison.
+    /// A keyed hash of the caller's device, to tell whether two requests with this token came from the same caller.
+    /// It is useful for this comparison only.
     pub fn caller_mark(&self, device: &Device, key: &hmac::Key) -> i64 {
         let [agent, address] =
             [&device.user_agent, &device.address].map(|text| text.as_deref().unwrap_or(""));
-        // An address holds no space.
+        // An address contains no space, so address and agent cannot be confused.
         let whole = hmac::sign(key, format!("caller {address} {agent} {}", self.text).as_bytes());
         let mut mark = [0; 8];
         mark.iter_mut().zip(whole.as_ref()).for_each(|(byte, of_whole)| *byte = *of_whole);
         i64::from_be_bytes(mark)
     }
 
-    /// What is stored.
+    /// The hash that is stored.
     pub fn hash(&self) -> RefreshTokenHash {
         let digest = digest::digest(&digest::SHA256, self.text.as_bytes());
         let mut hash = [0; 32];
@@ -88,7 +89,7 @@ impl RefreshTokenPlain {
         RefreshTokenHash(hash)
     }
 
-    /// The token: for the answer alone.
+    /// The token as text. Only for the response.
     pub fn expose(&self) -> &str {
         &self.text
     }
@@ -107,12 +108,12 @@ impl fmt::Debug for RefreshTokenPlain {
     }
 }
 
-/// The SHA-256 of a token: as good as the token for finding it, and good for nothing else.
+/// The SHA-256 of a token, by which the token is found in the database. The token cannot be computed from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshTokenHash([u8; 32]);
 
 impl RefreshTokenHash {
-    /// The digest.
+    /// The digest's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -121,52 +122,55 @@ impl RefreshTokenHash {
 /// A refresh token as it stands in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// Its family.
+    /// Its session, which is the token family.
     pub session_id: Uuid,
-    /// When it was given.
+    /// When it was issued.
     pub issued_at_ms: i64,
-    /// When it ends: slides with each rotation, up to the session's absolute end.
+    /// When it expires. Each rotation sets a later time, up to the session's absolute end.
     pub expires_at_ms: i64,
-    /// When it was used.
+    /// When it was consumed.
     pub consumed_at_ms: Option<i64>,
-    /// The [caller](RefreshTokenPlain::caller_mark) whose request it answered first. `None` for the first of its family.
+    /// The [mark of the caller](RefreshTokenPlain::caller_mark) that first got this token. `None` for the first token
+    /// of a session.
     pub first_caller: Option<i64>,
-    /// How often it answered its parent again, later than [`RETRIES_MS`] after the parent's use.
+    /// How often this token was returned again for its parent, later than [`RETRIES_MS`] after the parent's use.
     pub late_replays: i64,
-    /// The refreshes of its session in the running minute. Counted in the newest token, and handed on to the next.
+    /// The number of refreshes of its session in the current minute. The newest token has the count, and passes it on
+    /// to its successor.
     pub refreshes: MinuteCount,
 }
 
-/// For so long after its use every repetition of a request is answered: the network, or another tab.
+/// For this long after a token's use, every replay is answered: the network may have lost a response, or two browser
+/// tabs may refresh at once. In milliseconds.
 const RETRIES_MS: i64 = 5_000;
-/// Later ones: so many.
+/// The number of later replays that are answered.
 const LATE_REPLAYS: i64 = 3;
 
-/// What presenting a token means.
+/// The decision on a refresh token that is presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presented {
-    /// It is to be consumed and followed by its child.
+    /// The token is unused: consume it and issue its child.
     Rotate,
-    /// Its answer was lost, perhaps: its child is given again.
+    /// The token was used a short time ago, and the response may have been lost: return its child again.
     Replay {
-        /// Whether that counts among the few that are answered.
+        /// Whether this replay counts towards the limit of late replays.
         is_late: bool,
     },
-    /// As many replays were answered as are. This one is refused, and ends nothing.
+    /// The limit of late replays is reached. The request is refused; the session continues.
     ReplayTooMany,
-    /// It was used before, and not just now: the family ends.
+    /// The token was used before, too long ago for a retry, or its child was used: end the session.
     Reuse,
-    /// Its time is over.
+    /// The token has expired.
     Expired,
 }
 
 impl RefreshToken {
-    /// Judges the use of this token at `now_ms`. `child` is what follows it in the database, if it was used.
+    /// Decides on the use of this token at `now_ms`. `child` is its successor in the database, if the token was used.
     pub fn present(&self, child: Option<&Self>, now_ms: i64, replay_ms: i64) -> Presented {
         let Some(consumed_at_ms) = self.consumed_at_ms else {
             return if now_ms < self.expires_at_ms { Presented::Rotate } else { Presented::Expired };
         };
-        // A clock that was set back makes the age negative: as young as can be.
+        // If the clock was set back, the age is negative, which counts as just used.
         let age_ms = now_ms.saturating_sub(consumed_at_ms);
         match child.filter(|child| child.consumed_at_ms.is_none() && age_ms < replay_ms) {
             None => Presented::Reuse,

@@ -1,20 +1,21 @@
-//! What an operator lets a user do.
+//! The roles of users.
 
-/// The longest name.
+/// The most characters of a role.
 const MAX_CHARACTERS: usize = 64;
-/// All names together: a token has to fit into a cookie, of which browsers keep 4,096 bytes.
+/// The most characters of all roles together: a token must fit into a cookie, and browsers keep at most 4,096 bytes
+/// of one.
 const MAX_TOTAL: usize = 1_000;
 
-/// Why a list of roles is refused. The text is for the operator.
+/// Why a list of roles is refused. The message is for the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRoles {
-    /// A name of no character, or of too many.
+    /// A role is empty or too long.
     #[error("a role must have 1 to {MAX_CHARACTERS} characters")]
     Length,
-    /// A name with a character that is no part of one.
+    /// A role contains a character that is not allowed.
     #[error("a role must consist of visible ASCII characters other than comma, quotation mark and backslash")]
     Character,
-    /// More than a token has room for.
+    /// All roles together do not fit into a token.
     #[error("all roles together must have at most {MAX_TOTAL} characters")]
     TooMany,
 }
@@ -24,7 +25,7 @@ pub enum InvalidRoles {
 pub struct RoleNames(Vec<String>);
 
 impl RoleNames {
-    /// Parses a list that commas separate, as a command's argument has it. Empty: no roles.
+    /// Parses a comma-separated list. An empty text means no roles.
     pub fn parse(list: &str) -> Result<Self, InvalidRoles> {
         if list.trim().is_empty() {
             return Ok(Self::default());
@@ -32,7 +33,7 @@ impl RoleNames {
         Self::from_names(list.split(',').map(str::trim))
     }
 
-    /// Takes names as they stand.
+    /// Checks role names that are already separate.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRoles> {
         let mut roles: Vec<String> = Vec::new();
         let mut total = 0;
@@ -55,7 +56,7 @@ impl RoleNames {
         &self.0
     }
 
-    /// Whether somebody who had `before` loses one of them.
+    /// Whether a user who had the roles `before` loses at least one of them.
     pub fn take_away_from(&self, before: &[String]) -> bool {
         before.iter().any(|role| !self.0.contains(role))
     }

@@ -1,4 +1,4 @@
-//! What one login gave: a token family.
+//! Sessions. A session is a token family that one login began.
 
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
@@ -6,15 +6,15 @@ use uuid::Uuid;
 /// A session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The `sid` of its tokens.
+    /// The session id, which is the `sid` of its tokens.
     pub id: Uuid,
-    /// Whose it is.
+    /// The user it belongs to.
     pub user_id: Uuid,
-    /// The client that it was given to.
+    /// The client that it belongs to.
     pub client_id: String,
-    /// What its tokens permit.
+    /// The scope of its tokens.
     pub scope: Scopes,
-    /// The resources that its tokens are for, besides the issuer.
+    /// The audience of its tokens, besides the issuer.
     pub audience: Vec<String>,
     /// How the user authenticated (RFC 8176).
     pub amr: Vec<String>,
@@ -22,39 +22,39 @@ pub struct Session {
     pub auth_time_s: i64,
     /// When it began.
     pub created_at_ms: i64,
-    /// When it last gave a token, but for the last minute.
+    /// When it last issued a token. May be up to a minute too early, because not every use is stored.
     pub last_used_at_ms: i64,
-    /// When it ends if it gives no token before, and up to a minute later.
+    /// When it ends if it is not used before. May be up to a minute too late.
     pub idle_expires_at_ms: i64,
-    /// Its absolute end: nothing that it gives lives longer.
+    /// Its absolute end. None of its tokens lives longer.
     pub expires_at_ms: i64,
     /// When it was ended.
     pub ended_at_ms: Option<i64>,
-    /// The browser or program, as it called itself.
+    /// The `User-Agent` of the login.
     pub user_agent: Option<String>,
-    /// Where the login came from.
+    /// The address that the login came from.
     pub address: Option<String>,
-    /// When the last access token that it gave has ended, and up to a minute later.
+    /// When its last access token expires. May be up to a minute too late.
     pub access_expires_at_s: i64,
 }
 
-/// How often the use of a session is noted: not at each refresh.
+/// The shortest interval between two updates of a session's last use, so that not every refresh writes the row.
 const NOTED_EVERY_MS: i64 = 60_000;
 
 impl Session {
-    /// Whether it still gives tokens, and its tokens still count.
+    /// Whether it can still issue tokens and its tokens are still valid.
     pub fn is_live(&self, now_ms: i64) -> bool {
         self.ended_at_ms.is_none() && now_ms < self.expires_at_ms && now_ms < self.idle_expires_at_ms
     }
 
-    /// Notes the ends of the first tokens that it gives.
+    /// Stores the expiry of its first tokens.
     pub fn note_first_use(&mut self, access_end_s: i64, refresh_end_ms: i64) {
         self.access_expires_at_s = access_end_s;
         self.idle_expires_at_ms = refresh_end_ms.saturating_add(NOTED_EVERY_MS);
     }
 
-    /// Notes that it gave tokens with these ends; whether that is to be stored. Ends are noted ahead, so that what is
-    /// stored is late enough for the tokens of the next minute too.
+    /// Notes that it issued tokens with this expiry. Returns whether the row is to be updated. The stored expiry is a
+    /// minute later than the actual one, so that it also covers tokens of the next minute.
     #[must_use]
     pub fn note_use(&mut self, now_ms: i64, access_end_s: i64, refresh_end_ms: i64) -> bool {
         let is_used = now_ms.saturating_sub(self.last_used_at_ms) >= NOTED_EVERY_MS;
@@ -72,49 +72,49 @@ impl Session {
     }
 }
 
-/// How long sessions last, and how many there may be.
+/// Limits on the lifetime and the number of sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionLimits {
-    /// The absolute end, whatever is refreshed.
+    /// The maximum age of a session, in seconds. Refreshes do not prolong it.
     pub max_age_s: i64,
-    /// How long one may give no token, if that is limited beside the life of refresh tokens.
+    /// How long a session may be unused, in seconds; `None` if only the lifetime of refresh tokens limits it.
     pub idle_s: Option<i64>,
-    /// How many a user may have.
+    /// The most sessions of a user.
     pub max_per_user: Option<u32>,
 }
 
 impl SessionLimits {
-    /// Shortens the life of something that a session gives: a token that outlived the idle time would outlive its
-    /// session.
+    /// Limits the lifetime of a session's token to the idle time: otherwise the token would outlive its session.
     pub fn within_idle_s(self, life_s: i64) -> i64 {
         self.idle_s.map_or(life_s, |idle_s| life_s.min(idle_s))
     }
 }
 
-/// Why a session was ended before its time.
+/// Why a session was ended before its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
-    /// The user said so there.
+    /// The user logged out of it.
     Logout,
-    /// The user said so from another session.
+    /// The user ended it from another session.
     EndedByUser,
-    /// The user ended all of them.
+    /// The user ended all sessions.
     LogoutAll,
-    /// Somebody logged in where it was: no session lives on in nobody's hands.
+    /// A new login in the same browser replaced it, so that no session remains that no browser can use or end.
     NewLogin,
     /// Its refresh token was revoked (RFC 7009).
     Revoked,
-    /// More of its access tokens were revoked one by one than are told to verifiers one by one.
+    /// Too many of its access tokens were revoked one by one. Ending the session takes one revocation fact instead of
+    /// many.
     TooManyRevoked,
-    /// A refresh token was used again.
+    /// A refresh token was reused.
     Reuse,
-    /// An authorization code was used again.
+    /// An authorization code was reused.
     CodeReuse,
-    /// Its client was switched off or removed.
+    /// Its client was disabled or deleted.
     ClientEnded,
-    /// A newer session took its place: the user may have only so many.
+    /// A newer session replaced it because the user has reached the limit of sessions.
     Displaced,
-    /// The user was switched off or the password changed.
+    /// The user was disabled or the password was changed.
     Administration,
 }
 
@@ -164,8 +164,8 @@ mod tests {
     }
 
     proptest! {
-        /// However often it is used: what is stored covers every token, by a minute more at most, and after the first
-        /// time it is written once a minute at most.
+        /// For any sequence of uses: the stored expiry covers every token, and is at most a minute too late; and
+        /// after the first use the row is written at most once a minute.
         #[test]
         fn what_is_noted_covers_every_token(
             gaps_ms in proptest::collection::vec(0_i64..90_000, 1..60),
@@ -180,7 +180,7 @@ mod tests {
                 let (access_end_s, refresh_end_ms) = (now_ms / 1000 + access_ttl_s, now_ms + refresh_ttl_ms);
                 let used_ms = stored.last_used_at_ms;
                 if stored.note_use(now_ms, access_end_s, refresh_end_ms) {
-                    // The first time may be followed by another within the minute that began with the login.
+                    // The first update may be followed by another one within the minute after the login.
                     let since = written_ms.map_or(i64::MAX, |before| now_ms - before);
                     prop_assert!(since >= NOTED_EVERY_MS || written_ms < Some(NOTED_EVERY_MS));
                     written_ms = Some(now_ms);

@@ -7,17 +7,17 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-/// How many sessions a page holds.
+/// The number of sessions on a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimit(u8);
 
-/// A text that is no number of sessions on a page.
+/// The text is not a valid page size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a number from 1 to 200")]
 pub struct InvalidLimit;
 
 impl PageLimit {
-    /// Reads a limit.
+    /// Parses a page size.
     pub fn parse(text: &str) -> Result<Self, InvalidLimit> {
         match text.parse() {
             Ok(limit @ 1..=200) => Ok(Self(limit)),
@@ -37,7 +37,8 @@ impl Default for PageLimit {
     }
 }
 
-/// The session after which a page begins, by what the list is ordered by. It may have ended meanwhile.
+/// A cursor: the session after which a page begins, given by the values that the list is ordered by. The session may
+/// have ended in the meantime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionCursor {
     /// When it was last used.
@@ -46,7 +47,7 @@ pub struct SessionCursor {
     pub id: Uuid,
 }
 
-/// A text that is no cursor of ours.
+/// The text is not a cursor of this service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be the cursor of a Link header, unchanged")]
 pub struct InvalidCursor;

@@ -1,25 +1,25 @@
-//! The life of a signing key: next, active, retired, gone. What is to be done is decided here, of the keys, the time and
-//! the rules alone; `keys::rotation` carries it out.
+//! The life cycle of a signing key: next, active, retired, removed. The next step is decided here, from the keys, the
+//! time and the rules only; `keys::rotation` carries it out.
 
 #[cfg(test)]
 mod tests;
 
-/// The most keys of a set. Verifiers take 64; some are left for keys that stand in for a compromised one.
+/// The most keys of a key set. Verifiers accept 64; the difference is reserved for replacements of compromised keys.
 pub const MAX_KEYS: usize = 60;
 
-/// Where a key stands.
+/// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
-    /// Published, so that verifiers know it before it signs.
+    /// Published but not signing yet, so that verifiers know it in time.
     Next,
-    /// It signs. There is exactly one.
+    /// It signs tokens. Exactly one key is active.
     Active,
-    /// Published until the last token that it signed has ended.
+    /// No longer signing, but published until the last token that it signed has expired.
     Retired,
 }
 
 impl KeyState {
-    /// The name in the database and in what commands print.
+    /// The name in the database and in the output of commands.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Next => "next",
@@ -28,93 +28,93 @@ impl KeyState {
         }
     }
 
-    /// The state of that name.
+    /// The state with this name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Next, Self::Active, Self::Retired].into_iter().find(|state| state.as_str() == name)
     }
 }
 
-/// What decides on a key.
+/// The values of a key that decide on its life cycle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyLife {
-    /// RFC 7638 thumbprint.
+    /// The key id: the RFC 7638 thumbprint.
     pub kid: String,
-    /// Where it stands.
+    /// The state.
     pub state: KeyState,
-    /// When it was made, milliseconds since the Unix epoch; published from then on.
+    /// When it was created and published, milliseconds since the Unix epoch.
     pub created_at_ms: i64,
-    /// When it begins, or began, to sign, milliseconds.
+    /// When it begins or began to sign, milliseconds since the Unix epoch.
     pub activates_at_ms: i64,
-    /// When it leaves the key set, milliseconds; retired keys only.
+    /// When it leaves the key set, milliseconds since the Unix epoch. Only set for retired keys.
     pub retires_at_ms: Option<i64>,
-    /// No token that it signed ends later than this, seconds since the Unix epoch. Raised before such a token is signed,
-    /// and only while the key is active.
+    /// The latest expiry of the tokens that it signed, seconds since the Unix epoch. It is raised before such a token
+    /// is signed, and only while the key is active.
     pub tokens_end_by_s: i64,
 }
 
-/// When what happens to keys.
+/// The times of the life cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationRules {
-    /// How long a key is published before it signs.
+    /// How long a key is published before it signs, milliseconds.
     pub publish_ms: i64,
-    /// How long a key signs before another takes over; `None`: until somebody says so.
+    /// How long a key signs before another one replaces it, milliseconds; `None`: until an operator rotates.
     pub rotate_after_ms: Option<i64>,
-    /// How long a key stays published after the last token that it signed has ended.
+    /// How long a key stays published after the last token that it signed has expired, milliseconds.
     pub keep_ms: i64,
 }
 
-/// How much notice verifiers get of a key.
+/// When a new key begins to sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// It is published for its time first.
+    /// After it was published long enough that every verifier knows it.
     Announced,
-    /// None: they find it by its unknown `kid`.
+    /// At once. Verifiers look it up when they meet its unknown `kid`.
     AtOnce,
 }
 
-/// One change to the set of keys. Each leaves it sound, so a process may die between any two.
+/// One change to the set of keys. The set is valid after each step, so a process may die between any two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyStep {
-    /// Make a key that signs at once: there is none that could.
+    /// Generate a key that signs at once, because there is no key.
     Begin,
-    /// Make a key that is published now and signs later.
+    /// Generate a key that is published now and signs later.
     Prepare {
-        /// When it signs, milliseconds.
+        /// When it begins to sign, milliseconds since the Unix epoch.
         activates_at_ms: i64,
     },
-    /// Let a published key sign.
+    /// Make a published key the active one.
     Activate {
-        /// Which.
+        /// The id of the key.
         kid: String,
-        /// The one that signed so far.
+        /// The key that was active until now.
         retires: Option<String>,
     },
-    /// Take a key out of the set.
+    /// Remove a key from the set.
     Forget {
-        /// Which.
+        /// The id of the key.
         kid: String,
     },
 }
 
 impl KeyStep {
-    /// Whether a new key is needed for it.
+    /// Whether the step needs a newly generated key.
     pub fn needs_key(&self) -> bool {
         matches!(self, Self::Begin | Self::Prepare { .. })
     }
 }
 
 impl RotationRules {
-    /// When a key that is made now may sign.
+    /// When a key that is created now may begin to sign.
     pub fn activation_of_new_ms(&self, now_ms: i64) -> i64 {
         now_ms.saturating_add(self.publish_ms)
     }
 
-    /// When a key that stops signing now leaves the set.
+    /// When a key that is retired now leaves the set.
     pub fn leaves_at_ms(&self, tokens_end_by_s: i64, now_ms: i64) -> i64 {
         tokens_end_by_s.saturating_mul(1000).max(now_ms).saturating_add(self.keep_ms)
     }
 
-    /// The first thing to be done now, if there is one. Do it and ask again.
+    /// The next step that is due, if any. The caller carries it out and calls again.
     pub fn due(&self, keys: &[KeyLife], now_ms: i64) -> Option<KeyStep> {
         let active = keys.iter().find(|key| key.state == KeyState::Active);
         let next = first_next(keys);
@@ -134,8 +134,8 @@ impl RotationRules {
         gone(keys, now_ms)
     }
 
-    /// What makes the keys rotate although no time has come. `None` where a key is on its way already, and that is soon
-    /// enough.
+    /// The step that begins a rotation on request. `None` if a key is published already and waits to sign, and `when`
+    /// does not require it to sign now.
     pub fn asked(&self, keys: &[KeyLife], when: When, now_ms: i64) -> Option<KeyStep> {
         let activates_at_ms = match when {
             When::Announced => self.activation_of_new_ms(now_ms),
@@ -151,7 +151,7 @@ impl RotationRules {
         }
     }
 
-    /// The successor is made so early that it signs when the active one is old enough.
+    /// Whether it is time to create the successor: early enough that it can sign when the active key reaches its age.
     fn wants_successor(&self, active: &KeyLife, now_ms: i64) -> bool {
         self.rotate_after_ms.is_some_and(|rotate_after_ms| {
             let due_ms = active.activates_at_ms.saturating_add(rotate_after_ms);
@@ -161,19 +161,19 @@ impl RotationRules {
 }
 
 impl KeyLife {
-    /// Whether the last token that it signed has ended for every verifier.
+    /// Whether the key is retired and no verifier needs it any more.
     fn is_gone(&self, now_ms: i64) -> bool {
         self.state == KeyState::Retired && self.retires_at_ms.is_some_and(|at_ms| at_ms <= now_ms)
     }
 }
 
-/// Of the keys that wait, the one that signs first.
+/// Of the keys in state `next`, the one that begins to sign first.
 pub fn first_next(keys: &[KeyLife]) -> Option<&KeyLife> {
     let waiting = keys.iter().filter(|key| key.state == KeyState::Next);
     waiting.min_by_key(|key| (key.activates_at_ms, key.created_at_ms))
 }
 
-/// The step that takes out a key which nobody needs any longer.
+/// The step that removes a key which no verifier needs any more, if there is one.
 pub fn gone(keys: &[KeyLife], now_ms: i64) -> Option<KeyStep> {
     let gone = keys.iter().find(|key| key.is_gone(now_ms));
     gone.map(|key| KeyStep::Forget { kid: key.kid.clone() })

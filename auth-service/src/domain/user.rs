@@ -1,4 +1,4 @@
-//! Resource owners.
+//! Users (resource owners).
 
 use uuid::Uuid;
 
@@ -7,17 +7,17 @@ use super::{Email, Username};
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// The subject of this user's tokens.
+    /// The user's id, which is the `sub` of the tokens.
     pub id: Uuid,
-    /// As typed at registration.
+    /// The username as it was typed at registration.
     pub username: String,
-    /// As typed; proven only when `email_verified`.
+    /// The e-mail address as it was typed. Only verified if `email_verified` is true.
     pub email: Option<String>,
-    /// Whether the user could read a message sent there.
+    /// Whether the user has proven to receive mail at this address.
     pub email_verified: bool,
     /// Whether the user may log in and be issued tokens.
     pub is_active: bool,
-    /// What tokens carry as `roles`.
+    /// The roles that tokens carry in `roles`.
     pub roles: Vec<String>,
     /// The last cut: tokens whose `jti` time is not later are revoked.
     pub token_cut_ms: Option<i64>,
@@ -25,12 +25,12 @@ pub struct User {
     pub created_at_ms: i64,
 }
 
-/// A password hash and how it was made.
+/// A password hash and its scheme.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash {
-    /// The scheme's label.
+    /// The label of the scheme.
     pub scheme: String,
-    /// The hash, in its scheme's own text form.
+    /// The hash, in the text form of the scheme.
     pub value: String,
 }
 
@@ -40,18 +40,18 @@ impl std::fmt::Debug for PasswordHash {
     }
 }
 
-/// A user with what a login is held against.
+/// A user with the password hash that a login is verified against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// The user.
     pub user: User,
     /// The hash.
     pub hash: PasswordHash,
-    /// Grows with every change of what a login verifies.
+    /// Grows with every change of the values that a login depends on.
     pub version: i64,
 }
 
-/// A user who registers, or is made by an operator.
+/// A user to insert, who registered or was created by an operator.
 #[derive(Clone, Debug)]
 pub struct NewUser {
     /// The id.
@@ -60,20 +60,20 @@ pub struct NewUser {
     pub username: Username,
     /// The address.
     pub email: Option<Email>,
-    /// Whether another system has verified it; never from the one who registers.
+    /// Whether another system has verified the address. Never taken from a registration.
     pub email_verified: bool,
     /// Whether the user may log in.
     pub is_active: bool,
-    /// What the operator gave; never from the one who registers.
+    /// The roles that the operator assigned. Never taken from a registration.
     pub roles: Vec<String>,
     /// The password's hash.
     pub hash: PasswordHash,
-    /// Now.
+    /// When the user is created.
     pub created_at_ms: i64,
 }
 
 impl NewUser {
-    /// The user that this becomes.
+    /// The user as it will be stored.
     pub fn user(&self) -> User {
         User {
             id: self.id,

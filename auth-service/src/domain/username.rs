@@ -1,4 +1,4 @@
-//! What a user is called.
+//! Usernames.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_security::mixed_script::AugmentedScriptSet;
@@ -7,30 +7,31 @@ use unicode_security::skeleton;
 use super::uuid_shape::looks_like_uuid;
 
 const MAX_CHARACTERS: usize = 100;
-/// Before normalising, so that a long input costs nothing.
+/// The most bytes of a name. Checked before normalising, so that a long input costs nothing.
 const MAX_BYTES: usize = 1_600;
 
-/// Why a string is no username. The text is for the person who typed it.
+/// Why a string is not a username. The message is for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUsername {
-    /// Empty, or too long.
+    /// The name is empty or too long.
     #[error("must have 1 to 100 characters")]
     Length,
-    /// Space at an end.
+    /// The name begins or ends with a space.
     #[error("must not begin or end with a space")]
     OuterSpace,
-    /// Control, zero-width, format, private-use characters, or spaces other than the plain one.
+    /// The name contains a control, zero-width, format or private-use character, or a space other than U+0020.
     #[error("must not contain control, invisible or undefined characters")]
     Character,
-    /// Letters of several scripts.
+    /// The name mixes letters of several scripts.
     #[error("must not mix letters of different scripts")]
     MixedScripts,
-    /// It would be taken for somebody's id.
+    /// The name looks like a user's id.
     #[error("must not look like a user's id (a UUID)")]
     LooksLikeId,
 }
 
-/// A username: kept as typed, compared by NFKC without case, and told apart by what it looks like.
+/// A username: displayed as typed, compared by its NFKC form without case, and distinguished from others by how it
+/// looks.
 ///
 /// Two users are the same user when their [`key`](Self::key)s are equal, and must not both exist when their
 /// [`skeleton`](Self::skeleton)s are (UTS 39 §4: `paypal` and `paypa1`, Latin `cope` and Cyrillic `соре`). Letters of
@@ -43,14 +44,14 @@ pub struct Username {
 }
 
 impl Username {
-    /// Parses the name of a user that is to be made. A name that looks like an id may be another user's: who means that user
-    /// would get this one, or the other way round.
+    /// Parses the name of a new user. A name must not look like an id: it could be the id of another user, and a
+    /// command that takes a name or an id could then change the wrong user.
     pub fn parse_new(text: &str) -> Result<Self, InvalidUsername> {
         let name = Self::parse(text)?;
         if looks_like_uuid(&name.key) { Err(InvalidUsername::LooksLikeId) } else { Ok(name) }
     }
 
-    /// Parses what was typed, to find a user. Also takes names that no new user may have.
+    /// Parses a name as it was typed, to find a user. Also accepts names that a new user must not have.
     pub fn parse(text: &str) -> Result<Self, InvalidUsername> {
         if text.is_empty() || text.len() > MAX_BYTES {
             return Err(InvalidUsername::Length);
@@ -77,24 +78,24 @@ impl Username {
         Ok(Self { as_typed: text.to_owned(), key: fold(&normal), skeleton: look(&normal) })
     }
 
-    /// As typed, for display.
+    /// The name as it was typed, for display.
     pub fn as_typed(&self) -> &str {
         &self.as_typed
     }
 
-    /// NFKC, case folded: what is looked up.
+    /// The NFKC form without case, by which users are found.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// What it looks like: equal for names that a person may confuse.
+    /// The skeleton of the name, which is equal for names that a person may confuse.
     pub fn skeleton(&self) -> &str {
         &self.skeleton
     }
 }
 
-/// Without case, in a form that no further folding changes. Upper before lower case, letter by letter, also joins
-/// `ß` with `ss`, the two sigmas, and the dotless `ı` with `i`.
+/// Folds case until the text no longer changes. Converting each letter to upper case before lower case also makes `ß`
+/// equal to `ss`, the two forms of sigma equal, and the dotless `ı` equal to `i`.
 fn fold(text: &str) -> String {
     let mut folded = text.to_owned();
     loop {
@@ -107,14 +108,14 @@ fn fold(text: &str) -> String {
     }
 }
 
-/// The skeleton of the name as it is shown, without case: `paypaI` with a capital i looks like `paypal`.
+/// Computes the skeleton of the name as it is displayed, without case: `paypaI` with a capital i looks like `paypal`.
 fn look(text: &str) -> String {
     let shown: String = skeleton(text).collect();
     let folded = fold(&shown);
     skeleton(&folded).collect()
 }
 
-/// Whatever NFKC would turn into something innocent: other spaces become the plain one.
+/// Characters that are refused before NFKC is applied, because NFKC could turn them into allowed ones.
 fn is_forbidden_as_typed(c: char) -> bool {
     c.is_control() || is_invisible(c)
 }
@@ -123,19 +124,20 @@ fn is_forbidden(c: char) -> bool {
     c.is_control() || (c.is_whitespace() && c != ' ') || is_invisible(c) || is_format(c) || is_undefined(c)
 }
 
-/// Default-ignorable code points, which a skeleton leaves out, and the blank that is none.
+/// Default-ignorable code points, which a skeleton leaves out, and U+2800 (Braille blank), which shows nothing but is
+/// not one of them.
 fn is_invisible(c: char) -> bool {
     c == '\u{2800}' || skeleton(c.encode_utf8(&mut [0; 4])).next().is_none()
 }
 
-/// Format characters (general category Cf) that show something and are no part of a name.
+/// Visible format characters (general category Cf), which do not belong in a name.
 fn is_format(c: char) -> bool {
     matches!(c,
         '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{fff9}'..='\u{fffd}'
         | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}')
 }
 
-/// Private use, and code points that are no characters.
+/// Private-use code points and noncharacters.
 fn is_undefined(c: char) -> bool {
     let code = u32::from(c);
     matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'.. | '\u{fdd0}'..='\u{fdef}') || code & 0xfffe == 0xfffe

@@ -1,9 +1,10 @@
-//! What looks like a user's id.
+//! Detects texts that look like a user's id.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Whether a text could be taken for a UUID, by a program or by a person: in any case and width, with or without hyphens, in
-/// braces, as a URN. Wider than what our parser takes, so that no other program's parser takes more.
+/// Whether a program or a person could take a text for a UUID: in any case and character width, with or without
+/// hyphens, in braces, or as a URN. This accepts more than our own UUID parser does, because other programs' parsers
+/// may accept more.
 pub(crate) fn looks_like_uuid(text: &str) -> bool {
     let normal: String = text.nfkc().flat_map(char::to_lowercase).take(64).collect();
     let bare = normal.trim_matches(|c: char| {

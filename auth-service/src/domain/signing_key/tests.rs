@@ -1,5 +1,5 @@
-//! Random histories of replicas, operators and clocks: whatever happens in whatever order, some key signs, none signs
-//! unannounced, and none leaves before its tokens have ended.
+//! Runs random sequences of actions of replicas and operators under different clocks. In any order: some key signs,
+//! no key signs unannounced, and no key leaves the set before its tokens have expired.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,8 @@ use super::*;
 
 const RULES: RotationRules =
     RotationRules { publish_ms: 12_000, rotate_after_ms: Some(100_000), keep_ms: 61_000 };
-/// Clocks of replicas are apart by less than this; it is part of `publish_ms`, as what verifiers may cache is.
+/// The clocks of replicas differ by less than this. `publish_ms` includes it, as it includes the time for which
+/// verifiers may cache the key set.
 const SKEW_MS: i64 = 1000;
 const CACHED_MS: i64 = RULES.publish_ms - 2 * SKEW_MS;
 const LEEWAY_MS: i64 = 30_000;
@@ -66,7 +67,7 @@ fn whoever_asks_for_a_rotation_that_is_under_way_changes_nothing_unless_it_must_
     assert_eq!(RULES.asked(&waiting, When::AtOnce, 5), Some(now));
 }
 
-/// One thing that happens.
+/// One event of a sequence.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Pass {
@@ -76,12 +77,12 @@ enum Event {
     Read {
         replica: usize,
     },
-    /// A replica does what is due, and dies after so many steps.
+    /// A replica carries out due steps, and dies after this many.
     Turn {
         replica: usize,
         steps: usize,
     },
-    /// A replica signs a token of that life, on whatever it read last.
+    /// A replica signs a token with this lifetime, using the keys that it read last.
     Sign {
         replica: usize,
         life_s: i64,
@@ -93,7 +94,7 @@ enum Event {
     Import {
         replica: usize,
     },
-    /// The operator drops the key that is first, or last, in the table.
+    /// The operator drops the first or the last key of the table as compromised.
     Drop {
         replica: usize,
         last: bool,
@@ -121,16 +122,17 @@ struct Token {
     ends_at_s: i64,
 }
 
-/// The table, three replicas with clocks of their own, and what must be remembered to judge them.
+/// The table, three replicas with clocks of their own, and the history that is needed to check the rules.
 struct World {
     now_ms: i64,
     offsets_ms: [i64; 3],
     table: Vec<KeyLife>,
     readings: [Vec<KeyLife>; 3],
     tokens: Vec<Token>,
-    /// When each key was published, on the true clock.
+    /// When each key was published, by the true clock.
     published: Vec<(String, i64)>,
-    /// Keys that somebody let sign unannounced: the first, one made at once, one that stands in for a dropped one.
+    /// Keys that are allowed to sign unannounced: the first key, one rotated to at once, and a replacement of a
+    /// dropped key.
     unannounced: Vec<String>,
     dropped: Vec<String>,
 }
@@ -161,7 +163,7 @@ impl World {
         kid
     }
 
-    /// What the statements of `storage::signing_keys` do.
+    /// Does what the statements of `storage::signing_keys` do.
     fn take(&mut self, step: KeyStep, now_ms: i64) {
         match step {
             KeyStep::Begin => {
@@ -241,7 +243,8 @@ impl World {
         }
     }
 
-    /// What `KeyStore::sign` does: a reading however old decides on the key, the table on how late its tokens may end.
+    /// Does what `KeyStore::sign` does: the last reading, however old, decides which key signs, and the table decides
+    /// how late its tokens may expire.
     fn sign(&mut self, replica: usize, life_s: i64) {
         let ends_at_s = self.clock(replica).div_euclid(1000) + life_s;
         for _ in 0..2 {
