@@ -1,4 +1,4 @@
-//! A JSON body that may be larger than is read, if that is its password's fault.
+//! Reads JSON bodies, with a precise error for a body that is too large because of its password.
 
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
@@ -9,8 +9,8 @@ use service_kit::http::{Json, Refusal};
 
 use crate::domain::{Password, PasswordRule, PasswordRules};
 
-/// Reads a JSON body as [`Json`] does. One above the limit because of a huge password is told so (422). That is seen in
-/// the part within the limit; the rest is not read.
+/// Reads a JSON body as [`Json`] does. If a body is above the size limit because of a huge password, the error says
+/// so (422). This is decided from the part within the limit; the rest is not read.
 pub(super) async fn read<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: Payload,
@@ -23,7 +23,8 @@ pub(super) async fn read<T: DeserializeOwned>(
     .await
 }
 
-/// Whether this beginning of an object ends inside of its member `password`, and that is too long to be a password.
+/// Whether the beginning of a JSON object ends inside its member `password`, and the part of that member is already
+/// too long to be a password.
 fn ends_in_huge_password(beginning: &str, rules: PasswordRules) -> bool {
     #[derive(Deserialize)]
     struct PasswordOnly {

@@ -1,4 +1,4 @@
-//! The sessions that a browser has: those that its cookies name.
+//! The sessions of a browser, which its cookies name.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
@@ -12,19 +12,19 @@ use super::cookies::Cookies;
 use crate::domain::{EndReason, Origin, RefreshTokenPlain};
 use crate::tokens::Tokens;
 
-/// Reads what a browser's cookies name. Cheap to clone.
+/// Reads the sessions that a browser's cookies name. Cheap to clone.
 #[derive(Clone)]
 pub struct BrowserSessions {
     cookies: Cookies,
     verifier: Verifier,
 }
 
-/// What the cookies of a request name.
+/// The sessions that the cookies of a request name.
 #[derive(Default)]
 pub(super) struct Presented {
-    /// Whether there is any cookie of ours.
+    /// Whether the request has the access cookie or the refresh cookie.
     pub(super) is_any: bool,
-    /// The session of the access cookie.
+    /// The session that the access cookie names.
     access: Option<Named>,
     /// The value of the refresh cookie.
     pub(super) refresh: Option<String>,
@@ -37,18 +37,20 @@ struct Named {
 }
 
 impl BrowserSessions {
-    /// `verifier` takes first-party tokens that have expired or were revoked, too. Such a token opens nothing. It names the
-    /// session that it was given to, which whoever holds it could have ended while it lived; and that is all it is good for.
+    /// Builds the reader. `verifier` must also accept first-party tokens that have expired or were revoked. Such a
+    /// token gives access to nothing: it is only used to find the session that it belongs to, so that a login or
+    /// logout can end that session. The holder of the token could have ended the session while the token was valid.
     pub fn new(cookies: Cookies, verifier: Verifier) -> Self {
         Self { cookies, verifier }
     }
 
-    /// How the cookies are named and set.
+    /// The names and attributes of the cookies.
     pub(super) fn cookies(&self) -> &Cookies {
         &self.cookies
     }
 
-    /// What the cookies name. With an `Authorization` header they are ignored.
+    /// Reads the sessions that the cookies name. The cookies are ignored if the request has an `Authorization`
+    /// header.
     pub(super) async fn read(&self, request: &HttpRequest) -> Result<Presented, ProblemResponse> {
         if request.headers().contains_key(AUTHORIZATION) {
             return Ok(Presented::default());
@@ -65,7 +67,7 @@ impl BrowserSessions {
         })
     }
 
-    /// The session of an access token that we signed.
+    /// The session of an access token that this issuer signed.
     async fn named_by(&self, token: &str) -> Result<Option<Named>, ProblemResponse> {
         let verified = match self.verifier.verify(token).await {
             Ok(verified) => verified,
@@ -79,14 +81,15 @@ impl BrowserSessions {
 }
 
 impl Presented {
-    /// Whether the access cookie names another session than the refresh cookie: somebody else may have set one of them.
+    /// Whether the access cookie and the refresh cookie name different sessions. Then an attacker may have planted
+    /// one of them.
     pub(super) fn disagrees(&self, tokens: &Tokens) -> bool {
         let refresh = self.refresh.as_deref().and_then(RefreshTokenPlain::parse);
         let of_refresh = refresh.and_then(|token| tokens.session_of(&token));
         self.access.is_some_and(|access| Some(access.session_id) != of_refresh)
     }
 
-    /// Ends each session that is named; whether there was one that had not ended.
+    /// Ends each session that the cookies name. Returns whether at least one had not ended before.
     pub(super) async fn end(
         self,
         tokens: &Tokens,

@@ -1,4 +1,4 @@
-//! Who asks, with what and from where.
+//! The caller of a request: its program, address and request id.
 
 use std::future::{Ready, ready};
 
@@ -9,10 +9,10 @@ use service_kit::http::{ClientAddress, Refusal, RequestId};
 
 use crate::domain::{Actor, Device, Origin};
 
-/// The longest `User-Agent` that is kept.
+/// The most of a `User-Agent` header that is kept.
 const MAX_USER_AGENT: usize = 256;
 
-/// Program and address of the caller, and the request's id. An extractor.
+/// An extractor for the origin of a request: the caller's program and address, and the request's id.
 #[derive(Debug)]
 pub(super) struct Caller(pub(super) Origin);
 

@@ -1,4 +1,5 @@
-//! The two cookies of the first-party face: no script sees a token, and no other service the refresh token.
+//! The two cookies of the first-party endpoints. Scripts cannot read them, and the refresh token is sent to this
+//! service only.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use service_kit::http::CookieRules;
 
 use crate::tokens::TokenAnswer;
 
-/// How cookies are named and set. Cheap to clone.
+/// The names and attributes of the cookies. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Cookies {
     names: Arc<Names>,
@@ -24,7 +25,7 @@ struct Names {
 }
 
 impl Cookies {
-    /// Cookies by these rules. Browsers reach this service below `base_path`, the path of the issuer.
+    /// Builds cookies by these rules. `base_path` is the path of the issuer, under which browsers reach this service.
     pub fn new(rules: &CookieRules, base_path: &str) -> Self {
         let names = Names { access: rules.access_token(), refresh: rules.name("__Secure-", "refresh_token") };
         let refresh_path = format!("{base_path}/auth").into();
@@ -41,7 +42,7 @@ impl Cookies {
         &self.names.refresh
     }
 
-    /// Sets both.
+    /// Sets both cookies.
     pub(super) fn set(&self, answer: &mut HttpResponseBuilder, tokens: &TokenAnswer) {
         answer.cookie(self.access(tokens.access_token.clone(), tokens.expires_in));
         if let Some(refresh) = &tokens.refresh {
@@ -49,12 +50,12 @@ impl Cookies {
         }
     }
 
-    /// The two, emptied and of no age.
+    /// Both cookies with an empty value and a `Max-Age` of 0.
     pub(super) fn cleared(&self) -> [Cookie<'static>; 2] {
         [self.access(String::new(), 0), self.refresh(String::new(), 0)]
     }
 
-    /// Clears both.
+    /// Deletes both cookies in the browser.
     pub(super) fn clear(&self, answer: &mut HttpResponseBuilder) {
         for cookie in self.cleared() {
             answer.cookie(cookie);

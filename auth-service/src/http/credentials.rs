@@ -1,4 +1,4 @@
-//! A login by password, as `/auth/token` and `/auth/login` share it.
+//! Login by password, shared by `/auth/token` and `/auth/login`.
 
 use service_kit::http::Refusal;
 use shared_claims::claims::FIRST_PARTY_CLIENT;
@@ -9,7 +9,7 @@ use super::refuse::{bad_credentials, unknown_scope};
 use crate::accounts::{Accounts, Authentication};
 use crate::tokens::{Ask, Login, TokenAnswer, Tokens};
 
-/// Verifies and begins a session.
+/// Verifies the password and begins a session.
 pub(super) async fn log_in(
     accounts: &Accounts,
     tokens: &Tokens,

@@ -17,20 +17,20 @@ const BASIC: &str = "client_secret_basic";
 const POST: &str = "client_secret_post";
 const NONE: &str = "none";
 
-/// What is published of this issuer, as it is sent: rendered once. Cheap to clone.
+/// The issuer's metadata as it is sent, rendered once. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Published {
     document: Bytes,
-    /// How long it and the key set may be kept.
+    /// How long clients may cache this document and the key set.
     cache_control: HeaderValue,
     issuer_path: Arc<str>,
 }
 
 impl Published {
-    /// The document, to be kept for so long, of an issuer with that path.
+    /// Renders the document. Clients may cache it for `max_age_seconds`.
     ///
     /// # Errors
-    /// Where it cannot be written as JSON.
+    /// If the metadata cannot be written as JSON.
     pub fn new(metadata: &Metadata, max_age_seconds: u32, issuer_path: &str) -> serde_json::Result<Self> {
         let cache_control = HeaderValue::try_from(format!("public, max-age={max_age_seconds}"));
         Ok(Self {
@@ -40,12 +40,12 @@ impl Published {
         })
     }
 
-    /// The path of the issuer: `/id`, or nothing.
+    /// The path of the issuer: `/id`, or an empty text.
     pub(super) fn issuer_path(&self) -> &str {
         &self.issuer_path
     }
 
-    /// The beginning of an answer that everybody may read and keep.
+    /// Starts a response that every origin may read and cache.
     pub(super) fn answer(&self, status: StatusCode) -> HttpResponseBuilder {
         const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
         let mut answer = HttpResponse::build(status);
@@ -79,7 +79,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The document of that issuer.
+    /// The metadata of this issuer.
     pub fn of(issuer: &str, scopes: impl Iterator<Item = impl Into<String>>) -> Self {
         Self {
             issuer: issuer.to_owned(),
@@ -106,8 +106,8 @@ impl Metadata {
     }
 }
 
-/// Registers the document. Below the issuer's path it is found by OpenID Connect Discovery (§4); RFC 8414 (§3.1) puts
-/// that path behind the well-known one.
+/// Registers the document at both well-known addresses. OpenID Connect Discovery (§4) puts the well-known path after
+/// the issuer's path; RFC 8414 (§3.1) puts it before.
 pub(super) fn configure(config: &mut ServiceConfig, issuer_path: &str) {
     for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
         config.service(resource(path).cors(Cors::Everybody).get(show));

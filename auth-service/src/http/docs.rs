@@ -1,4 +1,4 @@
-//! `/openapi.json`: the document, made from the handlers.
+//! `/openapi.json`: the API description, generated from the handlers.
 
 use service_kit::docs::{Refused, authorize_at};
 use utoipa::OpenApi;
@@ -41,7 +41,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, Scopes, SecuritySch
 )]
 struct Api;
 
-/// The document, with the password flow at our own token endpoint, which callers find below `base_path`.
+/// Builds the document. Its password flow uses the `/auth/token` endpoint, which callers reach under `base_path`.
 pub fn document(scopes: impl Iterator<Item = String>, base_path: &str) -> Document {
     let mut document = Api::openapi();
     let scopes = scopes.map(|scope| {

@@ -1,4 +1,4 @@
-//! Whom the revocation feed answers.
+//! Access control of the revocation feed.
 
 use std::sync::Arc;
 
@@ -26,22 +26,23 @@ const SENT_ON_BEHALF: [&str; 12] = [
     "cdn-loop",
 ];
 
-/// `X-Forwarded-For`, `-Host`, `-Proto` and all others.
+/// The prefix of `X-Forwarded-For`, `-Host`, `-Proto` and similar headers.
 const SENT_ON_BEHALF_PREFIX: &str = "x-forwarded";
 
-/// Whom the feed answers. It holds identifiers only, but tells when users log out.
+/// Which requests the feed accepts. The feed contains identifiers only, but it shows when users log out.
 #[derive(Clone, Debug)]
 pub enum FeedAccess {
-    /// Whoever presents this token as Bearer.
+    /// Requests with this Bearer token.
     Token(Arc<Secret>),
-    /// Programs on this machine that ask by a loopback name and for themselves.
+    /// Requests of programs on this machine that use a loopback host name and do not forward another request.
     Loopback,
-    /// Nobody: there is no token, and a loopback address would not show that the request comes from this machine.
+    /// No request: no token is configured, and a loopback address would not show that a request comes from this
+    /// machine.
     Nobody,
 }
 
 impl FeedAccess {
-    /// Admits the request, or says why not: 401 where a token is asked for, else 403.
+    /// Admits the request or refuses it: with 401 if a token is required, else with 403.
     pub(super) fn admit(&self, request: &HttpRequest) -> Result<(), Refusal> {
         match self {
             Self::Token(token) => {
@@ -65,9 +66,10 @@ impl FeedAccess {
     }
 }
 
-/// A loopback peer alone does not show it: a proxy on this machine forwards what others ask, and a page of any site can have
-/// the browser ask a name of its own that it lets resolve to 127.0.0.1 (DNS rebinding). So the name that was asked must be
-/// a loopback name, and no header may tell of a browser or a proxy.
+/// Whether the request was made by a program on this machine. A loopback address of the peer is not enough: a proxy
+/// on this machine forwards requests of others, and a web page can let the browser send requests to a host name that
+/// it resolves to 127.0.0.1 (DNS rebinding). Therefore the host name of the request must be a loopback name, and no
+/// header may show a browser or a proxy.
 fn comes_from_this_machine(request: &HttpRequest) -> bool {
     let headers = request.headers();
     let on_behalf = headers.keys().any(|name| {

@@ -34,7 +34,7 @@ pub(super) async fn show(
     answer.insert_header((CONTENT_TYPE, JWK_SET)).body(set.json.clone())
 }
 
-/// RFC 9110 §13.1.2: compared weakly; `*` is whatever there is.
+/// Whether `If-None-Match` contains this entity tag: compared weakly, and `*` matches any (RFC 9110 §13.1.2).
 fn is_known(request: &HttpRequest, etag: &str) -> bool {
     let lines = request.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
     let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim);

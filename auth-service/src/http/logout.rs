@@ -52,12 +52,12 @@ async fn end_session_of(tokens: &Tokens, claims: &Claims, origin: Origin) -> Res
     let session_id = claims.sid.ok_or_else(ProblemResponse::invalid_token)?;
     let session_id = Uuid::from_bytes(*session_id.as_bytes());
     let ended = tokens.end_session(user_id, session_id, EndReason::Logout, origin).await;
-    // One that ended meanwhile has ended.
+    // If the session has ended in the meantime, the logout succeeds as well.
     ended.map_err(service_kit::http::Refusal::from)?;
     Ok(())
 }
 
-/// 204, without cookies.
+/// A response 204 that deletes the cookies.
 pub(super) fn done(cookies: &Cookies) -> HttpResponse {
     let mut answer = HttpResponse::NoContent();
     cookies.clear(&mut answer);

@@ -34,7 +34,7 @@ pub(super) async fn logout_all(
 ) -> Result<HttpResponse, Error> {
     let presented = browser.read(&request).await?;
     tokens.end_all_sessions(user_id(&token)?, origin.clone()).await.map_err(Refusal::from)?;
-    // The refresh cookie may be another user's.
+    // The refresh cookie may belong to another user, so its session is ended separately.
     presented.end(&tokens, EndReason::Logout, &origin).await?;
     Ok(done(&cookies))
 }

@@ -23,12 +23,12 @@ use service_kit::docs::Refused;
     )
 )]
 pub(super) async fn me(token: Authenticated, accounts: web::Data<Accounts>) -> Result<HttpResponse, Refusal> {
-    // A token whose user is gone does not get here.
+    // The tokens of a deleted user are refused before the handler runs.
     let user = accounts.find(user_id(&token)?).await?.ok_or_else(not_found)?;
     Ok(HttpResponse::Ok().json(UserResponse::from(user)))
 }
 
-/// Whom a first-party token is about.
+/// The user id in a first-party token.
 pub(super) fn user_id(claims: &Claims) -> Result<Uuid, Refusal> {
     claims.sub.parse().map_err(|_| Refusal::internal("the subject of a first-party token is no user"))
 }

@@ -1,4 +1,5 @@
-//! `POST /auth/refresh`: the cookies are rotated. And the rotation itself, which `/auth/token` shares.
+//! `POST /auth/refresh`: rotates the refresh token in the cookies. Also the rotation itself, which `/auth/token`
+//! shares.
 
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError, web};
 use service_kit::http::Refusal;
@@ -74,11 +75,11 @@ pub(super) async fn refresh(
     }
 }
 
-/// The refusal, with which the cookies go.
+/// The response for a refusal, which also deletes the cookies.
 pub(super) fn cleared(cookies: &Cookies, refusal: &dyn ResponseError) -> HttpResponse {
     let mut response = refusal.error_response();
     for cookie in cookies.cleared() {
-        // Only a name or value that no header can hold would fail, and these are ours.
+        // Fails only if a cookie's name or value is not a valid header value. Both are constants of this service.
         if let Err(error) = response.add_cookie(&cookie) {
             tracing::error!(%error, "cookie.not_cleared");
         }

@@ -1,4 +1,4 @@
-//! What cannot be done, as an answer of the first-party face.
+//! Maps use-case errors to problem responses (RFC 9457) of the first-party endpoints.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -32,20 +32,20 @@ impl From<AccountError> for Refusal {
     }
 }
 
-/// The one answer to a login that fails, whatever the reason.
+/// The response to every failed login, whatever the reason.
 pub(super) fn bad_credentials() -> Refusal {
     Refusal::new(StatusCode::UNAUTHORIZED, "Incorrect username or password")
         .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
-/// The one answer to a refresh token that is not taken.
+/// The response to every refused refresh token, whatever the reason.
 pub(super) fn bad_refresh_token() -> Refusal {
     Refusal::new(StatusCode::UNAUTHORIZED, "The refresh token is invalid, expired or was used before")
         .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
-/// Something was asked for too often. When it may be asked for again stands in the header alone, so that the body is the same
-/// each time.
+/// The response when a rate limit was reached. The time to wait is only in the `Retry-After` header, so that the body
+/// is always the same.
 pub(super) fn throttled(Throttled { retry_after_s }: Throttled) -> Refusal {
     Refusal::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests, try again later")
         .with_header(RETRY_AFTER, HeaderValue::from(retry_after_s))

@@ -58,7 +58,7 @@ pub(super) async fn list(
     Ok(answer.json(sessions.collect::<Vec<_>>()))
 }
 
-/// The page that is asked for. Parameters that are none of ours stay unread.
+/// The page that the request asks for. Unknown query parameters are ignored.
 struct WantedPage {
     after: Option<SessionCursor>,
     limit: PageLimit,

@@ -1,4 +1,4 @@
-//! `POST /auth/token`: a password or a refresh token against tokens.
+//! `POST /auth/token`: exchanges a password or a refresh token for tokens.
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,7 @@ pub(super) async fn token(
     Ok(HttpResponse::Ok().json(TokenResponse::from(answer)))
 }
 
-/// The scope that is asked for; nothing is asked for by an empty one.
+/// The scope that the request asks for. An empty scope counts as none.
 fn narrowed(scope: Option<&str>, tokens: &Tokens) -> Result<Option<Scopes>, Refusal> {
     let Some(scope) = scope.filter(|scope| !scope.is_empty()) else { return Ok(None) };
     match Scopes::parse(scope) {

@@ -1,4 +1,4 @@
-//! What users and sessions look like on the wire.
+//! The JSON form of users and sessions.
 
 use serde::Serialize;
 use service_kit::http::rfc3339;

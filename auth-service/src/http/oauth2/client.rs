@@ -1,4 +1,4 @@
-//! Which client asks, and whether it proved that.
+//! Client authentication.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::audit::Refusals;
 use crate::clients::{Clients, RegisteredClient};
 use crate::domain::{AuditEvent, AuditKind, Client, Origin};
 
-/// How clients authenticate. Cheap to clone.
+/// Authenticates clients. Cheap to clone.
 #[derive(Clone)]
 pub struct ClientAuth {
     clients: Clients,
@@ -21,10 +21,11 @@ pub struct ClientAuth {
     clock: SharedClock,
 }
 
-/// A client that is active, and did what it has to do to prove who it is.
+/// An active client that has authenticated, or that is public and has given its id.
 pub(super) struct KnownClient {
     registered: Arc<RegisteredClient>,
-    /// The time, read before the client was found to be active: what is decided on that bears no later time.
+    /// The time that was read before the client was found to be active. Tokens that are issued for this request must
+    /// not have a later time (see [`Clients::find`]).
     pub(super) as_of_ms: i64,
 }
 
@@ -39,12 +40,12 @@ impl KnownClient {
 }
 
 impl ClientAuth {
-    /// Authentication against these clients; who fails is recorded there.
+    /// Builds the authentication. Failures are recorded in `refusals`.
     pub fn new(clients: Clients, refusals: Refusals, clock: SharedClock) -> Self {
         Self { clients, refusals, clock }
     }
 
-    /// The clients.
+    /// The registry of clients.
     pub(super) fn clients(&self) -> &Clients {
         &self.clients
     }
@@ -59,7 +60,7 @@ impl ClientAuth {
         self.check(&Claimed::read(request, form)?, origin).await
     }
 
-    /// The same, if it has a secret: who has none has proven nothing.
+    /// Authenticates a confidential client. A public client is refused because it proves nothing.
     pub(super) async fn authenticate_confidential(
         &self,
         request: &HttpRequest,
@@ -70,7 +71,7 @@ impl ClientAuth {
         if client.client().is_public { Err(OauthError::InvalidClient) } else { Ok(client) }
     }
 
-    /// Whether a token's client gets tokens.
+    /// Whether the client of a token is enabled.
     pub(super) async fn is_active(&self, id: &str) -> Result<bool, OauthError> {
         if id == FIRST_PARTY_CLIENT {
             return Ok(true);
@@ -78,7 +79,7 @@ impl ClientAuth {
         Ok(self.clients.find(id).await?.is_some_and(|registered| registered.client.is_active))
     }
 
-    /// Authenticates a registered client, or the built-in public one of the first-party face; its id.
+    /// Authenticates a registered client or the built-in first-party client. Returns its id.
     pub(super) async fn authenticate_any(
         &self,
         request: &HttpRequest,
@@ -96,7 +97,7 @@ impl ClientAuth {
         let as_of_ms = self.clock.now_ms();
         let refused = AuditEvent::new(AuditKind::ClientRefused, origin);
         let refused = match self.clients.find(&claimed.id).await? {
-            // A name that nobody has is not recorded: it may be a secret in the wrong field.
+            // An unknown id is not recorded, because it may be a secret in the wrong field.
             None => refused.reason("unknown_client"),
             Some(registered) => match why_not(&registered, claimed, as_of_ms) {
                 None => return Ok(KnownClient { registered, as_of_ms }),
@@ -108,7 +109,7 @@ impl ClientAuth {
     }
 }
 
-/// Why the client is not who it says, or not to be served.
+/// The reason to refuse the client, or `None` if it has authenticated.
 fn why_not(registered: &RegisteredClient, claimed: &Claimed, now_ms: i64) -> Option<&'static str> {
     let client = &registered.client;
     let is_right = claimed.secret.as_ref().map(|secret| registered.accepts(secret, now_ms));

@@ -1,4 +1,4 @@
-//! How a client says who it is: `client_secret_basic`, `client_secret_post` or `none` (OIDC Core §9).
+//! Reads client credentials: `client_secret_basic`, `client_secret_post` or `none` (OIDC Core §9).
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
@@ -9,16 +9,17 @@ use super::error::OauthError;
 use super::form::{Form, decode};
 use crate::domain::ClientSecretPlain;
 
-/// Who a client says that it is, nothing of it believed yet.
+/// The credentials that a client presents, not verified yet.
 #[derive(Debug)]
 pub(super) struct Claimed {
     pub(super) id: String,
-    /// An empty secret is none (RFC 6749 §2.3.1).
+    /// The secret; `None` if it is missing or empty (RFC 6749 §2.3.1).
     pub(super) secret: Option<ClientSecretPlain>,
 }
 
 impl Claimed {
-    /// Reads it from the one place where it stands.
+    /// Reads the credentials from the header or from the form. A request must not use both, except that the form may
+    /// repeat the id of the header.
     pub(super) fn read(request: &HttpRequest, form: &Form) -> Result<Self, OauthError> {
         let mut headers = request.headers().get_all(AUTHORIZATION);
         let (id, secret) = match (headers.next(), headers.next()) {
@@ -43,7 +44,7 @@ impl Claimed {
 
 const TWO_WAYS: OauthError = OauthError::InvalidRequest("the client authenticates in more than one way");
 
-/// Id and secret of a Basic header, each form-encoded (RFC 6749 §2.3.1).
+/// Decodes the id and secret of a Basic header, each of which is form-encoded (RFC 6749 §2.3.1).
 fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

@@ -1,4 +1,4 @@
-//! Errors of the standards face (RFC 6749 §5.2, RFC 8707 §2).
+//! Errors of the OAuth endpoints (RFC 6749 §5.2, RFC 8707 §2).
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -21,46 +21,46 @@ pub(crate) struct OauthErrorBody {
     error_description: String,
 }
 
-/// What a client did wrong, or what keeps us from answering.
+/// An error response of an OAuth endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OauthError {
-    /// The request is malformed: a parameter is missing, or given twice.
+    /// The request is malformed: a parameter is missing or occurs twice.
     #[error("{0}")]
     InvalidRequest(&'static str),
-    /// Another method than the endpoint has.
+    /// The endpoint does not support the method.
     #[error("the endpoint does not have this method")]
     OtherMethod,
-    /// The body is larger than is read.
+    /// The body is larger than the size limit.
     #[error("the body is larger than 64 KiB")]
     TooLarge,
-    /// The body is compressed or the like (RFC 9110 §15.5.16).
+    /// The body has a content coding, for example compression (RFC 9110 §15.5.16).
     #[error("the body must come as it is: no Content-Encoding is supported")]
     Encoded,
-    /// The client is unknown, switched off, or did not authenticate as it must: nobody learns which.
+    /// The client is unknown or disabled, or its authentication failed. The caller does not learn which.
     #[error("the client is unknown or did not authenticate")]
     InvalidClient,
-    /// What is to be exchanged does not count, or belongs to somebody else.
+    /// The code, refresh token or password is not valid, or belongs to another client.
     #[error("the grant is invalid, expired, revoked, or another client's")]
     InvalidGrant,
-    /// The client may not get tokens this way.
+    /// The client must not use this grant type.
     #[error("the client may not use this grant type")]
     UnauthorizedClient,
-    /// Nobody may.
+    /// The grant type is unknown.
     #[error("there is no such grant type")]
     UnsupportedGrantType,
-    /// A scope is malformed, or more than may be given.
+    /// The scope is malformed, or exceeds what may be granted.
     #[error("the scope is malformed or more than may be given")]
     InvalidScope,
-    /// A resource is malformed, unknown, or not the client's.
+    /// A resource is malformed, unknown, or not allowed for the client.
     #[error("the client may not ask for tokens for this resource")]
     InvalidTarget,
-    /// Something that we need does not answer now.
+    /// A component that the service depends on is unavailable.
     #[error("try again shortly")]
     TemporarilyUnavailable,
-    /// It was asked for too often. The body does not say until when.
+    /// A rate limit was reached. The body does not contain the time to wait.
     #[error("too many requests, try again later")]
     Throttled(Throttled),
-    /// The fault is ours.
+    /// An internal error.
     #[error("the fault is ours")]
     ServerError,
 }
@@ -98,7 +98,7 @@ impl OauthError {
         }
     }
 
-    /// What the cause makes of it; the cause itself is for the log.
+    /// Logs the cause and makes the response for it, which does not contain the cause.
     fn internal(cause: &dyn std::error::Error) -> Self {
         tracing::error!(error = %cause, "oauth2.failed");
         Self::ServerError
@@ -118,7 +118,7 @@ impl ResponseError for OauthError {
     fn error_response(&self) -> HttpResponse {
         let mut answer = HttpResponse::build(self.status());
         answer.insert_header((CACHE_CONTROL, "no-store"));
-        // RFC 9110 §15.5.2 wants a challenge with every 401.
+        // RFC 9110 §15.5.2 requires a challenge with every 401.
         if self.status() == StatusCode::UNAUTHORIZED {
             answer.insert_header((WWW_AUTHENTICATE, "Basic realm=\"latchkey\", charset=\"UTF-8\""));
         }

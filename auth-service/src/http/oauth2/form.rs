@@ -1,4 +1,4 @@
-//! The parameters of a request, read strictly (RFC 6749 §3.2): from the body alone, none twice, and in UTF-8.
+//! Reads the parameters of a request strictly (RFC 6749 §3.2): only from the body, none twice, and in UTF-8.
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage, HttpRequest, web};
@@ -6,10 +6,11 @@ use service_kit::http::{BODY_LIMIT, require_plain};
 
 use super::error::OauthError;
 
-/// More than anybody has use for.
+/// The most parameters of a request.
 const MAX_PARAMETERS: usize = 100;
 
-/// What must not travel in the URL, where logs would keep it. Whatever else stands there is no parameter of ours.
+/// Parameters that are refused in the URL, because they may be secret and logs contain URLs. Other query parameters
+/// are ignored.
 const OURS: [&str; 15] = [
     "grant_type",
     "client_id",
@@ -28,16 +29,17 @@ const OURS: [&str; 15] = [
     "access_token",
 ];
 
-/// The parameters. They hold secrets, and so are not shown.
+/// The parameters. They may be secrets, so `Debug` is not implemented.
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Reads the body.
+    /// Reads the parameters from the body.
     pub(super) async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, OauthError> {
         if require_plain(request).is_err() {
             return Err(OauthError::Encoded);
         }
-        // Parameters are percent-encoded UTF-8, whatever `charset` says: some clients add the one of their platform.
+        // The parameters are percent-encoded UTF-8, so `charset` is ignored: some clients send the charset of their
+        // platform.
         let is_form = request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded");
         if !is_form || request.headers().get_all(CONTENT_TYPE).count() != 1 {
             return Err(OauthError::InvalidRequest("the body must be application/x-www-form-urlencoded"));
@@ -55,7 +57,7 @@ impl Form {
         let parameters = parse(body)?;
         let mut names: Vec<_> = parameters.iter().map(|(name, _)| name).collect();
         names.sort_unstable();
-        // RFC 8707 §2: `resource` alone may come more than once.
+        // RFC 8707 §2: only `resource` may occur more than once.
         let is_twice = |pair: &[&String]| matches!(pair, [one, other] if one == other && *one != "resource");
         if names.windows(2).any(is_twice) {
             return Err(OauthError::InvalidRequest("a parameter is given twice"));
@@ -63,12 +65,12 @@ impl Form {
         Ok(Self(parameters))
     }
 
-    /// The value of a parameter; an empty one counts as left out (RFC 6749 §3.2).
+    /// The value of a parameter. An empty value counts as missing (RFC 6749 §3.2).
     pub(super) fn get(&self, name: &'static str) -> Option<&str> {
         self.all(name).next()
     }
 
-    /// The values of a parameter that may come more than once.
+    /// The values of a parameter that may occur more than once.
     pub(super) fn all(&self, name: &'static str) -> impl Iterator<Item = &str> {
         let named = self.0.iter().filter(move |(found, value)| found == name && !value.is_empty());
         named.map(|(_, value)| value.as_str())
@@ -89,8 +91,8 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, OauthError> {
     Ok(parameters)
 }
 
-/// Undoes the encoding of a form; `None` for what is not UTF-8 then. A `%` that begins nothing stands for itself, as
-/// browsers read it.
+/// Decodes form encoding; `None` if the result is not UTF-8. A `%` that does not begin an escape stands for itself,
+/// as in browsers.
 pub(super) fn decode(text: &str) -> Option<String> {
     if !text.contains(['%', '+']) {
         return Some(text.to_owned());

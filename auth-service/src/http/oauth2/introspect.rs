@@ -1,4 +1,5 @@
-//! `POST /oauth2/introspect` (RFC 7662): what a token is worth now, for services that ask rather than verify.
+//! `POST /oauth2/introspect` (RFC 7662): tells services whether a token is active, if they do not verify tokens
+//! themselves.
 
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -15,10 +16,10 @@ use crate::http::caller::Caller;
 use crate::keys::KeyStore;
 use crate::tokens::{TokenError, Tokens};
 
-/// The media type of a signed answer (RFC 9701 §4), and without `application/` its `typ`.
+/// The media type of a signed response (RFC 9701 §4). Without `application/` it is the `typ` of the JWT.
 const SIGNED: &str = "application/token-introspection+jwt";
 const SIGNED_TYPE: &str = "token-introspection+jwt";
-/// For how long after it was signed the answer can be verified at least.
+/// How long a signed response can be verified at least, because its key stays published, in seconds.
 const SIGNED_LIFE_S: i64 = 300;
 
 /// The parameters. Confidential clients alone, which authenticate as at the token endpoint.
@@ -61,8 +62,9 @@ pub(crate) async fn introspect(
     let form = Form::read(&request, payload).await?;
     let client = clients.authenticate_confidential(&request, &form, &origin).await?;
     let token = form.get("token").ok_or(OauthError::InvalidRequest("token is required"))?;
-    // The two kinds do not look alike, so the hint is not needed to find a token. A refresh token counts only where it is
-    // asked for by name: whoever asks about what came as a bearer token must not be told that it is active.
+    // Access tokens and refresh tokens have different forms, so the hint is not needed to find a token. But a refresh
+    // token is only reported as active if the hint names it: a resource server that asks about a bearer token must
+    // not be told that a refresh token is active.
     let found = match RefreshTokenPlain::parse(token) {
         Some(_) if form.get("token_type_hint") != Some("refresh_token") => None,
         Some(token) => {
@@ -82,7 +84,7 @@ pub(crate) async fn introspect(
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, SIGNED)).body(jwt))
 }
 
-/// The claims of a token that is live, and the client's business.
+/// The claims of an access token, if it is active and the client may know about it.
 async fn access_token(
     clients: &ClientAuth,
     issued: &Verifier,
@@ -97,7 +99,7 @@ async fn access_token(
     let client = client.client();
     let is_for = |audience: &String| audience == client.id.as_str() || client.audiences.contains(audience);
     let is_its_business = claims.client_id == client.id.as_str() || claims.aud.iter().any(is_for);
-    // Whoever is switched off has no live tokens, before the fact that says so is there.
+    // The tokens of a disabled client are inactive at once, even before the revocation fact for them is committed.
     Ok((is_its_business && clients.is_active(&claims.client_id).await?).then_some(claims))
 }
 

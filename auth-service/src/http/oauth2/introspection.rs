@@ -1,4 +1,4 @@
-//! What an introspection answers (RFC 7662 §2.2), plain or as the claims of a signed answer (RFC 9701 §5).
+//! The response of introspection (RFC 7662 §2.2), plain or as the claims of a signed response (RFC 9701 §5).
 
 use serde::Serialize;
 use shared_claims::claims::{Claims, Roles, SessionId, TokenId};
@@ -91,7 +91,8 @@ impl Introspection {
     }
 }
 
-/// The claims of a signed answer. What says something of the token stands inside, so that they are never those of a token.
+/// The claims of a signed response. The values of the token are inside `token_introspection`, so that the response
+/// cannot be taken for a token.
 #[derive(Serialize)]
 pub(super) struct SignedIntrospection {
     iss: String,

@@ -1,4 +1,4 @@
-//! The standards face (RFC 6749 and what belongs to it): what OAuth clients and other services call.
+//! The OAuth endpoints (RFC 6749 and related RFCs), which OAuth clients and other services call.
 
 mod client;
 mod credentials;
@@ -24,7 +24,8 @@ pub(super) fn configure(config: &mut ServiceConfig, client_auth: &ClientAuth) {
         .service(endpoint("/oauth2/revoke").cors(clients_origins(client_auth)).post(revoke::revoke));
 }
 
-/// For endpoints that applications in a browser call: public clients may run at the origins that codes are sent to.
+/// The CORS rules for endpoints that applications in a browser call: the origins of the redirect URIs of public
+/// clients are allowed.
 fn clients_origins(client_auth: &ClientAuth) -> Cors {
     let clients = client_auth.clients().clone();
     Cors::listed_and(move |origin| {

@@ -1,4 +1,4 @@
-//! `POST /oauth2/revoke` (RFC 7009): a client gives up a token of its own.
+//! `POST /oauth2/revoke` (RFC 7009): a client revokes one of its own tokens.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use shared_claims::verifier::{Verifier, VerifyError};
@@ -52,7 +52,7 @@ pub(crate) async fn revoke(
     let form = Form::read(&request, payload).await?;
     let client_id = clients.authenticate_any(&request, &form, &origin).await?;
     let token = form.get("token").ok_or(OauthError::InvalidRequest("token is required"))?;
-    // The two kinds do not look alike, so the hint is not needed.
+    // Access tokens and refresh tokens have different forms, so the hint is not needed.
     match RefreshTokenPlain::parse(token) {
         Some(token) => drop(tokens.end_session_of(token, client_id, EndReason::Revoked, origin).await?),
         None => revoke_access_token(&issued, &tokens, token, &client_id, origin).await?,
@@ -60,7 +60,8 @@ pub(crate) async fn revoke(
     Ok(HttpResponse::Ok().finish())
 }
 
-/// A token that is not ours or another client's, has expired or is revoked already: nothing to do, and nothing to tell.
+/// Revokes an access token. A token of another issuer or client, or one that has expired or is revoked already, is
+/// ignored, and the response does not differ.
 async fn revoke_access_token(
     issued: &Verifier,
     tokens: &Tokens,

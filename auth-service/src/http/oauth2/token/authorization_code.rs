@@ -1,4 +1,4 @@
-//! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636): what the user agreed to on the hosted pages.
+//! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636): exchanges a code from the hosted pages.
 
 use super::Exchange;
 use crate::domain::CodePlain;

@@ -1,4 +1,5 @@
-//! `grant_type=client_credentials` (RFC 6749 §4.4): a service in its own name. Touches no database.
+//! `grant_type=client_credentials` (RFC 6749 §4.4): a service gets a token in its own name. Runs no database query of
+//! its own.
 
 use super::Exchange;
 use crate::http::oauth2::error::OauthError;
@@ -6,7 +7,7 @@ use crate::tokens::TokenAnswer;
 
 pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<TokenAnswer, OauthError> {
     let client = exchange.client.client();
-    // Anybody could speak in the name of a client that has no secret.
+    // A public client has no secret, so anyone could use its id.
     if client.is_public {
         return Err(OauthError::UnauthorizedClient);
     }

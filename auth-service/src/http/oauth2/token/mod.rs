@@ -73,7 +73,7 @@ impl From<TokenAnswer> for GrantResponse {
     }
 }
 
-/// A request of a client that may use the grant which it asks for.
+/// A token request of a client that may use the grant type.
 struct Exchange<'a> {
     client: KnownClient,
     form: &'a Form,
@@ -87,7 +87,7 @@ impl Exchange<'_> {
         self.form.get(name).ok_or(OauthError::InvalidRequest(missing))
     }
 
-    /// What is asked for.
+    /// The scope and the resources that the request asks for.
     fn ask(&self) -> Result<Ask, OauthError> {
         let scope = self.form.get("scope").map(Scopes::parse).transpose();
         let resources = self.form.all("resource").map(str::to_owned).collect();

@@ -1,8 +1,8 @@
-//! `grant_type=password` (RFC 6749 §4.3): for clients that have it, which none has unless it was given.
+//! `grant_type=password` (RFC 6749 §4.3). A client has this grant type only if an operator adds it.
 //!
-//! A password alone is all that a user has today. Once there are second factors, a user who has one cannot be let in here:
-//! [`Accounts::authenticate`](crate::accounts::Accounts::authenticate) will say that more is to be proven, and this grant
-//! has no way to ask.
+//! At present a user authenticates with a password only. Once there are second factors, a user who has one cannot log
+//! in here: [`Accounts::authenticate`](crate::accounts::Accounts::authenticate) will require the second factor, and
+//! this grant type has no way to ask for it.
 
 use super::Exchange;
 use crate::accounts::Authentication;
@@ -13,7 +13,7 @@ pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<TokenAnswer, Oaut
     let username = exchange.required("username", "username is required")?;
     let password = exchange.required("password", "password is required")?;
     let ask = exchange.ask()?;
-    // Before the password costs anything. What counts is looked at again when the session begins.
+    // Checked before the cost of verifying the password. The check that counts is made again when the session begins.
     ask.of(exchange.tokens.terms_of(exchange.client.client()).most())?;
     let client_id = exchange.client.id();
     let authentication = exchange.accounts.authenticate(username, password, client_id, &exchange.origin);
