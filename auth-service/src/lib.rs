@@ -1,4 +1,4 @@
-//! The Latchkey authorization server: users, sessions, RS256 tokens, key set, revocation list.
+//! The Latchkey authorization server: users, sessions, RS256 tokens, the key set and the revocation list.
 
 pub mod accounts;
 pub mod audit;

@@ -1,5 +1,5 @@
-//! What is done beside requests: keys are read again and rotated, what a command left half done is finished, and what no
-//! longer matters is forgotten.
+//! Background work: keys are read again and rotated, an interrupted disabling of a client is completed, and rows that
+//! are no longer needed are removed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::keys::KeyStore;
 use crate::pruning::{Pruner, Round};
 use crate::revocation::Revocations;
 
-/// Twice in the second within which a change must be noticed.
+/// How often keys are read. A change must be noticed within a second.
 const KEYS_EVERY: Duration = Duration::from_millis(500);
-/// A command that dies between two steps is no daily event.
+/// How often interrupted changes of clients are completed. They are rare.
 const CLIENTS_EVERY: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
-/// The running work; it ends when told to, or with the process.
+/// The running background tasks.
 pub(crate) struct Maintenance {
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -42,12 +42,12 @@ impl Maintenance {
         Self { stop, tasks: Mutex::new(tasks) }
     }
 
-    /// Ends the work after what runs.
+    /// Stops the tasks, and waits until their current steps have ended.
     pub(crate) async fn stop(&self) {
         self.stop.send_replace(true);
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
-            // Only a panic makes this an error, and that was logged where it happened.
+            // This is an error only if the task panicked, which was logged where it happened.
             let _ = task.await;
         }
     }
@@ -63,7 +63,7 @@ async fn read_keys(keys: KeyStore, mut stopped: watch::Receiver<bool>) {
             _ = stopped.wait_for(|stop| *stop) => return,
         }
         let Some(outcome) = background::step(keys.refresh()).await else { continue };
-        // The keys that are known go on serving; said once, and not each second.
+        // The known keys stay in use. The error is logged once and not at every attempt.
         if let Err(error) = &outcome
             && !failed_before
         {
@@ -87,7 +87,7 @@ async fn prune(pruner: Pruner, mut stopped: watch::Receiver<bool>) {
                 Some(Err(error)) => tracing::warn!(%error, "prune.failed"),
                 Some(Ok(_)) | None => {}
             },
-            // Between two batches, or after one that goes on to its end.
+            // The round stops between two batches. A batch that is running is completed by the database pool.
             _ = stopped.wait_for(|stop| *stop) => return,
         }
     }

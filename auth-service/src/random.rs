@@ -1,4 +1,4 @@
-//! Randomness as a parameter.
+//! A source of randomness that is passed as a parameter.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,45 +8,45 @@ use rand::{CryptoRng, Rng, SeedableRng, rand_core::UnwrapErr};
 use shared_claims::claims::TokenId;
 use uuid::{Builder, Uuid};
 
-/// A source of cryptographic randomness that is handed around; a test seeds it.
+/// A source of cryptographic randomness. Tests use a seeded one.
 #[derive(Clone)]
 pub struct Random(Arc<Mutex<Box<dyn CryptoRng + Send>>>);
 
 impl Random {
-    /// The operating system's.
+    /// Uses the operating system's generator.
     pub fn system() -> Self {
         Self::from_rng(UnwrapErr(SysRng))
     }
 
-    /// One's own.
+    /// Uses this generator.
     pub fn from_rng(rng: impl CryptoRng + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(Box::new(rng))))
     }
 
-    /// So many random bytes.
+    /// Returns `N` random bytes.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        // The generator has no state that a panic elsewhere could have left half changed.
+        // A panic elsewhere cannot leave the generator's state half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
         bytes
     }
 
-    /// A generator of its own, for work that needs many bytes.
+    /// Returns a new generator, seeded from this one, for work that needs many bytes.
     pub fn fork(&self) -> StdRng {
         StdRng::from_seed(self.bytes())
     }
 
-    /// A random UUID.
+    /// Returns a random UUID.
     pub fn uuid(&self) -> Uuid {
         Builder::from_random_bytes(self.bytes()).into_uuid()
     }
 
-    /// A token's id of that time (milliseconds since the Unix epoch).
+    /// Returns a token id with this time (milliseconds since the Unix epoch).
     pub fn token_id(&self, ms: i64) -> TokenId {
         TokenId::new(ms, self.bytes())
     }
 
-    /// A UUIDv7 of that time (milliseconds since the Unix epoch).
+    /// Returns a UUIDv7 with this time (milliseconds since the Unix epoch).
     pub fn uuid_at(&self, ms: i64) -> Uuid {
         Builder::from_unix_timestamp_millis(u64::try_from(ms).unwrap_or(0), &self.bytes()).into_uuid()
     }

@@ -1,4 +1,4 @@
-//! What is made once for a database: replicas that start together agree on one.
+//! Creates values that a database has only once. Replicas that start at the same time agree on one value.
 
 use service_kit::database::Database;
 use shared_claims::clock::Clock;
@@ -9,12 +9,12 @@ use crate::random::Random;
 use crate::storage::secrets::SecretRow;
 use crate::storage::{meta, secrets, signing_keys};
 
-/// The secrets of the server.
+/// The names of the server's secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretName {
-    /// Keys the pre-hash of passwords.
+    /// The HMAC key for the pre-hash of passwords.
     PasswordPepper,
-    /// Keys the derivation of a refresh token's child.
+    /// The key from which child refresh tokens are derived.
     RefreshDerivation,
 }
 
@@ -27,13 +27,13 @@ impl SecretName {
     }
 }
 
-/// The id of this database, made at the first start.
+/// Returns the id of this database, which is created at the first start.
 pub async fn agree_on_database_id(database: &Database, random: &Random) -> Result<String, KeysError> {
     let candidate = random.uuid().to_string();
     database.write(move |conn| Ok(meta::ensure_database_id(conn, &candidate)?)).await
 }
 
-/// Whether anything in this database is sealed already.
+/// Whether the database contains any encrypted value.
 pub async fn has_sealed(database: &Database) -> Result<bool, KeysError> {
     database
         .read(|conn| {
@@ -43,7 +43,7 @@ pub async fn has_sealed(database: &Database) -> Result<bool, KeysError> {
         .await
 }
 
-/// The secret of that name, made at the first start.
+/// Returns the secret with this name, which is created at the first start.
 pub async fn agree_on_secret(
     database: &Database,
     sealer: &Sealer,

@@ -1,4 +1,4 @@
-//! One transaction over the set of keys.
+//! One transaction that changes the set of signing keys.
 
 use diesel::result::Error as QueryError;
 use service_kit::database::{DatabaseError, DbConnection};
@@ -11,18 +11,19 @@ use crate::random::Random;
 use crate::storage::signing_keys::SigningKeyRow;
 use crate::storage::{audit, meta, revocations, signing_keys};
 
-/// How long after the last token concerned a fact is remembered.
+/// How long a revocation fact is kept after the last token it revokes has expired, in seconds.
 const REMEMBER_S: i64 = 60;
-/// The longest that a verifier may be told to serve from a key set that it cannot renew. Whoever stole a key signs
-/// tokens without an end: what revokes them must stand until the key is in nobody's set.
+/// The longest time for which a verifier can be configured to use a key set that it cannot renew, in seconds. Whoever
+/// stole a key can sign tokens that never expire, so the revocation fact must be kept until no verifier has the key
+/// any more.
 const LONGEST_HELD_S: i64 = 2_592_000;
 
-/// Why a change was rolled back.
+/// Why a transaction was rolled back.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// A key has to be made, which takes too long under the lock: make one and try again.
+    /// A new key is needed. Generating one takes too long under the lock: generate it, then retry.
     NeedsKey,
-    /// It failed.
+    /// The change failed.
     Failed(KeysError),
 }
 
@@ -44,18 +45,18 @@ impl From<QueryError> for Stop {
     }
 }
 
-/// The set of keys, under the lock that replicas take in turn.
+/// A change in progress. The transaction holds the lock on the set of keys, so replicas take turns.
 pub(super) struct Change<'a> {
     conn: &'a mut DbConnection,
     pub(super) rules: RotationRules,
     pub(super) now_ms: i64,
-    /// Keys that were made for this change, in no state yet.
+    /// Keys that were generated for this change and are not in the set yet.
     made: Vec<SigningKeyRow>,
     events: Vec<KeyEvent>,
 }
 
 impl<'a> Change<'a> {
-    /// Waits for the lock, then takes the time.
+    /// Waits for the lock, then reads the clock.
     pub(super) fn begin(
         conn: &'a mut DbConnection,
         rules: RotationRules,
@@ -66,7 +67,7 @@ impl<'a> Change<'a> {
         Ok(Self { conn, rules, now_ms: now_ms(), made, events: Vec::new() })
     }
 
-    /// Records what happened, and hands it on for when it is committed.
+    /// Writes the audit events. Returns them, to be logged after the commit.
     pub(super) fn record(self, origin: &Origin, random: &Random) -> Result<Vec<AuditEvent>, Stop> {
         let events: Vec<_> = self.events.iter().map(|event| event.audit(origin)).collect();
         for event in &events {
@@ -75,13 +76,13 @@ impl<'a> Change<'a> {
         Ok(events)
     }
 
-    /// The keys as they stand.
+    /// The keys as they are in this transaction.
     pub(super) fn lives(&mut self) -> Result<Vec<KeyLife>, Stop> {
         Ok(signing_keys::all(self.conn)?.iter().map(SigningKeyRow::life).collect::<Result<_, _>>()?)
     }
 
-    /// Does all that is due; nothing, while there is a key in a state that is not known here. What that state means for the
-    /// others is known to the newer replica that gave it, which does what is due.
+    /// Carries out every step that is due. Does nothing while a key has an unknown state: only the newer version that
+    /// set this state knows what it means for the other keys, and that version carries out the steps.
     pub(super) fn settle(&mut self) -> Result<(), Stop> {
         if signing_keys::all(self.conn)?.iter().any(|row| row.life().is_err()) {
             return Ok(());
@@ -95,7 +96,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Makes room: takes out what nobody needs any longer.
+    /// Removes keys that no verifier needs any more, to make room.
     pub(super) fn tidy(&mut self) -> Result<(), Stop> {
         loop {
             let lives = self.lives()?;
@@ -106,7 +107,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Does this. Each statement names the state that it changes, and says whether it found it.
+    /// Carries out one step. Each statement names the state that the key must be in, and reports whether it was.
     pub(super) fn take(&mut self, step: KeyStep) -> Result<(), Stop> {
         match step {
             KeyStep::Begin => self.insert_made(KeyState::Active, self.now_ms),
@@ -137,7 +138,7 @@ impl<'a> Change<'a> {
     }
 
     fn insert(&mut self, row: SigningKeyRow, state: KeyState, activates_at_ms: i64) -> Result<String, Stop> {
-        // One that is to sign at once stands in for another.
+        // A key that signs at once replaces another one, so the limit does not apply to it.
         if state == KeyState::Next && self.lives()?.len() >= MAX_KEYS {
             return Err(KeysError::Full.into());
         }
@@ -151,7 +152,7 @@ impl<'a> Change<'a> {
         Ok(row.kid)
     }
 
-    /// Publishes a key from elsewhere. One that is there, or was revoked, is refused.
+    /// Publishes an imported key. A key that is in the set already, or was revoked, is refused.
     pub(super) fn import(&mut self, row: SigningKeyRow) -> Result<(), Stop> {
         if self.lives()?.iter().any(|life| life.kid == row.kid) {
             return Err(KeysError::KnownKey(row.kid).into());
@@ -165,8 +166,8 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Takes a key out of the set, has another sign where it signed, and revokes it; the fact's place. Last in the
-    /// transaction.
+    /// Removes a key from the set and revokes it. If it was the active one, another key becomes active. Returns the
+    /// sequence number of the revocation fact. Must be the last step of the transaction.
     pub(super) fn revoke(&mut self, kid: &str) -> Result<i64, Stop> {
         let Some(row) = signing_keys::remove(self.conn, kid)? else {
             return Err(KeysError::UnknownKey(kid.to_owned()).into());
@@ -185,7 +186,8 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Nobody else moves keys while we hold the lock: a key that is not where it was read is a fault.
+/// No other process changes keys while this transaction holds the lock, so a key that is not in the state that was
+/// read is an error.
 fn must(found: bool, kid: &str) -> Result<(), Stop> {
     if found { Ok(()) } else { Err(KeysError::Damaged(format!("signing key {kid}")).into()) }
 }

@@ -1,47 +1,48 @@
-//! What happens to keys, said in one place.
+//! Events about signing keys and their audit events.
 
 use crate::domain::signing_key::KeyState;
 use crate::domain::{AuditEvent, AuditKind, Origin};
 
-/// Something that happened to the set of keys. What becomes of it is committed with it: see [`KeyEvent::audit`].
+/// Something that happened to the set of keys. Its audit event is committed in the same transaction: see
+/// [`KeyEvent::audit`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyEvent {
-    /// A key was made.
+    /// A key was generated.
     Generated {
-        /// Which.
+        /// The key id.
         kid: String,
-        /// Whether it signs, or is published first.
+        /// The state: active, or published first.
         state: KeyState,
     },
-    /// A key came from a file.
+    /// A key was imported from a file.
     Imported {
-        /// Which.
+        /// The key id.
         kid: String,
     },
-    /// Another key signs.
+    /// Another key became the active one.
     Rotated {
-        /// The one that signs.
+        /// The id of the new active key.
         kid: String,
     },
     /// A retired key left the set.
     Forgotten {
-        /// Which.
+        /// The key id.
         kid: String,
     },
-    /// A key was dropped and revoked.
+    /// A compromised key was removed and revoked.
     Compromised {
-        /// Which.
+        /// The key id.
         kid: String,
     },
-    /// What another encryption key had sealed was sealed anew.
+    /// A value that another encryption key had encrypted was encrypted anew.
     Resealed {
-        /// Which: a signing key's id, or a secret's name.
+        /// The id of the signing key, or the name of the secret.
         name: String,
     },
 }
 
 impl KeyEvent {
-    /// The record of it.
+    /// The audit event for it.
     pub(super) fn audit(&self, origin: &Origin) -> AuditEvent {
         let about = |kind, subject: &String| AuditEvent::new(kind, origin).subject(subject.clone());
         match self {

@@ -1,5 +1,5 @@
-//! A key that is new here, made or read. Generation is all that the `rsa` crate does (RUSTSEC-2023-0071): aws-lc parses
-//! and signs.
+//! New signing keys: generated, or read from a file. The `rsa` crate is used for key generation only
+//! (RUSTSEC-2023-0071); aws-lc parses keys and signs.
 
 use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
 use base64::Engine;
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::KeysError;
 use crate::random::Random;
 
-/// A key that is in no set yet.
+/// A key that is not in the set yet.
 pub(super) struct NewKey {
     pub(super) kid: String,
     pub(super) modulus: String,
@@ -21,7 +21,7 @@ pub(super) struct NewKey {
     pub(super) pkcs8: Zeroizing<Vec<u8>>,
 }
 
-/// Makes a key. Takes a while: on the blocking pool.
+/// Generates a key. Slow: call it on the blocking pool.
 pub(super) fn generate(bits: usize, random: &Random) -> Result<NewKey, KeysError> {
     let failed = |error: &dyn std::fmt::Display| KeysError::Generate(error.to_string());
     let key = PrivateKey::new(&mut random.fork(), bits).map_err(|error| failed(&error))?;
@@ -29,11 +29,11 @@ pub(super) fn generate(bits: usize, random: &Random) -> Result<NewKey, KeysError
     NewKey::from_pkcs8(pkcs8.as_bytes()).map_err(KeysError::Generate)
 }
 
-/// Reads a key from PEM (RFC 7468 §10).
+/// Reads an RSA key from PKCS#8 PEM (RFC 7468 §10).
 pub(super) fn read_pem(pem: &str) -> Result<NewKey, KeysError> {
     const DECRYPT: &str = "it is encrypted: decrypt it with `openssl pkey -in FILE`, and give the output";
     let refused = |why: &str| Err(KeysError::Import(why.to_owned()));
-    // How OpenSSL's older formats are encrypted (RFC 1421 §4.6.1.1): headers, which PEM of today does not have.
+    // OpenSSL's older formats use these headers for encrypted keys (RFC 1421 §4.6.1.1). PKCS#8 PEM has no headers.
     if pem.contains("\nProc-Type:") {
         return refused(DECRYPT);
     }

@@ -1,4 +1,4 @@
-//! What is published of the keys (RFC 7517).
+//! The published key set (RFC 7517).
 
 use aws_lc_rs::digest;
 use base64::Engine;
@@ -34,7 +34,7 @@ pub struct Jwk {
 }
 
 impl Jwk {
-    /// The public half of a stored key.
+    /// The public part of a stored key.
     pub fn of(row: &SigningKeyRow) -> Self {
         Self {
             kty: "RSA",
@@ -46,7 +46,7 @@ impl Jwk {
         }
     }
 
-    /// The same as PEM (`SubjectPublicKeyInfo`, RFC 5280 §4.1).
+    /// The key as PEM (`SubjectPublicKeyInfo`, RFC 5280 §4.1).
     pub fn to_pem(&self) -> Result<String, KeysError> {
         let damaged = || KeysError::Damaged(format!("signing key {}", self.kid));
         let number = |text: &str| {
@@ -65,20 +65,20 @@ pub struct JwkSet {
     pub keys: Vec<Jwk>,
 }
 
-/// The key set as it is served.
+/// The key set as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedKeys {
-    /// The document.
+    /// The JSON document.
     pub json: Bytes,
-    /// Its entity tag, in quotes.
+    /// Its entity tag, including the quotes.
     pub etag: String,
 }
 
 impl PublishedKeys {
-    /// The document of these keys.
+    /// Renders the document of these keys.
     pub(super) fn of(rows: &[SigningKeyRow]) -> Self {
         let keys = rows.iter().map(Jwk::of).collect();
-        // Strings alone: there is nothing in it that JSON could not hold.
+        // The document contains strings only, so serialising cannot fail.
         let json = Bytes::from(serde_json::to_vec(&JwkSet { keys }).unwrap_or_default());
         let hash = digest::digest(&digest::SHA256, &json);
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash.as_ref().get(..18).unwrap_or_default()));

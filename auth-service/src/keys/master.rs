@@ -1,4 +1,5 @@
-//! The key that seals the others: from the settings, or from a file made at the first start.
+//! The encryption key for private keys and secrets: from the settings, or from a file that is created at the first
+//! start.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -13,13 +14,13 @@ use zeroize::Zeroizing;
 use super::KeysError;
 use crate::random::Random;
 
-/// 32 secret bytes.
+/// The encryption key: 32 secret bytes.
 #[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 impl MasterKey {
-    /// Reads `keys.encryption_key`: 32 bytes as base64 (either alphabet, padded or not) or as 64 hexadecimal digits;
-    /// any other text of at least 32 characters goes through HKDF-SHA-256.
+    /// Parses `keys.encryption_key`: 32 bytes as base64 (either alphabet, padded or not) or as 64 hexadecimal digits.
+    /// Any other text of at least 32 characters is converted by HKDF-SHA-256.
     pub fn parse(text: &str) -> Result<Self, KeysError> {
         let text = trimmed(text);
         let encoded = from_hex(text).or_else(|| from_base64(text));
@@ -37,8 +38,8 @@ impl MasterKey {
         Ok(Self(key))
     }
 
-    /// Reads the key from a file, or makes the file (mode 0600) if `may_create`. Of several processes that make it at
-    /// once, one wins and the others read what it wrote.
+    /// Reads the key from a file, or creates the file (mode 0600) if `may_create` is true. If several processes
+    /// create it at the same time, one succeeds and the others read its file.
     pub fn from_file(path: &Path, may_create: bool, random: &Random) -> Result<Self, KeysError> {
         let unreadable = |error| KeysError::Unreadable { path: path.display().to_string(), error };
         match read(path) {
@@ -52,7 +53,7 @@ impl MasterKey {
         Self::in_file(&text, path)
     }
 
-    /// Whether the file, where there is one, would do for a start.
+    /// Checks that the file, if it exists, is good enough for a start.
     pub fn check_file(path: &Path) -> Result<(), KeysError> {
         let unreadable = |error| KeysError::Unreadable { path: path.display().to_string(), error };
         match read(path) {
@@ -67,7 +68,7 @@ impl MasterKey {
         from_base64(trimmed(text)).ok_or_else(|| KeysError::File(path.display().to_string()))
     }
 
-    /// A short name of the key, which tells nothing about it.
+    /// A short id of the key, from which the key cannot be computed.
     pub(super) fn id(&self) -> String {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(b"latchkey key id");
@@ -99,7 +100,8 @@ fn from_hex(text: &str) -> Option<MasterKey> {
 }
 
 fn from_base64(text: &str) -> Option<MasterKey> {
-    // 32 bytes have 43 or 44 characters. Decoded in place, so that a spelling that fails half-way leaves nothing behind.
+    // 32 bytes have 43 or 44 characters in base64. They are decoded into a buffer that is wiped, so that a failed
+    // attempt leaves nothing in memory.
     let mut buffer = Zeroizing::new([0; 48]);
     for engine in [&STANDARD, &URL_SAFE, &STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
         if (43..=44).contains(&text.len())
@@ -113,14 +115,15 @@ fn from_base64(text: &str) -> Option<MasterKey> {
     None
 }
 
-/// The text of a key file, wiped when it is done with.
+/// Reads the text of a key file. The memory is wiped on drop.
 fn read(path: &Path) -> std::io::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::with_capacity(1024));
     std::fs::File::open(path)?.take(1024).read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// Whoever else may read the file has the key; whoever may write it, or put another in its place, chooses it.
+/// Refuses a file that other users may read, because they would have the key, or that they may write or replace,
+/// because they could choose the key.
 fn check_access(path: &Path) -> Result<(), KeysError> {
     const STICKY: u32 = 0o1000;
     let mode = |path: &Path| std::fs::metadata(path).map(|found| found.permissions().mode());
@@ -140,7 +143,8 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Written beside and linked into place, so that nobody ever reads half a key; a link over an existing file fails.
+/// Creates the file under a temporary name and then hard-links it to its path, so that no process reads half a key.
+/// If the file exists already, linking fails and the existing file is kept.
 fn create(path: &Path, random: &Random) -> std::io::Result<()> {
     let folder = folder_of(path);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;

@@ -1,4 +1,4 @@
-//! The server's own secrets: the key that seals them, and the keys that sign.
+//! The server's own secrets: the encryption key and the signing keys.
 
 mod agree;
 mod change;
@@ -29,54 +29,54 @@ pub use store::KeyStore;
 use diesel::result::Error as QueryError;
 use service_kit::database::DatabaseError;
 
-/// Why there are no keys. The text is the line that stops the start.
+/// An error of the keys. At the start, the message is the line with which the service stops.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
-    /// The setting is no key.
+    /// The setting is not a valid key.
     #[error(
         "keys.encryption_key: must be 32 bytes as base64 or as 64 hexadecimal digits, or any other text of at least 32 \
          characters"
     )]
     Malformed,
-    /// The key file is there, and something else is in it.
+    /// The key file exists, but does not contain a key.
     #[error("keys.master_key_path: {0} does not hold a key of 32 bytes as base64")]
     File(String),
-    /// The key file cannot be read or made.
+    /// The key file cannot be read or created.
     #[error("keys.master_key_path: {path}: {error}")]
     Unreadable {
-        /// The file.
+        /// The path of the file.
         path: String,
-        /// Why.
+        /// The cause.
         error: std::io::Error,
     },
-    /// Others may read or write the key file.
+    /// Other users may read or write the key file.
     #[error("keys.master_key_path: {0} can be read or changed by others than its owner: chmod 600 {0}")]
     Exposed(String),
-    /// Others may put another file in its place.
+    /// Other users may replace the key file.
     #[error("keys.master_key_path: anybody can replace files in {0}: chmod o-w {0}")]
     OpenFolder(String),
-    /// The key file is gone, and what it sealed is still there.
+    /// The key file is missing, but the database contains values that it encrypted.
     #[error(
         "keys.encryption_key is unset and {0} does not exist, but the database holds keys that were sealed before: \
          bring the file back, or set keys.encryption_key to what it was"
     )]
     Missing(String),
-    /// Another key sealed what is in the database.
+    /// A value in the database was encrypted with an unknown key.
     #[error(
         "keys.encryption_key: the database's {0} was sealed with another key; start with the key that was used before, \
          or name that in keys.previous_encryption_keys"
     )]
     WrongKey(String),
-    /// What was sealed is not what it should be.
+    /// An encrypted value is damaged.
     #[error("the database's {0} is damaged")]
     Damaged(String),
-    /// The active key cannot be opened here.
+    /// The active signing key cannot be decrypted by this process.
     #[error("the signing key {0} is active and cannot be opened here: see keys.unusable in the log")]
     Unusable(String),
-    /// The keys rotated again and again while a token was to be signed.
+    /// The keys rotated several times while a token was being signed.
     #[error("the signing keys change too fast")]
     Outrun,
-    /// There is no key of that id.
+    /// There is no key with this id.
     #[error("no signing key has the id {0}")]
     UnknownKey(String),
     /// The key is in the set already.
@@ -85,16 +85,16 @@ pub enum KeysError {
     /// The key was revoked as compromised.
     #[error("the signing key {0} was revoked as compromised: make another one")]
     RevokedKey(String),
-    /// The file is no key of ours.
+    /// The file is not a key that can be used.
     #[error("the file cannot be used: {0}")]
     Import(String),
-    /// The key could not be generated.
+    /// Generating a key failed.
     #[error("cannot generate an RSA key: {0}")]
     Generate(String),
-    /// A signature did not verify.
+    /// The signature of the self-test did not verify.
     #[error("the signing self-test failed: {0}")]
     SelfTest(String),
-    /// The cryptography library refused.
+    /// The cryptography library reported an error.
     #[error("cryptography failed")]
     Crypto,
     /// The key set is full.
@@ -102,7 +102,7 @@ pub enum KeysError {
         "the key set is full: verifiers need not take more than 64 keys; wait until one is gone (keys list)"
     )]
     Full,
-    /// No connection, too much waiting for one, or the query failed.
+    /// The database failed or had no free connection.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }

@@ -1,8 +1,9 @@
 //! Signing for `jsonwebtoken` with keys that are parsed once.
 //!
 //! The crate's own signer parses the private key for every token, which costs more than the signature. Its provider
-//! interface takes a function and not a closure, so the parsed keys stand in a process-wide table, found by the SHA-256
-//! of their DER form. The table holds them weakly: a key lives as long as its [`SigningKey`](super::SigningKey).
+//! interface takes a function pointer and not a closure, so the parsed keys are in a process-wide table, which is
+//! indexed by the SHA-256 of their DER form. The table holds weak references: a parsed key lives as long as its
+//! [`SigningKey`](super::SigningKey).
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock, Weak};
@@ -25,7 +26,7 @@ static PROVIDER: LazyLock<CryptoProvider> = LazyLock::new(|| CryptoProvider {
     key_utils: aws_lc::DEFAULT_PROVIDER.key_utils.clone(),
 });
 
-/// Makes `jsonwebtoken` sign through here, in this process. A provider that was installed before stays.
+/// Installs this provider in `jsonwebtoken` for the whole process. A provider that was installed before is kept.
 pub(super) fn install() {
     if PROVIDER.install_default().is_err() {
         tracing::debug!("keys.provider_was_installed_before");
@@ -38,7 +39,8 @@ fn fingerprint(der: &[u8]) -> [u8; 32] {
     id
 }
 
-/// Keeps a parsed key findable while somebody holds it; where it is there already, that one is given back.
+/// Puts a parsed key into the table, where it can be found while a reference to it exists. If the key is in the table
+/// already, the existing one is returned.
 pub(super) fn remember(der: &[u8], key: RsaKeyPair) -> Arc<RsaKeyPair> {
     let mut table = PARSED.write().unwrap_or_else(PoisonError::into_inner);
     table.retain(|_, key| key.strong_count() > 0);

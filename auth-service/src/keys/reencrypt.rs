@@ -1,22 +1,23 @@
-//! Seals anew what another encryption key sealed.
+//! Encrypts anew every value that another encryption key encrypted.
 
 use service_kit::database::DbConnection;
 
 use super::{KeyEvent, KeysError, Rotation, Sealed, Sealer};
 use crate::storage::{audit, secrets, signing_keys};
 
-/// How many values were sealed anew.
+/// The values that were encrypted anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reencrypted {
-    /// Server secrets.
+    /// The number of server secrets.
     pub secrets: usize,
-    /// Signing keys, by id.
+    /// The ids of the signing keys.
     pub signing_keys: Vec<String>,
 }
 
 impl Rotation {
-    /// Opens every value that another key sealed and seals it under the current one: a transaction for each, so servers
-    /// go on, and whoever is killed or runs beside another does nothing twice. What else is kept sealed belongs here.
+    /// Decrypts every value that another key encrypted, and encrypts it with the current one. Each value has a
+    /// transaction of its own, so servers keep working, and a command that is killed or runs twice repeats nothing.
+    /// Any further kind of encrypted value has to be added here.
     pub async fn reencrypt(&self) -> Result<Reencrypted, KeysError> {
         let (database, sealer) = (&self.inner.database, &self.inner.sealer);
         let mut done = Reencrypted::default();
@@ -44,7 +45,8 @@ impl Rotation {
         Ok(done)
     }
 
-    /// Puts one value in place, if the one that was opened still stands, and records it; whether it did.
+    /// Replaces one value, if it is still the one that was decrypted, and writes the audit event. Returns whether it
+    /// was replaced.
     async fn reseal(
         &self,
         name: String,

@@ -1,4 +1,4 @@
-//! The keys as they stand: one signs, all are published.
+//! The keys of one reading: one signs, all are published.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,22 +10,23 @@ use super::{KeysError, PublishedKeys, Sealer, SigningKey};
 use crate::domain::signing_key::{KeyLife, KeyState};
 use crate::storage::signing_keys::SigningKeyRow;
 
-/// One reading of the table.
+/// One reading of the table `signing_keys`.
 pub(super) struct Ring {
-    /// The keys whose state is known here.
+    /// The keys whose state this version knows.
     pub(super) lives: Vec<KeyLife>,
-    /// Every key, in the order of the table.
+    /// The ids of all keys, in the order of the table.
     kids: Vec<String>,
     keys: HashMap<String, Arc<SigningKey>>,
     active: KeyLife,
-    /// Up to when tokens of the active key may end; it grows without the ring being another.
+    /// The latest expiry that tokens of the active key may have, seconds since the Unix epoch. It is updated in
+    /// place.
     tokens_end_by_s: AtomicI64,
     pub(super) published: Arc<PublishedKeys>,
 }
 
 impl Ring {
-    /// Opens what is there; keys that `before` opened already are taken over. A key that cannot be opened is published
-    /// all the same: others sign with it.
+    /// Decrypts the keys; keys that `before` has decrypted already are reused. A key that cannot be decrypted is
+    /// published anyway, because other replicas may sign with it.
     pub(super) fn read(
         rows: &[SigningKeyRow],
         sealer: &Sealer,
@@ -41,7 +42,7 @@ impl Ring {
             }
         }
         for row in rows {
-            // One that a newer replica knows what to do with: it stays published, and keeps no other from signing.
+            // A key in a state that only a newer version knows. It stays published, and other keys can still sign.
             if let Err(error) = row.life() {
                 tracing::error!(kid = row.kid, %error, "keys.unreadable: its state is left to others");
             }
@@ -55,7 +56,7 @@ impl Ring {
         Ok(Self { lives, kids, keys, active, tokens_end_by_s, published: Arc::new(PublishedKeys::of(rows)) })
     }
 
-    /// Whether these rows say the same, but for when tokens end, which is taken over.
+    /// Whether these rows are the same as those of this ring, except for the expiry of tokens, which is taken over.
     pub(super) fn is_of(&self, rows: &[SigningKeyRow]) -> bool {
         let mut lives = lives_of(rows);
         if let Some(active) = lives.iter().find(|life| life.kid == self.active.kid) {
@@ -67,23 +68,23 @@ impl Ring {
         lives == self.lives && self.kids.iter().eq(rows.iter().map(|row| &row.kid))
     }
 
-    /// The key that signs.
+    /// The active key.
     pub(super) fn active(&self) -> &KeyLife {
         &self.active
     }
 
-    /// Up to when tokens of the active key may end, seconds since the Unix epoch.
+    /// The latest expiry that tokens of the active key may have, seconds since the Unix epoch.
     pub(super) fn tokens_end_by_s(&self) -> i64 {
         self.tokens_end_by_s.load(Ordering::Relaxed)
     }
 
-    /// The key that signs, opened.
+    /// The decrypted active key.
     pub(super) fn signer(&self) -> Result<&SigningKey, KeysError> {
         let key = self.keys.get(&self.active.kid);
         key.map(AsRef::as_ref).ok_or_else(|| KeysError::Unusable(self.active.kid.clone()))
     }
 
-    /// The public halves, for our own verifier.
+    /// The public keys, for this service's own verifier.
     pub(super) fn public(rows: &[SigningKeyRow]) -> KeySet {
         let keys = rows.iter().filter_map(|row| {
             PublicKey::from_base64url(&row.kid, &row.modulus, &row.exponent)
@@ -94,7 +95,7 @@ impl Ring {
     }
 }
 
-/// Of those whose state is known here. Whoever changes the keys is stricter: it changes nothing that it does not know.
+/// The keys whose state this version knows. Changing keys is stricter: nothing is changed while any state is unknown.
 fn lives_of(rows: &[SigningKeyRow]) -> Vec<KeyLife> {
     rows.iter().filter_map(|row| row.life().ok()).collect()
 }

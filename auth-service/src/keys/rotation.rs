@@ -1,7 +1,7 @@
-//! Changes the set of keys: by time, and by an operator's word.
+//! Changes the set of signing keys: when the time has come, and on an operator's command.
 //!
-//! Any replica and any command may do it at any time. Each takes the lock, reads the keys and decides then, so what is
-//! due is done once.
+//! Any replica and any command may do this at any time. Each takes the lock, then reads the keys and decides, so a
+//! step that is due is carried out once.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ use crate::domain::{AuditEvent, Origin};
 use crate::random::Random;
 use crate::storage::signing_keys::{self, SigningKeyRow};
 
-/// What keys are like, and when what happens to them.
+/// The settings for signing keys.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyStoreSettings {
-    /// The modulus' length of keys that are made.
+    /// The modulus length of generated keys, in bits.
     pub rsa_bits: usize,
-    /// When they rotate.
+    /// The times of the rotation.
     pub rules: RotationRules,
 }
 
 impl Default for KeyStoreSettings {
-    /// 2048 bits, a key set that may be kept for five minutes, thirty days.
+    /// 2048 bits, a key set that may be cached for five minutes, and a rotation every thirty days.
     fn default() -> Self {
         let rules =
             RotationRules { publish_ms: 602_000, rotate_after_ms: Some(30 * 86_400_000), keep_ms: 61_000 };
@@ -34,7 +34,7 @@ impl Default for KeyStoreSettings {
     }
 }
 
-/// Who may change the set of keys. Cheap to clone.
+/// The use cases for changing the set of keys. Cheap to clone.
 #[derive(Clone)]
 pub struct Rotation {
     pub(super) inner: Arc<Inner>,
@@ -50,7 +50,7 @@ pub(super) struct Inner {
 }
 
 impl Rotation {
-    /// Rotation of the keys in this database, by the service itself.
+    /// Builds the use cases. Changes are recorded as caused by the service itself.
     pub fn new(
         database: Database,
         sealer: Arc<Sealer>,
@@ -63,29 +63,29 @@ impl Rotation {
         Self { inner, origin: Origin::system() }
     }
 
-    /// The same, by this one.
+    /// Records changes as caused by this origin.
     #[must_use]
     pub fn caused_by(self, origin: Origin) -> Self {
         Self { origin, ..self }
     }
 
-    /// Whether the time has come for something.
+    /// Whether a step is due.
     pub(super) fn is_due(&self, keys: &[KeyLife]) -> bool {
         self.inner.settings.rules.due(keys, self.inner.clock.now_ms()).is_some()
     }
 
-    /// Does what the time has come for; at the first start, makes the first key.
+    /// Carries out every step that is due. At the first start, generates the first key.
     pub async fn turn(&self) -> Result<(), KeysError> {
         self.change(settle).await
     }
 
-    /// Puts another key in the place of the active one. Where one is published already, it is that one.
+    /// Begins to replace the active key. If a key is published already and waits to sign, that one is used.
     pub async fn rotate(&self, when: When) -> Result<(), KeysError> {
         self.change(move |change| {
             change.tidy()?;
             let lives = change.lives()?;
             let asked = change.rules.asked(&lives, when, change.now_ms);
-            // The first key is none that would rotate.
+            // If there is no key yet, nothing is rotated: `settle` creates the first key.
             if let Some(step) = asked.filter(|_| !lives.is_empty()) {
                 change.take(step)?;
             }
@@ -94,7 +94,8 @@ impl Rotation {
         .await
     }
 
-    /// Drops a key at once, whatever its state, and revokes all that it signed or will; the fact's place in the log.
+    /// Removes a key at once, whatever its state, and revokes every token that it signed or will sign. Returns the
+    /// sequence number of the revocation fact.
     ///
     /// # Errors
     /// [`KeysError::UnknownKey`] for a key that is not in the set.
@@ -102,11 +103,11 @@ impl Rotation {
         self.change(move |change| change.revoke(&kid)).await
     }
 
-    /// Publishes the key of a PKCS#8 file, to sign when it was published for its time; its id.
+    /// Publishes the key of a PKCS#8 file. It begins to sign after it was published long enough. Returns its id.
     ///
     /// # Errors
-    /// [`KeysError::Import`] for what is no key of ours, [`KeysError::KnownKey`] and [`KeysError::RevokedKey`] for one
-    /// that is, or was.
+    /// [`KeysError::Import`] if the text is not a key that can be used, [`KeysError::KnownKey`] if the key is in the
+    /// set, and [`KeysError::RevokedKey`] if it was revoked.
     pub async fn import(&self, pem: &str) -> Result<String, KeysError> {
         let row = self.sealed(&generate::read_pem(pem)?)?;
         let kid = row.kid.clone();
@@ -119,7 +120,8 @@ impl Rotation {
         Ok(kid)
     }
 
-    /// Runs `work` under the lock, and tells what happened. Keys are made before it is taken.
+    /// Runs `work` under the lock and logs the audit events after the commit. If `work` needs a new key, the
+    /// transaction is rolled back, a key is generated without the lock, and `work` runs again.
     async fn change<T: Send + 'static>(
         &self,
         work: impl Fn(&mut Change<'_>) -> Result<T, Stop> + Clone + Send + 'static,
@@ -150,7 +152,7 @@ impl Rotation {
         }
     }
 
-    /// A new key, sealed, that was tried.
+    /// Generates a key, encrypts it and tests it.
     async fn make(&self) -> Result<SigningKeyRow, KeysError> {
         let (random, bits) = (self.inner.random.clone(), self.inner.settings.rsa_bits);
         let made = tokio::task::spawn_blocking(move || generate::generate(bits, &random)).await;
@@ -182,7 +184,7 @@ fn settle(change: &mut Change<'_>) -> Result<(), Stop> {
     change.settle()
 }
 
-/// Every key of the set, oldest first, as the primary has it: a standby may lag.
+/// Reads every key of the set, oldest first. Reads from the primary, because a standby may lag.
 pub async fn stored_keys(database: &Database) -> Result<Vec<SigningKeyRow>, KeysError> {
     database.snapshot(|conn| signing_keys::all(conn).map_err(KeysError::from)).await
 }

@@ -1,4 +1,4 @@
-//! AES-256-GCM over what the database keeps of secrets.
+//! Encrypts the secrets in the database with AES-256-GCM.
 
 use std::collections::HashMap;
 
@@ -8,47 +8,48 @@ use zeroize::Zeroizing;
 use super::{KeysError, MasterKey};
 use crate::random::Random;
 
-/// Seals under the current encryption key, opens under that and the others it knows. What is sealed is bound to its name,
-/// so that rows cannot be exchanged.
+/// Encrypts ("seals") with the current encryption key, and decrypts ("opens") with that or another known key. A
+/// sealed value is bound to its name, so that rows cannot be exchanged.
 pub struct Sealer {
     keys: HashMap<String, LessSafeKey>,
     current: String,
     random: Random,
 }
 
-/// What was sealed.
+/// A sealed value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// Nonce, ciphertext and tag.
+    /// The nonce, the ciphertext and the tag.
     pub ciphertext: Vec<u8>,
-    /// Which key sealed it, without telling anything about the key.
+    /// The id of the encryption key, from which the key cannot be computed.
     pub key_id: String,
 }
 
 impl Sealer {
-    /// Sealing under this key.
+    /// Builds a sealer with this encryption key.
     pub fn new(master: &MasterKey, random: Random) -> Result<Self, KeysError> {
         let mut sealer = Self { keys: HashMap::new(), current: master.id(), random };
         sealer.keys.insert(master.id(), aead(master)?);
         Ok(sealer)
     }
 
-    /// The same, which also opens what this key sealed.
+    /// Adds a key that can open values but does not seal any.
     pub fn opening(mut self, other: &MasterKey) -> Result<Self, KeysError> {
         self.keys.insert(other.id(), aead(other)?);
         Ok(self)
     }
 
-    /// Whether that is the key which seals now.
+    /// Whether this is the id of the current encryption key.
     pub fn is_current(&self, key_id: &str) -> bool {
         key_id == self.current
     }
 
-    /// Seals. The nonce is random: so few things are ever sealed that none comes twice.
+    /// Seals a value. The nonce is random: so few values are ever sealed that a nonce is practically never repeated.
     pub fn seal(&self, name: &str, plain: &[u8]) -> Result<Sealed, KeysError> {
         let key = self.keys.get(&self.current).ok_or(KeysError::Crypto)?;
         let nonce: [u8; NONCE_LEN] = self.random.bytes();
-        // Room for the tag, so that no copy of what is plain is left behind by growing; and wiped should sealing fail.
+        // The capacity includes the tag, so that the buffer does not grow and leave a copy of the plaintext in
+        // memory. The buffer is wiped if sealing fails.
         let mut text = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
         text.extend_from_slice(plain);
         let associated = Aad::from(name.as_bytes());
@@ -58,10 +59,11 @@ impl Sealer {
         Ok(Sealed { ciphertext, key_id: self.current.clone() })
     }
 
-    /// What was sealed under that name by that key.
+    /// Opens a value that was sealed under this name by this key.
     ///
     /// # Errors
-    /// [`KeysError::WrongKey`] for a key that is not known here, [`KeysError::Damaged`] for what it did not seal.
+    /// [`KeysError::WrongKey`] if the key is unknown, [`KeysError::Damaged`] if the value was not sealed with it
+    /// under this name.
     pub fn open(&self, name: &str, key_id: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeysError> {
         let key = self.keys.get(key_id).ok_or_else(|| KeysError::WrongKey(name.to_owned()))?;
         let damaged = || KeysError::Damaged(name.to_owned());
@@ -117,7 +119,7 @@ mod tests {
         assert!(!both.is_current(&before.key_id));
         let after = both.seal("name", b"secret").unwrap();
         assert!(both.is_current(&after.key_id));
-        // Whoever has the keys the other way round opens it too.
+        // A sealer with the two keys exchanged can open it too.
         let reversed = sealer("a").opening(&key("b")).unwrap();
         assert_eq!(reversed.open("name", &after.key_id, &after.ciphertext).unwrap().as_slice(), b"secret");
     }

@@ -1,4 +1,4 @@
-//! A key that signs.
+//! The private part of a signing key.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use shared_claims::verifier::PublicKey;
 use super::{KeysError, Sealer, provider};
 use crate::storage::signing_keys::SigningKeyRow;
 
-/// An RSA key, opened and parsed once.
+/// An RSA key that was decrypted and parsed once.
 pub struct SigningKey {
     header: Header,
     kid: String,
     der: EncodingKey,
-    // The table of the provider finds it while it is held here.
+    // This reference keeps the parsed key in the provider's table.
     _parsed: Arc<RsaKeyPair>,
 }
 
 impl SigningKey {
-    /// Opens the private half of a stored key.
+    /// Decrypts the private part of a stored key.
     pub fn open(row: &SigningKeyRow, sealer: &Sealer) -> Result<Self, KeysError> {
         let damaged = || KeysError::Damaged(format!("signing key {}", row.kid));
         let pkcs8 = sealer.open(&row.kid, &row.key_id, &row.private_key)?;
         let parsed = RsaKeyPair::from_pkcs8(&pkcs8).map_err(|_| damaged())?;
-        // What is inside, PKCS#1, is what `jsonwebtoken` takes for a key in DER.
+        // PKCS#8 contains a PKCS#1 key, which is the DER form that `jsonwebtoken` expects.
         let inside = PrivateKeyInfoRef::try_from(pkcs8.as_slice()).map_err(|_| damaged())?;
         let der = inside.private_key.as_bytes();
         let mut header = Header::new(Algorithm::RS256);
@@ -49,18 +49,19 @@ impl SigningKey {
         &self.kid
     }
 
-    /// An access token with these claims.
+    /// Signs an access token with these claims.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, KeysError> {
         jsonwebtoken::encode(&self.header, claims, &self.der).map_err(|_| KeysError::Crypto)
     }
 
-    /// Something else with these claims; its `typ` keeps it from being taken for an access token.
+    /// Signs another kind of JWT. Its `typ` prevents that it is accepted as an access token.
     pub fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeysError> {
         let header = Header { typ: Some(typ.to_owned()), ..self.header.clone() };
         jsonwebtoken::encode(&header, claims, &self.der).map_err(|_| KeysError::Crypto)
     }
 
-    /// Signs, and verifies with what is published: nothing goes out under a key whose halves do not belong together.
+    /// Signs a test message and verifies it with the published key, so that a key pair whose parts do not match is
+    /// never used.
     fn test(&self, row: &SigningKeyRow) -> Result<(), KeysError> {
         let failed = |why: &str| KeysError::SelfTest(format!("signing key {}: {why}", row.kid));
         let public = PublicKey::from_base64url(&row.kid, &row.modulus, &row.exponent)

@@ -1,4 +1,4 @@
-//! The signing keys of this process, read from the database and read again.
+//! The signing keys of this process, which are read from the database again and again.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,16 +16,18 @@ use crate::random::Random;
 use crate::single_flight::SingleFlight;
 use crate::storage::signing_keys;
 
-/// No token is signed on an older reading of the table: a process that was stopped for a while looks again first.
+/// The oldest reading of the table that may be used to sign, in milliseconds. A process that was paused reads again
+/// first.
 const FRESH_MS: u64 = 1000;
-/// How long the key set is held back for a fresh reading. An older one is better than none.
+/// How long a response with the key set waits for a fresh reading. After that the older key set is sent.
 const PUBLISH_PATIENCE: Duration = Duration::from_millis(250);
-/// By so much the end of the active key's tokens is moved beyond the token at hand, that the next ones find it moved.
+/// How far the latest expiry of the active key is moved beyond the expiry of the current token, in seconds, so that
+/// the next tokens need no further update.
 const EXTENSION_S: i64 = 60;
-/// How often a signature starts anew because the keys rotated under it.
+/// How often signing is retried because the keys rotated in the meantime.
 const TRIES: usize = 4;
 
-/// Signs with the active key, and publishes all. Cheap to clone.
+/// Signs with the active key and publishes all keys. Cheap to clone.
 #[derive(Clone)]
 pub struct KeyStore {
     inner: Arc<Inner>,
@@ -37,18 +39,18 @@ struct Inner {
     clock: SharedClock,
     rotation: Rotation,
     ring: RwLock<Arc<Ring>>,
-    /// When the reading that the ring rests on was begun, on the boot clock.
+    /// When the current reading was begun, milliseconds on the boot clock.
     read_at_ms: AtomicU64,
-    /// Whether the last reading failed, or took too long for the key set to wait for it.
+    /// Whether the last reading failed or took longer than [`PUBLISH_PATIENCE`].
     is_failing: AtomicBool,
-    /// One reading at a time serves everybody who waits for one.
+    /// Only one reading runs at a time, and it serves every request that waits.
     reading: SingleFlight,
     handle: KeySetHandle,
 }
 
 impl KeyStore {
-    /// Reads the keys; at the first start makes one. Replicas that start together agree on one: all may generate, the
-    /// first to hold the lock stores its own.
+    /// Reads the keys, and at the first start generates one. Replicas that start at the same time agree on one key:
+    /// each may generate one, but only the first to hold the lock stores its key.
     pub async fn open(
         database: Database,
         sealer: Sealer,
@@ -63,7 +65,7 @@ impl KeyStore {
         let read_at_ms = clock.boot_ms();
         let rows = stored_keys(&database).await?;
         let ring = Ring::read(&rows, &sealer, None)?;
-        // Said in full: it stops the start.
+        // Opens the key once more to get the full error, because it stops the start.
         if let Some(active) = rows.iter().find(|row| row.kid == ring.active().kid) {
             SigningKey::open(active, &sealer)?;
         }
@@ -84,7 +86,7 @@ impl KeyStore {
         })
     }
 
-    /// Reads the table again, so that another's change is noticed, and does what the time has come for.
+    /// Reads the table again, to see changes by other processes, and carries out every step that is due.
     pub async fn refresh(&self) -> Result<(), KeysError> {
         self.read_since(self.inner.clock.boot_ms()).await?;
         if self.inner.rotation.is_due(&self.ring().lives) {
@@ -94,13 +96,13 @@ impl KeyStore {
         Ok(())
     }
 
-    /// Makes sure of a reading that was begun after `since_ms` on the boot clock, be it somebody else's.
+    /// Ensures a reading that was begun after `since_ms` on the boot clock. A reading of another task counts as well.
     async fn read_since(&self, since_ms: u64) -> Result<(), KeysError> {
         let _turn = self.inner.reading.turn().await?;
         if self.inner.read_at_ms.load(Ordering::Acquire) > since_ms { Ok(()) } else { self.read().await }
     }
 
-    /// With the turn to read.
+    /// Reads the keys. The caller holds the turn of `reading`.
     async fn read(&self) -> Result<(), KeysError> {
         let outcome = self.inner.reading.run(self.try_read(), database_error).await;
         self.inner.is_failing.store(outcome.is_err(), Ordering::Relaxed);
@@ -113,7 +115,7 @@ impl KeyStore {
         let rows = stored_keys(&inner.database).await?;
         let before = self.ring();
         if !before.is_of(&rows) {
-            // Published first: what follows may fail.
+            // The key set is published first, because the next step may fail.
             inner.handle.set(Ring::public(&rows));
             let ring = Ring::read(&rows, &inner.sealer, Some(&before))?;
             tracing::info!(keys = rows.len(), active = ring.active().kid, "keys.changed");
@@ -123,7 +125,7 @@ impl KeyStore {
         Ok(())
     }
 
-    /// Reads again where the last reading is too old to sign on.
+    /// Reads again if the last reading is too old to be used to sign.
     async fn fresh(&self) -> Result<(), KeysError> {
         let now_ms = self.inner.clock.boot_ms();
         if self.age_at(now_ms) <= FRESH_MS { Ok(()) } else { self.read_since(now_ms).await }
@@ -137,15 +139,15 @@ impl KeyStore {
         Arc::clone(&self.inner.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A token with these claims, which ends at `expires_at_s`, signed by the active key.
+    /// Signs a token with these claims, which expires at `expires_at_s`, with the active key.
     ///
-    /// The end matters: the database knows, before the token exists, that a token of this key ends so late. So the key
-    /// stays published until then, whenever it retires, and however long this process stands still on the way.
+    /// Before a token is signed, its expiry is noted with the key in the database. So the key stays published until
+    /// then, even if it is retired or this process is paused in the meantime.
     pub async fn sign(&self, claims: &impl Serialize, expires_at_s: i64) -> Result<String, KeysError> {
         self.ring_until(expires_at_s).await?.signer()?.sign(claims)
     }
 
-    /// Something else that we sign, of another `typ`, to be verified until `until_s` at least.
+    /// Signs another kind of JWT, which can be verified until `until_s` at least.
     pub async fn sign_as(
         &self,
         typ: &str,
@@ -155,7 +157,7 @@ impl KeyStore {
         self.ring_until(until_s).await?.signer()?.sign_as(typ, claims)
     }
 
-    /// A fresh reading, whose active key is published until `until_s` at least.
+    /// Returns a fresh reading whose active key stays published until `until_s` at least.
     async fn ring_until(&self, until_s: i64) -> Result<Arc<Ring>, KeysError> {
         self.fresh().await?;
         for _ in 0..TRIES {
@@ -168,7 +170,7 @@ impl KeyStore {
         Err(KeysError::Outrun)
     }
 
-    /// Moves the end of the active key's tokens, or finds that another key is active.
+    /// Raises the latest expiry of the active key, or finds that another key has become active.
     async fn extend(&self, ring: &Ring, expires_at_s: i64) -> Result<(), KeysError> {
         let _turn = self.inner.reading.turn().await?;
         if self.ring().tokens_end_by_s() >= expires_at_s {
@@ -183,28 +185,28 @@ impl KeyStore {
         self.read().await
     }
 
-    /// The keys as they stand in the last reading.
+    /// The keys of the last reading.
     pub fn lives(&self) -> Vec<KeyLife> {
         self.ring().lives.clone()
     }
 
-    /// The id of the key that signs.
+    /// The id of the active key.
     pub fn active_kid(&self) -> String {
         self.ring().active().kid.clone()
     }
 
-    /// Whether the key that signs could be opened.
+    /// Whether the active key could be decrypted.
     pub fn can_sign(&self) -> bool {
         self.ring().signer().is_ok()
     }
 
-    /// How old the last reading of the table is, milliseconds.
+    /// The age of the last reading of the table, in milliseconds.
     pub fn age_ms(&self) -> u64 {
         self.age_at(self.inner.clock.boot_ms())
     }
 
-    /// The key set as it is served, read again before that if this process stood still. While the table cannot be read
-    /// the set that is known serves, and at once.
+    /// The key set as it is sent. If the last reading is too old, for example after a pause of this process, it is
+    /// read again first. While the table cannot be read, the last known key set is returned without waiting.
     pub async fn published(&self) -> Arc<PublishedKeys> {
         let is_failing = &self.inner.is_failing;
         if !is_failing.load(Ordering::Relaxed)
@@ -215,12 +217,12 @@ impl KeyStore {
         Arc::clone(&self.ring().published)
     }
 
-    /// The public halves, for our own verifier.
+    /// The public keys, for this service's own verifier.
     pub fn handle(&self) -> KeySetHandle {
         self.inner.handle.clone()
     }
 
-    /// Who may change the keys.
+    /// The use cases for changing the keys.
     pub fn rotation(&self) -> &Rotation {
         &self.inner.rotation
     }

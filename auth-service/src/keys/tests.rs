@@ -1,4 +1,5 @@
-//! The keystore on both back ends: one key however many start, and never another one for want of the right secret.
+//! Tests of the keystore on both databases: replicas that start together agree on one key, and a wrong encryption key
+//! never leads to a new signing key.
 
 use std::sync::Arc;
 
@@ -78,7 +79,7 @@ async fn a_key_in_a_state_of_a_newer_replica_keeps_no_other_from_signing() {
             let until_s = SystemClock.now_seconds() + 900;
             store.sign(&serde_json::json!({"sub": "ada"}), until_s).await.unwrap();
         }
-        // Who is told to change the keys says what is in the way.
+        // A command that is to change the keys reports the error.
         let store = keystore(&database, RIGHT).await.unwrap();
         assert!(store.rotation().rotate(When::AtOnce).await.is_err());
     }
@@ -126,8 +127,8 @@ fn claims() -> serde_json::Value {
     })
 }
 
-/// The table of parsed keys is shared by the process: a second keystore on the same key must not take it away, and a
-/// key that the table lost is parsed again.
+/// The table of parsed keys is shared by the whole process. A second keystore with the same key must not remove it,
+/// and a key that was removed from the table is parsed again.
 #[tokio::test]
 async fn a_key_signs_however_many_keystores_come_and_go() {
     let test = TestDatabase::create(service_kit::database::Backend::Sqlite);
@@ -137,7 +138,8 @@ async fn a_key_signs_however_many_keystores_come_and_go() {
     assert_eq!(stays.sign(&claims(), 0).await.unwrap(), stays.sign(&claims(), 0).await.unwrap());
 }
 
-/// What a key signed is covered by the time that it stays, also where another replica retires it meanwhile.
+/// A key stays published for as long as its tokens are valid, even if another replica retires it while they are
+/// signed.
 #[tokio::test]
 async fn the_end_of_a_token_is_known_before_the_token_exists() {
     for test in TestDatabase::both() {
@@ -156,7 +158,8 @@ async fn the_end_of_a_token_is_known_before_the_token_exists() {
         assert_eq!(retired.state, "retired");
         assert!(retired.retires_at_ms.unwrap() >= (end_s + 60) * 1000);
 
-        // This one has not noticed. What is covered it may still sign; for more it must look, and then signs anew.
+        // This keystore has not noticed the rotation. It may still sign tokens that expire within the noted time. For
+        // later ones it must read again, and then signs with the new key.
         let later_s = end_s + 100_000;
         let token = keys.sign(&claims(), later_s).await.unwrap();
         assert_ne!(keys.active_kid(), first);
@@ -213,16 +216,17 @@ async fn another_encryption_key_takes_over_while_replicas_run() {
         let done = reencrypt(both()).await.unwrap();
         assert_eq!((done.secrets, done.signing_keys), (1, vec![running.active_kid()]));
         assert_eq!(reencrypt(both()).await.unwrap(), Reencrypted::default());
-        // What runs goes on with what it opened; what starts needs the new key, and no longer the old one.
+        // A running process continues with the keys that it has decrypted. A new process needs the new encryption
+        // key, and no longer the old one.
         running.refresh().await.unwrap();
         assert!(running.sign(&claims(), 0).await.is_ok());
         assert!(matches!(secret(&current(&old)).await, Err(KeysError::WrongKey(_))));
         assert_eq!(secret(&current(&new)).await.unwrap(), pepper);
         assert_eq!(keystore(&database, WRONG).await.unwrap().active_kid(), running.active_kid());
-        // Nothing is sealed anew by whoever cannot open it.
+        // A process that cannot decrypt a value does not encrypt it anew.
         let stranger = sealer("a third phrase of more than thirty-two characters");
         assert!(matches!(reencrypt(stranger).await, Err(KeysError::WrongKey(_))));
-        // Back again, from the other side.
+        // Back to the old encryption key, to test the other direction.
         let back = current(&old).opening(&new).unwrap();
         assert_eq!(reencrypt(back).await.unwrap().secrets, 1);
         assert_eq!(secret(&current(&old)).await.unwrap(), pepper);

@@ -1,4 +1,4 @@
-//! Hash and verify passwords, on a bounded pool of their own.
+//! Hashes and verifies passwords, on a bounded pool of threads.
 
 mod pool;
 mod scheme;
@@ -27,30 +27,30 @@ pub enum PasswordError {
     Panicked,
 }
 
-/// How much hashing costs and how much of it is done at once.
+/// The settings of password hashing.
 #[derive(Clone, Copy, Debug)]
 pub struct HashSettings {
     /// bcrypt's cost: the binary logarithm of its rounds.
     pub bcrypt_cost: u32,
-    /// Hashes computed at once.
+    /// The number of hashes computed at the same time.
     pub workers: usize,
-    /// Hashes waiting before more are refused.
+    /// The number of requests that may wait for a hash. Further ones are refused.
     pub queue_limit: usize,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verification {
-    /// Another password, or nobody to compare with.
+    /// The password is wrong, or there is no such user.
     Wrong,
-    /// The password; with a new hash of it where the stored one is of an older scheme or cost.
+    /// The password is right. Includes a new hash of it if the stored one has an older scheme or another cost.
     Right {
-        /// To be stored in the old one's place.
+        /// The hash to store instead of the old one.
         upgraded: Option<PasswordHash>,
     },
 }
 
-/// Hashes and verifies. Cheap to clone.
+/// Hashes and verifies passwords. Cheap to clone.
 #[derive(Clone)]
 pub struct Passwords {
     inner: Arc<Inner>,
@@ -59,14 +59,14 @@ pub struct Passwords {
 struct Inner {
     pepper: hmac::Key,
     cost: u32,
-    /// What an unknown user's password is held against.
+    /// The hash that the password of an unknown user is verified against.
     dummy: PasswordHash,
     random: Random,
     pool: HashPool,
 }
 
 impl Passwords {
-    /// Hashing under `pepper`.
+    /// Builds the pool. `pepper` is the HMAC key of the pre-hash.
     pub fn new(pepper: &[u8; 32], settings: HashSettings, random: Random) -> Self {
         let pepper = hmac::Key::new(hmac::HMAC_SHA384, pepper);
         let dummy = Scheme::dummy(settings.bcrypt_cost);
@@ -74,7 +74,7 @@ impl Passwords {
         Self { inner: Arc::new(Inner { pepper, cost: settings.bcrypt_cost, dummy, random, pool }) }
     }
 
-    /// Takes a password that is to be set, if it keeps the rules. What takes long to tell is told on a hashing thread.
+    /// Checks a new password against the rules. If the check is slow, it runs on a hashing thread.
     pub async fn accept(
         &self,
         text: &str,
@@ -87,13 +87,14 @@ impl Passwords {
         self.inner.pool.run(move |_| Ok(Password::parse(typed.as_typed(), rules))).await
     }
 
-    /// Hashes a password that is to be set.
+    /// Hashes a new password.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordError> {
         let inner = Arc::clone(&self.inner);
         self.inner.pool.run(move |count| inner.hash(&password, count)).await
     }
 
-    /// Holds a password against the user's hash. Without one it costs the same and is never right.
+    /// Verifies a password against the user's hash. Without a hash the cost is the same and the result is always
+    /// wrong.
     pub async fn verify(
         &self,
         password: Password,
@@ -126,7 +127,8 @@ impl Inner {
         let is_right = if let Some(scheme) = Scheme::of(held_against) {
             scheme.verify(&self.pepper, password, held_against)?
         } else {
-            // Made by a version that knows more schemes: costs the same, and is never right.
+            // A newer version made the hash with a scheme that is unknown here. The cost is the same, and the result
+            // is wrong.
             tracing::error!("password.unknown_scheme");
             Scheme::PepperedBcrypt.verify(&self.pepper, password, &self.dummy)?;
             false
@@ -186,7 +188,8 @@ mod tests {
         assert!(is_right(&passwords, "cafe\u{301} fine", &hash).await);
     }
 
-    /// The NFKC form of these is eighteen times as long, and takes a hundred times as long as that of ASCII.
+    /// The NFKC form of these characters is eighteen times as long, and takes a hundred times as long to compute as
+    /// for ASCII.
     #[tokio::test]
     async fn what_takes_long_to_normalise_is_normalised_on_a_hashing_thread() {
         let rules = PasswordRules { min_length: 12, max_length: 256 };
@@ -208,7 +211,7 @@ mod tests {
             _ = &mut waiting => panic!("it was told on this thread"),
             () = tokio::task::yield_now() => {}
         }
-        // What is told at once needs no thread.
+        // A check that is fast does not need a hashing thread.
         for (text, told) in [
             ("correct horse battery staple".to_owned(), None),
             ("short".to_owned(), Some(PasswordRule::TooShort(12))),
@@ -247,7 +250,7 @@ mod tests {
         }
     }
 
-    /// What is imported is often cheaper: it must not take less time to be told so.
+    /// Imported hashes often have a lower cost. A wrong password must not be refused faster for them.
     #[tokio::test]
     async fn a_wrong_password_takes_as_long_with_a_cheap_hash_as_with_none() {
         let passwords = passwords(10);
@@ -264,11 +267,12 @@ mod tests {
             }
         }
         let [nobody, cheap] = least;
-        // Without it the one would take a sixteenth of the other.
+        // Without the compensation the cheap hash would take a sixteenth of the time of the other.
         assert!(cheap * 2 > nobody && cheap < nobody * 2, "{nobody} ms, {cheap} ms");
     }
 
-    /// Where the hash was made only the first 72 bytes decided. The login that they open is the last that they do.
+    /// bcrypt hashes of other systems depend on the first 72 bytes only. The first login stores a hash of the whole
+    /// password, so later logins need all of it.
     #[tokio::test]
     async fn a_long_password_of_a_plain_hash_counts_whole_from_its_first_login_on() {
         let passwords = passwords(4);

@@ -1,4 +1,5 @@
-//! As many hashes at once as there are cores, a bounded number waiting, the rest refused.
+//! A pool for hashing: a fixed number of hashes at the same time, a bounded number of waiting requests, and a refusal
+//! for any further one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,14 +14,14 @@ use super::PasswordError;
 #[error("too many passwords are waiting to be hashed")]
 pub struct Overloaded;
 
-/// How busy the pool is.
+/// The load of the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashPoolStatus {
-    /// Hashes computed since the start.
+    /// The number of hashes computed since the start.
     pub hashes: u64,
-    /// Requests refused since the start, because the queue was full.
+    /// The number of requests refused since the start because the queue was full.
     pub refused: u64,
-    /// Requests that wait for a worker.
+    /// The number of requests that wait for a worker.
     pub waiting: usize,
 }
 
@@ -32,7 +33,7 @@ pub(super) struct Counter {
 }
 
 impl Counter {
-    /// One bcrypt computation.
+    /// Counts one bcrypt computation.
     pub(super) fn hash(&self) {
         self.hashes.fetch_add(1, Ordering::Relaxed);
     }
@@ -44,7 +45,7 @@ pub(super) struct HashPool {
     counter: Arc<Counter>,
 }
 
-/// A place in the queue, given back however the waiting ends.
+/// A place in the queue. It is released on drop, also if the waiting request is cancelled.
 struct Place<'a>(&'a AtomicUsize);
 
 impl Drop for Place<'_> {
@@ -64,7 +65,7 @@ impl HashPool {
         work: impl FnOnce(&Counter) -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
         let place = self.enter()?;
-        // Never closed, so this only waits.
+        // The semaphore is never closed, so this cannot fail.
         let permit = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| Overloaded)?;
         drop(place);
         let (scope, counter) = (LogScope::current(), Arc::clone(&self.counter));

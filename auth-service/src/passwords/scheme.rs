@@ -1,4 +1,4 @@
-//! How a hash was made; the label stands beside it.
+//! Hashing schemes. The label of the scheme is stored with each hash.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -7,20 +7,21 @@ use bcrypt::{BcryptResult, HashParts};
 
 use crate::domain::{BCRYPT_SCHEME, Password, PasswordHash};
 
-/// The ways to make a hash.
+/// A hashing scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
-    /// bcrypt over base64(HMAC-SHA-384(pepper, NFKC form)): 64 bytes without NUL, so that bcrypt's end at 72 bytes
-    /// cuts nothing off. What is set here is of this kind.
+    /// bcrypt of base64(HMAC-SHA-384(pepper, NFKC form)). The input has 64 bytes without NUL, so that bcrypt, which
+    /// ignores everything after 72 bytes, ignores nothing. New passwords are hashed with this scheme.
     PepperedBcrypt,
-    /// bcrypt over the password itself as it was typed, as imported from elsewhere. Of a longer password its first 72
-    /// bytes decide, as where it was made; the login that they open makes the whole of it the password.
+    /// bcrypt of the password itself as it was typed, for imported hashes. Only the first 72 bytes of a longer
+    /// password count, as in the system that made the hash. The first login replaces the hash by one of the whole
+    /// password.
     Bcrypt,
 }
 
 const PEPPERED_BCRYPT: &str = "hmac-sha384+bcrypt";
 
-/// Salt and digest of the dummy: well-formed, of no password that anybody knows.
+/// The salt and digest of the dummy hash: well-formed, but of no known password.
 const DUMMY_END: &str = "LatchkeyLatchkeyLatchOLatchkeyLatchkeyLatchkeyLatchkC";
 
 impl Scheme {
@@ -42,12 +43,12 @@ impl Scheme {
         Ok(PasswordHash { scheme: PEPPERED_BCRYPT.to_owned(), value: parts.to_string() })
     }
 
-    /// A hash that costs as much as any and matches nothing.
+    /// A hash that costs as much to verify as a real one and matches no password.
     pub(super) fn dummy(cost: u32) -> PasswordHash {
         PasswordHash { scheme: PEPPERED_BCRYPT.to_owned(), value: format!("$2b${cost:02}${DUMMY_END}") }
     }
 
-    /// A hash that cannot be read matches nothing.
+    /// Verifies a password. A hash that cannot be parsed matches no password.
     pub(super) fn verify(
         self,
         pepper: &hmac::Key,
@@ -67,8 +68,9 @@ impl Scheme {
         }
     }
 
-    /// Takes the time that a verification at `cost` takes longer than that of `hash` did: 2^c more rounds for each c
-    /// from the one to the other make exactly the difference.
+    /// Spends the time by which a verification at `cost` is slower than the one of `hash` was. Hashing once at each
+    /// cost from that of `hash` up to `cost` - 1 takes exactly the difference, because each cost takes twice the
+    /// rounds of the previous one.
     pub(super) fn make_up_for_cheapness(hash: &PasswordHash, cost: u32) -> BcryptResult<()> {
         let Ok(paid) = hash.value.parse::<HashParts>() else { return Ok(()) };
         for missing in paid.get_cost()..cost {
@@ -77,7 +79,7 @@ impl Scheme {
         Ok(())
     }
 
-    /// Whether a hash made now would be of the same kind and cost.
+    /// Whether a hash that is made now would have the same scheme and cost.
     pub(super) fn is_current(hash: &PasswordHash, cost: u32) -> bool {
         let same_cost = hash.value.parse::<HashParts>().is_ok_and(|parts| parts.get_cost() == cost);
         Self::of(hash) == Some(Self::PepperedBcrypt) && same_cost

@@ -1,8 +1,8 @@
-//! Forgetting what no longer matters: a little at a time, and by one replica at a time.
+//! Removes rows that are no longer needed: in small batches, and by one replica at a time.
 //!
-//! Whoever prunes holds a lease in the database, and renews it in the transaction of every batch. So two that believe
-//! they hold it (clocks differ, processes stand still) take turns all the same, and when the holder dies another one
-//! takes over once the lease has run out.
+//! The replica that prunes holds a lease in the database, and renews it in the transaction of every batch. If two
+//! replicas both believe that they hold it (because clocks differ or a process was paused), their batches still take
+//! turns. If the holder dies, another replica takes over after the lease has expired.
 
 mod status;
 mod table;
@@ -18,23 +18,23 @@ pub use self::table::{PruneRules, Table};
 use crate::random::Random;
 use crate::storage::meta::{self, Lease};
 
-/// Rows removed in one transaction, so that nobody waits long for it.
+/// The most rows removed in one transaction, so that other transactions do not wait long for it.
 const BATCH: i64 = 500;
-/// Between two batches.
+/// The pause between two batches.
 const BREATH: Duration = Duration::from_millis(20);
-/// For how long whoever pruned goes on being the one.
+/// The length of the lease, in milliseconds.
 pub const LEASE_MS: i64 = 300_000;
 
-/// What became of a round.
+/// The outcome of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Round {
-    /// All that was due is gone: so many rows.
+    /// Everything that was due is removed: this many rows.
     Done(usize),
-    /// Another replica does it.
+    /// Another replica holds the lease.
     Elsewhere,
 }
 
-/// Who prunes. Cheap to clone.
+/// Prunes the tables. Cheap to clone.
 #[derive(Clone)]
 pub struct Pruner {
     inner: Arc<Inner>,
@@ -49,13 +49,13 @@ struct Inner {
 }
 
 impl Pruner {
-    /// A replica's own.
+    /// Builds the pruner of this replica, which has a random id as the holder of the lease.
     pub fn new(database: Database, clock: SharedClock, random: &Random, rules: PruneRules) -> Self {
         let (holder, status) = (random.uuid().to_string(), PruneStatus::default());
         Self { inner: Arc::new(Inner { database, clock, rules, holder, status }) }
     }
 
-    /// Removes all that is due, unless another replica is at it.
+    /// Removes everything that is due, unless another replica holds the lease.
     pub async fn round(&self) -> Result<Round, DatabaseError> {
         let mut removed = 0;
         for table in Table::ALL {
@@ -73,7 +73,7 @@ impl Pruner {
         Ok(Round::Done(removed))
     }
 
-    /// One transaction; `None` where another replica holds the lease.
+    /// Removes one batch, in one transaction; `None` if another replica holds the lease.
     async fn batch(&self, table: Table) -> Result<Option<usize>, DatabaseError> {
         let inner = Arc::clone(&self.inner);
         self.inner
@@ -89,7 +89,7 @@ impl Pruner {
             .await
     }
 
-    /// What this replica did so far.
+    /// The counters of this replica.
     pub fn status(&self) -> &PruneStatus {
         &self.inner.status
     }

@@ -1,10 +1,10 @@
-//! What was pruned, for metrics.
+//! Counters of pruning, for metrics.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::Table;
 
-/// What this replica pruned.
+/// What this replica has pruned.
 #[derive(Debug, Default)]
 pub struct PruneStatus {
     rows: [AtomicU64; Table::ALL.len()],
@@ -22,12 +22,12 @@ impl PruneStatus {
         self.finished_at_s.store(now_s, Ordering::Relaxed);
     }
 
-    /// Rows removed from that table.
+    /// The number of rows removed from this table.
     pub fn rows(&self, table: Table) -> u64 {
         self.rows.get(table as usize).map_or(0, |sum| sum.load(Ordering::Relaxed))
     }
 
-    /// When the last round ended, seconds since the Unix epoch; 0 where there was none.
+    /// When the last round ended, seconds since the Unix epoch; 0 if there was none.
     pub fn finished_at_s(&self) -> i64 {
         self.finished_at_s.load(Ordering::Relaxed)
     }

@@ -1,44 +1,46 @@
-//! What is forgotten of each table, and when.
+//! Which rows of each table are removed, and when.
 
 use diesel::QueryResult;
 use service_kit::database::DbConnection;
 
 use crate::storage::{audit, authorization_codes, client_secrets, refresh_tokens, revocations, sessions};
 
-/// What is over is kept this much longer, for clocks that differ.
+/// How much longer a row is kept after it has ended, to allow for clock skew. In milliseconds.
 const MARGIN_MS: i64 = 120_000;
-/// A code that was used is remembered this long after its end: what it gave ends if it is used again.
+/// How long a used code is kept after its expiry, so that its reuse is detected and ends the session that it began.
+/// In milliseconds.
 const CODES_KEPT_MS: i64 = 86_400_000;
 
-/// How long what is kept.
+/// How long rows are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct PruneRules {
-    /// For how long a refresh token's parent is forgiven: so long it must be remembered. One that was used before that
-    /// ends its session, which it names itself.
+    /// How long a used refresh token may be replayed, in milliseconds. It must be kept for that long. A token that
+    /// was used earlier need not be kept: it contains the id of its session, and its reuse ends that session.
     pub refresh_replay_ms: i64,
-    /// How long the record of an event is kept; for ever without it.
+    /// How long an audit event is kept, in milliseconds; `None`: for ever.
     pub audit_ms: Option<i64>,
 }
 
-/// A table that grows by itself.
+/// A table that grows in normal operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
-    /// Those that were used, before the sessions, with which the others go.
+    /// Used refresh tokens. They are removed before the sessions; the other refresh tokens are removed with their
+    /// sessions.
     RefreshTokens,
-    /// With their last refresh tokens.
+    /// Sessions, with their remaining refresh tokens.
     Sessions,
-    /// Codes.
+    /// Authorization codes.
     AuthorizationCodes,
-    /// Secrets that a rotation replaced.
+    /// Client secrets that a rotation replaced.
     ClientSecrets,
-    /// Facts.
+    /// Revocation facts.
     Revocations,
-    /// The record of events.
+    /// Audit events.
     AuditEvents,
 }
 
 impl Table {
-    /// In the order in which they are pruned.
+    /// All tables, in the order in which they are pruned.
     pub const ALL: [Self; 6] = [
         Self::RefreshTokens,
         Self::Sessions,
@@ -48,7 +50,7 @@ impl Table {
         Self::AuditEvents,
     ];
 
-    /// Its name.
+    /// The name of the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RefreshTokens => "refresh_tokens",
@@ -60,7 +62,7 @@ impl Table {
         }
     }
 
-    /// Removes at most `limit` rows; how many.
+    /// Removes at most `limit` rows. Returns how many were removed.
     pub(super) fn prune(
         self,
         conn: &mut DbConnection,
