@@ -1,4 +1,4 @@
-//! One piece of database work at a time for all who need its outcome.
+//! Runs one database operation at a time for all tasks that need its result.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -6,12 +6,13 @@ use std::time::Duration;
 use service_kit::database::DatabaseError;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// The longest that such a piece of work is waited for. Many wait for it, and each of them has a request to answer; the work
-/// itself ends by the bounds of the database.
+/// How long the operation is waited for. Many tasks wait for it, and each of them has a request to answer. The
+/// operation itself ends by the time limits of the database.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Lets callers take turns. Whoever waits for a turn while somebody's work fails gets that failure, too: in an outage a
-/// hundred waiters that tried in turn would each wait for the failures of all before them.
+/// Lets callers take turns. A caller that waits for a turn while another caller's operation fails gets that failure
+/// too. Otherwise, in an outage, a hundred waiting callers would try one after the other, and each would wait for all
+/// failures before its own.
 #[derive(Debug, Default)]
 pub(crate) struct SingleFlight {
     turn: Arc<AsyncMutex<()>>,
@@ -24,14 +25,14 @@ struct Failures {
     last: Option<DatabaseError>,
 }
 
-/// The right to do the work, until it is dropped.
+/// The right to run the operation, until it is dropped.
 pub(crate) type Turn = OwnedMutexGuard<()>;
 
 impl SingleFlight {
-    /// Waits for the turn. The caller then looks whether somebody else did its work meanwhile.
+    /// Waits for the turn. The caller then checks whether another caller has done the work in the meantime.
     ///
     /// # Errors
-    /// What kept somebody else's work from being done since this call began.
+    /// The database failure of another caller's operation since this call began.
     pub(crate) async fn turn(&self) -> Result<Turn, DatabaseError> {
         let before = self.failures().count;
         let turn = Arc::clone(&self.turn).lock_owned().await;
@@ -47,7 +48,8 @@ impl SingleFlight {
         Arc::clone(&self.turn).try_lock_owned().ok()
     }
 
-    /// Does the work of whoever has the turn, within a limit of time, and notes for those who wait how the database failed.
+    /// Runs the operation of the caller that has the turn, with a time limit, and notes a database failure for the
+    /// callers that wait.
     pub(crate) async fn run<T, E: From<DatabaseError>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
@@ -66,7 +68,7 @@ impl SingleFlight {
     }
 
     fn failures(&self) -> std::sync::MutexGuard<'_, Failures> {
-        // Two assignments that cannot panic.
+        // The lock is held for plain assignments only, which cannot panic.
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -98,12 +100,13 @@ mod tests {
     #[tokio::test]
     async fn who_waits_for_work_that_fails_fails_with_it() {
         let (flight, done, go) = (SingleFlight::default(), AtomicUsize::new(0), Notify::new());
-        // Fewer than a task may do before tokio makes it yield: all wait before the first one is told to go on.
+        // A hundred is fewer than the operations after which tokio makes a task yield, so all callers wait before the
+        // first one is allowed to continue.
         let all = join_all((0..100).map(|_| work(&flight, &done, &go, true)));
         let (outcomes, ()) = tokio::join!(all, async { go.notify_one() });
         assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(error) if error.is_transient())));
         assert_eq!(done.load(Ordering::Relaxed), 1);
-        // Who comes later tries anew.
+        // A later caller tries again.
         go.notify_one();
         assert!(work(&flight, &done, &go, false).await.is_ok());
     }

@@ -1,4 +1,4 @@
-//! What stops the start: a Redis in which the list cannot be kept.
+//! Checks at the start, which refuse a Redis in which the revocation list cannot be kept.
 
 use std::time::Duration;
 
@@ -6,12 +6,14 @@ use super::StartError;
 use super::projector::Projector;
 use super::redis::RedisError;
 
-/// How often, and how many times, a start looks whether another database's list is renewed: over more than two renewals.
+/// The interval and the number of checks whether another database's list is being renewed. Together they cover more
+/// than two renewals.
 const FOREIGN_LOOK_EVERY: Duration = Duration::from_millis(250);
 const FOREIGN_LOOKS: usize = 10;
 
 impl Projector {
-    /// Stops the start where Redis may evict and nobody allowed it. A Redis that cannot be reached is met later.
+    /// Refuses a Redis that may evict keys, unless the settings allow eviction. If Redis cannot be reached, the start
+    /// continues and the projector retries.
     pub(super) async fn refuse_eviction(&mut self) -> Result<(), StartError> {
         match self.list.look(true).await {
             Ok(look) if look.may_evict && !self.settings.allow_eviction => Err(StartError::MayEvict),
@@ -30,13 +32,13 @@ impl Projector {
         }
     }
 
-    /// Stops the start where another issuer keeps its list under these keys. Verifiers of both would take the one's list for
-    /// the other's, and each issuer would replace the other's list for ever. A list that nobody renews is what a former
-    /// database left: it is replaced.
+    /// Refuses a Redis in which another issuer keeps its list under the same keys. Otherwise the verifiers of both
+    /// issuers would read the wrong list at times, and each issuer would replace the other's list again and again. A
+    /// list that is not renewed was left by a former database, and is replaced.
     pub(super) async fn refuse_foreign_list(&mut self) -> Result<(), StartError> {
         let mut first = None;
         for _ in 0..FOREIGN_LOOKS {
-            // A Redis that cannot be asked now is met later.
+            // If Redis cannot be reached, the start continues and the projector retries.
             let Ok(look) = self.list.look(false).await else { return Ok(()) };
             if !look.is_kept_by_another(&self.database_id) {
                 return Ok(());

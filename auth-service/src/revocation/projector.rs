@@ -1,8 +1,8 @@
-//! The projector: keeps the list in Redis whole, each second and whenever a fact was announced.
+//! The projector: it keeps the revocation list in Redis complete, every second and whenever a fact is announced.
 //!
-//! Nothing is remembered between rounds but counters. Where the list stands is read from Redis, what belongs in it
-//! from the database, and every change compares both: so any number of auth-services may do this at once, and each
-//! may be paused or killed between any two steps.
+//! The projector keeps no state between rounds except counters. The state of the list is read from Redis, the facts
+//! are read from the database, and every change compares both. So any number of auth-services may do this at the same
+//! time, and each may be paused or killed between any two steps.
 
 use std::time::Duration;
 
@@ -18,22 +18,22 @@ use crate::background;
 use crate::random::Random;
 use crate::storage::revocations::{self, LogPage};
 
-/// The longest pause between two renewals.
+/// The pause between two renewals.
 const ROUND_EVERY: Duration = Duration::from_secs(1);
-/// The pause after a round that failed: short, since good tokens wait for the list.
+/// The pause after a failed round. It is short, because verifiers refuse valid tokens while the list is not renewed.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
-/// How long a read of the log may take.
+/// How long a read of the revocation log may take.
 const READ_LIMIT: Duration = Duration::from_secs(2);
-/// How often a round starts anew because another auth-service was a step ahead.
+/// How often a round is retried because another auth-service changed the list in the meantime.
 const TRIES: usize = 8;
-/// Facts written by one script.
+/// The most facts that one script writes.
 pub(super) const FACTS_A_STEP: i64 = 500;
-/// How long another issuer is spoken of after it was last noticed.
+/// How long the list counts as contested after another issuer's list was last found, in milliseconds.
 const CONTESTED_FOR_MS: u64 = 5_000;
-/// How often the stream's expired head is dropped.
+/// The interval at which expired entries at the beginning of the stream are removed, in milliseconds.
 const TRIM_EVERY_MS: u64 = 10_000;
 
-/// Why a round ended early.
+/// The error of a round.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RoundError {
     #[error(transparent)]
@@ -50,15 +50,16 @@ pub(super) struct Projector {
     pub(super) clock: SharedClock,
     pub(super) random: Random,
     pub(super) shared: Shared,
-    /// When Redis's memory was last looked at, and of which process.
+    /// When the memory figures of Redis were last read (boot clock), and from which Redis process (`run_id`).
     memory_looked_at: Option<u64>,
     run_id: String,
-    /// Whether Redis evicted something since the list was made, as of that look.
+    /// Whether Redis had evicted keys since the list was built, when the memory figures were last read.
     pub(super) evicted: bool,
     trimmed_at: u64,
-    /// Whether this process has proven the list before: who finds another's in its place then is not alone.
+    /// Whether this process has renewed the list before. If so and another issuer's list is found later, another
+    /// issuer is active.
     has_proven: bool,
-    /// When another issuer's list was last found in place of ours (boot clock).
+    /// When another issuer's list was last found in place of this issuer's (boot clock).
     contested_at: Option<u64>,
 }
 
@@ -115,7 +116,7 @@ impl Projector {
         }
     }
 
-    /// Logs a change of state, once, and says how long to pause.
+    /// Notes the state of the round and logs it if it has changed. Returns the pause before the next round.
     fn note(&self, state: ProjectionState, error: Option<&RoundError>) -> Duration {
         let before = self.shared.status().state;
         self.shared.update(|status| {
@@ -160,7 +161,7 @@ impl Projector {
             let memory = self.memory_is_due();
             let look = self.list.look(memory).await?;
             if !memory && look.run_id != self.run_id {
-                // Another process than the one whose memory was looked at.
+                // This is another Redis process than the one whose memory figures were read: read them again.
                 self.memory_looked_at = None;
                 continue;
             }
@@ -169,14 +170,16 @@ impl Projector {
             }
             self.note_contest(&look);
             let may_prove = self.settings.allow_eviction || !self.shared.status().may_evict;
-            // Of a list that cannot be proven now, what is left is still worth following.
+            // While the list must not be proven, an eviction does not cause a rebuild: verifiers still follow what is
+            // left of the list, so facts are added to it.
             let rebuild = self.evicted && may_prove;
             let whole_up_to = look.whole_up_to(&self.database_id).filter(|_| !rebuild);
             let now = self.clock.now_seconds();
             let after = whole_up_to.unwrap_or(0);
             let page = self.read_page(after, None, now).await?;
             let done = match whole_up_to {
-                // The log never ends before the list: the list came from it, and was looked at first.
+                // The log should never end before the list, because the list is made from the log and was read first.
+                // If it does, for example after the database was restored, the list is rebuilt.
                 Some(last) if last <= page.last_seq => self.deliver(&look, last, page, may_prove).await?,
                 _ if may_prove => self.rebuild(&look).await?,
                 _ => Delivery::Done,
@@ -190,14 +193,14 @@ impl Projector {
                     if self.is_contested() { ProjectionState::Contested } else { ProjectionState::Current }
                 }
             };
-            // Where Redis is full, too: it makes room.
+            // Also done if Redis is full, because it frees memory.
             self.trim_if_due(&look, now).await?;
             return Ok(state);
         }
         Ok(ProjectionState::Outrun)
     }
 
-    /// Facts later than `after`; with `up_to` no later than that, else up to the log's end as it is now.
+    /// Reads facts after `after`, up to `up_to` if given, else up to the current end of the log.
     pub(super) async fn read_page(
         &self,
         after: i64,
@@ -206,14 +209,15 @@ impl Projector {
     ) -> Result<LogPage, DatabaseError> {
         let read =
             self.database.snapshot(move |conn| Ok(revocations::page(conn, after, up_to, now, FACTS_A_STEP)?));
-        // A read that hangs goes on by itself; the next round tries another connection.
+        // A read that hangs is left to itself; the next round uses another connection.
         match tokio::time::timeout(READ_LIMIT, read).await {
             Ok(page) => page,
             Err(_) => Err(DatabaseError::Unavailable(format!("no answer within {} s", READ_LIMIT.as_secs()))),
         }
     }
 
-    /// Delivers what the list lacks, and proves it whole as of the moment of the look, which came before the read.
+    /// Delivers the facts that the list lacks. Then proves the list complete as of the time of `look`, which was
+    /// taken before the facts were read.
     async fn deliver(
         &mut self,
         look: &Look,
@@ -245,7 +249,7 @@ impl Projector {
         self.memory_looked_at.is_none_or(|at| now.saturating_sub(at) >= 1000)
     }
 
-    /// Notes whether another issuer has put its list in place of ours.
+    /// Notes whether another issuer has replaced this issuer's list.
     fn note_contest(&mut self, look: &Look) {
         if self.has_proven && look.is_kept_by_another(&self.database_id) {
             self.contested_at = Some(self.clock.boot_ms());
@@ -258,7 +262,8 @@ impl Projector {
         self.contested_at.is_some_and(|at| now.saturating_sub(at) <= CONTESTED_FOR_MS)
     }
 
-    /// Notes whether Redis is full, whether it may evict, and whether it has since the list was made.
+    /// Notes whether Redis is full, whether it may evict keys, and whether it has evicted any since the list was
+    /// built.
     fn note_memory(&mut self, look: &Look) {
         if look.is_full && !self.shared.status().is_full {
             tracing::warn!(

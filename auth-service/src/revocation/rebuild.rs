@@ -1,14 +1,15 @@
-//! Rebuilding the list where it is not whole: flushed, restarted, failed over, back with older data, evicted, or made
-//! from another database.
+//! Rebuilds the list if it is not complete: after a flush, a restart, a failover, the return of older data, an
+//! eviction, or a change of the database.
 
 use super::projector::{FACTS_A_STEP, Projector, RoundError};
 use super::redis::{Delivery, Look, Rebuilt};
 
 impl Projector {
-    /// Fills a stream beside the standing one and puts it in place, if the epoch that `look` saw still stands.
+    /// Fills a new stream next to the current one and then replaces the current one, if its epoch is still the one
+    /// that `look` saw.
     ///
-    /// The bulk is read first and what came meanwhile last, after a `TIME` of its own: so the proof is fresh however
-    /// long the bulk took.
+    /// Most facts are read first. The facts that were committed in the meantime are read last, after another `TIME`,
+    /// so that the proof is fresh however long the first part took.
     pub(super) async fn rebuild(&mut self, look: &Look) -> Result<Delivery, RoundError> {
         let epoch = self.random.uuid().to_string();
         let stream = format!("events:rebuild:{epoch}");
@@ -29,7 +30,7 @@ impl Projector {
                     facts += page.facts.len();
                     match self.list.fill(&stream, &page.facts).await? {
                         Some(held) if held == facts => {}
-                        // It expired, or Redis lost it, while it was being filled.
+                        // The new stream expired or was lost while it was being filled.
                         Some(_) => return Ok(Delivery::Outrun),
                         None => return Ok(Delivery::Full),
                     }

@@ -1,4 +1,4 @@
-//! What the handle and the projector share.
+//! The state that the handle and the projector share.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,7 +6,7 @@ use tokio::sync::{Notify, watch};
 
 use super::status::ProjectionStatus;
 
-/// What the handle sees of the projector.
+/// The shared state of the projector. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
     wake: Arc<Notify>,
@@ -25,7 +25,7 @@ impl Default for Shared {
 }
 
 impl Shared {
-    /// Waits until somebody wants a fact delivered.
+    /// Waits until a delivery is requested.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
     }
@@ -34,7 +34,8 @@ impl Shared {
     pub(super) async fn delivered(&self, seq: i64) {
         let mut delivered = self.delivered.subscribe();
         self.wake.notify_one();
-        // An error means that the projector has stopped; the fact stays in the log.
+        // An error means that the projector has stopped. The fact stays in the log and is delivered after the next
+        // start.
         let _ = delivered.wait_for(|delivered| *delivered >= seq).await;
     }
 

@@ -1,28 +1,28 @@
-//! How the projection to Redis stands, for `/readyz` and `/metrics`.
+//! The status of the projection to Redis, for `/readyz` and `/metrics`.
 
-/// What the projector found in its last round.
+/// The result of the projector's last round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProjectionState {
     /// No round has ended yet.
     #[default]
     Starting,
-    /// The list in Redis is whole and its proof was renewed.
+    /// The list in Redis is complete and its proof was renewed.
     Current,
-    /// The list was renewed, and another issuer, with another database, keeps a list under the same keys: each replaces the
-    /// other's again and again.
+    /// The list was renewed, but another issuer with another database keeps a list under the same keys. Each replaces
+    /// the other's list again and again.
     Contested,
-    /// Redis is so full that facts cannot be delivered: they wait in the database, and the proof is not renewed, so
-    /// verifiers come to refuse.
+    /// Redis is so full that facts cannot be delivered. They wait in the database, and the proof is not renewed, so
+    /// that verifiers refuse tokens when it has expired.
     Full,
-    /// Redis may drop facts: the proof is not renewed, so verifiers come to refuse.
+    /// Redis may evict facts. The proof is not renewed, so that verifiers refuse tokens when it has expired.
     MayEvict,
     /// Redis did not answer, or failed.
     RedisUnavailable,
     /// The database did not answer, or failed.
     DatabaseUnavailable,
-    /// Other auth-services were always a step ahead; the next round tries again.
+    /// Other auth-services changed the list during every attempt. The next round tries again.
     Outrun,
-    /// The round panicked; the next one begins anew.
+    /// The round panicked. The next one starts afresh.
     Panicked,
 }
 
@@ -46,24 +46,24 @@ impl ProjectionState {
 /// The projection's state and its counters since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProjectionStatus {
-    /// What the last round found.
+    /// The result of the last round.
     pub state: ProjectionState,
-    /// The place in the log up to which Redis was seen to have it.
+    /// The sequence number up to which Redis is known to have the log.
     pub delivered: i64,
-    /// Rounds that ended with a renewed proof.
+    /// The number of rounds that renewed the proof.
     pub renewals: u64,
-    /// Rounds that failed.
+    /// The number of rounds that failed.
     pub failures: u64,
-    /// Lists put in place under a new epoch.
+    /// The number of times the list was rebuilt under a new epoch.
     pub rebuilds: u64,
-    /// How often the list was replaced by another issuer's.
+    /// The number of times another issuer replaced the list.
     pub contests: u64,
     /// Whether Redis has reached its `maxmemory`.
     pub is_full: bool,
     /// Whether Redis may evict.
     pub may_evict: bool,
-    /// Keys that Redis evicted, as it counts them since its start.
+    /// The number of keys that Redis has evicted since it started.
     pub evicted_keys: u64,
-    /// When the proof was last renewed, milliseconds since the Unix epoch on our clock; 0 for never.
+    /// When the proof was last renewed, milliseconds since the Unix epoch on this process's clock; 0 for never.
     pub renewed_at_ms: i64,
 }

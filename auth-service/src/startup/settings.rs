@@ -1,4 +1,4 @@
-//! The settings as they are written, turned into what the parts take.
+//! Converts the settings of the configuration to the settings of the components.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +18,12 @@ use crate::pruning::PruneRules;
 use crate::revocation::ProjectionSettings;
 use crate::tokens::{CutRules, Limits, TokenSettings};
 
-/// A key set may be kept for its max-age by a cache, and then for as long again by the verifier behind it; then there are
-/// the replicas' clocks, and the second in which each of them notices.
+/// The settings of the keystore. A cache may keep the key set for its max-age, and a verifier behind the cache for as
+/// long again. The publishing time also includes the clock skew of replicas, and the second within which each of them
+/// notices a change.
 pub fn key_settings(settings: &Settings) -> KeyStoreSettings {
     const NOTICE_MS: i64 = 1000;
-    /// Of a verifier: at most 30 s of leeway, and as much for its clock.
+    /// The leeway of a verifier (at most 30 s), and as much for its clock.
     const LEEWAY_MS: i64 = 60_000;
     const DAY_MS: i64 = 86_400_000;
     let skew_ms = settings.revocation.clock_skew_ms;
@@ -37,7 +38,7 @@ pub fn key_settings(settings: &Settings) -> KeyStoreSettings {
     }
 }
 
-/// How long what is kept.
+/// How long rows are kept.
 pub fn prune_rules(settings: &Settings) -> PruneRules {
     const DAY_MS: i64 = 86_400_000;
     let days = i64::from(settings.audit.retention_days);
@@ -55,8 +56,9 @@ pub(crate) fn client_settings(settings: &Settings) -> AdministrationSettings {
     }
 }
 
-/// Whom the feed answers. Behind a proxy every request comes from the proxy's address, and an issuer with a public name is
-/// meant to be reached from elsewhere: there only a token tells who asks.
+/// Which requests the revocation feed accepts. Without a token it accepts requests from this machine, but only if
+/// there is no proxy (all requests would come from its address) and the issuer is a loopback address (an issuer with
+/// a public name is meant to be reached from other machines).
 pub(super) fn feed_access(settings: &Settings) -> FeedAccess {
     let is_local = Url::parse(&settings.issuer).is_ok_and(|issuer| is_loopback_url(&issuer));
     match &settings.revocation.feed_token {
@@ -92,7 +94,7 @@ pub(crate) fn password_rules(settings: &Settings) -> PasswordRules {
     PasswordRules { min_length: settings.passwords.min_length, max_length: settings.passwords.max_length }
 }
 
-/// What the end of all that a user has must cover.
+/// The clock skew and token lifetime that a cut against a user has to cover.
 pub fn cut_rules(settings: &Settings) -> CutRules {
     CutRules {
         clock_skew_ms: settings.revocation.clock_skew_ms,
@@ -100,7 +102,7 @@ pub fn cut_rules(settings: &Settings) -> CutRules {
     }
 }
 
-/// How long sessions last, and how many there may be.
+/// The limits on the lifetime and the number of sessions.
 pub fn session_limits(settings: &SessionSettings) -> SessionLimits {
     SessionLimits {
         max_age_s: settings.max_age_seconds,
@@ -109,7 +111,7 @@ pub fn session_limits(settings: &SessionSettings) -> SessionLimits {
     }
 }
 
-/// What is limited, and how.
+/// The rate limits.
 pub fn limits(settings: &ThrottleSettings) -> Limits {
     let if_enabled = |limit: u32| settings.enabled.then_some(limit);
     Limits {

@@ -1,4 +1,4 @@
-//! Who checks the tokens that come back to us, and what for.
+//! The verifiers of the auth-service's own endpoints.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::http::{BrowserSessions, Cookies};
 use crate::keys::KeyStore;
 use crate::tokens::OwnTokens;
 
-/// Verifies every token that we issued, whomever it is for, and holds it against the database each time.
+/// Verifies tokens of this issuer for any audience, and checks each one against the database.
 pub(super) async fn issued(
     settings: &Settings,
     database: &Database,
@@ -32,7 +32,7 @@ pub(super) async fn issued(
         .await
 }
 
-/// What the cookies of a browser name, expired or not.
+/// Reads the sessions that a browser's cookies name, from expired tokens too.
 pub(super) async fn browser(
     settings: &Settings,
     cookies: Cookies,
@@ -51,7 +51,7 @@ pub(super) async fn browser(
     Ok(BrowserSessions::new(cookies, verifier))
 }
 
-/// How `/auth/*` knows who asks: first-party tokens for this issuer, held against the database each time.
+/// Authenticates requests to `/auth/*`: first-party tokens for this issuer, each checked against the database.
 pub(super) async fn bearer(
     settings: &Settings,
     database: &Database,
@@ -67,7 +67,7 @@ pub(super) async fn bearer(
         .clock(clock)
         .build()
         .await?;
-    // The issuer's own origin, for proxies that rewrite `Host`.
+    // The issuer's own origin is allowed explicitly, because a proxy may rewrite `Host`.
     let own_origin = url::Url::parse(&settings.issuer).map(|url| url.origin().ascii_serialization());
     let origins = settings.http.cors_origins.iter().cloned().chain(own_origin);
     Ok(BearerAuth::new(verifier).cookie(settings.cookie_rules().access_token()).allowed_origins(origins)?)

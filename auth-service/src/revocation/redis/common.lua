@@ -1,6 +1,6 @@
 -- Shared by the scripts below; each is sent as common.lua followed by its own text.
 
--- The process id that `INFO server` gives: it changes with every start and every failover.
+-- Returns the `run_id` of `INFO server`, which changes with every start and every failover.
 local function run_id()
   return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 end
@@ -10,7 +10,8 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- A key that somebody else set to another type is as good as missing: an error would keep us from mending the list.
+-- Reads a string key. A key that another program has set to another type counts as missing, because an error would
+-- keep the scripts from repairing the list.
 local function get(key)
   if redis.call('TYPE', key).ok ~= 'string' then return false end
   return redis.call('GET', key)
@@ -18,15 +19,15 @@ end
 
 local function is_stream(key) return redis.call('TYPE', key).ok == 'stream' end
 
--- A script may go beyond `maxmemory` once it has written: then Redis lets it finish. Redis counts as a write what this does,
--- which changes nothing: none of our streams that are in place expires. So the list is proven, mended and extended by facts
--- also when Redis is full, which is when it holds out best that other keys are refused. Facts are few and small, but they
--- have a bound, too: beyond it nothing more is written (and the proof runs out, so that verifiers come to refuse).
+-- Allows the script to exceed `maxmemory`. Redis lets a script finish once it has written, and counts PERSIST as a
+-- write. PERSIST changes nothing here, because a stream in its final place never expires. So the list can be proven,
+-- repaired and extended even if Redis is full and refuses other writes. Facts are few and small, but there is a
+-- bound: beyond it nothing more is written, the proof expires, and verifiers refuse tokens.
 local function may_exceed_maxmemory(stream)
   redis.call('PERSIST', stream)
 end
 
--- Whether even that bound is reached: a quarter above `maxmemory`, and at least 16 MiB.
+-- Whether that bound is reached: `maxmemory` plus a quarter of it, and at least plus 16 MiB.
 local function is_beyond_bound()
   local memory = redis.call('INFO', 'memory')
   local most = tonumber(string.match(memory, 'maxmemory:(%d+)') or '0')
@@ -35,8 +36,8 @@ local function is_beyond_bound()
   return used > most + math.max(most / 4, 16777216)
 end
 
--- The last id the stream has given out, also when that entry is gone; '' where there is no stream. A list that is in place
--- has one always, also when it is empty: one that is missing was lost.
+-- Returns the last id that the stream has assigned, even if that entry was removed; '' if there is no stream. A list
+-- in its final place always has a stream, even if it is empty: a missing stream was lost.
 local function last_id(stream)
   if not is_stream(stream) then return '' end
   local info = redis.call('XINFO', 'STREAM', stream)
@@ -45,8 +46,8 @@ local function last_id(stream)
   end
 end
 
--- How many entries the stream holds is noted beside it with every change of ours: another number shows that somebody
--- else trimmed it, or deleted from it.
+-- Whether the stream has the number of entries that was noted after the last change of this service. Another number
+-- shows that another program has trimmed the stream or deleted entries.
 local function holds_what_was_noted(stream, entries)
   return is_stream(stream) and redis.call('XLEN', stream) == tonumber(get(entries) or '-1')
 end
@@ -55,7 +56,7 @@ local function note_entries(stream, entries)
   redis.call('SET', entries, redis.call('XLEN', stream))
 end
 
--- Moves the stream's last id forward without an entry: facts that have expired are not written any more.
+-- Moves the stream's last id forward without adding an entry. Needed because expired facts are not written.
 local function set_last_id(stream, id)
   if last_id(stream) == id then return end
   if redis.call('EXISTS', stream) == 0 then
@@ -65,8 +66,8 @@ local function set_last_id(stream, id)
   if id ~= '0-0' then redis.call('XSETID', stream, id) end
 end
 
--- Appends facts to a stream and sets their keys. KEYS[first_key] is the first fact's key;
--- ARGV[first_arg] begins quintuples of seq, kind, id, at ('' without a cut), exp (seconds).
+-- Appends facts to a stream and sets their keys. KEYS[first_key] is the key of the first fact; ARGV[first_arg] is the
+-- first of five values for each fact: seq, kind, id, at ('' without a cut), exp (seconds).
 local function put_facts(stream, first_key, first_arg)
   local arg = first_arg
   for k = first_key, #KEYS do
@@ -77,7 +78,7 @@ local function put_facts(stream, first_key, first_arg)
       redis.call('SET', KEYS[k], '1', 'EXAT', exp)
     else
       redis.call('XADD', stream, seq .. '-0', 'kind', kind, 'id', id, 'at', at, 'exp', exp)
-      -- Of several cuts the latest counts, and the longest life.
+      -- If there is a cut already, the later cut and the later expiry are kept.
       local standing = tonumber(get(KEYS[k]) or '')
       local cut = at
       if standing and standing > tonumber(at) then cut = string.format('%.0f', standing) end
@@ -89,7 +90,7 @@ local function put_facts(stream, first_key, first_arg)
   end
 end
 
--- Lets the list count as whole until `taken` + `ttl`, both milliseconds on Redis's clock.
+-- Declares the list complete until `taken` + `ttl`, both in milliseconds on Redis's clock.
 local function prove(epoch_key, as_of_key, epoch, taken, ttl)
   local ends = string.format('%.0f', tonumber(taken) + tonumber(ttl))
   redis.call('SET', epoch_key, epoch, 'PXAT', ends)

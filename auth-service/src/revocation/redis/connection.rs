@@ -1,4 +1,4 @@
-//! Bounded calls on one connection that is never re-established in silence.
+//! Calls with a time limit, on one connection that is never re-established silently.
 
 use std::time::Duration;
 
@@ -7,38 +7,38 @@ use redis::{AsyncConnectionConfig, Client, RedisError as DriverError, ScriptInvo
 use shared_claims::revocation::{RedisAddress, RedisNode, RedisNotFound};
 use tokio::time::Instant;
 
-/// How long connecting or one call may take.
+/// The time limit for connecting and for one call.
 const CALL_LIMIT: Duration = Duration::from_secs(1);
 
-/// Why Redis could not be asked.
+/// The error of a call to Redis.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisError {
-    /// The URL is none that the client understands. It may hold a password, so it is not repeated.
+    /// The URL is not valid. It may contain a password, so the message does not repeat it.
     #[error("the Redis URL is not valid")]
     Url,
-    /// Neither cluster nor Sentinels tell where the list is.
+    /// Neither the cluster nor the Sentinels report where the list is.
     #[error("{0}")]
     NotFound(#[from] RedisNotFound),
-    /// No answer within the limit.
+    /// Redis did not answer within the time limit.
     #[error("Redis did not answer within {} ms", CALL_LIMIT.as_millis())]
     TimedOut,
-    /// Redis or the way to it failed.
+    /// Redis or the network failed.
     #[error("Redis failed: {0}")]
     Failed(#[from] DriverError),
-    /// An answer of another shape than the script gives.
+    /// The answer does not have the form that the script returns.
     #[error("Redis gave an answer that cannot be read")]
     Answer,
 }
 
-/// How often Sentinels are asked whether the master is still the one that we are connected to: the old one may live on, cut
-/// off from them.
+/// How often the Sentinels are asked whether the connected Redis is still the master. An old master may still run,
+/// but be cut off from the Sentinels.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Finds the Redis and connects when asked and not connected, and forgets the connection at the first error.
+/// Finds the Redis and connects on the first call, and drops the connection at the first error.
 #[derive(Debug)]
 pub(super) struct Connection {
     address: RedisAddress,
-    /// The key by which a cluster knows where the list is.
+    /// The key whose slot determines the cluster node that has the list.
     key: String,
     open: Option<Open>,
 }
@@ -47,7 +47,7 @@ pub(super) struct Connection {
 struct Open {
     redis: MultiplexedConnection,
     node: RedisNode,
-    /// When it was last asked where the list is.
+    /// When the location of the list was last asked for.
     looked_at: Instant,
 }
 
@@ -76,7 +76,8 @@ impl Connection {
         answer
     }
 
-    /// Whether nobody says that the master is another by now. Where nobody says anything we stay.
+    /// Whether the connected Redis is still the right one. If its location cannot be determined, the connection is
+    /// kept.
     async fn is_still_the_one(&self, open: &mut Open) -> bool {
         if !self.address.may_move_silently() || open.looked_at.elapsed() < LOOK_AGAIN_AFTER {
             return true;

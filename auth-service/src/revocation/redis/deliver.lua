@@ -1,7 +1,8 @@
--- Appends facts behind their predecessor and, with the last of them, renews the proof that the list is whole. What cannot be
--- appended is not proven either: a proof says that every fact committed before its moment stands in the list.
+-- Appends facts after their predecessor and, with the last of them, renews the proof that the list is complete. If
+-- facts cannot be appended, the proof is not renewed: a proof states that every fact that was committed before its
+-- time is in the list.
 -- KEYS: epoch, as_of, events, entries, then one per fact.
--- ARGV: epoch, run_id, the last stream id these facts follow, the last stream id after them,
+-- ARGV: epoch, run_id, the last stream id that these facts follow, the last stream id after them,
 --       the TIME taken before the snapshot ('' = no renewal), the proof's life in ms, then the facts.
 if get(KEYS[1]) ~= ARGV[1] then return 'epoch' end
 if run_id() ~= ARGV[2] then return 'run_id' end

@@ -1,5 +1,6 @@
--- Fills a new stream beside the standing one. KEYS: the new stream, then one per fact.
--- ARGV: its life in ms should nobody put it in place, then the facts. Answers how many it holds, or -1 where Redis is full.
+-- Adds facts to a new stream next to the current one. KEYS: the new stream, then one per fact.
+-- ARGV: the stream's life in ms if it is never put in place, then the facts. Returns the number of facts in the stream,
+-- or -1 if Redis is full.
 if is_beyond_bound() then return -1 end
 may_exceed_maxmemory(KEYS[1])
 put_facts(KEYS[1], 2, 2)

@@ -1,4 +1,4 @@
--- Puts a filled stream in place under a new epoch, if nobody else has mended the list meanwhile.
+-- Puts a filled stream in place under a new epoch, if no other auth-service has repaired the list in the meantime.
 -- KEYS: epoch, as_of, events, entries, database, evicted, the filled stream.
 -- ARGV: the bad epoch that was seen ('' = none), run_id, the new epoch, the database's id, the number of facts,
 --       the last stream id, the TIME taken before the snapshot, the proof's life in ms,
@@ -6,7 +6,7 @@
 if (get(KEYS[1]) or '') ~= ARGV[1] then return 'epoch' end
 if run_id() ~= ARGV[2] then return 'run_id' end
 if redis.call('XLEN', KEYS[7]) ~= tonumber(ARGV[5]) then return 'incomplete' end
--- From here on it does not expire.
+-- From here on the stream does not expire.
 may_exceed_maxmemory(KEYS[7])
 set_last_id(KEYS[7], ARGV[6])
 redis.call('RENAME', KEYS[7], KEYS[3])

@@ -1,4 +1,4 @@
-//! The list's keys and scripts (CONTRACT: Redis).
+//! The keys and scripts of the revocation list (CONTRACT: Redis).
 
 use std::time::Duration;
 
@@ -7,46 +7,48 @@ use shared_claims::revocation::Fact;
 
 use super::connection::{Connection, RedisError};
 
-/// A fact and its place in the order of commits.
+/// A fact and its sequence number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SequencedFact {
-    /// The place: gapless, and the stream's id.
+    /// The sequence number, in the order of commits and without gaps. It is also the stream id.
     pub seq: i64,
     /// The fact.
     pub fact: Fact,
 }
 
-/// What stands in Redis at one moment.
+/// The state of the list in Redis at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     /// `TIME`, milliseconds on Redis's clock.
     pub time_ms: i64,
-    /// The Redis process.
+    /// The `run_id` of the Redis process.
     pub run_id: String,
-    /// The standing epoch; empty where there is none.
+    /// The current epoch; empty if there is none.
     pub epoch: String,
-    /// The id of the database the list was made from; empty where there is none.
+    /// The id of the database that the list was made from; empty if there is none.
     pub database: String,
-    /// The place of the last fact delivered; `None` for an id that is none of ours.
+    /// The sequence number of the last delivered fact; `None` if the stream's last id was not written by this
+    /// service.
     pub last_seq: Option<i64>,
-    /// Whether the stream holds as many entries as were put into it and not trimmed by us.
+    /// Whether the stream still has all entries that the auth-service added and has not trimmed.
     pub undiminished: bool,
-    /// As of when the list is proven whole, milliseconds on Redis's clock; 0 where it is not.
+    /// The time as of which the list is proven complete, milliseconds on Redis's clock; 0 if it is not proven.
     pub as_of_ms: i64,
-    /// Whether Redis has reached its `maxmemory`, so that others can write no more. Only read when asked for.
+    /// Whether Redis has reached its `maxmemory`, so that it refuses other writes. Only read on request.
     pub is_full: bool,
-    /// Whether Redis may evict: a `maxmemory`, and a policy other than `noeviction`. Only read when asked for.
+    /// Whether Redis may evict keys: it has a `maxmemory`, and a policy other than `noeviction`. Only read on
+    /// request.
     pub may_evict: bool,
-    /// Keys evicted since Redis started. Only read when asked for.
+    /// The number of keys evicted since Redis started. Only read on request.
     pub evicted_keys: u64,
-    /// Keys that had been evicted when the list was made; `None` where that is not said.
+    /// The number of keys that had been evicted when the list was built; `None` if it was not noted.
     pub evicted_before: Option<u64>,
 }
 
 impl Look {
-    /// The place up to which the list is whole, if it is: made by this process, from this database, and proven as of
-    /// a moment that has been. (A proof from the future is what a clock that was set back leaves; until the clock has
-    /// caught up no renewal would count.)
+    /// The sequence number up to which the list is complete, if it is: it was made by this Redis process and from
+    /// this database, and its proof is not from the future. (A proof from the future occurs when Redis's clock was
+    /// set back; until the clock has caught up, a renewal would have no effect.)
     pub fn whole_up_to(&self, database: &str) -> Option<i64> {
         let made_here = self.epoch.split_once(':').is_some_and(|(run_id, _)| run_id == self.run_id);
         let proven = self.as_of_ms <= self.time_ms.saturating_add(SET_BACK_MS);
@@ -54,32 +56,34 @@ impl Look {
         if whole { self.last_seq } else { None }
     }
 
-    /// Whether it is the list of another database, proven whole a moment ago: another issuer keeps it.
+    /// Whether this is the list of another database and was proven a short time ago, which means that another issuer
+    /// maintains it.
     pub fn is_kept_by_another(&self, database: &str) -> bool {
         let made_here = self.epoch.split_once(':').is_some_and(|(run_id, _)| run_id == self.run_id);
         let is_fresh = self.time_ms.saturating_sub(self.as_of_ms) <= KEPT_WITHIN_MS;
         made_here && is_fresh && !self.database.is_empty() && self.database != database
     }
 
-    /// Whether Redis evicted something since the list was made, be it of the list or not. Only known of a look at its
-    /// memory.
+    /// Whether Redis has evicted any key since the list was built, part of the list or not. Only known if the memory
+    /// figures were read.
     pub fn evicted_since(&self) -> bool {
         self.evicted_before != Some(self.evicted_keys)
     }
 }
 
-/// What became of a delivery or an installation.
+/// The outcome of a delivery or an installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// Done.
+    /// The change was made.
     Done,
-    /// Somebody else was there first, or Redis is another than was looked at: look again.
+    /// Another auth-service changed the list in the meantime, or the Redis process is another one than before: read
+    /// the state again.
     Outrun,
-    /// Redis is so full that not even facts are written any more. Nothing was changed, and nothing is proven.
+    /// Redis is so full that not even facts are written. Nothing was changed or proven.
     Full,
 }
 
-/// The list in one Redis.
+/// The revocation list in one Redis.
 #[derive(Debug)]
 pub struct RevocationList {
     connection: Connection,
@@ -102,17 +106,19 @@ macro_rules! script {
     };
 }
 
-/// By how much Redis's clock may be set back before the list is rebuilt rather than waited for.
+/// By how much Redis's clock may have been set back, in milliseconds. If it was more, the list is rebuilt; otherwise
+/// the clock will catch up soon.
 const SET_BACK_MS: i64 = 1_000;
 
-/// How old a proof may be whose issuer still renews it, which it does each second.
+/// The age in milliseconds up to which a proof counts as maintained. An active issuer renews it every second.
 const KEPT_WITHIN_MS: i64 = 5_000;
 
-/// How long a stream that is being filled outlives whoever fills it.
+/// How long a stream that is being filled is kept after its last extension, in milliseconds, in case the process that
+/// fills it dies.
 const FILL_LIFE_MS: u64 = 60_000;
 
 impl RevocationList {
-    /// The list under `prefix` in the Redis at `url`. Does not connect yet.
+    /// Creates the list for `prefix` in the Redis at `url`. Does not connect yet.
     pub fn new(url: &str, prefix: &str) -> Result<Self, RedisError> {
         Ok(Self {
             connection: Connection::new(url, prefix)?,
@@ -135,7 +141,7 @@ impl RevocationList {
         format!("{}:{}:{}", self.prefix, fact.kind.as_str(), fact.id)
     }
 
-    /// Reads what stands; with `memory` also whether Redis may evict.
+    /// Reads the state of the list. With `memory` it also reads the memory figures.
     pub async fn look(&mut self, memory: bool) -> Result<Look, RedisError> {
         let mut call = self.scripts.look.prepare_invoke();
         for name in ["epoch", "as_of", "events", "entries", "database", "evicted"] {
@@ -175,7 +181,7 @@ impl RevocationList {
     }
 
     /// Appends `facts`, which follow `after`, and moves the list's end to `up_to`. With `proven_at` (a `TIME` taken
-    /// before the facts were read) the list counts as whole for `list_ttl` from then.
+    /// before the facts were read) the list counts as complete for `list_ttl` from then on.
     pub async fn deliver(
         &mut self,
         look: &Look,
@@ -198,8 +204,8 @@ impl RevocationList {
         Ok(delivery(&outcome))
     }
 
-    /// Appends `facts` to the stream that is being filled under `name`; the number it holds then, or `None` where Redis is
-    /// too full.
+    /// Appends `facts` to the stream that is being filled under `name`. Returns the number of facts in it, or `None`
+    /// if Redis is too full.
     pub async fn fill(&mut self, name: &str, facts: &[SequencedFact]) -> Result<Option<usize>, RedisError> {
         let mut call = self.scripts.fill.prepare_invoke();
         call.key(self.key(name)).arg(FILL_LIFE_MS);
@@ -208,7 +214,8 @@ impl RevocationList {
         Ok(usize::try_from(held).ok())
     }
 
-    /// Puts the filled stream in place under a new epoch, if the epoch that `look` saw still stands.
+    /// Replaces the current stream by the filled one under a new epoch, if the current epoch is still the one that
+    /// `look` saw.
     pub async fn install(
         &mut self,
         look: &Look,
@@ -233,7 +240,7 @@ impl RevocationList {
         Ok(delivery(&outcome))
     }
 
-    /// Forgets what of the stream stands before `first_live`.
+    /// Removes the entries of the stream before `first_live`. Returns how many were removed.
     pub async fn trim(&mut self, look: &Look, first_live: i64) -> Result<u64, RedisError> {
         let mut call = self.scripts.trim.prepare_invoke();
         call.key(self.key("epoch"))
@@ -257,7 +264,7 @@ impl RevocationList {
     }
 }
 
-/// A stream that was filled beside the standing one.
+/// A new stream that was filled next to the current one.
 #[derive(Clone, Copy, Debug)]
 pub struct Rebuilt<'a> {
     /// Its name under the prefix.
@@ -266,11 +273,12 @@ pub struct Rebuilt<'a> {
     pub epoch: &'a str,
     /// The id of the database it was made from.
     pub database: &'a str,
-    /// How many facts it holds.
+    /// The number of facts in it.
     pub facts: usize,
-    /// The place of the last fact committed when it was read.
+    /// The sequence number of the last fact that was committed when the log was read.
     pub up_to: i64,
-    /// Keys that Redis had evicted when the filling began: what goes after that may be part of the list.
+    /// The number of keys that Redis had evicted when the filling began. A key that is evicted later may be part of
+    /// the list.
     pub evicted_before: u64,
 }
 

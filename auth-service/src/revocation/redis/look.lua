@@ -1,4 +1,4 @@
--- What stands in Redis now. KEYS: epoch, as_of, events, entries, database, evicted.
+-- Returns the state of the list. KEYS: epoch, as_of, events, entries, database, evicted.
 -- ARGV: '1' to read memory and eviction figures too.
 local memory, stats = '', ''
 if ARGV[1] == '1' then

@@ -1,7 +1,8 @@
-//! The list as it stands in Redis: what is read of it, and the atomic steps that change it.
+//! The revocation list in Redis: reading its state, and the atomic steps that change it.
 //!
-//! Each step is one script, since each must compare what it saw before it changes anything: the epoch, the Redis
-//! process, and the stream's last id. See `docs/revocation.md` for the protocol and why every comparison is there.
+//! Each step is one script, because it must compare the state with what was read before (the epoch, the Redis process
+//! and the stream's last id) and then change it atomically. See `docs/revocation.md` for the protocol and the reason
+//! of every comparison.
 
 mod connection;
 mod list;
