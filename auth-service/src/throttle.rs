@@ -1,19 +1,19 @@
-//! Counts a minute by name, in this process alone.
+//! Counts per minute for each name, in this process only.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::domain::{MinuteCount, Throttled};
 
-/// Names that are told apart; those beyond share one count.
+/// The number of names that are counted separately. Further names share one count.
 const MOST_NAMES: usize = 10_000;
 
-/// The counts.
+/// The counts of all names.
 #[derive(Default)]
 pub(crate) struct Counters(Mutex<HashMap<String, MinuteCount>>);
 
 impl Counters {
-    /// Counts one more under that name, if that is within `limit`.
+    /// Counts one more event under this name, if that is within `limit`.
     pub(crate) fn add(&self, name: &str, limit: Option<u32>, now_ms: i64) -> Result<(), Throttled> {
         if limit.is_none() {
             return Ok(());
@@ -23,7 +23,7 @@ impl Counters {
             counts.retain(|_, count| count.is_running(now_ms));
         }
         let is_full = counts.len() >= MOST_NAMES && !counts.contains_key(name);
-        // No client has an empty name.
+        // The shared count has the empty name, which no client has.
         let count = counts.entry(if is_full { String::new() } else { name.to_owned() }).or_default();
         *count = count.add(limit, now_ms)?;
         Ok(())

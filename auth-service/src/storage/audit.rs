@@ -1,4 +1,4 @@
-//! `audit_events`.
+//! The table `audit_events`.
 
 use diesel::prelude::*;
 use service_kit::database::DbConnection;
@@ -8,7 +8,7 @@ use super::schema::audit_events;
 use crate::domain::{AuditEvent, AuditKind};
 use crate::random::Random;
 
-/// A recorded event, as it stands in the table.
+/// A row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = audit_events)]
 #[expect(missing_docs, reason = "the columns, as the migration explains them")]
@@ -27,18 +27,18 @@ pub struct AuditRow {
     pub request_id: Option<String>,
 }
 
-/// Which events are read; all of them by default.
+/// Selects the events to read. The default selects all.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
-    /// Of these kinds alone, unless there are none.
+    /// Only events of these kinds; empty for all kinds.
     pub kinds: Vec<AuditKind>,
-    /// Those that concern this user.
+    /// Only events about this user.
     pub user_id: Option<String>,
-    /// Those that concern this client.
+    /// Only events about this client.
     pub client_id: Option<String>,
 }
 
-/// Records an event, in the transaction that commits what happened. The caller logs it once that is committed.
+/// Inserts an event, in the transaction of the change that it describes. The caller logs the event after the commit.
 pub fn record(conn: &mut DbConnection, event: &AuditEvent, random: &Random, now_ms: i64) -> QueryResult<()> {
     let device = &event.origin.device;
     diesel::insert_into(audit_events::table)
@@ -60,12 +60,12 @@ pub fn record(conn: &mut DbConnection, event: &AuditEvent, random: &Random, now_
     Ok(())
 }
 
-/// The lowest id that an event of that moment could have: ids are UUIDv7, so their order is that of time.
+/// The lowest id that an event at this time could have. Ids are UUIDv7, so they are ordered by time.
 pub fn first_id_at(ms: i64) -> String {
     Builder::from_unix_timestamp_millis(u64::try_from(ms).unwrap_or(0), &[0; 10]).into_uuid().to_string()
 }
 
-/// Forgets at most `limit` events from before `before_ms`, oldest first; how many.
+/// Deletes at most `limit` events from before `before_ms`, oldest first. Returns how many.
 pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
     let over = audit_events::table
         .filter(audit_events::id.lt(first_id_at(before_ms)))
@@ -76,7 +76,7 @@ pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult
     diesel::delete(audit_events::table.filter(audit_events::id.eq_any(over))).execute(conn)
 }
 
-/// The events of the filter after an id.
+/// The query for the events after an id that match a filter.
 macro_rules! matching {
     ($filter:expr, $after:expr) => {{
         let mut query = audit_events::table.filter(audit_events::id.gt($after.to_owned())).into_boxed();
@@ -94,7 +94,7 @@ macro_rules! matching {
     }};
 }
 
-/// At most `limit` events whose ids are greater than `after`, in order.
+/// Reads at most `limit` matching events whose ids are greater than `after`, ordered by id.
 pub fn page(
     conn: &mut DbConnection,
     filter: &AuditFilter,
@@ -104,13 +104,13 @@ pub fn page(
     matching!(filter, after).order(audit_events::id).limit(limit).select(AuditRow::as_select()).load(conn)
 }
 
-/// The time of the newest event, whatever it is.
+/// The time of the newest event of any kind.
 pub fn newest_ms(conn: &mut DbConnection) -> QueryResult<Option<i64>> {
     audit_events::table.order(audit_events::id.desc()).select(audit_events::at_ms).first(conn).optional()
 }
 
-/// The id before the newest `count` events after `after`: with it, [`page`] goes on to those. `None` where there are no
-/// more than so many.
+/// The id of the event just before the newest `count` matching events after `after`. Calling [`page`] with it returns
+/// those events. `None` if there are at most `count` events.
 pub fn before_the_newest(
     conn: &mut DbConnection,
     filter: &AuditFilter,

@@ -1,4 +1,4 @@
-//! `authorization_codes`.
+//! The table `authorization_codes`.
 
 use diesel::prelude::*;
 use service_kit::database::DbConnection;
@@ -57,7 +57,7 @@ impl CodeRow {
     fn into_code(self) -> QueryResult<AuthorizationCode> {
         let words = |text: String| text.split_ascii_whitespace().map(str::to_owned).collect();
         let challenge = match self.code_challenge {
-            // One that cannot be read is met by nothing, and must not count as none.
+            // A challenge that cannot be parsed is an error. It must not count as missing, which would skip PKCE.
             Some(text) => Some(
                 CodeChallenge::parse(&text)
                     .ok_or_else(|| unreadable("authorization_codes.code_challenge is no challenge"))?,
@@ -87,13 +87,13 @@ impl CodeRow {
     }
 }
 
-/// Stores a new code. The caller holds the user's lock.
+/// Inserts a new code. The caller holds the user's lock.
 pub fn insert(conn: &mut DbConnection, hash: &CodeHash, code: &AuthorizationCode) -> QueryResult<()> {
     diesel::insert_into(authorization_codes::table).values(CodeRow::from_code(hash, code)).execute(conn)?;
     Ok(())
 }
 
-/// The code with that hash.
+/// Finds the code with this hash.
 pub fn find(conn: &mut DbConnection, hash: &CodeHash) -> QueryResult<Option<AuthorizationCode>> {
     let row = authorization_codes::table
         .find(hash.as_bytes())
@@ -103,7 +103,8 @@ pub fn find(conn: &mut DbConnection, hash: &CodeHash) -> QueryResult<Option<Auth
     row.map(CodeRow::into_code).transpose()
 }
 
-/// Consumes the code if nobody did, for the session that it gives; whether this call did.
+/// Consumes the code for the session that it begins, unless it was consumed before. Returns whether this call
+/// consumed it.
 pub fn consume(conn: &mut DbConnection, hash: &CodeHash, session_id: Uuid, now_ms: i64) -> QueryResult<bool> {
     let unused = authorization_codes::table
         .find(hash.as_bytes())
@@ -117,7 +118,8 @@ pub fn consume(conn: &mut DbConnection, hash: &CodeHash, session_id: Uuid, now_m
     Ok(consumed == 1)
 }
 
-/// When the last of a user's codes but `skipped` later ones was redeemed, if that was after `after_ms`.
+/// Skips the `skipped` codes of a user that were redeemed last, and returns when the one before them was redeemed, if
+/// that was after `after_ms`.
 pub fn redeemed_before_the_last(
     conn: &mut DbConnection,
     user_id: Uuid,
@@ -136,8 +138,7 @@ pub fn redeemed_before_the_last(
     Ok(redeemed.flatten())
 }
 
-/// Forgets the oldest codes of a user that can still be redeemed, so that at most `most` are left. The caller holds the
-/// user's lock.
+/// Deletes the oldest redeemable codes of a user, so that at most `most` are left. The caller holds the user's lock.
 pub fn leave_newest_of_user(
     conn: &mut DbConnection,
     user_id: Uuid,
@@ -149,7 +150,7 @@ pub fn leave_newest_of_user(
         .filter(authorization_codes::consumed_at_ms.is_null())
         .filter(authorization_codes::expires_at_ms.gt(now_ms))
         .order((authorization_codes::issued_at_ms.desc(), authorization_codes::code_hash))
-        // SQLite takes no offset without a limit.
+        // SQLite does not support an offset without a limit.
         .limit(i64::MAX)
         .offset(most)
         .select(authorization_codes::code_hash)
@@ -161,7 +162,7 @@ pub fn leave_newest_of_user(
     Ok(())
 }
 
-/// Forgets the codes of a client that nobody has used.
+/// Deletes the unredeemed codes of a client.
 pub fn delete_unused_of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<()> {
     let unused = authorization_codes::table
         .filter(authorization_codes::client_id.eq(client_id))
@@ -170,7 +171,7 @@ pub fn delete_unused_of_client(conn: &mut DbConnection, client_id: &str) -> Quer
     Ok(())
 }
 
-/// Forgets the codes of a user that were not redeemed. The caller holds the user's lock.
+/// Deletes the unredeemed codes of a user. The caller holds the user's lock.
 pub fn delete_unused_of_user(conn: &mut DbConnection, user_id: Uuid) -> QueryResult<()> {
     let unused = authorization_codes::table
         .filter(authorization_codes::user_id.eq(user_id.to_string()))
@@ -179,8 +180,8 @@ pub fn delete_unused_of_user(conn: &mut DbConnection, user_id: Uuid) -> QueryRes
     Ok(())
 }
 
-/// Forgets at most `limit` codes that expired before `unused_before_ms` and that nobody redeemed, or before
-/// `used_before_ms`; how many.
+/// Deletes at most `limit` codes: unredeemed ones that expired before `unused_before_ms`, and redeemed ones that
+/// expired before `used_before_ms`. Returns how many.
 pub fn prune(
     conn: &mut DbConnection,
     unused_before_ms: i64,

@@ -1,4 +1,4 @@
-//! `client_secrets`.
+//! The table `client_secrets`.
 
 use diesel::prelude::*;
 use service_kit::database::DbConnection;
@@ -26,7 +26,7 @@ impl SecretRow {
     }
 }
 
-/// Stores a new secret. After [`begin_change`](super::clients::begin_change).
+/// Inserts a new secret. Call [`begin_change`](super::clients::begin_change) first.
 pub fn insert(
     conn: &mut DbConnection,
     client_id: &str,
@@ -43,8 +43,8 @@ pub fn insert(
     Ok(())
 }
 
-/// Lets the current secret of a client end at `end_ms`, and forgets those that were to end already: of the old ones, one
-/// stays at most. After [`begin_change`](super::clients::begin_change).
+/// Sets the current secret of a client to expire at `end_ms`, and deletes those that were to expire already, so that
+/// at most one old secret is left. Call [`begin_change`](super::clients::begin_change) first.
 pub fn replace_current(conn: &mut DbConnection, client_id: &str, end_ms: i64) -> QueryResult<()> {
     let of_client = client_secrets::table.filter(client_secrets::client_id.eq(client_id));
     diesel::delete(of_client.filter(client_secrets::expires_at_ms.is_not_null())).execute(conn)?;
@@ -52,19 +52,19 @@ pub fn replace_current(conn: &mut DbConnection, client_id: &str, end_ms: i64) ->
     Ok(())
 }
 
-/// Forgets one secret of a client, if it has it. After [`begin_change`](super::clients::begin_change).
+/// Deletes one secret of a client, if it exists. Call [`begin_change`](super::clients::begin_change) first.
 pub fn delete(conn: &mut DbConnection, client_id: &str, hash: &ClientSecretHash) -> QueryResult<()> {
     diesel::delete(client_secrets::table.find((client_id, hash.as_bytes()))).execute(conn)?;
     Ok(())
 }
 
-/// Forgets all secrets of a client. After [`begin_change`](super::clients::begin_change).
+/// Deletes all secrets of a client. Call [`begin_change`](super::clients::begin_change) first.
 pub fn delete_all(conn: &mut DbConnection, client_id: &str) -> QueryResult<()> {
     diesel::delete(client_secrets::table.filter(client_secrets::client_id.eq(client_id))).execute(conn)?;
     Ok(())
 }
 
-/// The secrets of one client, the newest last.
+/// Reads the secrets of one client, newest last.
 pub fn of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<Vec<ClientSecret>> {
     client_secrets::table
         .filter(client_secrets::client_id.eq(client_id))
@@ -76,17 +76,18 @@ pub fn of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<Vec<Cl
         .collect()
 }
 
-/// The secrets of all clients, with their clients' ids.
+/// Reads the secrets of all clients, with the clients' ids.
 pub fn all(conn: &mut DbConnection) -> QueryResult<Listed<(String, ClientSecret)>> {
     let rows = client_secrets::table
         .order(client_secrets::created_at_ms)
         .select(SecretRow::as_select())
         .load(conn)?;
-    // Named by the client: the rest of the key is what cannot be read.
+    // An unreadable row is named by its client's id only, because the other part of the primary key is the hash,
+    // which may be what cannot be read.
     Ok(Listed::of(rows, |row| &row.client_id, SecretRow::into_secret))
 }
 
-/// Forgets at most `limit` secrets that ended before `before_ms`; how many.
+/// Deletes at most `limit` secrets that expired before `before_ms`. Returns how many.
 pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
     let is_over = client_secrets::expires_at_ms.lt(before_ms).assume_not_null();
     let over = client_secrets::table

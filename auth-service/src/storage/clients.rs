@@ -1,4 +1,4 @@
-//! `clients`, and the counter by which replicas notice that one changed.
+//! The table `clients`, and the version counter by which replicas notice a change.
 
 use diesel::prelude::*;
 use service_kit::database::DbConnection;
@@ -90,12 +90,12 @@ impl ClientRow {
     }
 }
 
-/// The number that grows with every change.
+/// The version, which grows with every change.
 pub fn version(conn: &mut DbConnection) -> QueryResult<i64> {
     client_registry::table.find(1).select(client_registry::version).first(conn)
 }
 
-/// Makes changes of clients take turns until this transaction ends.
+/// Locks the registry until this transaction ends, so that changes of clients take turns.
 pub fn lock_registry(conn: &mut DbConnection) -> QueryResult<()> {
     diesel::update(client_registry::table.find(1))
         .set(client_registry::version.eq(client_registry::version))
@@ -103,7 +103,8 @@ pub fn lock_registry(conn: &mut DbConnection) -> QueryResult<()> {
     Ok(())
 }
 
-/// Begins a change: as [`lock_registry`], and replicas look again after it.
+/// Begins a change: takes the lock as [`lock_registry`] does, and raises the version so that replicas read the
+/// clients again after the commit.
 pub fn begin_change(conn: &mut DbConnection) -> QueryResult<()> {
     diesel::update(client_registry::table.find(1))
         .set(client_registry::version.eq(client_registry::version + 1))
@@ -111,8 +112,8 @@ pub fn begin_change(conn: &mut DbConnection) -> QueryResult<()> {
     Ok(())
 }
 
-/// Stores a new client, whose access tokens live for at most `longest_access_ttl_s`; a unique violation when the id is
-/// taken. After [`begin_change`].
+/// Inserts a new client, whose access tokens have a lifetime of at most `longest_access_ttl_s`. Fails with a unique
+/// violation if the id is taken. Call [`begin_change`] first.
 pub fn insert(conn: &mut DbConnection, client: &Client, longest_access_ttl_s: i64) -> QueryResult<()> {
     diesel::insert_into(clients::table)
         .values((
@@ -124,7 +125,8 @@ pub fn insert(conn: &mut DbConnection, client: &Client, longest_access_ttl_s: i6
     Ok(())
 }
 
-/// Replaces a client. Tokens that were given before may live for as long as they could then. After [`begin_change`].
+/// Updates a client. The longest lifetime is never lowered, because tokens that were issued before keep their expiry.
+/// Call [`begin_change`] first.
 pub fn update(conn: &mut DbConnection, client: &Client, longest_access_ttl_s: i64) -> QueryResult<()> {
     let id = client.id.as_str();
     diesel::update(clients::table.find(id)).set(ClientRow::from_client(client)).execute(conn)?;
@@ -133,19 +135,19 @@ pub fn update(conn: &mut DbConnection, client: &Client, longest_access_ttl_s: i6
     Ok(())
 }
 
-/// Removes a client, with its secrets; whether there was one. After [`begin_change`].
+/// Deletes a client and its secrets. Returns whether it existed. Call [`begin_change`] first.
 pub fn delete(conn: &mut DbConnection, id: &str) -> QueryResult<bool> {
     Ok(diesel::delete(clients::table.find(id)).execute(conn)? == 1)
 }
 
-/// The client of that id.
+/// Finds the client with this id.
 pub fn find(conn: &mut DbConnection, id: &str) -> QueryResult<Option<Client>> {
     let row = clients::table.find(id).select(ClientRow::as_select()).first(conn).optional()?;
     row.map(ClientRow::into_client).transpose()
 }
 
-/// The client of that id, which stays as it is until this transaction ends: for those who begin something that ends with
-/// it. On SQLite the transaction itself is the lock.
+/// Finds the client with this id and locks it against changes until this transaction ends. For transactions that
+/// begin something that must end with the client. On SQLite the write transaction itself is the lock.
 pub fn lock(conn: &mut DbConnection, id: &str) -> QueryResult<Option<Client>> {
     let client = clients::table.find(id);
     let row: Option<ClientRow> = match conn {
@@ -157,12 +159,12 @@ pub fn lock(conn: &mut DbConnection, id: &str) -> QueryResult<Option<Client>> {
     row.map(ClientRow::into_client).transpose()
 }
 
-/// For how long, in seconds, an access token of the client may have been given.
+/// The longest lifetime, in seconds, with which an access token of the client may have been issued.
 pub fn longest_access_ttl(conn: &mut DbConnection, id: &str) -> QueryResult<Option<i64>> {
     clients::table.find(id).select(clients::longest_access_ttl_s).first(conn).optional()
 }
 
-/// Notes that clients without a lifetime of their own get tokens of that one. After [`lock_registry`].
+/// Notes that clients without a lifetime of their own get access tokens with this one. Call [`lock_registry`] first.
 pub fn raise_longest_access_ttl(conn: &mut DbConnection, seconds: i64) -> QueryResult<()> {
     let shorter = clients::table
         .filter(clients::access_ttl_s.is_null())
@@ -171,7 +173,7 @@ pub fn raise_longest_access_ttl(conn: &mut DbConnection, seconds: i64) -> QueryR
     Ok(())
 }
 
-/// Notes whether a cut against the client is due. After [`begin_change`].
+/// Notes whether a cut against the client is due. Call [`begin_change`] first.
 pub fn set_cut_due(conn: &mut DbConnection, id: &str, is_due: bool) -> QueryResult<()> {
     diesel::update(clients::table.find(id)).set(clients::cut_is_due.eq(is_due)).execute(conn)?;
     Ok(())
@@ -188,7 +190,7 @@ pub fn due_cuts(conn: &mut DbConnection) -> QueryResult<Vec<String>> {
     clients::table.filter(clients::cut_is_due.eq(true)).order(clients::id).select(clients::id).load(conn)
 }
 
-/// All clients, by id.
+/// Reads all clients, ordered by id.
 pub fn all(conn: &mut DbConnection) -> QueryResult<Listed<Client>> {
     let rows = clients::table.order(clients::id).select(ClientRow::as_select()).load(conn)?;
     Ok(Listed::of(rows, |row| &row.id, ClientRow::into_client))

@@ -1,4 +1,5 @@
-//! The statement that consumes a refresh token. Written out: Diesel prepares its own `UPDATE` anew each time.
+//! The statement that consumes a refresh token. It is written as SQL because Diesel does not cache its own `UPDATE`
+//! statements as prepared statements.
 
 use diesel::RunQueryDsl;
 use diesel::backend::Backend;
@@ -10,7 +11,8 @@ use diesel::sql_types::{BigInt, Binary, HasSqlType};
 
 use crate::domain::MinuteCount;
 
-/// Consumes the token if nobody did, if no refresh was counted in it since it was read, and if its session has not ended.
+/// Consumes the token if it is unused, if its count of refreshes has not changed since it was read, and if its
+/// session has not ended.
 pub(super) struct Consume<'a> {
     pub(super) hash: &'a [u8],
     pub(super) seen: MinuteCount,

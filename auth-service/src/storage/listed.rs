@@ -1,14 +1,14 @@
-//! Lists of which some rows cannot be read.
+//! Lists in which some rows may be unreadable.
 
 use diesel::QueryResult;
 
-/// The rows of a list. One that this version cannot read, because a newer replica wrote it or somebody changed it by hand, does
-/// not keep the others from being read. Not for the revocation log, of which no fact may be passed over.
+/// The rows of a list. A row that this version cannot read (a newer replica wrote it, or somebody changed it by hand)
+/// does not prevent reading the others. Not for the revocation log, in which no fact may be skipped.
 #[derive(Debug)]
 pub struct Listed<T> {
-    /// What could be read, in the order of the list.
+    /// The readable rows, in the order of the list.
     pub readable: Vec<T>,
-    /// What could not.
+    /// The unreadable rows.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -17,12 +17,12 @@ pub struct Listed<T> {
 pub struct Unreadable {
     /// Its primary key.
     pub id: String,
-    /// Why, without what stands in it.
+    /// The reason. It does not contain values of the row.
     pub why: String,
 }
 
 impl<T> Listed<T> {
-    /// Reads each row.
+    /// Converts each row.
     pub(super) fn of<R>(rows: Vec<R>, id: impl Fn(&R) -> &str, read: impl Fn(R) -> QueryResult<T>) -> Self {
         let mut listed = Self { readable: Vec::with_capacity(rows.len()), unreadable: Vec::new() };
         for row in rows {
@@ -35,7 +35,7 @@ impl<T> Listed<T> {
         listed
     }
 
-    /// What can be read; the log is told of the rest.
+    /// Returns the readable rows and logs the unreadable ones.
     pub fn or_log(self, table: &'static str) -> Vec<T> {
         for Unreadable { id, why } in &self.unreadable {
             tracing::error!(table, id, why, "storage.row_unreadable: it is left out");

@@ -1,4 +1,5 @@
-//! `FOR NO KEY UPDATE OF users`: Diesel has the lock, but not the `OF`, without which a join locks every table.
+//! `FOR NO KEY UPDATE OF users`. Diesel supports the lock, but not `OF`, without which a join locks the rows of every
+//! table.
 
 use diesel::PgConnection;
 use diesel::pg::Pg;

@@ -1,7 +1,7 @@
 //! The only place that knows Diesel: the schema, and one file of queries for each table.
 //!
-//! Queries are free functions on a connection. Those that decide something (issue, consume, end) are called inside
-//! `Database::write`, after [`users::lock`].
+//! Queries are free functions on a connection. Those that change the state of tokens or sessions (issue, consume,
+//! end) are called inside `Database::write`, after [`users::lock`].
 
 pub mod audit;
 pub mod authorization_codes;
@@ -31,13 +31,13 @@ pub use self::listed::{Listed, Unreadable};
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/auth/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/auth/sqlite");
 
-/// The migrations of this service, for both back ends.
+/// The migrations of this service, for PostgreSQL and SQLite.
 pub fn migrations() -> Migrations {
     Migrations { postgres: POSTGRES, sqlite: SQLITE }
 }
 
-/// What a query finds, without the rows that another transaction has locked: whoever prunes waits for nobody. On SQLite
-/// there is but one transaction that writes.
+/// Loads the rows of a query except those that another transaction has locked, so that pruning never waits. On SQLite
+/// there is only one write transaction at a time.
 macro_rules! unlocked {
     ($conn:expr, $query:expr) => {
         match $conn {
@@ -48,8 +48,9 @@ macro_rules! unlocked {
 }
 use unlocked;
 
-/// What a query finds, locked until the transaction ends, with a lock that leaves room for foreign keys. Whoever locks many
-/// rows of a table orders them by its key: so two that lock the same ones wait for each other, and lose no deadlock.
+/// Loads the rows of a query and locks them until the transaction ends. The lock is compatible with foreign-key
+/// checks. A query that locks many rows must order them by the primary key, so that two transactions that lock the
+/// same rows wait for each other and do not deadlock.
 macro_rules! locked {
     ($conn:expr, $query:expr) => {
         match $conn {
@@ -60,12 +61,12 @@ macro_rules! locked {
 }
 use locked;
 
-/// A row that this version of the service cannot read.
+/// The error for a row that this version of the service cannot read.
 fn unreadable(what: impl Into<String>) -> QueryError {
     QueryError::DeserializationError(what.into().into())
 }
 
-/// Whether `error` says that a unique column holds the value already.
+/// Whether `error` is the violation of a unique index.
 pub fn is_unique_violation(error: &QueryError) -> bool {
     matches!(error, QueryError::DatabaseError(diesel::result::DatabaseErrorKind::UniqueViolation, _))
 }

@@ -1,4 +1,4 @@
-//! `refresh_tokens`.
+//! The table `refresh_tokens`.
 
 use diesel::prelude::*;
 use service_kit::database::DbConnection;
@@ -36,7 +36,7 @@ impl RefreshTokenRow {
     }
 }
 
-/// Stores a new token. The caller holds the user's lock.
+/// Inserts a new token. The caller holds the user's lock.
 pub fn insert(conn: &mut DbConnection, hash: &RefreshTokenHash, token: &RefreshToken) -> QueryResult<()> {
     let values = (
         refresh_tokens::token_hash.eq(hash.as_bytes()),
@@ -50,7 +50,7 @@ pub fn insert(conn: &mut DbConnection, hash: &RefreshTokenHash, token: &RefreshT
         refresh_tokens::refreshes_since_ms.eq(token.refreshes.since_ms),
     );
     let inserted = diesel::insert_into(refresh_tokens::table).values(values);
-    // On the connection that it is: through the enum a statement would be prepared anew each time.
+    // Runs on the concrete connection, because through the enum Diesel would prepare the statement anew each time.
     match conn {
         DbConnection::Postgres(conn) => inserted.execute(conn)?,
         DbConnection::Sqlite(conn) => inserted.execute(conn)?,
@@ -58,7 +58,7 @@ pub fn insert(conn: &mut DbConnection, hash: &RefreshTokenHash, token: &RefreshT
     Ok(())
 }
 
-/// The token with that hash.
+/// Finds the token with this hash.
 pub fn find(conn: &mut DbConnection, hash: &RefreshTokenHash) -> QueryResult<Option<RefreshToken>> {
     let row = refresh_tokens::table
         .find(hash.as_bytes())
@@ -68,8 +68,8 @@ pub fn find(conn: &mut DbConnection, hash: &RefreshTokenHash) -> QueryResult<Opt
     row.map(RefreshTokenRow::into_token).transpose()
 }
 
-/// Consumes the token if it stands as it was `seen`, unused and with the same count of refreshes, and if its session has not
-/// ended; whether this call did.
+/// Consumes the token if it is unused, its count of refreshes is still `seen`, and its session has not ended. Returns
+/// whether this call consumed it.
 pub fn consume(
     conn: &mut DbConnection,
     hash: &RefreshTokenHash,
@@ -85,7 +85,7 @@ pub fn consume(
     Ok(consumed == 1)
 }
 
-/// Notes that an unused token answered its parent again. The caller holds the user's lock.
+/// Notes that an unused token was returned again for its parent. The caller holds the user's lock.
 pub fn note_replay(
     conn: &mut DbConnection,
     hash: &RefreshTokenHash,
@@ -102,8 +102,8 @@ pub fn note_replay(
     Ok(())
 }
 
-/// Forgets at most `limit` tokens that were used before `before_ms`; how many. What was not used stays as long as its
-/// session: so a genuine token that is not found was used.
+/// Deletes at most `limit` tokens that were used before `before_ms`. Returns how many. An unused token is kept as
+/// long as its session, so a genuine token that is not found must have been used.
 pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
     let used = refresh_tokens::table
         .filter(refresh_tokens::consumed_at_ms.lt(before_ms))
@@ -114,7 +114,7 @@ pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult
     diesel::delete(refresh_tokens::table.filter(refresh_tokens::token_hash.eq_any(used))).execute(conn)
 }
 
-/// How many tokens a session has, consumed ones included.
+/// The number of tokens of a session, including consumed ones.
 pub fn count_of_session(conn: &mut DbConnection, session_id: Uuid) -> QueryResult<i64> {
     refresh_tokens::table
         .filter(refresh_tokens::session_id.eq(session_id.to_string()))

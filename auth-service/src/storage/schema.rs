@@ -1,4 +1,4 @@
-//! The tables, as both sides of `migrations/auth` make them.
+//! The tables, as the migrations in `migrations/auth` create them on both databases.
 
 diesel::table! {
     meta (name) {

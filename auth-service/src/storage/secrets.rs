@@ -1,41 +1,41 @@
-//! `secrets`: random server secrets, sealed.
+//! The table `secrets`: random secrets of the server, encrypted.
 
 use diesel::prelude::*;
 use service_kit::database::DbConnection;
 
 use super::schema::secrets;
 
-/// A secret as it is stored.
+/// A row of the table.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = secrets)]
 pub struct SecretRow {
-    /// What it is for.
+    /// The name of the secret.
     pub name: String,
-    /// Sealed under the encryption key.
+    /// The secret, encrypted with the encryption key.
     pub ciphertext: Vec<u8>,
-    /// Which encryption key.
+    /// The id of the encryption key.
     pub key_id: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at_ms: i64,
 }
 
-/// The secret of that name.
+/// Finds the secret with this name.
 pub fn find(conn: &mut DbConnection, name: &str) -> QueryResult<Option<SecretRow>> {
     secrets::table.find(name).select(SecretRow::as_select()).first(conn).optional()
 }
 
-/// Stores a new secret.
+/// Inserts a new secret.
 pub fn insert(conn: &mut DbConnection, row: &SecretRow) -> QueryResult<()> {
     diesel::insert_into(secrets::table).values(row).execute(conn)?;
     Ok(())
 }
 
-/// Every secret.
+/// Reads every secret.
 pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<SecretRow>> {
     secrets::table.order(secrets::name).select(SecretRow::as_select()).load(conn)
 }
 
-/// Puts what was sealed anew in the place of what `old_key_id` sealed; whether it stood there still.
+/// Replaces the ciphertext, if it is still the one of `old_key_id`. Returns whether it was.
 pub fn reseal(
     conn: &mut DbConnection,
     name: &str,

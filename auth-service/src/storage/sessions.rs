@@ -1,4 +1,4 @@
-//! `sessions`.
+//! The table `sessions`.
 
 use std::collections::HashSet;
 
@@ -78,22 +78,23 @@ impl SessionRow {
     }
 }
 
-/// Stores a new session. The caller holds the user's lock.
+/// Inserts a new session. The caller holds the user's lock.
 pub fn insert(conn: &mut DbConnection, session: &Session) -> QueryResult<()> {
     diesel::insert_into(sessions::table).values(SessionRow::from_session(session)).execute(conn)?;
     Ok(())
 }
 
-/// The session with that id, ended or not.
+/// Finds the session with this id, ended or not.
 pub fn find(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<Session>> {
     let row = sessions::table.find(id.to_string()).select(SessionRow::as_select()).first(conn).optional()?;
     row.map(SessionRow::into_session).transpose()
 }
 
-/// A session with its user, who is locked as by [`users::lock`](super::users::lock), and the refresh token with that
-/// hash, if there is one.
+/// Finds a session, its user, and the refresh token with this hash, if there is one. Locks the user's row as
+/// [`users::lock`](super::users::lock) does.
 ///
-/// On PostgreSQL session and token may be as they were before the lock was there. The user is as the lock found it.
+/// On PostgreSQL, if the query had to wait for the lock, the session and the token may be older than the lock. The
+/// user is as it was when the lock was taken.
 pub fn lock_with_user(
     conn: &mut DbConnection,
     id: Uuid,
@@ -117,7 +118,8 @@ pub fn lock_with_user(
     Ok(Some((session.into_session()?, user.into_credentials()?.user, token)))
 }
 
-/// A page of a user's sessions that have not ended by `now_ms`, last used first: at most `limit` of those that follow `after`.
+/// Reads a page of a user's sessions that have not ended by `now_ms`, last used first: at most `limit` sessions that
+/// follow `after`.
 pub fn page_of_user(
     conn: &mut DbConnection,
     user_id: Uuid,
@@ -134,7 +136,7 @@ pub fn page_of_user(
     page.order(order).limit(limit).load(conn)?.into_iter().map(SessionRow::into_session).collect()
 }
 
-/// At most `limit` of a user's sessions that have not ended by `now_ms`, but for `kept`.
+/// Reads at most `limit` of a user's sessions that have not ended by `now_ms`, except `kept`.
 pub fn some_of_user(
     conn: &mut DbConnection,
     user_id: Uuid,
@@ -153,7 +155,7 @@ pub fn some_of_user(
         .collect()
 }
 
-/// At most `limit` of a user's sessions that have not ended by `now_ms`, but for the `most` that were used last.
+/// Reads at most `limit` of a user's sessions that have not ended by `now_ms`, except the `most` last used ones.
 pub fn unused_for_longest(
     conn: &mut DbConnection,
     user_id: Uuid,
@@ -182,8 +184,9 @@ fn live(user_id: Uuid, now_ms: i64) -> _ {
         .filter(sessions::idle_expires_at_ms.gt(now_ms))
 }
 
-/// Stores the use that [`Session::note_use`] noted. The ends never move back, though `session` may have been read before a
-/// use that was noted meanwhile: a fact must outlive every token that was given.
+/// Stores the use that [`Session::note_use`] noted. The expiry times are never lowered, because `session` may have
+/// been read before another use was stored, and a revocation fact must be kept longer than every issued token is
+/// valid.
 pub fn touch(conn: &mut DbConnection, session: &Session) -> QueryResult<()> {
     let (idle, access) = (session.idle_expires_at_ms, session.access_expires_at_s);
     diesel::update(sessions::table.find(session.id.to_string()))
@@ -204,14 +207,14 @@ pub fn touch(conn: &mut DbConnection, session: &Session) -> QueryResult<()> {
     Ok(())
 }
 
-/// Ends those of these sessions that have not ended; their ids. The caller holds their user's lock.
+/// Ends those of the given sessions that have not ended, and returns their ids. The caller holds their user's lock.
 pub fn end(
     conn: &mut DbConnection,
     ids: &[Uuid],
     reason: EndReason,
     now_ms: i64,
 ) -> QueryResult<HashSet<Uuid>> {
-    // One alone has no order to keep.
+    // A single row cannot be locked in the wrong order.
     if let [id] = ids {
         let ended = end_locked(conn, &[id.to_string()], reason, now_ms)?;
         return Ok((ended > 0).then_some(*id).into_iter().collect());
@@ -227,7 +230,7 @@ pub fn end(
     live.iter().map(|id| parse_uuid("sessions.id", id)).collect()
 }
 
-/// Ends every session of a user; how many. The caller holds the user's lock.
+/// Ends every session of a user. Returns how many. The caller holds the user's lock.
 pub fn end_all_of_user(
     conn: &mut DbConnection,
     user_id: Uuid,
@@ -243,7 +246,7 @@ pub fn end_all_of_user(
     live.chunks(CHUNK).try_fold(0, |ended, some| Ok(ended + end_locked(conn, some, reason, now_ms)?))
 }
 
-/// Ends at most `limit` of the sessions that were given to a client; how many.
+/// Ends at most `limit` sessions of a client. Returns how many.
 pub fn end_of_client(
     conn: &mut DbConnection,
     client_id: &str,
@@ -260,7 +263,7 @@ pub fn end_of_client(
     end_locked(conn, &live, EndReason::ClientEnded, now_ms)
 }
 
-/// Rows named in one statement: SQLite takes 32,766 parameters, and counts each.
+/// The most ids in one statement. SQLite allows 32,766 parameters per statement.
 const CHUNK: usize = 1000;
 
 fn end_locked(conn: &mut DbConnection, ids: &[String], reason: EndReason, now_ms: i64) -> QueryResult<usize> {
@@ -269,7 +272,7 @@ fn end_locked(conn: &mut DbConnection, ids: &[String], reason: EndReason, now_ms
         .execute(conn)
 }
 
-/// When the last access token of any session of the user ends, ended sessions included.
+/// The latest expiry of the access tokens of all sessions of the user, including ended sessions.
 pub fn last_access_expiry_of_user(conn: &mut DbConnection, user_id: Uuid) -> QueryResult<Option<i64>> {
     sessions::table
         .filter(sessions::user_id.eq(user_id.to_string()))
@@ -277,8 +280,9 @@ pub fn last_access_expiry_of_user(conn: &mut DbConnection, user_id: Uuid) -> Que
         .first(conn)
 }
 
-/// Forgets at most `limit` sessions that ended or expired before `before_ms` and whose access tokens have all
-/// expired; how many. Their refresh tokens go with them. What another transaction has locked waits for the next time.
+/// Deletes at most `limit` sessions that ended or expired before `before_ms` and whose access tokens have all
+/// expired. Returns how many. Their refresh tokens are deleted with them. Rows that another transaction has locked
+/// are left for the next time.
 pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
     let dead = sessions::access_expires_at_s.lt(before_ms.div_euclid(1000));
     let ended = sessions::table

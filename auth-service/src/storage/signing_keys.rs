@@ -1,4 +1,4 @@
-//! `signing_keys`: the RSA keys, private halves sealed.
+//! The table `signing_keys`: RSA keys, with encrypted private keys.
 
 use diesel::prelude::*;
 use service_kit::database::DbConnection;
@@ -7,36 +7,36 @@ use super::schema::signing_keys;
 use super::unreadable;
 use crate::domain::signing_key::{KeyLife, KeyState};
 
-/// A signing key as it is stored.
+/// A row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = signing_keys)]
 pub struct SigningKeyRow {
-    /// RFC 7638 thumbprint.
+    /// The key id: the RFC 7638 thumbprint.
     pub kid: String,
     /// `next`, `active` or `retired`.
     pub state: String,
-    /// `RS256`.
+    /// The algorithm: `RS256`.
     pub algorithm: String,
-    /// base64url, as in the key set.
+    /// The modulus in base64url, as in the key set.
     pub modulus: String,
-    /// base64url, as in the key set.
+    /// The exponent in base64url, as in the key set.
     pub exponent: String,
-    /// PKCS#8, sealed under the encryption key.
+    /// The private key in PKCS#8, encrypted with the encryption key.
     pub private_key: Vec<u8>,
-    /// Which encryption key.
+    /// The id of the encryption key.
     pub key_id: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at_ms: i64,
-    /// When it begins, or began, to sign.
+    /// When it begins or began to sign.
     pub activates_at_ms: i64,
-    /// When it leaves the key set; retired keys only.
+    /// When it leaves the key set. Only set for retired keys.
     pub retires_at_ms: Option<i64>,
-    /// No token that it signed ends later.
+    /// The latest expiry of the tokens that it signed.
     pub tokens_end_by_s: i64,
 }
 
 impl SigningKeyRow {
-    /// What decides on the key.
+    /// The values that decide on the life cycle of the key.
     pub fn life(&self) -> QueryResult<KeyLife> {
         let state = KeyState::parse(&self.state);
         Ok(KeyLife {
@@ -51,7 +51,7 @@ impl SigningKeyRow {
     }
 }
 
-/// Every key, oldest first.
+/// Reads every key, oldest first.
 pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<SigningKeyRow>> {
     signing_keys::table
         .order((signing_keys::created_at_ms, signing_keys::kid))
@@ -59,14 +59,14 @@ pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<SigningKeyRow>> {
         .load(conn)
 }
 
-/// Stores a new key.
+/// Inserts a new key.
 pub fn insert(conn: &mut DbConnection, row: &SigningKeyRow) -> QueryResult<()> {
     diesel::insert_into(signing_keys::table).values(row).execute(conn)?;
     Ok(())
 }
 
-/// Lets a key sign that did not; whether it was there to be activated. Under [`super::meta::lock`], as all that moves a
-/// key.
+/// Makes a key in state `next` the active one. Returns whether there was such a key. The caller holds
+/// [`super::meta::lock`], as for every change of a key's state.
 pub fn activate(conn: &mut DbConnection, kid: &str, now_ms: i64) -> QueryResult<bool> {
     let next = signing_keys::table.find(kid).filter(signing_keys::state.eq(KeyState::Next.as_str()));
     let activated = diesel::update(next)
@@ -75,8 +75,9 @@ pub fn activate(conn: &mut DbConnection, kid: &str, now_ms: i64) -> QueryResult<
     Ok(activated == 1)
 }
 
-/// Ends the signing of the active key, to leave the set at what `leaves_at_ms` makes of the end of its tokens; whether it
-/// was active. The end is read when no [`extend`] can move it any more.
+/// Retires the active key. Returns whether it was active. `leaves_at_ms` computes when the key leaves the set, from
+/// the latest expiry of its tokens. That expiry is read after the key was retired, when [`extend`] can no longer
+/// change it.
 pub fn retire(
     conn: &mut DbConnection,
     kid: &str,
@@ -95,7 +96,7 @@ pub fn retire(
     Ok(true)
 }
 
-/// Allows tokens that end by `until_s` to be signed with the active key; whether that moved its end.
+/// Raises the latest expiry of the tokens of the active key to `until_s`. Returns whether it was raised.
 pub fn extend(conn: &mut DbConnection, kid: &str, until_s: i64) -> QueryResult<bool> {
     let active = signing_keys::table
         .find(kid)
@@ -104,22 +105,22 @@ pub fn extend(conn: &mut DbConnection, kid: &str, until_s: i64) -> QueryResult<b
     Ok(diesel::update(active).set(signing_keys::tokens_end_by_s.eq(until_s)).execute(conn)? == 1)
 }
 
-/// Takes a retired key out; whether it was there.
+/// Deletes a retired key. Returns whether there was one.
 pub fn forget(conn: &mut DbConnection, kid: &str) -> QueryResult<bool> {
     let retired = signing_keys::table.find(kid).filter(signing_keys::state.eq(KeyState::Retired.as_str()));
     Ok(diesel::delete(retired).execute(conn)? == 1)
 }
 
-/// Takes a key out whatever its state; the row as it was last, after every [`extend`].
+/// Deletes a key in any state. Returns its last row, which includes every [`extend`].
 pub fn remove(conn: &mut DbConnection, kid: &str) -> QueryResult<Option<SigningKeyRow>> {
-    // Its lock, and only then the reading.
+    // Locks the row before it is read.
     diesel::update(signing_keys::table.find(kid)).set(signing_keys::kid.eq(kid)).execute(conn)?;
     let row = signing_keys::table.find(kid).select(SigningKeyRow::as_select()).first(conn).optional()?;
     diesel::delete(signing_keys::table.find(kid)).execute(conn)?;
     Ok(row)
 }
 
-/// Puts what was sealed anew in the place of what `old_key_id` sealed; whether it stood there still.
+/// Replaces the encrypted private key, if it is still encrypted with `old_key_id`. Returns whether it was.
 pub fn reseal(
     conn: &mut DbConnection,
     kid: &str,

@@ -1,4 +1,4 @@
-//! Both sides of the migrations make the same tables, and the queries behave alike on them.
+//! Tests that the migrations create the same tables on both databases, and that queries behave the same on both.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -41,7 +41,7 @@ const POSTGRES_INDEXES: &str = "SELECT indexname::text AS name FROM pg_indexes W
 const SQLITE_INDEXES: &str =
     "SELECT name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%'";
 
-/// The types that both back ends have, under one name.
+/// Maps the type names of both databases to common names.
 fn common_type(name: &str) -> &'static str {
     match name.to_ascii_lowercase().as_str() {
         "text" => "text",
@@ -99,7 +99,7 @@ fn migrations_have_the_same_names_on_both_sides() {
         names
     };
     assert!(!names("sqlite").is_empty());
-    // Of two with one version, one would never be applied.
+    // If two migrations had the same version, one of them would never be applied.
     let mut versions: Vec<_> =
         names("sqlite").iter().map(|name| name.to_str().unwrap()[..14].to_owned()).collect();
     versions.dedup();
@@ -107,8 +107,8 @@ fn migrations_have_the_same_names_on_both_sides() {
     assert_eq!(names("sqlite"), names("postgres"));
 }
 
-/// A refresh may have read its session before it waited for another: what that noted must stand, or a revocation would be
-/// forgotten before the tokens that it revokes have ended.
+/// A refresh may have read its session before it waited for another refresh. The expiry that the other one stored
+/// must be kept. Otherwise a revocation fact would be deleted before the tokens that it revokes have expired.
 #[tokio::test]
 async fn the_noted_ends_of_a_session_never_move_back() {
     for backend in [Backend::Sqlite, Backend::Postgres] {

@@ -1,4 +1,4 @@
-//! `users`.
+//! The table `users`.
 
 use diesel::prelude::*;
 use service_kit::database::DbConnection;
@@ -43,7 +43,7 @@ impl UserRow {
     }
 }
 
-/// Stores a new user; a unique violation when the name, or one that looks like it, is taken.
+/// Inserts a new user. Fails with a unique violation if the name, or a confusable name, is taken.
 pub fn insert(conn: &mut DbConnection, new: &NewUser) -> QueryResult<()> {
     let email = new.email.as_ref();
     diesel::insert_into(users::table)
@@ -67,13 +67,13 @@ pub fn insert(conn: &mut DbConnection, new: &NewUser) -> QueryResult<()> {
     Ok(())
 }
 
-/// Whether a user with this name, or one that looks like it, exists.
+/// Whether a user with this name, or a confusable name, exists.
 pub fn is_taken(conn: &mut DbConnection, key: &str, skeleton: &str) -> QueryResult<bool> {
     let same = users::table.filter(users::username_key.eq(key).or(users::username_skeleton.eq(skeleton)));
     Ok(same.select(users::id).first::<String>(conn).optional()?.is_some())
 }
 
-/// The user of that name, with what a login is held against.
+/// Finds the user with this name, with the credentials that a login is verified against.
 pub fn find_by_name(conn: &mut DbConnection, key: &str) -> QueryResult<Option<Credentials>> {
     let row = users::table
         .filter(users::username_key.eq(key))
@@ -83,13 +83,13 @@ pub fn find_by_name(conn: &mut DbConnection, key: &str) -> QueryResult<Option<Cr
     row.map(UserRow::into_credentials).transpose()
 }
 
-/// The user with that id.
+/// Finds the user with this id.
 pub fn find(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<User>> {
     let row = users::table.find(id.to_string()).select(UserRow::as_select()).first(conn).optional()?;
     row.map(|row| row.into_credentials().map(|credentials| credentials.user)).transpose()
 }
 
-/// At most `limit` users, by name; those after `after` (a name's key).
+/// Reads at most `limit` users, ordered by name, starting after `after` (a name's key).
 pub fn list(conn: &mut DbConnection, after: Option<&str>, limit: i64) -> QueryResult<Vec<User>> {
     users::table
         .filter(users::username_key.gt(after.unwrap_or("")))
@@ -102,8 +102,9 @@ pub fn list(conn: &mut DbConnection, after: Option<&str>, limit: i64) -> QueryRe
         .collect()
 }
 
-/// The user with that id, locked until this transaction ends. Whoever issues a token or ends something holds this
-/// lock: a cut is either seen by an issue or waits for it. On SQLite the transaction itself is the lock.
+/// Finds the user with this id and locks the row until this transaction ends. Every transaction that issues a token
+/// or ends a session takes this lock, so an issue either sees a cut or is finished before it. On SQLite the write
+/// transaction itself is the lock.
 pub fn lock(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<Credentials>> {
     let user = users::table.find(id.to_string());
     let row: Option<UserRow> = match conn {
@@ -115,7 +116,7 @@ pub fn lock(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<Credentials
     row.map(UserRow::into_credentials).transpose()
 }
 
-/// Replaces a hash by one of the same password, unless the password was changed meanwhile.
+/// Replaces a hash by a new one of the same password, unless the password was changed in the meantime.
 pub fn upgrade_hash(
     conn: &mut DbConnection,
     id: Uuid,
@@ -134,7 +135,7 @@ pub fn upgrade_hash(
     Ok(changed == 1)
 }
 
-/// Moves the cut: tokens whose `jti` time is not later are revoked. The caller holds [`lock`].
+/// Sets the cut: tokens whose `jti` time is not later are revoked. The caller holds [`lock`].
 pub fn set_token_cut(conn: &mut DbConnection, id: Uuid, cut_ms: i64, now_ms: i64) -> QueryResult<()> {
     diesel::update(users::table.find(id.to_string()))
         .set((users::token_cut_ms.eq(cut_ms), users::updated_at_ms.eq(now_ms)))
@@ -142,7 +143,7 @@ pub fn set_token_cut(conn: &mut DbConnection, id: Uuid, cut_ms: i64, now_ms: i64
     Ok(())
 }
 
-/// Switches a user on or off. The caller holds [`lock`] and ends what the user has.
+/// Enables or disables a user. The caller holds [`lock`], and ends the user's sessions and tokens.
 pub fn set_active(conn: &mut DbConnection, id: Uuid, is_active: bool, now_ms: i64) -> QueryResult<()> {
     diesel::update(users::table.find(id.to_string()))
         .set((
@@ -175,7 +176,7 @@ pub fn set_roles(conn: &mut DbConnection, id: Uuid, roles: &[String], now_ms: i6
     Ok(())
 }
 
-/// Removes a user, with sessions and refresh tokens. The caller holds [`lock`].
+/// Deletes a user with all sessions and refresh tokens. The caller holds [`lock`].
 pub fn delete(conn: &mut DbConnection, id: Uuid) -> QueryResult<()> {
     diesel::delete(users::table.find(id.to_string())).execute(conn)?;
     Ok(())
