@@ -1,36 +1,36 @@
-//! What a request asks for, and what it may be given.
+//! What a request asks for, and what it is granted.
 
 use shared_claims::scope::Scopes;
 
-/// What a request asks for; what it leaves open is all that it may have.
+/// The scope and resources that a request asks for. A part that is missing means everything that is allowed.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
-    /// What the token shall permit.
+    /// The requested scope.
     pub scope: Option<Scopes>,
-    /// The resources that it shall be for (RFC 8707).
+    /// The requested resources (RFC 8707).
     pub resources: Vec<String>,
 }
 
-/// What a token permits, and the resources that it is for.
+/// The scope and audience of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
-    /// What it permits.
+    /// The scope.
     pub scope: Scopes,
-    /// Whom it is for.
+    /// The audience.
     pub audience: Vec<String>,
 }
 
-/// More was asked for than may be given.
+/// The request asks for more than is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TooMuch {
-    /// A scope.
+    /// A scope is not allowed.
     Scope,
-    /// A resource.
+    /// A resource is not allowed.
     Resource,
 }
 
 impl Ask {
-    /// What is given of `most`.
+    /// Narrows `most` to what the request asks for.
     pub fn of(&self, most: Given) -> Result<Given, TooMuch> {
         let scope = match &self.scope {
             None => most.scope,
@@ -49,7 +49,7 @@ impl Ask {
 }
 
 impl Given {
-    /// What of this is also in `other`.
+    /// The intersection with `other`.
     pub(super) fn within(&self, other: &Self) -> Self {
         let audience = self.audience.iter().filter(|resource| other.audience.contains(resource));
         Self { scope: self.scope.intersection(&other.scope), audience: audience.cloned().collect() }

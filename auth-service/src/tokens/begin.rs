@@ -1,4 +1,5 @@
-//! The beginning of a session: its row, its first access token, and its first refresh token where the client gets one.
+//! Begins a session: inserts its row, and makes its first access token and, if the client gets one, its first refresh
+//! token.
 
 use service_kit::database::DbConnection;
 use uuid::Uuid;
@@ -10,38 +11,38 @@ use super::{Given, Inner, Terms, TokenError};
 use crate::domain::{Device, EndReason, MinuteCount, Origin, RefreshToken, RefreshTokenPlain, Session, User};
 use crate::storage::{refresh_tokens, sessions};
 
-/// What a session begins with.
+/// The parameters of a new session.
 pub(super) struct Beginning<'a> {
-    /// Whose it is, locked.
+    /// The user, whose row is locked.
     pub(super) user: &'a User,
-    /// The client's terms, as they are while its lock is held.
+    /// The client's terms. The client's row is locked too.
     pub(super) terms: &'a Terms,
-    /// What it may give.
+    /// The most that the session may grant.
     pub(super) most: Given,
-    /// What its first token is given of that.
+    /// The scope and audience of its first access token.
     pub(super) given: Given,
     /// How the user authenticated.
     pub(super) amr: Vec<String>,
-    /// When that was.
+    /// When the user authenticated.
     pub(super) auth_time_s: i64,
-    /// With what, and where.
+    /// The device the user logged in with.
     pub(super) device: Device,
-    /// Who sent the request: that may be the client, and not the user.
+    /// The origin of the request, which may have been sent by the client and not by the user.
     pub(super) origin: &'a Origin,
 }
 
-/// A session that began.
+/// A session that was begun.
 pub(super) struct Begun {
-    /// Its id.
+    /// The session's id.
     pub(super) session_id: Uuid,
     /// Its first tokens.
     pub(super) minted: Minted,
-    /// Sessions that made room for it.
+    /// The sessions that were ended to make room for it.
     pub(super) displaced: Vec<Ended>,
 }
 
 impl Inner {
-    /// Begins. Under the locks of the user and the client, with a time that was read under them.
+    /// Begins a session. The caller holds the locks of the user and the client, and `now_ms` was read under them.
     pub(super) fn begin(
         &self,
         conn: &mut DbConnection,
@@ -49,7 +50,7 @@ impl Inner {
         now_ms: i64,
     ) -> Result<Begun, TokenError> {
         let Beginning { user, terms, most, given, amr, auth_time_s, device, origin } = beginning;
-        // What cannot be refreshed is over with its only token.
+        // A session that cannot be refreshed ends with its only access token.
         let life_s = if terms.refreshes { terms.sessions.max_age_s } else { terms.access_ttl_s };
         let mut session = Session {
             id: self.random.uuid_at(now_ms),
@@ -78,13 +79,13 @@ impl Inner {
         } else {
             None
         };
-        // Last in the transaction, but for its record: facts are appended.
+        // This comes last in the transaction, except for the audit event, because it appends revocation facts.
         let displaced = self.end_sessions(conn, &displaced, EndReason::Displaced, origin, now_ms)?;
         Ok(Begun { session_id: session.id, minted: Minted { claims, refresh }, displaced })
     }
 
-    /// The sessions that were not used for longest, where there are so many that another would be one too many. Where
-    /// the limit was lowered by much, the next logins end the rest.
+    /// The sessions that were unused for longest, if another session would exceed the limit. Returns at most
+    /// [`BATCH`]; if there are more (because the limit was lowered), later logins end the rest.
     fn sessions_over_limit(
         &self,
         conn: &mut DbConnection,
@@ -97,16 +98,16 @@ impl Inner {
     }
 }
 
-/// What a refresh token has from the request that gave it; nothing, where that was no refresh.
+/// The values that a refresh token inherits from the refresh that issued it. The default is for a first token.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Lineage {
-    /// The caller.
+    /// The mark of the caller.
     pub(super) first_caller: Option<i64>,
-    /// The refreshes of its session, that request included.
+    /// The count of refreshes of the session, including this one.
     pub(super) refreshes: MinuteCount,
 }
 
-/// Stores a refresh token that is given now; when it ends.
+/// Inserts a refresh token that is issued now. Returns its expiry.
 pub(super) fn store(
     conn: &mut DbConnection,
     token: &RefreshTokenPlain,

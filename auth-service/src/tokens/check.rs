@@ -1,4 +1,5 @@
-//! Whether a token that we issued still counts: asked of the database, so that our own endpoints know at once.
+//! Checks in the database whether a token of this issuer is still valid, so that the issuer's own endpoints see a
+//! revocation at once.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,13 +19,13 @@ pub struct OwnTokens {
 }
 
 impl OwnTokens {
-    /// Asks this database.
+    /// Builds the check for this database.
     pub fn new(database: Database, clock: SharedClock) -> Self {
         Self { database, clock }
     }
 }
 
-/// Marks that may go to another thread.
+/// Owned [`Marks`], which can be sent to another thread.
 struct OwnedMarks {
     jti: TokenId,
     sid: Option<SessionId>,
@@ -78,7 +79,7 @@ fn judge(conn: &mut DbConnection, marks: &OwnedMarks, now_ms: i64) -> Result<Ver
         return Ok(Verdict::Revoked(fact.kind));
     }
     let Some(sid) = marks.sid else { return Ok(Verdict::Live) };
-    // Facts are forgotten after their time; the session and the user say it too.
+    // Revocation facts are deleted when they have expired, so the session and the user are checked as well.
     let session = sessions::find(conn, Uuid::from_bytes(*sid.as_bytes()))?;
     let Some(session) = session.filter(|session| session.is_live(now_ms)) else {
         return Ok(Verdict::Revoked(Kind::Sid));

@@ -1,4 +1,4 @@
-//! A code for a client (RFC 6749 §4.1.2): what the page gives on which the user agreed.
+//! Issues authorization codes (RFC 6749 §4.1.2) when a user has given consent on the hosted pages.
 
 use std::sync::Arc;
 
@@ -9,52 +9,53 @@ use super::{Ask, Inner, TokenError, Tokens, TooMuch};
 use crate::domain::{AuthorizationCode, CodeChallenge, CodePlain, Device};
 use crate::storage::{authorization_codes, users};
 
-/// From the redirect to its redemption nobody but two programs has a hand in it.
+/// The lifetime of a code, in milliseconds. It can be short because only programs are involved between the redirect
+/// and the redemption.
 const LIFE_MS: i64 = 60_000;
 
-/// Codes of one user that can be redeemed. A further one takes the place of the oldest.
+/// The most redeemable codes of one user. A further code replaces the oldest.
 const MOST_UNREDEEMED: i64 = 100;
 
-/// What a user agreed to.
+/// The consent of a user.
 #[derive(Clone, Debug)]
 pub struct Consent {
-    /// Who agreed.
+    /// The user.
     pub user_id: Uuid,
     /// The version of the user's credentials when they were verified.
     pub version: i64,
-    /// To whom it is given.
+    /// The client that the code is issued to.
     pub client_id: String,
-    /// Where it is sent: one of the client's.
+    /// The redirect URI, which is one of the client's.
     pub redirect_uri: String,
-    /// What its redeemer must prove to know.
+    /// The PKCE challenge, if the client sent one.
     pub challenge: Option<CodeChallenge>,
-    /// What was agreed to.
+    /// The scope and resources of the consent.
     pub ask: Ask,
-    /// OpenID Connect Core §3.1.2.1.
+    /// The `nonce` of OpenID Connect Core §3.1.2.1.
     pub nonce: Option<String>,
     /// How the user authenticated (RFC 8176).
     pub amr: Vec<String>,
-    /// When that was.
+    /// When the user authenticated.
     pub auth_time_s: i64,
-    /// The browser.
+    /// The user's browser.
     pub device: Device,
 }
 
-/// What became of a consent.
+/// The outcome of issuing a code.
 #[derive(Debug)]
 pub enum CodeGrant {
-    /// The code.
+    /// The code was issued.
     Given(CodePlain),
-    /// The user was switched off, or the password changed, since they authenticated.
+    /// The user was disabled, or the password was changed, since the user authenticated.
     Refused,
-    /// The client was switched off or removed.
+    /// The client was disabled or deleted.
     ClientEnded,
-    /// More was agreed to than the client may be given.
+    /// The consent exceeds what the client is allowed.
     TooMuch(TooMuch),
 }
 
 impl Tokens {
-    /// Gives a code.
+    /// Issues a code for a consent.
     pub async fn give_code(&self, consent: Consent) -> Result<CodeGrant, TokenError> {
         let inner = Arc::clone(&self.inner);
         self.inner.database.write(move |conn| inner.give(conn, &consent)).await

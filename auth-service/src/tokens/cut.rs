@@ -1,4 +1,4 @@
-//! The end of all that a user has.
+//! Cuts: revoke all tokens of a user up to one moment.
 
 use service_kit::database::DbConnection;
 use shared_claims::revocation::{Fact, Kind};
@@ -8,21 +8,21 @@ use crate::domain::{EndReason, User};
 use crate::storage::{authorization_codes, revocations, sessions, users};
 use diesel::QueryResult;
 
-/// What a cut has to cover.
+/// The settings that a cut has to cover.
 #[derive(Clone, Copy, Debug)]
 pub struct CutRules {
-    /// How far the clocks of replicas may be apart.
+    /// The most by which the clocks of replicas may differ, in milliseconds.
     pub clock_skew_ms: i64,
-    /// Life of an access token.
+    /// The lifetime of an access token, in seconds.
     pub access_ttl_s: i64,
 }
 
-/// A cut against a user, begun under the user's lock: what was issued before lies before it, what comes after lies
-/// after it.
+/// A cut against a user, taken under the user's lock. Every token that was issued before the lock is older than the
+/// cut, and every later one is newer.
 pub(crate) struct UserCut(Fact);
 
 impl CutRules {
-    /// Decides on the cut, and notes it with the user. `now_ms` was read under the user's lock.
+    /// Takes the cut and stores its time with the user. `now_ms` must be read under the user's lock.
     pub(crate) fn cut(self, conn: &mut DbConnection, user: &User, now_ms: i64) -> QueryResult<UserCut> {
         let now = now_ms.div_euclid(1000);
         let past_the_last = user.token_cut_ms.map_or(i64::MIN, |cut| cut.saturating_add(1));
@@ -33,7 +33,7 @@ impl CutRules {
         Ok(UserCut(Fact { kind: Kind::Sub, id: user.id.to_string(), at: Some(cut), exp }))
     }
 
-    /// The same, and ends the user's sessions, and the codes that would begin others.
+    /// Takes the cut, ends the user's sessions, and deletes unredeemed codes, which could begin new sessions.
     pub(crate) fn end_all(
         self,
         conn: &mut DbConnection,
@@ -49,7 +49,8 @@ impl CutRules {
 }
 
 impl UserCut {
-    /// Commits the fact with the transaction, of which this is the last step; the fact's place.
+    /// Appends the revocation fact. This must be the last step of the transaction. Returns the fact's sequence
+    /// number.
     pub(crate) fn append(&self, conn: &mut DbConnection, now_ms: i64) -> QueryResult<i64> {
         revocations::append(conn, &self.0, now_ms)
     }

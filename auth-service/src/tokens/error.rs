@@ -1,4 +1,4 @@
-//! What can go wrong in a use case without being the caller's fault.
+//! The errors of the token use cases that are not the caller's fault.
 
 use diesel::result::Error as QueryError;
 use service_kit::database::DatabaseError;
@@ -8,10 +8,10 @@ use crate::keys::KeysError;
 /// Why a use case could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// No connection, or too much waiting for one.
+    /// The database failed or had no free connection.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// No signature.
+    /// The token could not be signed.
     #[error(transparent)]
     Keys(#[from] KeysError),
 }

@@ -1,25 +1,25 @@
-//! What a refresh token is worth, without using it.
+//! Checks a refresh token without using it.
 
 use super::{Terms, TokenError, Tokens};
 use crate::domain::{RefreshToken, RefreshTokenPlain, Session, User};
 use crate::storage::{refresh_tokens, sessions, users};
 use shared_claims::scope::Scopes;
 
-/// A refresh token that would be taken.
+/// A refresh token that would be accepted now.
 #[derive(Clone, Debug)]
 pub struct LiveRefreshToken {
     /// The token.
     pub token: RefreshToken,
     /// Its session.
     pub session: Session,
-    /// Whose it is.
+    /// The user.
     pub user: User,
-    /// What it still gives.
+    /// The scope that it would grant now.
     pub scope: Scopes,
 }
 
 impl Tokens {
-    /// The refresh token, if the client with these terms would get tokens for it now. Writes nothing.
+    /// Returns the refresh token if the client with these terms could use it now. Writes nothing.
     pub async fn inspect_refresh_token(
         &self,
         presented: RefreshTokenPlain,

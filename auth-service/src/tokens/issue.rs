@@ -1,4 +1,4 @@
-//! A login's tokens.
+//! Issues the tokens of a login.
 
 use std::sync::Arc;
 
@@ -13,36 +13,36 @@ use super::{Ask, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
 use crate::domain::{AuditEvent, AuditKind, Origin, PasswordHash};
 use crate::storage::{clients, users};
 
-/// Credentials that were verified, and in which state.
+/// Credentials that were verified.
 #[derive(Clone, Debug)]
 pub struct Proven {
-    /// Whose they are.
+    /// The user they belong to.
     pub user_id: Uuid,
-    /// Their version when they were verified.
+    /// The version of the credentials when they were verified.
     pub version: i64,
-    /// The hash that was verified and the one to put in its place, where it was of an older kind.
+    /// The verified hash and its replacement, if the verified one has an older scheme or cost.
     pub upgrade: Option<(PasswordHash, PasswordHash)>,
 }
 
-/// What became of a login.
+/// The outcome of a login.
 #[derive(Debug)]
 pub enum Login {
-    /// It gave a session.
+    /// A session was begun.
     Issued {
         /// The session.
         session_id: Uuid,
         /// Its first tokens.
         tokens: Box<TokenAnswer>,
     },
-    /// The user was switched off, or the password changed, since the password was verified.
+    /// The user was disabled, or the password was changed, since the password was verified.
     Refused,
-    /// The client was switched off or removed since it authenticated.
+    /// The client was disabled or deleted since it authenticated.
     ClientEnded,
-    /// More was asked for than the client may be given.
+    /// The request asks for more than the client is allowed.
     TooMuch(TooMuch),
 }
 
-/// The same, decided and committed, and not yet signed.
+/// The outcome as committed, before the token is signed.
 enum Decided {
     Begun { event: AuditEvent, session_id: Uuid, minted: Box<Minted>, displaced: Vec<Ended> },
     Refused(AuditEvent),
@@ -51,7 +51,7 @@ enum Decided {
 }
 
 impl Tokens {
-    /// Begins a session with a client, if the credentials are still those that were verified.
+    /// Begins a session with a client, if the credentials have not changed since they were verified.
     pub async fn issue(
         &self,
         proven: Proven,
@@ -94,7 +94,8 @@ impl Inner {
         let credentials = users::lock(conn, proven.user_id)?;
         let terms = self.lock_terms(conn, client_id)?;
         let now_ms = self.clock.now_ms();
-        // The version and not the hash: a login beside this one may have upgraded the hash of the same password.
+        // Compares the version and not the hash, because a concurrent login may have upgraded the hash of the same
+        // password.
         let same = credentials.filter(|found| found.user.is_active && found.version == proven.version);
         let Some(credentials) = same else {
             let refused = AuditEvent::new(AuditKind::LoginRefused, origin)
@@ -130,8 +131,8 @@ impl Inner {
         Ok(Decided::Begun { event: begun, session_id, minted: Box::new(minted), displaced })
     }
 
-    /// The terms of a client that gets tokens, which stay so until this transaction ends: whoever switches the client
-    /// off waits for it, and then finds the session that it began.
+    /// The terms of an active client, whose row is locked until this transaction ends. A transaction that disables
+    /// the client waits for this one, and then finds the session that it began.
     pub(super) fn lock_terms(
         &self,
         conn: &mut DbConnection,

@@ -1,11 +1,12 @@
-//! A token in the client's own name (RFC 6749 §4.4): no user, no session, no refresh token, and nothing written.
+//! Issues a token in the client's own name (RFC 6749 §4.4): no user, no session, no refresh token, and no write to
+//! the database.
 
 use super::mint::{Minted, Subject};
 use super::{Given, Terms, TokenAnswer, TokenError, Tokens};
 
 impl Tokens {
-    /// Issues. `as_of_ms` was read *before* the client was found to be active: so the token's time lies before whatever
-    /// cut follows its being switched off, however long this process stands still in between.
+    /// Issues a token. `as_of_ms` must be read *before* the client is found to be active. So the token's time is
+    /// earlier than the cut of any later disabling of the client, even if this process is paused in between.
     pub async fn issue_to_client(
         &self,
         terms: &Terms,

@@ -1,4 +1,4 @@
-//! The end of sessions, by the user's own decision.
+//! Lists and ends sessions for the user.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use super::{Inner, TokenError, Tokens};
 use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, PageLimit, Session, SessionCursor};
 use crate::storage::{revocations, sessions, users};
 
-/// How long after the last token concerned a fact is remembered.
+/// How long a revocation fact is kept after the last token it revokes has expired, in seconds.
 pub(super) const REMEMBER_S: i64 = 60;
 
 impl Tokens {
-    /// A page of a user's sessions that still give tokens, last used first, and where the next one begins.
+    /// Returns a page of a user's live sessions, last used first, and the cursor of the next page.
     pub async fn sessions_of(
         &self,
         user_id: Uuid,
@@ -23,7 +23,7 @@ impl Tokens {
     ) -> Result<(Vec<Session>, Option<SessionCursor>), TokenError> {
         let now_ms = self.inner.clock.now_ms();
         let limit = limit.get();
-        // One more, to know whether there is one.
+        // One more session is read to know whether there is a next page.
         let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let page = move |conn: &mut DbConnection| sessions::page_of_user(conn, user_id, now_ms, after, most);
         let page = self.inner.database.read(move |conn| Ok::<_, TokenError>(page(conn)?));
@@ -35,8 +35,8 @@ impl Tokens {
         Ok((page, next))
     }
 
-    /// Ends one session of that user; whether there was one that had not ended. With it die its refresh tokens and its
-    /// access tokens.
+    /// Ends one session of the user, which revokes its refresh tokens and access tokens. Returns whether there was
+    /// such a session that had not ended.
     pub async fn end_session(
         &self,
         user_id: Uuid,
@@ -67,7 +67,7 @@ impl Tokens {
         Ok(is_ended)
     }
 
-    /// Logs all that was committed, and waits until verifiers in touch know of it.
+    /// Logs committed changes and waits until connected verifiers know of them.
     pub(super) async fn tell_all(&self, ended: Vec<Ended>) {
         for ended in &ended {
             ended.event.log();
@@ -77,25 +77,25 @@ impl Tokens {
         }
     }
 
-    /// Logs what was committed, and waits until verifiers in touch know of it.
+    /// Logs a committed change and waits until connected verifiers know of it.
     pub(super) async fn tell(&self, ended: Ended) {
         ended.event.log();
         self.announce(ended.seq).await;
     }
 }
 
-/// Something that was ended: to be told once it is committed.
+/// A change that must be announced after the commit.
 #[must_use]
 pub(super) struct Ended {
-    /// The record.
+    /// The audit event.
     pub(super) event: AuditEvent,
-    /// The fact's place.
+    /// The sequence number of the revocation fact.
     pub(super) seq: i64,
 }
 
 impl Inner {
-    /// Ends a session that is live, with the record of it and the fact that its access tokens die. Under the user's
-    /// lock, last in the transaction.
+    /// Ends a live session, writes the audit event, and appends the fact that revokes its access tokens. The caller
+    /// holds the user's lock. Must come last in the transaction.
     pub(super) fn end_session(
         &self,
         conn: &mut DbConnection,
@@ -112,7 +112,7 @@ impl Inner {
         Ok(Ended { event, seq: revocations::append(conn, &fact_of(session, now_ms), now_ms)? })
     }
 
-    /// The same of several. All of them have ended then; those that had ended before are not told again.
+    /// Ends several sessions in the same way. Sessions that had ended before are not announced again.
     pub(super) fn end_sessions(
         &self,
         conn: &mut DbConnection,
@@ -143,7 +143,7 @@ fn about(session: &Session, event: AuditEvent, reason: EndReason) -> AuditEvent 
     event.reason(reason.as_str())
 }
 
-/// The fact that a session has ended, remembered until its last access token has.
+/// The fact that revokes the access tokens of a session. It is kept until after the last of them has expired.
 fn fact_of(session: &Session, now_ms: i64) -> Fact {
     let remembered_from = session.access_expires_at_s.max(now_ms.div_euclid(1000));
     Fact {

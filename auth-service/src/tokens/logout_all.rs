@@ -1,5 +1,5 @@
-//! The end of many sessions, some at a time: a transaction that ends sessions holds the lock of the log until it commits, and
-//! everybody else's logout waits for that.
+//! Ends many sessions, in batches: a transaction that ends sessions holds the lock of the revocation log until it
+//! commits, and every other logout waits for that lock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,22 +12,22 @@ use super::{Inner, TokenError, Tokens};
 use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, Session};
 use crate::storage::{sessions, users};
 
-/// Sessions ended in one transaction.
+/// The most sessions ended in one transaction.
 pub(super) const BATCH: i64 = 200;
-/// Between two of them, so that others come in between, on SQLite too.
+/// The pause between two transactions, so that other transactions get their turn, on SQLite too.
 const BREATH: Duration = Duration::from_millis(20);
 
-/// What a transaction did.
+/// The result of one transaction.
 enum Step {
-    /// It ended some sessions, and there may be more.
+    /// It ended a batch of sessions, and there may be more.
     More(Vec<Ended>),
-    /// It ended all that were left.
+    /// It ended all sessions that were left.
     Last(Vec<Ended>),
 }
 
 impl Tokens {
-    /// Ends every session of a user but that one. After a failure in the middle some have ended, with their facts, and the
-    /// others go on.
+    /// Ends every session of a user except `kept`. If it fails in the middle, some sessions have ended, with their
+    /// revocation facts, and the others continue.
     pub async fn end_other_sessions(
         &self,
         user_id: Uuid,
@@ -78,8 +78,9 @@ impl Inner {
         Ok(if is_batch(&others) { Step::More(ended) } else { Step::Last(ended) })
     }
 
-    /// One fact ends all that is left, once that is no more than a batch. Takes the user's lock, then the moment: what was
-    /// issued before lies before the cut, what comes after lies after it.
+    /// Ends a batch of sessions, or, if no more than a batch is left, all of them with one revocation fact. Takes the
+    /// user's lock before it reads the clock, so every token that was issued before is older than the cut and every
+    /// later one is newer.
     fn end_all(&self, conn: &mut DbConnection, user_id: Uuid, origin: &Origin) -> Result<Step, TokenError> {
         let Some(credentials) = users::lock(conn, user_id)? else { return Ok(Step::Last(Vec::new())) };
         let (now_ms, reason) = (self.clock.now_ms(), EndReason::LogoutAll);

@@ -1,4 +1,5 @@
-//! The claims of an access token, decided where the cuts that stand against its user and its client are known.
+//! Makes the claims of an access token. This happens where the current cuts against its user and its client are
+//! known.
 
 use shared_claims::claims::{Claims, SessionId};
 use shared_claims::scope::Scopes;
@@ -6,36 +7,36 @@ use shared_claims::scope::Scopes;
 use super::{Given, Inner, Terms, TokenError};
 use crate::domain::{RefreshTokenPlain, Session, User};
 
-/// What a grant answers.
+/// The tokens that a grant returns.
 #[derive(Clone, Debug)]
 pub struct TokenAnswer {
     /// The access token.
     pub access_token: String,
-    /// Seconds until it ends.
+    /// Seconds until the access token expires.
     pub expires_in: i64,
     /// The refresh token, where the client gets one.
     pub refresh: Option<RefreshAnswer>,
-    /// What the access token permits.
+    /// The scope of the access token.
     pub scope: Scopes,
 }
 
-/// A refresh token that a grant answers.
+/// A refresh token that a grant returns.
 #[derive(Clone, Debug)]
 pub struct RefreshAnswer {
     /// The token.
     pub token: RefreshTokenPlain,
-    /// Seconds until it ends, unless it is used before.
+    /// Seconds until it expires, unless it is used before.
     pub expires_in: i64,
 }
 
-/// An issue that was decided and committed, and not yet signed.
+/// Committed tokens whose access token is not signed yet.
 pub(super) struct Minted {
     pub(super) claims: Claims,
-    /// The refresh token, and when it ends.
+    /// The refresh token and its expiry.
     pub(super) refresh: Option<(RefreshTokenPlain, i64)>,
 }
 
-/// Whom a token is about.
+/// The subject of a token.
 #[derive(Clone, Copy)]
 pub(super) enum Subject<'a> {
     /// A user, in a session of this client.
@@ -45,7 +46,8 @@ pub(super) enum Subject<'a> {
 }
 
 impl Inner {
-    /// The claims of a token that is given now. Its `jti` lies after every cut that stands.
+    /// Makes the claims of a token that is issued now. The time in its `jti` is later than the cuts against its user
+    /// and client.
     pub(super) fn mint(&self, terms: &Terms, subject: Subject<'_>, given: Given, now_ms: i64) -> Claims {
         let issuer = &self.settings.issuer;
         let now = now_ms.div_euclid(1000);
@@ -76,7 +78,7 @@ impl Inner {
         claims
     }
 
-    /// Signs what was decided.
+    /// Signs the access token and builds the response.
     pub(super) async fn answer(&self, minted: Minted) -> Result<TokenAnswer, TokenError> {
         let Minted { claims, refresh } = minted;
         let now_ms = claims.iat.saturating_mul(1000);

@@ -1,7 +1,7 @@
-//! The use cases around tokens: issue, refresh, revoke, and what of them still counts.
+//! The use cases around tokens: issue, refresh, revoke and check.
 //!
-//! Each decides inside one write transaction that holds the user's lock, and reads the clock after it got it: so a cut
-//! is either seen by an issue, or waits for it and then takes its own moment.
+//! Each use case decides inside one write transaction, and reads the clock after it has taken the user's lock. So an
+//! issue either sees a cut, or is finished before the cut takes its time.
 
 mod ask;
 mod begin;
@@ -50,37 +50,37 @@ use crate::random::Random;
 use crate::revocation::Revocations;
 use crate::throttle::Counters;
 
-/// How tokens are made.
+/// The settings for tokens.
 #[derive(Clone, Debug)]
 pub struct TokenSettings {
-    /// `iss`, and an audience of every first-party token.
+    /// The `iss` of tokens, which is also an audience of every first-party token.
     pub issuer: String,
     /// The other audience of first-party tokens.
     pub audience: String,
-    /// What a login gives when it asks for nothing narrower.
+    /// The scope of a login that requests no narrower scope.
     pub default_scope: Scopes,
-    /// Life of an access token.
+    /// The lifetime of an access token, in seconds.
     pub access_ttl_s: i64,
-    /// Life of a refresh token, from its issue.
+    /// The lifetime of a refresh token from its issue, in seconds.
     pub refresh_ttl_s: i64,
-    /// For how long a refresh token's parent is forgiven.
+    /// How long a used refresh token may be replayed, in seconds.
     pub refresh_replay_s: i64,
-    /// How long sessions last, and how many there may be.
+    /// The limits on the lifetime and the number of sessions.
     pub sessions: SessionLimits,
-    /// What is limited.
+    /// The rate limits.
     pub limits: Limits,
-    /// How far the clocks of replicas may be apart.
+    /// The most by which the clocks of replicas may differ, in milliseconds.
     pub clock_skew_ms: i64,
 }
 
-/// How often a minute something may be asked for; `None` for any number.
+/// Rate limits per minute; `None` for no limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Refreshes of one session, replays included.
+    /// The most refreshes of one session, including replays.
     pub refreshes_of_session: Option<u32>,
-    /// Revocations of a client's tokens in its own name, for each replica.
+    /// The most revocations, at each replica, of tokens that a client got in its own name.
     pub revocations_of_client: Option<u32>,
-    /// Codes redeemed for one user.
+    /// The most codes redeemed for one user.
     pub codes_of_user: Option<u32>,
 }
 
@@ -90,27 +90,27 @@ impl TokenSettings {
     }
 }
 
-/// What [`Tokens`] works with.
+/// The parts that [`Tokens`] is built from.
 pub struct TokenParts {
-    /// The truth.
+    /// The database.
     pub database: Database,
-    /// Who signs.
+    /// The signing keys.
     pub keys: KeyStore,
-    /// Who carries revocations to verifiers.
+    /// The delivery of revocations to verifiers.
     pub revocations: Revocations,
-    /// Keys the derivation of child refresh tokens.
+    /// The key from which child refresh tokens are derived.
     pub refresh_derivation: Zeroizing<[u8; 32]>,
-    /// The time.
+    /// The clock.
     pub clock: SharedClock,
-    /// Randomness.
+    /// The source of randomness.
     pub random: Random,
-    /// The record of events.
+    /// Writes audit events.
     pub recorder: Recorder,
-    /// How tokens are made.
+    /// The settings for tokens.
     pub settings: TokenSettings,
 }
 
-/// The use cases. Cheap to clone.
+/// The use cases around tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Tokens {
     inner: Arc<Inner>,
@@ -129,7 +129,7 @@ struct Inner {
 }
 
 impl Tokens {
-    /// The use cases over these parts.
+    /// Builds the use cases from their parts.
     pub fn new(parts: TokenParts) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -146,22 +146,22 @@ impl Tokens {
         }
     }
 
-    /// What a login gives when it asks for nothing narrower.
+    /// The scope of a login that requests no narrower scope.
     pub fn default_scope(&self) -> &Scopes {
         &self.inner.settings.default_scope
     }
 
-    /// The session that a refresh token names; `None` for one that we did not make. It may have ended.
+    /// The session id in a refresh token; `None` if this issuer did not make the token. The session may have ended.
     pub fn session_of(&self, token: &RefreshTokenPlain) -> Option<Uuid> {
         token.session_id(&self.inner.refresh_derivation)
     }
 
-    /// What tokens carry as `iss`.
+    /// The `iss` of tokens.
     pub fn issuer(&self) -> &str {
         &self.inner.settings.issuer
     }
 
-    /// Waits, at most a second, until verifiers in touch know of it.
+    /// Waits until connected verifiers know of the fact, but at most a second.
     async fn announce(&self, seq: i64) {
         self.inner.revocations.announce(seq).await;
     }

@@ -1,4 +1,4 @@
-//! A code against tokens (RFC 6749 §4.1.3), once.
+//! Exchanges an authorization code for tokens, once (RFC 6749 §4.1.3).
 
 use std::sync::Arc;
 
@@ -15,40 +15,40 @@ use crate::domain::{
 };
 use crate::storage::{authorization_codes, clients, sessions, users};
 
-/// What a client redeems, and how it proves that the code is its own.
+/// A request to redeem a code.
 #[derive(Debug)]
 pub struct CodeRequest {
     /// The code.
     pub code: CodePlain,
-    /// Who it is.
+    /// The client's id.
     pub client_id: String,
-    /// Where the code was sent, as it says.
+    /// The redirect URI that the client sends.
     pub redirect_uri: Option<String>,
     /// The PKCE verifier.
     pub verifier: Option<String>,
-    /// The resources that the access token shall be for, of those that were agreed to; all, if none is named.
+    /// The resources that the access token is requested for, which must be part of the consent. Empty for all.
     pub resources: Vec<String>,
 }
 
-/// What became of a code.
+/// The outcome of a redemption.
 #[derive(Debug)]
 pub enum Redeemed {
-    /// It gave a session.
+    /// A session was begun.
     Issued {
         /// Its first tokens.
         tokens: Box<TokenAnswer>,
     },
-    /// It was redeemed before: what it gave is ended.
+    /// The code was redeemed before. The session that it had begun is ended.
     Reused,
-    /// It does not count.
+    /// The code is refused.
     Refused,
-    /// More was asked for than was agreed to. Nothing was consumed.
+    /// The request exceeds the consent. The code is not consumed.
     TooMuch(TooMuch),
-    /// Too many codes were redeemed for this user in the last minute. Nothing was consumed.
+    /// Too many codes were redeemed for this user in the last minute. The code is not consumed.
     Throttled(Throttled),
 }
 
-/// The same, decided and committed, and not yet signed or announced.
+/// The outcome as committed, before the token is signed and revocations are announced.
 enum Decided {
     Begun { event: AuditEvent, minted: Box<Minted>, displaced: Vec<Ended> },
     Reused(Ended),
@@ -58,7 +58,7 @@ enum Decided {
 }
 
 impl Tokens {
-    /// Redeems.
+    /// Redeems a code.
     pub async fn redeem(&self, request: CodeRequest, origin: Origin) -> Result<Redeemed, TokenError> {
         let inner = Arc::clone(&self.inner);
         let decided =
@@ -80,7 +80,7 @@ impl Tokens {
     }
 }
 
-/// A code with all that decides on it, read under the locks of the user and the client.
+/// A code with the values that decide on its redemption, read under the locks of the user and the client.
 struct Found {
     code: AuthorizationCode,
     credentials: Credentials,
@@ -92,7 +92,7 @@ fn find_locked(conn: &mut DbConnection, request: &CodeRequest) -> Result<Option<
     let Some(code) = authorization_codes::find(conn, &hash)? else { return Ok(None) };
     let Some(credentials) = users::lock(conn, code.user_id)? else { return Ok(None) };
     let Some(client) = clients::lock(conn, &request.client_id)? else { return Ok(None) };
-    // Again: it may have been redeemed before the lock was there.
+    // Read again, because the code may have been redeemed before the lock was taken.
     let Some(code) = authorization_codes::find(conn, &hash)? else { return Ok(None) };
     Ok(Some(Found { code, credentials, client }))
 }
@@ -144,7 +144,8 @@ impl Inner {
         };
         let Begun { session_id, minted, displaced } = self.begin(conn, beginning, now_ms)?;
         if !authorization_codes::consume(conn, &request.code.hash(), session_id, now_ms)? {
-            // Another transaction was faster, which the user's lock rules out: nothing of this one is kept.
+            // Another transaction consumed the code first. The user's lock should prevent this; if it happens all the
+            // same, the transaction is rolled back.
             return Err(TokenError::from(diesel::result::Error::RollbackTransaction));
         }
         let begun = AuditEvent::new(AuditKind::LoggedIn, origin)
@@ -156,7 +157,8 @@ impl Inner {
         Ok(Decided::Begun { event: begun, minted: Box::new(minted), displaced })
     }
 
-    /// Counted in the codes that were redeemed: they are kept for longer than a minute.
+    /// Whether the rate limit is reached. The redeemed codes themselves are counted, because they are kept for longer
+    /// than a minute.
     fn redeems_too_many(
         &self,
         conn: &mut DbConnection,
@@ -170,7 +172,8 @@ impl Inner {
         Ok(counted.map(|counted_ms| Throttled::a_minute_after(counted_ms, now_ms)))
     }
 
-    /// A code that comes twice has leaked: whoever came first may have been the thief.
+    /// Ends the session that the code began. A code that is presented twice has leaked, and the first redemption may
+    /// have been the attacker's.
     fn end_what_it_gave(
         &self,
         conn: &mut DbConnection,

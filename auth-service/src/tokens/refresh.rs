@@ -15,33 +15,33 @@ use crate::domain::{
 };
 use crate::storage::{refresh_tokens, sessions};
 
-/// What became of a refresh token that was presented.
+/// The outcome of presenting a refresh token.
 #[derive(Debug)]
 pub enum Refreshed {
-    /// It gave its successor.
+    /// Its successor was issued.
     Issued {
-        /// Whose it is.
+        /// The user.
         user_id: Uuid,
-        /// Its session.
+        /// The session.
         session_id: Uuid,
-        /// Whether the successor had been given before.
+        /// Whether the successor had been issued before, so that this was a replay.
         is_replay: bool,
         /// The tokens.
         tokens: Box<TokenAnswer>,
     },
-    /// It was used before: the session and all that it gave are ended.
+    /// The token was used before. The session is ended and its tokens are revoked.
     Reused,
-    /// It is unknown or another client's, its time is over, its session has ended, its user is switched off, or it was
-    /// repeated too often. Nothing was consumed.
+    /// The token is unknown, expired or another client's, its session has ended, its user is disabled, or it was
+    /// replayed too often. Nothing was consumed.
     Refused,
-    /// More was asked for than the session permits. Nothing was consumed, and whether the token would have been taken is
-    /// not told: this comes before all else, and also where the session has ended.
+    /// The request exceeds the scope of the session. Nothing was consumed. This is checked before everything else,
+    /// even for an ended session, so that the response does not show whether the token is valid.
     TooMuch(TooMuch),
     /// The session was refreshed too often in this minute. Nothing was consumed.
     Throttled(Throttled),
 }
 
-/// The same, decided and committed, and not yet signed or announced.
+/// The outcome as committed, before the token is signed and revocations are announced.
 pub(super) enum Decided {
     Issued { user_id: Uuid, session_id: Uuid, replay: Option<Replay>, minted: Box<Minted> },
     Reused { ended: Ended, asked: Result<Given, TooMuch> },
@@ -52,7 +52,7 @@ pub(super) enum Decided {
 
 /// A replay that was answered.
 pub(super) struct Replay {
-    /// The record of it, where it came from elsewhere than the first use.
+    /// The audit event, if the replay came from another caller than the first use.
     pub(super) event: Option<AuditEvent>,
 }
 
@@ -63,8 +63,8 @@ impl Decided {
 }
 
 impl Tokens {
-    /// Rotates a refresh token of the client with these terms. What is asked for narrows the access token; the
-    /// successor keeps what the session permits.
+    /// Rotates a refresh token of the client with these terms. The request can narrow the access token; the successor
+    /// keeps the scope of the session.
     pub async fn refresh(
         &self,
         presented: RefreshTokenPlain,
@@ -103,18 +103,19 @@ impl Tokens {
     }
 }
 
-/// A refresh token with all that decides on it.
+/// A refresh token with the values that decide on its use.
 pub(super) struct Found {
-    /// `None` for one that was used so long ago that it was forgotten: what was not used stays as long as its session.
+    /// `None` for a token that was used so long ago that its row was deleted. (Unused tokens are kept as long as
+    /// their session.)
     token: Option<RefreshToken>,
     pub(super) session: Session,
     user: User,
-    /// Read under the user's lock, and before anything that shows whether the session has ended: a client that was
-    /// switched off has ended it, at a moment that lies later, and takes its cut after that.
+    /// The time, read under the user's lock and before the state of the session was read. If the client was disabled
+    /// in the meantime, its session ended later than this, and its cut is later still.
     pub(super) now_ms: i64,
 }
 
-/// What is asked for, and by whom.
+/// A request to refresh.
 pub(super) struct Request<'a> {
     pub(super) presented: &'a RefreshTokenPlain,
     terms: &'a Terms,
@@ -127,12 +128,12 @@ impl Found {
         self.session.client_id == terms.client_id && self.session.is_live(self.now_ms) && self.user.is_active
     }
 
-    /// The token, if it was not used and its time is not over.
+    /// The token, if it is unused and has not expired.
     fn unused(&self) -> Option<&RefreshToken> {
         self.token.as_ref().filter(|token| token.present(None, self.now_ms, 0) == Presented::Rotate)
     }
 
-    /// What is given of what is asked for.
+    /// The scope and audience that the request is granted.
     pub(super) fn asked(&self, request: &Request<'_>) -> Result<Given, TooMuch> {
         request.ask.of(request.terms.within(&self.session))
     }
@@ -143,13 +144,14 @@ impl Found {
 }
 
 impl Inner {
-    /// Three statements where all is well: read under the user's lock, consume, store the child.
+    /// Decides on a refresh. The normal case needs three statements: read under the user's lock, consume the token,
+    /// insert the child.
     ///
-    /// On PostgreSQL what is read of session and token may be from before the wait for the lock: a waiting statement
-    /// reads again the row that it locks, and no other. What is read of the user is from after it. So a token that is seen
-    /// unused is consumed by a statement that looks for itself, at the token and at the session, and begins when the
-    /// lock is held. Where it finds otherwise, or the token is seen used (or not at all), session and token are read
-    /// once more, under the lock; and that decides.
+    /// On PostgreSQL, if the first statement waits for the lock, it then reads only the locked row (the user) again,
+    /// so the session and the token may be older than the lock. Therefore the statement that consumes an unused token
+    /// checks the token and the session itself, and it begins after the lock was taken. If it finds the token
+    /// changed, or if the first statement saw the token used or not at all, the session and the token are read again
+    /// under the lock, and that reading decides.
     fn decide_refresh(
         &self,
         conn: &mut DbConnection,
@@ -175,7 +177,7 @@ impl Inner {
         }
     }
 
-    /// Rotates a token that is seen unused; `None` where it is not, or no longer.
+    /// Rotates a token that was read as unused; `None` if it was read as used or was used since.
     fn rotate(
         &self,
         conn: &mut DbConnection,
@@ -209,7 +211,7 @@ impl Inner {
         request.presented.caller_mark(&request.origin.device, &self.refresh_derivation)
     }
 
-    /// Mints the access token beside a child that is stored, and notes the use of the session.
+    /// Makes the access token that is returned with a stored child, and notes the use of the session.
     pub(super) fn give_beside(
         &self,
         conn: &mut DbConnection,

@@ -1,4 +1,4 @@
-//! A refresh token that was used before: a request that was repeated, or somebody else who has it.
+//! Decides on a refresh token that was used before: either a repeated request, or an attacker who has a copy.
 
 use service_kit::database::DbConnection;
 
@@ -8,7 +8,8 @@ use crate::domain::{AuditEvent, AuditKind, EndReason, Presented};
 use crate::storage::refresh_tokens;
 
 impl Inner {
-    /// Decides on a token that was used, or cannot be. Under the user's lock, after session and token were read under it.
+    /// Decides on a token that was used or cannot be consumed. The caller holds the user's lock and has read the
+    /// session and the token under it.
     pub(super) fn decide_replay(
         &self,
         conn: &mut DbConnection,
@@ -20,7 +21,8 @@ impl Inner {
         let successor = refresh_tokens::find(conn, &child.hash())?;
         let meaning = found.means(successor.as_ref(), self.settings.refresh_replay_s.saturating_mul(1000));
         let (mut successor, is_late) = match (meaning, successor) {
-            // Unused, and not to be consumed: its session was ended in this moment, with its client.
+            // The token is unused but could not be consumed: its session ended at this moment because its client was
+            // disabled.
             (Presented::Expired | Presented::Rotate, _) => return Ok(Decided::refused(asked)),
             (Presented::Replay { is_late }, Some(successor)) => (successor, Some(is_late)),
             (Presented::ReplayTooMany, Some(successor)) => (successor, None),

@@ -14,22 +14,22 @@ use crate::domain::{
 };
 use crate::storage::{refresh_tokens, revocations, sessions, users};
 
-/// So many single tokens of a session are revoked by facts of their own. Beyond that the session ends: one fact more, and no
-/// token is left to revoke.
+/// The most access tokens of a session that are revoked by separate facts. After that the whole session is ended by
+/// one more fact, and no token is left to revoke.
 const MOST_TOKENS_OF_SESSION: i64 = 20;
 
-/// What became of the revocation of a token.
+/// The outcome of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenRevocation {
-    /// It is revoked.
+    /// The token is revoked.
     Done,
-    /// Its client revoked too many in this minute. It lives on.
+    /// The client has revoked too many tokens in this minute. The token is still valid.
     Throttled(Throttled),
 }
 
 impl Tokens {
-    /// Revokes one access token, whose claims were verified; its session lives on, unless many of its tokens were revoked
-    /// in this way.
+    /// Revokes one access token, whose claims were verified. Its session continues, unless too many of its tokens
+    /// were revoked in this way.
     pub async fn revoke_access_token(
         &self,
         claims: &Claims,
@@ -66,8 +66,8 @@ impl Tokens {
         Ok(TokenRevocation::Done)
     }
 
-    /// Ends the session of a refresh token that `client_id` was given; the session, if this ended it. A token that was
-    /// used already ends it too: whoever holds it held what follows.
+    /// Ends the session of a refresh token of `client_id`. Returns the session, if this call ended it. A token that
+    /// was used already ends its session too, because its holder also had the tokens that followed it.
     pub async fn end_session_of(
         &self,
         presented: RefreshTokenPlain,
@@ -83,7 +83,7 @@ impl Tokens {
             let Some(session) = sessions::find(conn, session_id)? else { return Ok(None) };
             let now_ms = inner.clock.now_ms();
             let is_dead = session.client_id != client_id || !session.is_live(now_ms);
-            // One that was used is the session's all the same, forgotten or not.
+            // A used token still belongs to the session, even if its row was deleted.
             let token = refresh_tokens::find(conn, &presented.hash())?;
             let has_expired =
                 |token: RefreshToken| token.consumed_at_ms.is_none() && now_ms >= token.expires_at_ms;
@@ -100,7 +100,7 @@ impl Tokens {
     }
 }
 
-/// A revocation that is to be committed.
+/// A revocation to commit.
 struct Revocation {
     fact: Fact,
     event: AuditEvent,
@@ -108,7 +108,8 @@ struct Revocation {
 }
 
 impl Inner {
-    /// `None` where there is nothing to do: the session has ended, and the token with it; or the token was revoked just now.
+    /// Revokes a token of a session. Returns `None` if there is nothing to do: the session has ended, which revoked
+    /// the token, or the token was revoked a moment ago.
     fn revoke_of_session(
         &self,
         conn: &mut DbConnection,
@@ -135,7 +136,7 @@ impl Inner {
         Ok(Some(Ended { event, seq }))
     }
 
-    /// The same for a token that a client has in its own name.
+    /// Revokes a token that a client got in its own name.
     fn revoke_of_client(
         &self,
         conn: &mut DbConnection,

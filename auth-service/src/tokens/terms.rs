@@ -1,4 +1,4 @@
-//! What a client's tokens are like: the most that they permit, for whom they are, how long they live.
+//! The terms under which a client gets tokens: the largest scope and audience, and the lifetimes.
 
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::scope::Scopes;
@@ -6,30 +6,30 @@ use shared_claims::scope::Scopes;
 use super::{Given, TokenSettings, Tokens};
 use crate::domain::{Client, GrantType, Session, SessionLimits};
 
-/// The scope that makes the issuer itself an audience.
+/// The scope that adds the issuer itself to the audience.
 const OPENID: &str = "openid";
 
 /// The terms under which a client gets tokens.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// The client.
+    /// The client's id.
     pub(super) client_id: String,
-    /// The most that it may be given.
+    /// The largest scope and audience.
     pub(super) most: Given,
-    /// Life of an access token.
+    /// The lifetime of an access token, in seconds.
     pub(super) access_ttl_s: i64,
-    /// Life of a refresh token, from its issue.
+    /// The lifetime of a refresh token from its issue, in seconds.
     pub(super) refresh_ttl_s: i64,
-    /// How long its sessions last.
+    /// The limits on its sessions.
     pub(super) sessions: SessionLimits,
     /// Whether it gets refresh tokens.
     pub(super) refreshes: bool,
-    /// The last cut against it.
+    /// The last cut against the client.
     pub(super) token_cut_ms: Option<i64>,
 }
 
 impl Terms {
-    /// Those of the first-party face.
+    /// The terms of the built-in first-party client.
     pub(super) fn first_party(settings: &TokenSettings) -> Self {
         Self {
             client_id: FIRST_PARTY_CLIENT.to_owned(),
@@ -42,7 +42,7 @@ impl Terms {
         }
     }
 
-    /// Those of a registered client.
+    /// The terms of a registered client.
     pub(super) fn of(client: &Client, settings: &TokenSettings) -> Self {
         Self {
             client_id: client.id.to_string(),
@@ -55,13 +55,14 @@ impl Terms {
         }
     }
 
-    /// When an access token that the session gives now ends (seconds): neither after the session nor after its idle time.
+    /// The expiry of an access token that the session issues now, in seconds: not later than the session's end or its
+    /// idle time.
     pub(super) fn access_end_s(&self, session: &Session, now_ms: i64) -> i64 {
         let life_s = self.sessions.within_idle_s(self.access_ttl_s);
         now_ms.div_euclid(1000).saturating_add(life_s).min(session.expires_at_ms.div_euclid(1000))
     }
 
-    /// When a refresh token that the session gives now ends, likewise.
+    /// The expiry of a refresh token that the session issues now, in milliseconds, with the same limits.
     pub(super) fn refresh_end_ms(&self, session: &Session, now_ms: i64) -> i64 {
         let life_s = self.sessions.within_idle_s(self.refresh_ttl_s);
         now_ms.saturating_add(life_s.saturating_mul(1000)).min(session.expires_at_ms)
@@ -71,10 +72,10 @@ impl Terms {
         self.client_id == FIRST_PARTY_CLIENT
     }
 
-    /// The most that a session of the client gives now: what it began with, less what was taken from the client since.
+    /// The most that a session of the client may grant now: what it began with, less what the client has lost since.
     pub(super) fn within(&self, session: &Session) -> Given {
         if self.is_first_party() {
-            // Its audience is the setting's, whatever it was when the session began.
+            // A first-party session has the audience of the current settings, not the one it began with.
             let scope = session.scope.intersection(&self.most.scope);
             return Given { scope, audience: self.most.audience.clone() };
         }
@@ -82,17 +83,17 @@ impl Terms {
         began.within(&self.most)
     }
 
-    /// Whether the issuer's own endpoints take the token: they are an audience too.
+    /// Whether the issuer itself is an audience of the token, so that its own endpoints accept it.
     pub(super) fn is_for_the_issuer(&self, scope: &Scopes) -> bool {
         self.is_first_party() || scope.contains(OPENID)
     }
 
-    /// The most that the client may be given.
+    /// The largest scope and audience that the client may be granted.
     pub fn most(&self) -> Given {
         self.most.clone()
     }
 
-    /// The most that the client may be given in its own name: there is nobody whom `openid` could be about.
+    /// The most that the client may be granted in its own name: without `openid`, because there is no user.
     pub fn in_own_name(&self) -> Given {
         let Given { scope, audience } = self.most();
         Given { scope: scope.without(OPENID), audience }
@@ -105,7 +106,7 @@ impl Tokens {
         Terms::of(client, &self.inner.settings)
     }
 
-    /// The terms of the first-party face.
+    /// The terms of the built-in first-party client.
     pub fn first_party_terms(&self) -> Terms {
         Terms::first_party(&self.inner.settings)
     }
