@@ -1,4 +1,4 @@
-//! The program.
+//! The auth-service program.
 
 use std::process::ExitCode;
 

@@ -29,7 +29,7 @@ use self::output::{complain, print};
 use self::report::Report;
 use crate::config::{PREFIX, Settings};
 
-/// Users, sessions, RS256 tokens, and the list of what is revoked.
+/// Users, sessions, RS256 tokens, and the revocation list.
 ///
 /// Settings: built-in defaults, then the file named by --config, then the environment (`AUTH__HTTP__BIND`).
 #[derive(Parser)]

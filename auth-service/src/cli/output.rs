@@ -1,4 +1,4 @@
-//! Standard output, and the line that says why the program ends.
+//! Writes to standard output, and the error line that says why the program ends.
 
 use std::io::{ErrorKind, Write};
 

@@ -1,4 +1,4 @@
-//! The rotation of a refresh token. A retried request gets the same successor ([`super::replay`]); any later reuse ends the
+//! Rotates refresh tokens. A retried request gets the same successor ([`super::replay`]); any later reuse ends the
 //! session.
 
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub(super) enum Decided {
     Throttled(Throttled),
 }
 
-/// A replay that was answered.
+/// A replay that is answered with the same successor.
 pub(super) struct Replay {
     /// The audit event, if the replay came from another caller than the first use.
     pub(super) event: Option<AuditEvent>,

@@ -28,9 +28,9 @@ enum Command {
     Rotate(rotate::Arguments),
     /// Publish a key of your own, which signs after it was published for the same time
     Import(import::Arguments),
-    /// Print the public halves, as a JWK Set
+    /// Print the public keys, as a JWK Set
     ExportPublic(export_public::Arguments),
-    /// Seal everything that `keys.previous_encryption_keys` sealed with `keys.encryption_key`
+    /// Encrypt everything that `keys.previous_encryption_keys` encrypted anew, with `keys.encryption_key`
     Reencrypt,
 }
 

@@ -17,8 +17,8 @@ const NAMED: usize = 10;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// A user a line, in JSON: `{"username", "password_hash", "email"?, "email_verified"?, "roles"?, "is_active"?}`,
-    /// the hash of bcrypt's kind ($2a$, $2b$, $2y$); `-` for standard input
+    /// One user per line, as JSON: `{"username", "password_hash", "email"?, "email_verified"?, "roles"?,
+    /// "is_active"?}`, with a bcrypt hash ($2a$, $2b$, $2y$); `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Skip lines whose user exists, instead of refusing the file

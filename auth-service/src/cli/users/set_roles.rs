@@ -11,7 +11,7 @@ pub(super) struct Arguments {
     /// The user: name or id
     #[arg(value_name = "USER")]
     user: String,
-    /// All roles that the user is to have, separated by commas; '' for none
+    /// All roles of the user, separated by commas; '' for none
     #[arg(value_name = "ROLES", required_unless_present = "option")]
     roles: Option<String>,
     /// The same, as an option as in `create`
