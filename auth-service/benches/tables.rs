@@ -1,4 +1,4 @@
-//! What a month leaves in the tables, on both databases: `scripts/bench tables`.
+//! Measures how large the tables are after a month, on both databases: `scripts/bench tables`.
 
 #![allow(
     clippy::unwrap_used,
@@ -37,7 +37,7 @@ fn main() {
     });
 }
 
-/// A thousand users, each of whom logs in every day and is refreshed each quarter of an hour for eight hours.
+/// Simulates a thousand users, each of whom logs in every day and refreshes every quarter of an hour for eight hours.
 async fn measure(place: &TestDatabase) {
     let settings = Settings::default();
     let scale = Scale {
@@ -82,9 +82,9 @@ fn of(table: Table, written: Written) -> usize {
     }
 }
 
-/// As autovacuum does, which looks once a minute and not once in so many simulated ones.
+/// Vacuums the tables. Autovacuum would run too rarely, because it follows the real clock and not the simulated one.
 async fn vacuum(database: &Database) {
-    // Not within a transaction; what reads has none.
+    // VACUUM must not run inside a transaction, and `read` does not open one.
     let vacuumed = database.read(|conn| {
         if let DbConnection::Postgres(conn) = conn {
             conn.batch_execute("VACUUM")?;

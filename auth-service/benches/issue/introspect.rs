@@ -1,4 +1,4 @@
-//! `POST /oauth2/introspect` of an access token and of a refresh token.
+//! Measures `POST /oauth2/introspect` with an access token and with a refresh token.
 
 use tokio::runtime::Runtime;
 

@@ -1,4 +1,4 @@
-//! `wrk`, which asks as fast as it gets answers, by a script.
+//! Generates load with `wrk`, which runs a script and sends the next request as soon as it has a response.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,16 +9,16 @@ pub(crate) const SECONDS: u32 = 4;
 pub(crate) const THREADS: usize = 2;
 pub(crate) const CONNECTIONS: usize = 64;
 
-/// What a run came to.
+/// The result of a run.
 pub(crate) struct Run {
     pub(crate) a_second: f64,
-    /// Processor time of the service for one request, microseconds.
+    /// Processor time of the service per request, microseconds.
     pub(crate) service_us: f64,
-    /// Processor time of `wrk` for one request, microseconds.
+    /// Processor time of `wrk` per request, microseconds.
     pub(crate) wrk_us: f64,
 }
 
-/// Runs the script against a path. Every answer must be a 2xx.
+/// Runs the script against a path. Every response must be a 2xx.
 pub(crate) fn run(service: &Service, path: &str, script: &str, arguments: &[&Path]) -> Run {
     let file = service.directory.path().join("script.lua");
     std::fs::write(&file, script).unwrap();
@@ -46,7 +46,7 @@ pub(crate) fn run(service: &Service, path: &str, script: &str, arguments: &[&Pat
     }
 }
 
-/// Processor time of the processes that this one started and that have ended, in seconds.
+/// Processor time of this process's children that have ended, in seconds.
 fn children_seconds() -> f64 {
     ticks_seconds("self", 13)
 }
@@ -56,7 +56,7 @@ pub(crate) fn own_processor_seconds() -> f64 {
     ticks_seconds("self", 11)
 }
 
-/// Two neighbouring fields of a process's `stat`, user and system time, in seconds.
+/// The sum of two neighbouring fields of a process's `stat` file, user and system time, in seconds.
 pub(crate) fn ticks_seconds(process: &str, at: usize) -> f64 {
     seconds_in(&std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap(), at)
 }
@@ -68,7 +68,7 @@ pub(crate) fn seconds_in(stat: &str, at: usize) -> f64 {
     fields.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
 }
 
-/// Posts the same form again and again.
+/// A script that posts the same form again and again.
 pub(crate) fn post(form: &str, authorization: &str) -> String {
     format!(
         "wrk.method = 'POST'\n\

@@ -1,7 +1,6 @@
-//! How fast the auth-service, as a process, issues tokens and answers about them, beside what bounds it on the same
-//! machine: the bare signature, and PostgreSQL.
-//! `cargo bench -p auth-service --bench issue -- sign | refresh | introspect`; `scripts/bench issue` starts the
-//! PostgreSQL that two of them need.
+//! Measures how fast an auth-service process issues and introspects tokens, compared with what limits it on the same
+//! machine: the bare signature, and PostgreSQL. `cargo bench -p auth-service --bench issue -- sign | refresh |
+//! introspect`; `scripts/bench issue` starts the PostgreSQL that two of them need.
 #![allow(
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
@@ -25,7 +24,7 @@ mod sign;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo test --all-targets` comes without it.
+    // `cargo test --all-targets` runs this program without `--bench`: then there is nothing to do.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }

@@ -1,4 +1,4 @@
-//! `pgbench` with what a refresh does in the database, and nothing else.
+//! Runs `pgbench` with the statements of a refresh, and nothing else.
 
 use std::process::Command;
 
@@ -8,12 +8,12 @@ use tempfile::TempDir;
 
 use crate::load::{seconds_in, ticks_seconds};
 
-/// As many as the service's pool has.
+/// The number of connections, which is the size of the service's pool.
 const CONNECTIONS: u32 = 8;
 const SECONDS: u32 = 4;
 
-/// The three statements of `tokens::refresh`, with their transaction. Each connection rotates the tokens of a session of
-/// its own.
+/// The three statements of `tokens::refresh` in their transaction. Each connection rotates the tokens of its own
+/// session.
 const SCRIPT: &str = r"
 \set next :generation + 1
 BEGIN;
@@ -31,7 +31,7 @@ COMMIT;
 \set generation :next
 ";
 
-/// A fresh database on the server of `BENCH_POSTGRES_URL`; its URL.
+/// Creates a database on the server of `BENCH_POSTGRES_URL`. Returns its URL.
 pub(crate) fn database(name: &str) -> String {
     let server =
         std::env::var("BENCH_POSTGRES_URL").expect("BENCH_POSTGRES_URL: ./scripts/bench issue sets it");
@@ -48,14 +48,14 @@ pub(crate) struct Pgbench {
 }
 
 impl Pgbench {
-    /// On the tables of a service.
+    /// Uses the tables that a service has created at this URL.
     pub(crate) fn new(url: &str) -> Self {
         let directory = TempDir::new().unwrap();
         std::fs::write(directory.path().join("script.sql"), SCRIPT).unwrap();
         Self { url: url.to_owned(), directory }
     }
 
-    /// Transactions a second, and the processor time of PostgreSQL for one of them, microseconds.
+    /// Returns the transactions per second, and the processor time of PostgreSQL per transaction in microseconds.
     pub(crate) fn measure(&self) -> (f64, f64) {
         self.begin();
         let server = Postgres::find(&self.url);
@@ -80,7 +80,7 @@ impl Pgbench {
         rate.split(' ').next().unwrap().parse().unwrap()
     }
 
-    /// A user, a session and its first token for each connection.
+    /// Inserts a user, a session and its first token for each connection.
     fn begin(&self) {
         let mut connection = PgConnection::establish(&self.url).unwrap();
         let (people, sessions, tokens) = (
@@ -100,7 +100,7 @@ impl Pgbench {
     }
 }
 
-/// The server behind a URL, which runs on this machine.
+/// A PostgreSQL server on this machine.
 pub(crate) struct Postgres {
     postmaster: u32,
 }
@@ -113,7 +113,7 @@ impl Postgres {
         Self { postmaster: file.text.lines().next().unwrap().trim().parse().unwrap() }
     }
 
-    /// Processor time of all its processes, those that have ended included.
+    /// Processor time of all its processes, including those that have ended.
     pub(crate) fn processor_seconds(&self) -> f64 {
         let postmaster = self.postmaster.to_string();
         let ended = ticks_seconds(&postmaster, 13);

@@ -1,4 +1,5 @@
-//! What bounds every token: the RSA-2048 signature of aws-lc, with a key that is kept, on every core at once.
+//! Measures the lower bound of the cost of a token: the RSA-2048 signature of aws-lc, with a key that is parsed once,
+//! on every core at the same time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,7 @@ use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use crate::load::own_processor_seconds;
 
 const RUN: Duration = Duration::from_secs(3);
-/// About as long as the signed part of a token.
+/// A message of about the length of the signed part of a token.
 const MESSAGE: [u8; 600] = [b'a'; 600];
 
 pub(crate) fn cores() -> usize {
@@ -22,11 +23,11 @@ pub(crate) fn key() -> Arc<RsaKeyPair> {
     Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())
 }
 
-/// What the cores did.
+/// The result of all cores.
 pub(crate) struct Signed {
-    /// Signatures of all cores together.
+    /// Signatures per second of all cores together.
     pub(crate) a_second: f64,
-    /// Processor time for one, microseconds.
+    /// Processor time per signature, microseconds.
     pub(crate) each_us: f64,
 }
 

@@ -1,5 +1,5 @@
-//! Refresh over HTTP on PostgreSQL, beside `pgbench` with the same three statements on the same server, tables and
-//! number of connections.
+//! Measures refresh over HTTP on PostgreSQL, compared with `pgbench` running the same three statements on the same
+//! server and tables with the same number of connections.
 
 use std::fmt::Write as _;
 
@@ -12,11 +12,11 @@ use crate::report::{median, row};
 use crate::service::Service;
 
 const ROUNDS: usize = 5;
-/// One user each, so that no refresh waits for another one's lock. A few more than there are connections: what `wrk`
-/// has asked and not heard of when it ends is lost to it.
+/// The number of users, each with one session, so that no refresh waits for another one's lock. There are more than
+/// connections, because `wrk` loses the tokens of requests that are unanswered when it ends.
 const USERS: usize = CONNECTIONS + 16;
 
-/// Each thread has tokens of its own; whichever connection is free takes one, and puts back what it gets for it.
+/// Each thread has its own tokens. A free connection takes a token, and puts the successor back.
 const SCRIPT: &str = r#"
 local count = 0
 function setup(thread)
@@ -76,7 +76,7 @@ pub(crate) fn measure(runtime: &Runtime) {
     let [statements_us, server_us] = [median(&mut statements_us), median(&mut server_us)];
     let figure = format!("{refreshes:.0} of {statements:.0}/s: {:.0} %", 100.0 * refreshes / statements);
     row("refreshes over HTTP on PostgreSQL, of `pgbench` with the same three statements", "-", &figure);
-    // What no service could pass: every core signs and runs PostgreSQL for refreshes, and does nothing else.
+    // The upper bound for any service: every core only signs and runs PostgreSQL for refreshes.
     let limit = cores() as f64 * 1e6 / (signature_us + statements_us);
     let figure = format!(
         "{refreshes:.0} of {limit:.0}/s ({signature_us:.0} µs + {statements_us:.0} µs on each core): {:.0} %",

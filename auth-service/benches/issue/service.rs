@@ -1,4 +1,4 @@
-//! The auth-service as a process, with the settings that it has by itself (but for cheap password hashes).
+//! Runs the auth-service as a process, with its default settings (except for cheap password hashes).
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -25,7 +25,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// On this database; `None` for an SQLite file.
+    /// Starts the service with this database; `None` for an SQLite file.
     pub(crate) async fn start(database: Option<String>) -> Self {
         let directory = TempDir::new().unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
@@ -37,7 +37,7 @@ impl Service {
             ("AUTH__DATABASE__URL", database.unwrap_or_else(|| format!("sqlite://{}", path("auth.db")))),
             ("AUTH__KEYS__MASTER_KEY_PATH", path("master.key")),
             ("AUTH__PASSWORDS__BCRYPT_COST", "4".to_owned()),
-            // One session stands for many.
+            // One session stands for many, so rate limits are off.
             ("AUTH__THROTTLE__ENABLED", "false".to_owned()),
         ];
         let log = std::fs::File::create(path("log")).unwrap();
@@ -51,7 +51,7 @@ impl Service {
         service
     }
 
-    /// A confidential client; its Basic credentials.
+    /// Creates a confidential client. Returns its Basic credentials.
     pub(crate) async fn client(&self, arguments: &[&str]) -> String {
         let output = command(&self.environment)
             .args(["clients", "create", "--json", "--name", "bench", "--id", "bench"])
@@ -62,7 +62,7 @@ impl Service {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
         let secret = made["client_secret"].as_str().unwrap();
         let basic = STANDARD.encode(format!("bench:{secret}"));
-        // Known within half a second.
+        // The service notices the client within half a second.
         tokio::time::sleep(Duration::from_secs(1)).await;
         format!("Basic {basic}")
     }
@@ -89,7 +89,7 @@ impl Service {
         serde_json::from_str(&body).unwrap()
     }
 
-    /// The processor time that it has used, in seconds.
+    /// The processor time of the service so far, in seconds.
     pub(crate) fn processor_seconds(&self) -> f64 {
         ticks_seconds(&self.child.id().to_string(), 11)
     }
@@ -104,7 +104,7 @@ fn command(environment: &[(&str, String)]) -> Command {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

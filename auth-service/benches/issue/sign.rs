@@ -1,4 +1,4 @@
-//! `client_credentials` over HTTP, beside the bare signatures of the same cores in the same minute.
+//! Measures `client_credentials` over HTTP, compared with bare signatures on the same cores in the same minute.
 
 use tokio::runtime::Runtime;
 
