@@ -1,4 +1,4 @@
-//! Every security event leaves a record: who, what, from where, and by which request.
+//! Tests that every security event is recorded: who did what, from where, and with which request.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use shared_claims::clock::{Clock as _, SystemClock};
 
 use crate::helpers::{PASSWORD, TestApp, both, claims_of};
 
-/// Does `work`, and what it added to the record, a millisecond later than all before.
+/// Runs `work` a millisecond later than everything before. Returns the audit events that it added.
 async fn recorded(app: &TestApp, work: impl Future<Output = ()>) -> Vec<AuditRow> {
     app.clock.advance_ms(1);
     let before = app.audit_rows().await.len();
@@ -20,7 +20,7 @@ async fn recorded(app: &TestApp, work: impl Future<Output = ()>) -> Vec<AuditRow
     app.audit_rows().await.split_off(before)
 }
 
-/// The one event that `work` left.
+/// Runs `work`, which must add exactly one event, and returns that event.
 async fn event_of(app: &TestApp, work: impl Future<Output = ()>) -> AuditRow {
     let mut rows = recorded(app, work).await;
     assert_eq!(rows.len(), 1, "{rows:?}");
@@ -92,7 +92,7 @@ async fn a_theft_and_a_revocation_are_recorded_and_a_refresh_is_not() {
         let reuse = event_of(&app, async { assert!(app.is_refused(&first.refresh).await) }).await;
         assert_eq!((reuse.kind.as_str(), reuse.reason.as_deref()), ("refresh.reused", Some("reuse")));
         assert_eq!(reuse.session_id.as_deref(), claims_of(&first.access)["sid"].as_str());
-        // Dead already.
+        // The session has ended already.
         assert_eq!(recorded(&app, async { assert!(app.is_refused(&first.refresh).await) }).await, []);
 
         let tokens = app.login("alice").await;
@@ -135,7 +135,7 @@ async fn a_change_of_keys_is_recorded_with_it() {
     }
 }
 
-/// What is refused is rolled back with its record.
+/// If a change is rolled back, so is its audit event.
 #[tokio::test]
 async fn a_change_that_fails_leaves_no_record() {
     for app in both().await {
@@ -152,7 +152,8 @@ async fn a_change_that_fails_leaves_no_record() {
     }
 }
 
-/// Whoever keeps the table busy keeps no refusal waiting, and nobody learns from the wait who exists.
+/// A caller that keeps the table busy does not delay the response to a failed login, and the time of the response
+/// does not tell whether a user exists.
 #[tokio::test]
 async fn a_refused_login_does_not_wait_for_its_record() {
     for app in both().await {
@@ -179,7 +180,7 @@ async fn a_refused_login_does_not_wait_for_its_record() {
             let refused = app.try_login(name, "another password").await;
             let status = refused.status();
             let body = refused.text().await.unwrap();
-            // The lock is waited for by whoever writes, for five seconds.
+            // The task that writes the event waits for the lock for up to five seconds.
             assert!(SystemClock.now_ms() - began_ms < 2500, "{name}");
             answers.push((status, body));
         }
@@ -187,7 +188,7 @@ async fn a_refused_login_does_not_wait_for_its_record() {
         assert_eq!(answers[0].0, StatusCode::UNAUTHORIZED);
         release.send(()).unwrap();
         holder.await.unwrap();
-        // The writing went on.
+        // The event was written after the response.
         let written = async {
             while app.audit_rows().await.len() < before + 2 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -197,7 +198,7 @@ async fn a_refused_login_does_not_wait_for_its_record() {
     }
 }
 
-/// A refusal needs no record; what changes something is not done without one.
+/// A refusal is answered even if its event cannot be written. A change is not made without its event.
 #[tokio::test]
 async fn without_the_table_nobody_gets_in_and_refusals_stay_as_they_are() {
     for app in both().await {

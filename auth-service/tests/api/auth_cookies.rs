@@ -7,7 +7,7 @@ use crate::helpers::{PASSWORD, TestApp, both, both_with};
 const ACCESS: &str = "__Host-access_token";
 const REFRESH: &str = "__Secure-refresh_token";
 
-/// The cookies that an answer sets, each as `name=value` and its attributes.
+/// The cookies that a response sets, each as `name=value` and its attributes.
 fn set_cookies(response: &Response) -> Vec<(String, String)> {
     let lines = response.headers().get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap());
     lines
@@ -64,7 +64,8 @@ async fn without_secure_the_names_have_no_prefix() {
     }
 }
 
-/// Several instances on one host, whose cookies would otherwise overwrite each other: ports do not tell cookies apart.
+/// Several instances on one host need different cookie names, because cookies do not depend on the port and would
+/// overwrite each other.
 #[tokio::test]
 async fn a_suffix_is_part_of_each_name() {
     for app in both_with(|settings| settings.cookies.suffix = "-b".to_owned()).await {
@@ -183,7 +184,7 @@ async fn nobody_is_logged_in_from_elsewhere() {
         for (origin, site) in [
             ("https://evil.example", None),
             ("https://evil.example", Some("same-origin")),
-            // A page that withholds its origin: the browser tells all the same whether it is ours.
+            // The origin is `null`, but `Sec-Fetch-Site` still tells that the page is from another site.
             ("null", Some("cross-site")),
             ("null", Some("same-site")),
         ] {
@@ -208,7 +209,8 @@ async fn nobody_is_logged_in_from_elsewhere() {
     }
 }
 
-/// A cookie whose name only decodes to ours is another cookie: the prefix of ours would protect nothing.
+/// A cookie whose name equals ours only after decoding is another cookie. Otherwise the `__Host-` prefix would not
+/// protect ours.
 #[tokio::test]
 async fn names_are_read_as_sent_and_none_of_ours_twice() {
     for app in both().await {
@@ -234,14 +236,14 @@ async fn names_are_read_as_sent_and_none_of_ours_twice() {
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
         let moved = app.me(&value(&answer, ACCESS)).await;
         assert_eq!(moved.json::<serde_json::Value>().await.unwrap()["username"], "alice");
-        // And a value is not decoded either.
+        // The value is not decoded either.
         let (prefix, rest) = planted.split_at(4);
         let encoded = format!("{REFRESH}={}{rest}", prefix.replace('_', "%5F"));
         assert_eq!(refresh(encoded).await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }
 }
 
-/// A refresh token that somebody planted does not move the browser into another session.
+/// A refresh token that an attacker planted does not move the browser into another session.
 #[tokio::test]
 async fn a_refresh_belongs_to_the_session_of_the_access_cookie_expired_or_not() {
     for app in both().await {
@@ -260,7 +262,7 @@ async fn a_refresh_belongs_to_the_session_of_the_access_cookie_expired_or_not() 
         assert!(app.facts().await.is_empty(), "nothing was ended, and nothing consumed");
         let own_pair = format!("{ACCESS}={}; {REFRESH}={}", value(&two, ACCESS), value(&two, REFRESH));
         assert_eq!(refresh(own_pair).await.unwrap().status(), StatusCode::NO_CONTENT);
-        // What nobody signed names no session.
+        // A cookie that is not signed by the issuer does not name a session.
         let garbage = format!("{ACCESS}=x.y.z; {REFRESH}={}", value(&one, REFRESH));
         assert_eq!(refresh(garbage).await.unwrap().status(), StatusCode::NO_CONTENT);
     }
@@ -270,7 +272,7 @@ async fn is_over(app: &TestApp, login: &Response) -> bool {
     !app.is_live(&value(login, ACCESS)).await && app.is_refused(&value(login, REFRESH)).await
 }
 
-/// ASVS 7.2.4: no session lives on in nobody's hands.
+/// ASVS 7.2.4: a new login ends the browser's former sessions.
 #[tokio::test]
 async fn a_login_ends_the_sessions_that_the_browser_had() {
     for app in both().await {
@@ -291,7 +293,7 @@ async fn a_login_ends_the_sessions_that_the_browser_had() {
         let rows = app.audit_rows().await.into_iter().filter(|row| row.kind == "session.ended");
         let reasons: Vec<_> = rows.map(|row| row.reason.unwrap()).collect();
         assert_eq!(reasons, ["new_login", "new_login"]);
-        // An access cookie that has expired names its session all the same, and with a header cookies count for nothing.
+        // An expired access cookie still names its session. With an `Authorization` header, cookies are ignored.
         app.clock.advance_ms(1_000_000);
         let expired = format!("{ACCESS}={}", value(&kept, ACCESS));
         let by_header = login(&app).header(COOKIE, &expired).bearer_auth("x").send().await.unwrap();
@@ -314,7 +316,7 @@ async fn a_logout_ends_both_sessions_that_the_cookies_name() {
         assert_eq!(out.status(), StatusCode::NO_CONTENT);
         assert!(is_cleared(&out));
         assert!(is_over(&app, &one).await && is_over(&app, &two).await);
-        // An expired access cookie beside a good refresh cookie of another session: both end.
+        // An expired access cookie and a valid refresh cookie of another session: both sessions end.
         let (one, two) = (login(&app).send().await.unwrap(), login(&app).send().await.unwrap());
         app.clock.advance_ms(1_000_000);
         let mixed = format!("{ACCESS}={}; {REFRESH}={}", value(&one, ACCESS), value(&two, REFRESH));

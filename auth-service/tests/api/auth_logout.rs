@@ -37,7 +37,7 @@ async fn logout_all_ends_every_session_and_a_login_at_once_gives_good_tokens() {
         for round in 0..3 {
             let last = app.login("alice").await;
             assert_eq!(app.logout_all(&last.access).await.status(), StatusCode::NO_CONTENT);
-            // The clock stands: the same millisecond.
+            // The clock does not move, so this is the same millisecond.
             let next = app.login("alice").await;
             assert!(app.is_live(&next.access).await, "round {round}");
             for tokens in [&one, &two, &last] {
@@ -75,14 +75,14 @@ async fn what_has_ended_is_forgotten_in_time() {
         let tokens = app.user("alice").await;
         app.logout(&tokens.access).await;
         assert_eq!(app.facts().await.len(), 1);
-        // The token, 60 s of the fact, and a minute for clocks that differ.
+        // The lifetime of the token, 60 s for which the fact is kept longer, and a margin for clock skew.
         app.clock.advance_ms(126_000);
         assert!(app.facts().await.is_empty(), "the feed gives what counts");
         assert!(!app.is_live(&tokens.access).await);
     }
 }
 
-/// CONTRACT §2: the answer waits until Redis has it.
+/// CONTRACT §2: the response waits until Redis has the fact.
 #[tokio::test]
 async fn redis_has_the_fact_when_the_answer_comes() {
     let url =
@@ -92,7 +92,7 @@ async fn redis_has_the_fact_when_the_answer_comes() {
     let mut settings = settings(&place);
     settings.revocation.redis_url = Some(UrlWithSecret::new(&url));
     settings.revocation.prefix.clone_from(&prefix);
-    // Redis forgets facts by its own clock.
+    // Redis expires facts by its own clock, so this test uses the current time.
     let clock = ManualClock::at(SystemClock.now_ms());
     let app = spawn_replica(&place, settings, clock, 1).await.unwrap();
     let mut redis = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();

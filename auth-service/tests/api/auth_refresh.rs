@@ -12,7 +12,7 @@ fn sid(tokens: &Tokens) -> Uuid {
     claims_of(&tokens.access)["sid"].as_str().unwrap().parse().unwrap()
 }
 
-/// Whether session and tokens are all over, and the list says so.
+/// Whether the session has ended, all its tokens are refused, and the feed has the fact.
 async fn is_dead(app: &TestApp, family: &[&Tokens]) -> bool {
     let mut dead = true;
     for tokens in family {
@@ -39,7 +39,7 @@ async fn each_use_rotates_within_one_session() {
     }
 }
 
-/// B12: a lost answer, then again.
+/// B12: the response is lost and the request repeated.
 #[tokio::test]
 async fn the_immediate_parent_gets_the_same_child_while_it_is_unused() {
     for app in both().await {
@@ -53,7 +53,7 @@ async fn the_immediate_parent_gets_the_same_child_while_it_is_unused() {
     }
 }
 
-/// B12: the same after the replay time.
+/// B12: the request is repeated after the replay time.
 #[tokio::test]
 async fn a_parent_that_comes_late_ends_the_family() {
     for app in both().await {
@@ -66,7 +66,7 @@ async fn a_parent_that_comes_late_ends_the_family() {
     }
 }
 
-/// B12: the parent after the child was used; older ones.
+/// B12: a parent is used after its child was used; and an older ancestor.
 #[tokio::test]
 async fn a_token_whose_child_was_used_ends_the_family() {
     for app in both().await {
@@ -82,7 +82,7 @@ async fn a_token_whose_child_was_used_ends_the_family() {
     }
 }
 
-/// B12: 50 in parallel.
+/// B12: fifty refreshes in parallel.
 #[tokio::test]
 async fn fifty_at_once_get_the_same_child() {
     for app in both_with(|settings| settings.throttle.enabled = false).await {
@@ -104,7 +104,7 @@ async fn fifty_at_once_get_the_same_child() {
     }
 }
 
-/// B12: 50 in parallel, where nothing is forgiven.
+/// B12: fifty refreshes in parallel, with a replay time of 0.
 #[tokio::test]
 async fn without_replay_one_of_fifty_wins_and_the_others_end_the_family() {
     for app in both_with(|settings| settings.tokens.refresh_replay_seconds = 0).await {
@@ -168,7 +168,7 @@ async fn its_life_slides_up_to_the_end_of_the_session() {
     }
 }
 
-/// B12: after logout and logout-all.
+/// B12: refreshes after logout and logout-all.
 #[tokio::test]
 async fn nothing_is_given_after_the_session() {
     for app in both().await {

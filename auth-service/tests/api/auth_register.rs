@@ -17,7 +17,7 @@ async fn a_user_looks_the_same_on_both_databases() {
     }
 }
 
-/// B2
+/// B2: members of the body that only an operator may set.
 #[tokio::test]
 async fn what_only_an_operator_gives_is_ignored() {
     for app in both().await {
@@ -44,7 +44,7 @@ async fn is_taken(app: &crate::helpers::TestApp, name: &str) -> bool {
     status == StatusCode::BAD_REQUEST
 }
 
-/// B3
+/// B3: names that are the same, or look the same, as an existing one.
 #[tokio::test]
 async fn a_name_that_is_or_looks_the_same_is_taken() {
     for app in both().await {
@@ -67,7 +67,7 @@ async fn a_name_that_is_or_looks_the_same_is_taken() {
             assert!(refused, "{name}: {}", response.status());
         }
         assert!(is_taken(&app, "aLiCe").await);
-        // Whoever logs in may type the name in any case and width.
+        // A user may log in with the name in any case and character width.
         let response = app.try_login("ＡLICE", PASSWORD).await;
         assert_eq!(response.status(), StatusCode::OK);
     }
@@ -106,7 +106,7 @@ async fn what_breaks_a_rule_names_its_field() {
     }
 }
 
-/// B4
+/// B4: long passwords, NUL, and other Unicode forms.
 #[tokio::test]
 async fn passwords_are_neither_cut_nor_folded_and_a_huge_one_is_refused_at_once() {
     for app in both().await {
@@ -143,7 +143,7 @@ async fn passwords_are_neither_cut_nor_folded_and_a_huge_one_is_refused_at_once(
     }
 }
 
-/// B5
+/// B5: SQL, broken UTF-8, NUL and line breaks in every field.
 #[tokio::test]
 async fn no_input_is_a_fault_of_ours() {
     for app in both().await {

@@ -87,14 +87,14 @@ async fn a_user_ends_all_other_sessions() {
     }
 }
 
-/// Fifty on a page unless said, two hundred at most; the next page begins where this one ended.
+/// A page has fifty sessions by default and two hundred at most, and the next page begins where it ended.
 #[tokio::test]
 async fn sessions_come_in_pages_last_used_first() {
     for app in both().await {
         app.user("bob").await;
         let first = app.user("alice").await;
         app.clock.advance_ms(1_000);
-        // All of the same moment: then ids decide.
+        // All sessions have the same time, so they are ordered by id.
         app.add_sessions(&first, 69).await;
         let newest = app.login("alice").await;
         let sid = |token: &str| claims_of(token)["sid"].clone();
@@ -106,7 +106,7 @@ async fn sessions_come_in_pages_last_used_first() {
         };
         let (one, next) = page("/auth/sessions").await;
         assert_eq!(one.len(), 50);
-        // A session that begins meanwhile moves nothing on the pages that follow.
+        // A session that begins in the meantime does not change the following pages.
         app.clock.advance_ms(1);
         app.login("alice").await;
         let next = next.unwrap();
@@ -154,7 +154,8 @@ async fn a_session_says_what_it_was_given_to() {
     }
 }
 
-/// However many there are: the answer comes when all have ended, each with its fact, and others are served meanwhile.
+/// With many sessions: the response is sent when all have ended, each with its own fact, and other requests are
+/// served in the meantime.
 #[tokio::test]
 async fn the_end_of_many_sessions_holds_nobody_up() {
     for app in both().await {
@@ -176,7 +177,7 @@ async fn the_end_of_many_sessions_holds_nobody_up() {
             facts.iter().map(|fact| fact["id"].as_str().unwrap()).collect();
         assert_eq!((facts.len(), ids.len()), (455, 455));
 
-        // All of them: as many batches as it takes, and one cut for those that are left and all tokens.
+        // All sessions end: most in batches, and the rest with one cut that also covers all tokens.
         app.add_sessions(&kept, 450).await;
         assert_eq!(app.logout_all(&kept.access).await.status(), StatusCode::NO_CONTENT);
         assert!(!app.is_live(&kept.access).await);
@@ -187,7 +188,7 @@ async fn the_end_of_many_sessions_holds_nobody_up() {
     }
 }
 
-/// Two that end the same sessions lock them in the same order.
+/// Two requests that end the same sessions lock them in the same order.
 #[tokio::test]
 async fn the_end_of_a_client_beside_that_of_its_users_sessions_loses_no_deadlock() {
     for app in both().await {

@@ -35,7 +35,7 @@ async fn the_answer_and_its_token_look_the_same_on_both_databases() {
     }
 }
 
-/// B1
+/// B1: failed logins are answered alike.
 #[tokio::test]
 async fn every_login_that_fails_is_answered_alike_and_costs_a_hash() {
     for app in both().await {
@@ -163,7 +163,7 @@ async fn an_access_token_ends_with_its_time_and_never_after_the_session() {
         let second = app.refresh(&tokens.refresh).await;
         assert_eq!(claims_of(&second.access)["exp"], 1_700_001_000);
         assert!(app.is_live(&tokens.access).await);
-        // Leeway: ten seconds.
+        // A verifier's leeway of ten seconds.
         app.clock.advance_ms(110_000);
         assert!(!app.is_live(&tokens.access).await);
         assert!(app.is_live(&second.access).await);
@@ -211,7 +211,8 @@ async fn a_plain_bcrypt_hash_is_taken_and_upgraded_at_login() {
     }
 }
 
-/// What cannot be anybody's password is wrong without being looked at, as for somebody whom nobody knows.
+/// A text that is too long to be a password is refused without being hashed, and with the same cost as for an unknown
+/// user.
 #[tokio::test]
 async fn a_password_out_of_reach_is_wrong_whosever_it_is() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
@@ -220,7 +221,7 @@ async fn a_password_out_of_reach_is_wrong_whosever_it_is() {
         short.passwords.max_length = 64;
         let clock = ManualClock::at(START_MS);
         let before = spawn_replica(&place, settings(&place), clock.clone(), 1).await.unwrap();
-        // Two hundred and fifty characters, each of five bytes before it is composed.
+        // Two hundred and fifty characters, each of which has five bytes before composition.
         let long = "a\u{302}\u{323}".repeat(250);
         let registered = before.register_with(&json!({ "username": "alice", "password": long })).await;
         assert_eq!(registered.status(), StatusCode::CREATED);

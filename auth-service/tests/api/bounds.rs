@@ -1,4 +1,4 @@
-//! What one account or one client can cause has a bound, and others do not notice.
+//! Tests that the effects of one account or one client are bounded, and do not affect others.
 
 use auth_service::config::Settings;
 use reqwest::StatusCode;
@@ -12,7 +12,8 @@ async fn revoke(app: &TestApp, token: &str) -> StatusCode {
     app.revoke(&[("token", token), ("client_id", "first-party")]).await.status()
 }
 
-/// Refreshes and revokes what it got, again and again, as fast as it may; for five minutes on the clock.
+/// Refreshes and revokes the access token again and again, as fast as the rate limit allows, for five minutes on the
+/// clock.
 async fn flood(app: &TestApp, mut tokens: Tokens) -> Result<usize, (usize, StatusCode)> {
     for round in 0..300 {
         app.clock.advance_ms(1000);
@@ -27,7 +28,8 @@ async fn flood(app: &TestApp, mut tokens: Tokens) -> Result<usize, (usize, Statu
     Ok(300)
 }
 
-/// Past twenty live facts of single tokens the session itself ends: one fact more, and nothing is left to revoke.
+/// After twenty live facts about single tokens of a session, the whole session is ended with one more fact, and no
+/// token is left to revoke.
 #[tokio::test]
 async fn an_account_that_refreshes_and_revokes_in_a_loop_ends_its_session() {
     for app in both().await {
@@ -50,7 +52,7 @@ async fn an_account_that_refreshes_and_revokes_in_a_loop_ends_its_session() {
     }
 }
 
-/// Whoever revokes a token now and then keeps the session: facts that are over do not count.
+/// A client that revokes a token now and then keeps the session, because expired facts do not count.
 #[tokio::test]
 async fn facts_that_are_over_do_not_count() {
     for app in both().await {
@@ -65,7 +67,8 @@ async fn facts_that_are_over_do_not_count() {
     }
 }
 
-/// Tokens that a client has in its own name belong to no session: so many revocations a minute, at each replica.
+/// Tokens that a client got in its own name belong to no session. Their revocations are limited per minute and
+/// replica.
 #[tokio::test]
 async fn a_client_revokes_so_many_tokens_of_its_own_a_minute() {
     let limit = |settings: &mut Settings| settings.throttle.revocations_per_client_per_minute = 3;
@@ -98,7 +101,7 @@ async fn a_client_revokes_so_many_tokens_of_its_own_a_minute() {
     }
 }
 
-/// One account's events fill no table and hide nobody else's.
+/// The events of one account do not fill the table and do not hide the events of others.
 #[tokio::test]
 async fn the_record_of_one_account_is_bounded() {
     for app in both().await {
@@ -118,7 +121,7 @@ async fn the_record_of_one_account_is_bounded() {
         let (alice, bob) = (&claims_of(&alice.access)["sub"], &claims_of(&bob.access)["sub"]);
         assert_eq!((count("login.ok", alice).await, count("session.ended", alice).await), (100, 100));
         assert_eq!(count("login.ok", bob).await, 1);
-        // What was passed over is told with the next one that is recorded.
+        // The number of dropped events is recorded with the next event.
         app.clock.advance_ms(10_000);
         app.login("alice").await;
         let rows = app.audit_rows().await;

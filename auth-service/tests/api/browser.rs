@@ -1,4 +1,4 @@
-//! What a real browser makes of our answers to scripts of other origins.
+//! Tests with a real browser that scripts of other origins can read the responses that they should.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use service_kit::database::Backend;
 
 use crate::helpers::{PASSWORD, spawn_app};
 
-/// Logs in as a front end with tracing does, reads token and request id, and calls with the token.
+/// A page that logs in with tracing headers, reads the token and the request id, and makes a request with the token.
 const PAGE: &str = r#"<!doctype html><title>front end</title><p id="outcome">none</p><script>
 const tracing = {
   traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -31,7 +31,7 @@ const tracing = {
 });
 </script>"#;
 
-/// Serves the page, and gives what it reports.
+/// Serves the page, and returns what the page reports.
 fn front_end(listener: TcpListener, page: String) -> tokio::sync::mpsc::UnboundedReceiver<String> {
     let (report, reports) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The life of clients, as commands and maintenance bring it about.
+//! Tests of creating, changing, disabling and deleting clients, as commands and maintenance do it.
 
 use auth_service::clients::{
     Administration, AdministrationError, AdministrationParts, AdministrationSettings, ClientParts, Clients,
@@ -18,7 +18,7 @@ use shared_claims::scope::Scopes;
 
 use crate::helpers::{START_MS, TestApp, both, claims_of};
 
-/// What a command works with, beside the app.
+/// The use cases of a command, next to the app.
 fn operator(app: &TestApp) -> (Administration, Clients) {
     let (database, clock) = (app.database.clone(), app.clock.clone());
     let clients = Clients::new(ClientParts { database: database.clone(), clock: clock.clone() });
@@ -50,7 +50,7 @@ fn id(text: &str) -> ClientId {
     ClientId::parse(text).unwrap()
 }
 
-/// Facts of the kind `client`.
+/// The facts of kind `client` in the feed.
 async fn cuts(app: &TestApp) -> Vec<serde_json::Value> {
     app.facts().await.into_iter().filter(|fact| fact["kind"] == "client").collect()
 }
@@ -77,7 +77,7 @@ async fn a_client_that_is_switched_off_is_cut_and_its_id_stays_cut() {
         operator.enable("billing").await.unwrap();
         assert_eq!(cuts(&app).await, std::slice::from_ref(&first));
 
-        // The clock stands; the second cut lies later all the same.
+        // The clock does not move, but the second cut is still later than the first.
         let deleted = operator.delete("billing").await.unwrap();
         assert!(deleted.seq.is_some());
         let second = json!({"kind": "client", "id": "billing", "at": START_MS + 1001, "exp": exp});
@@ -109,7 +109,7 @@ async fn a_fact_is_remembered_for_as_long_as_the_longest_token() {
     }
 }
 
-/// A session that the client was given.
+/// Begins a session of the client.
 async fn session_of(app: &TestApp, client_id: &str) -> uuid::Uuid {
     let tokens = app.login("alice").await;
     let claims = claims_of(&tokens.access);
@@ -154,7 +154,8 @@ async fn the_sessions_of_a_client_end_with_it_and_no_others() {
         let (own, other) = (session_of(&app, "billing").await, session_of(&app, "other").await);
         operator.disable("billing").await.unwrap();
         assert!(is_over(&app, own).await && !is_over(&app, other).await);
-        // What an issue that was under way stored is swept away before the client is switched on.
+        // A session that a request in progress began after the client was disabled is ended before the client is
+        // enabled.
         let late = session_of(&app, "billing").await;
         operator.enable("billing").await.unwrap();
         assert!(is_over(&app, late).await);
@@ -189,7 +190,7 @@ async fn however_many_sessions_a_client_has_they_end() {
     }
 }
 
-/// As if the operator's process had died after its first step.
+/// Leaves a client as if the operator's process had died after the first step of disabling it.
 async fn left_half_done(app: &TestApp, id: &'static str) {
     let half = app.database.write(move |conn| {
         clients::begin_change(conn)?;
@@ -209,7 +210,7 @@ async fn what_was_left_half_done_is_finished_by_whoever_comes_next() {
             left_half_done(&app, name).await;
         }
         assert!(cuts(&app).await.is_empty());
-        // Any of these may be faster than the service's own maintenance, or find that it was.
+        // Each of these commands may run before or after the service's own maintenance has taken the second step.
         operator.disable("a").await.unwrap();
         assert!(operator.enable("b").await.unwrap().registered.client.is_active);
         operator.delete("c").await.unwrap();
@@ -292,7 +293,7 @@ async fn each_change_is_recorded_once() {
         operator.create(Some(id("billing")), machine()).await.unwrap();
         let changed = words(|words| words.scopes = Some(vec!["todos:read".to_owned()]));
         for _ in 0..2 {
-            // The second time it changes nothing.
+            // The same update changes nothing the second time.
             operator.update("billing", changed.clone()).await.unwrap();
             app.clock.advance_ms(1);
         }

@@ -1,4 +1,4 @@
-//! What requests know of clients: as the database has it, give or take half a second.
+//! Tests of the client registry: requests see the clients as the database had them at most half a second ago.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use shared_claims::scope::Scopes;
 
 use crate::helpers::START_MS;
 
-/// One replica's registry, on a database that others change.
+/// The registry of one replica, on a database that other processes change.
 struct Replica {
     clients: Clients,
     clock: Arc<ManualClock>,
@@ -58,7 +58,7 @@ fn secret(text: &str) -> ClientSecretPlain {
 }
 
 impl Replica {
-    /// As another process would: nobody tells this one.
+    /// Inserts a client as another process would, without notifying this replica.
     async fn insert(&self, client: Client, plain: &str) {
         let hash = secret(plain).hash();
         let inserted = self.database.write(move |conn| {

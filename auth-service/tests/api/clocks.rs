@@ -1,4 +1,4 @@
-//! A27: replicas whose clocks are 900 ms apart, which `revocation.clock_skew_ms` of 1,000 has to cover.
+//! A27: two replicas whose clocks differ by 900 ms, which `revocation.clock_skew_ms` of 1,000 has to cover.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::helpers::{START_MS, TestApp, Tokens, claims_of, settings, spawn_repli
 
 const APART_MS: i64 = 900;
 
-/// When the token was minted, by its `jti`.
+/// The time in the token's `jti`.
 fn minted_ms(tokens: &Tokens) -> i64 {
     let jti = claims_of(&tokens.access)["jti"].as_str().unwrap().replace('-', "");
     i64::from_str_radix(&jti[..12], 16).unwrap()
@@ -33,7 +33,7 @@ async fn a_cut_covers_what_any_replica_issued_before_and_nothing_that_any_issues
         let before = [one.login("alice").await, other.login("alice").await];
         let refreshed = other.refresh(&before[0].refresh).await;
         assert_eq!(cutter.logout_all(&before[1].access).await.status(), StatusCode::NO_CONTENT);
-        // At once, in the same millisecond of each clock.
+        // At once, in the same millisecond by each clock.
         let after = [one.login("alice").await, other.login("alice").await];
 
         let cut = cut_ms(&one).await;

@@ -1,4 +1,5 @@
-//! Which scripts may read what: CONTRACT §5. What holds for every answer is tested in `service-kit/tests/http/cors.rs`.
+//! Tests which scripts may read which responses: CONTRACT §5. What applies to every response is tested in
+//! `service-kit/tests/http/cors.rs`.
 
 use auth_service::domain::{Client, RedirectUri};
 use reqwest::header::{HeaderMap, ORIGIN, VARY};
@@ -10,7 +11,7 @@ use crate::helpers::{PASSWORD, TestApp, both};
 const LISTED: &str = "http://localhost:5173";
 const CLIENT: &str = "https://spa.example";
 const STRANGER: &str = "https://evil.example";
-/// What front ends with tracing send.
+/// The headers that a front end with tracing sends.
 const TRACING: &str = "authorization,baggage,content-type,sentry-trace,traceparent";
 
 async fn preflight(app: &TestApp, path: &str, origin: &str, method: &str) -> Response {
@@ -19,7 +20,7 @@ async fn preflight(app: &TestApp, path: &str, origin: &str, method: &str) -> Res
     request.header("access-control-request-headers", TRACING).send().await.unwrap()
 }
 
-/// The origin that may read it, and whether with credentials.
+/// The origin that may read a response, and whether with credentials.
 fn reader(headers: &HeaderMap) -> Option<(&str, bool)> {
     let origin = headers.get("access-control-allow-origin")?.to_str().unwrap();
     Some((origin, headers.get("access-control-allow-credentials").is_some_and(|value| value == "true")))
@@ -115,12 +116,12 @@ async fn token_and_revocation_answer_where_public_clients_run_errors_included() 
                 }
             }
         }
-        // Elsewhere such an origin is a stranger.
+        // On other endpoints this origin is not allowed.
         for path in ["/oauth2/introspect", "/auth/token", "/auth/me"] {
             let answer = app.post(path).header(ORIGIN, CLIENT).send().await.unwrap();
             assert_eq!(reader(answer.headers()), None, "{path}");
         }
-        // What changes in the registry is known as it is for tokens.
+        // A change in the registry takes effect as fast as it does for tokens.
         app.change_client("spa", |client| client.redirect_uris.clear()).await;
         assert_eq!(reader(preflight(&app, "/oauth2/token", CLIENT, "POST").await.headers()), None);
     }

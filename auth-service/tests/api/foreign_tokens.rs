@@ -1,4 +1,4 @@
-//! B21: well-signed tokens that were given to somebody else steer no account.
+//! B21: tokens with a valid signature that were issued to an OAuth client do not control an account.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ async fn a_token_of_a_client_or_for_another_audience_is_refused() {
             let token = with(claim, value.clone());
             assert!(is_invalid_token(app.me(&token).await).await, "{claim} {value}");
             assert_eq!(app.logout(&token).await.status(), StatusCode::UNAUTHORIZED, "{claim} {value}");
-            // Whomever it is for: it is the client's own, who may revoke it.
+            // Whatever its audience, the token belongs to the client, which may revoke it.
             if claim == "aud" {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! An issuer with a path, behind a proxy that takes the path off, and behind one that leaves it.
+//! Tests of an issuer with a path, behind a proxy that removes the path and behind one that keeps it.
 
 use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode};
@@ -8,7 +8,7 @@ use service_kit::database::Backend;
 use crate::helpers::sessions::next_page;
 use crate::helpers::{PASSWORD, TestApp, spawn_app};
 
-/// A browser before a proxy: it keeps cookies by their path, as RFC 6265 §5.4 has it.
+/// A browser in front of a proxy. It sends cookies by their path, as in RFC 6265 §5.4.
 struct Browser<'a> {
     app: &'a TestApp,
     prefix: &'a str,
@@ -17,7 +17,7 @@ struct Browser<'a> {
 }
 
 impl Browser<'_> {
-    /// Asks for a path below the prefix.
+    /// Sends a request to a path under the prefix.
     async fn ask(&mut self, method: Method, path: &str, body: Option<Value>) -> Response {
         let shown = format!("{}{path}", self.prefix);
         let upstream = if self.strips { path.to_owned() } else { shown.clone() };
@@ -115,7 +115,8 @@ async fn everything_is_found_below_the_path() {
                 let refused = browser.ask(Method::POST, path, None).await.status();
                 assert_eq!(refused, StatusCode::BAD_REQUEST, "{path}");
             }
-            // The page, its script, and what the script asks for: each relative to the one before.
+            // The page, its script, and the document that the script loads. Each address is relative to the previous
+            // one.
             let shown = reqwest::Url::parse(&format!("http://localhost:8000{prefix}/docs")).unwrap();
             let page = browser.ask(Method::GET, "/docs", None).await.text().await.unwrap();
             let script = page.split('"').find(|part| part.ends_with("start.js")).unwrap();
@@ -129,7 +130,7 @@ async fn everything_is_found_below_the_path() {
             let flows = &document["components"]["securitySchemes"]["password"]["flows"];
             assert_eq!(flows["password"]["tokenUrl"], format!("{prefix}/auth/token"));
         }
-        // RFC 8414 §3.1 and its appendix on the older form: the path comes last, at the root of the host.
+        // RFC 8414 §3.1: the well-known path comes first, at the root of the host, and the issuer's path last.
         for name in ["oauth-authorization-server", "openid-configuration"] {
             let found = app.get(&format!("/.well-known/{name}{prefix}")).send().await.unwrap();
             assert_eq!(found.status(), StatusCode::OK, "{name}");
@@ -139,7 +140,7 @@ async fn everything_is_found_below_the_path() {
     }
 }
 
-/// A page of sessions names the next one by a path that browsers reach.
+/// The link to the next page of sessions has a path that browsers can reach.
 #[tokio::test]
 async fn the_next_page_of_sessions_is_below_the_path() {
     let app = app("/id").await;

@@ -1,4 +1,4 @@
-//! The life of signing keys, as clients and resource servers see it (A28).
+//! Tests of the life cycle of signing keys, as clients and resource servers see it (A28).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,8 @@ use crate::helpers::{START_MS, TestApp, both, both_with, claims_of, settings, sp
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const DAY_MS: u64 = 86_400_000;
-/// Twice the max-age of 300 s, a second for the clocks, a second to notice.
+/// The time between publishing and signing: twice the max-age of 300 s, one second of clock skew, and one second to
+/// notice.
 const PUBLISH_MS: u64 = 602_000;
 
 fn kid_of(token: &str) -> String {
@@ -138,7 +139,7 @@ async fn however_many_turn_at_once_the_keys_rotate_once() {
 #[tokio::test]
 async fn two_replicas_rotate_once_and_notice_each_other() {
     let place = Arc::new(TestDatabase::create(Backend::Postgres));
-    // Their clocks are apart by almost as much as they may be.
+    // The clocks of the replicas differ by almost as much as is allowed.
     let clocks = [ManualClock::at(START_MS), ManualClock::at(START_MS + 900)];
     let [one, two] = [(1, &clocks[0]), (2, &clocks[1])]
         .map(|(seed, clock)| spawn_replica(&place, settings(&place), clock.clone(), seed));
@@ -198,7 +199,7 @@ async fn a_compromised_key_dies_with_all_that_it_signs_and_sessions_go_on() {
             matches!(said, Err(VerifyError::Revoked(Kind::Key)))
         };
         comes_to("the resource server knows", async || is_dead(&tokens.access).await).await;
-        // Signed by a replica that has not noticed, or by the thief, to end in ten years.
+        // A token that expires in ten years, signed by an attacker or by a replica that has not noticed the change.
         let mut forged = serde_json::to_value(&claims).unwrap();
         forged["jti"] = "018bcfe5-6800-7e8a-8173-0b6b7e62ac19".into();
         assert!(is_dead(&stolen.sign(&forged).unwrap()).await);
@@ -233,7 +234,7 @@ async fn a_published_key_stands_in_for_a_compromised_one() {
         );
         app.rotation().drop_compromised(active).await.unwrap();
         assert_eq!(app.kids("active").await, std::slice::from_ref(&next));
-        // One that never signed may be stolen too.
+        // A key that has never signed may be compromised too.
         app.rotation().rotate(When::Announced).await.unwrap();
         let [waiting] = app.kids("next").await.try_into().unwrap();
         app.rotation().drop_compromised(waiting).await.unwrap();
@@ -245,7 +246,7 @@ async fn a_published_key_stands_in_for_a_compromised_one() {
 async fn the_key_set_stays_as_small_as_verifiers_need_it() {
     let [app, _] = both().await;
     let (one, sealer) = (app.stored_keys().await.remove(0), TestApp::sealer());
-    // As if the keys had been rotated again and again in a quarter of an hour.
+    // Fills the key set as if the keys had been rotated again and again within a quarter of an hour.
     for number in 1..60_i64 {
         let row = SigningKeyRow {
             kid: format!("key-{number}"),

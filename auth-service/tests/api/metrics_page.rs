@@ -1,4 +1,4 @@
-//! `docs/metrics.md` against `/metrics`.
+//! Compares `docs/metrics.md` with `/metrics`.
 
 use service_kit::config::UrlWithSecret;
 use service_kit::database::Backend;
@@ -9,7 +9,7 @@ use crate::helpers::spawn_app;
 
 #[tokio::test]
 async fn the_page_of_metrics_lists_exactly_those_shown() {
-    // Some metrics are there with Redis only.
+    // Some metrics exist only if Redis is configured.
     let redis = RedisProcess::start().await;
     let app = spawn_app(Backend::Sqlite, |settings| {
         settings.revocation.redis_url = Some(UrlWithSecret::new(redis.url()));

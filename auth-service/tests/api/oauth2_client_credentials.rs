@@ -1,4 +1,4 @@
-//! A service in its own name (RFC 6749 §4.4): its token, its scope, its resources, and its end.
+//! Tests of `client_credentials` (RFC 6749 §4.4): the token, its scope, its resources, and its revocation.
 
 use auth_service::storage::clients;
 use diesel::RunQueryDsl as _;
@@ -17,7 +17,7 @@ async fn ask(app: &TestApp, form: &[(&str, &str)]) -> Response {
     app.grant_to("billing", &[&[GRANT], form].concat()).await
 }
 
-/// The answer, and the claims of its token.
+/// The response, and the claims of its token.
 async fn given(app: &TestApp, form: &[(&str, &str)]) -> (Value, Value) {
     let response = ask(app, form).await;
     assert_eq!(response.status(), StatusCode::OK);
@@ -54,7 +54,7 @@ async fn a_resource_server_takes_it() {
         let claims = verifier("todo-service").await.verify(token).await.unwrap();
         assert_eq!((claims.sub.as_str(), claims.username.as_deref()), ("billing", None));
         assert!(verifier("https://notes.example").await.verify(token).await.is_err());
-        // It is nobody's account, and not for the issuer.
+        // The token belongs to no user, and the issuer is not its audience.
         assert_eq!(app.me(token).await.status(), StatusCode::UNAUTHORIZED);
     }
 }
@@ -68,7 +68,7 @@ async fn scope_and_resource_narrow() {
         assert_eq!(claims["aud"], json!(["todo-service", "https://notes.example"]));
         let (_, claims) = given(&app, &[("resource", "https://notes.example")]).await;
         assert_eq!(claims["aud"], json!(["https://notes.example"]));
-        // RFC 8707 §2: the one parameter that may come twice.
+        // RFC 8707 §2: `resource` is the only parameter that may occur twice.
         let (_, claims) =
             given(&app, &[("resource", "https://notes.example"), ("resource", "todo-service")]).await;
         assert_eq!(claims["aud"], json!(["todo-service", "https://notes.example"]));
@@ -80,7 +80,7 @@ async fn scope_and_resource_narrow() {
             let response = ask(&app, &[("resource", "todo-service"), ("resource", resource)]).await;
             assert_eq!(refusal(response).await, (400, "invalid_target".to_owned()), "{resource:?}");
         }
-        // There is nobody whom it could be about.
+        // A token without a user cannot have the scope `openid`.
         assert_eq!(refusal(ask(&app, &[("scope", "openid")]).await).await, (400, "invalid_scope".to_owned()));
     }
 }
@@ -97,7 +97,7 @@ async fn its_lifetime_is_the_client_s_own() {
     }
 }
 
-/// §6 of the contract: whatever is given later has a later time than the cut.
+/// CONTRACT §6: every token that is issued after the cut has a later time than the cut.
 #[tokio::test]
 async fn its_time_lies_after_the_last_cut_against_the_client() {
     for app in both().await {
@@ -113,7 +113,7 @@ async fn its_time_lies_after_the_last_cut_against_the_client() {
     }
 }
 
-/// The hot path: nothing is written, and while the clients are known nothing is read.
+/// The most frequent request writes nothing, and reads nothing while the registry is valid.
 #[tokio::test]
 async fn nothing_is_asked_of_the_database() {
     for app in both().await {
@@ -127,7 +127,7 @@ async fn nothing_is_asked_of_the_database() {
     }
 }
 
-/// B13: whatever a client got while it was switched off lies before the cut, and afterwards it gets nothing.
+/// B13: every token that a client got while it was being disabled is older than the cut, and afterwards it gets none.
 #[tokio::test]
 async fn a_client_that_is_switched_off_while_it_asks_gets_nothing_that_lives() {
     for app in both().await {
@@ -173,7 +173,7 @@ async fn a_client_that_is_switched_off_while_it_asks_gets_nothing_that_lives() {
     }
 }
 
-/// As a newer replica may write it in a rolling upgrade.
+/// A row as a newer replica may write it during a rolling upgrade.
 #[tokio::test]
 async fn a_client_that_cannot_be_read_hides_no_other() {
     for app in both().await {

@@ -1,4 +1,5 @@
-//! B10: a code gives tokens once, to its client, for its proof. The pages that give codes come later.
+//! B10: a code can be redeemed once, by its client, with the PKCE verifier. The pages that issue codes do not exist
+//! yet.
 
 use auth_service::domain::{Client, EndReason};
 use auth_service::storage::{authorization_codes, sessions, users};
@@ -62,7 +63,7 @@ async fn a_code_gives_a_session_with_what_was_agreed_to() {
         assert_eq!(claims["auth_time"].as_i64().unwrap() + 5, claims["iat"].as_i64().unwrap());
         assert_eq!((&claims["amr"], &claims["username"]), (&json!(["pwd"]), &json!("alice")));
 
-        // The resource narrowed that token alone.
+        // The resource parameter narrowed this access token only.
         let next: Value =
             refresh(&app, answer["refresh_token"].as_str().unwrap()).await.json().await.unwrap();
         let next = claims_of(next["access_token"].as_str().unwrap());
@@ -71,7 +72,8 @@ async fn a_code_gives_a_session_with_what_was_agreed_to() {
     }
 }
 
-/// B10: expired, other client, other address, wrong or missing verifier, a verifier without a challenge, `plain`.
+/// B10: an expired code, another client, another redirect URI, a wrong or missing verifier, a verifier without a
+/// challenge, and the method `plain`.
 #[tokio::test]
 async fn only_the_right_claim_redeems_and_a_wrong_one_consumes_nothing() {
     for app in both().await {
@@ -94,7 +96,7 @@ async fn only_the_right_claim_redeems_and_a_wrong_one_consumes_nothing() {
         ] {
             assert_eq!(refusal(redeem_with(&app, &form).await).await, invalid_grant(), "{why}");
         }
-        // B11: the very same text.
+        // B11: the redirect URI must be exactly the same text.
         for address in [
             "https://app.example/cb/",
             "https://app.example/c",
@@ -159,7 +161,7 @@ async fn pkce_is_left_out_by_confidential_clients_that_may_and_by_nobody_else() 
     }
 }
 
-/// B10: reused, and what that ends.
+/// B10: a reused code, and what its reuse ends.
 #[tokio::test]
 async fn a_second_use_ends_what_the_first_gave() {
     for app in both().await {
@@ -168,7 +170,7 @@ async fn a_second_use_ends_what_the_first_gave() {
         let code = app.code(app.consent("alice", "spa").await).await;
         let first = Tokens::of(redeem(&app, &code).await).await;
         let refreshed = Tokens::of(refresh(&app, &first.refresh).await).await;
-        // Another client learns nothing and ends nothing.
+        // Another client that presents the code learns nothing and ends nothing.
         app.add_client(public_client("other")).await;
         let form = [("grant_type", "authorization_code"), ("code", &*code), ("redirect_uri", REDIRECT)];
         assert_eq!(refusal(app.grant_to_public("other", &form).await).await, invalid_grant());
@@ -192,7 +194,7 @@ async fn a_second_use_ends_what_the_first_gave() {
     }
 }
 
-/// B10: 50 in parallel.
+/// B10: fifty redemptions in parallel.
 #[tokio::test]
 async fn of_fifty_at_once_exactly_one_is_answered_and_its_session_is_ended() {
     for app in both().await {
@@ -214,7 +216,7 @@ async fn of_fifty_at_once_exactly_one_is_answered_and_its_session_is_ended() {
     }
 }
 
-/// B13: what changed between the agreement and the redemption.
+/// B13: changes between the consent and the redemption.
 #[tokio::test]
 async fn a_code_outlives_neither_password_nor_user_nor_client() {
     for app in both().await {
@@ -252,7 +254,7 @@ async fn a_code_outlives_neither_password_nor_user_nor_client() {
     }
 }
 
-/// Codes that nobody redeems make room for new ones, and none of another user.
+/// Unredeemed codes of a user are replaced by new ones, but not by those of another user.
 #[tokio::test]
 async fn of_the_codes_that_nobody_redeemed_the_newest_hundred_live() {
     for app in both().await {
@@ -261,7 +263,7 @@ async fn of_the_codes_that_nobody_redeemed_the_newest_hundred_live() {
         let of_bob = app.code(app.consent("bob", "spa").await).await;
         let codes = app.codes(&app.consent("alice", "spa").await, 103).await;
         for (number, code) in codes.iter().enumerate() {
-            // Only as many as are redeemed in a minute.
+            // Only as many codes as may be redeemed in a minute.
             if [0, 2, 3, 102].contains(&number) {
                 let answer = redeem(&app, code).await;
                 assert_eq!(answer.status().is_success(), number > 2, "{number}");
@@ -286,7 +288,7 @@ async fn codes_are_redeemed_for_a_user_so_many_times_a_minute() {
         assert_eq!(refusal(refused).await, (429, "temporarily_unavailable".to_owned()));
         let of_bob = app.code(app.consent("bob", "spa").await).await;
         assert_eq!(redeem(&app, &of_bob).await.status(), StatusCode::OK);
-        // When the first was redeemed a minute ago there is room for one, and no more.
+        // When the first redemption is a minute old, exactly one more is allowed.
         app.clock.advance_ms(29_000);
         let codes = app.codes(&app.consent("alice", "spa").await, 2).await;
         assert_eq!(redeem(&app, &codes[0]).await.status(), StatusCode::TOO_MANY_REQUESTS);
@@ -296,7 +298,7 @@ async fn codes_are_redeemed_for_a_user_so_many_times_a_minute() {
     }
 }
 
-/// A code that nobody redeemed goes with its end, one that was redeemed is remembered for a day.
+/// An unredeemed code is deleted when it expires. A redeemed one is kept for a day.
 #[tokio::test]
 async fn codes_are_forgotten_in_time() {
     for app in both().await {

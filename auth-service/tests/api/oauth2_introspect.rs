@@ -1,4 +1,4 @@
-//! B15: what a token is worth, told to whose business it is.
+//! B15: introspection tells only clients that are concerned whether a token is active.
 
 use auth_service::domain::Client;
 use base64::Engine;
@@ -12,7 +12,7 @@ use crate::helpers::{PASSWORD, TestApp, Tokens, both, claims_of};
 
 fn ask(app: &TestApp, id: &str, token: &str) -> RequestBuilder {
     let header = basic(id, &secret_of(id));
-    // A refresh token is active only where one is asked for.
+    // A refresh token is reported as active only if the hint asks for one.
     let hint = if token.starts_with("lkr_") { "refresh_token" } else { "access_token" };
     let form = [("token", token), ("token_type_hint", hint)];
     app.post("/oauth2/introspect").form(&form).header(AUTHORIZATION, header)
@@ -44,7 +44,7 @@ async fn of_alice(app: &TestApp, id: &str) -> Tokens {
     Tokens::of(app.grant_to(id, &form).await).await
 }
 
-/// Its audiences are its own, so that no other client's tokens are its business by chance.
+/// A client with audiences of its own, so that it is not concerned by tokens of other clients by chance.
 fn service(id: &str, audiences: &[&str]) -> Client {
     Client { audiences: audiences.iter().map(|&name| name.to_owned()).collect(), ..client(id) }
 }
@@ -83,7 +83,7 @@ async fn only_whose_business_it_is_learns_anything() {
         let first_party = app.login("alice").await;
         for (id, access, refresh, ours) in [
             ("billing", true, true, true),
-            // By its id among the audience; by one of its audiences; by nothing.
+            // A client whose id is in the audience, one that shares an audience, and one that is not concerned.
             ("notes", true, false, false),
             ("todo-api", true, false, true),
             ("stranger", false, false, false),
@@ -96,7 +96,7 @@ async fn only_whose_business_it_is_learns_anything() {
     }
 }
 
-/// B15: garbage, expired, revoked, of a session, a user or a client that ended.
+/// B15: an invalid, expired or revoked token, and tokens of an ended session, a disabled user or a disabled client.
 #[tokio::test]
 async fn whatever_is_not_live_is_inactive_and_nothing_more() {
     for app in both().await {
@@ -113,12 +113,12 @@ async fn whatever_is_not_live_is_inactive_and_nothing_more() {
         ] {
             assert!(is_inactive(&app, "billing", garbage).await, "{garbage:?}");
         }
-        // A consumed refresh token; the access token that came with it lives.
+        // A consumed refresh token is inactive. The access token that was issued with it is still active.
         let form = [("grant_type", "refresh_token"), ("refresh_token", &*tokens.refresh)];
         let next = Tokens::of(app.grant_to("billing", &form).await).await;
         assert!(is_inactive(&app, "billing", &tokens.refresh).await);
         assert!(!is_inactive(&app, "billing", &tokens.access).await);
-        // Revoked alone, then with its session.
+        // The token is revoked alone, then with its session.
         for token in [&tokens.access, &own] {
             let form = [("token", &**token)];
             let revoked = app.post("/oauth2/revoke").form(&form);
@@ -132,13 +132,13 @@ async fn whatever_is_not_live_is_inactive_and_nothing_more() {
         for token in [&next.access, &next.refresh] {
             assert!(is_inactive(&app, "billing", token).await);
         }
-        // A client that is off: what it had is worth nothing to those who may still ask.
+        // The tokens of a disabled client are inactive for clients that may still ask.
         let later = of_alice(&app, "billing").await;
         assert!(!is_inactive(&app, "todo-api", &later.access).await);
         app.change_client("billing", |client| client.is_active = false).await;
         assert!(is_inactive(&app, "todo-api", &later.access).await);
         app.change_client("billing", |client| client.is_active = true).await;
-        // Time.
+        // The tokens expire.
         assert!(!is_inactive(&app, "todo-api", &later.access).await);
         app.clock.advance_ms(915_000);
         assert!(is_inactive(&app, "todo-api", &later.access).await);
@@ -161,13 +161,14 @@ async fn a_refresh_token_looks_like_one() {
         }
         assert_eq!(told["exp"].as_i64().unwrap(), claims["iat"].as_i64().unwrap() + 2_592_000);
         assert_eq!((told.get("aud"), told.get("jti")), (None, None));
-        // Looking at it uses nothing up.
+        // Introspection does not consume the token.
         let form = [("grant_type", "refresh_token"), ("refresh_token", &*tokens.refresh)];
         assert_eq!(app.grant_to("billing", &form).await.status(), StatusCode::OK);
     }
 }
 
-/// A resource server asks about what came as a bearer token. A refresh token opens nothing, also for the client that has it.
+/// A resource server asks about a bearer token. A refresh token is inactive there, even for the client that it was
+/// issued to.
 #[tokio::test]
 async fn a_refresh_token_is_active_only_where_one_is_asked_for() {
     for app in both().await {
@@ -185,7 +186,8 @@ async fn a_refresh_token_is_active_only_where_one_is_asked_for() {
     }
 }
 
-/// B15: without authentication, by a public client, with a wrong secret; and nothing is looked at before that.
+/// B15: requests without authentication, of a public client, or with a wrong secret are refused before the token is
+/// read.
 #[tokio::test]
 async fn who_did_not_authenticate_learns_nothing() {
     for app in both().await {
@@ -229,7 +231,7 @@ async fn who_did_not_authenticate_learns_nothing() {
     }
 }
 
-/// RFC 9701: the answer signed, for the one who asked, and never good as a token.
+/// RFC 9701: a signed response for the client that asked, which no verifier accepts as an access token.
 #[tokio::test]
 async fn an_answer_can_be_signed_and_opens_nothing() {
     for app in both().await {
@@ -261,7 +263,7 @@ async fn an_answer_can_be_signed_and_opens_nothing() {
         assert_eq!(claims["token_introspection"], told(&app, "todo-api", &live.access).await);
         let inactive = claims_of(&signed("stranger", &live.access).await);
         assert_eq!(inactive["token_introspection"], json!({ "active": false }));
-        // It is verified with the same keys, and is no access token anywhere.
+        // It is verified with the same keys, but no verifier accepts it as an access token.
         let set: Value = app.get("/.well-known/jwks.json").send().await.unwrap().json().await.unwrap();
         let key = set["keys"].as_array().unwrap().iter().find(|key| key["kid"] == header["kid"]).unwrap();
         let (message, signature) = jwt.rsplit_once('.').unwrap();
@@ -277,7 +279,7 @@ async fn an_answer_can_be_signed_and_opens_nothing() {
     }
 }
 
-/// It is asked often: nothing is written, whatever is asked about.
+/// Introspection is frequent, so it writes nothing, for any token.
 #[tokio::test]
 async fn nothing_is_written() {
     for app in both().await {

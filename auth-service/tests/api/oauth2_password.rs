@@ -1,4 +1,4 @@
-//! `grant_type=password`: for clients that have it, with the same answer to every login that fails (B1).
+//! `grant_type=password`: only for clients that have it, and with the same response to every failed login (B1).
 
 use auth_service::domain::Session;
 use auth_service::storage::{clients, sessions, users};
@@ -38,7 +38,7 @@ async fn a_login_gives_a_session_of_the_client() {
             (&claims["scope"], &claims["aud"]),
             (&json!("todos:read"), &json!(["https://notes.example"]))
         );
-        // B21: it steers no account, although the issuer is among the first one's audience.
+        // B21: the token does not control the account, although the issuer is in the audience of the first one.
         assert_eq!(app.me(&tokens.access).await.status(), StatusCode::UNAUTHORIZED);
         let own = app.login("alice").await;
         let list = app.get("/auth/sessions").bearer_auth(&own.access).send().await.unwrap();
@@ -106,7 +106,7 @@ async fn what_is_asked_for_in_vain_costs_no_hash() {
     }
 }
 
-/// B13: a login that is under way while its client is switched off leaves no session that lives.
+/// B13: a login in progress while its client is being disabled leaves no live session.
 #[tokio::test]
 async fn a_login_that_races_the_client_s_end_gives_nothing_that_lives() {
     for app in both().await {
@@ -129,7 +129,8 @@ async fn a_login_that_races_the_client_s_end_gives_nothing_that_lives() {
     }
 }
 
-/// Why that holds: whoever begins a session holds the client until it is committed, and whoever ends the client waits.
+/// The reason for that: a transaction that begins a session locks the client's row until it commits, and a
+/// transaction that disables the client waits for the lock.
 #[tokio::test]
 async fn who_ends_a_client_waits_for_whoever_begins_a_session_with_it() {
     for app in both().await {

@@ -1,4 +1,4 @@
-//! B12 on the standards face: refresh tokens are bound to their client, and give no more than its session.
+//! B12 on the OAuth endpoints: refresh tokens are bound to their client, and grant no more than its session.
 
 use auth_service::domain::{Client, GrantType};
 use reqwest::{Response, StatusCode};
@@ -43,10 +43,10 @@ async fn another_client_gets_nothing_and_consumes_nothing() {
             assert_eq!(refusal(app.grant_to_public("spa", &form).await).await, invalid_grant());
             assert!(app.is_refused(token).await, "nor does the first-party face");
         }
-        // Not even the used one was held against its session.
+        // Not even the used token ended its session.
         assert!(app.facts().await.is_empty());
         assert_eq!(refresh(&app, &second.refresh).await.status(), StatusCode::OK);
-        // And no client gets anything for a first-party token.
+        // No client gets tokens for a first-party refresh token.
         let ours = app.login("alice").await;
         assert_eq!(refusal(refresh(&app, &ours.refresh).await).await, invalid_grant());
         app.refresh(&ours.refresh).await;
@@ -76,7 +76,7 @@ async fn scope_and_resource_narrow_one_token_and_are_never_widened() {
         assert_eq!(narrow["scope"], "todos:read");
         let next = Tokens::of(refresh(&app, narrow["refresh_token"].as_str().unwrap()).await).await;
         assert_eq!(claims_of(&next.access)["scope"], "todos:read todos:write");
-        // What the client lost, its sessions give no more.
+        // Its sessions no longer grant what the client has lost.
         app.change_client("billing", |client| {
             client.scopes = shared_claims::scope::Scopes::parse("todos:write").unwrap();
         })
@@ -86,7 +86,7 @@ async fn scope_and_resource_narrow_one_token_and_are_never_widened() {
     }
 }
 
-/// B12: 50 in parallel; a parent after its child was used.
+/// B12: fifty refreshes in parallel, and a parent after its child was used.
 #[tokio::test]
 async fn retries_get_the_same_child_and_reuse_ends_the_session() {
     for app in both_with(|settings| settings.throttle.enabled = false).await {
@@ -144,7 +144,7 @@ async fn without_the_grant_there_is_no_refresh_token_and_the_session_is_short() 
     }
 }
 
-/// B12: after another password, and when the user is switched off.
+/// B12: after a change of the password, and after the user is disabled.
 #[tokio::test]
 async fn nothing_is_given_when_the_user_changed() {
     for app in both().await {
@@ -159,7 +159,7 @@ async fn nothing_is_given_when_the_user_changed() {
     }
 }
 
-/// B13: nothing that is given beside a revocation survives it.
+/// B13: no token that is issued during a revocation survives it.
 #[tokio::test]
 async fn a_refresh_that_races_a_revocation_gives_nothing_that_lives() {
     for app in both().await {
@@ -186,7 +186,7 @@ async fn a_refresh_that_races_a_revocation_gives_nothing_that_lives() {
     }
 }
 
-/// B12: after logout, and when the client is switched off.
+/// B12: after logout, and after the client is disabled.
 #[tokio::test]
 async fn nothing_is_given_after_the_end() {
     for app in both().await {

@@ -45,7 +45,7 @@ async fn a_refresh_token_dies_with_its_session() {
     }
 }
 
-/// B14
+/// B14: an unknown token.
 #[tokio::test]
 async fn an_unknown_token_is_200_without_effect() {
     for app in both().await {
@@ -133,7 +133,7 @@ async fn revoke_as(app: &TestApp, id: &str, form: &[(&str, &str)]) -> reqwest::R
     request.header(AUTHORIZATION, basic(id, &secret_of(id))).send().await.unwrap()
 }
 
-/// Whether the token is live, by the word of the client that it was given to.
+/// Whether introspection by its client reports the token as active.
 async fn lives(app: &TestApp, id: &str, token: &str) -> bool {
     let hint = if token.starts_with("lkr_") { "refresh_token" } else { "access_token" };
     let form = [("token", token), ("token_type_hint", hint)];
@@ -176,7 +176,7 @@ async fn a_client_gives_up_what_it_obtained() {
     }
 }
 
-/// B14: another client's token lives on; 200 all the same, so that nothing is learnt.
+/// B14: another client's token is not revoked, but the response is 200 as well, so that the caller learns nothing.
 #[tokio::test]
 async fn another_client_s_token_lives_on() {
     for app in both().await {
@@ -203,7 +203,7 @@ async fn another_client_s_token_lives_on() {
     }
 }
 
-/// A client that has a secret shows it; one that has none says its id.
+/// A confidential client presents its secret, a public one its id.
 #[tokio::test]
 async fn a_client_authenticates_before_it_gives_up_anything() {
     for app in both().await {

@@ -1,4 +1,4 @@
-//! What every grant has in common: the form, and who the client is (B8).
+//! Tests of what every grant type has in common: the form and the client authentication (B8).
 
 use auth_service::domain::GrantType;
 use reqwest::StatusCode;
@@ -21,7 +21,7 @@ fn invalid_client() -> (u16, String) {
     (401, "invalid_client".to_owned())
 }
 
-/// B8: another method, another type, credentials in the URL, a parameter twice.
+/// B8: another method, another content type, credentials in the URL, and a parameter that occurs twice.
 #[tokio::test]
 async fn a_malformed_request_is_refused() {
     for app in both().await {
@@ -67,7 +67,7 @@ async fn a_malformed_request_is_refused() {
         let many = format!("{good}{}", "&a=1".repeat(200));
         let form = |body| app.post("/oauth2/token").header(CONTENT_TYPE, FORM).body(body).send();
         assert_eq!(refusal(form(many).await.unwrap()).await, invalid_request());
-        // A form is percent-encoded UTF-8, whatever its charset says.
+        // A form is always percent-encoded UTF-8, so its charset is ignored.
         for charset in ["ISO-8859-1", "us-ascii"] {
             let kind = format!("application/x-www-form-urlencoded; charset={charset}");
             let request = app.post("/oauth2/token").header(CONTENT_TYPE, kind).body(good.clone());
@@ -85,10 +85,10 @@ async fn a_malformed_request_is_refused() {
 
 const FORM: &str = "Application/X-WWW-form-urlencoded; charset=utf-8";
 
-/// B8: both ways at once, and the three ways that there are.
+/// B8: two authentication methods at once, and each of the three methods.
 #[tokio::test]
 async fn a_client_authenticates_in_one_way() {
-    // RFC 6749 §2.3.1: both halves are form-encoded.
+    // RFC 6749 §2.3.1: id and secret are form-encoded.
     let (odd_id, odd) = ("svc:a%b+ü", "a:b%c+d ä€");
     for app in both().await {
         app.add_client(client("billing")).await;
@@ -138,7 +138,7 @@ async fn a_client_authenticates_in_one_way() {
         ] {
             assert_eq!(refusal(send(header, form).await).await, invalid_client(), "{why}");
         }
-        // An unknown client and a wrong secret: the same to the byte.
+        // The responses for an unknown client and for a wrong secret are equal byte by byte.
         let bytes = async |header| send(Some(header), vec![GRANT]).await.text().await.unwrap();
         assert_eq!(bytes(basic("nobody", SECRET)).await, bytes(basic("billing", "lks_guess")).await);
     }
@@ -159,7 +159,7 @@ async fn both_secrets_serve_while_they_are_exchanged_and_none_of_a_client_that_i
     }
 }
 
-/// B8: unknown grant and scope. B9: what the client does not have.
+/// B8: an unknown grant type or scope. B9: a grant type or scope that the client does not have.
 #[tokio::test]
 async fn what_is_not_offered_has_the_codes_of_the_rfc() {
     for app in both().await {
@@ -188,7 +188,7 @@ async fn what_is_not_offered_has_the_codes_of_the_rfc() {
     }
 }
 
-/// A browser's public client reads the answer, if its origin is listed.
+/// A public client in a browser can read the response if its origin is one of its redirect URIs' origins.
 #[tokio::test]
 async fn scripts_of_listed_origins_may_read_and_nobody_may_keep() {
     for app in both().await {
@@ -213,7 +213,8 @@ async fn scripts_of_listed_origins_may_read_and_nobody_may_keep() {
     }
 }
 
-/// With its name if it has one here; a name that nobody has may be a secret in the wrong field.
+/// A failed client authentication is recorded with the client's id if the client exists. An unknown id is not
+/// recorded, because it may be a secret in the wrong field.
 #[tokio::test]
 async fn a_client_that_fails_is_recorded() {
     for app in both().await {

@@ -1,4 +1,4 @@
-//! What no longer matters is forgotten, and nothing else.
+//! Tests that pruning removes rows that are no longer needed, and no others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::helpers::{START_MS, TestApp, both, both_with, claims_of, spawn_app};
 
 const LEASE_MS: u64 = LEASE.unsigned_abs();
 
-/// What a replica prunes with.
+/// The pruner of a replica.
 fn pruner(app: &TestApp, database: &Database) -> Pruner {
     let rules = prune_rules(app.settings());
     Pruner::new(database.clone(), app.clock.clone(), &Random::system(), rules)
 }
 
-/// The service's own round at its start is over; the next one comes in a minute.
+/// Waits until the service's own round at its start is over. The next one comes a minute later.
 async fn settled(app: &TestApp) {
     let settled = async {
         while app.metric("latchkey_pruned_timestamp_seconds").await == 0 {
@@ -34,12 +34,12 @@ async fn settled(app: &TestApp) {
     tokio::time::timeout(Duration::from_secs(30), settled).await.unwrap();
 }
 
-/// The lease of whoever pruned before has run out.
+/// Advances the clock until the lease of the former holder has expired.
 fn after_the_lease(app: &TestApp) {
     app.clock.advance_ms(LEASE_MS + 1);
 }
 
-/// Sessions, refresh tokens and facts that one batch of each removes at `now_ms`.
+/// Removes one batch of each table at `now_ms`. Returns the numbers of removed sessions, refresh tokens and facts.
 async fn prune(app: &TestApp, now_ms: i64, limit: i64) -> [usize; 3] {
     let pruned = app.database.write(move |conn| {
         Ok::<_, DatabaseError>([
@@ -72,15 +72,15 @@ async fn what_has_ended_goes_and_what_lives_stays() {
         app.clock.advance_ms(1_000_000);
         let refreshed = app.refresh(&lives.refresh).await;
         assert!(app.is_live(&refreshed.access).await);
-        // The first refresh token of a session that goes on: used, and not the one that follows it.
+        // The used refresh token of a session that continues is removed, but not its successor.
         assert_eq!(prune(&app, START_MS + 2_030_000, 500).await, [0, 1, 0]);
-        // It gives nothing any more when that one ends: in thirty days, noted a minute ahead.
+        // The session ends when its last refresh token expires, in thirty days. The stored expiry is a minute later.
         assert_eq!(prune(&app, START_MS + 2_593_060_000, 500).await, [0, 0, 0]);
         assert_eq!(prune(&app, START_MS + 2_593_060_001, 500).await, [1, 0, 0]);
     }
 }
 
-/// What was used need not be remembered: it names its session, which ends where it comes again.
+/// A used token need not be stored: it contains the id of its session, and its reuse ends that session.
 #[tokio::test]
 async fn a_used_refresh_token_that_was_forgotten_still_ends_its_session() {
     for app in both().await {
@@ -102,7 +102,7 @@ async fn a_used_refresh_token_that_was_forgotten_still_ends_its_session() {
         assert_eq!(count().await, 1, "the one that was not used");
         assert!(app.is_live(&newest.access).await);
 
-        // Another client's try, and a token that somebody made up for this session, end nothing.
+        // Neither the attempt of another client nor a forged token for this session ends the session.
         let mut forged = newest.refresh.clone().into_bytes();
         *forged.last_mut().unwrap() = if newest.refresh.ends_with('A') { b'Q' } else { b'A' };
         let forged = String::from_utf8(forged).unwrap();
@@ -118,7 +118,7 @@ async fn a_used_refresh_token_that_was_forgotten_still_ends_its_session() {
     }
 }
 
-/// RFC 7009: the session of a token that was used long ago ends with it.
+/// RFC 7009: revoking a token that was used long ago ends its session.
 #[tokio::test]
 async fn a_forgotten_refresh_token_can_be_revoked() {
     for app in both().await {
@@ -135,7 +135,7 @@ async fn a_forgotten_refresh_token_can_be_revoked() {
     }
 }
 
-/// What was not used stays as long as its session, so that it is never taken for one that was.
+/// An unused token is kept as long as its session, so that it is never mistaken for a used one.
 #[tokio::test]
 async fn a_refresh_token_that_expired_is_no_theft_however_late_it_comes() {
     for app in both_with(|settings| settings.tokens.refresh_ttl_seconds = 1000).await {
@@ -177,11 +177,11 @@ async fn one_replica_prunes_and_when_it_is_gone_another_takes_over() {
         assert_eq!(one.round().await.unwrap(), Round::Done(0), "it renews what it has");
         app.clock.advance_ms(LEASE_MS - 1);
         assert_eq!(other.round().await.unwrap(), Round::Elsewhere);
-        // The first one is gone.
+        // The first replica is gone.
         after_the_lease(&app);
         assert_eq!(other.round().await.unwrap(), Round::Done(0));
         assert_eq!(one.round().await.unwrap(), Round::Elsewhere);
-        // A clock that was far ahead does not keep everybody out until then.
+        // A lease that was written by a clock far ahead does not block the other replicas until its end.
         let now_ms = app.clock.now_ms();
         app.clock.advance_ms(100 * LEASE_MS);
         assert_eq!(one.round().await.unwrap(), Round::Done(0));
@@ -190,7 +190,8 @@ async fn one_replica_prunes_and_when_it_is_gone_another_takes_over() {
     }
 }
 
-/// Four that start at the same moment, each on connections of its own, and more rows than one batch holds.
+/// Four replicas start a round at the same time, each with its own connections, and there are more rows than one
+/// batch.
 #[tokio::test]
 async fn replicas_that_prune_together_remove_each_row_once() {
     for app in both_with(|settings| settings.audit.retention_days = 1).await {
@@ -233,7 +234,7 @@ async fn events_are_kept_for_their_time_or_for_ever() {
     }
 }
 
-/// Whoever has a row locked is not waited for, and so waits for no batch either.
+/// Pruning does not wait for a locked row, so the transaction that holds the lock does not wait for pruning either.
 #[tokio::test]
 async fn pruning_waits_for_nobody() {
     let app = spawn_app(Backend::Postgres, |_| {}).await;

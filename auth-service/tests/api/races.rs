@@ -1,4 +1,4 @@
-//! B13: nothing survives a revocation, whatever it races with.
+//! B13: no token survives a revocation, whatever runs concurrently.
 
 use std::collections::HashSet;
 
@@ -34,7 +34,7 @@ async fn tokens_of(answers: Vec<reqwest::Response>) -> Vec<Tokens> {
     given
 }
 
-/// What an operator does to a user, who has no session and no token afterwards.
+/// An operator's action after which the user has no session and no token.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Disable,
@@ -74,7 +74,7 @@ async fn a_login_or_refresh_that_races_an_operator_gives_nothing_that_lives() {
     }
 }
 
-/// Here a login may also come after it.
+/// For this action, a login may also succeed afterwards.
 #[tokio::test]
 async fn a_login_that_races_the_revocation_of_all_tokens_lies_on_one_side_of_it() {
     for app in both().await {
@@ -91,7 +91,7 @@ async fn a_login_that_races_the_revocation_of_all_tokens_lies_on_one_side_of_it(
     }
 }
 
-/// B12, B13: fifty at once beside each way to end the session, where a parent is forgiven and where it is not.
+/// B12, B13: fifty refreshes at once, concurrent with each way to end the session, with and without a replay time.
 #[tokio::test]
 async fn fifty_refreshes_beside_an_end_leave_one_lineage_which_is_dead() {
     for replay in [60, 0] {
@@ -120,7 +120,7 @@ async fn fifty_refreshes_beside_an_end_leave_one_lineage_which_is_dead() {
                         }
                         _ => return act(&app, Act::RevokeTokens, "alice").await,
                     };
-                    // Without forgiveness the session may have ended first, and the token with it.
+                    // Without a replay time the session may have ended first, and its tokens with it.
                     let known =
                         response.status().is_success() || replay == 0 && response.status().as_u16() == 401;
                     assert!(known || replay == 0 && how == 3 && response.status().as_u16() == 404);
@@ -178,7 +178,7 @@ async fn a_login_that_races_logout_all_lies_on_one_side_of_the_cut() {
             let (answers, out) = tokio::join!(logins, app.logout_all(&tokens.access));
             assert_eq!(out.status(), StatusCode::NO_CONTENT);
             for given in tokens_of(answers).await {
-                // Both halves live, or neither.
+                // The access token and the refresh token are both valid, or neither is.
                 assert_eq!(app.is_live(&given.access).await, !app.is_refused(&given.refresh).await);
             }
         }

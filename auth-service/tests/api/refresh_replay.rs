@@ -1,4 +1,5 @@
-//! Replays of a refresh: which are answered, which end nothing, which end the session, and which are recorded.
+//! Tests of replays of a refresh: which are answered, which are refused, which end the session, and which are
+//! recorded.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use shared_claims::clock::ManualClock;
 use crate::helpers::clients::{client, refusal};
 use crate::helpers::{START_MS, TestApp, Tokens, both, both_with, claims_of, settings, spawn_replica};
 
-/// The fifth second after the use belongs to retries; then three replays are answered, and a further one ends nothing.
+/// Every replay within five seconds after the use is answered. After that, three replays are answered, and a further
+/// one is refused without ending the session.
 #[tokio::test]
 async fn retries_are_answered_for_five_seconds_and_then_three_replays() {
     for app in both().await {
@@ -36,7 +38,7 @@ async fn retries_are_answered_for_five_seconds_and_then_three_replays() {
         assert!(app.facts().await.is_empty(), "a replay too many ends nothing");
         assert!(app.is_live(&child.access).await);
         let next = app.refresh(&child.refresh).await;
-        // The count belongs to one parent: the next one has replays of its own.
+        // The count is per parent: the next token has its own replays.
         app.clock.advance_ms(5_000);
         for _ in 0..3 {
             assert_eq!(app.refresh(&child.refresh).await.refresh, next.refresh);
@@ -48,7 +50,7 @@ async fn retries_are_answered_for_five_seconds_and_then_three_replays() {
     }
 }
 
-/// The same on the standards face.
+/// The same on the OAuth endpoints.
 #[tokio::test]
 async fn a_replay_too_many_is_an_invalid_grant_and_ends_nothing() {
     for app in both().await {
@@ -89,7 +91,7 @@ async fn replays(app: &TestApp) -> Vec<(Option<String>, Option<String>)> {
     rows.map(|row| (row.address, row.user_agent)).collect()
 }
 
-/// Whoever replays from elsewhere may be a thief, or the owner behind another address: the record says so.
+/// A replay from another caller may come from an attacker, or from the user with another address. It is recorded.
 #[tokio::test]
 async fn a_replay_from_another_address_or_agent_is_recorded() {
     let proxied = |settings: &mut auth_service::config::Settings| {
@@ -113,7 +115,7 @@ async fn a_replay_from_another_address_or_agent_is_recorded() {
     }
 }
 
-/// Whether a stolen token is alive cannot be learnt from what it is not given.
+/// An attacker cannot learn whether a stolen token is valid by asking for too large a scope.
 #[tokio::test]
 async fn a_scope_too_wide_is_answered_the_same_for_a_token_that_is_alive_and_one_that_is_not() {
     for app in both().await {
@@ -143,7 +145,7 @@ async fn a_scope_too_wide_is_answered_the_same_for_a_token_that_is_alive_and_one
     }
 }
 
-/// Sessions that stand give no more than the setting allows now.
+/// Existing sessions grant no more than the current settings allow.
 #[tokio::test]
 async fn a_narrower_default_scope_holds_for_sessions_that_stand() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
@@ -161,7 +163,7 @@ async fn a_narrower_default_scope_holds_for_sessions_that_stand() {
     }
 }
 
-/// `Retry-After` of a refusal, whose body is checked to hold no time.
+/// Returns the `Retry-After` of a refusal, and checks that its body does not contain the time.
 async fn retry_after(response: Response) -> u64 {
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     let seconds = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
@@ -179,7 +181,8 @@ async fn retry_after(response: Response) -> u64 {
     seconds
 }
 
-/// Thirty a minute, replays among them; what is refused is not consumed, and no wait is prolonged by asking.
+/// Thirty refreshes a minute, including replays. A refused token is not consumed, and a retry does not prolong the
+/// wait.
 #[tokio::test]
 async fn a_session_is_refreshed_thirty_times_a_minute() {
     for app in both().await {
@@ -208,7 +211,8 @@ async fn a_session_is_refreshed_thirty_times_a_minute() {
     }
 }
 
-/// The allowance comes before the count of replays, and a token that nobody may use any more still ends its session.
+/// The rate limit is checked before the limit of replays, and the reuse of a used token ends the session even if the
+/// rate limit is reached.
 #[tokio::test]
 async fn a_replay_past_the_allowance_is_asked_to_wait_and_reuse_is_not() {
     for app in both_with(|settings| settings.throttle.refreshes_per_session_per_minute = 4).await {
@@ -226,7 +230,8 @@ async fn a_replay_past_the_allowance_is_asked_to_wait_and_reuse_is_not() {
     }
 }
 
-/// Fifty at once, on either face: as many as are allowed get the same child, the others are asked to wait.
+/// Fifty requests at once, on the first-party and the OAuth endpoints: as many as are allowed get the same child, the
+/// others are told to wait.
 #[tokio::test]
 async fn of_fifty_at_once_thirty_are_answered() {
     for app in both().await {

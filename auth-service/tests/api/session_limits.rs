@@ -1,4 +1,4 @@
-//! How long sessions last, and how many there may be.
+//! Tests of the limits on the lifetime and the number of sessions.
 
 use auth_service::config::Settings;
 use auth_service::storage::{audit, sessions};
@@ -47,7 +47,7 @@ async fn no_token_outlives_an_idle_time_that_is_shorter() {
         let access = body["access_token"].as_str().unwrap();
         app.clock.advance_ms(299_000);
         assert!(app.is_live(access).await);
-        // The leeway on `exp`.
+        // Beyond the leeway on `exp`.
         app.clock.advance_ms(11_001);
         assert!(!app.is_live(access).await);
         assert!(app.is_refused(body["refresh_token"].as_str().unwrap()).await);
@@ -66,7 +66,8 @@ async fn without_an_idle_time_a_session_ends_with_its_refresh_token() {
     }
 }
 
-/// A fact about the session must be remembered until its last token has ended, however its use is noted.
+/// A fact about a session must be kept until its last token has expired, although its use is not stored at every
+/// refresh.
 #[tokio::test]
 async fn use_is_noted_once_a_minute_and_covers_every_token() {
     for app in both_with(|settings| settings.throttle.enabled = false).await {
@@ -164,7 +165,7 @@ async fn a_limit_of_one_of_a_hundred_and_none() {
     }
 }
 
-/// Where the limit is far below what stands, no login has to end all of it at once.
+/// If the limit is far below the number of existing sessions, one login does not end all of them at once.
 #[tokio::test]
 async fn a_limit_that_was_lowered_is_reached_in_steps() {
     for app in both().await {

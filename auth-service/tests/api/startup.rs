@@ -109,7 +109,7 @@ fn keys_rotate_more_slowly_than_they_are_announced() {
     }
 }
 
-/// Every key that the defaults know, as its variable, and whether a `…_FILE` stands for it.
+/// The environment variable of every setting, and whether a `…_FILE` variable exists for it.
 fn variables(prefix: &str, tree: &serde_json::Value) -> Vec<String> {
     match tree {
         serde_json::Value::Object(group) => {
@@ -154,7 +154,7 @@ fn no_command_repeats_a_password_of_the_database_url() {
     ] {
         let encoded = password.bytes().fold(String::new(), |url, byte| format!("{url}%{byte:02X}"));
         for written in [password, &encoded] {
-            // Nobody listens there.
+            // No server listens on port 1.
             let url = format!("postgres://auth:{written}@127.0.0.1:1/auth?connect_timeout=1");
             for arguments in [&["serve"][..], &["migrate"], &["users", "list"], &["check-config"]] {
                 let (ok, shown, line) = program(arguments, &[("AUTH__DATABASE__URL", &url)]);

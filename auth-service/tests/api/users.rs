@@ -1,4 +1,4 @@
-//! What an operator does with users, as their sessions and tokens see it.
+//! Tests of the operator's actions on users, and of their effect on sessions and tokens.
 
 use auth_service::accounts::{Administration, Draft, DraftRequest, Import, Imported};
 use auth_service::domain::BcryptHash;
@@ -41,7 +41,7 @@ async fn a_user_who_is_switched_off_has_nothing_and_gets_nothing() {
         for tokens in &all {
             assert!(is_dead(&app, tokens).await, "what was ended stays so");
         }
-        // Within the same millisecond, by the test's clock.
+        // In the same millisecond, because the test's clock does not move.
         let again = app.login("alice").await;
         assert!(app.is_live(&again.access).await);
         app.disable("alice").await;
@@ -72,7 +72,7 @@ async fn a_user_who_is_removed_leaves_the_fact_behind() {
         assert_eq!(app.try_login("alice", PASSWORD).await.status(), StatusCode::UNAUTHORIZED);
         assert!(app.administration().find("alice").await.unwrap().is_none());
         assert!(app.administration().delete("alice").await.unwrap().is_none());
-        // The name is free; whoever takes it is somebody else.
+        // The name is free again, and a new user with it is another user.
         let another = app.register("alice").await;
         assert_ne!(another["id"], alice["id"]);
         assert!(is_dead(&app, &tokens).await);
@@ -106,7 +106,7 @@ async fn a_role_that_is_taken_away_is_gone_from_tokens_in_flight() {
     }
 }
 
-/// Whoever agreed to something a moment ago has no session of it a moment later.
+/// A consent that was given before the action does not begin a session after it.
 #[tokio::test]
 async fn a_code_that_was_not_redeemed_dies_with_the_sessions() {
     for app in both().await {
@@ -208,7 +208,7 @@ async fn an_import_is_whole_or_nothing_and_its_hashes_are_replaced_at_the_first_
     }
 }
 
-/// Whoever has another's id as a name would be taken for that user, or the other way round.
+/// A user whose name is the id of another user would be confused with that user.
 #[tokio::test]
 async fn a_name_never_looks_like_an_id_and_an_older_one_is_ambiguous() {
     for app in both().await {
@@ -234,7 +234,7 @@ async fn a_name_never_looks_like_an_id_and_an_older_one_is_ambiguous() {
             let request = DraftRequest { username: &name, email: None, roles: "" };
             assert!(Draft::parse(request).is_err(), "{name}: create and import");
         }
-        // One that was made before the rule.
+        // A user that was created before the rule existed.
         app.register("mallory").await;
         let mallory = app.administration().find("mallory").await.unwrap().unwrap().id;
         let name = victim.clone();

@@ -49,7 +49,8 @@ async fn discovery_lists_what_works() {
     }
 }
 
-/// What a resource server does: discovery, key set, verification. The issuer's address is known before the port is.
+/// Does what a resource server does: discovery, key set, verification. The issuer's address must be known before the
+/// service has a port.
 #[tokio::test]
 async fn a_resource_server_verifies_what_was_issued() {
     for app in both_with(|settings| settings.keys.rsa_bits = 3072).await {

@@ -1,4 +1,4 @@
-//! Whether anything was written.
+//! Detects whether anything was written to the database.
 
 use std::fmt::Write as _;
 
@@ -9,19 +9,20 @@ use service_kit::database::{Database, DatabaseError, DatabaseSettings, DbConnect
 
 use super::TestApp;
 
-/// Sees every change that another connection committed to the database.
+/// Detects every change that another connection has committed to the database.
 pub(crate) struct Changes(Database);
 
 impl TestApp {
     pub(crate) async fn changes(&self) -> Changes {
-        // SQLite counts for each connection what others did: so it must always be the same one.
+        // SQLite counts the changes of other connections for each connection separately, so all queries must use the
+        // same one.
         let settings = DatabaseSettings { pool_size: 1, ..self.settings().database.clone() };
         Changes(Database::connect(&settings).await.unwrap())
     }
 }
 
 impl Changes {
-    /// Another value after every change.
+    /// Returns a value that differs after every change.
     pub(crate) async fn mark(&self) -> String {
         let marked = self.0.read(|conn| match conn {
             DbConnection::Sqlite(conn) => {
@@ -32,7 +33,7 @@ impl Changes {
                 let tables = "SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = 'public'";
                 let mut marks = String::new();
                 for table in sql::<Text>(tables).get_result::<String>(conn)?.split(' ') {
-                    // Each version of a row has the transaction that wrote it, and a place of its own.
+                    // Each version of a row has its own `xmin` and `ctid`.
                     let rows = format!(
                         "SELECT md5(string_agg(t::text || xmin || ctid, ' ' ORDER BY ctid)) FROM {table} t"
                     );

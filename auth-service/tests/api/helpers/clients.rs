@@ -1,4 +1,4 @@
-//! OAuth clients: how tests make them, and how they ask for tokens.
+//! Helpers to create OAuth clients and to request tokens for them.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ use super::{START_MS, TestApp};
 
 pub(crate) const REDIRECT: &str = "https://app.example/cb";
 
-/// The secret of the client of that id.
+/// The secret of the test client with this id.
 pub(crate) fn secret_of(id: &str) -> String {
     format!("lks_the-secret-of-{id}")
 }
 
-/// A confidential client that may do everything.
+/// A confidential client with every grant type and scope.
 pub(crate) fn client(id: &str) -> Client {
     Client {
         id: ClientId::parse(id).unwrap(),
@@ -48,19 +48,19 @@ pub(crate) fn client(id: &str) -> Client {
     }
 }
 
-/// The same without a secret, and what needs one.
+/// A public client with everything that does not need a secret.
 pub(crate) fn public_client(id: &str) -> Client {
     let grants = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::Password];
     Client { is_public: true, grants: grants.to_vec(), ..client(id) }
 }
 
-/// A Basic header, each half form-encoded.
+/// A Basic header. Id and secret are form-encoded.
 pub(crate) fn basic(id: &str, secret: &str) -> String {
     let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(id), encode(secret))))
 }
 
-/// Status and `error` of a refusal, which is checked to look like one.
+/// Checks that a response is a well-formed OAuth error, and returns its status and `error`.
 pub(crate) async fn refusal(response: Response) -> (u16, String) {
     let status = response.status();
     assert!(status.is_client_error(), "{status}");
@@ -76,7 +76,7 @@ pub(crate) async fn refusal(response: Response) -> (u16, String) {
 }
 
 impl TestApp {
-    /// Makes a client, with [`secret_of`] it unless it is public.
+    /// Inserts a client. A confidential one gets the secret [`secret_of`] its id.
     pub(crate) async fn add_client(&self, client: Client) {
         let secret = secret_of(client.id.as_str());
         self.add_client_with(client, &[&secret]).await;
@@ -95,7 +95,7 @@ impl TestApp {
             Ok::<_, DatabaseError>(())
         });
         inserted.await.unwrap();
-        // What was known before counts no longer.
+        // The registry's last reading is no longer valid.
         self.clock.advance_ms(501);
     }
 
@@ -112,7 +112,7 @@ impl TestApp {
         self.clock.advance_ms(501);
     }
 
-    /// What `auth-service clients disable` does, in a process of its own.
+    /// Disables a client as `auth-service clients disable` does in another process.
     pub(crate) async fn disable_client(&self, id: &str) {
         let (database, clock) = (self.database.clone(), Arc::clone(&self.clock) as SharedClock);
         let clients = Clients::new(ClientParts { database: database.clone(), clock: clock.clone() });
@@ -125,17 +125,17 @@ impl TestApp {
         Administration::new(parts).disable(id).await.unwrap();
     }
 
-    /// A request to the token endpoint, not authenticated.
+    /// A request to the token endpoint, without client authentication.
     pub(crate) fn grant(&self, form: &[(&str, &str)]) -> RequestBuilder {
         self.post("/oauth2/token").form(form)
     }
 
-    /// The answer to a confidential client.
+    /// Sends a token request of a confidential client.
     pub(crate) async fn grant_to(&self, id: &str, form: &[(&str, &str)]) -> Response {
         self.grant(form).header(AUTHORIZATION, basic(id, &secret_of(id))).send().await.unwrap()
     }
 
-    /// The answer to a public client.
+    /// Sends a token request of a public client.
     pub(crate) async fn grant_to_public(&self, id: &str, form: &[(&str, &str)]) -> Response {
         let form: Vec<_> = form.iter().copied().chain([("client_id", id)]).collect();
         self.grant(&form).send().await.unwrap()

@@ -1,4 +1,4 @@
-//! Codes, as the hosted pages will give them.
+//! Helpers to issue authorization codes, as the hosted pages will do.
 
 use std::sync::Arc;
 
@@ -18,12 +18,12 @@ use uuid::Uuid;
 use super::TestApp;
 use super::clients::REDIRECT;
 
-/// RFC 7636, appendix B.
+/// The example verifier of RFC 7636, appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 impl TestApp {
-    /// The use cases around tokens, as another replica has them.
+    /// The use cases around tokens, as in another replica.
     async fn use_cases(&self) -> Tokens {
         let (database, clock) = (self.database.clone(), Arc::clone(&self.clock) as SharedClock);
         let (random, settings) = (Random::system(), self.settings());
@@ -50,7 +50,7 @@ impl TestApp {
         Tokens::new(parts)
     }
 
-    /// What a user agrees to who has just logged in: everything that the client may have, with PKCE.
+    /// The consent of a user who has just logged in: everything that the client may have, with PKCE.
     pub(crate) async fn consent(&self, username: &str, client_id: &str) -> Consent {
         let key = username.to_owned();
         let found = self.database.read(move |conn| Ok::<_, DatabaseError>(users::find_by_name(conn, &key)?));
@@ -69,7 +69,7 @@ impl TestApp {
         }
     }
 
-    /// The code for that.
+    /// Issues a code for the consent.
     pub(crate) async fn code(&self, consent: Consent) -> String {
         match self.use_cases().await.give_code(consent).await.unwrap() {
             CodeGrant::Given(code) => code.expose().to_owned(),
@@ -77,7 +77,7 @@ impl TestApp {
         }
     }
 
-    /// That many codes for that, a millisecond apart.
+    /// Issues this many codes for the consent, a millisecond apart.
     pub(crate) async fn codes(&self, consent: &Consent, count: usize) -> Vec<String> {
         let (tokens, mut codes) = (self.use_cases().await, Vec::new());
         for _ in 0..count {
@@ -90,7 +90,7 @@ impl TestApp {
         codes
     }
 
-    /// What comes of an agreement that gives no code.
+    /// Returns the outcome of a consent for which no code is issued.
     pub(crate) async fn no_code(&self, consent: Consent) -> CodeGrant {
         self.use_cases().await.give_code(consent).await.unwrap()
     }
@@ -100,7 +100,7 @@ impl TestApp {
     }
 }
 
-/// The id of a user, as the registration answers it.
+/// The id of a user in the response of the registration.
 pub(crate) fn id_of(user: &serde_json::Value) -> Uuid {
     user["id"].as_str().unwrap().parse().unwrap()
 }

@@ -1,4 +1,4 @@
-//! The keys behind the service, as a command sees them.
+//! Helpers to change and read the service's signing keys, as commands do.
 
 use std::sync::Arc;
 
@@ -22,17 +22,17 @@ impl TestApp {
         &self.settings
     }
 
-    /// What `auth-service keys` changes keys with.
+    /// The use cases with which `auth-service keys` changes keys.
     pub(crate) fn rotation(&self) -> Rotation {
         self.rotation_on(&self.database)
     }
 
-    /// The same over a pool of its own.
+    /// The same use cases on this database pool.
     pub(crate) fn rotation_on(&self, database: &Database) -> Rotation {
         self.rotation_by(database, Self::sealer())
     }
 
-    /// The same under other encryption keys.
+    /// The same use cases with other encryption keys.
     pub(crate) fn rotation_sealing_with(&self, current: &str, others: &[&str]) -> Rotation {
         let master = |key: &str| MasterKey::parse(key).unwrap();
         let sealer = Sealer::new(&master(current), Random::system()).unwrap();
@@ -50,19 +50,19 @@ impl TestApp {
         stored_keys(&self.database).await.unwrap()
     }
 
-    /// Ids of the keys in that state, oldest first.
+    /// The ids of the keys in this state, oldest first.
     pub(crate) async fn kids(&self, state: &str) -> Vec<String> {
         let rows = self.stored_keys().await.into_iter();
         rows.filter(|row| row.state == state).map(|row| row.kid).collect()
     }
 
-    /// The key in that state, to sign what the service would not.
+    /// The key in this state, to sign tokens that the service would not sign.
     pub(crate) async fn signing_key(&self, state: &str) -> SigningKey {
         let rows = self.stored_keys().await;
         SigningKey::open(rows.iter().find(|row| row.state == state).unwrap(), &Self::sealer()).unwrap()
     }
 
-    /// Ids of the published keys.
+    /// The ids of the published keys.
     pub(crate) async fn published(&self) -> Vec<String> {
         let set: Value = self.get("/.well-known/jwks.json").send().await.unwrap().json().await.unwrap();
         set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()

@@ -1,4 +1,4 @@
-//! `spawn_app`: the service on a free port, with a database of its own, a clock that stands and randomness that repeats.
+//! `spawn_app` starts the service on a free port, with its own database, a manual clock, and seeded randomness.
 
 mod changes;
 pub(crate) mod clients;
@@ -30,25 +30,25 @@ pub(crate) const START_MS: i64 = 1_700_000_000_000;
 pub(crate) const ENCRYPTION_KEY: &str = "a test's key of more than thirty-two characters";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// The service, running.
+/// A running service.
 pub(crate) struct TestApp {
     pub(crate) url: String,
     pub(crate) client: reqwest::Client,
     pub(crate) clock: Arc<ManualClock>,
-    /// The same database, for what HTTP does not offer.
+    /// The service's database, for checks that HTTP does not offer.
     pub(crate) database: Database,
     settings: Settings,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    // The last to go.
+    // Dropped last, because it deletes the database.
     _place: Arc<TestDatabase>,
 }
 
-/// Settings as the tests want them: cheap hashes, a key that is not made, few threads.
+/// The settings for tests: cheap hashes, a fixed encryption key, few threads.
 pub(crate) fn settings(place: &TestDatabase) -> Settings {
     let mut settings = Settings { database: place.settings(), ..Settings::default() };
     settings.http.workers = 2;
-    // The issuer is plain http, and most tests are of what is served over https.
+    // The test issuer uses plain http, but most tests are about a service that is reached over https.
     settings.cookies.secure = Some(true);
     settings.passwords.bcrypt_cost = 4;
     settings.passwords.queue_limit = 1000;
@@ -56,12 +56,12 @@ pub(crate) fn settings(place: &TestDatabase) -> Settings {
     settings
 }
 
-/// One app on each back end.
+/// Starts one app on each database.
 pub(crate) async fn both() -> [TestApp; 2] {
     both_with(|_| {}).await
 }
 
-/// One app on each back end, with other settings.
+/// Starts one app on each database, with changed settings.
 pub(crate) async fn both_with(change: impl Fn(&mut Settings)) -> [TestApp; 2] {
     [spawn_app(Backend::Sqlite, &change).await, spawn_app(Backend::Postgres, &change).await]
 }
@@ -74,7 +74,7 @@ pub(crate) async fn spawn_app(backend: Backend, change: impl FnOnce(&mut Setting
     spawn_replica(&place, settings, clock, 1).await.unwrap()
 }
 
-/// A service on a database that others may use too.
+/// Starts a service on a database that other services may use too.
 pub(crate) async fn spawn_replica(
     place: &Arc<TestDatabase>,
     settings: Settings,
@@ -85,7 +85,7 @@ pub(crate) async fn spawn_replica(
     let world_clock = clock.clone();
     let (started, starting) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
-    // actix wants a system of its own.
+    // actix needs its own system on the thread.
     let thread = std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
             let world = World {
@@ -119,7 +119,7 @@ pub(crate) async fn spawn_replica(
 impl Drop for TestApp {
     fn drop(&mut self) {
         drop(self.stop.take());
-        // The client's idle connections would be waited for.
+        // The shutdown would wait for the client's idle connections.
         self.client = reqwest::Client::new();
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();

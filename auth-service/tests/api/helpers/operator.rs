@@ -1,4 +1,4 @@
-//! What an operator's commands do beside the service.
+//! Helpers that do what an operator's commands do.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use shared_claims::clock::SharedClock;
 use super::TestApp;
 
 impl TestApp {
-    /// What `auth-service users` changes users with.
+    /// The use cases with which `auth-service users` changes users.
     pub(crate) fn administration(&self) -> Administration {
         Administration::new(AdministrationParts {
             database: self.database.clone(),
@@ -26,7 +26,7 @@ impl TestApp {
         self.administration().disable(who).await.unwrap().unwrap();
     }
 
-    /// To a password that nobody knows.
+    /// Changes the password of a user to an unknown one.
     pub(crate) async fn change_password(&self, who: &str) {
         let hash = bcrypt::hash("a password that nobody knows", 4).unwrap();
         let hash = PasswordHash { scheme: "bcrypt".into(), value: hash };

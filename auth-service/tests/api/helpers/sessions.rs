@@ -1,4 +1,4 @@
-//! Sessions in numbers, and the whole list of them.
+//! Helpers to create many sessions and to read the whole list of them.
 
 use auth_service::storage::sessions;
 use reqwest::StatusCode;
@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use super::{TestApp, Tokens, claims_of};
 
-/// The target of a `Link` to the next page.
+/// The target of the `Link` header to the next page.
 pub(crate) fn next_page(response: &reqwest::Response) -> Option<String> {
     let link = response.headers().get("link")?.to_str().unwrap();
     Some(link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned())
 }
 
 impl TestApp {
-    /// That many more sessions like that of these tokens, which are never used.
+    /// Inserts this many sessions like the one of these tokens.
     pub(crate) async fn add_sessions(&self, tokens: &Tokens, count: usize) {
         let sid: Uuid = claims_of(&tokens.access)["sid"].as_str().unwrap().parse().unwrap();
         let now_ms = self.clock.now_ms();
@@ -24,7 +24,7 @@ impl TestApp {
             let mut session = sessions::find(conn, sid)?.unwrap();
             session.last_used_at_ms = now_ms;
             for _ in 0..count {
-                // Not in the order of time: rows are locked in the order of ids all the same.
+                // The ids are not in the order of time, to test that rows are locked in the order of ids.
                 session.id = Uuid::from_u128(rand::random());
                 sessions::insert(conn, &session)?;
             }
@@ -33,7 +33,7 @@ impl TestApp {
         added.await.unwrap();
     }
 
-    /// Every page of the list of sessions.
+    /// Reads every page of the list of sessions.
     pub(crate) async fn all_sessions(&self, token: &str) -> Vec<Value> {
         let (mut all, mut path) = (Vec::new(), "/auth/sessions?limit=200".to_owned());
         loop {

@@ -1,4 +1,4 @@
-//! What tests do with the service.
+//! The requests that tests send to the service.
 
 use auth_service::storage::audit::{self, AuditFilter, AuditRow};
 use base64::Engine;
@@ -10,7 +10,7 @@ use service_kit::database::DatabaseError;
 
 use super::{PASSWORD, TestApp};
 
-/// What `/auth/token` gave.
+/// The tokens of a response of `/auth/token`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tokens {
     pub(crate) access: String,
@@ -26,13 +26,13 @@ impl Tokens {
     }
 }
 
-/// The claims of a token, not verified.
+/// The claims of a token, without verification.
 pub(crate) fn claims_of(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-/// 401 with the challenge of RFC 6750 and a problem.
+/// Whether a response is a 401 with the challenge of RFC 6750 and a problem document.
 pub(crate) async fn is_invalid_token(response: Response) -> bool {
     let challenge = response.headers().get(WWW_AUTHENTICATE).map(|value| value.to_str().unwrap().to_owned());
     let status = response.status();
@@ -59,7 +59,7 @@ impl TestApp {
         self.post("/auth/register").json(body).send().await.unwrap()
     }
 
-    /// A user of that name with [`PASSWORD`].
+    /// Registers a user with [`PASSWORD`].
     pub(crate) async fn register(&self, username: &str) -> Value {
         let response = self.register_with(&json!({ "username": username, "password": PASSWORD })).await;
         assert_eq!(response.status(), StatusCode::CREATED);
@@ -78,7 +78,7 @@ impl TestApp {
         Tokens::of(self.try_login(username, PASSWORD).await).await
     }
 
-    /// A user, logged in.
+    /// Registers a user and logs in.
     pub(crate) async fn user(&self, username: &str) -> Tokens {
         self.register(username).await;
         self.login(username).await
@@ -105,7 +105,7 @@ impl TestApp {
         false
     }
 
-    /// Whether the refresh token gives nothing more.
+    /// Whether the refresh token is refused.
     pub(crate) async fn is_refused(&self, refresh_token: &str) -> bool {
         let response = self.try_refresh(refresh_token).await;
         assert!(matches!(response.status(), StatusCode::OK | StatusCode::UNAUTHORIZED));
@@ -124,14 +124,14 @@ impl TestApp {
         self.post("/oauth2/revoke").form(form).send().await.unwrap()
     }
 
-    /// The facts of the feed.
+    /// The facts in the revocation feed.
     pub(crate) async fn facts(&self) -> Vec<Value> {
         let response = self.get("/revocations").send().await.unwrap();
         let body: Value = response.json().await.unwrap();
         body["entries"].as_array().unwrap().clone()
     }
 
-    /// The record, oldest first.
+    /// The audit events, oldest first.
     pub(crate) async fn audit_rows(&self) -> Vec<AuditRow> {
         let rows = self
             .database
@@ -139,7 +139,7 @@ impl TestApp {
         rows.await.unwrap()
     }
 
-    /// A number of `/metrics`.
+    /// The value of a metric.
     pub(crate) async fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").send().await.unwrap().text().await.unwrap();
         let line = text.lines().find(|line| line.split(' ').next() == Some(name));

@@ -1,4 +1,4 @@
-//! A month of a service, as its tables see it: the rows that the use cases write, at the times that a clock says.
+//! Simulates a month of a service: inserts the rows that the use cases write, at the times of a manual clock.
 
 use std::sync::Arc;
 
@@ -17,30 +17,30 @@ use shared_claims::scope::Scopes;
 use uuid::Uuid;
 
 pub(crate) const DAY_MS: i64 = 86_400_000;
-/// The day is lived, and pruned, in quarters.
+/// The number of parts of a day. Each part ends with a round of pruning.
 const QUARTERS: i64 = 4;
-/// Users whose rows are written in one transaction.
+/// The number of users whose rows are written in one transaction.
 const TOGETHER: usize = 50;
 const ACCESS_TTL_S: i64 = 900;
 const REFRESH_TTL_MS: i64 = 30 * DAY_MS;
 const CODE_TTL_MS: i64 = 60_000;
 
-/// How much happens. Each user logs in once a day.
+/// The scale of the simulation. Each user logs in once a day.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
     pub(crate) users: usize,
-    /// Of each session, spread over its day.
+    /// The refreshes of each session, spread over its day.
     pub(crate) refreshes_a_day: i64,
-    /// Of so many sessions one is never logged out of.
+    /// One in this many sessions is never logged out of.
     pub(crate) one_abandoned_of: usize,
-    /// Of all users together, a day.
+    /// The refused logins per day, of all users together.
     pub(crate) refused_logins: usize,
     pub(crate) codes: usize,
     pub(crate) revoked_tokens: usize,
     pub(crate) session_max_age_ms: i64,
 }
 
-/// Rows written so far.
+/// The number of rows written so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Written {
     pub(crate) sessions: usize,
@@ -50,7 +50,7 @@ pub(crate) struct Written {
     pub(crate) audit_events: usize,
 }
 
-/// A session of today.
+/// A session that began today.
 struct Live {
     session: Session,
     newest: RefreshTokenPlain,
@@ -69,7 +69,7 @@ pub(crate) struct Month {
 }
 
 impl Month {
-    /// An empty database, and its users.
+    /// Prepares an empty database and inserts the users.
     pub(crate) async fn begin(
         database: Database,
         clock: Arc<ManualClock>,
@@ -105,7 +105,7 @@ impl Month {
         Self { database, clock, written, pruner, random, key, scale, users, today }
     }
 
-    /// Lives a day.
+    /// Simulates a day.
     pub(crate) async fn day(&mut self) {
         self.log_in().await;
         self.others().await;
@@ -119,7 +119,7 @@ impl Month {
         }
     }
 
-    /// Removes what is due.
+    /// Runs a round of pruning.
     pub(crate) async fn prune(&self) {
         assert!(matches!(self.pruner.round().await.unwrap(), Round::Done(_)), "nobody else prunes");
     }
@@ -165,7 +165,7 @@ impl Month {
         self.written.audit_events += self.today.len();
     }
 
-    /// A quarter's refreshes of every session.
+    /// Simulates the refreshes of every session in one part of the day.
     async fn refresh(&mut self) {
         let times = self.scale.refreshes_a_day / QUARTERS;
         let began_ms = self.clock.now_ms();
@@ -196,7 +196,7 @@ impl Month {
         }
     }
 
-    /// All but some.
+    /// Logs out of all sessions except the abandoned ones.
     async fn log_out(&mut self) {
         let now_ms = self.clock.now_ms();
         let every = self.scale.one_abandoned_of;
@@ -218,7 +218,7 @@ impl Month {
         }
     }
 
-    /// What else happens in a day.
+    /// Simulates the other events of a day.
     async fn others(&mut self) {
         let (scale, random, now_ms) = (self.scale, self.random.clone(), self.clock.now_ms());
         let users = self.users.clone();
@@ -280,7 +280,7 @@ fn unused(session: &Session, now_ms: i64) -> RefreshToken {
     }
 }
 
-/// With the last refresh token, noted up to a minute late.
+/// The idle end of a session: the expiry of its last refresh token, plus a minute.
 fn idle_end_ms(now_ms: i64, expires_at_ms: i64) -> i64 {
     expires_at_ms.min(now_ms + REFRESH_TTL_MS) + 60_000
 }

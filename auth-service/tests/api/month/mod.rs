@@ -1,4 +1,4 @@
-//! Tables stay bounded: a month passes, and what is left is what lives.
+//! Tests that the tables stay bounded: after a simulated month only live rows are left.
 
 pub(crate) mod life;
 pub(crate) mod sizes;
@@ -47,7 +47,7 @@ async fn after_a_month_the_tables_hold_what_lives_and_no_more() {
         let mut at_noon = Vec::new();
         for _ in 0..30 {
             month.day().await;
-            // After the last access token of those that logged out.
+            // After the last access token of the sessions that were logged out has expired.
             month.clock.advance_ms(3_600_000);
             month.prune().await;
             at_noon.push(counted(&database).await);
@@ -56,7 +56,8 @@ async fn after_a_month_the_tables_hold_what_lives_and_no_more() {
         assert_eq!((written.sessions, written.refresh_tokens), (180, 180 * 33));
 
         let left = counted(&database).await;
-        // Days have 25 hours here: of the last ten, those whose end has not come.
+        // A simulated day has 25 hours. Of the abandoned sessions of the last ten days, those that have not expired
+        // are left.
         let abandoned = 9 * SCALE.users / SCALE.one_abandoned_of;
         assert_eq!(left["sessions"], abandoned);
         assert_eq!(left["refresh_tokens"], abandoned, "each has the one that was not used");
@@ -67,7 +68,7 @@ async fn after_a_month_the_tables_hold_what_lives_and_no_more() {
             (6 * a_day..=AUDIT_DAYS * a_day).contains(&left["audit_events"]),
             "{left:?} of {a_day} a day"
         );
-        // And it has been so for long.
+        // The number of rows has been stable for a long time.
         assert_eq!(at_noon[14], at_noon[29]);
         assert!(at_noon[2]["sessions"] < at_noon[14]["sessions"]);
         for table in Table::ALL {

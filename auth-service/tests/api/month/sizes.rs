@@ -1,4 +1,4 @@
-//! How large tables are.
+//! The sizes of tables.
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -10,12 +10,12 @@ struct Size {
     size: i64,
 }
 
-/// Rows of a table.
+/// The number of rows of a table.
 pub(crate) async fn rows(database: &Database, table: &'static str) -> usize {
     number(database, format!("SELECT count(*) AS size FROM {table}")).await
 }
 
-/// Bytes of a table with its indexes.
+/// The size in bytes of a table with its indexes.
 pub(crate) async fn bytes(database: &Database, table: &'static str) -> usize {
     let sql = match database.backend() {
         service_kit::database::Backend::Postgres => {

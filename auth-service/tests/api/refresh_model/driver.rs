@@ -1,4 +1,4 @@
-//! The service and the model, side by side.
+//! Runs the same sequence against the service and the model, and compares them.
 
 use auth_service::storage::refresh_tokens;
 use futures_util::future::join_all;
@@ -24,21 +24,21 @@ fn text(scope: Scope) -> &'static str {
     }
 }
 
-/// What one login gave.
+/// The tokens of one login.
 #[derive(Default)]
 struct Given {
     refresh: Vec<String>,
     access: Vec<String>,
 }
 
-/// Tokens of an answer.
+/// The tokens of a response.
 struct Tokens {
     refresh: String,
     access: String,
 }
 
-/// One user of a service, and every state in which the user may be by the model: what was done at once happened in some
-/// order, which only later answers tell.
+/// One user of a service, and every state of the model that agrees with the responses so far. Requests that are sent
+/// at once happen in some order, which only later responses show.
 pub(super) struct Driver<'a> {
     app: &'a TestApp,
     name: String,
@@ -79,7 +79,7 @@ impl<'a> Driver<'a> {
         self.keep_possible(&seen)
     }
 
-    /// Keeps the states that some order of these acts leads to with just these answers.
+    /// Keeps the states that some order of these acts leads to with exactly these responses.
     fn keep_possible(&mut self, seen: &[(Act, Outcome)]) -> Result<(), String> {
         let now_ms = self.now_ms();
         let mut possible: Vec<Model> = Vec::new();
@@ -91,7 +91,7 @@ impl<'a> Driver<'a> {
                 let mut outcomes = in_order(&mut model, seen, &order, now_ms);
                 let mut answered: Vec<Outcome> = answered.clone().collect();
                 if is_crowd(seen) {
-                    // Who of them was the first does not matter.
+                    // It does not matter which of the requests was the first.
                     outcomes.sort_unstable();
                     answered.sort_unstable();
                 }
@@ -174,7 +174,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Remembers what was given. A successor that was given before must be the same again.
+    /// Remembers the tokens of a response. A successor that was issued before must be the same again.
     fn note(&mut self, act: Act, tokens: Option<Tokens>) -> Result<(), String> {
         let Some(tokens) = tokens else { return Ok(()) };
         let (login, generation) = match act {
@@ -197,7 +197,8 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// What can be seen without changing anything: which access tokens are good, and what verifiers are told.
+    /// Checks what can be seen without changing anything: which access tokens are valid, and which facts verifiers
+    /// get.
     async fn look(&mut self) -> Result<(), String> {
         let facts = self.app.facts().await;
         for login in 0..self.given.len() {
@@ -217,7 +218,7 @@ impl<'a> Driver<'a> {
         self.possible.retain(|model| {
             let told_rightly = match model.end_of(login) {
                 Some(End::Alone { at_ms }) if at_ms == now_ms => told == 1,
-                // It may be forgotten meanwhile.
+                // The fact may have been removed in the meantime.
                 Some(End::Alone { .. }) => told <= 1,
                 Some(End::WithAll) | None => told == 0,
             };
@@ -231,7 +232,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Every access token, and the lineage of every session.
+    /// Checks every access token, and that every session has one lineage of refresh tokens.
     pub(super) async fn finish(mut self) -> Result<(), String> {
         let facts = self.app.facts().await;
         for login in 0..self.given.len() {
@@ -252,7 +253,7 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// The outcome of an answer, and its tokens. Anything but these statuses is wrong whatever was asked.
+/// The outcome and the tokens of a response. Any other status is an error for every request.
 async fn read(response: Response) -> (Outcome, Option<Tokens>) {
     match response.status() {
         StatusCode::OK if response.content_length() != Some(0) => {

@@ -1,8 +1,8 @@
-//! Refresh under any order of refresh, replay, revocation, logout, expiry and disabling, one after the other and at once,
-//! held against a statement of the contract that shares no code with the service.
+//! Model test of refresh: random sequences of refresh, replay, revocation, logout, expiry and disabling, sequential
+//! and concurrent, compared with a model of the contract that shares no code with the service.
 //!
-//! Each run draws other sequences, for three seconds on each database and each replay time;
-//! `LATCHKEY_MODEL_SECONDS` gives it longer. A failure is shrunk to its shortest sequence, which is printed.
+//! Each run uses new random sequences, for three seconds on each database and each replay time;
+//! `LATCHKEY_MODEL_SECONDS` sets another time. A failing sequence is shrunk to the shortest one, which is printed.
 
 mod driver;
 mod model;
@@ -29,9 +29,9 @@ fn apply(rules: Rules) -> impl FnOnce(&mut Settings) {
         settings.tokens.refresh_ttl_seconds = rules.refresh;
         settings.tokens.access_ttl_seconds = rules.access;
         settings.sessions.max_age_seconds = rules.session;
-        // Its answers depend on no more than the clock, which stands while many are asked for: another test's matter.
+        // Rate limits are tested elsewhere. Here the clock does not move while many requests are sent.
         settings.throttle.enabled = false;
-        // The clock runs far ahead in a test; keys are another test's matter.
+        // The clock runs far ahead here. Key rotation is tested elsewhere.
         settings.keys.rotate_after_days = 0;
     }
 }

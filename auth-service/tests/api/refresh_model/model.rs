@@ -1,6 +1,6 @@
-//! The life of refresh tokens as the contract words it, stated once more: it shares no code with the service.
+//! A model of the life cycle of refresh tokens as the contract describes it. It shares no code with the service.
 
-/// The settings that it depends on, in seconds.
+/// The settings that the model depends on, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
     pub(super) replay: i64,
@@ -10,16 +10,17 @@ pub(super) struct Rules {
     pub(super) leeway: i64,
 }
 
-/// What a session permits, or a refresh asks for.
+/// The scope of a session or of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Scope {
     Read,
     All,
-    /// Nobody may have it.
+    /// A scope that does not exist.
     Unknown,
 }
 
-/// One request, or what an operator does. A token is named by its login and its place among what that login gave.
+/// A request, or an action of an operator. A token is identified by its login and its position among the tokens of
+/// that login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     LogIn(Scope),
@@ -32,18 +33,18 @@ pub(super) enum Act {
     Enable,
 }
 
-/// What comes of it.
+/// The outcome of an act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
-    /// Tokens: the first of a login, or the successor of the one that was presented.
+    /// Tokens were issued: the first of a login, or the successor of the presented one.
     Given {
         scope: Scope,
         expires_in: i64,
     },
     Done,
-    /// 401.
+    /// The request was refused with 401.
     Refused,
-    /// 400.
+    /// The scope was refused with 400.
     WrongScope,
 }
 
@@ -51,7 +52,7 @@ pub(super) enum Outcome {
 struct RefreshToken {
     given_ms: i64,
     used_ms: Option<i64>,
-    /// How often it was given again, later than five seconds after it was given.
+    /// How often the token was issued again, more than five seconds after it was first issued.
     late_replays: usize,
 }
 
@@ -70,9 +71,9 @@ struct AccessToken {
 /// How a session was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// By itself: verifiers are told of it.
+    /// The session was ended alone, and verifiers get a fact about it.
     Alone { at_ms: i64 },
-    /// With all that its user had.
+    /// All sessions of the user were ended.
     WithAll,
 }
 
@@ -81,12 +82,12 @@ struct Session {
     begun_ms: i64,
     scope: Scope,
     end: Option<End>,
-    /// Each the successor of the one before.
+    /// The refresh tokens, each the successor of the previous one.
     refresh: Vec<RefreshToken>,
     access: Vec<AccessToken>,
 }
 
-/// One user and all that the user was given.
+/// One user and all the user's tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Model {
     rules: Rules,
@@ -118,7 +119,7 @@ impl Model {
             Act::Refresh { login, generation, scope } => self.refresh(login, generation, scope, now_ms),
             Act::RevokeRefreshToken { login, generation } => {
                 let token = &self.sessions[login].refresh[generation];
-                // Whoever has one that was used had what follows.
+                // The holder of a used token also had its successors.
                 if token.used_ms.is_some() || now_ms - token.given_ms < self.rules.refresh * 1000 {
                     self.end_alone(login, now_ms);
                 }
@@ -144,7 +145,7 @@ impl Model {
         }
     }
 
-    /// A logout whose access token was good, or not, a moment ago.
+    /// A logout. `may` tells whether its access token was valid when it was checked.
     pub(super) fn leave(&mut self, act: Act, may: bool, now_ms: i64) -> Outcome {
         match act {
             _ if !may => return Outcome::Refused,
@@ -172,12 +173,12 @@ impl Model {
     }
 
     fn refresh(&mut self, login: usize, generation: usize, scope: Option<Scope>, now_ms: i64) -> Outcome {
-        // Nobody may have it, so nobody is looked at.
+        // A scope that does not exist is refused before the token is read.
         if scope == Some(Scope::Unknown) {
             return Outcome::WrongScope;
         }
         let (rules, session) = (self.rules, &mut self.sessions[login]);
-        // Whether a token is alive cannot be learnt by asking for more than it gives.
+        // A request for too large a scope is refused in the same way for valid and invalid tokens.
         let asked = scope.unwrap_or(session.scope);
         let refused = if asked > session.scope { Outcome::WrongScope } else { Outcome::Refused };
         if self.disabled || !session.is_live(rules, now_ms) {
@@ -221,7 +222,7 @@ impl Model {
         }
     }
 
-    /// Whether the issuer itself takes the access token.
+    /// Whether the issuer itself accepts the access token.
     pub(super) fn is_good(&self, login: usize, access: usize, now_ms: i64) -> bool {
         let session = &self.sessions[login];
         let token = &session.access[access];
@@ -235,7 +236,7 @@ impl Model {
         self.sessions[login].end
     }
 
-    /// How many refresh tokens a session has: one lineage, whatever was asked at once.
+    /// The number of refresh tokens of a session. There is one lineage, whatever requests were concurrent.
     pub(super) fn generations(&self, login: usize) -> usize {
         self.sessions[login].refresh.len()
     }

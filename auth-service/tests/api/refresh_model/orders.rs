@@ -1,22 +1,22 @@
-//! What is done at once happens in some order.
+//! The possible orders of concurrent requests.
 
 use super::model::{Act, Model, Outcome};
 
-/// Whether they are all the same.
+/// Whether all acts and outcomes are the same.
 pub(super) fn is_crowd(seen: &[(Act, Outcome)]) -> bool {
     seen.len() > 1 && seen.iter().all(|(act, _)| *act == seen[0].0)
 }
 
-/// A moment of an act, by its number among those at once.
+/// A step of a concurrent act, by the act's number.
 #[derive(Clone, Copy)]
 pub(super) enum Moment {
-    /// The access token of a logout is looked at.
+    /// The access token of a logout is checked.
     Checks(usize),
-    /// It takes effect.
+    /// The act takes effect.
     Acts(usize),
 }
 
-/// Every order of their moments; one, where all are the same.
+/// Every order of the steps; only one, if all acts are the same.
 pub(super) fn orders(seen: &[(Act, Outcome)]) -> Vec<Vec<Moment>> {
     if is_crowd(seen) {
         return vec![(0..seen.len()).map(Moment::Acts).collect()];
@@ -41,7 +41,7 @@ fn merged(queues: &[Vec<Moment>]) -> Vec<Vec<Moment>> {
     all
 }
 
-/// What each act comes to, by its number.
+/// The outcome of each act in this order, by its number.
 pub(super) fn in_order(
     model: &mut Model,
     seen: &[(Act, Outcome)],

@@ -1,11 +1,11 @@
-//! What may happen next, drawn at random.
+//! Random steps of a sequence.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::model::Scope;
 
-/// A token by its distance from the newest one.
+/// A token, given by its distance from the newest one.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Which {
     Newest,
@@ -14,7 +14,7 @@ pub(super) enum Which {
     Oldest,
 }
 
-/// One thing that is done; tokens are named as seen from where the sequence then stands.
+/// One act. Tokens are given relative to the state of the sequence at that point.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum One {
     LogIn(Scope),
@@ -30,9 +30,9 @@ pub(super) enum One {
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Alone(One),
-    /// All at once.
+    /// Different acts at once.
     Together(Vec<One>),
-    /// The same, so many times at once.
+    /// The same act, this many times at once.
     Crowd(One, usize),
     WaitMs(u64),
 }
@@ -46,7 +46,7 @@ fn which() -> impl Strategy<Value = Which> {
     ]
 }
 
-/// Mostly the newest session.
+/// A distance, mostly 0 for the newest.
 fn back() -> impl Strategy<Value = usize> {
     prop_oneof![4 => Just(0), 1 => Just(1), 1 => Just(2)]
 }
@@ -68,7 +68,7 @@ fn log_in() -> impl Strategy<Value = One> {
     prop_oneof![2 => Just(Scope::All), 1 => Just(Scope::Read)].prop_map(One::LogIn)
 }
 
-/// All but a login: two at once would have no names.
+/// Any act except a login, because two concurrent logins could not be told apart.
 fn on_what_there_is() -> impl Strategy<Value = One> {
     let of =
         |make: fn(usize, Which) -> One| (back(), which()).prop_map(move |(back, which)| make(back, which));
@@ -87,7 +87,7 @@ fn one() -> impl Strategy<Value = One> {
     prop_oneof![3 => log_in(), 20 => on_what_there_is()]
 }
 
-/// Around each limit of the rules, to the millisecond.
+/// A time near one of the limits of the rules, to the millisecond.
 fn wait() -> impl Strategy<Value = u64> {
     select(vec![1, 4_999, 5_000, 9_999, 10_000, 29_999, 30_000, 40_000, 49_999, 50_000, 99_999, 100_000])
 }
