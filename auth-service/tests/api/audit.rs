@@ -50,8 +50,8 @@ async fn what_a_user_does_is_recorded_with_request_and_origin() {
         assert_eq!(login.session_id.as_deref(), Some(sid.as_str()));
         assert_eq!(login.address.as_deref(), Some("127.0.0.1"));
         assert_eq!(login.user_agent.as_deref(), Some("a browser"));
-        let recorded = login.request_id.expect("an id of our own");
-        assert_ne!(recorded, "request-1", "another caller may send the same id");
+        let recorded = login.request_id.expect("the service made a request id");
+        assert_ne!(recorded, "request-1", "the caller's own request id is not recorded");
 
         let tokens = app.login("alice").await;
         let logout = event_of(&app, async { drop(app.logout(&tokens.access).await) }).await;

@@ -48,7 +48,7 @@ async fn login_sets_two_cookies_that_no_script_and_no_other_service_sees() {
         assert_eq!(cookies[1].1, "HttpOnly; SameSite=Strict; Secure; Path=/auth; Max-Age=2592000");
         let cookie = format!("{ACCESS}={}", value(&response, ACCESS));
         let me = app.get("/auth/me").header(COOKIE, &cookie).send().await.unwrap();
-        assert_eq!(me.status(), StatusCode::OK, "reading needs no origin");
+        assert_eq!(me.status(), StatusCode::OK, "a GET needs no Origin header");
         let me = app.get("/auth/me").header(COOKIE, &cookie).bearer_auth("x").send().await.unwrap();
         assert_eq!(me.status(), StatusCode::UNAUTHORIZED, "with the header, cookies are ignored");
     }
@@ -259,7 +259,7 @@ async fn a_refresh_belongs_to_the_session_of_the_access_cookie_expired_or_not() 
             assert!(is_cleared(&answer));
             app.clock.advance_ms(1_000_000);
         }
-        assert!(app.facts().await.is_empty(), "nothing was ended, and nothing consumed");
+        assert!(app.facts().await.is_empty(), "no session was ended and no token consumed");
         let own_pair = format!("{ACCESS}={}; {REFRESH}={}", value(&two, ACCESS), value(&two, REFRESH));
         assert_eq!(refresh(own_pair).await.unwrap().status(), StatusCode::NO_CONTENT);
         // A cookie that is not signed by the issuer does not name a session.

@@ -77,7 +77,7 @@ async fn what_has_ended_is_forgotten_in_time() {
         assert_eq!(app.facts().await.len(), 1);
         // The lifetime of the token, 60 s for which the fact is kept longer, and a margin for clock skew.
         app.clock.advance_ms(126_000);
-        assert!(app.facts().await.is_empty(), "the feed gives what counts");
+        assert!(app.facts().await.is_empty(), "the feed has no expired facts");
         assert!(!app.is_live(&tokens.access).await);
     }
 }

@@ -34,7 +34,7 @@ async fn each_use_rotates_within_one_session() {
         let jti = |tokens: &Tokens| claims_of(&tokens.access)["jti"].clone();
         assert_ne!(jti(&first), jti(&second));
         for tokens in [&first, &second, &third] {
-            assert!(app.is_live(&tokens.access).await, "access tokens in flight stay good");
+            assert!(app.is_live(&tokens.access).await, "access tokens stay valid after a refresh");
         }
     }
 }
@@ -159,12 +159,12 @@ async fn its_life_slides_up_to_the_end_of_the_session() {
         app.clock.advance_ms(999_000);
         let third = app.refresh(&second.refresh).await;
         app.clock.advance_ms(502_000);
-        assert!(app.is_refused(&third.refresh).await, "the session is over");
+        assert!(app.is_refused(&third.refresh).await, "the session has ended");
 
         let idle = app.login("alice").await;
         app.clock.advance_ms(1_000_000);
         assert!(app.is_refused(&idle.refresh).await);
-        assert!(app.facts().await.is_empty(), "expiry is no theft");
+        assert!(app.facts().await.is_empty(), "an expired token is not reuse and ends no session");
     }
 }
 

@@ -80,7 +80,7 @@ async fn a_user_ends_all_other_sessions() {
         let sessions = list(&app, &kept.access).await;
         assert_eq!((sessions.len(), &sessions[0]["id"]), (1, &sid(&kept.access)));
         let facts: Vec<_> = app.facts().await.into_iter().map(|fact| fact["id"].clone()).collect();
-        assert_eq!(facts.len(), 2, "one a session, and once");
+        assert_eq!(facts.len(), 2, "one fact for each session");
         assert!(others.iter().all(|other| facts.contains(&sid(&other.access))));
         let stranger = app.request(Method::DELETE, "/auth/sessions").send().await.unwrap();
         assert_eq!(stranger.status(), StatusCode::UNAUTHORIZED);
@@ -116,10 +116,10 @@ async fn sessions_come_in_pages_last_used_first() {
         let ids: std::collections::HashSet<_> =
             one.iter().chain(&two).map(|session| session["id"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), 71, "each once");
-        assert_eq!(two.last().unwrap()["id"], sid(&first.access), "the one that was used before the others");
+        assert_eq!(two.last().unwrap()["id"], sid(&first.access), "the least recently used session is last");
         assert!(ids.contains(sid(&newest.access).as_str().unwrap()));
         let (all, end) = page("/auth/sessions?limit=72&other=x").await;
-        assert_eq!((all.len(), end), (72, None), "a page that is just full is the last");
+        assert_eq!((all.len(), end), (72, None), "a last page that is exactly full has no next page");
         for bad in [
             "limit=0",
             "limit=201",

@@ -168,7 +168,7 @@ async fn an_access_token_ends_with_its_time_and_never_after_the_session() {
         assert!(!app.is_live(&tokens.access).await);
         assert!(app.is_live(&second.access).await);
         app.clock.advance_ms(90_000);
-        assert!(!app.is_live(&second.access).await, "the session is over");
+        assert!(!app.is_live(&second.access).await, "the session has ended");
         assert!(app.is_refused(&second.refresh).await);
     }
 }

@@ -92,7 +92,7 @@ async fn a_client_revokes_so_many_tokens_of_its_own_a_minute() {
         let refused = revoke("billing", &next).await;
         assert_eq!(refused.headers()["retry-after"], "60");
         assert_eq!(refusal(refused).await, (429, "temporarily_unavailable".to_owned()));
-        assert_eq!(revoke("billing", &first).await.status(), StatusCode::OK, "revoked already");
+        assert_eq!(revoke("billing", &first).await.status(), StatusCode::OK, "the token is revoked already");
         assert_eq!(revoke("other", &own("other").await).await.status(), StatusCode::OK);
         assert_eq!(app.facts().await.len(), 4);
         app.clock.advance_ms(60_000);

@@ -65,13 +65,13 @@ async fn a_client_that_is_switched_off_is_cut_and_its_id_stays_cut() {
         let disabled = operator.disable("billing").await.unwrap();
         assert!(!disabled.registered.client.is_active && disabled.seq.is_some());
         let found = known.find("billing").await.unwrap().unwrap();
-        assert!(!found.client.is_active, "known at once in the same process");
+        assert!(!found.client.is_active, "the same process sees the change at once");
         let exp = (START_MS + 1000) / 1000 + 900 + 60;
         let first = json!({"kind": "client", "id": "billing", "at": START_MS + 1000, "exp": exp});
         assert_eq!(cuts(&app).await, std::slice::from_ref(&first));
         assert_eq!(found.client.token_cut_ms, Some(START_MS + 1000));
 
-        assert_eq!(operator.disable("billing").await.unwrap().seq, None, "it is switched off already");
+        assert_eq!(operator.disable("billing").await.unwrap().seq, None, "the client is disabled already");
         let enabled = operator.enable("billing").await.unwrap();
         assert!(enabled.registered.client.is_active && enabled.seq.is_none());
         operator.enable("billing").await.unwrap();

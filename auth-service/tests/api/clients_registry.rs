@@ -94,7 +94,7 @@ async fn a_change_elsewhere_is_seen_within_half_a_second() {
 
         replica.update(Client { is_active: false, ..client("billing") }).await;
         replica.clock.advance_ms(150);
-        assert_eq!(replica.is_active("billing").await, Some(true), "it is not looked at each time");
+        assert_eq!(replica.is_active("billing").await, Some(true), "the table is not read each time");
         replica.clock.advance_ms(351);
         assert_eq!(replica.is_active("billing").await, Some(false));
         assert_eq!(replica.is_active("other").await, None);
@@ -108,7 +108,7 @@ async fn a_reading_in_use_is_renewed_beside_the_requests() {
         assert_eq!(replica.is_active("billing").await, Some(true));
         replica.update(Client { is_active: false, ..client("billing") }).await;
         replica.clock.advance_ms(201);
-        assert_eq!(replica.is_active("billing").await, Some(true), "nobody waits");
+        assert_eq!(replica.is_active("billing").await, Some(true), "no request waits for the reading");
         let began = tokio::time::Instant::now();
         while replica.is_active("billing").await == Some(true) {
             assert!(began.elapsed() < Duration::from_secs(20), "renewed");

@@ -61,12 +61,12 @@ async fn keys_rotate_by_age_and_good_tokens_notice_nothing() {
         comes_to("the next key is published", async || app.published().await.len() == 2).await;
         let [next] = app.kids("next").await.try_into().unwrap();
         let before = app.login("alice").await;
-        assert_eq!(kid_of(&before.access), first[0], "published, and not signing");
+        assert_eq!(kid_of(&before.access), first[0], "the new key is published but does not sign yet");
         let ready: Value = app.get("/readyz").send().await.unwrap().json().await.unwrap();
         assert_eq!(ready["dependencies"]["signing_key"]["next"], next);
 
         app.clock.advance_ms(PUBLISH_MS - 1);
-        assert_eq!(kid_of(&app.login("alice").await.access), first[0], "not a moment too early");
+        assert_eq!(kid_of(&app.login("alice").await.access), first[0], "the new key does not sign too early");
         app.clock.advance_ms(1);
         comes_to("the next key signs", async || kid_of(&app.login("alice").await.access) == next).await;
         assert!(app.is_live(&app.refresh(&before.refresh).await.access).await);
@@ -103,7 +103,7 @@ async fn with_0_days_keys_rotate_when_somebody_says_so() {
         assert_eq!(app.published().await, first);
         app.rotation().rotate(When::Announced).await.unwrap();
         app.rotation().rotate(When::Announced).await.unwrap();
-        assert_eq!(app.kids("next").await.len(), 1, "one on its way is enough");
+        assert_eq!(app.kids("next").await.len(), 1, "a second key is not created while one waits");
         app.rotation().rotate(When::AtOnce).await.unwrap();
         assert_eq!((app.kids("next").await.len(), app.kids("retired").await), (0, first));
         app.register("alice").await;
@@ -177,7 +177,7 @@ async fn what_the_next_key_signed_is_good_before_it_is_active() {
         app.rotation().rotate(When::Announced).await.unwrap();
         let early = app.signing_key("next").await.sign(&claims_of(&tokens.access)).unwrap();
         comes_to("it is published", async || app.published().await.len() == 2).await;
-        assert!(resource.verify(&early).await.is_ok(), "found by its unknown id");
+        assert!(resource.verify(&early).await.is_ok(), "the verifier looked up the unknown key id");
         assert!(app.is_live(&early).await);
     }
 }
@@ -264,7 +264,7 @@ async fn the_key_set_stays_as_small_as_verifiers_need_it() {
         assert!(matches!(refused, KeysError::Full), "{refused}");
     }
     app.rotation().drop_compromised(one.kid).await.unwrap();
-    assert_eq!(app.kids("active").await.len(), 1, "what must be can be");
+    assert_eq!(app.kids("active").await.len(), 1, "replaced, though the key set is full");
     app.clock.advance_ms(1_000_000);
     app.rotation().rotate(When::Announced).await.unwrap();
     assert_eq!(app.stored_keys().await.len(), 2);

@@ -73,7 +73,7 @@ async fn scope_and_resource_narrow() {
             given(&app, &[("resource", "https://notes.example"), ("resource", "todo-service")]).await;
         assert_eq!(claims["aud"], json!(["todo-service", "https://notes.example"]));
         let (_, claims) = given(&app, &[("resource", ""), ("scope", "")]).await;
-        assert_eq!(claims["scope"], "todos:read todos:write", "an empty one is none");
+        assert_eq!(claims["scope"], "todos:read todos:write", "an empty scope counts as missing");
         for resource in
             ["https://other.example", "todo-service#a", "TODO-service", "todo-service ", "%", "\u{0}"]
         {

@@ -121,7 +121,7 @@ async fn only_the_right_claim_redeems_and_a_wrong_one_consumes_nothing() {
         assert_eq!(refusal(redeem_with(&app, &wider).await).await, (400, "invalid_target".to_owned()));
         let missing = redeem_with(&app, &[redirect, verifier]).await;
         assert_eq!(refusal(missing).await, (400, "invalid_request".to_owned()));
-        assert_eq!(redeem(&app, &code).await.status(), StatusCode::OK, "nothing of that consumed it");
+        assert_eq!(redeem(&app, &code).await.status(), StatusCode::OK, "no refusal consumed the code");
 
         let late = app.code(app.consent("alice", "spa").await).await;
         app.clock.advance_ms(60_000);
@@ -212,7 +212,7 @@ async fn of_fifty_at_once_exactly_one_is_answered_and_its_session_is_ended() {
         let live = app.database.read(move |conn| {
             Ok::<_, DatabaseError>(sessions::some_of_user(conn, alice, crate::helpers::START_MS, None, 1000)?)
         });
-        assert!(live.await.unwrap().is_empty(), "one session, and that is over");
+        assert!(live.await.unwrap().is_empty(), "there was one session, and it has ended");
     }
 }
 
@@ -316,7 +316,7 @@ async fn codes_are_forgotten_in_time() {
         assert_eq!(prune(end_ms - 10, end_ms - 86_400_000).await, 0);
         assert_eq!(prune(end_ms + 10, end_ms - 86_400_000).await, 1);
         app.clock.advance_ms(3_600_000);
-        assert_eq!(refusal(redeem(&app, &codes[0]).await).await, invalid_grant(), "reuse is known");
+        assert_eq!(refusal(redeem(&app, &codes[0]).await).await, invalid_grant(), "the reuse is detected");
         assert_eq!(prune(end_ms + 86_400_010, end_ms + 10).await, 1);
     }
 }

@@ -296,6 +296,6 @@ async fn nothing_is_written() {
         assert!(is_inactive(&app, "billing", "garbage").await);
         assert_eq!(changes.mark().await, before);
         app.login("alice").await;
-        assert_ne!(changes.mark().await, before, "it would have been seen");
+        assert_ne!(changes.mark().await, before, "a write would have been detected");
     }
 }

@@ -45,7 +45,7 @@ async fn a_login_gives_a_session_of_the_client() {
         let list: Vec<Value> = list.json().await.unwrap();
         let mut clients: Vec<_> = list.iter().map(|session| session["client_id"].as_str().unwrap()).collect();
         clients.sort_unstable();
-        assert_eq!(clients, ["billing", "first-party", "spa"], "the user sees them, and can end them");
+        assert_eq!(clients, ["billing", "first-party", "spa"], "the user sees the sessions and can end them");
         let events = app.audit_rows().await;
         let logins = events.iter().filter(|event| event.kind == "login.ok");
         let by: Vec<_> = logins.filter_map(|event| event.client_id.as_deref()).collect();
@@ -171,7 +171,7 @@ async fn who_ends_a_client_waits_for_whoever_begins_a_session_with_it() {
             let end = app.disable_client("billing");
             tokio::pin!(end);
             let early = tokio::time::timeout(std::time::Duration::from_millis(1200), &mut end).await;
-            assert!(early.is_err(), "it did not wait");
+            assert!(early.is_err(), "disabling did not wait for the login");
             go_on.send(()).unwrap();
             login.await.unwrap();
             end.await;

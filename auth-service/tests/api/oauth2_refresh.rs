@@ -41,7 +41,7 @@ async fn another_client_gets_nothing_and_consumes_nothing() {
             assert_eq!(refusal(refresh_with(&app, "other", token, &[]).await).await, invalid_grant());
             let form = [("grant_type", "refresh_token"), ("refresh_token", &**token)];
             assert_eq!(refusal(app.grant_to_public("spa", &form).await).await, invalid_grant());
-            assert!(app.is_refused(token).await, "nor does the first-party face");
+            assert!(app.is_refused(token).await, "the first-party endpoint refuses it too");
         }
         // Not even the used token ended its session.
         assert!(app.facts().await.is_empty());
@@ -100,7 +100,7 @@ async fn retries_get_the_same_child_and_reuse_ends_the_session() {
         let child = children.into_iter().next().unwrap();
         let next = Tokens::of(refresh(&app, &child).await).await;
         assert_eq!(refusal(refresh(&app, &first.refresh).await).await, invalid_grant());
-        assert_eq!(refusal(refresh(&app, &next.refresh).await).await, invalid_grant(), "the family is dead");
+        assert_eq!(refusal(refresh(&app, &next.refresh).await).await, invalid_grant(), "the session ended");
         assert_eq!(app.facts().await[0]["id"], claims_of(&first.access)["sid"]);
         let events = app.audit_rows().await;
         let reused = events.iter().find(|event| event.kind == "refresh.reused").unwrap();
@@ -136,11 +136,11 @@ async fn without_the_grant_there_is_no_refresh_token_and_the_session_is_short() 
             let list = app.get("/auth/sessions").bearer_auth(&own.access).send().await.unwrap();
             list.json::<Vec<Value>>().await.unwrap().len()
         };
-        assert_eq!(sessions().await, 2, "the user sees it");
+        assert_eq!(sessions().await, 2, "the user sees the session");
         app.clock.advance_ms(899_000);
         assert_eq!(sessions().await, 2);
         app.clock.advance_ms(1_000);
-        assert_eq!(sessions().await, 1, "and it goes with its only token");
+        assert_eq!(sessions().await, 1, "the session ends with its only token");
     }
 }
 

@@ -24,7 +24,7 @@ async fn an_access_token_dies_alone() {
         assert_eq!(facts.len(), 1);
         assert_eq!((&facts[0]["kind"], &facts[0]["id"]), (&"jti".into(), &claims_of(&first.access)["jti"]));
         assert_eq!(facts[0]["exp"], START_MS / 1000 + 900 + 60);
-        assert_eq!(app.revoke(&form).await.status(), StatusCode::OK, "again, without effect");
+        assert_eq!(app.revoke(&form).await.status(), StatusCode::OK, "revoking again has no effect");
         assert_eq!(app.facts().await.len(), 1);
     }
 }
@@ -62,7 +62,7 @@ async fn an_unknown_token_is_200_without_effect() {
         assert!(app.is_live(&tokens.access).await);
         app.clock.advance_ms(950_000);
         let response = app.revoke(&[("token", &tokens.access), CLIENT]).await;
-        assert_eq!(response.status(), StatusCode::OK, "an expired one");
+        assert_eq!(response.status(), StatusCode::OK, "an expired token");
         assert!(app.facts().await.is_empty());
     }
 }

@@ -99,7 +99,7 @@ async fn a_used_refresh_token_that_was_forgotten_still_ends_its_session() {
         assert_eq!(count().await, 6);
         after_the_lease(&app);
         pruner(&app, &app.database).round().await.unwrap();
-        assert_eq!(count().await, 1, "the one that was not used");
+        assert_eq!(count().await, 1, "the unused token is left");
         assert!(app.is_live(&newest.access).await);
 
         // Neither the attempt of another client nor a forged token for this session ends the session.
@@ -174,7 +174,7 @@ async fn one_replica_prunes_and_when_it_is_gone_another_takes_over() {
         assert_eq!(one.round().await.unwrap(), Round::Done(0));
         assert_eq!(other.round().await.unwrap(), Round::Elsewhere);
         app.clock.advance_ms(LEASE_MS - 1);
-        assert_eq!(one.round().await.unwrap(), Round::Done(0), "it renews what it has");
+        assert_eq!(one.round().await.unwrap(), Round::Done(0), "the holder renews its lease");
         app.clock.advance_ms(LEASE_MS - 1);
         assert_eq!(other.round().await.unwrap(), Round::Elsewhere);
         // The first replica is gone.
@@ -268,7 +268,7 @@ async fn pruning_waits_for_nobody() {
             app.database.read(|conn| Ok::<_, DatabaseError>(dsl::sessions.count().get_result::<i64>(conn)?));
         read.await.unwrap()
     };
-    assert_eq!(count().await, 1, "the locked one is left");
+    assert_eq!(count().await, 1, "the locked session is left");
     release.send(()).unwrap();
     holder.await.unwrap();
     pruner.round().await.unwrap();

@@ -35,7 +35,7 @@ async fn retries_are_answered_for_five_seconds_and_then_three_replays() {
         }
         app.clock.advance_ms(24_999);
         assert!(app.is_refused(&first.refresh).await);
-        assert!(app.facts().await.is_empty(), "a replay too many ends nothing");
+        assert!(app.facts().await.is_empty(), "a replay beyond the limit ends no session");
         assert!(app.is_live(&child.access).await);
         let next = app.refresh(&child.refresh).await;
         // The count is per parent: the next token has its own replays.

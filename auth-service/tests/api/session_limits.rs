@@ -62,7 +62,7 @@ async fn without_an_idle_time_a_session_ends_with_its_refresh_token() {
         let new = app.login("alice").await;
         assert!(app.is_refused(&idle.refresh).await);
         app.clock.advance_ms(60_000);
-        assert_eq!(listed(&app, &new.access).await.len(), 1, "what gives nothing any more is not listed");
+        assert_eq!(listed(&app, &new.access).await.len(), 1, "an ended session is not listed");
     }
 }
 

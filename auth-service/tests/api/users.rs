@@ -39,13 +39,13 @@ async fn a_user_who_is_switched_off_has_nothing_and_gets_nothing() {
         let user = app.administration().enable("alice").await.unwrap().unwrap().user;
         assert!(user.is_active);
         for tokens in &all {
-            assert!(is_dead(&app, tokens).await, "what was ended stays so");
+            assert!(is_dead(&app, tokens).await, "an ended session stays ended");
         }
         // In the same millisecond, because the test's clock does not move.
         let again = app.login("alice").await;
         assert!(app.is_live(&again.access).await);
         app.disable("alice").await;
-        assert!(is_dead(&app, &again).await, "the second cut lies behind what came after the first");
+        assert!(is_dead(&app, &again).await, "the second cut is later than tokens issued after the first");
     }
 }
 
@@ -89,7 +89,7 @@ async fn a_role_that_is_taken_away_is_gone_from_tokens_in_flight() {
         assert_eq!(claims_of(&first.access)["roles"], json!(["admin", "editor"]));
 
         app.set_roles("alice", "admin,editor,auditor").await;
-        assert!(app.is_live(&first.access).await, "who only gets more keeps what there is");
+        assert!(app.is_live(&first.access).await, "adding a role revokes no token");
         let second = app.refresh(&first.refresh).await;
         assert_eq!(claims_of(&second.access)["roles"], json!(["admin", "editor", "auditor"]));
 
@@ -252,7 +252,7 @@ async fn a_name_never_looks_like_an_id_and_an_older_one_is_ambiguous() {
         let refused = app.administration().disable(&victim).await.unwrap_err();
         assert!(refused.to_string().contains("the name of another"), "{refused}");
         let found = app.administration().find(&mallory.to_string()).await.unwrap().unwrap();
-        assert_eq!(found.username, victim, "by the id it is found");
-        assert_eq!(app.try_login(&victim, PASSWORD).await.status(), StatusCode::OK, "and may log in");
+        assert_eq!(found.username, victim, "the id finds the user");
+        assert_eq!(app.try_login(&victim, PASSWORD).await.status(), StatusCode::OK, "the user may log in");
     }
 }

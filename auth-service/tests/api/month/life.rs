@@ -121,7 +121,7 @@ impl Month {
 
     /// Runs a round of pruning.
     pub(crate) async fn prune(&self) {
-        assert!(matches!(self.pruner.round().await.unwrap(), Round::Done(_)), "nobody else prunes");
+        assert!(matches!(self.pruner.round().await.unwrap(), Round::Done(_)), "no other replica prunes");
     }
 
     async fn log_in(&mut self) {

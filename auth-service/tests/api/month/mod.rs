@@ -60,8 +60,8 @@ async fn after_a_month_the_tables_hold_what_lives_and_no_more() {
         // are left.
         let abandoned = 9 * SCALE.users / SCALE.one_abandoned_of;
         assert_eq!(left["sessions"], abandoned);
-        assert_eq!(left["refresh_tokens"], abandoned, "each has the one that was not used");
-        assert_eq!(left["revocations"], 0, "no token that they concern is left");
+        assert_eq!(left["refresh_tokens"], abandoned, "only unused tokens are left");
+        assert_eq!(left["revocations"], 0, "every token that the facts revoke has expired");
         assert_eq!(left["authorization_codes"], 0);
         let a_day = written.audit_events / 30;
         assert!(
