@@ -1,4 +1,4 @@
-//! What can break, and how it is mended.
+//! The faults: how each is injected and repaired.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::judge::Way;
 use crate::site::Site;
 use crate::watch::{Carrier, now};
 
-/// Whose way to Redis.
+/// Whose connection to Redis is affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Issuer,
@@ -20,43 +20,43 @@ pub(crate) enum Side {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Nothing at all: what the others are compared with.
+    /// No fault, as the baseline.
     None,
-    /// `kill -9`; started again empty.
+    /// Redis is killed (`kill -9`) and restarted empty.
     RedisKilled,
-    /// Started again with a dump that misses what was revoked since.
+    /// Redis is killed and restarted with a dump that lacks the last revocation.
     RedisOlder,
-    /// `SIGSTOP` for longer than the bound.
+    /// Redis is stopped (`SIGSTOP`) for longer than the bound.
     RedisPaused,
-    /// A replica takes over that misses what was revoked last.
+    /// A replica that lacks the last revocations becomes the master.
     FailedOver,
-    /// It takes over for the auth-service alone: the verifiers go on asking the old one.
+    /// The replica becomes the master for the auth-service only. The verifiers continue to use the old one.
     SplitBrain,
-    /// Once a command, as an operator or another program would type it.
+    /// A Redis command is run once, as an operator or another program could run it.
     Command(&'static str),
-    /// Emptied while the auth-service cannot reach it.
+    /// Redis is flushed while the auth-service cannot reach it.
     FlushedCutOff,
-    /// Full, under `noeviction`.
+    /// Redis is full, with the policy `noeviction`.
     OutOfMemory,
-    /// May evict, and has no need to.
+    /// Redis may evict keys, but does not need to.
     MayEvict,
-    /// Evicts.
+    /// Redis evicts keys.
     Evicts,
-    /// The network between Redis and that side.
+    /// A network fault between Redis and this side.
     Wire(Side, ProxyMode),
-    /// The network between the feed and the verifiers.
+    /// A network fault between the feed and the verifiers.
     Feed(ProxyMode),
-    /// The network between the auth-service and its database.
+    /// A network fault between the auth-service and its database.
     Database(ProxyMode),
-    /// `kill -9` amid revocations; started again.
+    /// The auth-service is killed (`kill -9`) during revocations, and restarted.
     IssuerKilled,
-    /// `SIGSTOP` for longer than the bound.
+    /// The auth-service is stopped (`SIGSTOP`) for longer than the bound.
     IssuerPaused,
-    /// One of two auth-services loses Redis, and is asked to revoke.
+    /// One of two auth-services loses its connection to Redis, and is asked to revoke tokens.
     OneCutOff(ProxyMode),
-    /// One of two stands still for longer than the bound, at any point of its round.
+    /// One of two auth-services is stopped for longer than the bound, at any point of its round.
     OnePaused,
-    /// One of two is killed.
+    /// One of two auth-services is killed.
     OneKilled,
 }
 
@@ -68,17 +68,17 @@ const LOST: [&str; 4] = [
 ];
 
 impl Fault {
-    /// How many auth-services it takes.
+    /// The number of auth-services that the fault needs.
     pub(crate) fn issuers(self) -> usize {
         if matches!(self, Self::OneCutOff(_) | Self::OnePaused | Self::OneKilled) { 2 } else { 1 }
     }
 
-    /// Whether the database is to be behind a proxy.
+    /// Whether the fault needs a proxy in front of the database.
     pub(crate) fn is_of_the_database(self) -> bool {
         matches!(self, Self::Database(_))
     }
 
-    /// What it does to the way over each carrier.
+    /// The quality of the path to the verifiers during the fault, and the carriers that are affected.
     pub(crate) fn ways(self) -> (Way, Vec<Carrier>) {
         match self {
             Self::None => (Way::Well, vec![]),
@@ -92,18 +92,18 @@ impl Fault {
             Self::IssuerKilled | Self::IssuerPaused | Self::Database(_) => {
                 (Way::Broken, vec![Carrier::Redis, Carrier::Feed])
             }
-            // The others deliver its facts, and the feed is that of the first.
+            // The other auth-service delivers the facts, and the feed is served by the first.
             Self::OneCutOff(_) | Self::OnePaused | Self::OneKilled => (Way::Slow, vec![Carrier::Redis]),
             _ => (Way::Broken, vec![Carrier::Redis]),
         }
     }
 
-    /// Whether it goes on until it is mended.
+    /// Whether the fault lasts until it is repaired.
     pub(crate) fn lasts(self) -> bool {
         !matches!(self, Self::None | Self::Command(_) | Self::Evicts)
     }
 
-    /// Whether part of the list is lost by a Redis that goes on as if nothing had been.
+    /// Whether a running Redis loses a part of the list without an error.
     fn loses(self) -> bool {
         match self {
             Self::Evicts => true,
@@ -112,7 +112,7 @@ impl Fault {
         }
     }
 
-    /// Which auth-service is asked to revoke meanwhile, if any can be.
+    /// The auth-service that is asked to revoke tokens during the fault, if any can do so.
     pub(crate) fn asked(self) -> Option<usize> {
         match self {
             Self::IssuerKilled | Self::IssuerPaused | Self::Database(_) => None,
@@ -121,7 +121,7 @@ impl Fault {
         }
     }
 
-    /// Two faults of one place do not come together.
+    /// The component that is affected. Two faults of the same component are never injected together.
     pub(crate) fn place(self) -> &'static str {
         match self {
             Self::Wire(..) | Self::FlushedCutOff | Self::FailedOver | Self::SplitBrain => "wire",
@@ -131,12 +131,13 @@ impl Fault {
         }
     }
 
-    /// Whether it cannot be one of many: it moves Redis for good, or calls for a judgement of its own.
+    /// Whether the fault cannot be part of a random schedule, because it replaces Redis for good or is judged by a
+    /// rule of its own.
     pub(crate) fn is_for_rows_alone(self) -> bool {
         self.loses() || matches!(self, Self::FailedOver | Self::SplitBrain | Self::Database(_))
     }
 
-    /// Whether it needs a Redis and an auth-service that answer.
+    /// Whether injecting the fault needs a Redis and an auth-service that respond.
     pub(crate) fn speaks(self) -> bool {
         matches!(
             self,
@@ -169,13 +170,13 @@ impl Fault {
             Self::Feed(mode) => site.feed.set(mode),
             Self::Database(mode) => {
                 site.to_database.as_ref().unwrap().set(mode);
-                // Not acknowledged, and committed or not.
+                // These revocations are not acknowledged; they may be committed or not.
                 site.revoke(2, 0).await;
             }
             Self::IssuerKilled => {
                 let killed = site.issuers[0].process.take().unwrap();
                 let killing = async {
-                    // Somewhere amid the three.
+                    // At some time during the three revocations.
                     tokio::time::sleep(Duration::from_millis(10)).await;
                     killed.kill();
                 };
@@ -215,7 +216,7 @@ impl Fault {
         }
     }
 
-    /// To a replica that stopped following before the last revocation.
+    /// Fails over to a replica that stopped replicating before the last revocations.
     async fn fail_over(self, site: &mut Site) {
         let other = RedisProcess::start().await;
         let mut connection = other.connection().await;
@@ -253,7 +254,7 @@ fn wire(site: &Site, whose: Side, mode: ProxyMode) {
     }
 }
 
-/// Someone lets it evict for a moment, in which most of it goes.
+/// Lets Redis evict keys for a short time, in which most of the list is evicted.
 async fn evict(site: &Site) {
     for n in 0..50 {
         site.redis_command(&format!("SET filler:{n} {}", "x".repeat(50_000))).await;

@@ -1,4 +1,4 @@
-//! What must hold of a record: CONTRACT §6, the promise.
+//! Checks the recorded answers against the promise of CONTRACT §6.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -6,37 +6,37 @@ use std::fmt::Write as _;
 use crate::site::BOUND_MS;
 use crate::watch::{Answer, Carrier, Say, Watch};
 
-/// Point 2: a revocation takes at most so long while the parts are in touch.
+/// Point 2: the longest time that a revocation may take while all parts are connected.
 const AT_MOST_MS: u64 = 1_000;
-/// Point 4: a good token is accepted again so long after the parts are in touch.
+/// Point 4: the time after all parts are connected again within which a valid token must be accepted again.
 const RECOVERY_MS: u64 = 3_000;
-/// Moments are whole milliseconds on several clocks.
+/// A tolerance for rounding: times are whole milliseconds from several clocks.
 const ROUNDING_MS: u64 = 5;
 
-/// How the way from the database to a verifier is.
+/// The quality of the path from the database to a verifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Way {
     Well,
-    /// Good tokens are accepted, but a revocation may take longer than [`AT_MOST_MS`].
+    /// Valid tokens are accepted, but a revocation may take longer than [`AT_MOST_MS`].
     Slow,
     Broken,
 }
 
-/// What became of a token, in milliseconds since boot.
+/// The history of a token, in milliseconds since boot.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fate {
-    /// When its revocation was asked for.
+    /// When its revocation was requested.
     pub(crate) asked: Option<u64>,
-    /// When that was answered with 2xx.
+    /// When the request was answered with 2xx.
     pub(crate) acknowledged: Option<u64>,
 }
 
-/// All that was done, beside what was answered.
+/// Everything that was done during a run. The answers of verifiers are in [`Watch`].
 #[derive(Debug, Default)]
 pub(crate) struct History {
     pub(crate) tokens: Vec<Fate>,
     ways: Vec<(u64, Carrier, Way)>,
-    /// When a living Redis lost part of the list, which no verifier can tell from an expiry.
+    /// When a running Redis lost part of the list. A verifier cannot distinguish this from an expiry.
     pub(crate) lost: Option<u64>,
 }
 
@@ -45,7 +45,7 @@ impl History {
         self.ways.push((moment, carrier, way));
     }
 
-    /// The way over `carrier` at that moment.
+    /// The state of the path over `carrier` at this time.
     fn stretch(&self, carrier: Carrier, moment: u64) -> Stretch {
         let mut found =
             Stretch { way: Way::Broken, well_since: 0, in_touch_since: 0, in_touch_until: u64::MAX };
@@ -69,7 +69,7 @@ impl History {
     }
 }
 
-/// How long a way has been what it is.
+/// The state of a path, and since when.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     way: Way,
@@ -78,19 +78,20 @@ struct Stretch {
     in_touch_until: u64,
 }
 
-/// What a judgement counted.
+/// The counts of a check.
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
     pub(crate) answers: usize,
     pub(crate) accepted: usize,
     pub(crate) refused: usize,
-    /// Not held against the stop-watch, since the machine stood still shortly before.
+    /// Answers that are not timed, because the machine was stalled shortly before.
     pub(crate) excused: usize,
-    /// The longest time from an acknowledgement in calm to the last acceptance after it.
+    /// The longest time, without a fault, from the acknowledgement of a revocation to the last acceptance of the
+    /// token.
     pub(crate) slowest_ms: u64,
 }
 
-/// Judges the whole record; panics with the first violations.
+/// Checks all answers. Panics with the first violations.
 pub(crate) fn judge(history: &History, watch: &Watch) -> Counted {
     let (answers, stalls) = (watch.answers(), watch.stalls());
     let mut counted = Counted { answers: answers.len(), ..Counted::default() };

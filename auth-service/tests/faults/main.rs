@@ -1,15 +1,15 @@
-//! The fault matrix: the auth-service as a process, a Redis process, a proxy on each side of it, and verifiers of every
-//! kind that are asked all the time, with good and with revoked tokens, while one thing after the other breaks.
+//! The fault matrix: an auth-service process, a Redis process, a proxy on each side of Redis, and verifiers of every
+//! kind. The verifiers check valid and revoked tokens all the time, while faults are injected one after the other.
 //!
-//! What is judged is the whole record of answers, against the four points of the promise in `docs/revocation.md`:
-//! see [`judge`]. A row is a [`fault::Fault`] of the table below, and runs alone by its name:
+//! All answers are then checked against the four points of the promise in `docs/revocation.md`: see [`judge`]. A row
+//! is a [`fault::Fault`] of the table, and can be run alone by its name:
 //!
 //! ```text
 //! cargo test -p auth-service --test faults -- redis_killed
 //! ```
 //!
-//! `at_random` is a schedule drawn from a seed, which it prints: `LATCHKEY_FAULTS_SEED` repeats one,
-//! `LATCHKEY_FAULTS_SECONDS` makes it longer than its 20 seconds.
+//! `at_random` runs a random schedule and prints its seed. `LATCHKEY_FAULTS_SEED` repeats a schedule, and
+//! `LATCHKEY_FAULTS_SECONDS` makes it longer than the default 20 seconds.
 
 #![allow(
     clippy::unwrap_used,
@@ -33,7 +33,7 @@ mod watch;
 
 use libtest_mimic::{Arguments, Trial};
 
-/// Rows at once. They wait most of the time.
+/// The number of rows that run at the same time. A row mostly waits.
 const AT_ONCE: usize = 8;
 
 fn main() {

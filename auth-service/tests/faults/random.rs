@@ -1,4 +1,4 @@
-//! Faults by a seeded schedule, two at a time.
+//! Injects faults by a seeded random schedule, up to two at a time.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::site::Site;
 use crate::table;
 use crate::watch::{Carrier, now};
 
-/// So many revoked tokens are asked about.
+/// The number of revoked tokens that verifiers still check.
 const REMEMBERED: usize = 20;
 
 pub(crate) async fn run() {
@@ -104,7 +104,7 @@ impl Schedule {
         self.turn();
     }
 
-    /// The way over each carrier is as the worst of what stands leaves it.
+    /// Sets the path over each carrier to the worst state that an active fault causes.
     fn turn(&mut self) {
         for carrier in [Carrier::Redis, Carrier::Feed] {
             let worst = self.standing.iter().map(|fault| fault.ways());

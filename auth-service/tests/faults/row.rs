@@ -1,4 +1,4 @@
-//! One fault from its beginning to its end.
+//! Runs one fault from its injection to its repair.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::fault::Fault;
 use crate::judge::Way;
 use crate::site::{BOUND_MS, Site};
 
-/// A while beyond the bound, in which nothing revoked may be accepted.
+/// How long a fault lasts: longer than the bound, after which no revoked token may be accepted.
 const HOLD: Duration = Duration::from_millis(BOUND_MS + 1_000);
-/// Until the parts count as in touch again, and the stop-watch counts.
+/// The time after a repair until the parts count as connected again and revocations are timed.
 const CALM: Duration = Duration::from_millis(3_200);
-/// The second that a revocation may take then, and a little.
+/// The second that a timed revocation may take, and a margin.
 const WATCHED: Duration = Duration::from_millis(1_300);
 
 pub(crate) async fn run(fault: Fault) {

@@ -1,4 +1,4 @@
-//! The parts of one row, each of its own: database, Redis, auth-services, proxies, verifiers.
+//! The parts of one row. Each row has its own database, Redis, auth-services, proxies and verifiers.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ use crate::helpers::{PASSWORD, Recipe, Service, eventually};
 use crate::judge::{Counted, Fate, History, Way, judge};
 use crate::watch::{Carrier, Say, Watch, now};
 
-/// The bound here, and the life of a proof.
+/// The bound of the verifiers in these tests, and the lifetime of a proof.
 pub(crate) const BOUND_MS: u64 = 3_000;
 
-/// How long what must come true may take; the judge looks at what the contract gives it.
+/// How long the test waits for a condition. The limits of the contract are checked by the judge.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a request to the auth-service may take.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 
-/// An auth-service, and its way to Redis.
+/// An auth-service, and its proxy to Redis.
 pub(crate) struct Issuer {
     pub(crate) recipe: Recipe,
     pub(crate) to_redis: Proxy,
@@ -35,7 +35,7 @@ pub(crate) struct Issuer {
     url: String,
 }
 
-/// A token and whose it is.
+/// A token and its user.
 struct Token {
     text: String,
     user: String,
@@ -43,14 +43,14 @@ struct Token {
 
 pub(crate) struct Site {
     pub(crate) redis: RedisProcess,
-    /// What takes over from it.
+    /// The Redis that replaces the first one after a failover.
     pub(crate) other_redis: Option<RedisProcess>,
     pub(crate) issuers: Vec<Issuer>,
-    /// The verifiers' way to Redis.
+    /// The verifiers' proxy to Redis.
     pub(crate) from_redis: Proxy,
-    /// The verifiers' way to the feed.
+    /// The verifiers' proxy to the feed.
     pub(crate) feed: Proxy,
-    /// The first auth-service's way to its database, where a row needs it.
+    /// The first auth-service's proxy to its database, if a row needs it.
     pub(crate) to_database: Option<Proxy>,
     pub(crate) history: History,
     watch: Watch,
@@ -61,7 +61,8 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// All parts in touch; with two auth-services, or a proxy before it, the database is a PostgreSQL.
+    /// Starts all parts, connected. With two auth-services, or with a proxy in front of it, the database is
+    /// PostgreSQL.
     pub(crate) async fn start(issuers: usize, database_behind_proxy: bool) -> Self {
         let on_server = issuers > 1 || database_behind_proxy;
         let backend = if on_server { Backend::Postgres } else { Backend::Sqlite };
@@ -110,7 +111,7 @@ impl Site {
         site
     }
 
-    /// One more verifier of each kind, which knows nothing yet.
+    /// Adds a new verifier of each kind, whose mirror is still empty.
     pub(crate) async fn verifiers(&mut self, name: &str) {
         let settings = || MirrorSettings::default().max_staleness(Duration::from_millis(BOUND_MS));
         let redis = RedisSettings::new(&format!("redis://{}/0", self.from_redis.address())).unwrap();
@@ -127,14 +128,14 @@ impl Site {
         }
     }
 
-    /// The way over these carriers is such from now on.
+    /// Notes the state of the path over these carriers from now on.
     pub(crate) fn turn(&mut self, way: Way, carriers: &[Carrier]) {
         for carrier in carriers {
             self.history.note(now(), *carrier, way);
         }
     }
 
-    /// New users, each with a token.
+    /// Creates users, each with a token.
     pub(crate) async fn issue(&mut self, number: usize) {
         let first = self.tokens.len();
         let users: Vec<String> = (first..first + number).map(|n| format!("user-{n}")).collect();
@@ -164,13 +165,13 @@ impl Site {
         self.history.tokens.push(Fate::default());
     }
 
-    /// How many tokens nobody asked to revoke.
+    /// The number of tokens whose revocation was not requested.
     pub(crate) fn good(&self) -> usize {
         self.history.tokens.iter().filter(|fate| fate.asked.is_none()).count()
     }
 
-    /// Revokes the next tokens at that auth-service, each in another way: the token, its session, all of its user (who
-    /// then gets a new one, later than the cut).
+    /// Revokes the next tokens at this auth-service, each in another way: the token alone, its session, or everything
+    /// of its user (who then gets a new token, later than the cut).
     pub(crate) async fn revoke(&mut self, number: usize, at: usize) {
         let next: Vec<usize> =
             (0..self.tokens.len()).filter(|n| self.history.tokens[*n].asked.is_none()).take(number).collect();
@@ -208,7 +209,7 @@ impl Site {
         request.send().await.is_ok_and(|answer| answer.status().is_success())
     }
 
-    /// Asks about the oldest revoked tokens no more, so that a long run does not grow.
+    /// Stops checking the oldest revoked tokens, so that a long run does not get slower.
     pub(crate) fn retire(&self, keep: usize) {
         let revoked: Vec<usize> =
             (0..self.tokens.len()).filter(|n| self.history.tokens[*n].asked.is_some()).collect();
@@ -217,7 +218,7 @@ impl Site {
         }
     }
 
-    /// Waits until all verifiers know all that was acknowledged, and accept all that is good.
+    /// Waits until all verifiers refuse every token whose revocation was acknowledged, and accept every valid token.
     pub(crate) async fn settled(&self) {
         eventually("all verifiers say what is true", PATIENCE, async || {
             let expected = |token: usize| match &self.history.tokens[token] {

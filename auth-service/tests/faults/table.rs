@@ -1,4 +1,4 @@
-//! The rows.
+//! The table of faults.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::fault::{Fault, Side};
 const LATER: ProxyMode = ProxyMode::Delay(Duration::from_millis(50));
 const TOO_LATE: ProxyMode = ProxyMode::Delay(Duration::from_millis(1_500));
 
-/// Each fault under the name of its row.
+/// Every fault with the name of its row.
 pub(crate) fn rows() -> Vec<(String, Fault)> {
     let mut rows: Vec<(String, Fault)> = [
         ("nothing", Fault::None),

@@ -1,4 +1,4 @@
-//! Verifiers, asked all the time, and the record of what they said.
+//! Checks tokens with verifiers all the time, and records the answers.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,30 +8,31 @@ use shared_claims::clock::{Clock, SystemClock};
 use shared_claims::verifier::{Verifier, VerifyError};
 use tokio::task::JoinSet;
 
-/// Between two rounds of questions to one verifier.
+/// The pause between two rounds of checks with one verifier.
 const PACE: Duration = Duration::from_millis(20);
 
-/// A gap between two pulses that is no longer the code's fault: the machine did not let it run.
+/// The gap between two pulses, in milliseconds, from which on the machine counts as stalled: the delay is then not
+/// the code's fault.
 const STALL_MS: u64 = 300;
 
-/// What carries the list to a verifier.
+/// The channel by which a verifier gets the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carrier {
     Redis,
     Feed,
 }
 
-/// What a verifier says of a token.
+/// A verifier's answer about a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Say {
     Accepted,
     Refused,
     CannotKnow,
-    /// Refused as bad in itself, which no token here is.
+    /// The token was refused as invalid, which no token in these tests is.
     Bad,
 }
 
-/// One question and its answer, in milliseconds since boot.
+/// One check and its answer, in milliseconds since boot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer {
     pub(crate) verifier: usize,
@@ -41,7 +42,7 @@ pub(crate) struct Answer {
     pub(crate) say: Say,
 }
 
-/// One that is asked.
+/// A verifier under test.
 #[derive(Clone)]
 pub(crate) struct Watched {
     pub(crate) name: String,
@@ -57,7 +58,7 @@ struct Shared {
     stalls: Mutex<Vec<(u64, u64)>>,
 }
 
-/// Asks until it is dropped.
+/// Runs the checks until it is dropped.
 #[derive(Default)]
 pub(crate) struct Watch {
     shared: Arc<Shared>,
@@ -82,12 +83,12 @@ impl Watch {
         self.verifiers.push(watched);
     }
 
-    /// Asks about that token too from now on.
+    /// Adds a token to the checks.
     pub(crate) fn ask_about(&self, number: usize, token: &str) {
         self.shared.tokens.lock().unwrap().push((number, token.into()));
     }
 
-    /// Asks about it no more.
+    /// Removes a token from the checks.
     pub(crate) fn leave_out(&self, number: usize) {
         self.shared.tokens.lock().unwrap().retain(|(known, _)| *known != number);
     }
@@ -97,12 +98,12 @@ impl Watch {
         self.shared.answers.lock().unwrap().clone()
     }
 
-    /// When the machine did not let us run.
+    /// The intervals in which the machine was stalled.
     pub(crate) fn stalls(&self) -> Vec<(u64, u64)> {
         self.shared.stalls.lock().unwrap().clone()
     }
 
-    /// Whether each verifier says so now of each token that is asked about.
+    /// Whether each verifier now gives the expected answer for each token.
     pub(crate) async fn all_say(&self, expected: impl Fn(usize) -> Option<Say>) -> bool {
         let tokens = self.shared.tokens.lock().unwrap().clone();
         for watched in &self.verifiers {
