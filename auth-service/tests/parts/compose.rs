@@ -1,4 +1,4 @@
-//! Redis as `docker-compose.yml` starts it: by `deploy/redis/start.sh`, with a user for each service.
+//! Tests of Redis as `docker-compose.yml` starts it: by `deploy/redis/start.sh`, with a user for each service.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -44,7 +44,7 @@ impl ComposedRedis {
         redis::Client::open(self.url(user, password))?.get_multiplexed_async_connection().await
     }
 
-    /// What everybody who may look at the process can read of it.
+    /// The parts of the process that other users of the machine may read.
     fn shown(&self) -> String {
         let place = format!("/proc/{}", self.child.id());
         let read =
@@ -55,7 +55,7 @@ impl ComposedRedis {
 
 impl Drop for ComposedRedis {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -117,7 +117,7 @@ async fn no_password_is_shown_or_written_down() {
         assert!(!redis.shown().contains(secret) && !written.contains(secret));
     }
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(redis.shown().contains("redis-server"), "the script has become Redis");
+    assert!(redis.shown().contains("redis-server"), "the script was replaced by Redis (exec)");
 }
 
 #[test]

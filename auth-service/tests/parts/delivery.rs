@@ -1,4 +1,4 @@
-//! Facts reach Redis in the order of commits, whoever delivers them.
+//! Tests that facts reach Redis in the order of commits, whichever auth-service delivers them.
 
 use auth_service::storage;
 use service_kit::database::testing::TestDatabase;
@@ -107,7 +107,7 @@ async fn a_redis_that_hangs_holds_an_answer_for_a_second_at_most_and_loses_nothi
     eventually("the list is proven", async || world.exists("epoch").await).await;
     world.redis.pause();
     let seq = world.commit(session(9)).await;
-    // Returns although nobody takes the fact.
+    // Returns although the fact cannot be delivered.
     revocations.announce(seq).await;
     world.redis.resume();
     eventually("delivered when Redis is back", async || world.stream().await == ["1-0"]).await;

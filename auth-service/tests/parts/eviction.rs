@@ -1,4 +1,4 @@
-//! A Redis that may evict is refused, or watched.
+//! Tests that a Redis that may evict is refused, or monitored if the settings allow it.
 
 use auth_service::revocation::{ProjectionState, StartError};
 
@@ -35,8 +35,8 @@ async fn one_that_comes_to_evict_later_is_not_renewed_until_it_no_longer_does() 
     let before = world.get("as_of").await;
     let seq = world.commit(session(1)).await;
     revocations.announce(seq).await;
-    assert_eq!(world.stream().await, ["1-0"], "facts are delivered all the same");
-    assert_eq!(world.get("as_of").await, before, "but nothing is proven");
+    assert_eq!(world.stream().await, ["1-0"], "facts are still delivered");
+    assert_eq!(world.get("as_of").await, before, "the proof is not renewed");
     configure(&world, "maxmemory-policy", "noeviction").await;
     eventually("renewed", async || state() == ProjectionState::Current).await;
     revocations.stop().await;
@@ -52,7 +52,7 @@ async fn an_allowed_eviction_is_answered_by_a_rebuild() {
     let seq = world.commit(session(1)).await;
     revocations.announce(seq).await;
     let epoch = world.get("epoch").await;
-    // Filled until something must go.
+    // Fills Redis until it must evict.
     configure(&world, "maxmemory", "3mb").await;
     let mut redis = world.connection().await;
     for i in 0..200 {
@@ -88,7 +88,8 @@ async fn one_that_may_evict_and_is_met_only_later_is_not_proven_once() {
     revocations.stop().await;
 }
 
-/// Evicts other keys than ours, which end later: what is lost cannot be told from the count.
+/// Lets Redis evict keys of another program, which expire before the list's keys (policy `volatile-ttl`). The count
+/// of evicted keys does not show whether the list lost any.
 async fn evict_others(world: &World) {
     let mut redis = world.connection().await;
     for i in 0..100 {

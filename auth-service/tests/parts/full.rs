@@ -1,4 +1,4 @@
-//! A Redis that is full, of whatever: the list goes on, and where it cannot, verifiers refuse.
+//! Tests of a full Redis: the list is still maintained, and where that is impossible, verifiers refuse tokens.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::topology::token;
 const REVOKED: Verdict = Verdict::Revoked(Kind::Sid);
 const GOOD: u128 = 1_000;
 
-/// Short bounds, so that a renewal that stops is seen soon.
+/// A short bound, so that a missing renewal is noticed soon.
 const BOUND: Duration = Duration::from_secs(3);
 
 struct Parties {
@@ -52,7 +52,7 @@ impl Parties {
         self.issuer.status().unwrap().state
     }
 
-    /// Over several bounds good tokens are good at each look.
+    /// Checks that valid tokens are accepted at every check, for several times the bound.
     async fn goes_on(&self) {
         let renewals = || self.issuer.status().unwrap().renewals;
         let before = renewals();
@@ -70,7 +70,7 @@ async fn set_maxmemory(world: &World, value: &str) {
         redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(value).query_async(&mut redis).await.unwrap();
 }
 
-/// Writes keys of somebody else's until Redis takes no more, or this many.
+/// Writes keys of another program until Redis refuses, or at most this many.
 async fn fill(world: &World, most: usize) {
     let mut redis = world.connection().await;
     for i in 0..most {
@@ -85,7 +85,7 @@ async fn fill(world: &World, most: usize) {
 #[actix_web::test]
 async fn when_others_fill_redis_good_tokens_are_accepted_and_revoked_ones_refused() {
     let parties = Parties::start().await;
-    // A megabyte beyond it: at the limit itself Redis is full at one moment and not at the next.
+    // A megabyte beyond the limit. At the limit itself, Redis would be full at one moment and not at the next.
     fill(&parties.world, 150).await;
     set_maxmemory(&parties.world, "3mb").await;
     eventually("noticed", async || parties.issuer.status().unwrap().is_full).await;
@@ -95,7 +95,7 @@ async fn when_others_fill_redis_good_tokens_are_accepted_and_revoked_ones_refuse
     parties.both_say(1, REVOKED).await;
     parties.goes_on().await;
 
-    // A list that is lost is rebuilt there, too.
+    // A lost list is rebuilt in a full Redis too.
     let epoch = parties.world.get("epoch").await.unwrap();
     let mut redis = parties.world.connection().await;
     let () = redis::cmd("DEL").arg("{revoked}:epoch").query_async(&mut redis).await.unwrap();
@@ -108,7 +108,7 @@ async fn when_others_fill_redis_good_tokens_are_accepted_and_revoked_ones_refuse
 #[actix_web::test]
 async fn a_fact_that_cannot_be_delivered_is_waited_for_and_nothing_is_proven_meanwhile() {
     let parties = Parties::start().await;
-    // Far beyond what even the list may use.
+    // Far beyond the bound up to which the list may be written.
     fill(&parties.world, 1_500).await;
     set_maxmemory(&parties.world, "3mb").await;
     eventually("noticed", async || parties.issuer.status().unwrap().is_full).await;

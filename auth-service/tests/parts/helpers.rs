@@ -1,4 +1,4 @@
-//! A database, a Redis and the writing side of the list, each of the test's own.
+//! Helpers that start a database, a Redis and the writing side of the list for one test.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl World {
         Revocations::start(self.database.clone(), id, Some(settings), clock, random).await
     }
 
-    /// Commits a fact, as a use case does.
+    /// Commits a fact as a use case does. Returns its sequence number.
     pub(crate) async fn commit(&self, fact: Fact) -> i64 {
         self.database
             .write(move |conn| Ok::<_, DatabaseError>(storage::revocations::append(conn, &fact, now_ms())?))
@@ -89,7 +89,7 @@ impl World {
         redis::cmd("GET").arg(format!("{PREFIX}:{name}")).query_async(&mut redis).await.unwrap()
     }
 
-    /// The stream's ids, oldest first.
+    /// The ids in the stream, oldest first.
     pub(crate) async fn stream(&self) -> Vec<String> {
         let mut redis = self.connection().await;
         let reply: redis::streams::StreamRangeReply = redis::cmd("XRANGE")

@@ -1,4 +1,4 @@
-//! Parts of the service against real databases and Redis processes, below HTTP.
+//! Tests of parts of the service without HTTP, with real databases and Redis processes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

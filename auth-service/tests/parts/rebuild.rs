@@ -1,4 +1,4 @@
-//! A list that is not whole is rebuilt from the database.
+//! Tests that an incomplete list is rebuilt from the database.
 
 use shared_claims::revocation::Fact;
 use uuid::Uuid;
@@ -76,7 +76,7 @@ async fn no_stream_is_left_beside() {
     keys = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
     assert!(keys.iter().all(|key| key.starts_with(PREFIX)), "{keys:?}");
     let left: i64 = redis::cmd("TTL").arg("{revoked}:events").query_async(&mut redis).await.unwrap();
-    assert_eq!(left, -1, "the stream in place does not expire");
+    assert_eq!(left, -1, "the current stream does not expire");
     revocations.stop().await;
 }
 
@@ -102,7 +102,7 @@ async fn an_empty_list_has_its_stream() {
     assert!(world.exists("events").await);
     let epoch = world.get("epoch").await;
     eventually("renewed twice", async || revocations.status().unwrap().renewals > 2).await;
-    assert_eq!(world.get("epoch").await, epoch, "and is not rebuilt over and over");
+    assert_eq!(world.get("epoch").await, epoch, "the list is not rebuilt again and again");
     revocations.stop().await;
 }
 

@@ -1,4 +1,5 @@
-//! The users in Redis of auth-service and verifiers need what `docs/revocation.md` says, and can do no more.
+//! Tests that the Redis users of the auth-service and of verifiers need the rights in `docs/revocation.md`, and have
+//! no others.
 
 use auth_service::revocation::{ProjectionSettings, ProjectionState};
 use redis::aio::MultiplexedConnection;
@@ -11,19 +12,19 @@ use crate::topology::token;
 const DOCUMENT: &str = include_str!("../../../docs/revocation.md");
 const RUSTDOC: &str = include_str!("../../../shared-claims/src/revocation/redis/settings.rs");
 
-/// The rules, as they are written between backticks behind `introduction`.
+/// The ACL rules that follow `introduction` in the text, between backticks.
 fn documented<'a>(text: &'a str, introduction: &str) -> Vec<&'a str> {
     let (_, rest) = text.split_once(&format!("{introduction}: `")).unwrap();
     let rules = rest.split_once('`').unwrap().0.split_whitespace();
     rules.filter(|word| *word != "///").collect()
 }
 
-/// The rules of the document for one of the two.
+/// The ACL rules in the document for one of the two users.
 pub(crate) fn documented_for(introduction: &str) -> Vec<&'static str> {
     documented(DOCUMENT, introduction)
 }
 
-/// Makes both users, as the document has them.
+/// Creates both users with the documented rules.
 pub(crate) async fn let_in(redis: &RedisProcess) {
     for (name, introduction) in
         [("issuer", "An ACL for the auth-service"), ("verifier", "An ACL for a verifier")]
@@ -61,7 +62,7 @@ async fn the_documented_rights_suffice() {
     both_say(1, Verdict::Revoked(Kind::Sid)).await;
     both_say(9, Verdict::Live).await;
 
-    // By the default user: the auth-service itself may not flush.
+    // As the default user, because the auth-service's user must not flush.
     let mut redis = world.connection().await;
     redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await.unwrap();
     eventually("the list is rebuilt", async || world.stream().await == ["1-0"]).await;
@@ -86,7 +87,7 @@ async fn must_not(user: &str, redis: &RedisProcess, commands: &[&str]) {
     }
 }
 
-/// Of the server, and of what is not the list.
+/// Commands on the server and on keys outside the list, which neither user may run.
 const OF_NOBODY: [&str; 24] = [
     "FLUSHALL",
     "FLUSHDB",

@@ -1,4 +1,4 @@
-//! The list in a cluster, and where Sentinels say it is: found, followed, and found again after a failover.
+//! Tests of the list in a Redis Cluster and with Sentinels: it is found, and found again after a failover.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -15,12 +15,13 @@ use crate::rights::let_in;
 
 const REVOKED: Verdict = Verdict::Revoked(Kind::Sid);
 
-/// Elections take their time, and on a busy machine more than one: patience, and no stop-watch.
+/// Polls until `condition` holds, with a generous limit: an election takes time, and on a busy machine more than one
+/// may be needed.
 async fn eventually<F: Future<Output = bool>>(what: &str, condition: impl FnMut() -> F) {
     testing::eventually(what, Duration::from_secs(60), condition).await;
 }
 
-/// A token of that session.
+/// The marks of a token of this session.
 pub(crate) fn token(id: u128) -> Marks<'static> {
     Marks {
         jti: TokenId::new(now_ms(), [0; 10]),
@@ -32,7 +33,7 @@ pub(crate) fn token(id: u128) -> Marks<'static> {
     }
 }
 
-/// An issuer and two verifiers that know the list by the same URL.
+/// An issuer and two verifiers that use the list at the same URL.
 struct Parties {
     world: World,
     issuer: Revocations,
@@ -41,7 +42,7 @@ struct Parties {
 }
 
 impl Parties {
-    /// Each side by a user of its own, with the rights that are documented.
+    /// Each side uses its own Redis user, with the documented rights.
     async fn at(url: &str) -> Self {
         let world = World::sqlite().await;
         let by = |user: &str| url.replace("://", &format!("://{user}:secret@"));
@@ -65,7 +66,7 @@ impl Parties {
         .await;
     }
 
-    /// Revocations of before and of now are refused, and a good token is good.
+    /// Checks that tokens revoked before and now are refused, and that a valid token is accepted.
     async fn are_well(&self, revoked: &[u128]) {
         self.both_say(1_000, Verdict::Live).await;
         for id in revoked {
@@ -92,7 +93,7 @@ fn port_of(redis: &RedisProcess) -> String {
     redis.address().rsplit_once(':').unwrap().1.to_owned()
 }
 
-/// Three masters, of which the second has the list's slot, and a replica of the second.
+/// A cluster of three masters and one replica. The second master has the list's slot, and the replica is its replica.
 struct Cluster {
     nodes: [RedisProcess; 4],
 }
@@ -151,13 +152,14 @@ impl Cluster {
         }
     }
 
-    /// Orders the replica to take over. An order is good for five seconds, and a second one within them begins it anew.
+    /// Orders the replica to take over. An order is valid for five seconds, and repeating it within that time would
+    /// restart the failover.
     async fn fail_over(&self) {
         let replica = &self.nodes[3];
         let is_master = async || told(replica, "ROLE").await.contains("master");
         for _ in 0..6 {
             let mut connection = replica.connection().await;
-            // Refused where it has taken over since.
+            // The order is refused if the replica has taken over in the meantime.
             let _ = redis::cmd("CLUSTER").arg("FAILOVER").query_async::<()>(&mut connection).await;
             let taking_over = eventually("the replica takes over", is_master);
             if tokio::time::timeout(Duration::from_secs(8), taking_over).await.is_ok() {
@@ -181,7 +183,7 @@ async fn a_cluster_is_asked_where_the_list_is_and_asked_again_after_a_failover()
     let holder = told(&cluster.nodes[1], "EXISTS {revoked}:events").await;
     assert_eq!(holder, "int(1)");
 
-    // By order: the old master goes on as a replica.
+    // An ordered failover: the old master continues as a replica.
     cluster.fail_over().await;
     parties.revoke(2).await;
     parties.are_well(&[1, 2]).await;
@@ -207,7 +209,7 @@ async fn a_cluster_of_which_nobody_answers_proves_nothing() {
     parties.both_say(2, Verdict::Unknown).await;
 }
 
-/// A Sentinel of its own, killed when dropped.
+/// A Sentinel process, killed on drop.
 struct Sentinel {
     child: Child,
     port: u16,
@@ -237,7 +239,7 @@ impl Sentinel {
         Some(told_by(&mut connection, command).await)
     }
 
-    /// Until it has met the replica, which it may then promote.
+    /// Waits until the Sentinel knows the replica, so that it can promote it.
     async fn knows_a_replica(&self) {
         eventually("the Sentinel has met the replica", async || {
             let told = self.told("SENTINEL REPLICAS main").await.unwrap_or_default();
@@ -277,7 +279,7 @@ impl Watched {
         Self { master, replica, sentinels }
     }
 
-    /// One Sentinel among those named is not there at all.
+    /// A URL in which one of the named Sentinels does not exist.
     fn url(&self) -> String {
         format!("redis-sentinel://127.0.0.1:{},127.0.0.1:{}/main", free_port(), self.sentinels[0].port)
     }
@@ -295,14 +297,16 @@ async fn sentinels_are_asked_who_is_master_and_asked_again_when_it_dies() {
     assert!(told(&watched.replica, "ROLE").await.contains("master"));
 }
 
-/// The old master is cut off from the Sentinels, and not from us: nothing breaks, and yet everybody moves.
+/// The old master is cut off from the Sentinels, but not from the services. No connection fails, but all services
+/// must move to the new master.
 #[tokio::test]
 async fn a_master_that_is_one_no_more_is_left_although_it_still_answers() {
     let watched = Watched::start().await;
     let parties = Parties::at(&watched.url()).await;
     parties.revoke(1).await;
     parties.are_well(&[1]).await;
-    // Sentinels that think it dead, while it lives: they are told so of a port where nothing is.
+    // The Sentinels are told that the master is at a port where no server listens, so they consider it dead although
+    // it runs.
     let old = told(&watched.master, "CONFIG GET port").await;
     let sentinel = &watched.sentinels[0];
     sentinel.told("SENTINEL REMOVE main").await.unwrap();
@@ -314,7 +318,7 @@ async fn a_master_that_is_one_no_more_is_left_although_it_still_answers() {
         told(&watched.replica, "EXISTS {revoked}:sid:00000000-0000-0000-0000-000000000002").await == "int(1)"
     })
     .await;
-    assert!(told(&watched.master, "ROLE").await.contains("master"), "the old one goes on: {old}");
+    assert!(told(&watched.master, "ROLE").await.contains("master"), "the old master still runs: {old}");
     parties.are_well(&[1, 2]).await;
     parties.revoke(3).await;
     parties.are_well(&[1, 2, 3]).await;

@@ -1,4 +1,4 @@
-//! Two issuers, each with a database of its own, and one Redis under one prefix.
+//! Tests of two issuers with separate databases that use one Redis with the same prefix.
 
 use auth_service::revocation::{ProjectionSettings, ProjectionState, Revocations, StartError};
 use shared_claims::revocation::{Kind, Mirror, MirrorSettings, RedisLookup, RedisSettings, Verdict};
@@ -32,7 +32,7 @@ async fn two_that_run_all_the_same_say_so_and_no_revoked_token_lives() {
     let between = Proxy::before(&world.redis.address()).await;
     between.set(ProxyMode::Refuse);
     let url = format!("redis://{}/0", between.address());
-    // A Redis that is away does not stop the start.
+    // An unreachable Redis does not stop the start.
     let second = other.start_with(ProjectionSettings { url, ..other.settings() }).await.unwrap();
     eventually("the first is well", async || first.status().unwrap().state == ProjectionState::Current).await;
     between.set(ProxyMode::Forward);
