@@ -1,4 +1,4 @@
-//! Clients that hold on to connections and memory, all kinds of them at once.
+//! Tests with abusive clients of several kinds at once, which hold connections and memory.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `auth-service audit`: one JSON object a line, and nothing missed by who follows.
+//! Tests of `auth-service audit`: one JSON object per line, and `--follow` misses no event.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -22,7 +22,7 @@ fn command(recipe: &Recipe, arguments: &[&str]) -> Command {
     command
 }
 
-/// What a command that succeeds prints.
+/// Runs a command, which must succeed. Returns its output.
 fn printed(recipe: &Recipe, arguments: &[&str]) -> String {
     let output = command(recipe, arguments).output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
@@ -38,7 +38,7 @@ fn kinds(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["kind"].as_str().unwrap()).collect()
 }
 
-/// Somebody who follows.
+/// A running `audit --follow`.
 struct Follower {
     child: Child,
     lines: Receiver<Value>,
@@ -52,7 +52,7 @@ impl Follower {
         let (sender, lines) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines() {
-                // A test that has seen enough is gone.
+                // The test may have ended already.
                 let _ = sender.send(serde_json::from_str(&line.unwrap()).unwrap());
             }
         });
@@ -67,7 +67,7 @@ impl Follower {
         self.next()["subject"].as_str().unwrap().to_owned()
     }
 
-    /// What is left when it ended by this signal, well.
+    /// Ends the command with this signal, which must succeed. Returns the remaining output.
     fn end(mut self, signal: Signal) -> Vec<Value> {
         kill_process(Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap(), signal).unwrap();
         assert!(self.child.wait().unwrap().success());
@@ -77,7 +77,7 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -89,7 +89,7 @@ async fn migrated(place: &TestDatabase) -> Database {
     database
 }
 
-/// Records an event about `subject`, with the id of `at_ms`, in a transaction that waits before it commits.
+/// Inserts an event about `subject`, with an id of the time `at_ms`, in a transaction that waits before it commits.
 async fn record(database: &Database, subject: &str, at_ms: i64, before_commit: Option<Receiver<()>>) {
     let event = AuditEvent::new(AuditKind::KeyImported, &Origin::operator()).subject(subject);
     let recorded = database.write_once(move |conn| {
@@ -106,7 +106,7 @@ async fn record(database: &Database, subject: &str, at_ms: i64, before_commit: O
 async fn a_line_says_what_happened_and_options_choose() {
     for database in TestDatabase::both() {
         let recipe = Recipe::on(&database);
-        assert_eq!(printed(&recipe, &[]), "", "a database that nobody served yet");
+        assert_eq!(printed(&recipe, &[]), "", "a database that no service has used yet");
         let service = recipe.start().await;
         service.register("alice").await;
         service.register("bob").await;
@@ -200,7 +200,7 @@ async fn who_follows_sees_what_happens_within_a_second_or_so_and_ends_well() {
     }
 }
 
-/// Ids hold the time of their transaction, which may commit after younger ones.
+/// An id contains the time of its transaction, which may commit after transactions with later ids.
 #[actix_web::test]
 async fn who_follows_misses_nothing_that_is_committed_late() {
     for place in TestDatabase::both() {
@@ -208,13 +208,13 @@ async fn who_follows_misses_nothing_that_is_committed_late() {
         let began_ms = SystemClock.now_ms();
         record(&database, "first", began_ms, None).await;
         record(&database, "second", began_ms, None).await;
-        // Passes over the first, and is not to pass over what is committed beside it later.
+        // `--limit` skips the first event, but must not skip an event that is committed later with a similar id.
         let follower = Follower::start(&recipe, &["--limit", "1"]);
         let [shown, passed] =
             if follower.subject() == "first" { ["first", "second"] } else { ["second", "first"] };
 
         let open = if place.backend() == Backend::Postgres {
-            // A transaction that takes its time, beyond what a glance covers.
+            // A transaction that is slower than the time that each look reads again.
             let (commit, waiting) = channel();
             let database = database.clone();
             let late =
@@ -233,7 +233,7 @@ async fn who_follows_misses_nothing_that_is_committed_late() {
                 commit.send(()).unwrap();
                 late.await.unwrap();
             }
-            // Here writers take turns: a replica's clock that is behind comes to the same.
+            // On SQLite writers take turns. An event of a replica whose clock is behind has the same effect.
             None => record(&database, "late", began_ms + 1, None).await,
         }
         record(&database, "behind", SystemClock.now_ms() - 60_000, None).await;
@@ -242,7 +242,7 @@ async fn who_follows_misses_nothing_that_is_committed_late() {
         let mut subjects: Vec<_> = (0..4).map(|_| follower.subject()).collect();
         subjects.sort_unstable();
         assert_eq!(subjects, ["after", "ahead", "behind", "late"], "after {shown}, without {passed}");
-        // The window is looked at again, and nothing is shown twice.
+        // The whole window is read again, and no event is shown twice.
         actix_web::rt::time::sleep(Duration::from_secs(11)).await;
         assert_eq!(follower.end(Signal::TERM), Vec::<Value>::new());
     }
@@ -260,7 +260,7 @@ async fn a_reader_that_has_read_enough_ends_it() {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut String::new()).unwrap();
-        // `| head -n 1`; nothing happens after it.
+        // Like `| head -n 1`: the output is closed, and no event follows.
         drop(out);
         assert!(child.wait().unwrap().success(), "{arguments:?}");
         let mut err = String::new();
@@ -269,7 +269,7 @@ async fn a_reader_that_has_read_enough_ends_it() {
     }
 }
 
-/// Reads in pages, and an output that takes nothing holds up neither memory nor a signal.
+/// Events are read in pages. A blocked output neither makes the memory grow nor delays a signal.
 #[actix_web::test]
 async fn a_long_record_is_read_in_pages() {
     let place = TestDatabase::create(Backend::Sqlite);

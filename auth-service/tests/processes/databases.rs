@@ -1,4 +1,4 @@
-//! What goes wrong between the service and PostgreSQL.
+//! Tests of failures between the service and PostgreSQL.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -22,13 +22,13 @@ fn execute(database: &TestDatabase, sql: &str) {
     PgConnection::establish(database.url()).unwrap().batch_execute(sql).unwrap();
 }
 
-/// A command's success, and what it wrote to standard error.
+/// Runs a command. Returns whether it succeeded, and its standard error.
 fn run(recipe: &Recipe, arguments: &[&str]) -> (bool, String) {
     let output = recipe.command().args(arguments).stderr(Stdio::piped()).output().unwrap();
     (output.status.success(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// A login's status; every refusal that passes says when to come again.
+/// Logs in and returns the status. Every transient error must have a `Retry-After` header.
 async fn login(service: &Service) -> StatusCode {
     let form = [("username", "alice"), ("password", PASSWORD)];
     let answer = service.client.post(format!("{}/auth/token", service.url)).form(&form).send().await.unwrap();
@@ -54,7 +54,7 @@ async fn connections_that_hang_are_replaced_and_the_list_goes_on() {
     let (ended, standing) = (service.access_token("alice").await, service.access_token("alice").await);
     let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
     resource.comes_to(Say::Accepted, &standing).await;
-    // All connections were in use once.
+    // Uses all connections of the pool once.
     for status in join_all((0..40).map(|_| login(&service))).await {
         assert_eq!(status, StatusCode::OK);
     }
@@ -73,7 +73,7 @@ async fn connections_that_hang_are_replaced_and_the_list_goes_on() {
     let numbers = numbers.text().await.unwrap();
     let abandoned = numbers.lines().find(|line| line.contains("database_connections_abandoned_total "));
     assert!(!abandoned.unwrap().ends_with(" 0"), "{abandoned:?}");
-    // The threads that hang hold up nobody.
+    // Threads that hang do not delay other requests.
     let began = tokio::time::Instant::now();
     assert!(service.terminate().success());
     assert!(began.elapsed() < Duration::from_secs(11), "{:?}", began.elapsed());
@@ -194,7 +194,7 @@ async fn a_command_changes_no_schema() {
     let database = postgres();
     let recipe = Recipe::on(&database);
     assert!(run(&recipe, &["migrate"]).0);
-    // As a release before the last migration left it.
+    // The schema as an earlier release, without the last migration, left it.
     execute(
         &database,
         "DROP TABLE required_migrations; DELETE FROM __diesel_schema_migrations WHERE version = '20261129200001'",
@@ -234,7 +234,7 @@ async fn a_client_is_disabled_while_its_user_ends_all_sessions() {
         let token = service.access_token("alice").await;
         let disabling = recipe.clone();
         let disabling = tokio::task::spawn_blocking(move || run(&disabling, &["clients", "disable", "app"]));
-        // While the command starts, too.
+        // Sessions are ended again and again until the command is done, so also while it starts.
         loop {
             let all = service.client.delete(format!("{}/auth/sessions", service.url));
             let ended = all.bearer_auth(&token).send().await.unwrap().status();

@@ -1,4 +1,4 @@
-//! An auth-service process, a client of it, and a verifier that asks it.
+//! Helpers: an auth-service process, a client of it, and a verifier.
 
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use shared_claims::verifier::{Verifier, VerifyError};
 pub(crate) const PASSWORD: &str = "a good long password";
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// How a process is started; the same values start its replica, or start it again.
+/// The settings of a process. The same values start its replica, or restart it.
 #[derive(Clone)]
 pub(crate) struct Recipe {
     pub(crate) issuer: String,
@@ -33,23 +33,23 @@ impl Recipe {
             .with("AUTH__PASSWORDS__BCRYPT_COST", "4")
             .with("AUTH__KEYS__ENCRYPTION_KEY", &"0123456789abcdef".repeat(4))
             .with("AUTH__HTTP__WORKERS", "2")
-            // One user stands for many.
+            // One user stands for many, so rate limits are off.
             .with("AUTH__THROTTLE__ENABLED", "false")
             .with("AUTH__SESSIONS__MAX_PER_USER", "0")
     }
 
-    /// The list is projected to this Redis, and counts as whole for three seconds.
+    /// Keeps the revocation list in this Redis, with proofs that are valid for three seconds.
     pub(crate) fn projecting_to(self, address: &str) -> Self {
         self.with("AUTH__REVOCATION__REDIS_URL", &format!("redis://{address}/0"))
             .with("AUTH__REVOCATION__LIST_TTL_SECONDS", "3")
     }
 
-    /// With this file of settings.
+    /// Uses this settings file.
     pub(crate) fn configured_by(self, path: &str) -> Self {
         Self { config: Some(path.to_owned()), ..self }
     }
 
-    /// A second one of the same, listening elsewhere.
+    /// The settings of a replica, which listens on another port.
     pub(crate) fn replica(&self) -> Self {
         self.clone().with("AUTH__HTTP__BIND", &format!("127.0.0.1:{}", free_port()))
     }
@@ -74,17 +74,17 @@ impl Recipe {
         command
     }
 
-    /// Starts it and waits until it serves.
+    /// Starts the process and waits until it is ready.
     pub(crate) async fn start(&self) -> Service {
         self.start_logging_to(Stdio::null()).await
     }
 
-    /// The same, and where its log goes.
+    /// Starts the process with its log redirected, and waits until it is ready.
     pub(crate) async fn start_logging_to(&self, log: impl Into<Stdio>) -> Service {
         self.started(self.command(), log).await
     }
 
-    /// Starts it within these limits (options of `prlimit`), and waits until it serves.
+    /// Starts the process with these limits (options of `prlimit`), and waits until it is ready.
     pub(crate) async fn start_under(&self, limits: &[&str]) -> Service {
         let inner = self.command();
         let mut command = Command::new("prlimit");
@@ -122,19 +122,19 @@ impl Service {
         self.url.trim_start_matches("http://").parse().unwrap()
     }
 
-    /// `kill -9`.
+    /// Kills the process (`kill -9`).
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// `SIGTERM`, and how it ended.
+    /// Sends `SIGTERM` and returns the exit status.
     pub(crate) fn terminate(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.child.wait().unwrap()
     }
 
-    /// `SIGTERM`, and how it ended, which it must within this time.
+    /// Sends `SIGTERM` and returns the exit status. The process must end within this time.
     pub(crate) async fn terminated_within(mut self, limit: Duration) -> ExitStatus {
         self.signal(Signal::TERM);
         let mut ended = None;
@@ -178,13 +178,13 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What a verifier says of a token.
+/// A verifier's answer about a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Say {
     Accepted,
@@ -194,14 +194,14 @@ pub(crate) enum Say {
 
 pub(crate) struct Resource(Verifier);
 
-/// How long a test waits for what must come true; speed is measured elsewhere.
+/// How long a test waits for a condition. Speed is measured elsewhere.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The bound of the verifiers here.
+/// The bound of the verifiers in these tests.
 const BOUND: Duration = Duration::from_secs(3);
 
 impl Resource {
-    /// A service that mirrors the list from Redis.
+    /// A resource server that mirrors the list from Redis.
     pub(crate) async fn mirroring(issuer: &str, redis_url: &str) -> Self {
         let settings = MirrorSettings::default().max_staleness(BOUND);
         let mirror = Mirror::follow_redis(RedisSettings::new(redis_url).unwrap(), settings);
@@ -209,7 +209,7 @@ impl Resource {
         Self(builder.revocation(Revocation::Mirror(mirror)).build().await.unwrap())
     }
 
-    /// A service that follows the feed.
+    /// A resource server that follows the feed.
     pub(crate) async fn following(issuer: &str) -> Self {
         let feed = FeedSettings::new(&format!("{issuer}/revocations")).unwrap();
         let mirror = Mirror::follow_feed(feed, MirrorSettings::default().max_staleness(BOUND));

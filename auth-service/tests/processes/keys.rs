@@ -1,4 +1,4 @@
-//! `auth-service keys` beside servers that run.
+//! Tests of `auth-service keys` while servers are running.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
@@ -18,7 +18,7 @@ use shared_claims::verifier::Verifier;
 
 use crate::helpers::{PATIENCE, Recipe, Resource, Say, Service, eventually};
 
-/// What a command did: whether it succeeded, standard output, standard error.
+/// Whether a command succeeded, its standard output and its standard error.
 fn told(output: Output) -> (bool, String, String) {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
@@ -28,7 +28,7 @@ fn keys(recipe: &Recipe, arguments: &[&str]) -> (bool, String, String) {
     told(recipe.command().arg("keys").args(arguments).output().unwrap())
 }
 
-/// The document of a command that succeeds, which has nothing to warn of.
+/// Runs a command, which must succeed without a warning. Returns its JSON document.
 fn document(recipe: &Recipe, arguments: &[&str]) -> Value {
     let (ok, out, err) = keys(recipe, &[arguments, &["--json"]].concat());
     assert!(ok && err.is_empty(), "{arguments:?}: {err}");
@@ -46,7 +46,8 @@ async fn published(service: &Service) -> String {
     service.client.get(url).send().await.unwrap().text().await.unwrap()
 }
 
-/// A key set that may be kept for a second, and clocks that agree: a key signs three seconds after it is published.
+/// Settings with a max-age of one second for the key set and no clock skew: a key signs three seconds after it is
+/// published.
 fn hasty(database: &TestDatabase) -> Recipe {
     Recipe::on(database)
         .with("AUTH__KEYS__JWKS_MAX_AGE_SECONDS", "1")
@@ -76,7 +77,7 @@ async fn a_command_prints_one_document_and_its_errors_elsewhere() {
         let kid = second[1]["kid"].as_str().unwrap();
         eventually("the server publishes it", PATIENCE, async || published(&service).await.contains(kid))
             .await;
-        assert_eq!(document(&recipe, &["rotate"]), second, "it is under way");
+        assert_eq!(document(&recipe, &["rotate"]), second, "a rotation is in progress already");
 
         let exported = document(&recipe, &["export-public"]);
         assert_eq!(exported[1]["jwk"]["kid"], *kid);
@@ -129,7 +130,7 @@ async fn a_compromised_key_is_dead_for_redis_and_feed_alike() {
         let left = document(&recipe, &["rotate", "--compromised", &kid]);
         assert_eq!((left.as_array().unwrap().len(), &left[0]["state"]), (1, &"active".into()));
         assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
-        // The command brought it to Redis itself.
+        // The command itself has delivered the fact to Redis.
         let mut connection = redis.connection().await;
         let fact = format!("{{revoked}}:key:{kid}");
         let stands: bool = redis::cmd("EXISTS").arg(fact).query_async(&mut connection).await.unwrap();
@@ -173,7 +174,7 @@ async fn a_key_from_standard_input_and_another_encryption_key() {
         assert!(done.as_array().unwrap().iter().all(|key| key["reencrypted"] == true), "{done}");
         let (ok, again, _) = keys(&both, &["reencrypt"]);
         assert!(ok && again.starts_with("Everything"), "{again}");
-        // What ran goes on; what starts needs the new key alone.
+        // A running process continues. A new process needs the new encryption key only.
         let token = service.access_token("alice").await;
         let renewed = recipe.replica().with("AUTH__KEYS__ENCRYPTION_KEY", &new).start().await;
         assert_eq!(renewed.me(&token).await, StatusCode::OK);
@@ -183,7 +184,7 @@ async fn a_key_from_standard_input_and_another_encryption_key() {
     }
 }
 
-/// A resource server that hardly ever looks for an unknown key: it lives on what is published in time.
+/// A resource server that rarely looks up unknown keys, so it depends on keys being published in time.
 async fn resource(issuer: &str) -> Verifier {
     let feed = FeedSettings::new(&format!("{issuer}/revocations")).unwrap();
     Verifier::builder(issuer)
@@ -205,7 +206,7 @@ async fn no_good_token_is_refused_while_keys_rotate_five_times() {
     let verifier = resource(&recipe.issuer).await;
     let first = one.access_token("alice").await;
     eventually("the resource server serves", PATIENCE, async || verifier.verify(&first).await.is_ok()).await;
-    // An unknown key id: the one extra look at the key set is spent.
+    // A token with an unknown key id uses up the one extra reading of the key set.
     let _ = verifier.verify(&with_another_kid(&first)).await;
 
     let secret = billing(&recipe);
@@ -241,7 +242,7 @@ async fn no_good_token_is_refused_while_keys_rotate_five_times() {
                 verify(kind, token).await;
             }
             verify("the first of all", &first).await;
-            // The issuer's own endpoints, on the replica that did not give it.
+            // The issuer's own endpoints accept it, on the replica that did not issue it.
             assert_eq!(one.me(&two.access_token("alice").await).await, StatusCode::OK);
         }
     };
@@ -267,14 +268,14 @@ async fn no_good_token_is_refused_while_keys_rotate_five_times() {
     assert!(checked.tokens.values().sum::<u64>() > 500, "{checked:?}");
 }
 
-/// What the resource server took.
+/// The tokens that the resource server accepted.
 #[derive(Debug, Default)]
 struct Checked {
     tokens: BTreeMap<&'static str, u64>,
     kids: HashSet<String>,
 }
 
-/// A machine's client; its secret.
+/// Creates a client for `client_credentials`. Returns its secret.
 fn billing(recipe: &Recipe) -> String {
     let arguments =
         ["clients", "create", "--name", "B", "--id", "billing", "--grants", "client_credentials", "--json"];
@@ -316,7 +317,7 @@ async fn a_replica_that_slept_through_rotations_gives_good_tokens_when_it_wakes(
     sleeper.signal(Signal::STOP);
     document(&recipe, &["rotate"]);
     eventually("another key signs", PATIENCE, async || kids(&recipe, "active") != [before.clone()]).await;
-    // The question lies before it when it wakes.
+    // The request has arrived already when the stopped process continues.
     let (woken, ()) = tokio::join!(sleeper.access_token("alice"), async { sleeper.signal(Signal::CONT) });
     assert!(verifier.verify(&woken).await.is_ok());
     assert_eq!(one.me(&woken).await, StatusCode::OK);

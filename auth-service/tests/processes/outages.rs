@@ -1,4 +1,4 @@
-//! A revoked token is refused whatever dies between the issuer and the verifier.
+//! Tests that a revoked token is refused, whichever process between the issuer and the verifier dies.
 
 use reqwest::StatusCode;
 use rustix::process::Signal;
@@ -30,7 +30,7 @@ async fn a_revocation_whose_author_died_before_delivery_is_delivered_by_the_next
         "durable, so it is answered"
     );
     service.kill();
-    // Nobody can tell the verifier; within its bound it stops accepting anything.
+    // The verifier cannot learn of the revocation, so it accepts no token after its bound.
     resource.comes_to(Say::CannotKnow, &ended).await;
     resource.comes_to(Say::CannotKnow, &standing).await;
 
@@ -55,7 +55,7 @@ async fn a_flushed_redis_brings_no_revoked_token_back() {
     for _ in 0..5 {
         let mut connection = redis.connection().await;
         let () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
-        // One that knew, and one that starts into the empty list.
+        // A verifier that knew the list, and one that starts when the list is empty.
         let after = Resource::mirroring(&recipe.issuer, &redis.url()).await;
         eventually("the good one is accepted again", PATIENCE, async || {
             assert_eq!(before.asked(&ended).await, Say::Refused);
@@ -98,7 +98,7 @@ async fn a_hanging_redis_is_as_safe_as_a_dead_one() {
 
     redis.pause();
     assert_eq!(service.post("/auth/logout", &ended).await, StatusCode::NO_CONTENT);
-    assert_eq!(service.me(&ended).await, StatusCode::UNAUTHORIZED, "the issuer itself asks the database");
+    assert_eq!(service.me(&ended).await, StatusCode::UNAUTHORIZED, "the issuer itself reads the database");
     resource.comes_to(Say::CannotKnow, &standing).await;
     redis.resume();
     resource.comes_to(Say::Refused, &ended).await;
@@ -128,7 +128,7 @@ async fn an_issuer_cut_off_from_its_database_proves_nothing_until_it_is_back() {
     assert_eq!(service.me(&token).await, StatusCode::OK);
 }
 
-/// Everybody who waits for the same reading fails when it fails; nobody tries in turn.
+/// All requests that wait for the same reading fail when it fails, and do not retry one after the other.
 #[actix_web::test]
 async fn with_the_database_away_two_hundred_requests_at_once_are_answered_within_three_seconds() {
     let database = TestDatabase::create(Backend::Postgres);
@@ -152,7 +152,7 @@ async fn with_the_database_away_two_hundred_requests_at_once_are_answered_within
     assert_eq!(ask().await.0, StatusCode::OK);
     for mode in [ProxyMode::Hang, ProxyMode::Refuse] {
         between.set(mode);
-        // What was read before serves for a moment.
+        // The last reading stays valid for a short time.
         eventually("it is noticed", PATIENCE, async || ask().await.0 == StatusCode::SERVICE_UNAVAILABLE)
             .await;
         let answers = futures_util::future::join_all((0..200).map(|_| ask())).await;

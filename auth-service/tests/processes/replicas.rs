@@ -1,4 +1,4 @@
-//! Two processes on one PostgreSQL are one issuer.
+//! Tests that two processes on one PostgreSQL act as one issuer.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ async fn replicas_that_start_at_once_share_keys_users_and_revocations() {
     let (database, redis) = (TestDatabase::create(Backend::Postgres), RedisProcess::start().await);
     let recipe = Recipe::on(&database).projecting_to(&redis.address());
     let beside = recipe.replica();
-    // Both migrate, both look for a key: they take turns.
+    // Both run the migrations and create a key if there is none. They take turns.
     let (one, other) = tokio::join!(recipe.start(), beside.start());
 
     assert_eq!(one.register("alice").await, StatusCode::CREATED);
     assert_eq!(other.register("Alice").await, StatusCode::BAD_REQUEST);
     let token = other.access_token("alice").await;
-    assert_eq!(one.me(&token).await, StatusCode::OK, "one key set");
+    assert_eq!(one.me(&token).await, StatusCode::OK, "both replicas have the same key set");
 
     let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
     resource.comes_to(Say::Accepted, &token).await;
@@ -51,7 +51,7 @@ async fn a_feed_that_waits_at_one_replica_hears_of_the_other() {
     let (heard, ()) =
         tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(waiting, ending) }).await.unwrap();
     assert_eq!(heard["entries"][0]["kind"], "sid");
-    assert_eq!(heard["epoch"], first["epoch"], "cursors hold on every replica");
+    assert_eq!(heard["epoch"], first["epoch"], "a cursor is valid on every replica");
 
     let ended =
         other.client.get(format!("{}/revocations?after={}", other.url, heard["cursor"].as_str().unwrap()));

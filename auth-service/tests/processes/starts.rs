@@ -1,4 +1,4 @@
-//! Starting and stopping: one clear line, or an orderly end.
+//! Tests of starting and stopping: a failed start prints one clear line, and a stop is orderly.
 
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
@@ -6,7 +6,7 @@ use shared_claims::testing::RedisProcess;
 
 use crate::helpers::Recipe;
 
-/// What a start that must fail wrote, in one line.
+/// Starts a service, which must fail. Returns its one line of output.
 fn refusal(recipe: &Recipe) -> String {
     let output = recipe.command().output().unwrap();
     assert!(!output.status.success(), "it must not start");
@@ -41,7 +41,7 @@ async fn an_unknown_key_or_a_bad_value_stops_the_start_and_is_named() {
     assert!(line.contains("AUTH__TOKENS__ACESS_TTL_SECONDS"), "{line}");
     let line = refusal(&recipe.clone().with("AUTH__TOKENS__ACCESS_TTL_SECONDS", "soon"));
     assert!(line.contains("AUTH__TOKENS__ACCESS_TTL_SECONDS"), "{line}");
-    // Below the longest wait of the feed, whose followers would be answered 503.
+    // The timeout is below the longest wait of the feed, so requests to the feed would be answered with 503.
     let line = refusal(&recipe.with("AUTH__HTTP__REQUEST_TIMEOUT_SECONDS", "30"));
     assert!(line.contains("AUTH__HTTP__REQUEST_TIMEOUT_SECONDS: must be more than 30"), "{line}");
 }

@@ -1,4 +1,4 @@
-//! A stop ends in time, whatever blocks. Each with a real process, `SIGTERM` and a clock.
+//! Tests that a process stops in time, whatever blocks. Each uses a real process, `SIGTERM` and a clock.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use shared_claims::testing::{Proxy, ProxyMode, RedisProcess};
 use crate::helpers::{PATIENCE, Recipe, Service, eventually};
 
 const SHUTDOWN_SECONDS: u64 = 2;
-/// What the documentation promises.
+/// The limit in the documentation, and a second of margin.
 const LIMIT: Duration = Duration::from_secs(SHUTDOWN_SECONDS + 1);
 
 fn recipe(database: &TestDatabase) -> Recipe {
@@ -26,7 +26,7 @@ async fn stops_in_time(service: Service) -> ExitStatus {
     status
 }
 
-/// Requests until lines of the log are lost. All of them are answered.
+/// Sends requests until lines of the log are lost. All of them must be answered.
 async fn overflow_the_log(service: &Service) {
     eventually("lines are lost", Duration::from_secs(60), async || {
         for _ in 0..50 {
@@ -51,7 +51,7 @@ async fn a_log_that_nobody_reads_holds_up_neither_the_service_nor_its_stop() {
     let (_unread, log) = std::io::pipe().unwrap();
     let service = recipe(&database).with("AUTH__LOG__LEVEL", "trace").start_logging_to(log).await;
     overflow_the_log(&service).await;
-    // Whoever asks is served, and an event that concerns security is on record all the same.
+    // Requests are still served, and audit events are still recorded.
     assert_eq!(service.register("alice").await, StatusCode::CREATED);
     service.access_token("alice").await;
     for path in ["/healthz", "/readyz", "/.well-known/jwks.json"] {
@@ -76,7 +76,7 @@ async fn a_log_that_is_read_again_says_how_much_was_lost() {
         text
     });
     let lost = number(&service, "latchkey_log_lines_lost_total").await;
-    // Read again, it loses nothing more: this request's line is there.
+    // When the log is read again, no more lines are lost: the line of this request is there.
     eventually("lines are written again", PATIENCE, async || {
         let before = number(&service, "latchkey_log_lines_lost_total").await;
         service.client.get(format!("{}/written-again", service.url)).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! `auth-service users` beside servers that run.
+//! Tests of `auth-service users` while servers are running.
 
 use std::io::Write;
 use std::process::{Output, Stdio};
@@ -12,26 +12,26 @@ use shared_claims::testing::RedisProcess;
 
 use crate::helpers::{PASSWORD, Recipe, Resource, Say, Service, eventually};
 
-/// A command with something on its standard input.
+/// Runs a command with this standard input.
 fn run(recipe: &Recipe, arguments: &[&str], input: &str) -> (bool, String, String) {
     let mut command = recipe.command();
     let command = command.arg("users").args(arguments);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It may have ended without reading.
+    // The command may have ended without reading its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     (status.success(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
-/// The document of a command that succeeds, which has nothing to warn of.
+/// Runs a command, which must succeed without a warning. Returns its JSON document.
 fn document(recipe: &Recipe, arguments: &[&str], input: &str) -> Value {
     let (ok, out, err) = run(recipe, &[arguments, &["--json"]].concat(), input);
     assert!(ok && err.is_empty(), "{arguments:?}: {err}");
     serde_json::from_str(&out).unwrap()
 }
 
-/// The one line that a command fails with.
+/// Runs a command, which must fail. Returns its one line of output.
 fn refusal(recipe: &Recipe, arguments: &[&str], input: &str) -> String {
     let (ok, out, err) = run(recipe, arguments, input);
     assert!(!ok && out.is_empty() && err.lines().count() == 1, "{arguments:?}: {out}{err}");
@@ -69,7 +69,7 @@ async fn a_user_made_by_command_is_the_document_of_registration() {
         assert!(ok && table.starts_with("ID") && table.lines().count() == 2, "{table}");
         let (ok, shown, _) = run(&recipe, &["show", "alice"], "");
         assert!(ok && shown.contains("admin,editor") && !shown.contains("$2"), "{shown}");
-        // The newline is no part of the password, a space is.
+        // The newline is not part of the password, but a space is.
         document(&recipe, &["create", "bob", "--password-stdin"], " twelve characters \r\n");
         assert_eq!(login(&service, "bob", " twelve characters ").await, StatusCode::OK);
         assert_eq!(login(&service, "bob", " twelve characters").await, StatusCode::UNAUTHORIZED);
@@ -130,7 +130,7 @@ async fn servers_and_verifiers_see_a_change_within_a_second() {
             feed.comes_to(Say::Accepted, access).await;
             document(&recipe, &arguments, input);
             assert_eq!(service.me(access).await, StatusCode::UNAUTHORIZED, "{arguments:?}");
-            // Redis has it when the command ends.
+            // Redis has the fact when the command ends.
             for verifier in [&mirror, &feed] {
                 let refused = async || verifier.asked(access).await == Say::Refused;
                 eventually("refused", Duration::from_secs(1), refused).await;
@@ -143,7 +143,7 @@ async fn servers_and_verifiers_see_a_change_within_a_second() {
     }
 }
 
-/// Four logins at the same time: the tokens of those that succeeded.
+/// Logs in four times at once. Returns the tokens of the successful logins.
 async fn log_in_at_once(service: &Service, username: &str) -> Vec<Value> {
     let form = [("username", username), ("password", PASSWORD)];
     let login = || service.client.post(format!("{}/auth/token", service.url)).form(&form).send();
@@ -158,7 +158,7 @@ async fn log_in_at_once(service: &Service, username: &str) -> Vec<Value> {
     given
 }
 
-/// Logins do not stop while the operator switches off: whatever they were given is refused afterwards.
+/// Logins continue while the operator disables the user. All their tokens are refused afterwards.
 #[actix_web::test]
 async fn logins_under_way_end_with_the_rest() {
     for database in TestDatabase::both() {
@@ -170,9 +170,9 @@ async fn logins_under_way_end_with_the_rest() {
             ("cleo", vec!["delete", "cleo"], ""),
         ] {
             assert_eq!(service.register(name).await, StatusCode::CREATED);
-            // The command starts when logins are under way.
+            // The command starts while logins are in progress.
             let mut given = log_in_at_once(&service, name).await;
-            assert_eq!(given.len(), 4, "nothing has ended yet");
+            assert_eq!(given.len(), 4, "no login was refused before the command");
             let command = {
                 let (recipe, arguments) = (recipe.clone(), arguments.clone());
                 let owned: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
@@ -244,7 +244,7 @@ async fn an_import_names_every_line_that_is_wrong_and_makes_all_users_or_none() 
     }
 }
 
-/// The record has what an operator did, and no secret.
+/// The audit events contain the operator's actions, and no secret.
 #[actix_web::test]
 async fn what_an_operator_does_is_on_record() {
     let database = TestDatabase::create(Backend::Sqlite);

@@ -1,4 +1,4 @@
-//! Neither the record of events nor the log holds a secret, whatever is done and however it goes wrong.
+//! Tests that neither the audit events nor the log contain a secret, in any successful or failed action.
 
 mod visitor;
 
@@ -17,7 +17,7 @@ const FEED_TOKEN: &str = "feed0token0that0is0recognisable";
 const PASSWORD: &str = "password0that0is0recognisable";
 const NEW_PASSWORD: &str = "newpassword0that0is0recognisable";
 const WRONG_PASSWORD: &str = "wrongpassword0that0is0recognisable";
-/// A password in the wrong field.
+/// A password that is typed into the field for the name.
 const NAME_THAT_IS_A_PASSWORD: &str = "misplaced0password0recognisable";
 const EMAIL: &str = "recognisable0address";
 const WRONG_SECRET: &str = "wrongsecret0that0is0recognisable";
@@ -72,7 +72,7 @@ async fn no_secret_is_in_the_record_or_in_the_log() {
             }
         }
 
-        // The search would have found something: all was recorded, and every row of the service has its line.
+        // The search is effective: all events were recorded, and every row of the service has its line in the log.
         let parsed = |text: &str| -> Vec<Value> {
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
         };

@@ -1,4 +1,4 @@
-//! Does everything that can be done, well and badly.
+//! Uses every endpoint and command of a service, correctly and incorrectly.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -9,25 +9,25 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// What is done to a service, and the secrets that were met on the way.
+/// Performs the actions and collects the secrets that occur.
 pub(super) struct Visitor<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) service: &'a Service,
     pub(super) client: Client,
     pub(super) secrets: Vec<String>,
-    /// What the commands said on standard error.
+    /// The standard error of the commands.
     pub(super) complaints: String,
 }
 
 impl Visitor<'_> {
-    /// Remembers it, and the parts of it that would give it away.
+    /// Collects a secret, and the parts of it that would reveal it.
     fn secret(&mut self, text: &str) -> String {
         assert!(text.len() >= 20, "{text}");
         self.secrets.push(text.to_owned());
         for part in text.split(['.', ':']).filter(|part| part.len() > 40) {
             self.secrets.extend([part[..24].to_owned(), part[part.len() - 24..].to_owned()]);
         }
-        // Headers of all tokens look the same, and say nothing.
+        // The headers of all tokens are the same and not secret.
         self.secrets.retain(|secret| !secret.starts_with("eyJ") || secret.len() > 100);
         text.to_owned()
     }
@@ -61,12 +61,12 @@ impl Visitor<'_> {
         self.client.request(method, self.url(path)).bearer_auth(token).send().await.unwrap()
     }
 
-    /// What a command prints for machines, if it succeeds.
+    /// Runs a command with `--json`. Returns its output, if it succeeds.
     fn command(&mut self, arguments: &[&str], input: &str) -> Option<Value> {
         let mut command = self.recipe.command();
         command.args(arguments).arg("--json").stdin(Stdio::piped());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // It may have ended without reading.
+        // The command may have ended without reading its input.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
         self.complaints.push_str(&String::from_utf8(output.stderr).unwrap());
@@ -92,7 +92,7 @@ impl Visitor<'_> {
             let refused = self.form("/auth/token", &[("username", name), ("password", password)]).await;
             assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
         }
-        // Where they do not belong.
+        // Credentials in the URL, where they do not belong.
         let path = format!("/auth/token?password={PASSWORD}&username=alice");
         self.form(&path, &[("username", "alice")]).await;
         self.client.post(self.url("/auth/login")).body(PASSWORD).send().await.unwrap();
@@ -259,7 +259,7 @@ impl Visitor<'_> {
         let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&key).unwrap();
         let pem = rsa::pkcs8::der::SecretDocument::try_from(der.as_ref()).unwrap();
         let pem = pem.to_pem("PRIVATE KEY", rsa::pkcs8::LineEnding::LF).unwrap();
-        // The first line is the same in every key.
+        // The first line is the same in every key, so it is not a secret.
         self.secrets.extend(pem.lines().filter(|line| line.len() == 64).skip(1).map(str::to_owned));
         let keys = self.done(&["keys", "import", "-"], &pem);
         assert!(self.command(&["keys", "import", "-"], &pem).is_none());

@@ -1,4 +1,4 @@
-//! Clients that the configuration declares.
+//! Tests of clients that the configuration declares.
 
 use std::process::Stdio;
 
@@ -9,7 +9,7 @@ use service_kit::database::testing::TestDatabase;
 use super::{asked, document, refusal, told};
 use crate::helpers::{PATIENCE, Recipe, eventually};
 
-/// A file with settings, which goes with its folder.
+/// A settings file, deleted with its folder.
 struct File {
     folder: tempfile::TempDir,
 }
@@ -58,9 +58,9 @@ async fn declared_clients_are_there_after_the_start_of_however_many() {
         assert_eq!((&shown["declared"], &shown["name"]), (&true.into(), &"billing".into()));
         assert_eq!(shown["secrets"].as_array().unwrap().len(), 1);
         let again = recipe.replica().start().await;
-        assert_eq!(document(&recipe, &["show", "billing"]), shown, "nothing to do");
+        assert_eq!(document(&recipe, &["show", "billing"]), shown, "a second start changes nothing");
 
-        // Whether it is switched on is the operator's.
+        // Whether a declared client is enabled is the operator's decision.
         document(&recipe, &["disable", "billing"]);
         again.terminate();
         let again = recipe.replica().start().await;
@@ -91,7 +91,7 @@ async fn another_declared_secret_takes_the_place_at_once_or_in_time() {
         file.write("secret", ANOTHER_SECRET);
         file.write("auth.toml", &declared(&secret, "keep_old_secret_seconds = 3600"));
         let service = recipe.start().await;
-        assert_eq!(asked(&service, DECLARED_SECRET).await.0, 200, "it is kept for an hour");
+        assert_eq!(asked(&service, DECLARED_SECRET).await.0, 200, "the old secret is still valid");
         assert_eq!(asked(&service, ANOTHER_SECRET).await.0, 200);
         service.terminate();
 
@@ -102,7 +102,7 @@ async fn another_declared_secret_takes_the_place_at_once_or_in_time() {
         assert_eq!(asked(&service, ANOTHER_SECRET).await.0, 401);
         service.terminate();
 
-        // One that left the file stays as it is, and is the operator's from then on.
+        // A client that is no longer in the file stays unchanged, and the operator can change it from then on.
         let log = file.path("log");
         let mut command = recipe.clone().configured_by(&file.write("none.toml", "")).command();
         command.stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());

@@ -1,4 +1,4 @@
-//! `auth-service clients` beside servers that run.
+//! Tests of `auth-service clients` while servers are running.
 
 mod declared;
 mod races;
@@ -18,7 +18,7 @@ use shared_claims::testing::RedisProcess;
 
 use crate::helpers::{PATIENCE, Recipe, Resource, Say, Service, eventually};
 
-/// What a command did: whether it succeeded, standard output, standard error.
+/// Whether a command succeeded, its standard output and its standard error.
 fn told(output: Output) -> (bool, String, String) {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
@@ -28,14 +28,14 @@ fn clients(recipe: &Recipe, arguments: &[&str]) -> (bool, String, String) {
     told(recipe.command().arg("clients").args(arguments).output().unwrap())
 }
 
-/// The document of a command that succeeds, which has nothing to warn of.
+/// Runs a command, which must succeed without a warning. Returns its JSON document.
 fn document(recipe: &Recipe, arguments: &[&str]) -> Value {
     let (ok, out, err) = clients(recipe, &[arguments, &["--json"]].concat());
     assert!(ok && err.is_empty(), "{arguments:?}: {err}");
     serde_json::from_str(&out).unwrap()
 }
 
-/// The one line of a command that fails, which prints nothing else.
+/// Runs a command, which must fail. Returns its one line of output.
 fn refusal(recipe: &Recipe, arguments: &[&str]) -> String {
     let (ok, out, err) = clients(recipe, arguments);
     let line = err.trim_end();
@@ -44,13 +44,13 @@ fn refusal(recipe: &Recipe, arguments: &[&str]) -> String {
     line.trim_start_matches("error: ").to_owned()
 }
 
-/// What a server knows, without its HTTP.
+/// The client registry of a server, without HTTP.
 async fn known(database: &TestDatabase) -> Clients {
     let database = Database::connect(&database.settings()).await.unwrap();
     Clients::new(ClientParts { database, clock: Arc::new(SystemClock) })
 }
 
-/// What the feed says of a client.
+/// The fact about a client in the feed.
 async fn cut(service: &Service, id: &str) -> Option<Value> {
     let answer = service.client.get(format!("{}/revocations", service.url)).send().await.unwrap();
     let list: Value = answer.json().await.unwrap();
@@ -224,7 +224,7 @@ async fn a_disabled_client_is_dead_for_redis_and_feed_alike() {
             let (status, refused) = asked(service, secret).await;
             assert_eq!((status, &refused["error"]), (401, &"invalid_client".into()), "on every replica");
         }
-        // The command brought it to Redis itself.
+        // The command itself has delivered the fact to Redis.
         let mut connection = redis.connection().await;
         let stored: i64 =
             redis::cmd("GET").arg("{revoked}:client:billing").query_async(&mut connection).await.unwrap();
@@ -246,11 +246,11 @@ async fn a_disabled_client_is_dead_for_redis_and_feed_alike() {
         let made = document(&recipe, MACHINE);
         let third = self::token(&service, made["client_secret"].as_str().unwrap()).await;
         by_redis.comes_to(Say::Accepted, &third).await;
-        assert_eq!(by_redis.asked(&again).await, Say::Refused, "the id is the same, and the cut stands");
+        assert_eq!(by_redis.asked(&again).await, Say::Refused, "the cut still applies to the same id");
     }
 }
 
-/// What a token request in the client's own name comes to.
+/// Sends a `client_credentials` request. Returns the status and the body.
 async fn asked(service: &Service, secret: &str) -> (u16, Value) {
     let form = [("grant_type", "client_credentials"), ("client_id", "billing"), ("client_secret", secret)];
     let answer =
@@ -258,14 +258,14 @@ async fn asked(service: &Service, secret: &str) -> (u16, Value) {
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
-/// A token in the client's own name, once the server knows of the client.
+/// Requests a token with `client_credentials`, waiting until the server knows the client.
 async fn token(service: &Service, secret: &str) -> String {
     eventually("the server knows the client", PATIENCE, async || asked(service, secret).await.0 == 200).await;
     let (_, token) = asked(service, secret).await;
     token["access_token"].as_str().unwrap().to_owned()
 }
 
-/// A command that dies in the half second between its two steps.
+/// Runs a command and kills it in the half second between its two steps.
 async fn killed_half_way(recipe: &Recipe, database: &TestDatabase, command: &str) {
     let database = Database::connect(&database.settings()).await.unwrap();
     let is_switched_off = async || {
@@ -293,7 +293,8 @@ async fn a_command_that_is_killed_half_way_is_finished() {
         let recipe = Recipe::on(&database);
         document(&recipe, MACHINE);
         killed_half_way(&recipe, &database, "disable").await;
-        // A service that starts does what is left to do; where nobody serves, the command itself does when it is repeated.
+        // A service that starts completes the interrupted command. If no service runs, repeating the command
+        // completes it.
         let service = recipe.start().await;
         eventually("it is cut", PATIENCE, async || cut(&service, "billing").await.is_some()).await;
         document(&recipe, &["enable", "billing"]);
@@ -307,6 +308,6 @@ async fn a_command_that_is_killed_half_way_is_finished() {
         let service = recipe.start().await;
         let cut = cut(&service, "billing").await.unwrap();
         let known = known(&database).await.find("billing").await.unwrap().unwrap();
-        assert_eq!(known.client.token_cut_ms, cut["at"].as_i64(), "the id stays cut");
+        assert_eq!(known.client.token_cut_ms, cut["at"].as_i64(), "the cut still applies to the id");
     }
 }

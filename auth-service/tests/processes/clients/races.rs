@@ -1,4 +1,4 @@
-//! B13 for clients: nothing that was given survives, whenever the client is switched off.
+//! B13 for clients: no token survives the disabling of its client, whenever that happens.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use shared_claims::claims::TokenId;
 use super::{cut, document};
 use crate::helpers::{PASSWORD, PATIENCE, Recipe, Service, eventually};
 
-/// The answer to a request of the client; `None` where it is refused.
+/// Sends a token request of the client. Returns the response; `None` if it is refused.
 async fn granted(service: &Service, secret: &str, form: &[(&str, &str)]) -> Option<Value> {
     let form: Vec<_> =
         form.iter().copied().chain([("client_id", "app"), ("client_secret", secret)]).collect();
@@ -25,7 +25,7 @@ async fn granted(service: &Service, secret: &str, form: &[(&str, &str)]) -> Opti
     }
 }
 
-/// When the token was issued, as its `jti` has it.
+/// The time in the token's `jti`.
 fn issued_at_ms(token: &Value) -> i64 {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,7 +39,7 @@ const LOGIN: &[(&str, &str)] = &[("grant_type", "password"), ("username", "alice
 #[actix_web::test]
 async fn what_a_client_is_given_while_it_is_switched_off_is_cut() {
     for database in TestDatabase::both() {
-        // Clocks that agree: nothing but the order of things keeps a token from being later than the cut.
+        // Without clock skew, only the order of the steps ensures that no token is later than the cut.
         let recipe = Recipe::on(&database).with("AUTH__REVOCATION__CLOCK_SKEW_MS", "0");
         let (one, two) = (recipe.start().await, recipe.replica().start().await);
         one.register("alice").await;
@@ -87,7 +87,7 @@ async fn what_a_client_is_given_while_it_is_switched_off_is_cut() {
                 let command = recipe.clone();
                 tokio::task::spawn_blocking(move || document(&command, &["disable", "app"])).await.unwrap();
                 let after = granted(&one, secret, own_name).await.or(granted(&two, secret, LOGIN).await);
-                assert_eq!(after, None, "it is over when the command is done");
+                assert_eq!(after, None, "the client gets no token after the command has ended");
                 stop.store(true, Ordering::Relaxed);
             };
             tokio::join!(
@@ -116,7 +116,7 @@ async fn what_a_client_is_given_while_it_is_switched_off_is_cut() {
             .await;
             for token in given.iter().filter_map(|token| token["refresh_token"].as_str()) {
                 let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
-                assert_eq!(granted(&two, secret, &form).await, None, "its session is over");
+                assert_eq!(granted(&two, secret, &form).await, None, "the session has ended");
             }
         }
     }

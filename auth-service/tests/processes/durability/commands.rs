@@ -1,4 +1,4 @@
-//! Commands that are killed on their way. Each is given again afterwards, and what it was to do is then done.
+//! Tests of commands that are killed while they run. Each is repeated afterwards, and must then have its full effect.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use service_kit::database::testing::TestDatabase;
 use super::invariants;
 use crate::helpers::{PATIENCE, Recipe, Service, eventually};
 
-/// Runs a command and kills it after a while.
+/// Runs a command and kills it after this time.
 async fn killed(recipe: &Recipe, arguments: &[&str], after: Duration) {
     let mut command = recipe.command();
     let command = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
@@ -21,7 +21,7 @@ async fn killed(recipe: &Recipe, arguments: &[&str], after: Duration) {
     child.wait().unwrap();
 }
 
-/// Runs a command to its end, which is good.
+/// Runs a command to its end. It must succeed.
 async fn document(recipe: &Recipe, arguments: &[&str]) -> Value {
     let mut command = recipe.command();
     command.args(arguments).arg("--json");
@@ -31,14 +31,14 @@ async fn document(recipe: &Recipe, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Kills the command at moments that nobody chose, and then lets it end; every time the database is found whole.
+/// Kills the command at random moments, and then lets it end. The database must be consistent every time.
 async fn again_and_again(recipe: &Recipe, database: &TestDatabase, arguments: &[&str]) {
     const KILLS: usize = 4;
     let began = tokio::time::Instant::now();
     document(recipe, &["users", "list"]).await;
     let whole = began.elapsed();
     for _ in 0..KILLS {
-        // Most of it is the start; what counts comes at the end.
+        // Most of the time is the start of the command. The change comes at the end.
         killed(recipe, arguments, whole.mul_f64(rand::rng().random_range(0.4..1.2))).await;
         invariants::check(database).await;
     }
@@ -46,7 +46,7 @@ async fn again_and_again(recipe: &Recipe, database: &TestDatabase, arguments: &[
     invariants::check(database).await;
 }
 
-/// Kills the command at moments that nobody chose while `list` still has what it is to take away, and then lets it end.
+/// Kills the command at random moments while `list` still shows what it is to remove, and then lets it end.
 async fn until_gone(
     recipe: &Recipe,
     database: &TestDatabase,
@@ -80,7 +80,7 @@ async fn a_command_that_is_killed_is_done_or_not_done_and_may_be_given_again() {
 
         let create =
             ["clients", "create", "--name", "B", "--id", "billing", "--grants", "password,refresh_token"];
-        // A second time it finds the id taken: so it is over when the client is there.
+        // A second `create` finds the id taken, so the loop ends when the client exists.
         for after in [50, 100, 150, 200, 300, 400] {
             killed(&recipe, &create, Duration::from_millis(after)).await;
             invariants::check(&database).await;
@@ -126,7 +126,7 @@ async fn a_command_that_is_killed_is_done_or_not_done_and_may_be_given_again() {
         eventually("the same keys go on", PATIENCE, async || service.me(&token).await == StatusCode::OK)
             .await;
 
-        // What is gone cannot be named again: so each is over when it is gone.
+        // What is deleted cannot be named again, so each loop ends when it is deleted.
         let stolen = keys.as_array().unwrap().iter().find(|key| key["state"] == "active").unwrap();
         let stolen = stolen["kid"].as_str().unwrap();
         let compromised = ["keys", "rotate", "--compromised", stolen];

@@ -1,4 +1,5 @@
-//! What holds of the database after any number of whole transactions, and after half a one hardly.
+//! Invariants of the database that hold after complete transactions, and that a partial transaction would probably
+//! violate.
 
 use diesel::RunQueryDsl;
 use diesel::dsl::sql;
@@ -6,7 +7,7 @@ use diesel::sql_types::BigInt;
 use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Database, DatabaseError};
 
-/// Each with a count of what breaks it.
+/// Each invariant, with a query that counts its violations.
 const NEVER: &[(&str, &str)] = &[
     (
         "a session with no token that can be used, or with two",

@@ -1,4 +1,4 @@
-//! B23: what was acknowledged survives a `kill -9`, and nothing is half done.
+//! B23: acknowledged changes survive a `kill -9`, and no change is half done.
 
 mod commands;
 mod invariants;
@@ -25,12 +25,12 @@ async fn registered_users_and_ended_sessions_survive_a_kill() {
 
         let service = recipe.start().await;
         assert_eq!(service.me(&ended).await, StatusCode::UNAUTHORIZED);
-        assert_eq!(service.me(&standing).await, StatusCode::OK, "the same key goes on");
-        assert_eq!(service.register("ALICE").await, StatusCode::BAD_REQUEST, "still taken");
+        assert_eq!(service.me(&standing).await, StatusCode::OK, "the same signing key is still active");
+        assert_eq!(service.register("ALICE").await, StatusCode::BAD_REQUEST, "the name is still taken");
     }
 }
 
-/// All writes at once, and the kill at a moment that nobody chose.
+/// All kinds of writes run at once, and the service is killed at a random moment.
 #[actix_web::test]
 async fn a_kill_amid_writes_leaves_what_was_acknowledged_and_nothing_half_done() {
     const ROUNDS: usize = 3;

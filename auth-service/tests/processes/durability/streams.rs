@@ -1,4 +1,4 @@
-//! Clients that each repeat one kind of write until nobody answers.
+//! Clients that each repeat one kind of write until the service no longer responds.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::helpers::{PASSWORD, Service};
 
-/// Sessions that are there to be ended, of each kind of end.
+/// The number of sessions for each way to end one.
 const SESSIONS: usize = 15;
 
 #[derive(Clone)]
@@ -27,7 +27,7 @@ impl Given {
     }
 }
 
-/// What is done to a session or a token of it.
+/// The way in which a session or one of its tokens is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Logout,
@@ -35,24 +35,24 @@ enum Ending {
     RevokeAccessToken,
 }
 
-/// A stream's acknowledged work, and what was asked and not answered when the service died.
+/// The acknowledged writes of a client, and the request that was unanswered when the service died.
 struct Told<T> {
     acknowledged: Vec<T>,
     open: Option<T>,
 }
 
-/// What the streams begin with.
+/// The clients, before they run.
 pub(super) struct Streams {
     round: usize,
     refreshing: Given,
     ending: Vec<(Ending, Vec<Given>)>,
 }
 
-/// What all of them were told.
+/// The results of all clients.
 pub(super) struct AllTold {
     registered: Told<String>,
     logged_in: Told<Given>,
-    /// The newest token that was given, or the one that was presented without an answer.
+    /// The newest token that was issued, or the one whose refresh was not answered.
     refreshed: Given,
     ended: Vec<(Ending, Told<Given>, Vec<Given>)>,
 }
@@ -71,7 +71,7 @@ pub(super) async fn prepare(service: &Service, round: usize) -> Streams {
 }
 
 impl Streams {
-    /// Begins them all; they end when the service does. And how much was acknowledged so far.
+    /// Runs all clients until the service dies. Also returns the number of acknowledged writes so far.
     pub(super) fn run(self, service: &Service) -> (impl Future<Output = AllTold> + use<>, Arc<AtomicUsize>) {
         let Self { round, refreshing, ending } = self;
         let (client, url) = (service.client.clone(), service.url.clone());
@@ -101,7 +101,7 @@ impl Streams {
     }
 }
 
-/// Where a stream goes, and the count of what all of them were told.
+/// The service of a client, and the count of acknowledged writes of all clients.
 struct At {
     client: Client,
     url: String,
@@ -178,13 +178,13 @@ async fn end(at: At, how: Ending, sessions: Vec<Given>) -> (Ending, Told<Given>,
 }
 
 impl AllTold {
-    /// Holds it against a service that was started again.
+    /// Checks the results with the restarted service.
     pub(super) async fn check(self, service: &Service) {
         for name in &self.registered.acknowledged {
             service.access_token(name).await;
         }
         if let Some(name) = &self.registered.open {
-            // Whole or not there: then it can be registered.
+            // The user exists completely or not at all. In the latter case the name can be registered.
             let status = service.register(name).await;
             assert!(matches!(status, StatusCode::CREATED | StatusCode::BAD_REQUEST), "{status}");
             service.access_token(name).await;
@@ -192,7 +192,7 @@ impl AllTold {
         for given in &self.logged_in.acknowledged {
             assert_eq!(is_live(service, given).await, (true, true));
         }
-        // Lost or not, the answer can be had again.
+        // Whether the response was lost or not, the refresh can be repeated.
         assert_eq!(is_live(service, &self.refreshed).await, (true, true));
         for (how, told, untouched) in &self.ended {
             let ended = if *how == Ending::RevokeAccessToken { (false, true) } else { (false, false) };
@@ -210,7 +210,7 @@ impl AllTold {
     }
 }
 
-/// Whether the access token is taken, and the refresh token gives another one.
+/// Whether the access token is accepted, and whether the refresh token can be used.
 async fn is_live(service: &Service, given: &Given) -> (bool, bool) {
     let access = service.me(&given.access).await;
     let url = format!("{}/auth/token", service.url);
