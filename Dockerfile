@@ -9,22 +9,22 @@ ARG DEBIAN_RELEASE=bookworm
 
 # --- Build ----------------------------------------------------------------------------------------------------------
 FROM rust:${RUST_VERSION}-${DEBIAN_RELEASE} AS build
-# `postgres-tls` links libpq with the system's OpenSSL.
+# The feature `postgres-tls` links libpq with the system's OpenSSL.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libssl-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 
-# The dependencies first: this layer is built again only when a manifest or the lock file changes. Empty crates stand in
-# for ours.
+# The dependencies are built first, with empty crates in place of the workspace's crates. So this layer is only
+# rebuilt when a manifest or the lock file changes.
 COPY Cargo.toml Cargo.lock ./
 COPY auth-service/Cargo.toml auth-service/
 COPY todo-service/Cargo.toml todo-service/
 COPY shared-claims/Cargo.toml shared-claims/
 COPY shared-claims/service-kit/Cargo.toml shared-claims/service-kit/
-# Named in its manifest, and so needed for reading it.
+# The manifest names these files, so cargo needs them to read it.
 COPY shared-claims/examples shared-claims/examples
-# What a manifest names must be there, although none of it is built here.
+# The manifests name these files, so they must exist, although they are not built here.
 COPY shared-claims/benches shared-claims/benches
 COPY shared-claims/tests/tower shared-claims/tests/tower
 COPY auth-service/benches auth-service/benches
@@ -37,7 +37,8 @@ RUN for crate in auth-service todo-service shared-claims shared-claims/service-k
     && cargo build --release --locked -p auth-service -p todo-service \
         --features auth-service/postgres-tls,todo-service/postgres-tls
 
-# Then ours. Cargo goes by the time of change, and that of a copied file may lie before the stand-in's.
+# Then the workspace's crates. Cargo compares modification times, and a copied file may be older than its empty
+# stand-in, so the sources are touched.
 COPY migrations migrations
 COPY shared-claims shared-claims
 COPY auth-service auth-service
@@ -55,7 +56,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system --gid 65532 latchkey \
     && useradd --system --uid 65532 --gid latchkey --home-dir /var/lib/latchkey --shell /usr/sbin/nologin latchkey \
-    # For SQLite and the key file, where no other place is named: mount a volume here.
+    # The default place of SQLite databases and of the key file: mount a volume here.
     && install -d -o latchkey -g latchkey -m 0700 /var/lib/latchkey /var/lib/latchkey/data
 COPY LICENSE /usr/share/doc/latchkey/LICENSE
 WORKDIR /var/lib/latchkey
@@ -93,7 +94,7 @@ LABEL org.opencontainers.image.title="latchkey/gateway" \
       org.opencontainers.image.vendor="The Latchkey authors" \
       org.opencontainers.image.licenses="MIT"
 COPY deploy/Caddyfile /etc/caddy/Caddyfile
-# Certificates are kept here: a volume that is made from this image belongs to the user that runs.
+# Certificates are stored here. A new volume gets the owner of this folder, which is the user that runs Caddy.
 ENV XDG_DATA_HOME=/var/lib/caddy/data XDG_CONFIG_HOME=/var/lib/caddy/config
 RUN mkdir -p /var/lib/caddy/data /var/lib/caddy/config && chown -R 65532:65532 /var/lib/caddy
 USER 65532:65532

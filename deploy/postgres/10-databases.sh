@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs once, when the volume is empty: a database and a role for each service, neither of which sees the other's.
+# Runs once, when the volume is empty. Creates a database and a role for each service. Neither role can access the
+# other's database.
 set -eu
 
 make_database() { # NAME PASSWORD

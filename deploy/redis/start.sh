@@ -1,16 +1,16 @@
 #!/bin/sh
-# Starts Redis with a user for each service, and no other: `auth` keeps the revocation list and the throttle's counters,
-# `todo` can only read the list. The rights are those of docs/revocation.md.
+# Starts Redis with one user for each service, and no other user: `auth` writes the revocation list and the throttle's
+# counters, `todo` can only read the list. The rights are those of docs/revocation.md.
 #
-# The users stand in a file in memory, with SHA-256 hashes of their passwords: no password is written down, stands in the list
-# of processes, or stays in the environment of Redis. Arguments go to redis-server.
+# The users are in a file in memory, with SHA-256 hashes of their passwords. So no plain password is in a file, in
+# the list of processes, or in the environment of Redis. The arguments of this script are passed to redis-server.
 set -eu
 umask 077
 
 : "${AUTH_REDIS_PASSWORD:?}" "${TODO_REDIS_PASSWORD:?}"
 users=${REDIS_USERS_FILE:-/tmp/users.acl}
 
-# `printf` is part of the shell: the password is no argument of a process.
+# `printf` is built into the shell, so the password is not an argument of a process.
 hash_of() {
   printf %s "$1" | sha256sum | cut -d ' ' -f 1
 }
@@ -24,6 +24,7 @@ USERS
 maxmemory=${REDIS_MAXMEMORY:-256mb}
 unset AUTH_REDIS_PASSWORD TODO_REDIS_PASSWORD REDISCLI_AUTH
 
-# Redis must not evict: that would un-revoke tokens. The append-only file brings the list back after a restart.
+# Redis must not evict keys, because an evicted fact would make a revoked token valid again. The append-only file
+# restores the list after a restart.
 exec redis-server --bind 0.0.0.0 --appendonly yes --maxmemory "$maxmemory" --maxmemory-policy noeviction \
   --aclfile "$users" "$@"
