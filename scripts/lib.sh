@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts share: words to the user, installing what is missing, free ports. Sourced, not run.
+# Functions that the scripts share: messages, installing missing packages, free ports. Sourced, not run.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -10,7 +10,7 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The command that makes apt-get run as root; fails where there is no such way.
+# Runs a command as root, directly or with sudo. Fails if neither is possible.
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     "$@"
@@ -25,7 +25,7 @@ can_install() {
   have apt-get && { [ "$(id -u)" -eq 0 ] || { have sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }; }
 }
 
-# Installs Debian packages. Servers among them are not started: the scripts start their own.
+# Installs Debian packages. Servers among the packages are not started, because the scripts start their own.
 install_packages() {
   can_install || die "missing: $*. On Debian or Ubuntu: sudo apt-get install $*"
   say "Installing $*"
@@ -36,7 +36,7 @@ install_packages() {
     as_root chmod 0755 "$policy"
   fi
   local status=0
-  as_root apt-get update -qq </dev/null >&2 || say "apt-get update failed; trying with the lists that are there"
+  as_root apt-get update -qq </dev/null >&2 || say "apt-get update failed; continuing with the existing package lists"
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null >&2 ||
     status=$?
   [ "$ours" = no ] || as_root rm -f "$policy"
@@ -44,7 +44,7 @@ install_packages() {
 }
 
 require_rust() {
-  # rustup's place, for shells that were open when it was installed.
+  # The folder in which rustup installs, for shells that were started before rustup was installed.
   have cargo || PATH="$HOME/.cargo/bin:$PATH"
   have cargo || die "no Rust toolchain found: install it from https://rustup.rs, then run this again"
 }

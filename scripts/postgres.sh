@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# A PostgreSQL server for a script's own use. Sourced after lib.sh; $place is the script's directory.
+# Starts a PostgreSQL server for a script. Sourced after lib.sh; $place is the script's temporary directory.
 
-# Where Debian keeps the programs of the server; elsewhere they are on the PATH.
+# The folder of the server's programs: on Debian a folder of their own, elsewhere one on the PATH.
 postgres_bin() {
   local place
   for place in /usr/lib/postgresql/*/bin; do
@@ -13,13 +13,13 @@ postgres_bin() {
   have initdb && dirname "$(command -v initdb)"
 }
 
-# PostgreSQL refuses to run as root.
+# PostgreSQL refuses to run as root, so root runs it as the user postgres.
 as_postgres() { "$@"; }
 if [ "$(id -u)" -eq 0 ]; then
   as_postgres() { (cd / && exec runuser -u postgres -- "$@"); }
 fi
 
-# Starts one, with these options; $postgres_url leads to it as its superuser.
+# Starts a server with these options, and sets $postgres_url to its URL, with the superuser.
 start_postgres() { # OPTION…
   pg=$(postgres_bin)
   [ -n "$pg" ] || die "PostgreSQL's initdb was not found"

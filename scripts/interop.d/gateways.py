@@ -1,4 +1,4 @@
-"""Gateways that let our verifier decide, from the configurations that docs/verify/gateways.md shows."""
+"""Gateways that ask our verifier, with the configurations in docs/verify/gateways.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ http {{
 
 
 class Protected(BaseHTTPRequestHandler):
-    """The service behind the gateway: believes what it gets, and says whose token it got."""
+    """The service behind the gateway: trusts the headers that it gets, and returns the user in them."""
 
     protocol_version = "HTTP/1.1"
 
@@ -47,7 +47,7 @@ class Protected(BaseHTTPRequestHandler):
 
 
 def start_gateways(processes: Processes, place: Path, configs: Path, verifier: Service) -> list[Service]:
-    """nginx and Caddy, in front of the verifier at the address of `verifier`."""
+    """Starts nginx and Caddy, in front of the verifier at the address of `verifier`."""
     upstream = Server(Protected)
 
     def configured(name: str, port: int) -> str:

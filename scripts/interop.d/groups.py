@@ -1,4 +1,4 @@
-"""The groups of cases, each over all verifiers at once."""
+"""The groups of cases. Each group runs with all verifiers at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tokens(report: Report, minters: dict[str, Minter], other: Key) -> None:
 
 
 def facts(report: Report, minters: dict[str, Minter], redis: Redis, key: Key) -> None:
-    """Each kind of fact, written into Redis as the contract has it."""
+    """Each kind of fact, written into Redis as the contract specifies."""
     for kind, claim in (("jti", "jti"), ("sid", "sid")):
         hit = uuid7()
         redis.revoke(kind, hit)
@@ -73,7 +73,7 @@ def keys(
 
 
 def revocations(report: Report, auth: AuthService) -> None:
-    """As the issuer's own endpoints write them."""
+    """Facts that the issuer's own endpoints write."""
     one = auth.login()
     same_user = auth.login(one.user)
     report.ask("fresh from the issuer", "200", one.access)
@@ -93,7 +93,7 @@ def revocations(report: Report, auth: AuthService) -> None:
 
 
 def revocations_by_command(report: Report, auth: AuthService) -> None:
-    """As an operator writes them, beside the running issuer."""
+    """Facts that an operator's commands write while the issuer is running."""
     made = auth.command("clients", "create", "--name", "A service", "--grants", "client_credentials")
     client = {"client_id": made["client_id"], "client_secret": made["client_secret"]}
     form = {"grant_type": "client_credentials", **client}
@@ -142,7 +142,7 @@ def outages(report: Report, auth: AuthService, redis: Redis) -> None:
 
 
 def stopped_between_question_and_answer(report: Report, redis: Redis, good: str) -> None:
-    """A process that is stopped meanwhile gets its answer when that is no longer true."""
+    """A verifier that is stopped during a check gets Redis's answer when it is no longer true."""
     for verifier in report.verifiers:
         if not isinstance(verifier, Program):
             continue

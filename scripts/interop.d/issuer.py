@@ -1,4 +1,4 @@
-"""An issuer that does as it is told, with keys of its own: for tokens that ours never makes."""
+"""A scripted issuer with keys of its own, for tokens that the auth-service never issues."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def number(value: int) -> str:
 
 
 def uuid7(at_ms: int | None = None) -> str:
-    """A UUIDv7 of that time, now by default."""
+    """A UUIDv7 of this time; default: now."""
     at_ms = time.time_ns() // 1_000_000 if at_ms is None else at_ms
     bits = at_ms << 80 | 0x7 << 76 | int.from_bytes(os.urandom(10), "big") & ~(0xF << 76) & ~(0x3 << 62) | 0x2 << 62
     digits = f"{bits:032x}"
@@ -35,7 +35,7 @@ def uuid7(at_ms: int | None = None) -> str:
 
 
 class Key:
-    """An RSA key, published as the members say."""
+    """An RSA key, published with these members."""
 
     def __init__(self, kid: str, bits: int = 2048, **members: str) -> None:
         self.kid, self.members = kid, members
@@ -72,7 +72,7 @@ class Minter:
         self.url, self.key = url, key
 
     def claims(self, **changes: object) -> dict[str, object]:
-        """Good ones; a claim changed to `...` is left out."""
+        """Valid claims with these changes; a claim that is changed to `...` is left out."""
         now = int(time.time())
         claims = {
             "iss": self.url,
@@ -89,7 +89,7 @@ class Minter:
         return {name: value for name, value in {**claims, **changes}.items() if value is not ...}
 
     def token(self, key: Key | None = None, header: dict | str | None = None, raw: str | None = None, **changes) -> str:
-        """A token, good but for what is said: members of its header, its claims, or its payload as it is."""
+        """A token that is valid except for the given header members, claims, or raw payload."""
         key = key or self.key
         if not isinstance(header, str):
             members = {"alg": "RS256", "typ": "at+jwt", "kid": key.kid, **(header or {})}
@@ -101,7 +101,7 @@ class Minter:
 
 
 class ScriptedIssuer:
-    """Serves one key set under a path for each verifier, and counts who asks."""
+    """Serves one key set under a separate path for each verifier, and counts the requests."""
 
     def __init__(self, keys: list[Key]) -> None:
         self.keys, self.away, self.fetches = keys, False, Counter()

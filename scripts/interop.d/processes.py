@@ -1,4 +1,4 @@
-"""Processes of our own, on ports of their own, all stopped at the end."""
+"""Child processes on free ports, all stopped at the end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE_S = 30
 
 
 class Failure(Exception):
-    """Something that the run cannot go on without."""
+    """An error that ends the run or fails a case."""
 
 
 def free_port() -> int:
@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 def eventually(what: str, condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-    """Waits until it is so; a condition that raises OSError is not so yet."""
+    """Waits until the condition is true. An OSError counts as not true yet."""
     end = time.monotonic() + patience_s
     while True:
         try:
@@ -53,7 +53,8 @@ class Process:
         self.name, self.log = name, log
         with log.open("ab") as output:
             pipes = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output, **pipes}
-            # A group of its own: Ctrl-C reaches this program alone, which then stops them in order.
+            # A process group of its own, so that Ctrl-C reaches only this program, which then stops the processes in
+            # order.
             self.child = subprocess.Popen(
                 [str(part) for part in command], env={**os.environ, **(env or {})}, start_new_session=True, **pipes
             )
@@ -71,9 +72,9 @@ class Process:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """It hangs: SIGSTOP, then SIGCONT."""
+        """Stops the process with SIGSTOP, and continues it with SIGCONT at the end."""
         self.child.send_signal(signal.SIGSTOP)
-        # The signal was sent: wait until it stopped the last thread.
+        # Waits until the signal has stopped every thread.
         os.waitid(os.P_PID, self.child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         try:
             yield
@@ -96,7 +97,7 @@ class Process:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves in the background, on a port of its own, and takes it calmly when a client is gone."""
+    """Serves in the background on a free port. A client that disconnects is not an error."""
 
     daemon_threads = True
 
@@ -111,7 +112,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Processes(ExitStack):
-    """Starts them, and stops them in the reverse order."""
+    """Starts processes, and stops them in reverse order."""
 
     def start(self, *arguments, **options) -> Process:
         process = Process(*arguments, **options)

@@ -1,4 +1,4 @@
-"""Counts what passed, says what did not."""
+"""Counts the cases that passed, and prints those that failed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ class Report:
             print(f"FAILED  {verifier.name:7} {self.group}: {case}: {why}", flush=True)
 
     def ask(self, case: str, wanted: str | dict[str, str], token) -> None:
-        """All at once. `token` is one for all, or a function that makes the verifier's own; `wanted` likewise."""
+        """Asks all verifiers at once. `token` is one token, or a function that makes one for a verifier.
+
+        `wanted` is one answer, or the answer of each verifier by its name.
+        """
         self.check(case, wanted, lambda verifier: verifier.ask(token(verifier) if callable(token) else token))
 
     def check(self, case: str, wanted: str | dict[str, str], answer_of, among: list | None = None) -> None:
-        """What `answer_of` says of each, all at once; or of those among them."""
+        """Checks `answer_of` for all verifiers, or for those in `among`, at once."""
 
         def one(verifier) -> None:
             want = wanted if isinstance(wanted, str) else wanted[verifier.name]
@@ -41,7 +44,7 @@ class Report:
         self._each(one, among)
 
     def comes_to(self, case: str, wanted: str, token, never: str = "-") -> None:
-        """They come to say so, within the patience, and never say the other thing before."""
+        """Waits until every verifier gives the wanted answer. None may give the answer `never` before."""
 
         def one(verifier) -> None:
             mine = token(verifier) if callable(token) else token
@@ -61,7 +64,7 @@ class Report:
         self._each(one)
 
     def add(self, other: Report) -> None:
-        """What another counted counts here."""
+        """Adds the counts of another report."""
         self.passed += other.passed
         self.failed += other.failed
 

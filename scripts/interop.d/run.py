@@ -1,5 +1,5 @@
-"""Drives the samples of docs/verify, our own verifier and two gateways through one table of cases, and the samples of
-docs/oauth through another.
+"""Runs one table of cases with the samples of docs/verify, our own verifier and two gateways, and another table with the
+samples of docs/oauth.
 
 Arguments: the folder with the built services, the folder with the built samples, the folder docs/verify.
 """
@@ -42,7 +42,7 @@ def start_verifiers(processes: Processes, place: Path, issuer_of, redis_url: str
 
 
 def with_scripted_issuer(place: Path, redis: Redis) -> list[Report]:
-    """Tokens, facts and keys that ours never makes."""
+    """Cases with tokens, facts and keys that the auth-service never makes."""
     good, other, later, revoked = Key("good"), Key("other"), Key("later"), Key("revoked")
     shared, once, private = Key("shared"), Key("once", use="enc"), Key("private").with_private_members()
     refused = {
@@ -74,7 +74,7 @@ def with_scripted_issuer(place: Path, redis: Redis) -> list[Report]:
 
 
 def with_our_issuer(place: Path, redis: Redis, auth: AuthService) -> list[Report]:
-    """What its endpoints revoke, and what fails around it; with gateways that ask our verifier."""
+    """Cases with revocations by the auth-service's endpoints and with failures; also with gateways."""
     with Processes() as processes:
         verifiers = start_verifiers(processes, place, lambda _: auth.url, redis.url)
         verifiers += start_gateways(processes, place, DOCS / "gateways", verifiers[-1])
@@ -87,7 +87,7 @@ def with_our_issuer(place: Path, redis: Redis, auth: AuthService) -> list[Report
 
 
 def main() -> int:
-    # So that everything is stopped on the way out.
+    # Signals become exceptions, so that every process is stopped at the end.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="latchkey-interop.") as folder, Processes() as processes:

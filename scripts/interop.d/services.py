@@ -1,4 +1,4 @@
-"""Redis, the auth-service and the todo-service, as they come."""
+"""Runs Redis, the auth-service and the todo-service."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Redis:
         return self.process
 
     def revoke(self, kind: str, id: str, value: int = 1) -> None:
-        """A fact as the contract writes it, about tokens that no auth-service gave."""
+        """Writes a fact as the contract specifies, about tokens that no auth-service issued."""
         self.client.set(f"{PREFIX}:{kind}:{id}", value, ex=1_000)
 
 
@@ -61,13 +61,13 @@ class Login:
 
 @dataclass
 class AuthService:
-    """The issuer, on SQLite; with its revocation list in Redis if there is one."""
+    """The issuer with SQLite, and with its revocation list in Redis if one is given."""
 
     processes: Processes
     bin: Path
     place: Path
     redis_url: str | None = None
-    # What it is called, where that is not its own address.
+    # The public URL of the service, if it differs from its own address.
     url: str = ""
     config: Path | None = None
     users: int = 0
@@ -95,7 +95,7 @@ class AuthService:
         return [self.bin / "auth-service", *(["--config", self.config] if self.config else [])]
 
     def command(self, *words: str) -> dict | list:
-        """A command of its command line, beside the running service."""
+        """Runs a command of its command line while the service is running."""
         command = [str(word) for word in (*self.program(), *words, "--json")]
         done = subprocess.run(command, env={**os.environ, **self.env}, capture_output=True, text=True, timeout=60)
         if done.returncode:
@@ -139,7 +139,7 @@ class AuthService:
 def start_todo_service(
     processes: Processes, bin: Path, place: Path, issuer: str, redis_url: str
 ) -> tuple[Process, str]:
-    """Our own verifier, asking Redis at each check as the samples do; and where it answers."""
+    """Starts our own verifier, which queries Redis at each check as the samples do. Returns its URL."""
     port, name = free_port(), f"todo-{time.monotonic_ns()}"
     env = {
         "TODO__HTTP__BIND": f"127.0.0.1:{port}",

@@ -1,5 +1,5 @@
-"""The gateway as it is shipped (deploy/Caddyfile), before two replicas of each service: broken bodies that strangers send
-must change nothing for others."""
+"""The gateway as it is shipped (deploy/Caddyfile), in front of two replicas of each service: malformed bodies of one
+client must not affect other clients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services import AuthService, request, start_todo_service
 
 CADDYFILE = Path(__file__).resolve().parents[2] / "deploy" / "Caddyfile"
 SECONDS = 8
-# More than the gateway lets through.
+# The size of a body, in bytes, that the gateway refuses.
 TOO_LARGE = 200_000
 
 
@@ -29,7 +29,7 @@ class Gateway:
 
 
 def configured(port: int, replicas: dict[str, list[int]]) -> str:
-    """The shipped file, with addresses in the place of the names that Docker resolves."""
+    """The shipped file, with addresses instead of the names that Docker resolves."""
     config = CADDYFILE.read_text()
     for service, ports in replicas.items():
         addresses = " ".join(f"127.0.0.1:{replica}" for replica in ports)
@@ -79,7 +79,7 @@ def others(port: int, path: str, token: str | None, until: float, answers: Count
 
 def with_shipped_gateway(bin: Path, place: Path, auth: AuthService) -> Report:
     with Processes() as processes:
-        # A second process on the same database is what a replica is.
+        # A replica is a second process on the same database.
         second = free_port()
         env = {**auth.env, "AUTH__HTTP__BIND": f"127.0.0.1:{second}"}
         replica = processes.start("auth-service 2", [bin / "auth-service", "serve"], place / "auth-2.log", env)

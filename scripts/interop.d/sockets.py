@@ -1,4 +1,4 @@
-"""What the kernel knows of a connection."""
+"""Reads the state of TCP connections from the kernel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _connections() -> Iterator[tuple[int, int, int, str]]:
 
 
 def unread_by_server(pid: int, port: int) -> bool:
-    """Whether something that this process sent to the server at `port` was not read there yet."""
+    """Whether the server at `port` has not yet read all data that this process sent to it."""
     descriptors = Path(f"/proc/{pid}/fd")
     sockets = {os.readlink(descriptor) for descriptor in descriptors.iterdir()}
     connections = list(_connections())

@@ -1,4 +1,4 @@
-"""The table of tokens: what each verifier must make of them, and where a library leaves our samples another answer."""
+"""The table of tokens: the answer that every verifier must give, and the exceptions that a library causes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Case:
     name: str
     wanted: str
     token: str
-    # docs/verify/README.md names each of these.
+    # The libraries whose answer differs, with that answer. docs/verify/README.md names each of them.
     but: dict[str, str] = field(default_factory=dict)
 
 
 def cases(mint: Minter, other: Key) -> Iterator[Case]:
-    """Made anew for each verifier: `mint` has the issuer's URL that it expects."""
+    """The cases for one verifier: `mint` uses the issuer's URL that the verifier expects."""
     yield from good_ones(mint)
     for name, token, *but in bad_ones(mint, other):
         yield Case(name, "401", token, but[0] if but else {})

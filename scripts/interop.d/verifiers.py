@@ -1,4 +1,4 @@
-"""What is asked: the samples, our own verifier, and gateways in front of it."""
+"""The verifiers under test: the samples, our own verifier, and gateways in front of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ANSWER_LIMIT_S = 5  # their own limits are of a second
 
 
 class Program:
-    """A sample: a token a line in, a verdict a line out."""
+    """A sample program: reads one token per line and writes one verdict per line."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Program:
 
 @dataclass
 class Service:
-    """Something that answers over HTTP."""
+    """A verifier that is asked over HTTP."""
 
     name: str
     url: str

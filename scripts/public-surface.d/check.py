@@ -1,10 +1,10 @@
-"""Holds what `shared-claims` shows to strangers against its rules, by rustdoc's JSON.
+"""Checks the public API of `shared-claims` against its rules, using rustdoc's JSON output.
 
-1. Every public module, type, trait, function and macro carries an example of its own.
+1. Every public module, type, trait, function and macro has an example of its own.
 2. Every public method and constant is used in an example: its own, its type's, or one that names both.
-   Fields, variants and implementations of traits are what those examples read; they need documentation only.
+   Fields, variants and trait implementations need documentation only.
 3. Everything is documented.
-4. No type or trait of another crate is named, but those of the crates that are promised.
+4. No type or trait of another crate is exposed, except those of the promised crates.
 """
 
 import json
@@ -13,10 +13,10 @@ import sys
 
 PROMISED = {"core", "alloc", "std", "http", "serde", "serde_core"}
 FRAMEWORKS = {"actix_web", "actix_http", "axum", "axum_core", "tower_layer", "tower_service", "tonic"}
-# What the bodies of axum's and tonic's answers are made of.
+# The crates of the body types in axum's and tonic's responses.
 FRAMEWORKS |= {"bytes", "http_body"}
 
-# Test support stands beside the tests that use it: it may speak of what they run.
+# The module for test support may expose types of the crates that tests run.
 EXEMPT_FROM_PROMISE = "testing"
 
 WITH_EXAMPLE = {"module", "struct", "enum", "union", "trait", "function", "macro", "type_alias"}
@@ -24,14 +24,14 @@ FENCE = re.compile(r"^```(.*?)\n(.*?)^```", re.M | re.S)
 
 
 class Surface:
-    """What was met on a walk over everything that is public."""
+    """The results of a walk over all public items."""
 
     def __init__(self, document):
         self.index = document["index"]
         self.paths = document["paths"]
         self.crates = {int(number): crate["name"] for number, crate in document["external_crates"].items()}
         self.faults = []
-        # Each example with the item it stands at; each method or constant with its owner.
+        # Each example with its item, and each method or constant with its owner.
         self.examples = []
         self.members = []
         self.seen = set()
@@ -84,7 +84,7 @@ class Surface:
         block = item["inner"]["impl"]
         if block["is_synthetic"] or block["blanket_impl"] is not None:
             return
-        # pin-project-lite writes the bound of `Unpin`, with a hidden type of its own.
+        # pin-project-lite generates the `Unpin` bound with a hidden type.
         if block["trait"] is not None and block["trait"]["path"].split("::")[-1] == "Unpin":
             return
         self.promise({"generics": block["generics"], "for": block["for"], "trait": block["trait"]}, path)
@@ -145,7 +145,7 @@ class Surface:
             self.faults.append(f"{name}: not documented")
 
     def fences(self, item):
-        # What does not compile, and what is no Rust, shows nobody how to use it.
+        # A block that does not compile or is not Rust does not count as an example.
         def is_example(language):
             words = set(re.split(r"[,\s]+", language.strip())) - {""}
             return words <= {"rust", "no_run", "should_panic", "edition2024"}
@@ -187,7 +187,7 @@ def inner_list(inner, name):
 
 
 def identifiers(part):
-    """The ids of all types and traits that a piece of signature names."""
+    """The ids of all types and traits in a part of a signature."""
     if isinstance(part, dict):
         if "id" in part and "path" in part and isinstance(part["id"], int):
             yield part["id"]

@@ -1,1 +1,1 @@
-"""OAuth client libraries and resource servers of others, against our issuer."""
+"""OAuth client and resource server libraries of other projects, tested against our issuer."""

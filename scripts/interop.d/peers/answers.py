@@ -1,4 +1,4 @@
-"""What is made of a library's answer."""
+"""Checks the results of libraries."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from processes import Failure
 from peers.setting import SCOPES
 
 ACCESS_TTL_S = 900
-# Looks at what a library handed out, and says what is wrong with it.
+# A check of what a library returned: says what is wrong with it, or returns None.
 Complaint = Callable[[dict], str | None]
 
 
 def verdict(answer: dict, complaint: Complaint = lambda _: None) -> str:
-    """`ok`, the error's code, or what is wrong with the answer."""
+    """`ok`, the error code, or what is wrong with the result."""
     if "ok" in answer:
         return complaint(answer["ok"] or {}) or "ok"
     return answer.get("error") or f"unexpected: {answer.get('unexpected')}"
 
 
 def token_of(answer: dict, name: str = "access_token") -> str:
-    """What the rest of a case goes on with."""
+    """The value with which the rest of a case continues."""
     if "ok" not in answer:
         raise Failure(f"no {name} to go on with: {verdict(answer)}")
     return answer["ok"][name]
 
 
 def part(token: str, number: int) -> dict:
-    """The header of a JWT, or its claims."""
+    """Decodes one part of a JWT: its header or its claims."""
     text = token.split(".")[number]
     return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 
 def differs(found: dict, wanted: dict) -> str | None:
-    """The first member that is not as wanted; one that is wanted to be `...` must not be there."""
+    """The first member that differs from `wanted`. A member that is wanted as `...` must be missing."""
     for name, value in wanted.items():
         if found.get(name, ...) != value:
             return f"{name} is {found.get(name)!r}, wanted {value!r}"
@@ -52,7 +52,7 @@ def with_members(**wanted: object) -> Complaint:
 
 
 def with_tokens(scope: str = SCOPES, refreshes: bool = False, **claims: object) -> Complaint:
-    """What a good answer of the token endpoint is like, and the access token in it (contract §1)."""
+    """Checks a successful token response and the access token in it (contract §1)."""
 
     def complaint(found: dict) -> str | None:
         header, payload = (part(found["access_token"], number) for number in (0, 1))

@@ -1,4 +1,4 @@
-"""RFC 6749 §4.1.3 with RFC 7636: what an app does when the browser is back."""
+"""RFC 6749 §4.1.3 with RFC 7636: an app redeems the code after the redirect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RFC 6749 §4.4: a client in its own name."""
+"""The client credentials grant (RFC 6749 §4.4)."""
 
 from __future__ import annotations
 

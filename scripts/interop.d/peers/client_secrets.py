@@ -1,4 +1,4 @@
-"""What becomes of a client's secret, and names and secrets of all characters that may be."""
+"""Rotation of a client's secret, and ids and secrets with every allowed character."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def cases(table: Table) -> None:
 
 
 def _odd(table: Table) -> None:
-    """Each half of a Basic header is form-encoded before they are joined (RFC 6749 §2.3.1): not by every library."""
+    """Id and secret are form-encoded in a Basic header (RFC 6749 §2.3.1), but not by every library."""
     for name, client in table.setting.declared.items():
         for case, wanted, method, needs in (
             ("in Basic", "ok", "client_secret_basic", "encodes"),
@@ -52,6 +52,6 @@ def _exchanged(table: Table) -> None:
 
 
 def _comes_to(report: Report, client: Registered, wanted: str) -> None:
-    """The issuer notices within a second what was commanded beside it."""
+    """Waits until the issuer has noticed a command that was run, which takes less than a second."""
     library = report.verifiers[0]
     eventually(f"{wanted} after a command", lambda: verdict(library.do("client_credentials", client)) == wanted)

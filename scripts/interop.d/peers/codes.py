@@ -1,4 +1,4 @@
-"""Authorization codes, written into the issuer's database as its pages will: there are none yet."""
+"""Inserts authorization codes into the issuer's database, because the pages that issue codes do not exist yet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIFE_MS = 60_000
 
 @dataclass
 class Code:
-    """What an app holds when the browser is back."""
+    """The values that an app has after the redirect."""
 
     code: str
     code_verifier: str
@@ -34,7 +34,7 @@ class Code:
 
 
 def give_code(setting: Setting, client: Registered) -> Code:
-    """What the user agreed to: everything, with PKCE."""
+    """Inserts a code for a consent to everything, with PKCE."""
     code, verifier = f"lkc_{base64url(os.urandom(32))}", base64url(os.urandom(32))
     now_ms = time.time_ns() // 1_000_000
     row = {

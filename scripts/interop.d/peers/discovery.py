@@ -1,4 +1,4 @@
-"""Each library looks at the document in its own way; that of another issuer it must refuse."""
+"""Discovery by each library. It must refuse the document of another issuer."""
 
 from __future__ import annotations
 

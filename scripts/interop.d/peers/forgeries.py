@@ -1,4 +1,4 @@
-"""Tokens that nobody but the issuer can make, made all the same."""
+"""Forged tokens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from peers.setting import Setting
 
 
 def _public_key(setting: Setting, kid: str) -> bytes:
-    """In PEM form, as an attacker would write it."""
+    """The public key in PEM form, as an attacker would write it."""
     _, _, document = request("GET", f"{setting.auth.address}/.well-known/jwks.json")
     jwk = next(key for key in json.loads(document)["keys"] if key["kid"] == kid)
     numbers = (int.from_bytes(base64.urlsafe_b64decode(jwk[name] + "=="), "big") for name in ("e", "n"))
@@ -25,7 +25,7 @@ def _public_key(setting: Setting, kid: str) -> bytes:
 
 
 def forgeries(setting: Setting, good: str) -> dict[str, str]:
-    """By what is wrong with them."""
+    """The forged tokens, by what is wrong with them."""
     header, payload, signature = good.split(".")
     kid, claims = part(good, 0)["kid"], part(good, 1)
 

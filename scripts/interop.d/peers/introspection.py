@@ -1,4 +1,4 @@
-"""RFC 7662; and signed (RFC 9701), for those that can have it so."""
+"""Introspection (RFC 7662), and signed responses (RFC 9701) for libraries that support them."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ def _answers(table: Table, what: str) -> None:
     case("no token", setting.api, lambda _: "garbage", INACTIVE)
     case("a token for others", setting.api, lambda x: service_token(x, setting, resource=API), INACTIVE)
     case("a token, asked by a stranger", setting.stranger, lambda x: service_token(x, setting), INACTIVE)
-    # Active only where `token_type_hint=refresh_token` asks for one: these ask about what came as a bearer token.
+    # A refresh token is active only with `token_type_hint=refresh_token`. These libraries ask about a bearer token.
     case("a refresh token", setting.trusted, refresh_token, INACTIVE)
     case("another client's refresh token", setting.other, refresh_token, INACTIVE)

@@ -1,4 +1,4 @@
-"""The libraries: a program a language, which asks by them and serves with them."""
+"""The libraries. One program for each language uses them as clients and as resource servers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from peers.tls import Authority
 ANSWER_LIMIT_S = 30
 TOKENS = ("client_credentials", "password", "authorization_code", "refresh")
 WHOLE = ("discover", *TOKENS, "revoke", "introspect", "narrow", "public", "post")
-# What each library offers; what one does not is no case of its table. Besides the names of endpoints and grants:
-# `narrow`: `scope` and `resource` with every grant; `public`, `post`: ways to authenticate; `oidc`: the other document;
-# `encodes`, or `leaves`: id and secret for Basic.
+# The features of each library. A case for a feature that a library lacks is left out. Besides the names of endpoints
+# and grants: `narrow`: `scope` and `resource` with every grant; `public`, `post`: ways to authenticate; `oidc`: the
+# OpenID Connect discovery document; `encodes` or `leaves`: whether the library form-encodes id and secret for Basic.
 CLIENTS = {
     "authlib": ("python", (*WHOLE, "leaves")),
     "requests-oauthlib": ("python", (*TOKENS, "narrow", "encodes")),
@@ -38,7 +38,7 @@ INTROSPECTING = {"authlib, asking": ("python", "introspecting"), "Spring, asking
 
 @dataclass(frozen=True)
 class Registered:
-    """A client as a library is told of it."""
+    """The client registration that a library is configured with."""
 
     id: str
     secret: str | None = None
@@ -54,7 +54,7 @@ class Registered:
 
 @dataclass
 class Library:
-    """A client library in its program, which it may share with others."""
+    """A client library in its program. Several libraries may share one program."""
 
     name: str
     can: tuple[str, ...]
@@ -62,7 +62,7 @@ class Library:
     lock: threading.Lock
 
     def do(self, what: str, client: Registered | None = None, **parameters: str) -> dict:
-        """`ok` with what the library hands out, the `error` that it names, or something `unexpected`."""
+        """`ok` with the library's result, the `error` that it reports, or something `unexpected`."""
         question = {"library": self.name, "do": what, "parameters": parameters}
         if client:
             question["client"] = client.document()
@@ -71,7 +71,7 @@ class Library:
 
 
 class Libraries:
-    """All of them, started."""
+    """All libraries, in running programs."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""RFC 6749 §4.3: with a user's password, for clients that have this grant."""
+"""The password grant (RFC 6749 §4.3), for clients that have it."""
 
 from __future__ import annotations
 

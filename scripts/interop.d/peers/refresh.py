@@ -1,4 +1,4 @@
-"""RFC 6749 §6, with rotation."""
+"""Refresh (RFC 6749 §6), with rotation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What resource servers by libraries of others make of tokens."""
+"""Verification of tokens by resource server libraries of other projects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from peers.table import login, service_token
 
 
 def tokens(report: Report, setting: Setting, libraries: Libraries) -> None:
-    """Offline ones know nothing of the revocation list: docs/verify has how to ask it."""
+    """Offline verifiers do not know the revocation list: docs/verify shows how to query it."""
     client = libraries.clients[0]
     good = login(client, setting)
     report.ask("a user's token", f"200 {part(good.access, 1)['sub']}", good.access)
@@ -35,7 +35,7 @@ def tokens(report: Report, setting: Setting, libraries: Libraries) -> None:
 
 
 def rotation(report: Report, setting: Setting, libraries: Libraries) -> None:
-    """Another key signs at once, which no server has seen; then the one before is dropped as stolen."""
+    """A new key that no server knows signs at once; then the old key is dropped as compromised."""
     client = libraries.clients[0]
 
     def token_and_kid() -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""RFC 7009: each library revokes, and looks by introspection whether it came to that."""
+"""RFC 7009: each library revokes a token, and checks the effect by introspection."""
 
 from __future__ import annotations
 

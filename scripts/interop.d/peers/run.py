@@ -1,4 +1,4 @@
-"""Puts the libraries of others through it."""
+"""Runs the cases for the libraries of other projects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TABLES = {
 
 
 def with_libraries(bin: Path, place: Path, built: Path) -> list[Report]:
-    """Those that offer it, for each thing that a client does; then the resource servers."""
+    """Runs each client feature with the libraries that have it, then the resource servers."""
     place = place / "oauth"
     place.mkdir()
     reports = []

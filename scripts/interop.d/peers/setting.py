@@ -1,4 +1,4 @@
-"""The clients that the issuer knows, and a user."""
+"""The registered clients and a user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCOPES = "todos:read todos:write"
 REDIRECT = "https://app.example/callback"
 ODD_ID = "bücher:%2B+&="
 ODD_SECRET = "a:b%zz%2B+c&d=e?f#g/h;i@j!k$l(m)*n,o^p~q|r"
-# Ids and secrets that an operator chose, by what is odd about them.
+# Ids and secrets that an operator chose, by the unusual property they have.
 DECLARED = {
     "an odd secret": Registered("declared", ODD_SECRET),
     "an odd id": Registered(ODD_ID, ODD_SECRET[::-1]),
@@ -22,7 +22,7 @@ DECLARED = {
 
 
 def declaration() -> str:
-    """The configuration of the issuer that declares them."""
+    """The issuer's configuration, which declares these clients."""
     tables = (
         f"[[clients]]\nid = '{client.id}'\nsecret = '{client.secret}'\n"
         f'grants = ["client_credentials"]\nscopes = {json.dumps(SCOPES.split())}\n'
@@ -32,7 +32,7 @@ def declaration() -> str:
 
 
 class Setting:
-    """Made by the issuer's own commands."""
+    """Creates clients and a user with the issuer's commands."""
 
     def __init__(self, auth: AuthService) -> None:
         self.auth, self.url, self.declared = auth, auth.url, DECLARED
@@ -43,7 +43,8 @@ class Setting:
         self.web = self.create("web", "authorization_code,refresh_token")
         self.web_too = self.create("web too", "authorization_code,refresh_token")
         self.page = self.create("page", "authorization_code,refresh_token", public=True)
-        # A resource server that introspects is a client too, and may be one that logs users in: a back end with one client.
+        # A resource server that introspects is a client too. It may also log users in, as a back end with one client
+        # does.
         self.api = self.create("api", "client_credentials,password,refresh_token", audiences=[AUDIENCE])
         self.stranger = self.create("stranger", "client_credentials", audiences=["https://stranger.example"])
         self.user = auth.register()
@@ -56,5 +57,5 @@ class Setting:
         return Registered(made["client_id"], made.get("client_secret"))
 
     def without(self, grant: str) -> Registered:
-        """A client that has not this grant."""
+        """A client without this grant type."""
         return self.trusted if grant == "client_credentials" else self.service

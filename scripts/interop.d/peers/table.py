@@ -1,4 +1,4 @@
-"""A table of cases for the libraries that can do what it is about."""
+"""A table of cases for the libraries that support its feature."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Table:
     setting: Setting
 
     def ask(self, case: str, wanted: str, answer_of: Callable[[Library], str], *needs: str) -> None:
-        """Of those that can do what the case needs besides."""
+        """Checks a case with the libraries that also support the features in `needs`."""
         able = [library for library in self.report.verifiers if set(needs) <= set(library.can)]
         self.report.check(case, wanted, answer_of, able)
 
@@ -32,7 +32,7 @@ class Table:
         self.ask(case, wanted, lambda library: verdict(library.do(what, client, **parameters)), *needs)
 
     def grant_refused(self, what: str, client: Registered, **good: str) -> None:
-        """What every grant is refused for."""
+        """The cases that every grant must refuse."""
 
         def case(name: str, wanted: str, client: Registered, *needs: str, **changes: str) -> None:
             self.refused(name, wanted, what, client, *needs, **{**good, **changes})
@@ -52,7 +52,7 @@ class Table:
 
 @dataclass
 class Tokens:
-    """What a client holds."""
+    """The tokens of a client."""
 
     access: str
     refresh: str | None = None

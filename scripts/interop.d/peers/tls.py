@@ -1,4 +1,4 @@
-"""TLS before the issuer, so that no library has to be told that plain HTTP will do."""
+"""TLS in front of the issuer, so that no library has to be configured to allow plain HTTP."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _name(common: str) -> x509.Name:
 
 
 class Authority:
-    """A certificate authority of our own, and how each language is told to trust it alone."""
+    """A certificate authority for the tests, and how each language is configured to trust only it."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -85,7 +85,7 @@ class Authority:
         return certificate.sign(self.key, hashes.SHA256())
 
     def environment(self) -> dict[str, str]:
-        """For requests, Node and Go."""
+        """The environment variables for requests (Python), Node and Go."""
         file = str(self.file)
         return {"REQUESTS_CA_BUNDLE": file, "NODE_EXTRA_CA_CERTS": file, "SSL_CERT_FILE": file}
 
@@ -94,7 +94,7 @@ class Authority:
         return [f"-Djavax.net.ssl.{name}={value}" for name, value in store.items()]
 
     def serve(self, processes: Processes, port: int, upstream: int) -> None:
-        """Caddy at that port of `localhost` and of `127.0.0.1`, before the issuer."""
+        """Starts Caddy at this port of `localhost` and of `127.0.0.1`, in front of the issuer."""
         config = self.place / "Caddyfile.tls"
         config.write_text(CADDYFILE.format(port=port, upstream=upstream, place=self.place))
         command = ["caddy", "run", "--config", config, "--adapter", "caddyfile"]
