@@ -12,7 +12,6 @@ use crate::background;
 use crate::clients::Administration;
 use crate::keys::KeyStore;
 use crate::pruning::{Pruner, Round};
-use crate::revocation::Revocations;
 
 /// How often keys are read. A change must be noticed within a second.
 const KEYS_EVERY: Duration = Duration::from_millis(500);
@@ -27,17 +26,12 @@ pub(crate) struct Maintenance {
 }
 
 impl Maintenance {
-    pub(crate) fn start(
-        keys: KeyStore,
-        pruner: Pruner,
-        clients: Administration,
-        revocations: Revocations,
-    ) -> Self {
+    pub(crate) fn start(keys: KeyStore, pruner: Pruner, clients: Administration) -> Self {
         let (stop, stopped) = watch::channel(false);
         let tasks = vec![
             tokio::spawn(read_keys(keys, stopped.clone())),
             tokio::spawn(prune(pruner, stopped.clone())),
-            tokio::spawn(settle_clients(clients, revocations, stopped)),
+            tokio::spawn(settle_clients(clients, stopped)),
         ];
         Self { stop, tasks: Mutex::new(tasks) }
     }
@@ -93,11 +87,7 @@ async fn prune(pruner: Pruner, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-async fn settle_clients(
-    clients: Administration,
-    revocations: Revocations,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn settle_clients(clients: Administration, mut stopped: watch::Receiver<bool>) {
     let mut ticks = interval(CLIENTS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -106,10 +96,7 @@ async fn settle_clients(
             _ = stopped.wait_for(|stop| *stop) => return,
         }
         match background::step(clients.settle()).await {
-            Some(Ok(Some(seq))) => {
-                tracing::warn!("clients.settled");
-                revocations.announce(seq).await;
-            }
+            Some(Ok(Some(_))) => tracing::warn!("clients.settled"),
             Some(Ok(None)) | None => {}
             Some(Err(error)) => tracing::warn!(%error, "clients.not_settled"),
         }

@@ -1,5 +1,6 @@
 //! Puts the parts together. The only place that does.
 
+mod components;
 mod followers;
 mod settings;
 mod verifiers;
@@ -20,23 +21,23 @@ use shared_claims::scope::InvalidScope;
 use shared_claims::verifier::BuildError;
 use zeroize::Zeroizing;
 
-pub(crate) use self::settings::{client_settings, hash_settings, password_rules, projection};
+pub(crate) use self::components::{Components, unit_of_work_of_a_command};
+pub(crate) use self::settings::password_rules;
 pub use self::settings::{cut_rules, key_settings, limits, prune_rules, session_limits};
-use self::settings::{feed_access, token_settings};
+use self::settings::{feed_access, projection, token_settings};
 use crate::accounts::{AccountParts, Accounts};
 use crate::audit::{Recorder, Refusals};
-use crate::clients::{Administration, AdministrationError, AdministrationParts, ClientParts, Clients};
+use crate::clients::AdministrationError;
 use crate::config::{Settings, read_clients};
 use crate::http::feed_access::FeedAccess;
 use crate::http::revocations::Feed;
 use crate::http::{self, ClientAuth, Cookies, Metadata, Published, Services};
-use crate::keys::{KeyStore, KeysError, MasterKey, Sealer, SecretName};
-use crate::keys::{agree_on_database_id, agree_on_secret, has_sealed};
+use crate::keys::{KeyStore, KeysError, SecretName, agree_on_database_id};
 use crate::maintenance::Maintenance;
-use crate::passwords::Passwords;
 use crate::pruning::Pruner;
 use crate::random::Random;
 use crate::revocation::{self, Revocations};
+use crate::storage::UnitOfWork;
 use crate::tokens::{TokenParts, Tokens};
 use crate::{observe, storage};
 
@@ -108,7 +109,9 @@ impl Application {
         let World { clock, random, listener } = world;
         let database = open(&settings).await?;
         let database_id = agree_on_database_id(&database, &random).await?;
-        let (keys, secrets) = open_keys(&settings, &database, &random, &clock).await?;
+        let unit_of_work = UnitOfWork::new(database.clone(), clock.clone(), random.clone());
+        let (keys, secrets) =
+            open_keys(Components { settings: &settings, unit_of_work: &unit_of_work }).await?;
 
         let projection = projection(&settings);
         let feed =
@@ -118,38 +121,28 @@ impl Application {
             Revocations::start(database.clone(), database_id, projection, clock.clone(), random.clone())
                 .await?
                 .with_feed(feed.clone());
-        let passwords = Passwords::new(&secrets.pepper, hash_settings(&settings), random.clone());
         let recorder = Recorder::new(random.clone(), clock.clone(), settings.throttle.enabled);
+        let refusals = Refusals::new(database.clone(), recorder.clone());
+        let unit_of_work = unit_of_work.with_audit_policy(recorder).announced_by(revocations.clone());
+        let components = Components { settings: &settings, unit_of_work: &unit_of_work };
+        let passwords = components.passwords(&secrets.pepper);
         let accounts = Accounts::new(AccountParts {
-            database: database.clone(),
+            unit_of_work: unit_of_work.clone(),
             passwords: passwords.clone(),
-            clock: clock.clone(),
-            random: random.clone(),
-            recorder: recorder.clone(),
+            refusals: refusals.clone(),
             password_rules: password_rules(&settings),
         });
         let token_settings = token_settings(&settings)?;
         let scopes: Vec<String> = token_settings.default_scope.iter().map(str::to_owned).collect();
         let pruner = Pruner::new(database.clone(), clock.clone(), &random, prune_rules(&settings));
         let tokens = Tokens::new(TokenParts {
-            database: database.clone(),
+            unit_of_work: unit_of_work.clone(),
             keys: keys.clone(),
-            revocations: revocations.clone(),
             refresh_derivation: secrets.refresh_derivation,
-            clock: clock.clone(),
-            random: random.clone(),
-            recorder: recorder.clone(),
             settings: token_settings,
         });
 
-        let clients = Clients::new(ClientParts { database: database.clone(), clock: clock.clone() });
-        let administration = Administration::new(AdministrationParts {
-            clients: clients.clone(),
-            database: database.clone(),
-            clock: clock.clone(),
-            random: random.clone(),
-            settings: client_settings(&settings),
-        });
+        let (clients, administration) = components.clients();
         administration.declare(read_clients(&settings.clients, &settings.tokens.audience)?).await?;
 
         let metrics = Metrics::new(clock.now_seconds())?;
@@ -164,7 +157,7 @@ impl Application {
         let services = Services {
             accounts,
             tokens,
-            client_auth: ClientAuth::new(clients, Refusals::new(database.clone(), recorder), clock.clone()),
+            client_auth: ClientAuth::new(clients, refusals, clock.clone()),
             issued: verifiers::issued(&settings, &database, &keys, clock.clone()).await?,
             keys: keys.clone(),
             bearer: verifiers::bearer(&settings, &database, &keys, clock.clone()).await?,
@@ -190,7 +183,7 @@ impl Application {
             routes: move |config: &mut ServiceConfig| http::configure(config, &services),
         };
         let server = server::bind(service, listener)?;
-        let maintenance = Maintenance::start(keys, pruner, administration, revocations.clone());
+        let maintenance = Maintenance::start(keys, pruner, administration);
         Ok(Self { server, maintenance, revocations, feed })
     }
 
@@ -272,35 +265,13 @@ struct Secrets {
     refresh_derivation: Zeroizing<[u8; 32]>,
 }
 
-async fn open_keys(
-    settings: &Settings,
-    database: &Database,
-    random: &Random,
-    clock: &SharedClock,
-) -> Result<(KeyStore, Secrets), StartError> {
-    let sealer = open_sealer(settings, database, random).await?;
-    let secret = |name| agree_on_secret(database, &sealer, random, clock.as_ref(), name);
+async fn open_keys(components: Components<'_>) -> Result<(KeyStore, Secrets), StartError> {
+    let sealer = components.sealer().await?;
     let secrets = Secrets {
-        pepper: secret(SecretName::PasswordPepper).await?,
-        refresh_derivation: secret(SecretName::RefreshDerivation).await?,
+        pepper: components.secret(&sealer, SecretName::PasswordPepper).await?,
+        refresh_derivation: components.secret(&sealer, SecretName::RefreshDerivation).await?,
     };
-    let keys = KeyStore::open(database.clone(), sealer, random, clock, key_settings(settings)).await?;
+    let unit_of_work = components.unit_of_work.clone();
+    let keys = KeyStore::open(unit_of_work, sealer, key_settings(components.settings)).await?;
     Ok((keys, secrets))
-}
-
-/// What seals and opens the secrets in the database.
-pub(crate) async fn open_sealer(
-    settings: &Settings,
-    database: &Database,
-    random: &Random,
-) -> Result<Sealer, KeysError> {
-    let master = if let Some(key) = &settings.keys.encryption_key {
-        MasterKey::parse(key.expose())?
-    } else {
-        let may_create = !has_sealed(database).await?;
-        MasterKey::from_file(&settings.keys.master_key_path, may_create, random)?
-    };
-    let sealer = Sealer::new(&master, random.clone())?;
-    let mut previous = settings.keys.previous_encryption_keys.iter();
-    previous.try_fold(sealer, |sealer, key| sealer.opening(&MasterKey::parse(key.expose())?))
 }

@@ -30,7 +30,8 @@ impl Accounts {
             Ok(username) => {
                 let key = username.key().to_owned();
                 parts
-                    .database
+                    .unit_of_work
+                    .database()
                     .read(move |conn| Ok::<_, AccountError>(users::find_by_name(conn, &key)?))
                     .await?
             }
@@ -52,7 +53,7 @@ impl Accounts {
                 upgrade: upgraded.map(|new| (credentials.hash, new)),
             })),
             (None, _) | (_, Verification::Wrong) => {
-                self.refusals.record(refused).await;
+                parts.refusals.record(refused).await;
                 Ok(Authentication::Refused)
             }
         }

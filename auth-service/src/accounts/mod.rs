@@ -7,20 +7,16 @@ mod register;
 use std::sync::Arc;
 
 use diesel::result::Error as QueryError;
-use service_kit::database::{Database, DatabaseError};
-use shared_claims::clock::SharedClock;
+use service_kit::database::DatabaseError;
 use uuid::Uuid;
 
-pub use self::administration::{
-    Administration, AdministrationParts, Changed, Creation, Draft, DraftRequest, Import, Imported,
-};
+pub use self::administration::{Administration, Creation, Draft, DraftRequest, Import, Imported};
 pub use self::authenticate::Authentication;
 pub use self::register::{Registration, RegistrationField, RegistrationRequest};
-use crate::audit::{Recorder, Refusals};
+use crate::audit::Refusals;
 use crate::domain::{PasswordRules, User};
 use crate::passwords::{PasswordError, Passwords};
-use crate::random::Random;
-use crate::storage::users;
+use crate::storage::{UnitOfWork, users};
 
 /// An error that is not the caller's fault.
 #[derive(Debug, thiserror::Error)]
@@ -46,16 +42,12 @@ impl From<QueryError> for AccountError {
 
 /// The parts that [`Accounts`] is built from.
 pub struct AccountParts {
-    /// The database.
-    pub database: Database,
+    /// Commits changes.
+    pub unit_of_work: UnitOfWork,
     /// The password hashing pool.
     pub passwords: Passwords,
-    /// The clock.
-    pub clock: SharedClock,
-    /// The source of randomness.
-    pub random: Random,
-    /// Writes audit events.
-    pub recorder: Recorder,
+    /// Records refused logins.
+    pub refusals: Refusals,
     /// The rules for new passwords.
     pub password_rules: PasswordRules,
 }
@@ -64,19 +56,17 @@ pub struct AccountParts {
 #[derive(Clone)]
 pub struct Accounts {
     parts: Arc<AccountParts>,
-    refusals: Refusals,
 }
 
 impl Accounts {
     /// Builds the use cases from their parts.
     pub fn new(parts: AccountParts) -> Self {
-        let refusals = Refusals::new(parts.database.clone(), parts.recorder.clone());
-        Self { parts: Arc::new(parts), refusals }
+        Self { parts: Arc::new(parts) }
     }
 
     /// Finds the user with this id.
     pub async fn find(&self, id: Uuid) -> Result<Option<User>, AccountError> {
-        self.parts.database.read(move |conn| Ok(users::find(conn, id)?)).await
+        self.parts.unit_of_work.database().read(move |conn| Ok(users::find(conn, id)?)).await
     }
 
     /// The rules for new passwords.

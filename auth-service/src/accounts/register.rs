@@ -55,13 +55,13 @@ impl Accounts {
         // Checked before hashing, so that a taken name does not cost a hash. The unique index decides at the insert.
         let (key, skeleton) = (username.key().to_owned(), username.skeleton().to_owned());
         let taken: Result<_, AccountError> =
-            parts.database.read(move |conn| Ok(users::is_taken(conn, &key, &skeleton)?)).await;
+            parts.unit_of_work.database().read(move |conn| Ok(users::is_taken(conn, &key, &skeleton)?)).await;
         if taken? {
             return Ok(Registration::Taken);
         }
-        let now_ms = parts.clock.now_ms();
+        let now_ms = parts.unit_of_work.clock().now_ms();
         let new = NewUser {
-            id: parts.random.uuid(),
+            id: parts.unit_of_work.random().uuid(),
             username,
             email,
             email_verified: false,
@@ -72,16 +72,13 @@ impl Accounts {
         };
         let user = new.user();
         let event = AuditEvent::new(AuditKind::UserRegistered, origin).user(user.id);
-        let (committed, recorder, clock) = (event.clone(), parts.recorder.clone(), parts.clock.clone());
-        let inserted = parts.database.write(move |conn| {
-            users::insert(conn, &new)?;
-            Ok::<_, AccountError>(recorder.record(conn, &committed, clock.now_ms())?)
+        let inserted = parts.unit_of_work.commit(move |transaction| {
+            users::insert(transaction.conn(), &new)?;
+            transaction.record(event.clone());
+            Ok::<_, AccountError>(())
         });
         match inserted.await {
-            Ok(()) => {
-                event.log();
-                Ok(Registration::Registered(Box::new(user)))
-            }
+            Ok(_) => Ok(Registration::Registered(Box::new(user))),
             // A concurrent registration took the name first.
             Err(AccountError::Database(DatabaseError::Query(error))) if is_unique_violation(&error) => {
                 Ok(Registration::Taken)

@@ -9,15 +9,14 @@ mod allowance;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::QueryResult;
-use service_kit::database::{Database, DatabaseError, DbConnection};
+use service_kit::database::{Database, DatabaseError};
 use service_kit::telemetry::LogScope;
 use shared_claims::clock::SharedClock;
 
 use self::allowance::{Allowance, Recorded};
 use crate::domain::{Actor, AuditEvent, Origin};
 use crate::random::Random;
-use crate::storage::audit;
+use crate::storage::{AuditPolicy, audit};
 
 /// How long a response waits until the event of a refusal is written. After that the response is sent and the write
 /// continues.
@@ -44,21 +43,6 @@ impl Recorder {
         Self { inner: Arc::new(RecorderInner { random, clock, allowance, limits_callers }) }
     }
 
-    /// Writes an event in the current transaction. The caller logs the event after the commit. Events that a caller
-    /// can cause at will are limited by the allowance.
-    pub fn record(&self, conn: &mut DbConnection, event: &AuditEvent, now_ms: i64) -> QueryResult<()> {
-        let inner = &self.inner;
-        let is_limited =
-            inner.limits_callers && event.origin.actor == Actor::Caller && event.kind.is_repeatable();
-        if is_limited {
-            for event in self.within_allowance(event) {
-                audit::record(conn, &event, &inner.random, now_ms)?;
-            }
-            return Ok(());
-        }
-        audit::record(conn, event, &inner.random, now_ms)
-    }
-
     /// The rows to write for an event: none if the allowance is used up, and additional rows with the number of
     /// events that were dropped before.
     fn within_allowance(&self, event: &AuditEvent) -> Vec<AuditEvent> {
@@ -77,6 +61,15 @@ impl Recorder {
             ..flood
         });
         flood(of_kind).into_iter().chain(of_account).chain([event.clone()]).collect()
+    }
+}
+
+impl AuditPolicy for Recorder {
+    /// Events that a caller can cause at will are limited by the allowance.
+    fn rows(&self, event: &AuditEvent) -> Vec<AuditEvent> {
+        let is_limited =
+            self.inner.limits_callers && event.origin.actor == Actor::Caller && event.kind.is_repeatable();
+        if is_limited { self.within_allowance(event) } else { vec![event.clone()] }
     }
 }
 

@@ -8,21 +8,19 @@ use service_kit::telemetry::{self, Log, LogSettings};
 use shared_claims::clock::SharedClock;
 
 use super::Failure;
-use crate::accounts::{Administration, AdministrationParts};
-use crate::clients::{self, ClientParts, Clients};
+use crate::accounts::Administration;
+use crate::clients;
 use crate::config::Settings;
 use crate::domain::{Origin, Password, PasswordHash, PasswordRules};
-use crate::keys::{Rotation, Sealer, SecretName, agree_on_database_id, agree_on_secret};
-use crate::passwords::Passwords;
-use crate::random::Random;
-use crate::revocation::Revocations;
-use crate::startup::{self, StartError, World};
+use crate::keys::{Rotation, SecretName};
+use crate::startup::{self, Components, StartError, World};
+use crate::storage::UnitOfWork;
 
 pub(super) struct Context {
     settings: Settings,
     pub(super) database: Database,
     pub(super) clock: SharedClock,
-    random: Random,
+    unit_of_work: UnitOfWork,
     _log: Log,
 }
 
@@ -32,31 +30,24 @@ impl Context {
         let log = telemetry::init(&log_of_a_command(&settings.log))?;
         let database = startup::open_for_command(&settings).await.map_err(StartError::from)?;
         let World { clock, random, .. } = World::system();
-        Ok(Self { settings, database, clock, random, _log: log })
+        let unit_of_work =
+            startup::unit_of_work_of_a_command(&settings, database.clone(), Arc::clone(&clock), random);
+        Ok(Self { settings, database, clock, unit_of_work, _log: log })
     }
 
-    /// The sealer for the secrets in the database.
-    pub(super) async fn sealer(&self) -> Result<Arc<Sealer>, Failure> {
-        Ok(Arc::new(startup::open_sealer(&self.settings, &self.database, &self.random).await?))
+    fn components(&self) -> Components<'_> {
+        Components { settings: &self.settings, unit_of_work: &self.unit_of_work }
     }
 
     /// The use cases for changing the signing keys.
     pub(super) async fn rotation(&self) -> Result<Rotation, Failure> {
-        let settings = startup::key_settings(&self.settings);
-        let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
-        let rotation = Rotation::new(database, self.sealer().await?, self.random.clone(), clock, settings);
-        Ok(rotation.caused_by(Origin::operator()))
+        let sealer = Arc::new(self.components().sealer().await?);
+        Ok(self.components().rotation(sealer).caused_by(Origin::operator()))
     }
 
     /// The use cases for managing users. They need no encryption key.
     pub(super) fn administration(&self) -> Administration {
-        Administration::new(AdministrationParts {
-            database: self.database.clone(),
-            clock: Arc::clone(&self.clock),
-            random: self.random.clone(),
-            cuts: startup::cut_rules(&self.settings),
-            origin: Origin::operator(),
-        })
+        self.components().users(Origin::operator())
     }
 
     /// The rules for new passwords.
@@ -66,23 +57,14 @@ impl Context {
 
     /// Hashes a new password.
     pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, Failure> {
-        let sealer = self.sealer().await?;
-        let (random, name) = (self.random.clone(), SecretName::PasswordPepper);
-        let pepper = agree_on_secret(&self.database, &sealer, &random, self.clock.as_ref(), name).await?;
-        Ok(Passwords::new(&pepper, startup::hash_settings(&self.settings), random).hash(password).await?)
+        let sealer = self.components().sealer().await?;
+        let pepper = self.components().secret(&sealer, SecretName::PasswordPepper).await?;
+        Ok(self.components().passwords(&pepper).hash(password).await?)
     }
 
     /// The use cases for managing clients.
     pub(super) fn clients(&self) -> clients::Administration {
-        let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
-        let clients = Clients::new(ClientParts { database, clock });
-        let administration = clients::Administration::new(clients::AdministrationParts {
-            clients,
-            database: self.database.clone(),
-            clock: Arc::clone(&self.clock),
-            random: self.random.clone(),
-            settings: startup::client_settings(&self.settings),
-        });
+        let (_, administration) = self.components().clients();
         administration.caused_by(Origin::operator())
     }
 
@@ -91,29 +73,6 @@ impl Context {
         if self.settings.clients.iter().any(|declared| declared.id == id) {
             return Err(format!("{id} is declared in the configuration: change it there, and restart").into());
         }
-        Ok(())
-    }
-
-    /// Delivers a committed revocation fact to Redis. If that fails, the command only logs a warning: a server that
-    /// is running, or the next one to start, delivers the fact.
-    pub(super) async fn announce(&self, seq: i64) -> Result<(), Failure> {
-        let Some(projection) = startup::projection(&self.settings) else { return Ok(()) };
-        let database_id = agree_on_database_id(&self.database, &self.random).await?;
-        let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
-        let started =
-            Revocations::start(database, database_id, Some(projection), clock, self.random.clone()).await;
-        let revocations = match started {
-            Ok(revocations) => revocations,
-            Err(error) => {
-                tracing::warn!(%error, "revocation.not_announced");
-                return Ok(());
-            }
-        };
-        revocations.announce(seq).await;
-        if revocations.status().is_none_or(|status| status.delivered < seq) {
-            tracing::warn!(error = "Redis does not have it yet", "revocation.not_announced");
-        }
-        revocations.stop().await;
         Ok(())
     }
 }

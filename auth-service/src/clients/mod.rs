@@ -13,8 +13,7 @@ use service_kit::database::Database;
 use shared_claims::clock::SharedClock;
 
 pub use self::administration::{
-    Administration, AdministrationError, AdministrationParts, AdministrationSettings, Changed, Declared,
-    DeclaredSecret, Switched,
+    Administration, AdministrationError, AdministrationSettings, Changed, Declared, DeclaredSecret, Switched,
 };
 pub use self::error::ClientsError;
 pub use self::registered::RegisteredClient;

@@ -5,11 +5,10 @@ use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::revocation::{Fact, Kind};
 
 use super::{KeyEvent, KeysError};
+use crate::domain::Origin;
 use crate::domain::signing_key::{KeyLife, KeyState, KeyStep, MAX_KEYS, RotationRules, gone};
-use crate::domain::{AuditEvent, Origin};
-use crate::random::Random;
 use crate::storage::signing_keys::SigningKeyRow;
-use crate::storage::{audit, meta, revocations, signing_keys};
+use crate::storage::{Transaction, meta, revocations, signing_keys};
 
 /// How long a revocation fact is kept after the last token it revokes has expired, in seconds.
 const REMEMBER_S: i64 = 60;
@@ -46,45 +45,45 @@ impl From<QueryError> for Stop {
 }
 
 /// A change in progress. The transaction holds the lock on the set of keys, so replicas take turns.
-pub(super) struct Change<'a> {
-    conn: &'a mut DbConnection,
+pub(super) struct KeySetChange<'a, 'c> {
+    transaction: &'a mut Transaction<'c>,
+    origin: &'a Origin,
     pub(super) rules: RotationRules,
     pub(super) now_ms: i64,
     /// Keys that were generated for this change and are not in the set yet.
     made: Vec<SigningKeyRow>,
-    events: Vec<KeyEvent>,
 }
 
-impl<'a> Change<'a> {
+impl<'a, 'c> KeySetChange<'a, 'c> {
     /// Waits for the lock, then reads the clock.
     pub(super) fn begin(
-        conn: &'a mut DbConnection,
+        transaction: &'a mut Transaction<'c>,
+        origin: &'a Origin,
         rules: RotationRules,
         made: Vec<SigningKeyRow>,
-        now_ms: impl FnOnce() -> i64,
     ) -> Result<Self, Stop> {
-        meta::lock(conn)?;
-        Ok(Self { conn, rules, now_ms: now_ms(), made, events: Vec::new() })
+        meta::lock(transaction.conn())?;
+        let now_ms = transaction.now_ms();
+        Ok(Self { transaction, origin, rules, now_ms, made })
     }
 
-    /// Writes the audit events. Returns them, to be logged after the commit.
-    pub(super) fn record(self, origin: &Origin, random: &Random) -> Result<Vec<AuditEvent>, Stop> {
-        let events: Vec<_> = self.events.iter().map(|event| event.audit(origin)).collect();
-        for event in &events {
-            audit::record(self.conn, event, random, self.now_ms)?;
-        }
-        Ok(events)
+    fn conn(&mut self) -> &mut DbConnection {
+        self.transaction.conn()
+    }
+
+    fn record(&mut self, event: &KeyEvent) {
+        self.transaction.record(event.audit(self.origin));
     }
 
     /// The keys as they are in this transaction.
     pub(super) fn lives(&mut self) -> Result<Vec<KeyLife>, Stop> {
-        Ok(signing_keys::all(self.conn)?.iter().map(SigningKeyRow::life).collect::<Result<_, _>>()?)
+        Ok(signing_keys::all(self.conn())?.iter().map(SigningKeyRow::life).collect::<Result<_, _>>()?)
     }
 
     /// Carries out every step that is due. Does nothing while a key has an unknown state: only the newer version that
     /// set this state knows what it means for the other keys, and that version carries out the steps.
     pub(super) fn settle(&mut self) -> Result<(), Stop> {
-        if signing_keys::all(self.conn)?.iter().any(|row| row.life().is_err()) {
+        if signing_keys::all(self.conn())?.iter().any(|row| row.life().is_err()) {
             return Ok(());
         }
         loop {
@@ -116,15 +115,16 @@ impl<'a> Change<'a> {
                 if let Some(retired) = &retires {
                     let (rules, now_ms) = (self.rules, self.now_ms);
                     let leaves_at_ms = |end_by_s| rules.leaves_at_ms(end_by_s, now_ms);
-                    must(signing_keys::retire(self.conn, retired, leaves_at_ms)?, retired)?;
+                    must(signing_keys::retire(self.conn(), retired, leaves_at_ms)?, retired)?;
                 }
-                must(signing_keys::activate(self.conn, &kid, self.now_ms)?, &kid)?;
-                self.events.push(KeyEvent::Rotated { kid });
+                let now_ms = self.now_ms;
+                must(signing_keys::activate(self.conn(), &kid, now_ms)?, &kid)?;
+                self.record(&KeyEvent::Rotated { kid });
                 Ok(())
             }
             KeyStep::Forget { kid } => {
-                must(signing_keys::forget(self.conn, &kid)?, &kid)?;
-                self.events.push(KeyEvent::Forgotten { kid });
+                must(signing_keys::forget(self.conn(), &kid)?, &kid)?;
+                self.record(&KeyEvent::Forgotten { kid });
                 Ok(())
             }
         }
@@ -133,7 +133,7 @@ impl<'a> Change<'a> {
     fn insert_made(&mut self, state: KeyState, activates_at_ms: i64) -> Result<(), Stop> {
         let row = self.made.pop().ok_or(Stop::NeedsKey)?;
         let kid = self.insert(row, state, activates_at_ms)?;
-        self.events.push(KeyEvent::Generated { kid, state });
+        self.record(&KeyEvent::Generated { kid, state });
         Ok(())
     }
 
@@ -148,7 +148,7 @@ impl<'a> Change<'a> {
             activates_at_ms,
             ..row
         };
-        signing_keys::insert(self.conn, &row)?;
+        signing_keys::insert(self.conn(), &row)?;
         Ok(row.kid)
     }
 
@@ -157,32 +157,30 @@ impl<'a> Change<'a> {
         if self.lives()?.iter().any(|life| life.kid == row.kid) {
             return Err(KeysError::KnownKey(row.kid).into());
         }
-        if revocations::has_key(self.conn, &row.kid)? {
+        if revocations::has_key(self.conn(), &row.kid)? {
             return Err(KeysError::RevokedKey(row.kid).into());
         }
         let activates_at_ms = self.rules.activation_of_new_ms(self.now_ms);
         let kid = self.insert(row, KeyState::Next, activates_at_ms)?;
-        self.events.push(KeyEvent::Imported { kid });
+        self.record(&KeyEvent::Imported { kid });
         Ok(())
     }
 
-    /// Removes a key from the set and revokes it. If it was the active one, another key becomes active. Returns the
-    /// sequence number of the revocation fact. Must be the last step of the transaction.
-    pub(super) fn revoke(&mut self, kid: &str) -> Result<i64, Stop> {
-        let Some(row) = signing_keys::remove(self.conn, kid)? else {
+    /// Removes a key from the set and revokes it. If it was the active one, another key becomes active.
+    pub(super) fn revoke(&mut self, kid: &str) -> Result<(), Stop> {
+        let Some(row) = signing_keys::remove(self.conn(), kid)? else {
             return Err(KeysError::UnknownKey(kid.to_owned()).into());
         };
         self.settle()?;
         let held_until_s = self.now_ms.div_euclid(1000).saturating_add(LONGEST_HELD_S);
-        let fact = Fact {
+        self.record(&KeyEvent::Compromised { kid: row.kid.clone() });
+        self.transaction.revoke(Fact {
             kind: Kind::Key,
             id: row.kid,
             at: None,
             exp: row.tokens_end_by_s.max(held_until_s).saturating_add(REMEMBER_S),
-        };
-        let seq = revocations::append(self.conn, &fact, self.now_ms)?;
-        self.events.push(KeyEvent::Compromised { kid: fact.id });
-        Ok(seq)
+        });
+        Ok(())
     }
 }
 

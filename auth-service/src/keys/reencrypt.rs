@@ -3,7 +3,7 @@
 use service_kit::database::DbConnection;
 
 use super::{KeyEvent, KeysError, Rotation, Sealed, Sealer};
-use crate::storage::{audit, secrets, signing_keys};
+use crate::storage::{secrets, signing_keys};
 
 /// The values that were encrypted anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Rotation {
     /// transaction of its own, so servers keep working, and a command that is killed or runs twice repeats nothing.
     /// Any further kind of encrypted value has to be added here.
     pub async fn reencrypt(&self) -> Result<Reencrypted, KeysError> {
-        let (database, sealer) = (&self.inner.database, &self.inner.sealer);
+        let (database, sealer) = (self.inner.unit_of_work.database(), &self.inner.sealer);
         let mut done = Reencrypted::default();
         let rows = database.read(|conn| secrets::all(conn).map_err(KeysError::from)).await?;
         for row in rows.into_iter().filter(|row| !sealer.is_current(&row.key_id)) {
@@ -53,20 +53,14 @@ impl Rotation {
         store: impl Fn(&mut DbConnection) -> Result<bool, KeysError> + Send + 'static,
     ) -> Result<bool, KeysError> {
         let event = KeyEvent::Resealed { name }.audit(&self.origin);
-        let (recorded, random, now_ms) =
-            (event.clone(), self.inner.random.clone(), self.inner.clock.now_ms());
-        let resealed = self.inner.database.write(move |conn| {
-            let resealed = store(conn)?;
+        let resealed = self.inner.unit_of_work.commit(move |transaction| {
+            let resealed = store(transaction.conn())?;
             if resealed {
-                audit::record(conn, &recorded, &random, now_ms)?;
+                transaction.record(event.clone());
             }
             Ok::<_, KeysError>(resealed)
         });
-        let resealed = resealed.await?;
-        if resealed {
-            event.log();
-        }
-        Ok(resealed)
+        Ok(resealed.await?.value)
     }
 }
 

@@ -6,14 +6,13 @@
 use std::sync::Arc;
 
 use service_kit::database::Database;
-use shared_claims::clock::SharedClock;
 
-use super::change::{Change, Stop};
+use super::change::{KeySetChange, Stop};
 use super::generate::{self, NewKey};
 use super::{KeysError, Sealer, SigningKey, provider};
+use crate::domain::Origin;
 use crate::domain::signing_key::{KeyLife, RotationRules, When};
-use crate::domain::{AuditEvent, Origin};
-use crate::random::Random;
+use crate::storage::UnitOfWork;
 use crate::storage::signing_keys::{self, SigningKeyRow};
 
 /// The settings for signing keys.
@@ -42,24 +41,16 @@ pub struct Rotation {
 }
 
 pub(super) struct Inner {
-    pub(super) database: Database,
+    pub(super) unit_of_work: UnitOfWork,
     pub(super) sealer: Arc<Sealer>,
-    pub(super) random: Random,
-    pub(super) clock: SharedClock,
     settings: KeyStoreSettings,
 }
 
 impl Rotation {
     /// Builds the use cases. Changes are recorded as caused by the service itself.
-    pub fn new(
-        database: Database,
-        sealer: Arc<Sealer>,
-        random: Random,
-        clock: SharedClock,
-        settings: KeyStoreSettings,
-    ) -> Self {
+    pub fn new(unit_of_work: UnitOfWork, sealer: Arc<Sealer>, settings: KeyStoreSettings) -> Self {
         provider::install();
-        let inner = Arc::new(Inner { database, sealer, random, clock, settings });
+        let inner = Arc::new(Inner { unit_of_work, sealer, settings });
         Self { inner, origin: Origin::system() }
     }
 
@@ -71,7 +62,7 @@ impl Rotation {
 
     /// Whether a step is due.
     pub(super) fn is_due(&self, keys: &[KeyLife]) -> bool {
-        self.inner.settings.rules.due(keys, self.inner.clock.now_ms()).is_some()
+        self.inner.settings.rules.due(keys, self.inner.unit_of_work.clock().now_ms()).is_some()
     }
 
     /// Carries out every step that is due. At the first start, generates the first key.
@@ -99,7 +90,7 @@ impl Rotation {
     ///
     /// # Errors
     /// [`KeysError::UnknownKey`] for a key that is not in the set.
-    pub async fn drop_compromised(&self, kid: String) -> Result<i64, KeysError> {
+    pub async fn drop_compromised(&self, kid: String) -> Result<(), KeysError> {
         self.change(move |change| change.revoke(&kid)).await
     }
 
@@ -120,32 +111,21 @@ impl Rotation {
         Ok(kid)
     }
 
-    /// Runs `work` under the lock and logs the audit events after the commit. If `work` needs a new key, the
-    /// transaction is rolled back, a key is generated without the lock, and `work` runs again.
+    /// Runs `work` under the lock, in one unit of work. If `work` needs a new key, the transaction is rolled back, a key
+    /// is generated without the lock, and `work` runs again.
     async fn change<T: Send + 'static>(
         &self,
-        work: impl Fn(&mut Change<'_>) -> Result<T, Stop> + Clone + Send + 'static,
+        work: impl Fn(&mut KeySetChange<'_, '_>) -> Result<T, Stop> + Clone + Send + 'static,
     ) -> Result<T, KeysError> {
         let mut made = Vec::new();
         loop {
-            let (inner, given, work) = (Arc::clone(&self.inner), made.clone(), work.clone());
-            let origin = self.origin.clone();
-            let attempt: Result<(T, Vec<AuditEvent>), Stop> = self
-                .inner
-                .database
-                .write(move |conn| {
-                    let clock = Arc::clone(&inner.clock);
-                    let mut change =
-                        Change::begin(conn, inner.settings.rules, given.clone(), || clock.now_ms())?;
-                    let value = work(&mut change)?;
-                    Ok((value, change.record(&origin, &inner.random)?))
-                })
-                .await;
-            match attempt {
-                Ok((value, events)) => {
-                    events.iter().for_each(AuditEvent::log);
-                    return Ok(value);
-                }
+            let (rules, origin) = (self.inner.settings.rules, self.origin.clone());
+            let (given, work) = (made.clone(), work.clone());
+            let attempt = self.inner.unit_of_work.commit(move |transaction| {
+                work(&mut KeySetChange::begin(transaction, &origin, rules, given.clone())?)
+            });
+            match attempt.await {
+                Ok(committed) => return Ok(committed.value),
                 Err(Stop::NeedsKey) => made.push(self.make().await?),
                 Err(Stop::Failed(error)) => return Err(error),
             }
@@ -154,7 +134,7 @@ impl Rotation {
 
     /// Generates a key, encrypts it and tests it.
     async fn make(&self) -> Result<SigningKeyRow, KeysError> {
-        let (random, bits) = (self.inner.random.clone(), self.inner.settings.rsa_bits);
+        let (random, bits) = (self.inner.unit_of_work.random().clone(), self.inner.settings.rsa_bits);
         let made = tokio::task::spawn_blocking(move || generate::generate(bits, &random)).await;
         let made = made.unwrap_or_else(|_| Err(KeysError::Generate("panicked".to_owned())))?;
         self.sealed(&made)
@@ -180,7 +160,7 @@ impl Rotation {
     }
 }
 
-fn settle(change: &mut Change<'_>) -> Result<(), Stop> {
+fn settle(change: &mut KeySetChange<'_, '_>) -> Result<(), Stop> {
     change.settle()
 }
 

@@ -12,9 +12,8 @@ use shared_claims::verifier::KeySetHandle;
 use super::ring::Ring;
 use super::{KeyStoreSettings, KeysError, PublishedKeys, Rotation, Sealer, SigningKey, stored_keys};
 use crate::domain::signing_key::KeyLife;
-use crate::random::Random;
 use crate::single_flight::SingleFlight;
-use crate::storage::signing_keys;
+use crate::storage::{UnitOfWork, signing_keys};
 
 /// The oldest reading of the table that may be used to sign, in milliseconds. A process that was paused reads again
 /// first.
@@ -52,15 +51,13 @@ impl KeyStore {
     /// Reads the keys, and at the first start generates one. Replicas that start at the same time agree on one key:
     /// each may generate one, but only the first to hold the lock stores its key.
     pub async fn open(
-        database: Database,
+        unit_of_work: UnitOfWork,
         sealer: Sealer,
-        random: &Random,
-        clock: &SharedClock,
         settings: KeyStoreSettings,
     ) -> Result<Self, KeysError> {
         let sealer = Arc::new(sealer);
-        let rotation =
-            Rotation::new(database.clone(), Arc::clone(&sealer), random.clone(), Arc::clone(clock), settings);
+        let (database, clock) = (unit_of_work.database().clone(), Arc::clone(unit_of_work.clock()));
+        let rotation = Rotation::new(unit_of_work, Arc::clone(&sealer), settings);
         rotation.turn().await?;
         let read_at_ms = clock.boot_ms();
         let rows = stored_keys(&database).await?;
@@ -75,7 +72,7 @@ impl KeyStore {
             inner: Arc::new(Inner {
                 database,
                 sealer,
-                clock: Arc::clone(clock),
+                clock,
                 rotation,
                 ring: RwLock::new(Arc::new(ring)),
                 read_at_ms: AtomicU64::new(read_at_ms),

@@ -10,7 +10,7 @@ use shared_claims::clock::{Clock as _, SharedClock, SystemClock};
 use super::*;
 use crate::domain::signing_key::When;
 use crate::random::Random;
-use crate::storage;
+use crate::storage::{self, UnitOfWork};
 
 async fn opened(test: &TestDatabase) -> Database {
     let database = Database::connect(&test.settings()).await.unwrap();
@@ -26,7 +26,8 @@ fn sealer(phrase: &str) -> Sealer {
 async fn keystore(database: &Database, phrase: &str) -> Result<KeyStore, KeysError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let settings = KeyStoreSettings::default();
-    KeyStore::open(database.clone(), sealer(phrase), &Random::system(), &clock, settings).await
+    let unit_of_work = UnitOfWork::new(database.clone(), clock, Random::system());
+    KeyStore::open(unit_of_work, sealer(phrase), settings).await
 }
 
 const RIGHT: &str = "a phrase of more than thirty-two characters";
@@ -176,13 +177,8 @@ async fn a_key_that_cannot_be_opened_here_is_published_all_the_same() {
     let database = opened(&test).await;
     let keys = keystore(&database, RIGHT).await.unwrap();
     let other = Arc::new(sealer(WRONG));
-    let rotation = Rotation::new(
-        database.clone(),
-        other,
-        Random::system(),
-        Arc::new(SystemClock),
-        KeyStoreSettings::default(),
-    );
+    let unit_of_work = UnitOfWork::new(database.clone(), Arc::new(SystemClock), Random::system());
+    let rotation = Rotation::new(unit_of_work, other, KeyStoreSettings::default());
     rotation.rotate(When::Announced).await.unwrap();
     keys.refresh().await.unwrap();
     assert_eq!(keys.handle().get().unwrap().len(), 2);
@@ -210,7 +206,9 @@ async fn another_encryption_key_takes_over_while_replicas_run() {
         let reencrypt = async |sealer: Sealer| {
             let (clock, settings) = (Arc::new(SystemClock), KeyStoreSettings::default());
             let (database, sealer) = (database.clone(), Arc::new(sealer));
-            Rotation::new(database, sealer, Random::system(), clock, settings).reencrypt().await
+            Rotation::new(UnitOfWork::new(database, clock, Random::system()), sealer, settings)
+                .reencrypt()
+                .await
         };
         let both = || current(&new).opening(&old).unwrap();
         let done = reencrypt(both()).await.unwrap();

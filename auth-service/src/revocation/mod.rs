@@ -1,8 +1,8 @@
 //! Revocation, the writing side: the truth in the database, its projection to Redis, and the feed.
 //!
-//! A use case appends a fact to the log in the transaction that ends the state
-//! ([`crate::storage::revocations::append`]), and after the commit calls [`Revocations::announce`]. Nothing else has
-//! to succeed: what is in the log reaches every verifier, whatever dies in between.
+//! A use case appends a fact to the log in the transaction that ends the state, and after the commit the fact is
+//! announced ([`crate::storage::UnitOfWork`]). Nothing else has to succeed: what is in the log reaches every verifier,
+//! whatever dies in between.
 
 mod admission;
 pub mod feed;
@@ -12,6 +12,8 @@ pub mod redis;
 mod shared;
 mod status;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use self::redis::{RedisError, RevocationList};
 use self::shared::Shared;
 pub use self::status::{ProjectionState, ProjectionStatus};
 use crate::random::Random;
+use crate::storage::Announce;
 
 /// How long an answer waits for Redis to have the fact. The fact is durable before.
 const ANNOUNCE_LIMIT: Duration = Duration::from_secs(1);
@@ -141,5 +144,11 @@ impl Revocations {
         if let Some(feed) = &self.feed {
             feed.stop().await;
         }
+    }
+}
+
+impl Announce for Revocations {
+    fn announce(&self, seq: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.announce(seq))
     }
 }

@@ -17,6 +17,7 @@ pub mod schema;
 pub mod secrets;
 pub mod sessions;
 pub mod signing_keys;
+mod unit_of_work;
 pub mod users;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use service_kit::database::Migrations;
 
 pub use self::listed::{Listed, Unreadable};
+pub use self::unit_of_work::{Announce, AuditPolicy, Committed, Transaction, UnitOfWork};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/auth/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/auth/sqlite");

@@ -57,39 +57,6 @@ impl RevocationRow {
     }
 }
 
-/// A fact as it is stored.
-#[derive(Insertable)]
-#[diesel(table_name = revocations, treat_none_as_default_value = false)]
-struct NewRevocation<'a> {
-    seq: i64,
-    kind: &'static str,
-    subject_id: &'a str,
-    at_ms: Option<i64>,
-    exp_s: i64,
-    created_at_ms: i64,
-    session_id: Option<String>,
-}
-
-/// Appends a fact; the place it got. To be called last in a transaction: the counter's lock is held until it commits.
-pub fn append(conn: &mut DbConnection, fact: &Fact, now_ms: i64) -> QueryResult<i64> {
-    append_all(conn, std::slice::from_ref(fact), now_ms)
-}
-
-/// The same of several; the place of the last. In two statements for all of them, so that others do not wait for long.
-pub fn append_all(conn: &mut DbConnection, facts: &[Fact], now_ms: i64) -> QueryResult<i64> {
-    insert(conn, facts, None, now_ms)
-}
-
-/// Appends a fact about a single token of this session, so that such facts can be counted.
-pub fn append_of_session(
-    conn: &mut DbConnection,
-    fact: &Fact,
-    session_id: Uuid,
-    now_ms: i64,
-) -> QueryResult<i64> {
-    insert(conn, std::slice::from_ref(fact), Some(session_id), now_ms)
-}
-
 /// How many single tokens of a session are revoked by facts that still count at `now` (seconds).
 pub fn count_of_session(conn: &mut DbConnection, session_id: Uuid, now: i64) -> QueryResult<i64> {
     revocations::table
@@ -97,40 +64,6 @@ pub fn count_of_session(conn: &mut DbConnection, session_id: Uuid, now: i64) -> 
         .filter(revocations::exp_s.gt(now))
         .count()
         .get_result(conn)
-}
-
-fn insert(
-    conn: &mut DbConnection,
-    facts: &[Fact],
-    session_id: Option<Uuid>,
-    now_ms: i64,
-) -> QueryResult<i64> {
-    if facts.is_empty() {
-        return last_seq(conn);
-    }
-    let count = i64::try_from(facts.len()).unwrap_or(i64::MAX);
-    diesel::update(revocation_log::table.find(1))
-        .set(revocation_log::last_seq.eq(revocation_log::last_seq + count))
-        .execute(conn)?;
-    let last = last_seq(conn)?;
-    let rows: Vec<_> = (last.saturating_sub(count).saturating_add(1)..)
-        .zip(facts)
-        .map(|(seq, fact)| NewRevocation {
-            seq,
-            kind: fact.kind.as_str(),
-            subject_id: &fact.id,
-            at_ms: fact.at,
-            exp_s: fact.exp,
-            created_at_ms: now_ms,
-            session_id: session_id.map(|id| id.to_string()),
-        })
-        .collect();
-    let inserted = diesel::insert_into(revocations::table).values(&rows);
-    match conn {
-        DbConnection::Postgres(conn) => inserted.execute(conn)?,
-        DbConnection::Sqlite(conn) => inserted.execute(conn)?,
-    };
-    Ok(last)
 }
 
 /// The place of the last fact committed (or, in the transaction that took it, of its own last fact).

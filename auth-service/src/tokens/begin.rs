@@ -4,12 +4,15 @@
 use service_kit::database::DbConnection;
 use uuid::Uuid;
 
-use super::logout::Ended;
+use super::logout::end_sessions;
 use super::logout_all::BATCH;
 use super::mint::{Minted, Subject};
 use super::{Given, Inner, Terms, TokenError};
-use crate::domain::{Device, EndReason, MinuteCount, Origin, RefreshToken, RefreshTokenPlain, Session, User};
-use crate::storage::{refresh_tokens, sessions};
+use crate::domain::{
+    AuditEvent, AuditKind, Device, EndReason, MinuteCount, Origin, RefreshToken, RefreshTokenPlain, Session,
+    User,
+};
+use crate::storage::{Transaction, refresh_tokens, sessions};
 
 /// The parameters of a new session.
 pub(super) struct Beginning<'a> {
@@ -29,6 +32,8 @@ pub(super) struct Beginning<'a> {
     pub(super) device: Device,
     /// The origin of the request, which may have been sent by the client and not by the user.
     pub(super) origin: &'a Origin,
+    /// The reason in the audit event, if the session does not begin with a password.
+    pub(super) reason: Option<&'static str>,
 }
 
 /// A session that was begun.
@@ -37,19 +42,18 @@ pub(super) struct Begun {
     pub(super) session_id: Uuid,
     /// Its first tokens.
     pub(super) minted: Minted,
-    /// The sessions that were ended to make room for it.
-    pub(super) displaced: Vec<Ended>,
 }
 
 impl Inner {
-    /// Begins a session. The caller holds the locks of the user and the client, and `now_ms` was read under them.
+    /// Begins a session and, if the user would have too many, ends those that were unused for longest. The caller holds
+    /// the locks of the user and the client.
     pub(super) fn begin(
         &self,
-        conn: &mut DbConnection,
+        transaction: &mut Transaction<'_>,
         beginning: Beginning<'_>,
-        now_ms: i64,
     ) -> Result<Begun, TokenError> {
-        let Beginning { user, terms, most, given, amr, auth_time_s, device, origin } = beginning;
+        let Beginning { user, terms, most, given, amr, auth_time_s, device, origin, reason } = beginning;
+        let now_ms = transaction.now_ms();
         // A session that cannot be refreshed ends with its only access token.
         let life_s = if terms.refreshes { terms.sessions.max_age_s } else { terms.access_ttl_s };
         let mut session = Session {
@@ -71,30 +75,35 @@ impl Inner {
         };
         let claims = self.mint(terms, Subject::User(user, &session), given, now_ms);
         session.note_first_use(claims.exp, terms.refresh_end_ms(&session, now_ms));
-        let displaced = self.sessions_over_limit(conn, user.id, now_ms)?;
-        sessions::insert(conn, &session)?;
+        let displaced = self.sessions_over_limit(transaction, user.id, now_ms)?;
+        sessions::insert(transaction.conn(), &session)?;
         let refresh = if terms.refreshes {
             let token = RefreshTokenPlain::first(session.id, self.random.bytes(), &self.refresh_derivation);
-            Some((token.clone(), store(conn, &token, terms, &session, Lineage::default(), now_ms)?))
+            Some((
+                token.clone(),
+                store(transaction.conn(), &token, terms, &session, Lineage::default(), now_ms)?,
+            ))
         } else {
             None
         };
-        // This comes last in the transaction, except for the audit event, because it appends revocation facts.
-        let displaced = self.end_sessions(conn, &displaced, EndReason::Displaced, origin, now_ms)?;
-        Ok(Begun { session_id: session.id, minted: Minted { claims, refresh }, displaced })
+        let event = AuditEvent::new(AuditKind::LoggedIn, origin).user(user.id);
+        let event = event.client(&session.client_id).session(session.id);
+        transaction.record(AuditEvent { reason, ..event });
+        end_sessions(transaction, &displaced, EndReason::Displaced, origin)?;
+        Ok(Begun { session_id: session.id, minted: Minted { claims, refresh } })
     }
 
     /// The sessions that were unused for longest, if another session would exceed the limit. Returns at most
     /// [`BATCH`]; if there are more (because the limit was lowered), later logins end the rest.
     fn sessions_over_limit(
         &self,
-        conn: &mut DbConnection,
+        transaction: &mut Transaction<'_>,
         user_id: Uuid,
         now_ms: i64,
     ) -> Result<Vec<Session>, TokenError> {
         let Some(most) = self.settings.sessions.max_per_user else { return Ok(Vec::new()) };
         let left = i64::from(most).saturating_sub(1);
-        Ok(sessions::unused_for_longest(conn, user_id, now_ms, left, BATCH)?)
+        Ok(sessions::unused_for_longest(transaction.conn(), user_id, now_ms, left, BATCH)?)
     }
 }
 

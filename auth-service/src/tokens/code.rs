@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use service_kit::database::DbConnection;
 use uuid::Uuid;
 
 use super::{Ask, Inner, TokenError, Tokens, TooMuch};
 use crate::domain::{AuthorizationCode, CodeChallenge, CodePlain, Device};
-use crate::storage::{authorization_codes, users};
+use crate::storage::{Transaction, authorization_codes, users};
 
 /// The lifetime of a code, in milliseconds. It can be short because only programs are involved between the redirect
 /// and the redemption.
@@ -58,24 +57,25 @@ impl Tokens {
     /// Issues a code for a consent.
     pub async fn give_code(&self, consent: Consent) -> Result<CodeGrant, TokenError> {
         let inner = Arc::clone(&self.inner);
-        self.inner.database.write(move |conn| inner.give(conn, &consent)).await
+        let given = self.inner.unit_of_work.commit(move |transaction| inner.give(transaction, &consent));
+        Ok(given.await?.value)
     }
 }
 
 impl Inner {
-    fn give(&self, conn: &mut DbConnection, consent: &Consent) -> Result<CodeGrant, TokenError> {
-        let credentials = users::lock(conn, consent.user_id)?;
+    fn give(&self, transaction: &mut Transaction<'_>, consent: &Consent) -> Result<CodeGrant, TokenError> {
+        let credentials = users::lock(transaction.conn(), consent.user_id)?;
         if !credentials.is_some_and(|found| found.user.is_active && found.version == consent.version) {
             return Ok(CodeGrant::Refused);
         }
-        let Some(terms) = self.lock_terms(conn, &consent.client_id)? else {
+        let Some(terms) = self.lock_terms(transaction, &consent.client_id)? else {
             return Ok(CodeGrant::ClientEnded);
         };
         let given = match consent.ask.of(terms.most()) {
             Ok(given) => given,
             Err(what) => return Ok(CodeGrant::TooMuch(what)),
         };
-        let now_ms = self.clock.now_ms();
+        let now_ms = transaction.now_ms();
         let code = AuthorizationCode {
             client_id: consent.client_id.clone(),
             user_id: consent.user_id,
@@ -93,9 +93,14 @@ impl Inner {
             consumed_at_ms: None,
             session_id: None,
         };
-        authorization_codes::leave_newest_of_user(conn, code.user_id, now_ms, MOST_UNREDEEMED - 1)?;
+        authorization_codes::leave_newest_of_user(
+            transaction.conn(),
+            code.user_id,
+            now_ms,
+            MOST_UNREDEEMED - 1,
+        )?;
         let plain = CodePlain::from_random(self.random.bytes());
-        authorization_codes::insert(conn, &plain.hash(), &code)?;
+        authorization_codes::insert(transaction.conn(), &plain.hash(), &code)?;
         Ok(CodeGrant::Given(plain))
     }
 }

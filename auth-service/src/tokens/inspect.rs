@@ -25,11 +25,11 @@ impl Tokens {
         presented: RefreshTokenPlain,
         terms: Terms,
     ) -> Result<Option<LiveRefreshToken>, TokenError> {
-        let now_ms = self.inner.clock.now_ms();
+        let now_ms = self.inner.unit_of_work.clock().now_ms();
         if !terms.refreshes {
             return Ok(None);
         }
-        let read = self.inner.database.read(move |conn| {
+        let read = self.inner.unit_of_work.database().read(move |conn| {
             let Some(token) = refresh_tokens::find(conn, &presented.hash())? else { return Ok(None) };
             let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
             let is_dead = token.consumed_at_ms.is_some() || now_ms >= token.expires_at_ms;

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use service_kit::database::DbConnection;
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use uuid::Uuid;
 
 use super::begin::{Beginning, Begun};
-use super::logout::Ended;
-use super::mint::Minted;
 use super::{Ask, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
 use crate::domain::{AuditEvent, AuditKind, Origin, PasswordHash};
-use crate::storage::{clients, users};
+use crate::storage::{Transaction, clients, users};
 
 /// Credentials that were verified.
 #[derive(Clone, Debug)]
@@ -44,8 +41,8 @@ pub enum Login {
 
 /// The outcome as committed, before the token is signed.
 enum Decided {
-    Begun { event: AuditEvent, session_id: Uuid, minted: Box<Minted>, displaced: Vec<Ended> },
-    Refused(AuditEvent),
+    Begun(Box<Begun>),
+    Refused,
     ClientEnded,
     TooMuch(TooMuch),
 }
@@ -62,20 +59,15 @@ impl Tokens {
         let inner = Arc::clone(&self.inner);
         let decided = self
             .inner
-            .database
-            .write(move |conn| inner.decide_login(conn, &proven, &client_id, &ask, &origin))
-            .await?;
-        match decided {
-            Decided::Begun { event, session_id, minted, displaced } => {
-                event.log();
-                self.tell_all(displaced).await;
-                let tokens = Box::new(self.inner.answer(*minted).await?);
+            .unit_of_work
+            .commit(move |transaction| inner.decide_login(transaction, &proven, &client_id, &ask, &origin));
+        match decided.await?.value {
+            Decided::Begun(begun) => {
+                let Begun { session_id, minted } = *begun;
+                let tokens = Box::new(self.inner.answer(minted).await?);
                 Ok(Login::Issued { session_id, tokens })
             }
-            Decided::Refused(event) => {
-                event.log();
-                Ok(Login::Refused)
-            }
+            Decided::Refused => Ok(Login::Refused),
             Decided::ClientEnded => Ok(Login::ClientEnded),
             Decided::TooMuch(what) => Ok(Login::TooMuch(what)),
         }
@@ -85,15 +77,15 @@ impl Tokens {
 impl Inner {
     fn decide_login(
         &self,
-        conn: &mut DbConnection,
+        transaction: &mut Transaction<'_>,
         proven: &Proven,
         client_id: &str,
         ask: &Ask,
         origin: &Origin,
     ) -> Result<Decided, TokenError> {
-        let credentials = users::lock(conn, proven.user_id)?;
-        let terms = self.lock_terms(conn, client_id)?;
-        let now_ms = self.clock.now_ms();
+        let credentials = users::lock(transaction.conn(), proven.user_id)?;
+        let terms = self.lock_terms(transaction, client_id)?;
+        let now_ms = transaction.now_ms();
         // Compares the version and not the hash, because a concurrent login may have upgraded the hash of the same
         // password.
         let same = credentials.filter(|found| found.user.is_active && found.version == proven.version);
@@ -102,8 +94,8 @@ impl Inner {
                 .user(proven.user_id)
                 .client(client_id)
                 .reason("changed_meanwhile");
-            self.recorder.record(conn, &refused, now_ms)?;
-            return Ok(Decided::Refused(refused));
+            transaction.record(refused);
+            return Ok(Decided::Refused);
         };
         let Some(terms) = terms else { return Ok(Decided::ClientEnded) };
         let given = match ask.of(terms.most()) {
@@ -112,7 +104,7 @@ impl Inner {
         };
         let user = credentials.user;
         if let Some((old, new)) = &proven.upgrade {
-            users::upgrade_hash(conn, user.id, old, new, now_ms)?;
+            users::upgrade_hash(transaction.conn(), user.id, old, new, now_ms)?;
         }
         let beginning = Beginning {
             user: &user,
@@ -123,25 +115,22 @@ impl Inner {
             auth_time_s: now_ms.div_euclid(1000),
             device: origin.device.clone(),
             origin,
+            reason: None,
         };
-        let Begun { session_id, minted, displaced } = self.begin(conn, beginning, now_ms)?;
-        let begun =
-            AuditEvent::new(AuditKind::LoggedIn, origin).user(user.id).client(client_id).session(session_id);
-        self.recorder.record(conn, &begun, now_ms)?;
-        Ok(Decided::Begun { event: begun, session_id, minted: Box::new(minted), displaced })
+        Ok(Decided::Begun(Box::new(self.begin(transaction, beginning)?)))
     }
 
     /// The terms of an active client, whose row is locked until this transaction ends. A transaction that disables
     /// the client waits for this one, and then finds the session that it began.
     pub(super) fn lock_terms(
         &self,
-        conn: &mut DbConnection,
+        transaction: &mut Transaction<'_>,
         client_id: &str,
     ) -> Result<Option<Terms>, TokenError> {
         if client_id == FIRST_PARTY_CLIENT {
             return Ok(Some(Terms::first_party(&self.settings)));
         }
-        let client = clients::lock(conn, client_id)?.filter(|client| client.is_active);
+        let client = clients::lock(transaction.conn(), client_id)?.filter(|client| client.is_active);
         Ok(client.map(|client| Terms::of(&client, &self.settings)))
     }
 }

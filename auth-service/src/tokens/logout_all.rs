@@ -1,16 +1,14 @@
 //! Ends many sessions, in batches: a transaction that ends sessions holds the lock of the revocation log until it
 //! commits, and every other logout waits for that lock.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use service_kit::database::DbConnection;
 use uuid::Uuid;
 
-use super::logout::Ended;
-use super::{Inner, TokenError, Tokens};
+use super::logout::end_sessions;
+use super::{CutRules, TokenError, Tokens};
 use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, Session};
-use crate::storage::{sessions, users};
+use crate::storage::{Transaction, sessions, users};
 
 /// The most sessions ended in one transaction.
 pub(super) const BATCH: i64 = 200;
@@ -20,9 +18,9 @@ const BREATH: Duration = Duration::from_millis(20);
 /// The result of one transaction.
 enum Step {
     /// It ended a batch of sessions, and there may be more.
-    More(Vec<Ended>),
+    More,
     /// It ended all sessions that were left.
-    Last(Vec<Ended>),
+    Last,
 }
 
 impl Tokens {
@@ -34,65 +32,71 @@ impl Tokens {
         kept: Uuid,
         origin: Origin,
     ) -> Result<(), TokenError> {
-        self.end_in_steps(origin, move |inner, conn, origin| inner.end_others(conn, user_id, kept, origin))
-            .await
+        self.end_in_steps(move |transaction| end_others(transaction, user_id, kept, &origin)).await
     }
 
     /// Ends every session of a user, and revokes every token that the user has.
     pub async fn end_all_sessions(&self, user_id: Uuid, origin: Origin) -> Result<(), TokenError> {
-        self.end_in_steps(origin, move |inner, conn, origin| inner.end_all(conn, user_id, origin)).await
+        let cuts = self.inner.settings.cuts();
+        self.end_in_steps(move |transaction| end_all(transaction, cuts, user_id, &origin)).await
     }
 
-    async fn end_in_steps<F>(&self, origin: Origin, step: F) -> Result<(), TokenError>
+    async fn end_in_steps<F>(&self, step: F) -> Result<(), TokenError>
     where
-        F: Fn(&Inner, &mut DbConnection, &Origin) -> Result<Step, TokenError> + Clone + Send + 'static,
+        F: Fn(&mut Transaction<'_>) -> Result<Step, TokenError> + Clone + Send + 'static,
     {
         loop {
-            let (inner, origin, step) = (Arc::clone(&self.inner), origin.clone(), step.clone());
-            match self.inner.database.write(move |conn| step(&inner, conn, &origin)).await? {
-                Step::More(ended) => ended.iter().for_each(|ended| ended.event.log()),
-                Step::Last(ended) => {
-                    self.tell_all(ended).await;
-                    return Ok(());
+            let step = step.clone();
+            let done = self.inner.unit_of_work.commit(move |transaction| {
+                let step = step(transaction)?;
+                if matches!(step, Step::More) {
+                    transaction.leave_announcement_to_next_step();
                 }
+                Ok::<_, TokenError>(step)
+            });
+            match done.await?.value {
+                Step::More => {}
+                Step::Last => return Ok(()),
             }
             tokio::time::sleep(BREATH).await;
         }
     }
 }
 
-impl Inner {
-    fn end_others(
-        &self,
-        conn: &mut DbConnection,
-        user_id: Uuid,
-        kept: Uuid,
-        origin: &Origin,
-    ) -> Result<Step, TokenError> {
-        if users::lock(conn, user_id)?.is_none() {
-            return Ok(Step::Last(Vec::new()));
-        }
-        let now_ms = self.clock.now_ms();
-        let others = sessions::some_of_user(conn, user_id, now_ms, Some(kept), BATCH)?;
-        let ended = self.end_sessions(conn, &others, EndReason::EndedByUser, origin, now_ms)?;
-        Ok(if is_batch(&others) { Step::More(ended) } else { Step::Last(ended) })
+fn end_others(
+    transaction: &mut Transaction<'_>,
+    user_id: Uuid,
+    kept: Uuid,
+    origin: &Origin,
+) -> Result<Step, TokenError> {
+    if users::lock(transaction.conn(), user_id)?.is_none() {
+        return Ok(Step::Last);
     }
+    let now_ms = transaction.now_ms();
+    let others = sessions::some_of_user(transaction.conn(), user_id, now_ms, Some(kept), BATCH)?;
+    end_sessions(transaction, &others, EndReason::EndedByUser, origin)?;
+    Ok(if is_batch(&others) { Step::More } else { Step::Last })
+}
 
-    /// Ends a batch of sessions, or, if no more than a batch is left, all of them with one revocation fact. Takes the
-    /// user's lock before it reads the clock, so every token that was issued before is older than the cut and every
-    /// later one is newer.
-    fn end_all(&self, conn: &mut DbConnection, user_id: Uuid, origin: &Origin) -> Result<Step, TokenError> {
-        let Some(credentials) = users::lock(conn, user_id)? else { return Ok(Step::Last(Vec::new())) };
-        let (now_ms, reason) = (self.clock.now_ms(), EndReason::LogoutAll);
-        let some = sessions::some_of_user(conn, user_id, now_ms, None, BATCH)?;
-        if is_batch(&some) {
-            return Ok(Step::More(self.end_sessions(conn, &some, reason, origin, now_ms)?));
-        }
-        let cut = self.settings.cuts().end_all(conn, &credentials.user, reason, now_ms)?;
-        let event = AuditEvent::new(AuditKind::AllSessionsEnded, origin).user(user_id);
-        self.recorder.record(conn, &event, now_ms)?;
-        Ok(Step::Last(vec![Ended { event, seq: cut.append(conn, now_ms)? }]))
+/// Ends a batch of sessions, or, if no more than a batch is left, all of them with one revocation fact. Takes the
+/// user's lock before it reads the clock, so every token that was issued before is older than the cut and every
+/// later one is newer.
+fn end_all(
+    transaction: &mut Transaction<'_>,
+    cuts: CutRules,
+    user_id: Uuid,
+    origin: &Origin,
+) -> Result<Step, TokenError> {
+    let Some(credentials) = users::lock(transaction.conn(), user_id)? else { return Ok(Step::Last) };
+    let (now_ms, reason) = (transaction.now_ms(), EndReason::LogoutAll);
+    let some = sessions::some_of_user(transaction.conn(), user_id, now_ms, None, BATCH)?;
+    if is_batch(&some) {
+        end_sessions(transaction, &some, reason, origin)?;
+        return Ok(Step::More);
     }
+    cuts.end_all(transaction, &credentials.user, reason)?;
+    transaction.record(AuditEvent::new(AuditKind::AllSessionsEnded, origin).user(user_id));
+    Ok(Step::Last)
 }
 
 fn is_batch(sessions: &[Session]) -> bool {

@@ -24,8 +24,6 @@ mod terms;
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use service_kit::database::Database;
-use shared_claims::clock::SharedClock;
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -34,7 +32,6 @@ pub use self::ask::{Ask, Given, TooMuch};
 pub use self::check::OwnTokens;
 pub use self::code::{CodeGrant, Consent};
 pub use self::cut::CutRules;
-pub(crate) use self::cut::UserCut;
 pub use self::error::TokenError;
 pub use self::inspect::LiveRefreshToken;
 pub use self::issue::{Login, Proven};
@@ -43,11 +40,10 @@ pub use self::redeem::{CodeRequest, Redeemed};
 pub use self::refresh::Refreshed;
 pub use self::revoke::TokenRevocation;
 pub use self::terms::Terms;
-use crate::audit::Recorder;
 use crate::domain::{RefreshTokenPlain, SessionLimits};
 use crate::keys::KeyStore;
 use crate::random::Random;
-use crate::revocation::Revocations;
+use crate::storage::UnitOfWork;
 use crate::throttle::Counters;
 
 /// The settings for tokens.
@@ -92,20 +88,12 @@ impl TokenSettings {
 
 /// The parts that [`Tokens`] is built from.
 pub struct TokenParts {
-    /// The database.
-    pub database: Database,
+    /// Commits changes.
+    pub unit_of_work: UnitOfWork,
     /// The signing keys.
     pub keys: KeyStore,
-    /// The delivery of revocations to verifiers.
-    pub revocations: Revocations,
     /// The key from which child refresh tokens are derived.
     pub refresh_derivation: Zeroizing<[u8; 32]>,
-    /// The clock.
-    pub clock: SharedClock,
-    /// The source of randomness.
-    pub random: Random,
-    /// Writes audit events.
-    pub recorder: Recorder,
     /// The settings for tokens.
     pub settings: TokenSettings,
 }
@@ -117,13 +105,10 @@ pub struct Tokens {
 }
 
 struct Inner {
-    database: Database,
-    keys: KeyStore,
-    revocations: Revocations,
-    refresh_derivation: hmac::Key,
-    clock: SharedClock,
+    unit_of_work: UnitOfWork,
     random: Random,
-    recorder: Recorder,
+    keys: KeyStore,
+    refresh_derivation: hmac::Key,
     revocations_of_client: Counters,
     settings: TokenSettings,
 }
@@ -133,13 +118,10 @@ impl Tokens {
     pub fn new(parts: TokenParts) -> Self {
         Self {
             inner: Arc::new(Inner {
-                database: parts.database,
+                random: parts.unit_of_work.random().clone(),
+                unit_of_work: parts.unit_of_work,
                 keys: parts.keys,
-                revocations: parts.revocations,
                 refresh_derivation: hmac::Key::new(hmac::HMAC_SHA256, parts.refresh_derivation.as_slice()),
-                clock: parts.clock,
-                random: parts.random,
-                recorder: parts.recorder,
                 revocations_of_client: Counters::default(),
                 settings: parts.settings,
             }),
@@ -159,10 +141,5 @@ impl Tokens {
     /// The `iss` of tokens.
     pub fn issuer(&self) -> &str {
         &self.inner.settings.issuer
-    }
-
-    /// Waits until connected verifiers know of the fact, but at most a second.
-    async fn announce(&self, seq: i64) {
-        self.inner.revocations.announce(seq).await;
     }
 }

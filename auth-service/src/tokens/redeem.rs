@@ -6,14 +6,14 @@ use service_kit::database::DbConnection;
 use uuid::Uuid;
 
 use super::begin::{Beginning, Begun};
-use super::logout::Ended;
+use super::logout::end_session;
 use super::mint::Minted;
 use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
 use crate::domain::{
     AuditEvent, AuditKind, AuthorizationCode, Client, CodeClaim, CodePlain, Credentials, EndReason,
     MINUTE_MS, Origin, Redemption, Throttled,
 };
-use crate::storage::{authorization_codes, clients, sessions, users};
+use crate::storage::{Transaction, authorization_codes, clients, sessions, users};
 
 /// A request to redeem a code.
 #[derive(Debug)]
@@ -48,10 +48,10 @@ pub enum Redeemed {
     Throttled(Throttled),
 }
 
-/// The outcome as committed, before the token is signed and revocations are announced.
+/// The outcome as committed, before the token is signed.
 enum Decided {
-    Begun { event: AuditEvent, minted: Box<Minted>, displaced: Vec<Ended> },
-    Reused(Ended),
+    Begun(Box<Minted>),
+    Reused,
     Refused,
     TooMuch(TooMuch),
     Throttled(Throttled),
@@ -61,18 +61,15 @@ impl Tokens {
     /// Redeems a code.
     pub async fn redeem(&self, request: CodeRequest, origin: Origin) -> Result<Redeemed, TokenError> {
         let inner = Arc::clone(&self.inner);
-        let decided =
-            self.inner.database.write(move |conn| inner.decide_redemption(conn, &request, &origin)).await?;
-        match decided {
-            Decided::Begun { event, minted, displaced } => {
-                event.log();
-                self.tell_all(displaced).await;
+        let decided = self
+            .inner
+            .unit_of_work
+            .commit(move |transaction| inner.decide_redemption(transaction, &request, &origin));
+        match decided.await?.value {
+            Decided::Begun(minted) => {
                 Ok(Redeemed::Issued { tokens: Box::new(self.inner.answer(*minted).await?) })
             }
-            Decided::Reused(ended) => {
-                self.tell(ended).await;
-                Ok(Redeemed::Reused)
-            }
+            Decided::Reused => Ok(Redeemed::Reused),
             Decided::Refused => Ok(Redeemed::Refused),
             Decided::TooMuch(what) => Ok(Redeemed::TooMuch(what)),
             Decided::Throttled(throttled) => Ok(Redeemed::Throttled(throttled)),
@@ -100,14 +97,14 @@ fn find_locked(conn: &mut DbConnection, request: &CodeRequest) -> Result<Option<
 impl Inner {
     fn decide_redemption(
         &self,
-        conn: &mut DbConnection,
+        transaction: &mut Transaction<'_>,
         request: &CodeRequest,
         origin: &Origin,
     ) -> Result<Decided, TokenError> {
-        let Some(Found { code, credentials, client }) = find_locked(conn, request)? else {
+        let Some(Found { code, credentials, client }) = find_locked(transaction.conn(), request)? else {
             return Ok(Decided::Refused);
         };
-        let now_ms = self.clock.now_ms();
+        let now_ms = transaction.now_ms();
         let claim = CodeClaim {
             client_id: &request.client_id,
             redirect_uri: request.redirect_uri.as_deref(),
@@ -116,7 +113,7 @@ impl Inner {
         match code.present(claim, now_ms) {
             Redemption::Redeem => {}
             Redemption::Refused => return Ok(Decided::Refused),
-            Redemption::Reuse => return self.end_what_it_gave(conn, code.session_id, origin, now_ms),
+            Redemption::Reuse => return end_what_it_gave(transaction, code.session_id, origin),
         }
         let proves_enough = code.challenge.is_some() || (client.pkce_optional && !client.is_public);
         let is_same = credentials.user.is_active && credentials.version == code.credentials_version;
@@ -129,7 +126,7 @@ impl Inner {
             Ok(given) => given,
             Err(what) => return Ok(Decided::TooMuch(what)),
         };
-        if let Some(throttled) = self.redeems_too_many(conn, code.user_id, now_ms)? {
+        if let Some(throttled) = self.redeems_too_many(transaction, code.user_id, now_ms)? {
             return Ok(Decided::Throttled(throttled));
         }
         let beginning = Beginning {
@@ -141,51 +138,51 @@ impl Inner {
             auth_time_s: code.auth_time_s,
             device: code.device,
             origin,
+            reason: Some("code"),
         };
-        let Begun { session_id, minted, displaced } = self.begin(conn, beginning, now_ms)?;
-        if !authorization_codes::consume(conn, &request.code.hash(), session_id, now_ms)? {
+        let Begun { session_id, minted } = self.begin(transaction, beginning)?;
+        if !authorization_codes::consume(transaction.conn(), &request.code.hash(), session_id, now_ms)? {
             // Another transaction consumed the code first. The user's lock should prevent this; if it happens all the
             // same, the transaction is rolled back.
             return Err(TokenError::from(diesel::result::Error::RollbackTransaction));
         }
-        let begun = AuditEvent::new(AuditKind::LoggedIn, origin)
-            .user(code.user_id)
-            .client(&request.client_id)
-            .session(session_id)
-            .reason("code");
-        self.recorder.record(conn, &begun, now_ms)?;
-        Ok(Decided::Begun { event: begun, minted: Box::new(minted), displaced })
+        Ok(Decided::Begun(Box::new(minted)))
     }
 
     /// Whether the rate limit is reached. The redeemed codes themselves are counted, because they are kept for longer
     /// than a minute.
     fn redeems_too_many(
         &self,
-        conn: &mut DbConnection,
+        transaction: &mut Transaction<'_>,
         user_id: Uuid,
         now_ms: i64,
     ) -> Result<Option<Throttled>, TokenError> {
         let Some(limit) = self.settings.limits.codes_of_user else { return Ok(None) };
         let (a_minute_ago_ms, skipped) =
             (now_ms.saturating_sub(MINUTE_MS), i64::from(limit).saturating_sub(1));
-        let counted = authorization_codes::redeemed_before_the_last(conn, user_id, a_minute_ago_ms, skipped)?;
+        let counted = authorization_codes::redeemed_before_the_last(
+            transaction.conn(),
+            user_id,
+            a_minute_ago_ms,
+            skipped,
+        )?;
         Ok(counted.map(|counted_ms| Throttled::a_minute_after(counted_ms, now_ms)))
     }
+}
 
-    /// Ends the session that the code began. A code that is presented twice has leaked, and the first redemption may
-    /// have been the attacker's.
-    fn end_what_it_gave(
-        &self,
-        conn: &mut DbConnection,
-        session_id: Option<Uuid>,
-        origin: &Origin,
-        now_ms: i64,
-    ) -> Result<Decided, TokenError> {
-        let session = session_id.map(|id| sessions::find(conn, id)).transpose()?.flatten();
-        let Some(session) = session.filter(|session| session.is_live(now_ms)) else {
-            return Ok(Decided::Refused);
-        };
-        let event = AuditEvent::new(AuditKind::CodeReused, origin);
-        Ok(Decided::Reused(self.end_session(conn, &session, EndReason::CodeReuse, event, now_ms)?))
-    }
+/// Ends the session that the code began. A code that is presented twice has leaked, and the first redemption may
+/// have been the attacker's.
+fn end_what_it_gave(
+    transaction: &mut Transaction<'_>,
+    session_id: Option<Uuid>,
+    origin: &Origin,
+) -> Result<Decided, TokenError> {
+    let now_ms = transaction.now_ms();
+    let session = session_id.map(|id| sessions::find(transaction.conn(), id)).transpose()?.flatten();
+    let Some(session) = session.filter(|session| session.is_live(now_ms)) else {
+        return Ok(Decided::Refused);
+    };
+    let event = AuditEvent::new(AuditKind::CodeReused, origin);
+    end_session(transaction, &session, EndReason::CodeReuse, event)?;
+    Ok(Decided::Reused)
 }

@@ -3,17 +3,13 @@
 
 use std::sync::Arc;
 
-use service_kit::database::DbConnection;
 use uuid::Uuid;
 
 use super::begin::{Lineage, store};
-use super::logout::Ended;
 use super::mint::{Minted, Subject};
 use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
-use crate::domain::{
-    AuditEvent, Origin, Presented, RefreshToken, RefreshTokenPlain, Session, Throttled, User,
-};
-use crate::storage::{refresh_tokens, sessions};
+use crate::domain::{Origin, Presented, RefreshToken, RefreshTokenPlain, Session, Throttled, User};
+use crate::storage::{Transaction, refresh_tokens, sessions};
 
 /// The outcome of presenting a refresh token.
 #[derive(Debug)]
@@ -41,19 +37,13 @@ pub enum Refreshed {
     Throttled(Throttled),
 }
 
-/// The outcome as committed, before the token is signed and revocations are announced.
+/// The outcome as committed, before the token is signed.
 pub(super) enum Decided {
-    Issued { user_id: Uuid, session_id: Uuid, replay: Option<Replay>, minted: Box<Minted> },
-    Reused { ended: Ended, asked: Result<Given, TooMuch> },
+    Issued { user_id: Uuid, session_id: Uuid, is_replay: bool, minted: Box<Minted> },
+    Reused { asked: Result<Given, TooMuch> },
     Refused,
     TooMuch(TooMuch),
     Throttled(Throttled),
-}
-
-/// A replay that is answered with the same successor.
-pub(super) struct Replay {
-    /// The audit event, if the replay came from another caller than the first use.
-    pub(super) event: Option<AuditEvent>,
 }
 
 impl Decided {
@@ -76,26 +66,16 @@ impl Tokens {
             return Ok(ask.of(terms.most()).map_or_else(Refreshed::TooMuch, |_| Refreshed::Refused));
         };
         let inner = Arc::clone(&self.inner);
-        let decided = self
-            .inner
-            .database
-            .write(move |conn| {
-                let request = Request { presented: &presented, terms: &terms, ask: &ask, origin: &origin };
-                inner.decide_refresh(conn, session_id, &request)
-            })
-            .await?;
-        match decided {
-            Decided::Issued { user_id, session_id, replay, minted } => {
-                if let Some(event) = replay.as_ref().and_then(|replay| replay.event.as_ref()) {
-                    event.log();
-                }
+        let decided = self.inner.unit_of_work.commit(move |transaction| {
+            let request = Request { presented: &presented, terms: &terms, ask: &ask, origin: &origin };
+            inner.decide_refresh(transaction, session_id, &request)
+        });
+        match decided.await?.value {
+            Decided::Issued { user_id, session_id, is_replay, minted } => {
                 let tokens = Box::new(self.inner.answer(*minted).await?);
-                Ok(Refreshed::Issued { user_id, session_id, is_replay: replay.is_some(), tokens })
+                Ok(Refreshed::Issued { user_id, session_id, is_replay, tokens })
             }
-            Decided::Reused { ended, asked } => {
-                self.tell(ended).await;
-                Ok(asked.map_or_else(Refreshed::TooMuch, |_| Refreshed::Reused))
-            }
+            Decided::Reused { asked } => Ok(asked.map_or_else(Refreshed::TooMuch, |_| Refreshed::Reused)),
             Decided::Refused => Ok(Refreshed::Refused),
             Decided::TooMuch(what) => Ok(Refreshed::TooMuch(what)),
             Decided::Throttled(throttled) => Ok(Refreshed::Throttled(throttled)),
@@ -154,33 +134,34 @@ impl Inner {
     /// under the lock, and that reading decides.
     fn decide_refresh(
         &self,
-        conn: &mut DbConnection,
+        transaction: &mut Transaction<'_>,
         session_id: Uuid,
         request: &Request<'_>,
     ) -> Result<Decided, TokenError> {
         let hash = request.presented.hash();
         let of_client = || request.ask.of(request.terms.most());
-        let Some((session, user, token)) = sessions::lock_with_user(conn, session_id, &hash)? else {
+        let Some((session, user, token)) = sessions::lock_with_user(transaction.conn(), session_id, &hash)?
+        else {
             return Ok(Decided::refused(of_client()));
         };
-        let mut found = Found { token, session, user, now_ms: self.clock.now_ms() };
-        if let Some(decided) = self.rotate(conn, &mut found, request)? {
+        let mut found = Found { token, session, user, now_ms: transaction.now_ms() };
+        if let Some(decided) = self.rotate(transaction, &mut found, request)? {
             return Ok(decided);
         }
-        let Some(session) = sessions::find(conn, session_id)? else {
+        let Some(session) = sessions::find(transaction.conn(), session_id)? else {
             return Ok(Decided::refused(of_client()));
         };
-        found = Found { token: refresh_tokens::find(conn, &hash)?, session, ..found };
-        match self.rotate(conn, &mut found, request)? {
+        found = Found { token: refresh_tokens::find(transaction.conn(), &hash)?, session, ..found };
+        match self.rotate(transaction, &mut found, request)? {
             Some(decided) => Ok(decided),
-            None => self.decide_replay(conn, &mut found, request),
+            None => self.decide_replay(transaction, &mut found, request),
         }
     }
 
     /// Rotates a token that was read as unused; `None` if it was read as used or was used since.
     fn rotate(
         &self,
-        conn: &mut DbConnection,
+        transaction: &mut Transaction<'_>,
         found: &mut Found,
         request: &Request<'_>,
     ) -> Result<Option<Decided>, TokenError> {
@@ -198,13 +179,14 @@ impl Inner {
             Ok(refreshes) => refreshes,
             Err(throttled) => return Ok(Some(Decided::Throttled(throttled))),
         };
-        if !refresh_tokens::consume(conn, &request.presented.hash(), seen, found.now_ms)? {
+        if !refresh_tokens::consume(transaction.conn(), &request.presented.hash(), seen, found.now_ms)? {
             return Ok(None);
         }
         let child = request.presented.child(&self.refresh_derivation);
         let lineage = Lineage { first_caller: Some(self.caller_mark(request)), refreshes };
-        let ends_at_ms = store(conn, &child, request.terms, &found.session, lineage, found.now_ms)?;
-        self.give_beside(conn, found, request, given, (child, ends_at_ms), None).map(Some)
+        let ends_at_ms =
+            store(transaction.conn(), &child, request.terms, &found.session, lineage, found.now_ms)?;
+        self.give_beside(transaction, found, request, given, (child, ends_at_ms), false).map(Some)
     }
 
     pub(super) fn caller_mark(&self, request: &Request<'_>) -> i64 {
@@ -214,22 +196,22 @@ impl Inner {
     /// Makes the access token that is returned with a stored child, and notes the use of the session.
     pub(super) fn give_beside(
         &self,
-        conn: &mut DbConnection,
+        transaction: &mut Transaction<'_>,
         found: &mut Found,
         request: &Request<'_>,
         given: Given,
         refresh: (RefreshTokenPlain, i64),
-        replay: Option<Replay>,
+        is_replay: bool,
     ) -> Result<Decided, TokenError> {
         let Found { session, user, now_ms, .. } = found;
         let claims = self.mint(request.terms, Subject::User(user, session), given, *now_ms);
         if session.note_use(*now_ms, claims.exp, refresh.1) {
-            sessions::touch(conn, session)?;
+            sessions::touch(transaction.conn(), session)?;
         }
         Ok(Decided::Issued {
             user_id: user.id,
             session_id: session.id,
-            replay,
+            is_replay,
             minted: Box::new(Minted { claims, refresh: Some(refresh) }),
         })
     }

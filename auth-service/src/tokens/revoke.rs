@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use service_kit::database::DbConnection;
 use shared_claims::claims::Claims;
 use shared_claims::revocation::{Fact, Kind};
 use uuid::Uuid;
 
-use super::logout::{Ended, REMEMBER_S};
-use super::{Inner, TokenError, Tokens};
+use super::logout::{REMEMBER_S, end_session};
+use super::{TokenError, Tokens};
 use crate::domain::{
     AuditEvent, AuditKind, EndReason, Origin, RefreshToken, RefreshTokenPlain, Session, Throttled,
 };
-use crate::storage::{refresh_tokens, revocations, sessions, users};
+use crate::storage::{Transaction, refresh_tokens, revocations, sessions, users};
 
 /// The most access tokens of a session that are revoked by separate facts. After that the whole session is ended by
 /// one more fact, and no token is left to revoke.
@@ -49,19 +48,21 @@ impl Tokens {
             origin,
         };
         let session_id = claims.sid.map(|sid| Uuid::from_bytes(*sid.as_bytes()));
-        let ended = if let Some(session_id) = session_id {
-            let write = move |conn: &mut DbConnection| inner.revoke_of_session(conn, session_id, &revocation);
-            self.inner.database.write(write).await?
+        if let Some(session_id) = session_id {
+            let revoked = self
+                .inner
+                .unit_of_work
+                .commit(move |transaction| revoke_of_session(transaction, session_id, &revocation));
+            revoked.await?;
         } else {
             let limit = inner.settings.limits.revocations_of_client;
-            let now_ms = inner.clock.now_ms();
+            let now_ms = inner.unit_of_work.clock().now_ms();
             if let Err(throttled) = inner.revocations_of_client.add(&claims.client_id, limit, now_ms) {
                 return Ok(TokenRevocation::Throttled(throttled));
             }
-            self.inner.database.write(move |conn| inner.revoke_of_client(conn, &revocation)).await?
-        };
-        if let Some(ended) = ended {
-            self.tell(ended).await;
+            let revoked =
+                self.inner.unit_of_work.commit(move |transaction| revoke_of_client(transaction, &revocation));
+            revoked.await?;
         }
         Ok(TokenRevocation::Done)
     }
@@ -77,26 +78,24 @@ impl Tokens {
     ) -> Result<Option<Session>, TokenError> {
         let inner = Arc::clone(&self.inner);
         let Some(session_id) = presented.session_id(&inner.refresh_derivation) else { return Ok(None) };
-        let ended = self.inner.database.write(move |conn| {
-            let Some(session) = sessions::find(conn, session_id)? else { return Ok(None) };
-            users::lock(conn, session.user_id)?;
-            let Some(session) = sessions::find(conn, session_id)? else { return Ok(None) };
-            let now_ms = inner.clock.now_ms();
+        let ended = self.inner.unit_of_work.commit(move |transaction| {
+            let Some(session) = sessions::find(transaction.conn(), session_id)? else { return Ok(None) };
+            users::lock(transaction.conn(), session.user_id)?;
+            let Some(session) = sessions::find(transaction.conn(), session_id)? else { return Ok(None) };
+            let now_ms = transaction.now_ms();
             let is_dead = session.client_id != client_id || !session.is_live(now_ms);
             // A used token still belongs to the session, even if its row was deleted.
-            let token = refresh_tokens::find(conn, &presented.hash())?;
+            let token = refresh_tokens::find(transaction.conn(), &presented.hash())?;
             let has_expired =
                 |token: RefreshToken| token.consumed_at_ms.is_none() && now_ms >= token.expires_at_ms;
             if is_dead || token.is_some_and(has_expired) {
                 return Ok(None);
             }
             let event = AuditEvent::new(AuditKind::SessionEnded, &origin);
-            let ended = inner.end_session(conn, &session, reason, event, now_ms)?;
-            Ok::<_, TokenError>(Some((session, ended)))
+            end_session(transaction, &session, reason, event)?;
+            Ok::<_, TokenError>(Some(session))
         });
-        let Some((session, ended)) = ended.await? else { return Ok(None) };
-        self.tell(ended).await;
-        Ok(Some(session))
+        Ok(ended.await?.value)
     }
 }
 
@@ -107,48 +106,39 @@ struct Revocation {
     origin: Origin,
 }
 
-impl Inner {
-    /// Revokes a token of a session. Returns `None` if there is nothing to do: the session has ended, which revoked
-    /// the token, or the token was revoked a moment ago.
-    fn revoke_of_session(
-        &self,
-        conn: &mut DbConnection,
-        session_id: Uuid,
-        revocation: &Revocation,
-    ) -> Result<Option<Ended>, TokenError> {
-        let Revocation { fact, event, origin } = revocation;
-        let Some(session) = sessions::find(conn, session_id)? else { return Ok(None) };
-        users::lock(conn, session.user_id)?;
-        let now_ms = self.clock.now_ms();
-        let session = sessions::find(conn, session_id)?.filter(|session| session.is_live(now_ms));
-        let Some(session) = session else { return Ok(None) };
-        if revocations::has(conn, fact.kind, &fact.id)? {
-            return Ok(None);
-        }
-        let others = revocations::count_of_session(conn, session_id, now_ms.div_euclid(1000))?;
-        if others >= MOST_TOKENS_OF_SESSION {
-            let event = AuditEvent::new(AuditKind::SessionEnded, origin);
-            return self.end_session(conn, &session, EndReason::TooManyRevoked, event, now_ms).map(Some);
-        }
-        let event = event.clone().user(session.user_id).session(session_id);
-        self.recorder.record(conn, &event, now_ms)?;
-        let seq = revocations::append_of_session(conn, fact, session_id, now_ms)?;
-        Ok(Some(Ended { event, seq }))
+/// Revokes a token of a session. Does nothing if the session has ended, which revoked the token, or if the token was
+/// revoked a moment ago.
+fn revoke_of_session(
+    transaction: &mut Transaction<'_>,
+    session_id: Uuid,
+    revocation: &Revocation,
+) -> Result<(), TokenError> {
+    let Revocation { fact, event, origin } = revocation;
+    let Some(session) = sessions::find(transaction.conn(), session_id)? else { return Ok(()) };
+    users::lock(transaction.conn(), session.user_id)?;
+    let now_ms = transaction.now_ms();
+    let session = sessions::find(transaction.conn(), session_id)?;
+    let Some(session) = session.filter(|session| session.is_live(now_ms)) else { return Ok(()) };
+    if revocations::has(transaction.conn(), fact.kind, &fact.id)? {
+        return Ok(());
     }
+    let now = now_ms.div_euclid(1000);
+    let others = revocations::count_of_session(transaction.conn(), session_id, now)?;
+    if others >= MOST_TOKENS_OF_SESSION {
+        let event = AuditEvent::new(AuditKind::SessionEnded, origin);
+        return end_session(transaction, &session, EndReason::TooManyRevoked, event);
+    }
+    transaction.record(event.clone().user(session.user_id).session(session_id));
+    transaction.revoke_token_of_session(fact.clone(), session_id);
+    Ok(())
+}
 
-    /// Revokes a token that a client got in its own name.
-    fn revoke_of_client(
-        &self,
-        conn: &mut DbConnection,
-        revocation: &Revocation,
-    ) -> Result<Option<Ended>, TokenError> {
-        let Revocation { fact, event, .. } = revocation;
-        let now_ms = self.clock.now_ms();
-        if revocations::has(conn, fact.kind, &fact.id)? {
-            return Ok(None);
-        }
-        self.recorder.record(conn, event, now_ms)?;
-        let seq = revocations::append(conn, fact, now_ms)?;
-        Ok(Some(Ended { event: event.clone(), seq }))
+/// Revokes a token that a client got in its own name.
+fn revoke_of_client(transaction: &mut Transaction<'_>, revocation: &Revocation) -> Result<(), TokenError> {
+    let Revocation { fact, event, .. } = revocation;
+    if !revocations::has(transaction.conn(), fact.kind, &fact.id)? {
+        transaction.record(event.clone());
+        transaction.revoke(fact.clone());
     }
+    Ok(())
 }

@@ -1,13 +1,13 @@
 //! Tests of creating, changing, disabling and deleting clients, as commands and maintenance do it.
 
 use auth_service::clients::{
-    Administration, AdministrationError, AdministrationParts, AdministrationSettings, ClientParts, Clients,
+    Administration, AdministrationError, AdministrationSettings, ClientParts, Clients,
 };
 use auth_service::domain::{
     AuditKind, ClientChange, ClientId, ClientSecretPlain, ClientWords, Origin, Session,
 };
 use auth_service::random::Random;
-use auth_service::storage::{clients, sessions};
+use auth_service::storage::{UnitOfWork, clients, sessions};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use reqwest::StatusCode;
@@ -22,18 +22,14 @@ use crate::helpers::{START_MS, TestApp, both, claims_of};
 fn operator(app: &TestApp) -> (Administration, Clients) {
     let (database, clock) = (app.database.clone(), app.clock.clone());
     let clients = Clients::new(ClientParts { database: database.clone(), clock: clock.clone() });
-    let parts = AdministrationParts {
-        clients: clients.clone(),
-        database,
-        clock,
-        random: Random::from_rng(StdRng::from_seed([9; 32])),
-        settings: AdministrationSettings {
-            audience: "todo-service".to_owned(),
-            access_ttl_s: 900,
-            clock_skew_ms: 1000,
-        },
+    let unit_of_work = UnitOfWork::new(database, clock, Random::from_rng(StdRng::from_seed([9; 32])));
+    let settings = AdministrationSettings {
+        audience: "todo-service".to_owned(),
+        access_ttl_s: 900,
+        clock_skew_ms: 1000,
     };
-    (Administration::new(parts).caused_by(Origin::operator()), clients)
+    let operator = Administration::new(unit_of_work, clients.clone(), settings);
+    (operator.caused_by(Origin::operator()), clients)
 }
 
 fn machine() -> ClientChange {

@@ -36,7 +36,7 @@ async fn a_user_who_is_switched_off_has_nothing_and_gets_nothing() {
         assert_eq!(app.try_login("alice", PASSWORD).await.status(), StatusCode::UNAUTHORIZED);
         assert!(app.is_live(&bob.access).await);
 
-        let user = app.administration().enable("alice").await.unwrap().unwrap().user;
+        let user = app.administration().enable("alice").await.unwrap().unwrap();
         assert!(user.is_active);
         for tokens in &all {
             assert!(is_dead(&app, tokens).await, "an ended session stays ended");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use auth_service::keys::agree_on_database_id;
 use auth_service::random::Random;
 use auth_service::revocation::{ProjectionSettings, Revocations, StartError};
-use auth_service::storage;
+use auth_service::storage::{self, UnitOfWork};
 use redis::aio::MultiplexedConnection;
 use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Database, DatabaseError};
@@ -63,10 +63,13 @@ impl World {
 
     /// Commits a fact as a use case does. Returns its sequence number.
     pub(crate) async fn commit(&self, fact: Fact) -> i64 {
-        self.database
-            .write(move |conn| Ok::<_, DatabaseError>(storage::revocations::append(conn, &fact, now_ms())?))
-            .await
-            .unwrap()
+        let clock = Arc::new(SystemClock);
+        let unit_of_work = UnitOfWork::new(self.database.clone(), clock, Random::system());
+        let committed = unit_of_work.commit(move |transaction| {
+            transaction.revoke(fact.clone());
+            Ok::<_, DatabaseError>(())
+        });
+        committed.await.unwrap().seq.unwrap()
     }
 
     pub(crate) async fn connection(&self) -> MultiplexedConnection {

@@ -3,12 +3,11 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use auth_service::clients::{
-    Administration, AdministrationParts, AdministrationSettings, ClientParts, Clients,
-};
+use auth_service::clients::{Administration, AdministrationSettings, ClientParts, Clients};
 use auth_service::config::Settings;
 use auth_service::random::Random;
 use auth_service::startup::{Application, World};
+use auth_service::storage::UnitOfWork;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use service_kit::config::{Secret, UrlWithSecret};
@@ -125,7 +124,7 @@ impl Issuer {
             access_ttl_s: settings.tokens.access_ttl_seconds,
             clock_skew_ms: settings.revocation.clock_skew_ms,
         };
-        let parts = AdministrationParts { clients, database, clock, random: Random::system(), settings };
-        Administration::new(parts).disable(SERVICE).await.unwrap();
+        let unit_of_work = UnitOfWork::new(database, clock, Random::system());
+        Administration::new(unit_of_work, clients, settings).disable(SERVICE).await.unwrap();
     }
 }

@@ -1,88 +1,121 @@
-//! One transaction that changes one user.
+//! Changes of one user.
 
 use std::sync::Arc;
 
-use service_kit::database::DbConnection;
-
-use super::{Administration, AdministrationParts};
+use super::{Administration, Inner};
 use crate::accounts::AccountError;
-use crate::domain::{AuditEvent, AuditKind, EndReason, User};
-use crate::storage::{audit, users};
-use crate::tokens::UserCut;
-
-/// The result of a committed change.
-#[derive(Clone, Debug)]
-pub struct Changed {
-    /// The user after the change; for a removal, the user as it was before.
-    pub user: User,
-    /// The sequence number of the revocation fact, if the change revoked tokens.
-    pub seq: Option<i64>,
-}
-
-/// A change in progress. The transaction holds the user's row lock.
-pub(super) struct Change<'a> {
-    pub(super) conn: &'a mut DbConnection,
-    pub(super) user: User,
-    pub(super) now_ms: i64,
-    parts: &'a AdministrationParts,
-    events: Vec<AuditEvent>,
-    cut: Option<UserCut>,
-}
-
-impl Change<'_> {
-    /// Ends every session of the user and revokes every token.
-    pub(super) fn end_all(&mut self) -> Result<(), AccountError> {
-        let cuts = self.parts.cuts;
-        self.cut = Some(cuts.end_all(self.conn, &self.user, EndReason::Administration, self.now_ms)?);
-        Ok(())
-    }
-
-    /// Revokes every access token. Sessions continue and can issue new ones.
-    pub(super) fn end_access_tokens(&mut self) -> Result<(), AccountError> {
-        self.cut = Some(self.parts.cuts.cut(self.conn, &self.user, self.now_ms)?);
-        Ok(())
-    }
-
-    /// Writes an audit event of this kind about the user.
-    pub(super) fn record(&mut self, kind: AuditKind) -> Result<(), AccountError> {
-        let event = AuditEvent::new(kind, &self.parts.origin).user(self.user.id);
-        self.record_event(event)
-    }
-
-    /// Writes an audit event about the user, with the event's `subject` (for example the new roles).
-    pub(super) fn record_about(&mut self, kind: AuditKind, subject: String) -> Result<(), AccountError> {
-        let event = AuditEvent::new(kind, &self.parts.origin).user(self.user.id).subject(subject);
-        self.record_event(event)
-    }
-
-    fn record_event(&mut self, event: AuditEvent) -> Result<(), AccountError> {
-        audit::record(self.conn, &event, &self.parts.random, self.now_ms)?;
-        self.events.push(event);
-        Ok(())
-    }
-}
+use crate::domain::{AuditEvent, AuditKind, EndReason, PasswordHash, RoleNames, User};
+use crate::storage::{Transaction, users};
 
 impl Administration {
-    /// Runs `work` on the user with this name or id, in one transaction. Returns `None` if there is no such user.
-    pub(super) async fn change<W>(&self, who: &str, work: W) -> Result<Option<Changed>, AccountError>
+    /// Disables a user, ends every session and revokes every token, including those of a login that is in progress.
+    /// For a user who is disabled already, it revokes again whatever may be left.
+    pub async fn disable(&self, who: &str) -> Result<Option<User>, AccountError> {
+        self.change(who, |inner, transaction, user| {
+            let now_ms = transaction.now_ms();
+            users::set_active(transaction.conn(), user.id, false, now_ms)?;
+            inner.end_all(transaction, user)?;
+            transaction.record(inner.event(AuditKind::UserDisabled, user));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Enables a user. Sessions and tokens that were ended stay ended.
+    pub async fn enable(&self, who: &str) -> Result<Option<User>, AccountError> {
+        self.change(who, |inner, transaction, user| {
+            // If the user is enabled already, nothing changes: otherwise a login in progress would fail for no
+            // reason.
+            if user.is_active {
+                return Ok(());
+            }
+            let now_ms = transaction.now_ms();
+            users::set_active(transaction.conn(), user.id, true, now_ms)?;
+            transaction.record(inner.event(AuditKind::UserEnabled, user));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Replaces the password, ends every session and revokes every token: anyone who knew the old password may hold
+    /// some.
+    pub async fn set_password(&self, who: &str, hash: PasswordHash) -> Result<Option<User>, AccountError> {
+        self.change(who, move |inner, transaction, user| {
+            let now_ms = transaction.now_ms();
+            users::set_password(transaction.conn(), user.id, &hash, now_ms)?;
+            inner.end_all(transaction, user)?;
+            transaction.record(inner.event(AuditKind::PasswordChanged, user));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Replaces the roles. If a role is removed, access tokens that still carry it are revoked; sessions continue,
+    /// and the next refresh issues a token with the new roles. If roles are only added, existing access tokens stay
+    /// valid and the next refresh adds the new roles.
+    pub async fn set_roles(&self, who: &str, roles: RoleNames) -> Result<Option<User>, AccountError> {
+        self.change(who, move |inner, transaction, user| {
+            if user.roles == roles.as_slice() {
+                return Ok(());
+            }
+            let now_ms = transaction.now_ms();
+            users::set_roles(transaction.conn(), user.id, roles.as_slice(), now_ms)?;
+            if roles.take_away_from(&user.roles) {
+                inner.cuts.cut(transaction, user)?;
+            }
+            let event = inner.event(AuditKind::RolesChanged, user);
+            transaction.record(event.subject(roles.as_slice().join(" ")));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends every session of a user and revokes every token.
+    pub async fn revoke_tokens(&self, who: &str) -> Result<Option<User>, AccountError> {
+        self.change(who, |inner, transaction, user| {
+            inner.end_all(transaction, user)?;
+            transaction.record(inner.event(AuditKind::UserTokensRevoked, user));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes a user and revokes every token. The revocation fact and the audit event remain after the user is gone.
+    pub async fn delete(&self, who: &str) -> Result<Option<User>, AccountError> {
+        self.change(who, |inner, transaction, user| {
+            inner.end_all(transaction, user)?;
+            transaction.record(inner.event(AuditKind::UserDeleted, user));
+            Ok(users::delete(transaction.conn(), user.id)?)
+        })
+        .await
+    }
+
+    /// Runs `work` on the user with this name or id, under the user's row lock. Returns the user after the change (after
+    /// a removal: as it was before), or `None` if there is no such user.
+    async fn change<W>(&self, who: &str, work: W) -> Result<Option<User>, AccountError>
     where
-        W: Fn(&mut Change<'_>) -> Result<(), AccountError> + Send + 'static,
+        W: Fn(&Inner, &mut Transaction<'_>, &User) -> Result<(), AccountError> + Send + 'static,
     {
         let Some(found) = self.find(who).await? else { return Ok(None) };
-        let parts = Arc::clone(&self.parts);
-        let done = self.parts.database.write(move |conn| {
-            let Some(locked) = users::lock(conn, found.id)? else { return Ok(None) };
-            let (user, now_ms) = (locked.user, parts.clock.now_ms());
-            let mut change = Change { conn, user, now_ms, parts: &parts, events: Vec::new(), cut: None };
-            work(&mut change)?;
-            let Change { conn, user, events, cut, .. } = change;
-            let user = users::find(conn, user.id)?.unwrap_or(user);
-            let seq = cut.map(|cut| cut.append(conn, now_ms)).transpose()?;
-            Ok::<_, AccountError>(Some((Changed { user, seq }, events)))
+        let inner = Arc::clone(&self.inner);
+        let changed = self.inner.unit_of_work.commit(move |transaction| {
+            let Some(locked) = users::lock(transaction.conn(), found.id)? else { return Ok(None) };
+            work(&inner, transaction, &locked.user)?;
+            let user = users::find(transaction.conn(), locked.user.id)?.unwrap_or(locked.user);
+            Ok::<_, AccountError>(Some(user))
         });
-        Ok(done.await?.map(|(changed, events)| {
-            events.iter().for_each(AuditEvent::log);
-            changed
-        }))
+        Ok(changed.await?.value)
+    }
+}
+
+impl Inner {
+    /// Ends every session of the user and revokes every token.
+    fn end_all(&self, transaction: &mut Transaction<'_>, user: &User) -> Result<(), AccountError> {
+        Ok(self.cuts.end_all(transaction, user, EndReason::Administration)?)
+    }
+
+    /// An audit event about the user.
+    fn event(&self, kind: AuditKind, user: &User) -> AuditEvent {
+        AuditEvent::new(kind, &self.origin).user(user.id)
     }
 }

@@ -1,13 +1,11 @@
 //! Creates a user for an operator.
 
-use std::sync::Arc;
-
 use service_kit::database::DatabaseError;
 
-use super::Administration;
+use super::{Administration, Inner};
 use crate::accounts::{AccountError, RegistrationField};
 use crate::domain::{AuditEvent, AuditKind, Email, NewUser, PasswordHash, RoleNames, User, Username};
-use crate::storage::{audit, is_unique_violation, users};
+use crate::storage::{is_unique_violation, users};
 
 /// The unparsed description of a user to create.
 #[derive(Clone, Copy, Debug)]
@@ -69,42 +67,41 @@ impl Administration {
     /// Whether the name, or a confusable name, is taken. Commands call this before they ask for a password.
     pub async fn is_taken(&self, username: &Username) -> Result<bool, AccountError> {
         let (key, skeleton) = (username.key().to_owned(), username.skeleton().to_owned());
-        self.parts.database.read(move |conn| Ok(users::is_taken(conn, &key, &skeleton)?)).await
+        self.inner.unit_of_work.database().read(move |conn| Ok(users::is_taken(conn, &key, &skeleton)?)).await
     }
 
     /// Inserts the user with this password hash.
     pub async fn create(&self, draft: Draft, hash: PasswordHash) -> Result<Creation, AccountError> {
-        let parts = Arc::clone(&self.parts);
-        let new = self.new_user(draft, hash, parts.clock.now_ms());
+        let inner = &self.inner;
+        let new = inner.new_user(draft, hash);
         let user = new.user();
-        let event = AuditEvent::new(AuditKind::UserCreated, &parts.origin).user(user.id);
-        let recorded = event.clone();
-        let inserted = self.parts.database.write(move |conn| {
-            users::insert(conn, &new)?;
-            Ok::<_, AccountError>(audit::record(conn, &recorded, &parts.random, new.created_at_ms)?)
+        let event = AuditEvent::new(AuditKind::UserCreated, &inner.origin).user(user.id);
+        let inserted = inner.unit_of_work.commit(move |transaction| {
+            users::insert(transaction.conn(), &new)?;
+            transaction.record(event.clone());
+            Ok::<_, AccountError>(())
         });
         match inserted.await {
-            Ok(()) => {
-                event.log();
-                Ok(Creation::Created(Box::new(user)))
-            }
+            Ok(_) => Ok(Creation::Created(Box::new(user))),
             Err(AccountError::Database(DatabaseError::Query(error))) if is_unique_violation(&error) => {
                 Ok(Creation::Taken)
             }
             Err(error) => Err(error),
         }
     }
+}
 
-    pub(super) fn new_user(&self, draft: Draft, hash: PasswordHash, now_ms: i64) -> NewUser {
+impl Inner {
+    pub(super) fn new_user(&self, draft: Draft, hash: PasswordHash) -> NewUser {
         NewUser {
-            id: self.parts.random.uuid(),
+            id: self.unit_of_work.random().uuid(),
             username: draft.username,
             email: draft.email,
             email_verified: draft.email_verified,
             is_active: draft.is_active,
             roles: draft.roles.as_slice().to_vec(),
             hash,
-            created_at_ms: now_ms,
+            created_at_ms: self.unit_of_work.clock().now_ms(),
         }
     }
 }

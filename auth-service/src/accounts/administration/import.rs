@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Administration, Draft};
 use crate::accounts::AccountError;
 use crate::domain::{AuditEvent, AuditKind, BcryptHash, NewUser, User};
-use crate::storage::{audit, users};
+use crate::storage::users;
 
 /// A user to import, and the line of the file that describes it.
 #[derive(Clone, Debug)]
@@ -53,38 +53,30 @@ impl Administration {
         if !twice.is_empty() {
             return Ok(Imported::Taken(twice));
         }
-        let now_ms = self.parts.clock.now_ms();
+        let inner = Arc::clone(&self.inner);
         let new: Vec<(usize, NewUser)> = imports
             .into_iter()
-            .map(|Import { line, draft, hash }| {
-                (line, self.new_user(draft, hash.into_password_hash(), now_ms))
-            })
+            .map(|Import { line, draft, hash }| (line, inner.new_user(draft, hash.into_password_hash())))
             .collect();
-        let parts = Arc::clone(&self.parts);
-        let done = self.parts.database.write(move |conn| {
-            let (mut made, mut events, mut taken) = (Vec::new(), Vec::new(), Vec::new());
+        let done = self.inner.unit_of_work.commit(move |transaction| {
+            let (mut made, mut taken) = (Vec::new(), Vec::new());
             for (line, new) in &new {
-                if users::is_taken(conn, new.username.key(), new.username.skeleton())? {
+                if users::is_taken(transaction.conn(), new.username.key(), new.username.skeleton())? {
                     taken.push(*line);
                     continue;
                 }
-                users::insert(conn, new)?;
-                let event = AuditEvent::new(AuditKind::UserCreated, &parts.origin);
-                let event = event.user(new.id).reason("import");
-                audit::record(conn, &event, &parts.random, now_ms)?;
-                events.push(event);
+                users::insert(transaction.conn(), new)?;
+                let event = AuditEvent::new(AuditKind::UserCreated, &inner.origin);
+                transaction.record(event.user(new.id).reason("import"));
                 made.push(new.user());
             }
             if !taken.is_empty() && !skip_existing {
                 return Err(Stop::Taken(taken));
             }
-            Ok((Imported::Done { users: made, skipped: taken }, events))
+            Ok(Imported::Done { users: made, skipped: taken })
         });
         match done.await {
-            Ok((imported, events)) => {
-                events.iter().for_each(AuditEvent::log);
-                Ok(imported)
-            }
+            Ok(committed) => Ok(committed.value),
             Err(Stop::Taken(lines)) => Ok(Imported::Taken(lines)),
             Err(Stop::Failed(error)) => Err(error),
         }

@@ -5,8 +5,5 @@ use super::{Context, Failure, Report};
 
 pub(super) async fn run(id: &str, context: &Context) -> Result<Report, Failure> {
     let enabled = context.clients().enable(id).await?;
-    if let Some(seq) = enabled.seq {
-        context.announce(seq).await?;
-    }
     Report::new(&Entry::of(&enabled.registered), format!("{id} is enabled."))
 }

@@ -21,8 +21,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
     let rotation = context.rotation().await?;
     let done = if let Some(kid) = &arguments.compromised {
-        let seq = rotation.drop_compromised(kid.clone()).await?;
-        context.announce(seq).await?;
+        rotation.drop_compromised(kid.clone()).await?;
         format!("{kid} is dropped, and all that it signed is revoked.\n")
     } else {
         rotation.rotate(if arguments.now { When::AtOnce } else { When::Announced }).await?;

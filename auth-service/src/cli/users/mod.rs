@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use self::person::{People, Person, shown};
 use super::report::Format;
 use super::{Context, Failure, Report};
-use crate::accounts::Changed;
+use crate::domain::User;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -65,32 +65,29 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Repor
         }
         Command::Disable(Who { user }) => {
             let changed = users.disable(&user).await?;
-            told(context, &user, changed, "is switched off. Every session and token has ended.").await
+            told(&user, changed, "is switched off. Every session and token has ended.")
         }
         Command::Enable(Who { user }) => {
             let changed = users.enable(&user).await?;
-            told(context, &user, changed, "is switched on.").await
+            told(&user, changed, "is switched on.")
         }
         Command::SetPassword(set) => set_password::run(&set, context).await,
         Command::SetRoles(set) => set_roles::run(&set, context).await,
         Command::RevokeTokens(Who { user }) => {
             let changed = users.revoke_tokens(&user).await?;
-            told(context, &user, changed, "has no session and no token any longer.").await
+            told(&user, changed, "has no session and no token any longer.")
         }
         Command::Delete(Who { user }) => {
             let changed = users.delete(&user).await?;
-            told(context, &user, changed, "is removed. Every session and token has ended.").await
+            told(&user, changed, "is removed. Every session and token has ended.")
         }
         Command::Import(import) => import::run(&import, context).await,
     }
 }
 
-/// Announces a committed change to verifiers and returns the report of it.
-async fn told(context: &Context, who: &str, changed: Option<Changed>, what: &str) -> Result<Report, Failure> {
-    let Changed { user, seq } = changed.ok_or_else(|| unknown(who))?;
-    if let Some(seq) = seq {
-        context.announce(seq).await?;
-    }
+/// Reports a committed change.
+fn told(who: &str, changed: Option<User>, what: &str) -> Result<Report, Failure> {
+    let user = changed.ok_or_else(|| unknown(who))?;
     let text = format!("{} {what}", user.username);
     Report::new(&Person::from(user), text)
 }

@@ -20,5 +20,5 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Repo
     // Checked before the operator is asked for a password.
     users.find(user).await?.ok_or_else(|| unknown(user))?;
     let changed = users.set_password(user, password.hash(context).await?).await?;
-    told(context, user, changed, "has another password. Every session and token has ended.").await
+    told(user, changed, "has another password. Every session and token has ended.")
 }

@@ -3,7 +3,6 @@
 use clap::Args;
 
 use super::{Context, Failure, Report, told, unknown};
-use crate::accounts::Changed;
 use crate::domain::RoleNames;
 
 #[derive(Args)]
@@ -22,9 +21,8 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
     let Arguments { user, roles, option } = arguments;
     let roles = RoleNames::parse(roles.as_deref().or(option.as_deref()).unwrap_or_default())?;
-    let changed: Changed =
-        context.administration().set_roles(user, roles).await?.ok_or_else(|| unknown(user))?;
-    let names = changed.user.roles.join(", ");
+    let changed = context.administration().set_roles(user, roles).await?.ok_or_else(|| unknown(user))?;
+    let names = changed.roles.join(", ");
     let what = if names.is_empty() { "has no roles.".to_owned() } else { format!("has the roles {names}.") };
-    told(context, user, Some(changed), &what).await
+    told(user, Some(changed), &what)
 }

@@ -19,9 +19,9 @@ impl Administration {
             Some(id) => id,
             None => self.new_id()?,
         };
-        let audiences = described.audiences.or_else(|| Some(vec![self.parts.settings.audience.clone()]));
+        let audiences = described.audiences.or_else(|| Some(vec![self.inner.settings.audience.clone()]));
         let described = ClientChange { audiences, ..described };
-        let client = described.apply(&Client::blank(id, self.parts.clock.now_ms()))?;
+        let client = described.apply(&Client::blank(id, self.inner.unit_of_work.clock().now_ms()))?;
         let secret = (!client.is_public).then(|| self.new_secret());
         let hash = secret.as_ref().map(crate::domain::ClientSecretPlain::hash);
         let created = self.change(move |change| {
@@ -32,17 +32,17 @@ impl Administration {
             if let Some(hash) = &hash {
                 change.set_secret(id, hash, 0)?;
             }
-            change.note(AuditKind::ClientCreated, id, |event| event);
+            change.record(AuditKind::ClientCreated, id, |event| event);
             change.registered(id)
         });
-        let (registered, _) = created.await?;
+        let registered = created.await?.value;
         Ok(Changed { registered, secret })
     }
 
     /// Generates a random id that cannot be confused with a user's id.
     fn new_id(&self) -> Result<ClientId, AdministrationError> {
         let mut id = "client-".to_owned();
-        for byte in self.parts.random.bytes::<12>() {
+        for byte in self.inner.unit_of_work.random().bytes::<12>() {
             // Writing to a string cannot fail.
             let _ = write!(id, "{byte:02x}");
         }

@@ -1,6 +1,6 @@
 //! Creates and updates the clients that the configuration declares.
 
-use super::change::Change;
+use super::change::RegistryChange;
 use super::update::named;
 use super::{Administration, AdministrationError};
 use crate::domain::{AuditKind, Client, ClientChange, ClientId, ClientSecretHash};
@@ -31,18 +31,18 @@ impl Administration {
     /// at the same time, or again, change nothing more. Whether a client is enabled is not declared, and is left as
     /// it is. A client that is no longer declared is left as it is, with a warning in the log.
     pub async fn declare(&self, declared: Vec<Declared>) -> Result<(), AdministrationError> {
-        let access_ttl_s = self.parts.settings.access_ttl_s;
+        let access_ttl_s = self.inner.settings.access_ttl_s;
         let done = self.change(move |change| {
-            clients::raise_longest_access_ttl(change.conn, access_ttl_s)?;
+            clients::raise_longest_access_ttl(change.conn(), access_ttl_s)?;
             for client in &declared {
                 declare(change, client)?;
             }
-            let left = clients::all(change.conn)?.or_log("clients").into_iter().filter(|client| {
+            let left = clients::all(change.conn())?.or_log("clients").into_iter().filter(|client| {
                 client.is_declared && !declared.iter().any(|declared| declared.id == client.id)
             });
             Ok(left.map(|client| client.id).collect::<Vec<_>>())
         });
-        let (left, _) = done.await?;
+        let left = done.await?.value;
         for id in left {
             tracing::warn!(
                 client_id = %id,
@@ -53,15 +53,15 @@ impl Administration {
     }
 }
 
-fn declare(change: &mut Change<'_>, declared: &Declared) -> Result<(), AdministrationError> {
+fn declare(change: &mut RegistryChange<'_, '_>, declared: &Declared) -> Result<(), AdministrationError> {
     let id = declared.id.as_str();
-    let Some(before) = clients::find(change.conn, id)? else {
+    let Some(before) = clients::find(change.conn(), id)? else {
         let blank = Client { is_declared: true, ..Client::blank(declared.id.clone(), change.now_ms) };
         change.insert(&declared.described.apply(&blank)?)?;
         if let Some(secret) = &declared.secret {
             change.set_secret(id, &secret.hash, 0)?;
         }
-        change.note(AuditKind::ClientCreated, id, |event| event.reason("declared"));
+        change.record(AuditKind::ClientCreated, id, |event| event.reason("declared"));
         return Ok(());
     };
     let client = Client { is_declared: true, ..declared.described.apply(&before)? };
@@ -71,26 +71,26 @@ fn declare(change: &mut Change<'_>, declared: &Declared) -> Result<(), Administr
     let differs = client.differs_in(&before);
     if !differs.is_empty() {
         let tell = |event: crate::domain::AuditEvent| event.subject(named(&differs)).reason("declared");
-        change.note(AuditKind::ClientUpdated, id, tell);
+        change.record(AuditKind::ClientUpdated, id, tell);
     }
     match &declared.secret {
-        None => Ok(client_secrets::delete_all(change.conn, id)?),
+        None => Ok(client_secrets::delete_all(change.conn(), id)?),
         Some(secret) => declare_secret(change, id, secret),
     }
 }
 
 /// Makes the declared secret the current one, if it is not already.
 fn declare_secret(
-    change: &mut Change<'_>,
+    change: &mut RegistryChange<'_, '_>,
     id: &str,
     declared: &DeclaredSecret,
 ) -> Result<(), AdministrationError> {
-    let secrets = client_secrets::of_client(change.conn, id)?;
+    let secrets = client_secrets::of_client(change.conn(), id)?;
     let mut current = secrets.iter().filter(|secret| secret.expires_at_ms.is_none());
     if current.any(|secret| secret.hash.matches(&declared.hash)) {
         return Ok(());
     }
     change.set_secret(id, &declared.hash, declared.keep_old_s)?;
-    change.note(AuditKind::ClientSecretRotated, id, |event| event.reason("declared"));
+    change.record(AuditKind::ClientSecretRotated, id, |event| event.reason("declared"));
     Ok(())
 }

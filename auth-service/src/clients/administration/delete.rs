@@ -18,16 +18,16 @@ impl Administration {
             let id = id.to_owned();
             let deleted = self.change(move |change| {
                 let registered = change.registered(&id)?;
-                if registered.client.is_active || clients::is_cut_due(change.conn, &id)? {
+                if registered.client.is_active || clients::is_cut_due(change.conn(), &id)? {
                     // The client was enabled in the meantime.
                     return Ok(None);
                 }
                 change.end_stragglers(&id)?;
-                clients::delete(change.conn, &id)?;
-                change.note(AuditKind::ClientDeleted, &id, |event| event);
+                clients::delete(change.conn(), &id)?;
+                change.record(AuditKind::ClientDeleted, &id, |event| event);
                 Ok(Some(registered))
             });
-            if let (Some(registered), _) = deleted.await? {
+            if let Some(registered) = deleted.await?.value {
                 return Ok(Switched { registered, seq });
             }
         }

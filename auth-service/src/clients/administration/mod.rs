@@ -15,16 +15,13 @@ mod update;
 
 use std::sync::Arc;
 
-use service_kit::database::Database;
-use shared_claims::clock::SharedClock;
-
-use self::change::{Change, Committed};
+use self::change::RegistryChange;
 pub use self::declare::{Declared, DeclaredSecret};
 pub use self::error::AdministrationError;
 pub use self::switch::Switched;
 use super::{Clients, RegisteredClient};
 use crate::domain::{ClientSecretPlain, Origin};
-use crate::random::Random;
+use crate::storage::{Committed, UnitOfWork};
 
 /// The settings that concern clients.
 #[derive(Clone, Debug)]
@@ -37,25 +34,17 @@ pub struct AdministrationSettings {
     pub clock_skew_ms: i64,
 }
 
-/// The parts that [`Administration`] is built from.
-pub struct AdministrationParts {
-    /// This process's view of the clients. It is read again after a change.
-    pub clients: Clients,
-    /// The database.
-    pub database: Database,
-    /// The clock.
-    pub clock: SharedClock,
-    /// The source of randomness.
-    pub random: Random,
-    /// The settings that concern clients.
-    pub settings: AdministrationSettings,
-}
-
 /// The use cases for managing clients. Cheap to clone.
 #[derive(Clone)]
 pub struct Administration {
-    parts: Arc<AdministrationParts>,
+    inner: Arc<Inner>,
     origin: Origin,
+}
+
+struct Inner {
+    unit_of_work: UnitOfWork,
+    clients: Clients,
+    settings: AdministrationSettings,
 }
 
 /// A client that was created or changed.
@@ -68,9 +57,10 @@ pub struct Changed {
 }
 
 impl Administration {
-    /// Builds the use cases. Changes are recorded as caused by the service itself.
-    pub fn new(parts: AdministrationParts) -> Self {
-        Self { parts: Arc::new(parts), origin: Origin::system() }
+    /// Builds the use cases. `clients` is this process's view of the clients, which is read again after a change. Changes
+    /// are recorded as caused by the service itself.
+    pub fn new(unit_of_work: UnitOfWork, clients: Clients, settings: AdministrationSettings) -> Self {
+        Self { inner: Arc::new(Inner { unit_of_work, clients, settings }), origin: Origin::system() }
     }
 
     /// Records changes as caused by this origin.
@@ -79,30 +69,26 @@ impl Administration {
         Self { origin, ..self }
     }
 
-    /// Runs `work` under the lock. Its audit events are written in the same transaction and logged after the commit,
-    /// and this process's view of the clients is invalidated.
+    /// Runs `work` under the registry's lock, in one unit of work. After the commit, this process's view of the clients
+    /// is read again.
     async fn change<T: Send + 'static>(
         &self,
-        work: impl Fn(&mut Change<'_>) -> Result<T, AdministrationError> + Send + 'static,
-    ) -> Result<(T, Option<i64>), AdministrationError> {
-        let (parts, origin) = (Arc::clone(&self.parts), self.origin.clone());
-        let changed: Result<(T, Committed), AdministrationError> = self
-            .parts
-            .database
-            .write(move |conn| {
-                let mut change = Change::begin(conn, &parts, origin.clone())?;
-                let value = work(&mut change)?;
-                Ok((value, change.finish()?))
-            })
-            .await;
-        let (value, committed) = changed?;
-        committed.events.iter().for_each(crate::domain::AuditEvent::log);
-        self.parts.clients.changed();
-        Ok((value, committed.seq))
+        work: impl Fn(&mut RegistryChange<'_, '_>) -> Result<T, AdministrationError> + Send + 'static,
+    ) -> Result<Committed<T>, AdministrationError> {
+        let (inner, origin) = (Arc::clone(&self.inner), self.origin.clone());
+        let changed = self.inner.unit_of_work.commit(move |transaction| {
+            let mut change = RegistryChange::begin(transaction, &inner.settings, &origin)?;
+            let value = work(&mut change)?;
+            change.finish()?;
+            Ok::<_, AdministrationError>(value)
+        });
+        let committed = changed.await?;
+        self.inner.clients.changed();
+        Ok(committed)
     }
 
     /// Generates a random secret.
     fn new_secret(&self) -> ClientSecretPlain {
-        ClientSecretPlain::from_random(self.parts.random.bytes())
+        ClientSecretPlain::from_random(self.inner.unit_of_work.random().bytes())
     }
 }

@@ -19,10 +19,10 @@ impl Administration {
             }
             change.set_secret(&id, &hash, keep_old_s)?;
             change.update(&Client { is_declared: false, ..client })?;
-            change.note(AuditKind::ClientSecretRotated, &id, |event| event);
+            change.record(AuditKind::ClientSecretRotated, &id, |event| event);
             change.registered(&id)
         });
-        let (registered, _) = rotated.await?;
+        let registered = rotated.await?.value;
         Ok(Changed { registered, secret: Some(secret) })
     }
 }

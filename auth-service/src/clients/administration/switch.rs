@@ -46,19 +46,19 @@ impl Administration {
             let client = change.find(&id)?;
             if client.is_active {
                 change.update(&Client { is_active: false, ..client })?;
-                clients::set_cut_due(change.conn, &id, true)?;
-                change.note(AuditKind::ClientDisabled, &id, |event| event);
+                clients::set_cut_due(change.conn(), &id, true)?;
+                change.record(AuditKind::ClientDisabled, &id, |event| event);
             }
             Ok(())
         });
-        switched.await.map(|((), _)| ())
+        switched.await.map(|_| ())
     }
 
     /// The second step, if a cut is due: ends the sessions and revokes the tokens, including those that requests in
     /// progress were given. Returns the sequence number of the revocation fact.
     pub(super) async fn cut(&self, id: &str) -> Result<Option<i64>, AdministrationError> {
         let asked = id.to_owned();
-        let database = &self.parts.database;
+        let database = self.inner.unit_of_work.database();
         let is_due =
             database.read(move |conn| clients::is_cut_due(conn, &asked).map_err(AdministrationError::from));
         if !is_due.await? {
@@ -69,22 +69,23 @@ impl Administration {
         let id = id.to_owned();
         let cut = self.change(move |change| {
             // Another process may have taken the cut in the meantime.
-            if clients::is_cut_due(change.conn, &id)? {
+            if clients::is_cut_due(change.conn(), &id)? {
                 let client = change.find(&id)?;
                 change.end_stragglers(&id)?;
                 change.cut(&client)?;
             }
             Ok(())
         });
-        cut.await.map(|((), seq)| seq)
+        Ok(cut.await?.seq)
     }
 
     /// Ends the sessions of a client in batches. There may be very many, and other requests must not wait for all of
     /// them.
     async fn end_sessions(&self, id: &str) -> Result<(), AdministrationError> {
         loop {
-            let (parts, id) = (Arc::clone(&self.parts), id.to_owned());
-            let some = self.parts.database.write(move |conn| end_batch(conn, &id, parts.clock.now_ms()));
+            let (clock, id) = (Arc::clone(self.inner.unit_of_work.clock()), id.to_owned());
+            let database = self.inner.unit_of_work.database();
+            let some = database.write(move |conn| end_batch(conn, &id, clock.now_ms()));
             if !some.await? {
                 return Ok(());
             }
@@ -94,7 +95,11 @@ impl Administration {
     /// Takes every cut that is still due because a process died between the two steps. Returns the sequence number of
     /// the last fact.
     pub async fn settle(&self) -> Result<Option<i64>, AdministrationError> {
-        let due = self.parts.database.read(|conn| clients::due_cuts(conn).map_err(AdministrationError::from));
+        let due = self
+            .inner
+            .unit_of_work
+            .database()
+            .read(|conn| clients::due_cuts(conn).map_err(AdministrationError::from));
         let mut last = None;
         for id in due.await? {
             last = self.cut(&id).await?.or(last);
@@ -113,18 +118,18 @@ impl Administration {
             let id = id.to_owned();
             let switched = self.change(move |change| {
                 let client = change.find(&id)?;
-                if clients::is_cut_due(change.conn, &id)? {
+                if clients::is_cut_due(change.conn(), &id)? {
                     // The client was disabled again in the meantime.
                     return Ok(None);
                 }
                 if !client.is_active {
                     change.end_stragglers(&id)?;
                     change.update(&Client { is_active: true, ..client })?;
-                    change.note(AuditKind::ClientEnabled, &id, |event| event);
+                    change.record(AuditKind::ClientEnabled, &id, |event| event);
                 }
                 change.registered(&id).map(Some)
             });
-            if let (Some(registered), _) = switched.await? {
+            if let Some(registered) = switched.await?.value {
                 return Ok(Switched { registered, seq });
             }
         }

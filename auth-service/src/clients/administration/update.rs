@@ -24,14 +24,14 @@ impl Administration {
             if gets_secret {
                 change.set_secret(&id, &hash, 0)?;
             } else if client.is_public {
-                client_secrets::delete_all(change.conn, &id)?;
+                client_secrets::delete_all(change.conn(), &id)?;
             }
             if !differs.is_empty() {
-                change.note(AuditKind::ClientUpdated, &id, |event| event.subject(named(&differs)));
+                change.record(AuditKind::ClientUpdated, &id, |event| event.subject(named(&differs)));
             }
             Ok((change.registered(&id)?, gets_secret))
         });
-        let ((registered, gets_secret), _) = updated.await?;
+        let (registered, gets_secret) = updated.await?.value;
         Ok(Changed { registered, secret: gets_secret.then_some(secret) })
     }
 }

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use auth_service::clients::{
-    Administration, AdministrationParts, AdministrationSettings, ClientParts, Clients,
-};
+use auth_service::clients::{Administration, AdministrationSettings, ClientParts, Clients};
 use auth_service::domain::{Client, ClientId, ClientSecretPlain, GrantType, RedirectUri};
 use auth_service::random::Random;
-use auth_service::storage::{client_secrets, clients};
+use auth_service::storage::{UnitOfWork, client_secrets, clients};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::AUTHORIZATION;
@@ -121,8 +119,8 @@ impl TestApp {
             access_ttl_s: self.settings().tokens.access_ttl_seconds,
             clock_skew_ms: self.settings().revocation.clock_skew_ms,
         };
-        let parts = AdministrationParts { clients, database, clock, random: Random::system(), settings };
-        Administration::new(parts).disable(id).await.unwrap();
+        let unit_of_work = UnitOfWork::new(database, clock, Random::system());
+        Administration::new(unit_of_work, clients, settings).disable(id).await.unwrap();
     }
 
     /// A request to the token endpoint, without client authentication.

@@ -8,7 +8,7 @@ use auth_service::keys::{KeyStore, agree_on_database_id};
 use auth_service::random::Random;
 use auth_service::revocation::Revocations;
 use auth_service::startup::{key_settings, limits, session_limits};
-use auth_service::storage::users;
+use auth_service::storage::{UnitOfWork, users};
 use auth_service::tokens::{Ask, CodeGrant, Consent, TokenParts, TokenSettings, Tokens};
 use service_kit::database::DatabaseError;
 use shared_claims::clock::SharedClock;
@@ -28,7 +28,8 @@ impl TestApp {
         let (database, clock) = (self.database.clone(), Arc::clone(&self.clock) as SharedClock);
         let (random, settings) = (Random::system(), self.settings());
         let keys = key_settings(settings);
-        let keys = KeyStore::open(database.clone(), Self::sealer(), &random, &clock, keys).await.unwrap();
+        let unit_of_work = UnitOfWork::new(database.clone(), clock.clone(), random.clone());
+        let keys = KeyStore::open(unit_of_work.clone(), Self::sealer(), keys).await.unwrap();
         let id = agree_on_database_id(&database, &random).await.unwrap();
         let revocations = Revocations::start(database.clone(), id, None, clock.clone(), random.clone());
         let settings = TokenSettings {
@@ -44,9 +45,9 @@ impl TestApp {
         };
         let revocations = revocations.await.unwrap();
         let refresh_derivation = random.bytes::<32>().into();
-        let recorder = Recorder::new(random.clone(), clock.clone(), true);
-        let parts =
-            TokenParts { database, keys, revocations, refresh_derivation, clock, random, recorder, settings };
+        let unit_of_work =
+            unit_of_work.with_audit_policy(Recorder::new(random, clock, true)).announced_by(revocations);
+        let parts = TokenParts { unit_of_work, keys, refresh_derivation, settings };
         Tokens::new(parts)
     }
 

@@ -6,6 +6,7 @@ use auth_service::config::Settings;
 use auth_service::keys::{MasterKey, Rotation, Sealer, SigningKey, stored_keys};
 use auth_service::random::Random;
 use auth_service::startup::key_settings;
+use auth_service::storage::UnitOfWork;
 use auth_service::storage::signing_keys::SigningKeyRow;
 use serde_json::Value;
 use service_kit::database::Database;
@@ -43,7 +44,8 @@ impl TestApp {
     fn rotation_by(&self, database: &Database, sealer: Sealer) -> Rotation {
         let clock = Arc::clone(&self.clock) as SharedClock;
         let settings = key_settings(&self.settings);
-        Rotation::new(database.clone(), Arc::new(sealer), Random::system(), clock, settings)
+        let unit_of_work = UnitOfWork::new(database.clone(), clock, Random::system());
+        Rotation::new(unit_of_work, Arc::new(sealer), settings)
     }
 
     pub(crate) async fn stored_keys(&self) -> Vec<SigningKeyRow> {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use auth_service::accounts::{Administration, AdministrationParts};
+use auth_service::accounts::Administration;
 use auth_service::domain::{Origin, PasswordHash, RoleNames};
 use auth_service::random::Random;
 use auth_service::startup::cut_rules;
+use auth_service::storage::UnitOfWork;
 use shared_claims::clock::SharedClock;
 
 use super::TestApp;
@@ -13,13 +14,9 @@ use super::TestApp;
 impl TestApp {
     /// The use cases with which `auth-service users` changes users.
     pub(crate) fn administration(&self) -> Administration {
-        Administration::new(AdministrationParts {
-            database: self.database.clone(),
-            clock: Arc::clone(&self.clock) as SharedClock,
-            random: Random::system(),
-            cuts: cut_rules(self.settings()),
-            origin: Origin::operator(),
-        })
+        let clock = Arc::clone(&self.clock) as SharedClock;
+        let unit_of_work = UnitOfWork::new(self.database.clone(), clock, Random::system());
+        Administration::new(unit_of_work, cut_rules(self.settings()), Origin::operator())
     }
 
     pub(crate) async fn disable(&self, who: &str) {

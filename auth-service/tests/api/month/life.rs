@@ -8,10 +8,12 @@ use auth_service::domain::{
 };
 use auth_service::pruning::{PruneRules, Pruner, Round};
 use auth_service::random::Random;
-use auth_service::storage::{self, audit, authorization_codes, refresh_tokens, revocations, sessions, users};
+use auth_service::storage::{
+    self, Transaction, UnitOfWork, audit, authorization_codes, refresh_tokens, sessions, users,
+};
 use aws_lc_rs::hmac;
 use service_kit::database::{Database, DatabaseError, DbConnection};
-use shared_claims::clock::{Clock as _, ManualClock};
+use shared_claims::clock::{Clock as _, ManualClock, SharedClock};
 use shared_claims::revocation::{Fact, Kind};
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
@@ -205,12 +207,12 @@ impl Month {
         self.written.revocations += ended.len();
         self.written.audit_events += ended.len();
         for some in ended.chunks(TOGETHER) {
-            let (some, random) = (some.to_vec(), self.random.clone());
-            write(&self.database, move |conn| {
-                for session in some {
-                    sessions::end(conn, &[session.id], EndReason::Logout, now_ms)?;
-                    audit::record(conn, &of_session(AuditKind::SessionEnded, &session), &random, now_ms)?;
-                    append(conn, Kind::Sid, session.id, now_ms)?;
+            let some = some.to_vec();
+            self.commit(move |transaction| {
+                for session in &some {
+                    sessions::end(transaction.conn(), &[session.id], EndReason::Logout, now_ms)?;
+                    transaction.record(of_session(AuditKind::SessionEnded, session));
+                    transaction.revoke(fact(Kind::Sid, session.id, now_ms));
                 }
                 Ok(())
             })
@@ -222,20 +224,19 @@ impl Month {
     async fn others(&mut self) {
         let (scale, random, now_ms) = (self.scale, self.random.clone(), self.clock.now_ms());
         let users = self.users.clone();
-        write(&self.database, move |conn| {
+        self.commit(move |transaction| {
             for _ in 0..scale.refused_logins {
-                let refused = AuditEvent::new(AuditKind::LoginRefused, &origin()).reason("unknown_user");
-                audit::record(conn, &refused, &random, now_ms)?;
+                transaction
+                    .record(AuditEvent::new(AuditKind::LoginRefused, &origin()).reason("unknown_user"));
             }
             for user_id in users.iter().cycle().take(scale.codes) {
                 let code = CodePlain::from_random(random.bytes()).hash();
-                authorization_codes::insert(conn, &code, &given(*user_id, now_ms))?;
-                authorization_codes::consume(conn, &code, random.uuid(), now_ms)?;
+                authorization_codes::insert(transaction.conn(), &code, &given(*user_id, now_ms))?;
+                authorization_codes::consume(transaction.conn(), &code, random.uuid(), now_ms)?;
             }
             for user_id in users.iter().cycle().take(scale.revoked_tokens) {
-                let revoked = AuditEvent::new(AuditKind::TokenRevoked, &origin()).user(*user_id);
-                audit::record(conn, &revoked, &random, now_ms)?;
-                append(conn, Kind::Jti, random.uuid_at(now_ms), now_ms)?;
+                transaction.record(AuditEvent::new(AuditKind::TokenRevoked, &origin()).user(*user_id));
+                transaction.revoke(fact(Kind::Jti, random.uuid_at(now_ms), now_ms));
             }
             Ok(())
         })
@@ -243,6 +244,16 @@ impl Month {
         self.written.audit_events += scale.refused_logins + scale.revoked_tokens;
         self.written.codes += scale.codes;
         self.written.revocations += scale.revoked_tokens;
+    }
+
+    /// Commits rows with their audit events and revocation facts.
+    async fn commit(
+        &self,
+        work: impl Fn(&mut Transaction<'_>) -> Result<(), DatabaseError> + Send + 'static,
+    ) {
+        let clock = Arc::clone(&self.clock) as SharedClock;
+        let unit_of_work = UnitOfWork::new(self.database.clone(), clock, self.random.clone());
+        unit_of_work.commit(work).await.unwrap();
     }
 }
 
@@ -285,10 +296,8 @@ fn idle_end_ms(now_ms: i64, expires_at_ms: i64) -> i64 {
     expires_at_ms.min(now_ms + REFRESH_TTL_MS) + 60_000
 }
 
-fn append(conn: &mut DbConnection, kind: Kind, id: Uuid, now_ms: i64) -> Result<(), DatabaseError> {
-    let fact = Fact { kind, id: id.to_string(), at: None, exp: now_ms / 1000 + ACCESS_TTL_S + 60 };
-    revocations::append(conn, &fact, now_ms)?;
-    Ok(())
+fn fact(kind: Kind, id: Uuid, now_ms: i64) -> Fact {
+    Fact { kind, id: id.to_string(), at: None, exp: now_ms / 1000 + ACCESS_TTL_S + 60 }
 }
 
 fn given(user_id: Uuid, now_ms: i64) -> AuthorizationCode {

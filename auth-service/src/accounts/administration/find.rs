@@ -16,7 +16,7 @@ impl Administration {
     pub async fn find(&self, who: &str) -> Result<Option<User>, AccountError> {
         let id = who.parse::<Uuid>().ok();
         let key = Username::parse(who).ok().map(|name| name.key().to_owned());
-        let found = self.parts.database.read(move |conn| {
+        let found = self.inner.unit_of_work.database().read(move |conn| {
             let by_id = id.map(|id| users::find(conn, id)).transpose()?.flatten();
             let by_name = key.map(|key| users::find_by_name(conn, &key)).transpose()?.flatten();
             match (by_id, by_name.map(|credentials| credentials.user)) {
@@ -29,7 +29,7 @@ impl Administration {
 
     /// Lists at most `limit` users, ordered by name, starting after the name `after`.
     pub async fn list(&self, after: Option<Username>, limit: i64) -> Result<Vec<User>, AccountError> {
-        let listed = self.parts.database.read(move |conn| {
+        let listed = self.inner.unit_of_work.database().read(move |conn| {
             Ok::<_, AccountError>(users::list(conn, after.as_ref().map(Username::key), limit)?)
         });
         listed.await

@@ -1,0 +1,131 @@
+//! Builds the components that the server and the commands have in common.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use service_kit::database::Database;
+use shared_claims::clock::SharedClock;
+use zeroize::Zeroizing;
+
+use super::settings::{client_settings, cut_rules, hash_settings, key_settings, projection};
+use crate::accounts;
+use crate::clients::{self, ClientParts, Clients};
+use crate::config::Settings;
+use crate::domain::Origin;
+use crate::keys::{KeysError, MasterKey, Rotation, Sealer, SecretName};
+use crate::keys::{agree_on_database_id, agree_on_secret, has_sealed};
+use crate::passwords::Passwords;
+use crate::random::Random;
+use crate::revocation::{ProjectionSettings, Revocations};
+use crate::storage::{Announce, UnitOfWork};
+
+/// Builds components from the settings and a unit of work.
+#[derive(Clone, Copy)]
+pub(crate) struct Components<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) unit_of_work: &'a UnitOfWork,
+}
+
+impl Components<'_> {
+    /// Opens what encrypts the secrets in the database.
+    pub(crate) async fn sealer(self) -> Result<Sealer, KeysError> {
+        let Self { settings, unit_of_work } = self;
+        let random = unit_of_work.random();
+        let master = if let Some(key) = &settings.keys.encryption_key {
+            MasterKey::parse(key.expose())?
+        } else {
+            let may_create = !has_sealed(unit_of_work.database()).await?;
+            MasterKey::from_file(&settings.keys.master_key_path, may_create, random)?
+        };
+        let sealer = Sealer::new(&master, random.clone())?;
+        let mut previous = settings.keys.previous_encryption_keys.iter();
+        previous.try_fold(sealer, |sealer, key| sealer.opening(&MasterKey::parse(key.expose())?))
+    }
+
+    /// Reads a secret of the server. The first start makes it.
+    pub(crate) async fn secret(
+        self,
+        sealer: &Sealer,
+        name: SecretName,
+    ) -> Result<Zeroizing<[u8; 32]>, KeysError> {
+        let (database, random) = (self.unit_of_work.database(), self.unit_of_work.random());
+        agree_on_secret(database, sealer, random, self.unit_of_work.clock().as_ref(), name).await
+    }
+
+    /// The password hashing pool.
+    pub(crate) fn passwords(self, pepper: &[u8; 32]) -> Passwords {
+        Passwords::new(pepper, hash_settings(self.settings), self.unit_of_work.random().clone())
+    }
+
+    /// The use cases for changing the signing keys.
+    pub(crate) fn rotation(self, sealer: Arc<Sealer>) -> Rotation {
+        Rotation::new(self.unit_of_work.clone(), sealer, key_settings(self.settings))
+    }
+
+    /// The OAuth clients, and the use cases for managing them.
+    pub(crate) fn clients(self) -> (Clients, clients::Administration) {
+        let (database, clock) = (self.unit_of_work.database().clone(), Arc::clone(self.unit_of_work.clock()));
+        let clients = Clients::new(ClientParts { database, clock });
+        let settings = client_settings(self.settings);
+        let administration =
+            clients::Administration::new(self.unit_of_work.clone(), clients.clone(), settings);
+        (clients, administration)
+    }
+
+    /// The use cases for managing users.
+    pub(crate) fn users(self, origin: Origin) -> accounts::Administration {
+        accounts::Administration::new(self.unit_of_work.clone(), cut_rules(self.settings), origin)
+    }
+}
+
+/// The unit of work of a command. A command runs no projector: if it revokes something, it starts one, which stops when
+/// Redis has the fact.
+pub(crate) fn unit_of_work_of_a_command(
+    settings: &Settings,
+    database: Database,
+    clock: SharedClock,
+    random: Random,
+) -> UnitOfWork {
+    let unit_of_work = UnitOfWork::new(database.clone(), Arc::clone(&clock), random.clone());
+    match projection(settings) {
+        Some(projection) => {
+            unit_of_work.announced_by(CommandAnnouncer { projection, database, clock, random })
+        }
+        None => unit_of_work,
+    }
+}
+
+/// Delivers committed revocation facts to Redis for a command. If that fails, it only logs a warning: a server that is
+/// running, or the next one to start, delivers the facts.
+struct CommandAnnouncer {
+    projection: ProjectionSettings,
+    database: Database,
+    clock: SharedClock,
+    random: Random,
+}
+
+impl Announce for CommandAnnouncer {
+    fn announce(&self, seq: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            if let Err(error) = self.deliver(seq).await {
+                tracing::warn!(%error, "revocation.not_announced");
+            }
+        })
+    }
+}
+
+impl CommandAnnouncer {
+    async fn deliver(&self, seq: i64) -> Result<(), super::StartError> {
+        let (database, random) = (self.database.clone(), self.random.clone());
+        let id = agree_on_database_id(&database, &random).await?;
+        let (projection, clock) = (Some(self.projection.clone()), Arc::clone(&self.clock));
+        let revocations = Revocations::start(database, id, projection, clock, random).await?;
+        revocations.announce(seq).await;
+        if revocations.status().is_none_or(|status| status.delivered < seq) {
+            tracing::warn!(error = "Redis does not have it yet", "revocation.not_announced");
+        }
+        revocations.stop().await;
+        Ok(())
+    }
+}
