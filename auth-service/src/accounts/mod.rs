@@ -6,7 +6,6 @@ mod register;
 
 use std::sync::Arc;
 
-use diesel::result::Error as QueryError;
 use service_kit::database::DatabaseError;
 use uuid::Uuid;
 
@@ -32,12 +31,6 @@ pub enum AccountError {
         "this is the id of one user and the name of another: give the id of the one that you mean (users list)"
     )]
     Ambiguous,
-}
-
-impl From<QueryError> for AccountError {
-    fn from(error: QueryError) -> Self {
-        Self::Database(error.into())
-    }
 }
 
 /// The parts that [`Accounts`] is built from.

@@ -1,7 +1,5 @@
 //! Registers a user.
 
-use service_kit::database::DatabaseError;
-
 use super::{AccountError, Accounts};
 use crate::domain::{AuditEvent, AuditKind, Email, NewUser, Origin, Password, User, Username};
 use crate::storage::{is_unique_violation, users};
@@ -80,9 +78,7 @@ impl Accounts {
         match inserted.await {
             Ok(_) => Ok(Registration::Registered(Box::new(user))),
             // A concurrent registration took the name first.
-            Err(AccountError::Database(DatabaseError::Query(error))) if is_unique_violation(&error) => {
-                Ok(Registration::Taken)
-            }
+            Err(AccountError::Database(error)) if is_unique_violation(&error) => Ok(Registration::Taken),
             Err(error) => Err(error),
         }
     }

@@ -1,6 +1,5 @@
 //! The error of reading clients.
 
-use diesel::result::Error as QueryError;
 use service_kit::database::DatabaseError;
 
 /// Why clients could not be read.
@@ -9,12 +8,6 @@ pub enum ClientsError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-}
-
-impl From<QueryError> for ClientsError {
-    fn from(error: QueryError) -> Self {
-        Self::Database(error.into())
-    }
 }
 
 impl ClientsError {

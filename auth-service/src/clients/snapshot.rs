@@ -3,8 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use diesel::QueryResult;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 
 use super::RegisteredClient;
 use crate::domain::{RedirectOrigin, RedirectUri};
@@ -24,7 +23,10 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// Reads all clients, or returns `before` if nothing changed since. Check and read are one transaction.
-    pub(super) fn read(conn: &mut DbConnection, before: Option<&Arc<Self>>) -> QueryResult<Arc<Self>> {
+    pub(super) fn read(
+        conn: &mut DbConnection,
+        before: Option<&Arc<Self>>,
+    ) -> Result<Arc<Self>, DatabaseError> {
         let version = clients::version(conn)?;
         if let Some(before) = before.filter(|before| before.version == version) {
             return Ok(Arc::clone(before));

@@ -1,6 +1,5 @@
 //! One transaction that changes the set of signing keys.
 
-use diesel::result::Error as QueryError;
 use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::revocation::{Fact, Kind};
 
@@ -34,12 +33,6 @@ impl From<KeysError> for Stop {
 
 impl From<DatabaseError> for Stop {
     fn from(error: DatabaseError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl From<QueryError> for Stop {
-    fn from(error: QueryError) -> Self {
         Self::Failed(error.into())
     }
 }

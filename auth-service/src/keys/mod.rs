@@ -26,7 +26,6 @@ pub use seal::{Sealed, Sealer};
 pub use signing_key::SigningKey;
 pub use store::KeyStore;
 
-use diesel::result::Error as QueryError;
 use service_kit::database::DatabaseError;
 
 /// An error of the keys. At the start, the message is the line with which the service stops.
@@ -105,12 +104,6 @@ pub enum KeysError {
     /// The database failed or had no free connection.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-}
-
-impl From<QueryError> for KeysError {
-    fn from(error: QueryError) -> Self {
-        Self::Database(error.into())
-    }
 }
 
 impl From<aws_lc_rs::error::Unspecified> for KeysError {

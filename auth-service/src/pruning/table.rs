@@ -1,7 +1,6 @@
 //! Which rows of each table are removed, and when.
 
-use diesel::QueryResult;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 
 use crate::storage::{audit, authorization_codes, client_secrets, refresh_tokens, revocations, sessions};
 
@@ -69,7 +68,7 @@ impl Table {
         rules: &PruneRules,
         now_ms: i64,
         limit: i64,
-    ) -> QueryResult<usize> {
+    ) -> Result<usize, DatabaseError> {
         let over_ms = now_ms.saturating_sub(MARGIN_MS);
         match self {
             Self::RefreshTokens => {

@@ -208,7 +208,7 @@ impl Projector {
         now: i64,
     ) -> Result<LogPage, DatabaseError> {
         let read =
-            self.database.snapshot(move |conn| Ok(revocations::page(conn, after, up_to, now, FACTS_A_STEP)?));
+            self.database.snapshot(move |conn| revocations::page(conn, after, up_to, now, FACTS_A_STEP));
         // A read that hangs is left to itself; the next round uses another connection.
         match tokio::time::timeout(READ_LIMIT, read).await {
             Ok(page) => page,
@@ -287,8 +287,7 @@ impl Projector {
         if self.clock.boot_ms().saturating_sub(self.trimmed_at) < TRIM_EVERY_MS {
             return Ok(());
         }
-        let first_live =
-            self.database.read(move |conn| Ok::<_, DatabaseError>(revocations::first_live(conn, now)?)).await;
+        let first_live = self.database.read(move |conn| revocations::first_live(conn, now)).await;
         self.list.trim(look, first_live?).await?;
         self.trimmed_at = self.clock.boot_ms();
         Ok(())

@@ -1,7 +1,7 @@
 //! The table `audit_events`.
 
 use diesel::prelude::*;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 use uuid::Builder;
 
 use super::schema::audit_events;
@@ -39,7 +39,12 @@ pub struct AuditFilter {
 }
 
 /// Inserts an event, in the transaction of the change that it describes. The caller logs the event after the commit.
-pub fn record(conn: &mut DbConnection, event: &AuditEvent, random: &Random, now_ms: i64) -> QueryResult<()> {
+pub fn record(
+    conn: &mut DbConnection,
+    event: &AuditEvent,
+    random: &Random,
+    now_ms: i64,
+) -> Result<(), DatabaseError> {
     let device = &event.origin.device;
     diesel::insert_into(audit_events::table)
         .values((
@@ -66,14 +71,14 @@ pub fn first_id_at(ms: i64) -> String {
 }
 
 /// Deletes at most `limit` events from before `before_ms`, oldest first. Returns how many.
-pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
+pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> Result<usize, DatabaseError> {
     let over = audit_events::table
         .filter(audit_events::id.lt(first_id_at(before_ms)))
         .order(audit_events::id)
         .limit(limit)
         .select(audit_events::id)
         .load::<String>(conn)?;
-    diesel::delete(audit_events::table.filter(audit_events::id.eq_any(over))).execute(conn)
+    Ok(diesel::delete(audit_events::table.filter(audit_events::id.eq_any(over))).execute(conn)?)
 }
 
 /// The query for the events after an id that match a filter.
@@ -100,13 +105,21 @@ pub fn page(
     filter: &AuditFilter,
     after: &str,
     limit: i64,
-) -> QueryResult<Vec<AuditRow>> {
-    matching!(filter, after).order(audit_events::id).limit(limit).select(AuditRow::as_select()).load(conn)
+) -> Result<Vec<AuditRow>, DatabaseError> {
+    Ok(matching!(filter, after)
+        .order(audit_events::id)
+        .limit(limit)
+        .select(AuditRow::as_select())
+        .load(conn)?)
 }
 
 /// The time of the newest event of any kind.
-pub fn newest_ms(conn: &mut DbConnection) -> QueryResult<Option<i64>> {
-    audit_events::table.order(audit_events::id.desc()).select(audit_events::at_ms).first(conn).optional()
+pub fn newest_ms(conn: &mut DbConnection) -> Result<Option<i64>, DatabaseError> {
+    Ok(audit_events::table
+        .order(audit_events::id.desc())
+        .select(audit_events::at_ms)
+        .first(conn)
+        .optional()?)
 }
 
 /// The id of the event just before the newest `count` matching events after `after`. Calling [`page`] with it returns
@@ -116,7 +129,7 @@ pub fn before_the_newest(
     filter: &AuditFilter,
     after: &str,
     count: i64,
-) -> QueryResult<Option<String>> {
+) -> Result<Option<String>, DatabaseError> {
     let newest_first = matching!(filter, after).order(audit_events::id.desc());
-    newest_first.offset(count).select(audit_events::id).first(conn).optional()
+    Ok(newest_first.offset(count).select(audit_events::id).first(conn).optional()?)
 }

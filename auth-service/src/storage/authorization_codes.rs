@@ -1,7 +1,7 @@
 //! The table `authorization_codes`.
 
 use diesel::prelude::*;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
 
@@ -88,24 +88,33 @@ impl CodeRow {
 }
 
 /// Inserts a new code. The caller holds the user's lock.
-pub fn insert(conn: &mut DbConnection, hash: &CodeHash, code: &AuthorizationCode) -> QueryResult<()> {
+pub fn insert(
+    conn: &mut DbConnection,
+    hash: &CodeHash,
+    code: &AuthorizationCode,
+) -> Result<(), DatabaseError> {
     diesel::insert_into(authorization_codes::table).values(CodeRow::from_code(hash, code)).execute(conn)?;
     Ok(())
 }
 
 /// Finds the code with this hash.
-pub fn find(conn: &mut DbConnection, hash: &CodeHash) -> QueryResult<Option<AuthorizationCode>> {
+pub fn find(conn: &mut DbConnection, hash: &CodeHash) -> Result<Option<AuthorizationCode>, DatabaseError> {
     let row = authorization_codes::table
         .find(hash.as_bytes())
         .select(CodeRow::as_select())
         .first(conn)
         .optional()?;
-    row.map(CodeRow::into_code).transpose()
+    Ok(row.map(CodeRow::into_code).transpose()?)
 }
 
 /// Consumes the code for the session that it begins, unless it was consumed before. Returns whether this call
 /// consumed it.
-pub fn consume(conn: &mut DbConnection, hash: &CodeHash, session_id: Uuid, now_ms: i64) -> QueryResult<bool> {
+pub fn consume(
+    conn: &mut DbConnection,
+    hash: &CodeHash,
+    session_id: Uuid,
+    now_ms: i64,
+) -> Result<bool, DatabaseError> {
     let unused = authorization_codes::table
         .find(hash.as_bytes())
         .filter(authorization_codes::consumed_at_ms.is_null());
@@ -125,7 +134,7 @@ pub fn redeemed_before_the_last(
     user_id: Uuid,
     after_ms: i64,
     skipped: i64,
-) -> QueryResult<Option<i64>> {
+) -> Result<Option<i64>, DatabaseError> {
     let redeemed: Option<Option<i64>> = authorization_codes::table
         .filter(authorization_codes::user_id.eq(user_id.to_string()))
         .filter(authorization_codes::consumed_at_ms.gt(after_ms))
@@ -144,7 +153,7 @@ pub fn leave_newest_of_user(
     user_id: Uuid,
     now_ms: i64,
     most: i64,
-) -> QueryResult<()> {
+) -> Result<(), DatabaseError> {
     let old: Vec<Vec<u8>> = authorization_codes::table
         .filter(authorization_codes::user_id.eq(user_id.to_string()))
         .filter(authorization_codes::consumed_at_ms.is_null())
@@ -163,7 +172,7 @@ pub fn leave_newest_of_user(
 }
 
 /// Deletes the unredeemed codes of a client.
-pub fn delete_unused_of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<()> {
+pub fn delete_unused_of_client(conn: &mut DbConnection, client_id: &str) -> Result<(), DatabaseError> {
     let unused = authorization_codes::table
         .filter(authorization_codes::client_id.eq(client_id))
         .filter(authorization_codes::consumed_at_ms.is_null());
@@ -172,7 +181,7 @@ pub fn delete_unused_of_client(conn: &mut DbConnection, client_id: &str) -> Quer
 }
 
 /// Deletes the unredeemed codes of a user. The caller holds the user's lock.
-pub fn delete_unused_of_user(conn: &mut DbConnection, user_id: Uuid) -> QueryResult<()> {
+pub fn delete_unused_of_user(conn: &mut DbConnection, user_id: Uuid) -> Result<(), DatabaseError> {
     let unused = authorization_codes::table
         .filter(authorization_codes::user_id.eq(user_id.to_string()))
         .filter(authorization_codes::consumed_at_ms.is_null());
@@ -187,7 +196,7 @@ pub fn prune(
     unused_before_ms: i64,
     used_before_ms: i64,
     limit: i64,
-) -> QueryResult<usize> {
+) -> Result<usize, DatabaseError> {
     let unused = authorization_codes::consumed_at_ms.is_null();
     let over = authorization_codes::table
         .filter(authorization_codes::expires_at_ms.lt(unused_before_ms))
@@ -196,6 +205,6 @@ pub fn prune(
         .limit(limit)
         .select(authorization_codes::code_hash);
     let over: Vec<Vec<u8>> = unlocked!(conn, over);
-    diesel::delete(authorization_codes::table.filter(authorization_codes::code_hash.eq_any(over)))
-        .execute(conn)
+    Ok(diesel::delete(authorization_codes::table.filter(authorization_codes::code_hash.eq_any(over)))
+        .execute(conn)?)
 }

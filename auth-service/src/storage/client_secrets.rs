@@ -1,7 +1,7 @@
 //! The table `client_secrets`.
 
 use diesel::prelude::*;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 
 use super::schema::client_secrets;
 use super::{Listed, unreadable};
@@ -32,7 +32,7 @@ pub fn insert(
     client_id: &str,
     hash: &ClientSecretHash,
     now_ms: i64,
-) -> QueryResult<()> {
+) -> Result<(), DatabaseError> {
     let row = SecretRow {
         client_id: client_id.to_owned(),
         secret_hash: hash.as_bytes().to_vec(),
@@ -45,7 +45,7 @@ pub fn insert(
 
 /// Sets the current secret of a client to expire at `end_ms`, and deletes those that were to expire already, so that
 /// at most one old secret is left. Call [`begin_change`](super::clients::begin_change) first.
-pub fn replace_current(conn: &mut DbConnection, client_id: &str, end_ms: i64) -> QueryResult<()> {
+pub fn replace_current(conn: &mut DbConnection, client_id: &str, end_ms: i64) -> Result<(), DatabaseError> {
     let of_client = client_secrets::table.filter(client_secrets::client_id.eq(client_id));
     diesel::delete(of_client.filter(client_secrets::expires_at_ms.is_not_null())).execute(conn)?;
     diesel::update(of_client).set(client_secrets::expires_at_ms.eq(end_ms)).execute(conn)?;
@@ -53,31 +53,35 @@ pub fn replace_current(conn: &mut DbConnection, client_id: &str, end_ms: i64) ->
 }
 
 /// Deletes one secret of a client, if it exists. Call [`begin_change`](super::clients::begin_change) first.
-pub fn delete(conn: &mut DbConnection, client_id: &str, hash: &ClientSecretHash) -> QueryResult<()> {
+pub fn delete(
+    conn: &mut DbConnection,
+    client_id: &str,
+    hash: &ClientSecretHash,
+) -> Result<(), DatabaseError> {
     diesel::delete(client_secrets::table.find((client_id, hash.as_bytes()))).execute(conn)?;
     Ok(())
 }
 
 /// Deletes all secrets of a client. Call [`begin_change`](super::clients::begin_change) first.
-pub fn delete_all(conn: &mut DbConnection, client_id: &str) -> QueryResult<()> {
+pub fn delete_all(conn: &mut DbConnection, client_id: &str) -> Result<(), DatabaseError> {
     diesel::delete(client_secrets::table.filter(client_secrets::client_id.eq(client_id))).execute(conn)?;
     Ok(())
 }
 
 /// Reads the secrets of one client, newest last.
-pub fn of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<Vec<ClientSecret>> {
-    client_secrets::table
+pub fn of_client(conn: &mut DbConnection, client_id: &str) -> Result<Vec<ClientSecret>, DatabaseError> {
+    Ok(client_secrets::table
         .filter(client_secrets::client_id.eq(client_id))
         .order(client_secrets::created_at_ms)
         .select(SecretRow::as_select())
         .load(conn)?
         .into_iter()
         .map(|row| row.into_secret().map(|(_, secret)| secret))
-        .collect()
+        .collect::<QueryResult<_>>()?)
 }
 
 /// Reads the secrets of all clients, with the clients' ids.
-pub fn all(conn: &mut DbConnection) -> QueryResult<Listed<(String, ClientSecret)>> {
+pub fn all(conn: &mut DbConnection) -> Result<Listed<(String, ClientSecret)>, DatabaseError> {
     let rows = client_secrets::table
         .order(client_secrets::created_at_ms)
         .select(SecretRow::as_select())
@@ -88,7 +92,7 @@ pub fn all(conn: &mut DbConnection) -> QueryResult<Listed<(String, ClientSecret)
 }
 
 /// Deletes at most `limit` secrets that expired before `before_ms`. Returns how many.
-pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
+pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> Result<usize, DatabaseError> {
     let is_over = client_secrets::expires_at_ms.lt(before_ms).assume_not_null();
     let over = client_secrets::table
         .filter(is_over)
@@ -96,5 +100,5 @@ pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult
         .select(client_secrets::secret_hash)
         .load::<Vec<u8>>(conn)?;
     let over = client_secrets::table.filter(client_secrets::secret_hash.eq_any(over)).filter(is_over);
-    diesel::delete(over).execute(conn)
+    Ok(diesel::delete(over).execute(conn)?)
 }

@@ -1,7 +1,7 @@
 //! The table `clients`, and the version counter by which replicas notice a change.
 
 use diesel::prelude::*;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::scope::Scopes;
 
 use super::schema::{client_registry, clients};
@@ -91,12 +91,12 @@ impl ClientRow {
 }
 
 /// The version, which grows with every change.
-pub fn version(conn: &mut DbConnection) -> QueryResult<i64> {
-    client_registry::table.find(1).select(client_registry::version).first(conn)
+pub fn version(conn: &mut DbConnection) -> Result<i64, DatabaseError> {
+    Ok(client_registry::table.find(1).select(client_registry::version).first(conn)?)
 }
 
 /// Locks the registry until this transaction ends, so that changes of clients take turns.
-pub fn lock_registry(conn: &mut DbConnection) -> QueryResult<()> {
+pub fn lock_registry(conn: &mut DbConnection) -> Result<(), DatabaseError> {
     diesel::update(client_registry::table.find(1))
         .set(client_registry::version.eq(client_registry::version))
         .execute(conn)?;
@@ -105,7 +105,7 @@ pub fn lock_registry(conn: &mut DbConnection) -> QueryResult<()> {
 
 /// Begins a change: takes the lock as [`lock_registry`] does, and raises the version so that replicas read the
 /// clients again after the commit.
-pub fn begin_change(conn: &mut DbConnection) -> QueryResult<()> {
+pub fn begin_change(conn: &mut DbConnection) -> Result<(), DatabaseError> {
     diesel::update(client_registry::table.find(1))
         .set(client_registry::version.eq(client_registry::version + 1))
         .execute(conn)?;
@@ -114,7 +114,11 @@ pub fn begin_change(conn: &mut DbConnection) -> QueryResult<()> {
 
 /// Inserts a new client, whose access tokens have a lifetime of at most `longest_access_ttl_s`. Fails with a unique
 /// violation if the id is taken. Call [`begin_change`] first.
-pub fn insert(conn: &mut DbConnection, client: &Client, longest_access_ttl_s: i64) -> QueryResult<()> {
+pub fn insert(
+    conn: &mut DbConnection,
+    client: &Client,
+    longest_access_ttl_s: i64,
+) -> Result<(), DatabaseError> {
     diesel::insert_into(clients::table)
         .values((
             ClientRow::from_client(client),
@@ -127,7 +131,11 @@ pub fn insert(conn: &mut DbConnection, client: &Client, longest_access_ttl_s: i6
 
 /// Updates a client. The longest lifetime is never lowered, because tokens that were issued before keep their expiry.
 /// Call [`begin_change`] first.
-pub fn update(conn: &mut DbConnection, client: &Client, longest_access_ttl_s: i64) -> QueryResult<()> {
+pub fn update(
+    conn: &mut DbConnection,
+    client: &Client,
+    longest_access_ttl_s: i64,
+) -> Result<(), DatabaseError> {
     let id = client.id.as_str();
     diesel::update(clients::table.find(id)).set(ClientRow::from_client(client)).execute(conn)?;
     let shorter = clients::table.find(id).filter(clients::longest_access_ttl_s.lt(longest_access_ttl_s));
@@ -136,19 +144,19 @@ pub fn update(conn: &mut DbConnection, client: &Client, longest_access_ttl_s: i6
 }
 
 /// Deletes a client and its secrets. Returns whether it existed. Call [`begin_change`] first.
-pub fn delete(conn: &mut DbConnection, id: &str) -> QueryResult<bool> {
+pub fn delete(conn: &mut DbConnection, id: &str) -> Result<bool, DatabaseError> {
     Ok(diesel::delete(clients::table.find(id)).execute(conn)? == 1)
 }
 
 /// Finds the client with this id.
-pub fn find(conn: &mut DbConnection, id: &str) -> QueryResult<Option<Client>> {
+pub fn find(conn: &mut DbConnection, id: &str) -> Result<Option<Client>, DatabaseError> {
     let row = clients::table.find(id).select(ClientRow::as_select()).first(conn).optional()?;
-    row.map(ClientRow::into_client).transpose()
+    Ok(row.map(ClientRow::into_client).transpose()?)
 }
 
 /// Finds the client with this id and locks it against changes until this transaction ends. For transactions that
 /// begin something that must end with the client. On SQLite the write transaction itself is the lock.
-pub fn lock(conn: &mut DbConnection, id: &str) -> QueryResult<Option<Client>> {
+pub fn lock(conn: &mut DbConnection, id: &str) -> Result<Option<Client>, DatabaseError> {
     let client = clients::table.find(id);
     let row: Option<ClientRow> = match conn {
         DbConnection::Postgres(conn) => {
@@ -156,16 +164,16 @@ pub fn lock(conn: &mut DbConnection, id: &str) -> QueryResult<Option<Client>> {
         }
         DbConnection::Sqlite(conn) => client.select(ClientRow::as_select()).first(conn).optional()?,
     };
-    row.map(ClientRow::into_client).transpose()
+    Ok(row.map(ClientRow::into_client).transpose()?)
 }
 
 /// The longest lifetime, in seconds, with which an access token of the client may have been issued.
-pub fn longest_access_ttl(conn: &mut DbConnection, id: &str) -> QueryResult<Option<i64>> {
-    clients::table.find(id).select(clients::longest_access_ttl_s).first(conn).optional()
+pub fn longest_access_ttl(conn: &mut DbConnection, id: &str) -> Result<Option<i64>, DatabaseError> {
+    Ok(clients::table.find(id).select(clients::longest_access_ttl_s).first(conn).optional()?)
 }
 
 /// Notes that clients without a lifetime of their own get access tokens with this one. Call [`lock_registry`] first.
-pub fn raise_longest_access_ttl(conn: &mut DbConnection, seconds: i64) -> QueryResult<()> {
+pub fn raise_longest_access_ttl(conn: &mut DbConnection, seconds: i64) -> Result<(), DatabaseError> {
     let shorter = clients::table
         .filter(clients::access_ttl_s.is_null())
         .filter(clients::longest_access_ttl_s.lt(seconds));
@@ -174,24 +182,28 @@ pub fn raise_longest_access_ttl(conn: &mut DbConnection, seconds: i64) -> QueryR
 }
 
 /// Notes whether a cut against the client is due. Call [`begin_change`] first.
-pub fn set_cut_due(conn: &mut DbConnection, id: &str, is_due: bool) -> QueryResult<()> {
+pub fn set_cut_due(conn: &mut DbConnection, id: &str, is_due: bool) -> Result<(), DatabaseError> {
     diesel::update(clients::table.find(id)).set(clients::cut_is_due.eq(is_due)).execute(conn)?;
     Ok(())
 }
 
 /// Whether a cut against the client is due.
-pub fn is_cut_due(conn: &mut DbConnection, id: &str) -> QueryResult<bool> {
+pub fn is_cut_due(conn: &mut DbConnection, id: &str) -> Result<bool, DatabaseError> {
     let due = clients::table.find(id).select(clients::cut_is_due).first(conn).optional()?;
     Ok(due.unwrap_or(false))
 }
 
 /// The clients against which a cut is due.
-pub fn due_cuts(conn: &mut DbConnection) -> QueryResult<Vec<String>> {
-    clients::table.filter(clients::cut_is_due.eq(true)).order(clients::id).select(clients::id).load(conn)
+pub fn due_cuts(conn: &mut DbConnection) -> Result<Vec<String>, DatabaseError> {
+    Ok(clients::table
+        .filter(clients::cut_is_due.eq(true))
+        .order(clients::id)
+        .select(clients::id)
+        .load(conn)?)
 }
 
 /// Reads all clients, ordered by id.
-pub fn all(conn: &mut DbConnection) -> QueryResult<Listed<Client>> {
+pub fn all(conn: &mut DbConnection) -> Result<Listed<Client>, DatabaseError> {
     let rows = clients::table.order(clients::id).select(ClientRow::as_select()).load(conn)?;
     Ok(Listed::of(rows, |row| &row.id, ClientRow::into_client))
 }

@@ -1,7 +1,7 @@
 //! The table `meta`: values about this database itself.
 
 use diesel::prelude::*;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 
 use super::schema::{meta, revocation_log};
 
@@ -12,19 +12,19 @@ pub const DATABASE_ID: &str = "database_id";
 pub const PRUNING: &str = "pruning";
 
 /// Reads the value of `name`.
-pub fn find(conn: &mut DbConnection, name: &str) -> QueryResult<Option<String>> {
-    meta::table.find(name).select(meta::value).first(conn).optional()
+pub fn find(conn: &mut DbConnection, name: &str) -> Result<Option<String>, DatabaseError> {
+    Ok(meta::table.find(name).select(meta::value).first(conn).optional()?)
 }
 
 /// Inserts a value. Fails with a unique violation if it exists already.
-pub fn insert(conn: &mut DbConnection, name: &str, value: &str) -> QueryResult<()> {
+pub fn insert(conn: &mut DbConnection, name: &str, value: &str) -> Result<(), DatabaseError> {
     diesel::insert_into(meta::table).values((meta::name.eq(name), meta::value.eq(value))).execute(conn)?;
     Ok(())
 }
 
 /// Takes a lock until this transaction ends, so that replicas take turns to create what exists once: the database's
 /// id, secrets and signing keys. (Locks the one row that every database has from the start.)
-pub fn lock(conn: &mut DbConnection) -> QueryResult<()> {
+pub fn lock(conn: &mut DbConnection) -> Result<(), DatabaseError> {
     diesel::update(revocation_log::table.find(1))
         .set(revocation_log::last_seq.eq(revocation_log::last_seq))
         .execute(conn)?;
@@ -32,7 +32,7 @@ pub fn lock(conn: &mut DbConnection) -> QueryResult<()> {
 }
 
 /// Returns the id of this database, or makes `fresh` its id if it has none. Call it in a write transaction.
-pub fn ensure_database_id(conn: &mut DbConnection, fresh: &str) -> QueryResult<String> {
+pub fn ensure_database_id(conn: &mut DbConnection, fresh: &str) -> Result<String, DatabaseError> {
     lock(conn)?;
     if let Some(id) = find(conn, DATABASE_ID)? {
         return Ok(id);
@@ -55,7 +55,7 @@ pub struct Lease<'a> {
 /// Takes or renews the lease on `name`. Returns whether the lease is held; never waits for another holder. The row
 /// stays locked until this transaction ends, so the rest of the transaction is run by one replica at a time, even if
 /// clocks differ. A migration inserts the row.
-pub fn hold(conn: &mut DbConnection, name: &str, lease: &Lease<'_>) -> QueryResult<bool> {
+pub fn hold(conn: &mut DbConnection, name: &str, lease: &Lease<'_>) -> Result<bool, DatabaseError> {
     let until_ms = lease.now_ms.saturating_add(lease.length_ms);
     // A lease that ends much later than one that begins now was written by a replica whose clock was ahead, and is
     // ignored.

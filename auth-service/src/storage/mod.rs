@@ -1,6 +1,6 @@
 //! The only place that knows Diesel: the schema, and one file of queries for each table.
 //!
-//! Queries are free functions on a connection. Those that change the state of tokens or sessions (issue, consume,
+//! Queries are free functions on a connection. Their errors are those of the kit, so that no other module sees Diesel's types. Those that change the state of tokens or sessions (issue, consume,
 //! end) are called inside `Database::write`, after [`users::lock`].
 
 pub mod audit;
@@ -23,9 +23,9 @@ pub mod users;
 #[cfg(test)]
 mod tests;
 
-use diesel::result::Error as QueryError;
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use service_kit::database::Migrations;
+use service_kit::database::{DatabaseError, Migrations};
 
 pub use self::listed::{Listed, Unreadable};
 pub use self::unit_of_work::{Announce, AuditPolicy, Committed, Transaction, UnitOfWork};
@@ -69,8 +69,13 @@ fn unreadable(what: impl Into<String>) -> QueryError {
 }
 
 /// Whether `error` is the violation of a unique index.
-pub fn is_unique_violation(error: &QueryError) -> bool {
-    matches!(error, QueryError::DatabaseError(diesel::result::DatabaseErrorKind::UniqueViolation, _))
+pub fn is_unique_violation(error: &DatabaseError) -> bool {
+    matches!(error, DatabaseError::Query(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
+}
+
+/// An error with which a use case rolls its transaction back, because the rows are not as its locks should guarantee.
+pub fn unexpected_rows() -> DatabaseError {
+    DatabaseError::Query(QueryError::RollbackTransaction)
 }
 
 fn parse_uuid(column: &'static str, text: &str) -> Result<uuid::Uuid, QueryError> {

@@ -1,7 +1,7 @@
 //! The table `refresh_tokens`.
 
 use diesel::prelude::*;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 use uuid::Uuid;
 
 use super::consume::Consume;
@@ -37,7 +37,11 @@ impl RefreshTokenRow {
 }
 
 /// Inserts a new token. The caller holds the user's lock.
-pub fn insert(conn: &mut DbConnection, hash: &RefreshTokenHash, token: &RefreshToken) -> QueryResult<()> {
+pub fn insert(
+    conn: &mut DbConnection,
+    hash: &RefreshTokenHash,
+    token: &RefreshToken,
+) -> Result<(), DatabaseError> {
     let values = (
         refresh_tokens::token_hash.eq(hash.as_bytes()),
         refresh_tokens::session_id.eq(token.session_id.to_string()),
@@ -59,13 +63,13 @@ pub fn insert(conn: &mut DbConnection, hash: &RefreshTokenHash, token: &RefreshT
 }
 
 /// Finds the token with this hash.
-pub fn find(conn: &mut DbConnection, hash: &RefreshTokenHash) -> QueryResult<Option<RefreshToken>> {
+pub fn find(conn: &mut DbConnection, hash: &RefreshTokenHash) -> Result<Option<RefreshToken>, DatabaseError> {
     let row = refresh_tokens::table
         .find(hash.as_bytes())
         .select(RefreshTokenRow::as_select())
         .first(conn)
         .optional()?;
-    row.map(RefreshTokenRow::into_token).transpose()
+    Ok(row.map(RefreshTokenRow::into_token).transpose()?)
 }
 
 /// Consumes the token if it is unused, its count of refreshes is still `seen`, and its session has not ended. Returns
@@ -75,7 +79,7 @@ pub fn consume(
     hash: &RefreshTokenHash,
     seen: MinuteCount,
     now_ms: i64,
-) -> QueryResult<bool> {
+) -> Result<bool, DatabaseError> {
     let consume = Consume { hash: hash.as_bytes(), seen, now_ms };
     // As in `insert`.
     let consumed = match conn {
@@ -91,7 +95,7 @@ pub fn note_replay(
     hash: &RefreshTokenHash,
     late_replays: i64,
     refreshes: MinuteCount,
-) -> QueryResult<()> {
+) -> Result<(), DatabaseError> {
     diesel::update(refresh_tokens::table.find(hash.as_bytes()))
         .set((
             refresh_tokens::late_replays.eq(late_replays),
@@ -104,20 +108,20 @@ pub fn note_replay(
 
 /// Deletes at most `limit` tokens that were used before `before_ms`. Returns how many. An unused token is kept as
 /// long as its session, so a genuine token that is not found must have been used.
-pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
+pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> Result<usize, DatabaseError> {
     let used = refresh_tokens::table
         .filter(refresh_tokens::consumed_at_ms.lt(before_ms))
         .order(refresh_tokens::consumed_at_ms)
         .limit(limit)
         .select(refresh_tokens::token_hash);
     let used: Vec<Vec<u8>> = unlocked!(conn, used);
-    diesel::delete(refresh_tokens::table.filter(refresh_tokens::token_hash.eq_any(used))).execute(conn)
+    Ok(diesel::delete(refresh_tokens::table.filter(refresh_tokens::token_hash.eq_any(used))).execute(conn)?)
 }
 
 /// The number of tokens of a session, including consumed ones.
-pub fn count_of_session(conn: &mut DbConnection, session_id: Uuid) -> QueryResult<i64> {
-    refresh_tokens::table
+pub fn count_of_session(conn: &mut DbConnection, session_id: Uuid) -> Result<i64, DatabaseError> {
+    Ok(refresh_tokens::table
         .filter(refresh_tokens::session_id.eq(session_id.to_string()))
         .count()
-        .get_result(conn)
+        .get_result(conn)?)
 }

@@ -5,16 +5,24 @@
 
 use diesel::prelude::*;
 use diesel::result::Error as QueryError;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::revocation::{Fact, Kind, Marks};
 use uuid::Uuid;
 
 use super::schema::{revocation_log, revocations};
-use crate::revocation::redis::SequencedFact;
 
 /// How long after its end a fact is still carried, and kept: a replica whose clock is ahead by less than this hides
 /// nothing and forgets nothing that counts.
 pub const GRACE_S: i64 = 60;
+
+/// A fact and its sequence number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SequencedFact {
+    /// The sequence number, in the order of commits and without gaps. It is also the id in the stream of Redis.
+    pub seq: i64,
+    /// The fact.
+    pub fact: Fact,
+}
 
 /// Facts in order, and where the log ended when they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,17 +66,17 @@ impl RevocationRow {
 }
 
 /// How many single tokens of a session are revoked by facts that still count at `now` (seconds).
-pub fn count_of_session(conn: &mut DbConnection, session_id: Uuid, now: i64) -> QueryResult<i64> {
-    revocations::table
+pub fn count_of_session(conn: &mut DbConnection, session_id: Uuid, now: i64) -> Result<i64, DatabaseError> {
+    Ok(revocations::table
         .filter(revocations::session_id.eq(session_id.to_string()))
         .filter(revocations::exp_s.gt(now))
         .count()
-        .get_result(conn)
+        .get_result(conn)?)
 }
 
 /// The place of the last fact committed (or, in the transaction that took it, of its own last fact).
-pub fn last_seq(conn: &mut DbConnection) -> QueryResult<i64> {
-    revocation_log::table.find(1).select(revocation_log::last_seq).first(conn)
+pub fn last_seq(conn: &mut DbConnection) -> Result<i64, DatabaseError> {
+    Ok(revocation_log::table.find(1).select(revocation_log::last_seq).first(conn)?)
 }
 
 /// At most `limit` facts later than `after` whose end is not past by [`GRACE_S`] at `now` (seconds); with `up_to` none later than that.
@@ -79,7 +87,7 @@ pub fn page(
     up_to: Option<i64>,
     now: i64,
     limit: i64,
-) -> QueryResult<LogPage> {
+) -> Result<LogPage, DatabaseError> {
     let last_seq = match up_to {
         Some(up_to) => up_to,
         None => last_seq(conn)?,
@@ -100,7 +108,7 @@ pub fn page(
 
 /// The newest facts, at most `limit` of them, whose end is not past by [`GRACE_S`] at `now` (seconds), in the order of commits.
 /// Both reads belong in one snapshot.
-pub fn newest(conn: &mut DbConnection, now: i64, limit: i64) -> QueryResult<LogPage> {
+pub fn newest(conn: &mut DbConnection, now: i64, limit: i64) -> Result<LogPage, DatabaseError> {
     let last_seq = last_seq(conn)?;
     let mut facts = revocations::table
         .filter(revocations::exp_s.gt(now.saturating_sub(GRACE_S)))
@@ -116,7 +124,7 @@ pub fn newest(conn: &mut DbConnection, now: i64, limit: i64) -> QueryResult<LogP
 }
 
 /// The place of the first fact whose end is not past by [`GRACE_S`] at `now` (seconds), or the one after the log's end.
-pub fn first_live(conn: &mut DbConnection, now: i64) -> QueryResult<i64> {
+pub fn first_live(conn: &mut DbConnection, now: i64) -> Result<i64, DatabaseError> {
     let end = last_seq(conn)?;
     let first: Option<i64> = revocations::table
         .filter(revocations::exp_s.gt(now.saturating_sub(GRACE_S)))
@@ -126,13 +134,13 @@ pub fn first_live(conn: &mut DbConnection, now: i64) -> QueryResult<i64> {
 }
 
 /// The facts that concern a token with these marks; cuts that lie before it are not among them.
-pub fn find_for(conn: &mut DbConnection, marks: &Marks<'_>) -> QueryResult<Vec<Fact>> {
+pub fn find_for(conn: &mut DbConnection, marks: &Marks<'_>) -> Result<Vec<Fact>, DatabaseError> {
     let issued = marks.jti.time_ms();
     let jti = marks.jti.to_string();
     let sid = marks.sid.map(|sid| sid.to_string()).unwrap_or_default();
     let named =
         |kind: Kind, id: String| revocations::kind.eq(kind.as_str()).and(revocations::subject_id.eq(id));
-    revocations::table
+    Ok(revocations::table
         .filter(
             named(Kind::Jti, jti)
                 .or(named(Kind::Sid, sid))
@@ -146,36 +154,36 @@ pub fn find_for(conn: &mut DbConnection, marks: &Marks<'_>) -> QueryResult<Vec<F
         .load(conn)?
         .into_iter()
         .map(|row| row.into_fact().map(|sequenced| sequenced.fact))
-        .collect()
+        .collect::<QueryResult<_>>()?)
 }
 
 /// Whether that signing key was revoked, as far as it is remembered.
-pub fn has_key(conn: &mut DbConnection, kid: &str) -> QueryResult<bool> {
+pub fn has_key(conn: &mut DbConnection, kid: &str) -> Result<bool, DatabaseError> {
     has(conn, Kind::Key, kid)
 }
 
 /// Whether there is a fact of that kind and name, as far as it is remembered.
-pub fn has(conn: &mut DbConnection, kind: Kind, id: &str) -> QueryResult<bool> {
+pub fn has(conn: &mut DbConnection, kind: Kind, id: &str) -> Result<bool, DatabaseError> {
     let named = revocations::kind.eq(kind.as_str()).and(revocations::subject_id.eq(id));
-    diesel::select(diesel::dsl::exists(revocations::table.filter(named))).get_result(conn)
+    Ok(diesel::select(diesel::dsl::exists(revocations::table.filter(named))).get_result(conn)?)
 }
 
 /// The latest cut against a client, as far as one is remembered.
-pub fn last_cut_of_client(conn: &mut DbConnection, client_id: &str) -> QueryResult<Option<i64>> {
-    revocations::table
+pub fn last_cut_of_client(conn: &mut DbConnection, client_id: &str) -> Result<Option<i64>, DatabaseError> {
+    Ok(revocations::table
         .filter(revocations::kind.eq(Kind::Client.as_str()))
         .filter(revocations::subject_id.eq(client_id))
         .select(diesel::dsl::max(revocations::at_ms))
-        .first(conn)
+        .first(conn)?)
 }
 
 /// Forgets at most `limit` facts whose end is past by [`GRACE_S`] at `now` (seconds); how many.
-pub fn prune(conn: &mut DbConnection, now: i64, limit: i64) -> QueryResult<usize> {
+pub fn prune(conn: &mut DbConnection, now: i64, limit: i64) -> Result<usize, DatabaseError> {
     let ended: Vec<i64> = revocations::table
         .filter(revocations::exp_s.lt(now.saturating_sub(GRACE_S)))
         .order(revocations::exp_s)
         .limit(limit)
         .select(revocations::seq)
         .load(conn)?;
-    diesel::delete(revocations::table.filter(revocations::seq.eq_any(ended))).execute(conn)
+    Ok(diesel::delete(revocations::table.filter(revocations::seq.eq_any(ended))).execute(conn)?)
 }

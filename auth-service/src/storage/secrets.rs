@@ -1,7 +1,7 @@
 //! The table `secrets`: random secrets of the server, encrypted.
 
 use diesel::prelude::*;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 
 use super::schema::secrets;
 
@@ -20,19 +20,19 @@ pub struct SecretRow {
 }
 
 /// Finds the secret with this name.
-pub fn find(conn: &mut DbConnection, name: &str) -> QueryResult<Option<SecretRow>> {
-    secrets::table.find(name).select(SecretRow::as_select()).first(conn).optional()
+pub fn find(conn: &mut DbConnection, name: &str) -> Result<Option<SecretRow>, DatabaseError> {
+    Ok(secrets::table.find(name).select(SecretRow::as_select()).first(conn).optional()?)
 }
 
 /// Inserts a new secret.
-pub fn insert(conn: &mut DbConnection, row: &SecretRow) -> QueryResult<()> {
+pub fn insert(conn: &mut DbConnection, row: &SecretRow) -> Result<(), DatabaseError> {
     diesel::insert_into(secrets::table).values(row).execute(conn)?;
     Ok(())
 }
 
 /// Reads every secret.
-pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<SecretRow>> {
-    secrets::table.order(secrets::name).select(SecretRow::as_select()).load(conn)
+pub fn all(conn: &mut DbConnection) -> Result<Vec<SecretRow>, DatabaseError> {
+    Ok(secrets::table.order(secrets::name).select(SecretRow::as_select()).load(conn)?)
 }
 
 /// Replaces the ciphertext, if it is still the one of `old_key_id`. Returns whether it was.
@@ -42,7 +42,7 @@ pub fn reseal(
     old_key_id: &str,
     ciphertext: &[u8],
     key_id: &str,
-) -> QueryResult<bool> {
+) -> Result<bool, DatabaseError> {
     let resealed = diesel::update(secrets::table.find(name).filter(secrets::key_id.eq(old_key_id)))
         .set((secrets::ciphertext.eq(ciphertext), secrets::key_id.eq(key_id)))
         .execute(conn)?;

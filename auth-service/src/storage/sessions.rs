@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 use uuid::Uuid;
 
 use super::lock::LockingUsers;
@@ -79,15 +79,15 @@ impl SessionRow {
 }
 
 /// Inserts a new session. The caller holds the user's lock.
-pub fn insert(conn: &mut DbConnection, session: &Session) -> QueryResult<()> {
+pub fn insert(conn: &mut DbConnection, session: &Session) -> Result<(), DatabaseError> {
     diesel::insert_into(sessions::table).values(SessionRow::from_session(session)).execute(conn)?;
     Ok(())
 }
 
 /// Finds the session with this id, ended or not.
-pub fn find(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<Session>> {
+pub fn find(conn: &mut DbConnection, id: Uuid) -> Result<Option<Session>, DatabaseError> {
     let row = sessions::table.find(id.to_string()).select(SessionRow::as_select()).first(conn).optional()?;
-    row.map(SessionRow::into_session).transpose()
+    Ok(row.map(SessionRow::into_session).transpose()?)
 }
 
 /// Finds a session, its user, and the refresh token with this hash, if there is one. Locks the user's row as
@@ -99,7 +99,7 @@ pub fn lock_with_user(
     conn: &mut DbConnection,
     id: Uuid,
     hash: &RefreshTokenHash,
-) -> QueryResult<Option<(Session, User, Option<RefreshToken>)>> {
+) -> Result<Option<(Session, User, Option<RefreshToken>)>, DatabaseError> {
     type Row = (SessionRow, UserRow, Option<RefreshTokenRow>);
     let presented =
         refresh_tokens::token_hash.eq(hash.as_bytes()).and(refresh_tokens::session_id.eq(sessions::id));
@@ -126,14 +126,20 @@ pub fn page_of_user(
     now_ms: i64,
     after: Option<SessionCursor>,
     limit: i64,
-) -> QueryResult<Vec<Session>> {
+) -> Result<Vec<Session>, DatabaseError> {
     let mut page = live(user_id, now_ms).select(SessionRow::as_select()).into_boxed();
     if let Some(SessionCursor { last_used_at_ms, id }) = after {
         let same_time = sessions::last_used_at_ms.eq(last_used_at_ms).and(sessions::id.lt(id.to_string()));
         page = page.filter(sessions::last_used_at_ms.lt(last_used_at_ms).or(same_time));
     }
     let order = (sessions::last_used_at_ms.desc(), sessions::id.desc());
-    page.order(order).limit(limit).load(conn)?.into_iter().map(SessionRow::into_session).collect()
+    Ok(page
+        .order(order)
+        .limit(limit)
+        .load(conn)?
+        .into_iter()
+        .map(SessionRow::into_session)
+        .collect::<QueryResult<_>>()?)
 }
 
 /// Reads at most `limit` of a user's sessions that have not ended by `now_ms`, except `kept`.
@@ -143,8 +149,8 @@ pub fn some_of_user(
     now_ms: i64,
     kept: Option<Uuid>,
     limit: i64,
-) -> QueryResult<Vec<Session>> {
-    live(user_id, now_ms)
+) -> Result<Vec<Session>, DatabaseError> {
+    Ok(live(user_id, now_ms)
         .filter(sessions::id.ne(kept.unwrap_or_default().to_string()))
         .order(sessions::id)
         .limit(limit)
@@ -152,7 +158,7 @@ pub fn some_of_user(
         .load(conn)?
         .into_iter()
         .map(SessionRow::into_session)
-        .collect()
+        .collect::<QueryResult<_>>()?)
 }
 
 /// Reads at most `limit` of a user's sessions that have not ended by `now_ms`, except the `most` last used ones.
@@ -162,8 +168,8 @@ pub fn unused_for_longest(
     now_ms: i64,
     most: i64,
     limit: i64,
-) -> QueryResult<Vec<Session>> {
-    live(user_id, now_ms)
+) -> Result<Vec<Session>, DatabaseError> {
+    Ok(live(user_id, now_ms)
         .order((sessions::last_used_at_ms.desc(), sessions::id.desc()))
         .limit(limit)
         .offset(most)
@@ -171,7 +177,7 @@ pub fn unused_for_longest(
         .load(conn)?
         .into_iter()
         .map(SessionRow::into_session)
-        .collect()
+        .collect::<QueryResult<_>>()?)
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -187,7 +193,7 @@ fn live(user_id: Uuid, now_ms: i64) -> _ {
 /// Stores the use that [`Session::note_use`] noted. The expiry times are never lowered, because `session` may have
 /// been read before another use was stored, and a revocation fact must be kept longer than every issued token is
 /// valid.
-pub fn touch(conn: &mut DbConnection, session: &Session) -> QueryResult<()> {
+pub fn touch(conn: &mut DbConnection, session: &Session) -> Result<(), DatabaseError> {
     let (idle, access) = (session.idle_expires_at_ms, session.access_expires_at_s);
     diesel::update(sessions::table.find(session.id.to_string()))
         .set((
@@ -213,7 +219,7 @@ pub fn end(
     ids: &[Uuid],
     reason: EndReason,
     now_ms: i64,
-) -> QueryResult<HashSet<Uuid>> {
+) -> Result<HashSet<Uuid>, DatabaseError> {
     // A single row cannot be locked in the wrong order.
     if let [id] = ids {
         let ended = end_locked(conn, &[id.to_string()], reason, now_ms)?;
@@ -227,7 +233,7 @@ pub fn end(
         .select(sessions::id);
     let live: Vec<String> = locked!(conn, live);
     end_locked(conn, &live, reason, now_ms)?;
-    live.iter().map(|id| parse_uuid("sessions.id", id)).collect()
+    Ok(live.iter().map(|id| parse_uuid("sessions.id", id)).collect::<QueryResult<_>>()?)
 }
 
 /// Ends every session of a user. Returns how many. The caller holds the user's lock.
@@ -236,7 +242,7 @@ pub fn end_all_of_user(
     user_id: Uuid,
     reason: EndReason,
     now_ms: i64,
-) -> QueryResult<usize> {
+) -> Result<usize, DatabaseError> {
     let live = sessions::table
         .filter(sessions::user_id.eq(user_id.to_string()))
         .filter(sessions::ended_at_ms.is_null())
@@ -252,7 +258,7 @@ pub fn end_of_client(
     client_id: &str,
     now_ms: i64,
     limit: i64,
-) -> QueryResult<usize> {
+) -> Result<usize, DatabaseError> {
     let live = sessions::table
         .filter(sessions::client_id.eq(client_id))
         .filter(sessions::ended_at_ms.is_null())
@@ -266,24 +272,35 @@ pub fn end_of_client(
 /// The most ids in one statement. SQLite allows 32,766 parameters per statement.
 const CHUNK: usize = 1000;
 
-fn end_locked(conn: &mut DbConnection, ids: &[String], reason: EndReason, now_ms: i64) -> QueryResult<usize> {
-    diesel::update(sessions::table.filter(sessions::id.eq_any(ids)).filter(sessions::ended_at_ms.is_null()))
-        .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(reason.as_str())))
-        .execute(conn)
+fn end_locked(
+    conn: &mut DbConnection,
+    ids: &[String],
+    reason: EndReason,
+    now_ms: i64,
+) -> Result<usize, DatabaseError> {
+    let ended = diesel::update(
+        sessions::table.filter(sessions::id.eq_any(ids)).filter(sessions::ended_at_ms.is_null()),
+    )
+    .set((sessions::ended_at_ms.eq(now_ms), sessions::end_reason.eq(reason.as_str())))
+    .execute(conn)?;
+    Ok(ended)
 }
 
 /// The latest expiry of the access tokens of all sessions of the user, including ended sessions.
-pub fn last_access_expiry_of_user(conn: &mut DbConnection, user_id: Uuid) -> QueryResult<Option<i64>> {
-    sessions::table
+pub fn last_access_expiry_of_user(
+    conn: &mut DbConnection,
+    user_id: Uuid,
+) -> Result<Option<i64>, DatabaseError> {
+    Ok(sessions::table
         .filter(sessions::user_id.eq(user_id.to_string()))
         .select(diesel::dsl::max(sessions::access_expires_at_s))
-        .first(conn)
+        .first(conn)?)
 }
 
 /// Deletes at most `limit` sessions that ended or expired before `before_ms` and whose access tokens have all
 /// expired. Returns how many. Their refresh tokens are deleted with them. Rows that another transaction has locked
 /// are left for the next time.
-pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult<usize> {
+pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> Result<usize, DatabaseError> {
     let dead = sessions::access_expires_at_s.lt(before_ms.div_euclid(1000));
     let ended = sessions::table
         .filter(sessions::ended_at_ms.lt(before_ms))
@@ -307,6 +324,6 @@ pub fn prune(conn: &mut DbConnection, before_ms: i64, limit: i64) -> QueryResult
     Ok(removed + remove(conn, expired)?)
 }
 
-fn remove(conn: &mut DbConnection, ids: Vec<String>) -> QueryResult<usize> {
-    diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)
+fn remove(conn: &mut DbConnection, ids: Vec<String>) -> Result<usize, DatabaseError> {
+    Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(conn)?)
 }

@@ -1,7 +1,7 @@
 //! The table `signing_keys`: RSA keys, with encrypted private keys.
 
 use diesel::prelude::*;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 
 use super::schema::signing_keys;
 use super::unreadable;
@@ -37,7 +37,7 @@ pub struct SigningKeyRow {
 
 impl SigningKeyRow {
     /// The values that decide on the life cycle of the key.
-    pub fn life(&self) -> QueryResult<KeyLife> {
+    pub fn life(&self) -> Result<KeyLife, DatabaseError> {
         let state = KeyState::parse(&self.state);
         Ok(KeyLife {
             kid: self.kid.clone(),
@@ -52,22 +52,22 @@ impl SigningKeyRow {
 }
 
 /// Reads every key, oldest first.
-pub fn all(conn: &mut DbConnection) -> QueryResult<Vec<SigningKeyRow>> {
-    signing_keys::table
+pub fn all(conn: &mut DbConnection) -> Result<Vec<SigningKeyRow>, DatabaseError> {
+    Ok(signing_keys::table
         .order((signing_keys::created_at_ms, signing_keys::kid))
         .select(SigningKeyRow::as_select())
-        .load(conn)
+        .load(conn)?)
 }
 
 /// Inserts a new key.
-pub fn insert(conn: &mut DbConnection, row: &SigningKeyRow) -> QueryResult<()> {
+pub fn insert(conn: &mut DbConnection, row: &SigningKeyRow) -> Result<(), DatabaseError> {
     diesel::insert_into(signing_keys::table).values(row).execute(conn)?;
     Ok(())
 }
 
 /// Makes a key in state `next` the active one. Returns whether there was such a key. The caller holds
 /// [`super::meta::lock`], as for every change of a key's state.
-pub fn activate(conn: &mut DbConnection, kid: &str, now_ms: i64) -> QueryResult<bool> {
+pub fn activate(conn: &mut DbConnection, kid: &str, now_ms: i64) -> Result<bool, DatabaseError> {
     let next = signing_keys::table.find(kid).filter(signing_keys::state.eq(KeyState::Next.as_str()));
     let activated = diesel::update(next)
         .set((signing_keys::state.eq(KeyState::Active.as_str()), signing_keys::activates_at_ms.eq(now_ms)))
@@ -82,7 +82,7 @@ pub fn retire(
     conn: &mut DbConnection,
     kid: &str,
     leaves_at_ms: impl FnOnce(i64) -> i64,
-) -> QueryResult<bool> {
+) -> Result<bool, DatabaseError> {
     let active = signing_keys::table.find(kid).filter(signing_keys::state.eq(KeyState::Active.as_str()));
     let retired =
         diesel::update(active).set(signing_keys::state.eq(KeyState::Retired.as_str())).execute(conn)?;
@@ -97,7 +97,7 @@ pub fn retire(
 }
 
 /// Raises the latest expiry of the tokens of the active key to `until_s`. Returns whether it was raised.
-pub fn extend(conn: &mut DbConnection, kid: &str, until_s: i64) -> QueryResult<bool> {
+pub fn extend(conn: &mut DbConnection, kid: &str, until_s: i64) -> Result<bool, DatabaseError> {
     let active = signing_keys::table
         .find(kid)
         .filter(signing_keys::state.eq(KeyState::Active.as_str()))
@@ -106,13 +106,13 @@ pub fn extend(conn: &mut DbConnection, kid: &str, until_s: i64) -> QueryResult<b
 }
 
 /// Deletes a retired key. Returns whether there was one.
-pub fn forget(conn: &mut DbConnection, kid: &str) -> QueryResult<bool> {
+pub fn forget(conn: &mut DbConnection, kid: &str) -> Result<bool, DatabaseError> {
     let retired = signing_keys::table.find(kid).filter(signing_keys::state.eq(KeyState::Retired.as_str()));
     Ok(diesel::delete(retired).execute(conn)? == 1)
 }
 
 /// Deletes a key in any state. Returns its last row, which includes every [`extend`].
-pub fn remove(conn: &mut DbConnection, kid: &str) -> QueryResult<Option<SigningKeyRow>> {
+pub fn remove(conn: &mut DbConnection, kid: &str) -> Result<Option<SigningKeyRow>, DatabaseError> {
     // Locks the row before it is read.
     diesel::update(signing_keys::table.find(kid)).set(signing_keys::kid.eq(kid)).execute(conn)?;
     let row = signing_keys::table.find(kid).select(SigningKeyRow::as_select()).first(conn).optional()?;
@@ -127,7 +127,7 @@ pub fn reseal(
     old_key_id: &str,
     private_key: &[u8],
     key_id: &str,
-) -> QueryResult<bool> {
+) -> Result<bool, DatabaseError> {
     let resealed = diesel::update(signing_keys::table.find(kid).filter(signing_keys::key_id.eq(old_key_id)))
         .set((signing_keys::private_key.eq(private_key), signing_keys::key_id.eq(key_id)))
         .execute(conn)?;

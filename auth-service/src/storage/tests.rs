@@ -151,7 +151,7 @@ async fn the_noted_ends_of_a_session_never_move_back() {
                 conn,
                 &Session { idle_expires_at_ms: 2_000, access_expires_at_s: 20, ..session },
             )?;
-            Ok::<_, DatabaseError>(sessions::find(conn, session_id)?)
+            sessions::find(conn, session_id)
         });
         let noted = noted.await.unwrap().unwrap();
         assert_eq!((noted.idle_expires_at_ms, noted.access_expires_at_s), (9_000, 90), "{backend:?}");

@@ -1,7 +1,7 @@
 //! The table `users`.
 
 use diesel::prelude::*;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 use uuid::Uuid;
 
 use super::parse_uuid;
@@ -44,7 +44,7 @@ impl UserRow {
 }
 
 /// Inserts a new user. Fails with a unique violation if the name, or a confusable name, is taken.
-pub fn insert(conn: &mut DbConnection, new: &NewUser) -> QueryResult<()> {
+pub fn insert(conn: &mut DbConnection, new: &NewUser) -> Result<(), DatabaseError> {
     let email = new.email.as_ref();
     diesel::insert_into(users::table)
         .values((
@@ -68,30 +68,30 @@ pub fn insert(conn: &mut DbConnection, new: &NewUser) -> QueryResult<()> {
 }
 
 /// Whether a user with this name, or a confusable name, exists.
-pub fn is_taken(conn: &mut DbConnection, key: &str, skeleton: &str) -> QueryResult<bool> {
+pub fn is_taken(conn: &mut DbConnection, key: &str, skeleton: &str) -> Result<bool, DatabaseError> {
     let same = users::table.filter(users::username_key.eq(key).or(users::username_skeleton.eq(skeleton)));
     Ok(same.select(users::id).first::<String>(conn).optional()?.is_some())
 }
 
 /// Finds the user with this name, with the credentials that a login is verified against.
-pub fn find_by_name(conn: &mut DbConnection, key: &str) -> QueryResult<Option<Credentials>> {
+pub fn find_by_name(conn: &mut DbConnection, key: &str) -> Result<Option<Credentials>, DatabaseError> {
     let row = users::table
         .filter(users::username_key.eq(key))
         .select(UserRow::as_select())
         .first(conn)
         .optional()?;
-    row.map(UserRow::into_credentials).transpose()
+    Ok(row.map(UserRow::into_credentials).transpose()?)
 }
 
 /// Finds the user with this id.
-pub fn find(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<User>> {
+pub fn find(conn: &mut DbConnection, id: Uuid) -> Result<Option<User>, DatabaseError> {
     let row = users::table.find(id.to_string()).select(UserRow::as_select()).first(conn).optional()?;
-    row.map(|row| row.into_credentials().map(|credentials| credentials.user)).transpose()
+    Ok(row.map(|row| row.into_credentials().map(|credentials| credentials.user)).transpose()?)
 }
 
 /// Reads at most `limit` users, ordered by name, starting after `after` (a name's key).
-pub fn list(conn: &mut DbConnection, after: Option<&str>, limit: i64) -> QueryResult<Vec<User>> {
-    users::table
+pub fn list(conn: &mut DbConnection, after: Option<&str>, limit: i64) -> Result<Vec<User>, DatabaseError> {
+    Ok(users::table
         .filter(users::username_key.gt(after.unwrap_or("")))
         .order(users::username_key)
         .limit(limit)
@@ -99,13 +99,13 @@ pub fn list(conn: &mut DbConnection, after: Option<&str>, limit: i64) -> QueryRe
         .load(conn)?
         .into_iter()
         .map(|row| row.into_credentials().map(|credentials| credentials.user))
-        .collect()
+        .collect::<QueryResult<_>>()?)
 }
 
 /// Finds the user with this id and locks the row until this transaction ends. Every transaction that issues a token
 /// or ends a session takes this lock, so an issue either sees a cut or is finished before it. On SQLite the write
 /// transaction itself is the lock.
-pub fn lock(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<Credentials>> {
+pub fn lock(conn: &mut DbConnection, id: Uuid) -> Result<Option<Credentials>, DatabaseError> {
     let user = users::table.find(id.to_string());
     let row: Option<UserRow> = match conn {
         DbConnection::Postgres(conn) => {
@@ -113,7 +113,7 @@ pub fn lock(conn: &mut DbConnection, id: Uuid) -> QueryResult<Option<Credentials
         }
         DbConnection::Sqlite(conn) => user.select(UserRow::as_select()).first(conn).optional()?,
     };
-    row.map(UserRow::into_credentials).transpose()
+    Ok(row.map(UserRow::into_credentials).transpose()?)
 }
 
 /// Replaces a hash by a new one of the same password, unless the password was changed in the meantime.
@@ -123,7 +123,7 @@ pub fn upgrade_hash(
     old: &PasswordHash,
     new: &PasswordHash,
     now_ms: i64,
-) -> QueryResult<bool> {
+) -> Result<bool, DatabaseError> {
     let same = users::table.find(id.to_string()).filter(users::password_hash.eq(&old.value));
     let changed = diesel::update(same)
         .set((
@@ -136,7 +136,12 @@ pub fn upgrade_hash(
 }
 
 /// Sets the cut: tokens whose `jti` time is not later are revoked. The caller holds [`lock`].
-pub fn set_token_cut(conn: &mut DbConnection, id: Uuid, cut_ms: i64, now_ms: i64) -> QueryResult<()> {
+pub fn set_token_cut(
+    conn: &mut DbConnection,
+    id: Uuid,
+    cut_ms: i64,
+    now_ms: i64,
+) -> Result<(), DatabaseError> {
     diesel::update(users::table.find(id.to_string()))
         .set((users::token_cut_ms.eq(cut_ms), users::updated_at_ms.eq(now_ms)))
         .execute(conn)?;
@@ -144,7 +149,12 @@ pub fn set_token_cut(conn: &mut DbConnection, id: Uuid, cut_ms: i64, now_ms: i64
 }
 
 /// Enables or disables a user. The caller holds [`lock`], and ends the user's sessions and tokens.
-pub fn set_active(conn: &mut DbConnection, id: Uuid, is_active: bool, now_ms: i64) -> QueryResult<()> {
+pub fn set_active(
+    conn: &mut DbConnection,
+    id: Uuid,
+    is_active: bool,
+    now_ms: i64,
+) -> Result<(), DatabaseError> {
     diesel::update(users::table.find(id.to_string()))
         .set((
             users::is_active.eq(is_active),
@@ -156,7 +166,12 @@ pub fn set_active(conn: &mut DbConnection, id: Uuid, is_active: bool, now_ms: i6
 }
 
 /// Replaces the password. The caller holds [`lock`].
-pub fn set_password(conn: &mut DbConnection, id: Uuid, hash: &PasswordHash, now_ms: i64) -> QueryResult<()> {
+pub fn set_password(
+    conn: &mut DbConnection,
+    id: Uuid,
+    hash: &PasswordHash,
+    now_ms: i64,
+) -> Result<(), DatabaseError> {
     diesel::update(users::table.find(id.to_string()))
         .set((
             users::password_scheme.eq(&hash.scheme),
@@ -169,7 +184,12 @@ pub fn set_password(conn: &mut DbConnection, id: Uuid, hash: &PasswordHash, now_
 }
 
 /// Replaces the roles. The caller holds [`lock`].
-pub fn set_roles(conn: &mut DbConnection, id: Uuid, roles: &[String], now_ms: i64) -> QueryResult<()> {
+pub fn set_roles(
+    conn: &mut DbConnection,
+    id: Uuid,
+    roles: &[String],
+    now_ms: i64,
+) -> Result<(), DatabaseError> {
     diesel::update(users::table.find(id.to_string()))
         .set((users::roles.eq(roles.join(" ")), users::updated_at_ms.eq(now_ms)))
         .execute(conn)?;
@@ -177,7 +197,7 @@ pub fn set_roles(conn: &mut DbConnection, id: Uuid, roles: &[String], now_ms: i6
 }
 
 /// Deletes a user with all sessions and refresh tokens. The caller holds [`lock`].
-pub fn delete(conn: &mut DbConnection, id: Uuid) -> QueryResult<()> {
+pub fn delete(conn: &mut DbConnection, id: Uuid) -> Result<(), DatabaseError> {
     diesel::delete(users::table.find(id.to_string())).execute(conn)?;
     Ok(())
 }

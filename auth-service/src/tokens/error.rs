@@ -1,6 +1,5 @@
 //! The errors of the token use cases that are not the caller's fault.
 
-use diesel::result::Error as QueryError;
 use service_kit::database::DatabaseError;
 
 use crate::keys::KeysError;
@@ -14,10 +13,4 @@ pub enum TokenError {
     /// The token could not be signed.
     #[error(transparent)]
     Keys(#[from] KeysError),
-}
-
-impl From<QueryError> for TokenError {
-    fn from(error: QueryError) -> Self {
-        Self::Database(error.into())
-    }
 }

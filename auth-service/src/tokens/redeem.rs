@@ -13,7 +13,7 @@ use crate::domain::{
     AuditEvent, AuditKind, AuthorizationCode, Client, CodeClaim, CodePlain, Credentials, EndReason,
     MINUTE_MS, Origin, Redemption, Throttled,
 };
-use crate::storage::{Transaction, authorization_codes, clients, sessions, users};
+use crate::storage::{Transaction, authorization_codes, clients, sessions, unexpected_rows, users};
 
 /// A request to redeem a code.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl Inner {
         if !authorization_codes::consume(transaction.conn(), &request.code.hash(), session_id, now_ms)? {
             // Another transaction consumed the code first. The user's lock should prevent this; if it happens all the
             // same, the transaction is rolled back.
-            return Err(TokenError::from(diesel::result::Error::RollbackTransaction));
+            return Err(unexpected_rows().into());
         }
         Ok(Decided::Begun(Box::new(minted)))
     }

@@ -3,7 +3,6 @@ use std::collections::HashSet;
 use auth_service::storage::refresh_tokens;
 use reqwest::StatusCode;
 use serde_json::Value;
-use service_kit::database::DatabaseError;
 use uuid::Uuid;
 
 use crate::helpers::{TestApp, Tokens, both, both_with, claims_of};
@@ -97,9 +96,7 @@ async fn fifty_at_once_get_the_same_child() {
         let next = app.refresh(&child).await;
         assert!(app.is_live(&next.access).await);
         let sid = sid(&first);
-        let count = app
-            .database
-            .read(move |conn| Ok::<_, DatabaseError>(refresh_tokens::count_of_session(conn, sid)?));
+        let count = app.database.read(move |conn| refresh_tokens::count_of_session(conn, sid));
         assert_eq!(count.await.unwrap(), 3, "one lineage");
     }
 }

@@ -4,8 +4,8 @@ use auth_service::storage::users;
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
+use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
-use service_kit::database::{Backend, DatabaseError};
 use shared_claims::clock::ManualClock;
 use uuid::Uuid;
 
@@ -198,15 +198,13 @@ async fn a_plain_bcrypt_hash_is_taken_and_upgraded_at_login() {
             scheme: "bcrypt".to_owned(),
             value: bcrypt::hash("imported password", 4).unwrap(),
         };
-        let set =
-            app.database.write(move |conn| Ok::<_, DatabaseError>(users::set_password(conn, id, &plain, 1)?));
+        let set = app.database.write(move |conn| users::set_password(conn, id, &plain, 1));
         set.await.unwrap();
         for _ in 0..2 {
             assert_eq!(app.try_login("imported", "imported password").await.status(), StatusCode::OK);
         }
         assert_eq!(app.try_login("imported", "imported passwor").await.status(), StatusCode::UNAUTHORIZED);
-        let stored =
-            app.database.read(move |conn| Ok::<_, DatabaseError>(users::find_by_name(conn, "imported")?));
+        let stored = app.database.read(move |conn| users::find_by_name(conn, "imported"));
         assert_eq!(stored.await.unwrap().unwrap().hash.scheme, "hmac-sha384+bcrypt");
     }
 }

@@ -129,13 +129,13 @@ async fn session_of(app: &TestApp, client_id: &str) -> uuid::Uuid {
         address: None,
         access_expires_at_s: now_ms / 1000 + 900,
     };
-    let stored = app.database.write(move |conn| Ok::<_, DatabaseError>(sessions::insert(conn, &session)?));
+    let stored = app.database.write(move |conn| sessions::insert(conn, &session));
     stored.await.unwrap();
     id
 }
 
 async fn is_over(app: &TestApp, id: uuid::Uuid) -> bool {
-    let session = app.database.read(move |conn| Ok::<_, DatabaseError>(sessions::find(conn, id)?));
+    let session = app.database.read(move |conn| sessions::find(conn, id));
     !session.await.unwrap().unwrap().is_live(app.clock.now_ms())
 }
 
@@ -178,9 +178,8 @@ async fn however_many_sessions_a_client_has_they_end() {
         let one = copied.await.unwrap();
         operator.disable("billing").await.unwrap();
         let now_ms = app.clock.now_ms();
-        let live = app.database.read(move |conn| {
-            Ok::<_, DatabaseError>(sessions::some_of_user(conn, one.user_id, now_ms, None, 1000)?)
-        });
+        let live =
+            app.database.read(move |conn| sessions::some_of_user(conn, one.user_id, now_ms, None, 1000));
         let live = live.await.unwrap();
         assert!(live.iter().all(|session| session.client_id != "billing") && !live.is_empty());
     }
@@ -192,7 +191,7 @@ async fn left_half_done(app: &TestApp, id: &'static str) {
         clients::begin_change(conn)?;
         let client = clients::find(conn, id)?.unwrap();
         clients::update(conn, &auth_service::domain::Client { is_active: false, ..client }, 900)?;
-        Ok::<_, DatabaseError>(clients::set_cut_due(conn, id, true)?)
+        clients::set_cut_due(conn, id, true)
     });
     half.await.unwrap();
 }

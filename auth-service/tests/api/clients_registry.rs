@@ -6,8 +6,8 @@ use std::time::Duration;
 use auth_service::clients::{ClientParts, Clients, ClientsError};
 use auth_service::domain::{Client, ClientId, ClientSecretPlain, GrantType};
 use auth_service::storage::{client_secrets, clients, migrations};
+use service_kit::database::Database;
 use service_kit::database::testing::TestDatabase;
-use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::ManualClock;
 use shared_claims::scope::Scopes;
 
@@ -64,7 +64,7 @@ impl Replica {
         let inserted = self.database.write(move |conn| {
             clients::begin_change(conn)?;
             clients::insert(conn, &client, 900)?;
-            Ok::<_, DatabaseError>(client_secrets::insert(conn, client.id.as_str(), &hash, START_MS)?)
+            client_secrets::insert(conn, client.id.as_str(), &hash, START_MS)
         });
         inserted.await.unwrap();
     }
@@ -72,7 +72,7 @@ impl Replica {
     async fn update(&self, client: Client) {
         let updated = self.database.write(move |conn| {
             clients::begin_change(conn)?;
-            Ok::<_, DatabaseError>(clients::update(conn, &client, 900)?)
+            clients::update(conn, &client, 900)
         });
         updated.await.unwrap();
     }
@@ -154,7 +154,7 @@ async fn secrets_count_until_they_end() {
             clients::begin_change(conn)?;
             client_secrets::replace_current(conn, "billing", START_MS + 1000)?;
             let hash = secret("second").hash();
-            Ok::<_, DatabaseError>(client_secrets::insert(conn, "billing", &hash, START_MS)?)
+            client_secrets::insert(conn, "billing", &hash, START_MS)
         });
         replaced.await.unwrap();
         let found = replica.clients.find("billing").await.unwrap().unwrap();

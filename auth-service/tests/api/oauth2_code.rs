@@ -6,7 +6,6 @@ use auth_service::storage::{authorization_codes, sessions, users};
 use auth_service::tokens::{Ask, CodeGrant, TooMuch};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use service_kit::database::DatabaseError;
 use shared_claims::clock::Clock as _;
 use shared_claims::scope::Scopes;
 
@@ -209,9 +208,9 @@ async fn of_fifty_at_once_exactly_one_is_answered_and_its_session_is_ended() {
         let facts = app.facts().await;
         assert_eq!(facts.len(), 1, "{facts:?}");
         assert_eq!(facts[0]["id"], claims_of(&winner.access)["sid"]);
-        let live = app.database.read(move |conn| {
-            Ok::<_, DatabaseError>(sessions::some_of_user(conn, alice, crate::helpers::START_MS, None, 1000)?)
-        });
+        let live = app
+            .database
+            .read(move |conn| sessions::some_of_user(conn, alice, crate::helpers::START_MS, None, 1000));
         assert!(live.await.unwrap().is_empty(), "there was one session, and it has ended");
     }
 }
@@ -225,7 +224,7 @@ async fn a_code_outlives_neither_password_nor_user_nor_client() {
         let changed = app.database.write(move |conn| {
             let locked = users::lock(conn, alice)?.unwrap();
             users::set_password(conn, alice, &locked.hash, 1)?;
-            Ok::<_, DatabaseError>(sessions::end_all_of_user(conn, alice, EndReason::Administration, 1)?)
+            sessions::end_all_of_user(conn, alice, EndReason::Administration, 1)
         });
         changed.await.unwrap();
         assert_eq!(refusal(redeem(&app, &code).await).await, invalid_grant(), "another password");
@@ -247,7 +246,7 @@ async fn a_code_outlives_neither_password_nor_user_nor_client() {
         let code = app.code(app.consent("alice", "spa").await).await;
         let disabled = app.database.write(move |conn| {
             users::lock(conn, alice)?;
-            Ok::<_, DatabaseError>(users::set_active(conn, alice, false, 1)?)
+            users::set_active(conn, alice, false, 1)
         });
         disabled.await.unwrap();
         assert_eq!(refusal(redeem(&app, &code).await).await, invalid_grant(), "switched off");
@@ -307,10 +306,9 @@ async fn codes_are_forgotten_in_time() {
         assert_eq!(redeem(&app, &codes[0]).await.status(), StatusCode::OK);
         let end_ms = app.clock.now_ms() + 60_000;
         let prune = async |unused_before_ms, used_before_ms| {
-            let pruned = app.database.write(move |conn| {
-                let pruned = authorization_codes::prune(conn, unused_before_ms, used_before_ms, 10);
-                Ok::<_, DatabaseError>(pruned?)
-            });
+            let pruned = app
+                .database
+                .write(move |conn| authorization_codes::prune(conn, unused_before_ms, used_before_ms, 10));
             pruned.await.unwrap()
         };
         assert_eq!(prune(end_ms - 10, end_ms - 86_400_000).await, 0);

@@ -94,7 +94,7 @@ async fn a_used_refresh_token_that_was_forgotten_still_ends_its_session() {
         let sid = claims_of(&first.access)["sid"].as_str().unwrap().parse().unwrap();
         let count = async || {
             let read = move |conn: &mut DbConnection| refresh_tokens::count_of_session(conn, sid);
-            app.database.read(move |conn| Ok::<_, DatabaseError>(read(conn)?)).await.unwrap()
+            app.database.read(move |conn| read(conn)).await.unwrap()
         };
         assert_eq!(count().await, 6);
         after_the_lease(&app);
@@ -158,9 +158,7 @@ async fn a_batch_has_its_bound() {
         assert_eq!(prune(&app, START_MS + 8_000_000_000, 3).await[0], 3);
         assert_eq!(prune(&app, START_MS + 8_000_000_000, 3).await[0], 2);
         let sid = claims_of(&app.login("alice").await.access)["sid"].as_str().unwrap().parse().unwrap();
-        let left = app
-            .database
-            .read(move |conn| Ok::<_, DatabaseError>(refresh_tokens::count_of_session(conn, sid)?));
+        let left = app.database.read(move |conn| refresh_tokens::count_of_session(conn, sid));
         assert_eq!(left.await.unwrap(), 1);
     }
 }

@@ -6,16 +6,13 @@ use auth_service::config::Settings;
 use auth_service::storage::{refresh_tokens, sessions};
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
-use service_kit::database::DatabaseError;
 use uuid::Uuid;
 
 use crate::helpers::{PASSWORD, TestApp, Tokens, both, both_with, claims_of};
 
 async fn live_sessions(app: &TestApp, id: Uuid) -> usize {
     let now_ms = crate::helpers::START_MS;
-    let live = app
-        .database
-        .read(move |conn| Ok::<_, DatabaseError>(sessions::some_of_user(conn, id, now_ms, None, 1000)?));
+    let live = app.database.read(move |conn| sessions::some_of_user(conn, id, now_ms, None, 1000));
     live.await.unwrap().len()
 }
 
@@ -135,9 +132,7 @@ async fn fifty_refreshes_beside_an_end_leave_one_lineage_which_is_dead() {
                     assert!(app.is_refused(&tokens.refresh).await, "way {how}");
                 }
                 let sid = sid.parse().unwrap();
-                let rows = app
-                    .database
-                    .read(move |conn| Ok::<_, DatabaseError>(refresh_tokens::count_of_session(conn, sid)?));
+                let rows = app.database.read(move |conn| refresh_tokens::count_of_session(conn, sid));
                 assert_eq!(rows.await.unwrap(), if given.is_empty() { 1 } else { 2 }, "way {how}");
             }
         }

@@ -5,7 +5,6 @@ use auth_service::storage::{audit, sessions};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::Value;
-use service_kit::database::DatabaseError;
 use uuid::Uuid;
 
 use crate::helpers::{PASSWORD, TestApp, Tokens, both, both_with, claims_of};
@@ -16,7 +15,7 @@ async fn listed(app: &TestApp, token: &str) -> Vec<Value> {
 
 async fn stored(app: &TestApp, tokens: &Tokens) -> auth_service::domain::Session {
     let sid: Uuid = claims_of(&tokens.access)["sid"].as_str().unwrap().parse().unwrap();
-    let found = app.database.read(move |conn| Ok::<_, DatabaseError>(sessions::find(conn, sid)?));
+    let found = app.database.read(move |conn| sessions::find(conn, sid));
     found.await.unwrap().unwrap()
 }
 
@@ -108,7 +107,7 @@ async fn a_login_too_many_ends_the_session_that_was_not_used_for_longest() {
         assert_eq!((&facts[0]["kind"], &facts[0]["id"]), (&"sid".into(), &claims_of(&all[1].access)["sid"]));
         let rows = app.database.read(|conn| {
             let filter = audit::AuditFilter::default();
-            Ok::<_, DatabaseError>(audit::page(conn, &filter, "", 100)?)
+            audit::page(conn, &filter, "", 100)
         });
         let rows = rows.await.unwrap();
         let ended: Vec<_> = rows.iter().filter(|row| row.kind == "session.ended").collect();

@@ -201,7 +201,7 @@ async fn an_import_is_whole_or_nothing_and_its_hashes_are_replaced_at_the_first_
         for _ in 0..2 {
             app.login("alice").await;
         }
-        let stored = app.database.read(|conn| Ok::<_, DatabaseError>(users::find_by_name(conn, "alice")?));
+        let stored = app.database.read(|conn| users::find_by_name(conn, "alice"));
         let stored = stored.await.unwrap().unwrap().hash;
         assert_eq!(stored.scheme, "hmac-sha384+bcrypt");
         assert_eq!(app.try_login("carol", PASSWORD).await.status(), StatusCode::OK);

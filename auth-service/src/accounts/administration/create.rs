@@ -1,7 +1,5 @@
 //! Creates a user for an operator.
 
-use service_kit::database::DatabaseError;
-
 use super::{Administration, Inner};
 use crate::accounts::{AccountError, RegistrationField};
 use crate::domain::{AuditEvent, AuditKind, Email, NewUser, PasswordHash, RoleNames, User, Username};
@@ -83,9 +81,7 @@ impl Administration {
         });
         match inserted.await {
             Ok(_) => Ok(Creation::Created(Box::new(user))),
-            Err(AccountError::Database(DatabaseError::Query(error))) if is_unique_violation(&error) => {
-                Ok(Creation::Taken)
-            }
+            Err(AccountError::Database(error)) if is_unique_violation(&error) => Ok(Creation::Taken),
             Err(error) => Err(error),
         }
     }

@@ -159,7 +159,7 @@ async fn id_of(database: &Database, user: &str) -> Result<String, Failure> {
     let id = user.parse::<Uuid>().ok();
     let named = match Username::parse(user).ok().map(|name| name.key().to_owned()) {
         Some(key) => {
-            let find = move |conn: &mut _| Ok::<_, DatabaseError>(users::find_by_name(conn, &key)?);
+            let find = move |conn: &mut _| users::find_by_name(conn, &key);
             database.read(find).await?.map(|credentials| credentials.user.id)
         }
         None => None,

@@ -50,9 +50,8 @@ impl Tail {
     /// Skips all events but the newest `count`.
     pub(super) async fn skip_to_the_newest(&mut self, count: u32) -> Result<(), DatabaseError> {
         let (filter, floor) = (Arc::clone(&self.filter), self.floor.clone());
-        let skipped = self.database.snapshot(move |conn| {
-            Ok::<_, DatabaseError>(audit::before_the_newest(conn, &filter, &floor, count.into())?)
-        });
+        let skipped =
+            self.database.snapshot(move |conn| audit::before_the_newest(conn, &filter, &floor, count.into()));
         let Some(skipped) = skipped.await? else { return Ok(()) };
         // An event that is committed later within the window is still shown.
         self.rewind(WINDOW_MS).await?;
@@ -81,7 +80,7 @@ impl Tail {
 
     /// Moves the position back by `by_ms` from the newest event.
     pub(super) async fn rewind(&mut self, by_ms: i64) -> Result<(), DatabaseError> {
-        let newest = self.database.snapshot(|conn| Ok::<_, DatabaseError>(audit::newest_ms(conn)?));
+        let newest = self.database.snapshot(audit::newest_ms);
         self.advance(newest.await?.unwrap_or(0));
         let begin = first_id_at(self.horizon_ms.saturating_sub(by_ms));
         self.after = begin.max(self.floor.clone());
@@ -96,6 +95,6 @@ impl Tail {
     async fn page(&self) -> Result<Vec<AuditRow>, DatabaseError> {
         let (filter, after) = (Arc::clone(&self.filter), self.after.clone());
         // Reads from the primary: a standby may lag by more than the window.
-        self.database.snapshot(move |conn| Ok(audit::page(conn, &filter, &after, PAGE)?)).await
+        self.database.snapshot(move |conn| audit::page(conn, &filter, &after, PAGE)).await
     }
 }

@@ -1,6 +1,5 @@
 //! The error of a change of clients.
 
-use diesel::result::Error as QueryError;
 use service_kit::database::DatabaseError;
 
 use crate::domain::{InvalidClient, InvalidClientId};
@@ -26,10 +25,4 @@ pub enum AdministrationError {
     /// A public client has no secret.
     #[error("{0} is a public client: it has no secret")]
     NoSecret(String),
-}
-
-impl From<QueryError> for AdministrationError {
-    fn from(error: QueryError) -> Self {
-        Self::Database(error.into())
-    }
 }

@@ -139,7 +139,7 @@ mod tests {
     use shared_claims::revocation::Kind;
 
     use super::*;
-    use crate::revocation::redis::SequencedFact;
+    use crate::storage::revocations::SequencedFact;
 
     fn draft(entries: i64) -> Arc<Draft> {
         let fact =

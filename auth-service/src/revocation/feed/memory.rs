@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::cursor::Cursor;
-use crate::revocation::redis::SequencedFact;
+use crate::storage::revocations::SequencedFact;
 use crate::storage::revocations::{GRACE_S, LogPage};
 
 /// Facts that are kept in memory: about 8 MiB.

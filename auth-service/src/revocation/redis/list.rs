@@ -6,15 +6,7 @@ use redis::{Script, ScriptInvocation};
 use shared_claims::revocation::Fact;
 
 use super::connection::{Connection, RedisError};
-
-/// A fact and its sequence number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SequencedFact {
-    /// The sequence number, in the order of commits and without gaps. It is also the stream id.
-    pub seq: i64,
-    /// The fact.
-    pub fact: Fact,
-}
+use crate::storage::revocations::SequencedFact;
 
 /// The state of the list in Redis at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

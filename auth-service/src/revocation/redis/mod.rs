@@ -8,4 +8,4 @@ mod connection;
 mod list;
 
 pub use connection::RedisError;
-pub use list::{Delivery, Look, Rebuilt, RevocationList, SequencedFact};
+pub use list::{Delivery, Look, Rebuilt, RevocationList};

@@ -1,7 +1,7 @@
 //! Appends revocation facts to the log. See [`crate::storage::revocations`] for how the log is ordered.
 
 use diesel::prelude::*;
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::revocation::Fact;
 use uuid::Uuid;
 
@@ -30,7 +30,11 @@ struct NewRevocation<'a> {
 
 /// Appends these facts. Returns the sequence number of the last one, or `None` if there are none. It takes the same number
 /// of statements for any number of facts, because other transactions wait for the lock of the log meanwhile.
-pub(super) fn append(conn: &mut DbConnection, facts: &[NewFact], now_ms: i64) -> QueryResult<Option<i64>> {
+pub(super) fn append(
+    conn: &mut DbConnection,
+    facts: &[NewFact],
+    now_ms: i64,
+) -> Result<Option<i64>, DatabaseError> {
     if facts.is_empty() {
         return Ok(None);
     }

@@ -36,7 +36,7 @@ struct Announced {
 impl Announce for Announced {
     fn announce(&self, seq: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
-            let committed = self.database.read(|conn| Ok::<_, DatabaseError>(revocations::last_seq(conn)?));
+            let committed = self.database.read(revocations::last_seq);
             assert!(committed.await.unwrap() >= seq, "announced before the commit");
             self.seqs.lock().unwrap().push(seq);
         })

@@ -104,7 +104,7 @@ impl TestApp {
             clients::begin_change(conn)?;
             let mut client = clients::find(conn, &id)?.unwrap();
             change(&mut client);
-            Ok::<_, DatabaseError>(clients::update(conn, &client, 900)?)
+            clients::update(conn, &client, 900)
         });
         changed.await.unwrap();
         self.clock.advance_ms(501);

@@ -10,7 +10,6 @@ use auth_service::revocation::Revocations;
 use auth_service::startup::{key_settings, limits, session_limits};
 use auth_service::storage::{UnitOfWork, users};
 use auth_service::tokens::{Ask, CodeGrant, Consent, TokenParts, TokenSettings, Tokens};
-use service_kit::database::DatabaseError;
 use shared_claims::clock::SharedClock;
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
@@ -54,7 +53,7 @@ impl TestApp {
     /// The consent of a user who has just logged in: everything that the client may have, with PKCE.
     pub(crate) async fn consent(&self, username: &str, client_id: &str) -> Consent {
         let key = username.to_owned();
-        let found = self.database.read(move |conn| Ok::<_, DatabaseError>(users::find_by_name(conn, &key)?));
+        let found = self.database.read(move |conn| users::find_by_name(conn, &key));
         let credentials = found.await.unwrap().unwrap();
         Consent {
             user_id: credentials.user.id,

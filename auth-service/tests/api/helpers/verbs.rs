@@ -6,7 +6,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::WWW_AUTHENTICATE;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use service_kit::database::DatabaseError;
 
 use super::{PASSWORD, TestApp};
 
@@ -133,9 +132,7 @@ impl TestApp {
 
     /// The audit events, oldest first.
     pub(crate) async fn audit_rows(&self) -> Vec<AuditRow> {
-        let rows = self
-            .database
-            .read(|conn| Ok::<_, DatabaseError>(audit::page(conn, &AuditFilter::default(), "", 10_000)?));
+        let rows = self.database.read(|conn| audit::page(conn, &AuditFilter::default(), "", 10_000));
         rows.await.unwrap()
     }
 

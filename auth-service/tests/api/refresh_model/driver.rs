@@ -4,7 +4,6 @@ use auth_service::storage::refresh_tokens;
 use futures_util::future::join_all;
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
-use service_kit::database::DatabaseError;
 use shared_claims::clock::Clock as _;
 use uuid::Uuid;
 
@@ -240,10 +239,7 @@ impl<'a> Driver<'a> {
                 self.look_at(login, access, &facts).await?;
             }
             let sid: Uuid = claims_of(&self.given[login].access[0])["sid"].as_str().unwrap().parse().unwrap();
-            let count = self
-                .app
-                .database
-                .read(move |conn| Ok::<_, DatabaseError>(refresh_tokens::count_of_session(conn, sid)?));
+            let count = self.app.database.read(move |conn| refresh_tokens::count_of_session(conn, sid));
             let count = usize::try_from(count.await.unwrap()).unwrap();
             if !self.possible.iter().any(|model| model.generations(login) == count) {
                 return Err(format!("login {login} has {count} refresh tokens"));

@@ -11,8 +11,8 @@ use auth_service::clients::{ClientParts, Clients};
 use auth_service::domain::ClientSecretPlain;
 use auth_service::storage;
 use serde_json::{Value, json};
+use service_kit::database::Database;
 use service_kit::database::testing::TestDatabase;
-use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::{Clock, SystemClock};
 use shared_claims::testing::RedisProcess;
 
@@ -269,7 +269,7 @@ async fn token(service: &Service, secret: &str) -> String {
 async fn killed_half_way(recipe: &Recipe, database: &TestDatabase, command: &str) {
     let database = Database::connect(&database.settings()).await.unwrap();
     let is_switched_off = async || {
-        let found = database.read(|conn| Ok::<_, DatabaseError>(storage::clients::find(conn, "billing")?));
+        let found = database.read(|conn| storage::clients::find(conn, "billing"));
         !found.await.unwrap().unwrap().is_active
     };
     let mut child = recipe

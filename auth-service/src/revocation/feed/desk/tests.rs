@@ -2,8 +2,8 @@ use futures_util::FutureExt as _;
 use shared_claims::revocation::{Fact, Kind};
 
 use super::*;
-use crate::revocation::redis::SequencedFact;
 use crate::storage::revocations::LogPage;
+use crate::storage::revocations::SequencedFact;
 
 const NOW: i64 = 0;
 
