@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Validate, in_range};
+use shared_claims::revocation::contract::MAX_ACCESS_TOKEN_LIFE_S;
 use shared_claims::scope::Scopes;
 
 /// The settings for tokens.
@@ -41,7 +42,7 @@ impl Validate for TokenSettings {
         if Scopes::parse(&self.default_scope).is_err() {
             return Err(InvalidSetting::new("default_scope", "scopes separated by single spaces"));
         }
-        in_range("access_ttl_seconds", self.access_ttl_seconds, 1..=86_400)?;
+        in_range("access_ttl_seconds", self.access_ttl_seconds, 1..=MAX_ACCESS_TOKEN_LIFE_S)?;
         in_range("refresh_ttl_seconds", self.refresh_ttl_seconds, 1..=315_360_000)?;
         in_range("refresh_replay_seconds", self.refresh_replay_seconds, 0..=3600)
     }

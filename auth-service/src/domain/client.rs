@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use shared_claims::revocation::contract::MAX_ACCESS_TOKEN_LIFE_S;
 use shared_claims::scope::Scopes;
 
 use super::{ClientId, GrantType, RedirectUri};
@@ -171,9 +172,9 @@ impl Client {
                 "off for a public client".to_owned(),
             ),
             (
-                within(self.access_ttl_s, MAX_ACCESS_TTL_S),
+                within(self.access_ttl_s, MAX_ACCESS_TOKEN_LIFE_S),
                 ClientField::AccessTtl,
-                format!("1 to {MAX_ACCESS_TTL_S} seconds"),
+                format!("1 to {MAX_ACCESS_TOKEN_LIFE_S} seconds"),
             ),
             (
                 within(self.refresh_ttl_s, MAX_REFRESH_TTL_S),
@@ -218,8 +219,6 @@ impl Client {
     }
 }
 
-/// The longest lifetime of an access token, in seconds. The settings have the same limit.
-pub const MAX_ACCESS_TTL_S: i64 = 86_400;
 /// The longest lifetime of a refresh token, in seconds. The settings have the same limit.
 pub const MAX_REFRESH_TTL_S: i64 = 315_360_000;
 

@@ -27,7 +27,7 @@ mod uuid_shape;
 pub use audit::{AuditEvent, AuditKind};
 pub use authorization_code::{AuthorizationCode, CodeChallenge, CodeClaim, CodeHash, CodePlain, Redemption};
 pub use bcrypt_hash::{BCRYPT_SCHEME, BcryptHash, InvalidBcryptHash};
-pub use client::{Client, ClientField, InvalidClient, MAX_ACCESS_TTL_S, MAX_REFRESH_TTL_S};
+pub use client::{Client, ClientField, InvalidClient, MAX_REFRESH_TTL_S};
 pub use client_change::{ClientChange, ClientWords};
 pub use client_id::{ClientId, InvalidClientId};
 pub use client_secret::{ClientSecret, ClientSecretHash, ClientSecretPlain};

@@ -1,6 +1,7 @@
 //! One transaction that changes the set of signing keys.
 
 use service_kit::database::{DatabaseError, DbConnection};
+use shared_claims::revocation::contract::{MAX_KEY_SET_AGE_S, fact_expiry_s};
 use shared_claims::revocation::{Fact, Kind};
 
 use super::{KeyEvent, KeysError};
@@ -8,13 +9,6 @@ use crate::domain::Origin;
 use crate::domain::signing_key::{KeyLife, KeyState, KeyStep, MAX_KEYS, RotationRules, gone};
 use crate::storage::signing_keys::SigningKeyRow;
 use crate::storage::{Transaction, meta, revocations, signing_keys};
-
-/// How long a revocation fact is kept after the last token it revokes has expired, in seconds.
-const REMEMBER_S: i64 = 60;
-/// The longest time for which a verifier can be configured to use a key set that it cannot renew, in seconds. Whoever
-/// stole a key can sign tokens that never expire, so the revocation fact must be kept until no verifier has the key
-/// any more.
-const LONGEST_HELD_S: i64 = 2_592_000;
 
 /// Why a transaction was rolled back.
 #[derive(Debug)]
@@ -165,14 +159,11 @@ impl<'a, 'c> KeySetChange<'a, 'c> {
             return Err(KeysError::UnknownKey(kid.to_owned()).into());
         };
         self.settle()?;
-        let held_until_s = self.now_ms.div_euclid(1000).saturating_add(LONGEST_HELD_S);
+        // Whoever stole the key can sign tokens that never expire, so the fact is kept until no verifier has the key.
+        let held_until_s = self.now_ms.div_euclid(1000).saturating_add(MAX_KEY_SET_AGE_S);
         self.record(&KeyEvent::Compromised { kid: row.kid.clone() });
-        self.transaction.revoke(Fact {
-            kind: Kind::Key,
-            id: row.kid,
-            at: None,
-            exp: row.tokens_end_by_s.max(held_until_s).saturating_add(REMEMBER_S),
-        });
+        let exp = fact_expiry_s(row.tokens_end_by_s.max(held_until_s));
+        self.transaction.revoke(Fact { kind: Kind::Key, id: row.kid, at: None, exp });
         Ok(())
     }
 }

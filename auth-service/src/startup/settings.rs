@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::http::is_loopback_url;
+use shared_claims::revocation::contract::FACT_OUTLIVES_TOKENS_S;
 use shared_claims::scope::{InvalidScope, Scopes};
 use url::Url;
 
@@ -24,7 +25,7 @@ use crate::tokens::{CutRules, Limits, TokenSettings};
 pub fn key_settings(settings: &Settings) -> KeyStoreSettings {
     const NOTICE_MS: i64 = 1000;
     /// The leeway of a verifier (at most 30 s), and as much for its clock.
-    const LEEWAY_MS: i64 = 60_000;
+    const LEEWAY_MS: i64 = 1000 * FACT_OUTLIVES_TOKENS_S;
     const DAY_MS: i64 = 86_400_000;
     let skew_ms = settings.revocation.clock_skew_ms;
     let days = i64::from(settings.keys.rotate_after_days);

@@ -1,9 +1,9 @@
 //! Cuts: revoke all tokens of a user up to one moment.
 
 use service_kit::database::DatabaseError;
+use shared_claims::revocation::contract::fact_expiry_s;
 use shared_claims::revocation::{Fact, Kind};
 
-use super::logout::REMEMBER_S;
 use crate::domain::{EndReason, User};
 use crate::storage::{Transaction, authorization_codes, sessions, users};
 
@@ -25,7 +25,7 @@ impl CutRules {
         let past_the_last = user.token_cut_ms.map_or(i64::MIN, |cut| cut.saturating_add(1));
         let cut = now_ms.saturating_add(self.clock_skew_ms).max(past_the_last);
         let last_expiry = sessions::last_access_expiry_of_user(transaction.conn(), user.id)?.unwrap_or(now);
-        let exp = last_expiry.max(now.saturating_add(self.access_ttl_s)).saturating_add(REMEMBER_S);
+        let exp = fact_expiry_s(last_expiry.max(now.saturating_add(self.access_ttl_s)));
         users::set_token_cut(transaction.conn(), user.id, cut, now_ms)?;
         transaction.revoke(Fact { kind: Kind::Sub, id: user.id.to_string(), at: Some(cut), exp });
         Ok(())

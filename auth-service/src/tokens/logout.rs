@@ -1,15 +1,13 @@
 //! Lists and ends sessions for the user.
 
 use service_kit::database::DbConnection;
+use shared_claims::revocation::contract::fact_expiry_s;
 use shared_claims::revocation::{Fact, Kind};
 use uuid::Uuid;
 
 use super::{TokenError, Tokens};
 use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, PageLimit, Session, SessionCursor};
 use crate::storage::{Transaction, sessions, users};
-
-/// How long a revocation fact is kept after the last token it revokes has expired, in seconds.
-pub(super) const REMEMBER_S: i64 = 60;
 
 impl Tokens {
     /// Returns a page of a user's live sessions, last used first, and the cursor of the next page.
@@ -106,10 +104,5 @@ fn about(session: &Session, event: AuditEvent, reason: EndReason) -> AuditEvent 
 /// The fact that revokes the access tokens of a session. It is kept until after the last of them has expired.
 fn fact_of(session: &Session, now_ms: i64) -> Fact {
     let remembered_from = session.access_expires_at_s.max(now_ms.div_euclid(1000));
-    Fact {
-        kind: Kind::Sid,
-        id: session.id.to_string(),
-        at: None,
-        exp: remembered_from.saturating_add(REMEMBER_S),
-    }
+    Fact { kind: Kind::Sid, id: session.id.to_string(), at: None, exp: fact_expiry_s(remembered_from) }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use shared_claims::claims::Claims;
+use shared_claims::revocation::contract::fact_expiry_s;
 use shared_claims::revocation::{Fact, Kind};
 use uuid::Uuid;
 
-use super::logout::{REMEMBER_S, end_session};
+use super::logout::end_session;
 use super::{TokenError, Tokens};
 use crate::domain::{
     AuditEvent, AuditKind, EndReason, Origin, RefreshToken, RefreshTokenPlain, Session, Throttled,
@@ -40,7 +41,7 @@ impl Tokens {
                 kind: Kind::Jti,
                 id: claims.jti.to_string(),
                 at: None,
-                exp: claims.exp.saturating_add(REMEMBER_S),
+                exp: fact_expiry_s(claims.exp),
             },
             event: AuditEvent::new(AuditKind::TokenRevoked, &origin)
                 .client(&claims.client_id)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::contract::{MAX_FACT_LIFE_S, MAX_KEY_FACT_LIFE_S};
 use crate::claims::{SessionId, TokenId};
 
 /// What a fact revokes.
@@ -62,8 +63,8 @@ impl Kind {
     /// ```
     pub fn counts_for_s(self) -> i64 {
         match self {
-            Self::Jti | Self::Sid | Self::Sub | Self::Client => 25 * 3_600,
-            Self::Key => 31 * 24 * 3_600,
+            Self::Jti | Self::Sid | Self::Sub | Self::Client => MAX_FACT_LIFE_S,
+            Self::Key => MAX_KEY_FACT_LIFE_S,
         }
     }
 

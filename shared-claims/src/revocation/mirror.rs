@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::contract::BOUND_S;
 use super::set::FactSet;
 use super::{Fact, MalformedFact, Marks, RevocationStatus, Verdict};
 use crate::clock::{SharedClock, SystemClock};
@@ -42,7 +43,7 @@ pub struct MirrorSettings {
 impl Default for MirrorSettings {
     fn default() -> Self {
         Self {
-            max_staleness: Duration::from_secs(30),
+            max_staleness: Duration::from_secs(BOUND_S),
             clock: Arc::new(SystemClock),
             #[cfg(any(feature = "feed", feature = "redis"))]
             jitter: Jitter::system(),

@@ -10,6 +10,7 @@
 //! }
 //! ```
 
+pub mod contract;
 mod fact;
 #[cfg(feature = "feed")]
 mod feed;
@@ -26,9 +27,7 @@ pub use fact::{Fact, Kind, Marks};
 pub use feed::{FeedSettings, InvalidFeedToken, InvalidFeedUrl};
 pub use mirror::{Mirror, MirrorSettings, MirrorWriter};
 #[cfg(feature = "redis")]
-pub use redis::{
-    InvalidRedisUrl, RedisAddress, RedisKeys, RedisLookup, RedisNode, RedisNotFound, RedisSettings,
-};
+pub use redis::{InvalidRedisUrl, RedisAddress, RedisLookup, RedisNode, RedisNotFound, RedisSettings};
 pub use set::MalformedFact;
 pub use status::RevocationStatus;
 

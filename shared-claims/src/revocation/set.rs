@@ -20,12 +20,9 @@ use std::sync::{Mutex, PoisonError};
 
 use self::facts::Facts;
 use self::horizon::Horizon;
+use super::contract::fact_expiry_s;
 use super::{Fact, Kind, Marks};
 use crate::clock::SharedClock;
-
-/// How much longer a fact lives than the last token that it concerns, seconds. It has to cover the leeway on `exp` (at
-/// most 30 s) and the difference between the clocks of issuer and verifier.
-pub(crate) const FACT_OUTLIVES_TOKEN_S: i64 = 60;
 
 /// For how long after its end a fact is still kept, seconds. Allows for clocks that are corrected by small steps.
 const KEPT_PAST_END_S: i64 = 60;
@@ -115,7 +112,7 @@ impl FactSet {
     /// Whether a fact about the token may have expired already. This is never so for an unexpired token while the
     /// clocks run normally. It is possible after a clock that was far ahead was corrected.
     pub(crate) fn may_have_forgotten(&self, marks: &Marks<'_>) -> bool {
-        marks.exp.saturating_add(FACT_OUTLIVES_TOKEN_S) < self.forgotten_before_s.load(Ordering::Acquire)
+        fact_expiry_s(marks.exp) < self.forgotten_before_s.load(Ordering::Acquire)
     }
 
     /// Removes expired facts. To be called every second or so.

@@ -2,7 +2,7 @@
 
 use redis::aio::MultiplexedConnection;
 
-use crate::revocation::{Fact, RedisKeys};
+use crate::revocation::{Fact, contract};
 
 /// For how long the list is valid after its last renewal, milliseconds.
 const LIST_TTL_MS: i64 = 30_000;
@@ -10,11 +10,11 @@ const LIST_TTL_MS: i64 = 30_000;
 /// Writes a list into Redis for a test. Keeps the committed facts in memory in place of a database.
 ///
 /// ```
-/// use shared_claims::revocation::{Fact, Kind, RedisKeys};
+/// use shared_claims::revocation::{Fact, Kind, contract};
 /// use shared_claims::testing::{ListWriter, RedisProcess};
 ///
 /// async fn an_issuer_that_lags(redis: &mut RedisProcess, fact: impl Fn(Kind) -> Fact) {
-///     let mut list = ListWriter::new(redis.connection().await, RedisKeys::default());
+///     let mut list = ListWriter::new(redis.connection().await, contract::PREFIX);
 ///     list.rebuild().await;
 ///     list.revoke(fact(Kind::Sid)).await;
 ///     list.renew().await;
@@ -31,14 +31,14 @@ const LIST_TTL_MS: i64 = 30_000;
 #[derive(Debug)]
 pub struct ListWriter {
     redis: MultiplexedConnection,
-    keys: RedisKeys,
+    prefix: String,
     log: Vec<Fact>,
 }
 
 impl ListWriter {
-    /// A writer without facts. Writes nothing yet.
-    pub fn new(redis: MultiplexedConnection, keys: RedisKeys) -> Self {
-        Self { redis, keys, log: Vec::new() }
+    /// A writer of the list under `prefix`, without facts. Writes nothing yet.
+    pub fn new(redis: MultiplexedConnection, prefix: &str) -> Self {
+        Self { redis, prefix: prefix.to_owned(), log: Vec::new() }
     }
 
     /// Continues with the same facts on another connection, for example after a restart of Redis.
@@ -81,11 +81,11 @@ impl ListWriter {
             info.lines().find_map(|line| line.strip_prefix("run_id:")).expect("a run_id").trim().to_owned();
         let now_us = self.now_us().await;
         let mut step = redis::pipe();
-        step.atomic().del(self.keys.events()).ignore();
+        step.atomic().del(self.key(contract::EVENTS)).ignore();
         for seq in 1..=self.log.len() {
             self.append(&mut step, seq);
         }
-        step.set(self.keys.epoch(), format!("{run_id}:{now_us}")).ignore();
+        step.set(self.key(contract::EPOCH), contract::epoch(&run_id, &now_us.to_string())).ignore();
         self.stamp(&mut step, now_us / 1_000);
         step.exec_async(&mut self.redis).await.expect("Redis stores the list");
     }
@@ -100,22 +100,32 @@ impl ListWriter {
         s * 1_000_000 + us
     }
 
+    fn key(&self, name: &str) -> String {
+        contract::key(&self.prefix, name)
+    }
+
     fn append(&self, step: &mut redis::Pipeline, seq: usize) {
         let Some(fact) = seq.checked_sub(1).and_then(|index| self.log.get(index)) else { return };
         let at = fact.at.map(|at| at.to_string());
-        let add = step.cmd("XADD").arg(self.keys.events()).arg(format!("{seq}-0"));
-        add.arg("kind").arg(fact.kind.as_str()).arg("id").arg(&fact.id).arg("exp").arg(fact.exp);
+        let add = step.cmd("XADD").arg(self.key(contract::EVENTS)).arg(format!("{seq}-0"));
+        add.arg(contract::FIELD_KIND).arg(fact.kind.as_str()).arg(contract::FIELD_ID).arg(&fact.id);
+        add.arg(contract::FIELD_EXP).arg(fact.exp);
         if let Some(at) = &at {
-            add.arg("at").arg(at);
+            add.arg(contract::FIELD_AT).arg(at);
         }
         add.ignore();
-        let key = self.keys.fact(fact.kind, &fact.id);
-        step.cmd("SET").arg(key).arg(at.as_deref().unwrap_or("1")).arg("EXAT").arg(fact.exp).ignore();
+        let key = contract::fact_key(&self.prefix, fact.kind, &fact.id);
+        step.cmd("SET")
+            .arg(key)
+            .arg(at.as_deref().unwrap_or(contract::PRESENT))
+            .arg("EXAT")
+            .arg(fact.exp)
+            .ignore();
     }
 
     fn stamp(&self, step: &mut redis::Pipeline, as_of_ms: i64) {
         let until = as_of_ms + LIST_TTL_MS;
-        step.cmd("SET").arg(self.keys.as_of()).arg(as_of_ms).arg("PXAT").arg(until).ignore();
-        step.cmd("PEXPIREAT").arg(self.keys.epoch()).arg(until).ignore();
+        step.cmd("SET").arg(self.key(contract::AS_OF)).arg(as_of_ms).arg("PXAT").arg(until).ignore();
+        step.cmd("PEXPIREAT").arg(self.key(contract::EPOCH)).arg(until).ignore();
     }
 }

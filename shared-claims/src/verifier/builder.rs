@@ -21,6 +21,7 @@ use crate::jitter::Jitter;
 use crate::metrics::{Observed, Observer};
 use crate::outbound::ProxyUrl;
 use crate::revocation::Revocation;
+use crate::revocation::contract::MAX_LEEWAY_S;
 
 /// How long `build` waits for the first reading of the key set.
 const FIRST_READING: Duration = Duration::from_secs(2);
@@ -329,7 +330,7 @@ impl<C: CustomClaims> VerifierBuilder<C> {
         }
         let named = self.audience.filter(|audience| *audience != Audience::This(String::new()));
         let audience = named.ok_or(BuildError::NoAudience)?;
-        let Ok(leeway_seconds @ 0..=30) = i64::try_from(self.leeway_seconds) else {
+        let Ok(leeway_seconds @ 0..=MAX_LEEWAY_S) = i64::try_from(self.leeway_seconds) else {
             return Err(BuildError::Leeway(self.leeway_seconds));
         };
         if self.lost_policy {

@@ -1,7 +1,7 @@
 //! The lookup in Redis. It gives the same guarantees as a mirror.
 
 use redis::AsyncTypedCommands as _;
-use shared_claims::revocation::{RedisKeys, RedisLookup};
+use shared_claims::revocation::{RedisLookup, contract};
 use shared_claims::testing::{Proxy, ProxyMode, eventually};
 use tokio::time::Instant;
 
@@ -62,14 +62,14 @@ async fn no_list_no_answer() {
     let now_ms = list.now_ms().await;
     let mut connection = redis.connection().await;
     for as_of in [(now_ms - 31_000).to_string(), (now_ms + 60_000).to_string(), "soon".to_owned()] {
-        connection.set(RedisKeys::default().as_of(), &as_of).await.unwrap();
+        connection.set(contract::key(contract::PREFIX, contract::AS_OF), &as_of).await.unwrap();
         assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown, "{as_of}");
     }
-    connection.del(RedisKeys::default().as_of()).await.unwrap();
+    connection.del(contract::key(contract::PREFIX, contract::AS_OF)).await.unwrap();
     assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown);
     list.renew().await;
     assert_eq!(lookup.check(&token(1)).await, Verdict::Live);
-    connection.set(RedisKeys::default().fact(Kind::Sub, "user"), "garbage").await.unwrap();
+    connection.set(contract::fact_key(contract::PREFIX, Kind::Sub, "user"), "garbage").await.unwrap();
     assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown, "an unreadable fact may revoke it");
 }
 

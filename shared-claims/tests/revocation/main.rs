@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use shared_claims::claims::{SessionId, TokenId};
 use shared_claims::clock::{ManualClock, SystemClock};
-use shared_claims::revocation::{Fact, Kind, Marks, MirrorSettings, RedisKeys, RedisSettings, Verdict};
+use shared_claims::revocation::{Fact, Kind, Marks, MirrorSettings, RedisSettings, Verdict, contract};
 use shared_claims::testing::{ListWriter, RedisProcess};
 
 /// The time limit for events that normally happen at once.
@@ -65,7 +65,7 @@ fn settings(address: &str) -> RedisSettings {
 }
 
 async fn list_in(redis: &RedisProcess) -> ListWriter {
-    let mut list = ListWriter::new(redis.connection().await, RedisKeys::default());
+    let mut list = ListWriter::new(redis.connection().await, contract::PREFIX);
     list.rebuild().await;
     list
 }

@@ -1,7 +1,7 @@
 //! The mirror while Redis works, and how it interprets the content of the list.
 
 use redis::AsyncTypedCommands as _;
-use shared_claims::revocation::{Mirror, RedisKeys};
+use shared_claims::revocation::{Mirror, contract};
 use shared_claims::testing::eventually;
 
 use super::*;
@@ -41,7 +41,7 @@ async fn it_follows_within_milliseconds() {
 #[tokio::test]
 async fn a_long_list_is_read_in_pages() {
     let redis = RedisProcess::start().await;
-    let mut list = ListWriter::new(redis.connection().await, RedisKeys::default());
+    let mut list = ListWriter::new(redis.connection().await, contract::PREFIX);
     for number in 1..=3_500 {
         list.commit(revocation_of(number));
     }
@@ -58,8 +58,7 @@ async fn a_long_list_is_read_in_pages() {
 async fn prefix_database_and_user_are_those_of_the_settings() {
     let redis = RedisProcess::start().await;
     let client = redis::Client::open(format!("redis://{}/5", redis.address())).unwrap();
-    let mut list =
-        ListWriter::new(client.get_multiplexed_async_connection().await.unwrap(), RedisKeys::new("{mine}"));
+    let mut list = ListWriter::new(client.get_multiplexed_async_connection().await.unwrap(), "{mine}");
     list.commit(revocation_of(1));
     list.rebuild().await;
     let rights = "on >pa%ss +@connection +info +time +get +mget +xrange +xread +multi +exec %R~{mine}:*";
@@ -98,7 +97,7 @@ async fn a_list_that_is_not_renewed_grows_old() {
     // The mirror reads the list again and again, and each time the list says that it was complete 31 s ago.
     let now_ms = list.now_ms().await;
     let mut connection = redis.connection().await;
-    connection.set(RedisKeys::default().as_of(), now_ms - 31_000).await.unwrap();
+    connection.set(contract::key(contract::PREFIX, contract::AS_OF), now_ms - 31_000).await.unwrap();
     clock.advance_ms(LONG_MS);
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     assert_eq!(mirror.check(&token(1)), Verdict::Unknown);
@@ -127,7 +126,7 @@ async fn a_malformed_entry_is_not_passed_over() {
     list.revoke(revocation_of(1)).await;
     let mut connection = redis.connection().await;
     let mut add = redis::cmd("XADD");
-    add.arg(RedisKeys::default().events())
+    add.arg(contract::key(contract::PREFIX, contract::EVENTS))
         .arg("2-0")
         .arg("kind")
         .arg("device")

@@ -1,7 +1,7 @@
 //! The mirror during failures. In every test, a revoked token must never be live, and a valid one must be live again
 //! within 3 s after all parts are connected.
 
-use shared_claims::revocation::{Mirror, RedisKeys};
+use shared_claims::revocation::{Mirror, contract};
 use shared_claims::testing::{Proxy, ProxyMode, eventually};
 
 use super::mirror::says;
@@ -16,7 +16,7 @@ async fn a_new_epoch_is_read_from_the_start_and_nothing_is_forgotten() {
     says(&mirror, 9, Verdict::Live, SOON).await;
     // Another list replaces the first one. It lacks the first fact, and its only fact has an id that is not
     // after the mirror's position.
-    let mut other = ListWriter::new(redis.connection().await, RedisKeys::default());
+    let mut other = ListWriter::new(redis.connection().await, contract::PREFIX);
     other.commit(revocation_of(2));
     other.rebuild().await;
     says(&mirror, 2, REVOKED, RECOVERY).await;
@@ -57,8 +57,11 @@ async fn an_older_dump_proves_nothing() {
     says(&seen, 9, Verdict::Live, SOON).await;
     redis.restart().await;
     let mut connection = redis.connection().await;
-    let epoch: Option<String> =
-        redis::cmd("GET").arg(RedisKeys::default().epoch()).query_async(&mut connection).await.unwrap();
+    let epoch: Option<String> = redis::cmd("GET")
+        .arg(contract::key(contract::PREFIX, contract::EPOCH))
+        .query_async(&mut connection)
+        .await
+        .unwrap();
     assert!(epoch.is_some(), "the dump contains a list that looks complete");
     // A mirror that starts now cannot know the fact that is not in the dump.
     let fresh = Mirror::follow_redis(settings(&redis.address()), under(&clock));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared_claims::actix::BearerAuth;
 use shared_claims::clock::{Clock, SystemClock};
-use shared_claims::revocation::{Fact, Kind, MirrorSettings, RedisKeys, RedisLookup, RedisSettings};
+use shared_claims::revocation::{Fact, Kind, MirrorSettings, RedisLookup, RedisSettings, contract};
 use shared_claims::testing::{
     ListWriter, RedisProcess, TestIssuer, TestKey, TokenBuilder, eventually, token_id,
 };
@@ -23,7 +23,7 @@ impl Parts {
     async fn start() -> Self {
         let issuer = TestIssuer::start([TestKey::shared(0), TestKey::shared(1)]);
         let redis = RedisProcess::start().await;
-        let mut list = ListWriter::new(redis.connection().await, RedisKeys::default());
+        let mut list = ListWriter::new(redis.connection().await, contract::PREFIX);
         list.rebuild().await;
         Self { issuer, redis, list }
     }

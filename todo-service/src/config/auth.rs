@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, UrlWithSecret, Validate, in_range};
 use shared_claims::outbound::ProxyUrl;
+use shared_claims::revocation::contract::{MAX_KEY_SET_AGE_S, MAX_LEEWAY_S};
 use url::Url;
 
 /// Which issuer's tokens are accepted, and for which audience.
@@ -89,8 +90,8 @@ impl Validate for AuthSettings {
             ));
         }
         in_range("jwks_cooldown_seconds", self.jwks_cooldown_seconds, 1..=3_600)?;
-        in_range("jwks_max_age_seconds", self.jwks_max_age_seconds, 1..=2_592_000)?;
-        in_range("leeway_seconds", self.leeway_seconds, 0..=30)?;
+        in_range("jwks_max_age_seconds", self.jwks_max_age_seconds, 1..=MAX_KEY_SET_AGE_S.unsigned_abs())?;
+        in_range("leeway_seconds", self.leeway_seconds, 0..=MAX_LEEWAY_S.unsigned_abs())?;
         in_range("token_cache_entries", self.token_cache_entries, 0..=10_000_000)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Secret, UrlWithSecret, Validate, in_range};
-use shared_claims::revocation::RedisSettings;
+use shared_claims::revocation::{RedisSettings, contract};
 use url::Url;
 
 use super::auth::is_web_url;
@@ -51,9 +51,9 @@ impl Default for RevocationSettings {
     fn default() -> Self {
         Self {
             redis_url: None,
-            prefix: "{revoked}".to_owned(),
+            prefix: contract::PREFIX.to_owned(),
             mode: RevocationMode::Mirror,
-            max_staleness_seconds: 30,
+            max_staleness_seconds: contract::BOUND_S,
             on_outage: OnOutage::Refuse,
             feed_token: None,
             feed_url: None,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_claims::clock::{Clock, SystemClock};
-use shared_claims::revocation::{Fact, Kind, RedisKeys};
+use shared_claims::revocation::{Fact, Kind};
 use shared_claims::testing::{ListWriter, RedisProcess, TestKey, eventually, token_id};
 use todo_service::config::Settings;
 use todo_service::config::{OnOutage, RevocationMode};
@@ -103,7 +103,7 @@ fn by_redis(redis: &RedisProcess, mode: RevocationMode) -> impl FnOnce(&mut Sett
 async fn by_redis_as_mirror_and_as_lookup() {
     for (mode, source) in [(RevocationMode::Mirror, "redis"), (RevocationMode::Lookup, "lookup")] {
         let redis = RedisProcess::start().await;
-        let mut list = ListWriter::new(redis.connection().await, RedisKeys::new("{test}"));
+        let mut list = ListWriter::new(redis.connection().await, "{test}");
         list.rebuild().await;
         let app = spawn_app_with(BOTH[0], by_redis(&redis, mode)).await;
         let ready = app.get("/readyz", None).await.json();

@@ -1,14 +1,12 @@
 //! One transaction that changes clients.
 
 use service_kit::database::DbConnection;
+use shared_claims::revocation::contract::fact_expiry_s;
 use shared_claims::revocation::{Fact, Kind};
 
 use super::{AdministrationError, AdministrationSettings, RegisteredClient};
 use crate::domain::{AuditEvent, AuditKind, Client, ClientSecretHash, Origin};
 use crate::storage::{Transaction, authorization_codes, client_secrets, clients, revocations, sessions};
-
-/// How long a revocation fact is kept after the last token it revokes has expired, in seconds.
-const REMEMBER_S: i64 = 60;
 
 /// The most sessions that one statement ends.
 const BATCH: i64 = 500;
@@ -131,7 +129,7 @@ impl<'a, 'c> RegistryChange<'a, 'c> {
         clients::set_cut_due(self.conn(), id, false)?;
         let longest = clients::longest_access_ttl(self.conn(), id)?.unwrap_or(0);
         let longest = longest.max(self.longest_access_ttl_s(client));
-        let exp = cut.div_euclid(1000).saturating_add(longest).saturating_add(REMEMBER_S);
+        let exp = fact_expiry_s(cut.div_euclid(1000).saturating_add(longest));
         self.transaction.revoke(Fact { kind: Kind::Client, id: id.to_owned(), at: Some(cut), exp });
         Ok(())
     }

@@ -12,6 +12,7 @@ pub(super) const CAPACITY: usize = 30_000;
 
 /// The most entries of one answer.
 pub(super) const PAGE: usize = 5_000;
+const _: () = assert!(PAGE <= shared_claims::revocation::contract::MAX_FEED_ENTRIES);
 
 /// What is known of the log: every fact with a place later than `floor` and not later than `last_seq` that still counted when
 /// the log was read.

@@ -50,6 +50,7 @@ use std::time::Duration;
 
 use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::SharedClock;
+use shared_claims::revocation::contract::MAX_FEED_WAIT_S;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -65,7 +66,7 @@ use self::pages::Pages;
 use self::reader::Reader;
 
 /// The longest that a request may be held.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(MAX_FEED_WAIT_S);
 
 /// The database connections of all followers together.
 const CONNECTIONS: u32 = 2;

@@ -1,4 +1,5 @@
--- Shared by the scripts below; each is sent as common.lua followed by its own text.
+-- Shared by the scripts below; each is sent as the contract's names (FIELD_KIND and so on, see scripts.rs), common.lua and its
+-- own text.
 
 -- Returns the `run_id` of `INFO server`, which changes with every start and every failover.
 local function run_id()
@@ -74,10 +75,10 @@ local function put_facts(stream, first_key, first_arg)
     local seq, kind, id, at, exp = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4]
     arg = arg + 5
     if at == '' then
-      redis.call('XADD', stream, seq .. '-0', 'kind', kind, 'id', id, 'exp', exp)
-      redis.call('SET', KEYS[k], '1', 'EXAT', exp)
+      redis.call('XADD', stream, seq .. '-0', FIELD_KIND, kind, FIELD_ID, id, FIELD_EXP, exp)
+      redis.call('SET', KEYS[k], PRESENT, 'EXAT', exp)
     else
-      redis.call('XADD', stream, seq .. '-0', 'kind', kind, 'id', id, 'at', at, 'exp', exp)
+      redis.call('XADD', stream, seq .. '-0', FIELD_KIND, kind, FIELD_ID, id, FIELD_AT, at, FIELD_EXP, exp)
       -- If there is a cut already, the later cut and the later expiry are kept.
       local standing = tonumber(get(KEYS[k]) or '')
       local cut = at

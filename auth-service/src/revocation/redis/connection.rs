@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError as DriverError, ScriptInvocation};
-use shared_claims::revocation::{RedisAddress, RedisNode, RedisNotFound};
+use shared_claims::revocation::{RedisAddress, RedisNode, RedisNotFound, contract};
 use tokio::time::Instant;
 
 /// The time limit for connecting and for one call.
@@ -54,7 +54,7 @@ struct Open {
 impl Connection {
     pub(super) fn new(url: &str, prefix: &str) -> Result<Self, RedisError> {
         let address = RedisAddress::parse(url).map_err(|_| RedisError::Url)?;
-        Ok(Self { address, key: format!("{prefix}:epoch"), open: None })
+        Ok(Self { address, key: contract::key(prefix, contract::EPOCH), open: None })
     }
 
     pub(super) async fn call<T: redis::FromRedisValue>(

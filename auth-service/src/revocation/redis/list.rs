@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use redis::{Script, ScriptInvocation};
+use redis::ScriptInvocation;
 use shared_claims::revocation::Fact;
+use shared_claims::revocation::contract::{
+    self, AS_OF, DATABASE, EPOCH, EVENTS, MAX_CLOCK_STEP_MS, is_epoch_of,
+};
 
 use super::connection::{Connection, RedisError};
+use super::scripts::Scripts;
 use crate::storage::revocations::SequencedFact;
 
 /// The state of the list in Redis at one moment.
@@ -42,8 +46,8 @@ impl Look {
     /// this database, and its proof is not from the future. (A proof from the future occurs when Redis's clock was
     /// set back; until the clock has caught up, a renewal would have no effect.)
     pub fn whole_up_to(&self, database: &str) -> Option<i64> {
-        let made_here = self.epoch.split_once(':').is_some_and(|(run_id, _)| run_id == self.run_id);
-        let proven = self.as_of_ms <= self.time_ms.saturating_add(SET_BACK_MS);
+        let made_here = is_epoch_of(&self.epoch, &self.run_id);
+        let proven = self.as_of_ms <= self.time_ms.saturating_add(MAX_CLOCK_STEP_MS);
         let whole = made_here && proven && self.undiminished && self.database == database;
         if whole { self.last_seq } else { None }
     }
@@ -51,7 +55,7 @@ impl Look {
     /// Whether this is the list of another database and was proven a short time ago, which means that another issuer
     /// maintains it.
     pub fn is_kept_by_another(&self, database: &str) -> bool {
-        let made_here = self.epoch.split_once(':').is_some_and(|(run_id, _)| run_id == self.run_id);
+        let made_here = is_epoch_of(&self.epoch, &self.run_id);
         let is_fresh = self.time_ms.saturating_sub(self.as_of_ms) <= KEPT_WITHIN_MS;
         made_here && is_fresh && !self.database.is_empty() && self.database != database
     }
@@ -83,24 +87,10 @@ pub struct RevocationList {
     scripts: Scripts,
 }
 
-#[derive(Debug)]
-struct Scripts {
-    look: Script,
-    deliver: Script,
-    fill: Script,
-    install: Script,
-    trim: Script,
-}
-
-macro_rules! script {
-    ($name:literal) => {
-        Script::new(concat!(include_str!("common.lua"), include_str!($name)))
-    };
-}
-
-/// By how much Redis's clock may have been set back, in milliseconds. If it was more, the list is rebuilt; otherwise
-/// the clock will catch up soon.
-const SET_BACK_MS: i64 = 1_000;
+/// Keys (without the prefix) that only the issuer reads: how many entries the stream holds, and how many keys Redis
+/// had evicted when the list was made.
+const ENTRIES: &str = "entries";
+const EVICTED: &str = "evicted";
 
 /// The age in milliseconds up to which a proof counts as maintained. An active issuer renews it every second.
 const KEPT_WITHIN_MS: i64 = 5_000;
@@ -115,28 +105,18 @@ impl RevocationList {
         Ok(Self {
             connection: Connection::new(url, prefix)?,
             prefix: prefix.to_owned(),
-            scripts: Scripts {
-                look: script!("look.lua"),
-                deliver: script!("deliver.lua"),
-                fill: script!("fill.lua"),
-                install: script!("install.lua"),
-                trim: script!("trim.lua"),
-            },
+            scripts: Scripts::new(),
         })
     }
 
     fn key(&self, name: &str) -> String {
-        format!("{}:{name}", self.prefix)
-    }
-
-    fn fact_key(&self, fact: &Fact) -> String {
-        format!("{}:{}:{}", self.prefix, fact.kind.as_str(), fact.id)
+        contract::key(&self.prefix, name)
     }
 
     /// Reads the state of the list. With `memory` it also reads the memory figures.
     pub async fn look(&mut self, memory: bool) -> Result<Look, RedisError> {
         let mut call = self.scripts.look.prepare_invoke();
-        for name in ["epoch", "as_of", "events", "entries", "database", "evicted"] {
+        for name in [EPOCH, AS_OF, EVENTS, ENTRIES, DATABASE, EVICTED] {
             call.key(self.key(name));
         }
         call.arg(if memory { "1" } else { "0" });
@@ -183,7 +163,7 @@ impl RevocationList {
         proof: Option<Duration>,
     ) -> Result<Delivery, RedisError> {
         let mut call = self.scripts.deliver.prepare_invoke();
-        for name in ["epoch", "as_of", "events", "entries"] {
+        for name in [EPOCH, AS_OF, EVENTS, ENTRIES] {
             call.key(self.key(name));
         }
         call.arg(&look.epoch).arg(&look.run_id).arg(stream_id(after)).arg(stream_id(up_to));
@@ -216,12 +196,12 @@ impl RevocationList {
         life: Duration,
     ) -> Result<Delivery, RedisError> {
         let mut call = self.scripts.install.prepare_invoke();
-        for name in ["epoch", "as_of", "events", "entries", "database", "evicted", rebuilt.stream] {
+        for name in [EPOCH, AS_OF, EVENTS, ENTRIES, DATABASE, EVICTED, rebuilt.stream] {
             call.key(self.key(name));
         }
         call.arg(&look.epoch)
             .arg(&look.run_id)
-            .arg(format!("{}:{}", look.run_id, rebuilt.epoch))
+            .arg(contract::epoch(&look.run_id, rebuilt.epoch))
             .arg(rebuilt.database)
             .arg(rebuilt.facts)
             .arg(stream_id(rebuilt.up_to))
@@ -235,9 +215,9 @@ impl RevocationList {
     /// Removes the entries of the stream before `first_live`. Returns how many were removed.
     pub async fn trim(&mut self, look: &Look, first_live: i64) -> Result<u64, RedisError> {
         let mut call = self.scripts.trim.prepare_invoke();
-        call.key(self.key("epoch"))
-            .key(self.key("events"))
-            .key(self.key("entries"))
+        call.key(self.key(EPOCH))
+            .key(self.key(EVENTS))
+            .key(self.key(ENTRIES))
             .arg(&look.epoch)
             .arg(stream_id(first_live));
         self.connection.call(&call).await
@@ -245,7 +225,7 @@ impl RevocationList {
 
     fn add_facts(&self, call: &mut ScriptInvocation<'_>, facts: &[SequencedFact]) {
         for SequencedFact { seq, fact } in facts {
-            call.key(self.fact_key(fact));
+            call.key(contract::fact_key(&self.prefix, fact.kind, &fact.id));
             call.arg(*seq).arg(fact.kind.as_str()).arg(&fact.id);
             match fact.at {
                 Some(at) => call.arg(at),

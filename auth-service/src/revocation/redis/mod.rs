@@ -6,6 +6,7 @@
 
 mod connection;
 mod list;
+mod scripts;
 
 pub use connection::RedisError;
 pub use list::{Delivery, Look, Rebuilt, RevocationList};

@@ -1,7 +1,8 @@
 //! Tracks how far the stream was read and decides when the mirror is complete. Does no I/O.
 
+use super::age_at_source;
 use super::page::Page;
-use super::{age_at_source, is_epoch_of};
+use crate::revocation::contract::is_epoch_of;
 use crate::revocation::mirror::MirrorState;
 
 /// The stream id before the first entry.

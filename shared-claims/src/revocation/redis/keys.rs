@@ -1,54 +1,38 @@
-//! The names of the list's keys in Redis.
+//! The names of the list's keys under one prefix.
 
-use crate::revocation::Kind;
+use crate::revocation::{Kind, contract};
 
-/// The names of the revocation list's keys under one prefix.
-///
-/// ```
-/// use shared_claims::revocation::{Kind, RedisKeys};
-///
-/// let keys = RedisKeys::default();
-/// assert_eq!(keys.fact(Kind::Sub, "ada"), "{revoked}:sub:ada");
-/// assert_eq!((keys.epoch(), keys.as_of()), ("{revoked}:epoch".to_owned(), "{revoked}:as_of".to_owned()));
-/// assert_eq!(RedisKeys::new("{staging}").events(), "{staging}:events");
-/// ```
+/// The keys of the revocation list under one prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisKeys {
+pub(super) struct RedisKeys {
     prefix: String,
 }
 
 impl RedisKeys {
-    /// Names with this prefix. Braces in it keep all keys in one hash slot of a cluster.
-    pub fn new(prefix: impl Into<String>) -> Self {
+    pub(super) fn new(prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into() }
     }
 
-    /// The key of the epoch: the `run_id` of the Redis process in which the list was last found complete, and the id
-    /// that the list got when it was last rebuilt.
-    pub fn epoch(&self) -> String {
-        format!("{}:epoch", self.prefix)
+    pub(super) fn epoch(&self) -> String {
+        contract::key(&self.prefix, contract::EPOCH)
     }
 
-    /// The key of the moment, on Redis's clock, as of which the list is complete: it contains every fact that was
-    /// committed before.
-    pub fn as_of(&self) -> String {
-        format!("{}:as_of", self.prefix)
+    pub(super) fn as_of(&self) -> String {
+        contract::key(&self.prefix, contract::AS_OF)
     }
 
-    /// The stream with every fact that has not expired.
-    pub fn events(&self) -> String {
-        format!("{}:events", self.prefix)
+    pub(super) fn events(&self) -> String {
+        contract::key(&self.prefix, contract::EVENTS)
     }
 
-    /// The key of one fact.
-    pub fn fact(&self, kind: Kind, id: &str) -> String {
-        format!("{}:{}:{id}", self.prefix, kind.as_str())
+    pub(super) fn fact(&self, kind: Kind, id: &str) -> String {
+        contract::fact_key(&self.prefix, kind, id)
     }
 }
 
 impl Default for RedisKeys {
     fn default() -> Self {
-        Self::new("{revoked}")
+        Self::new(contract::PREFIX)
     }
 }
 

@@ -10,10 +10,10 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::{Abandonment, Connection, Fault, limited};
 use super::question::{Answer, ask, ask_freshness};
-use super::{RedisSettings, age_at_source, is_epoch_of};
+use super::{RedisSettings, age_at_source};
 use crate::background::until_done;
+use crate::revocation::contract::{fact_expiry_s, is_epoch_of};
 use crate::revocation::mirror::{MirrorState, Tasks};
-use crate::revocation::set::FACT_OUTLIVES_TOKEN_S;
 use crate::revocation::{Marks, MirrorSettings, RevocationStatus, Verdict};
 
 /// How often an idle connection is tried, so that a dead one is found before a request finds it.
@@ -128,7 +128,7 @@ impl Inner {
         }
         let Some(as_of_ms) = self.as_of_ms(&answer, &run_id, sent_ms) else { return Verdict::Unknown };
         // Redis forgets keys by its own clock: past this moment nothing found means nothing.
-        let forgotten_ms = marks.exp.saturating_add(FACT_OUTLIVES_TOKEN_S).saturating_mul(1_000);
+        let forgotten_ms = fact_expiry_s(marks.exp).saturating_mul(1_000);
         if answer.time_ms >= forgotten_ms || self.met.facts.may_have_forgotten(marks) {
             return Verdict::Unknown;
         }

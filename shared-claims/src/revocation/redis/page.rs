@@ -3,7 +3,8 @@
 use redis::streams::{StreamId, StreamRangeReply};
 use redis::{FromRedisValue, RedisError, RedisResult, Value};
 
-use super::RedisKeys;
+use super::keys::RedisKeys;
+use crate::revocation::contract::{FIELD_AT, FIELD_EXP, FIELD_ID, FIELD_KIND};
 use crate::revocation::{Fact, Kind, MalformedFact};
 
 /// Entries per page. A page of this size arrives well within the time limit of a call.
@@ -99,9 +100,9 @@ fn entry(entry: StreamId) -> Entry {
 }
 
 fn fact(entry: &StreamId) -> Option<Fact> {
-    let kind = Kind::parse(&text(entry, "kind")?)?;
-    let at = if kind.has_cut() { Some(text(entry, "at")?.parse().ok()?) } else { None };
-    Some(Fact { kind, id: text(entry, "id")?, at, exp: text(entry, "exp")?.parse().ok()? })
+    let kind = Kind::parse(&text(entry, FIELD_KIND)?)?;
+    let at = if kind.has_cut() { Some(text(entry, FIELD_AT)?.parse().ok()?) } else { None };
+    Some(Fact { kind, id: text(entry, FIELD_ID)?, at, exp: text(entry, FIELD_EXP)?.parse().ok()? })
 }
 
 fn text(entry: &StreamId, field: &str) -> Option<String> {

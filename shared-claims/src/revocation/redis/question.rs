@@ -3,9 +3,9 @@
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue as _, RedisResult, Value};
 
-use super::RedisKeys;
+use super::keys::RedisKeys;
 use super::page::time_ms;
-use crate::revocation::set::FACT_OUTLIVES_TOKEN_S;
+use crate::revocation::contract::fact_expiry_s;
 use crate::revocation::{Fact, Kind, Marks};
 
 /// What Redis knows about one token.
@@ -44,7 +44,7 @@ pub(super) async fn ask(
             answer.garbled = true;
             continue;
         }
-        let exp = marks.exp.saturating_add(FACT_OUTLIVES_TOKEN_S);
+        let exp = fact_expiry_s(marks.exp);
         answer.facts.push(Fact { kind, id, at: at.flatten(), exp });
     }
     Ok(answer)

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::RedisKeys;
 use super::address::{InvalidRedisUrl, RedisAddress};
+use super::keys::RedisKeys;
 
 /// How to reach the list in Redis (6.2 or later).
 ///
