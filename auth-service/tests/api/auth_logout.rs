@@ -4,6 +4,7 @@ use service_kit::config::UrlWithSecret;
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::clock::{Clock, ManualClock, SystemClock};
+use shared_claims::testing::RedisProcess;
 
 use crate::helpers::{START_MS, both, both_with, claims_of, settings, spawn_replica};
 
@@ -85,8 +86,11 @@ async fn what_has_ended_is_forgotten_in_time() {
 /// CONTRACT §2: the response waits until Redis has the fact.
 #[tokio::test]
 async fn redis_has_the_fact_when_the_answer_comes() {
-    let url =
-        std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL is not set: run the tests by ./scripts/test");
+    let own = match std::env::var("TEST_REDIS_URL") {
+        Ok(_) => None,
+        Err(_) => Some(RedisProcess::start().await),
+    };
+    let url = own.as_ref().map_or_else(|| std::env::var("TEST_REDIS_URL").unwrap(), RedisProcess::url);
     let prefix = format!("{{test-{:016x}}}", rand::random::<u64>());
     let place = std::sync::Arc::new(TestDatabase::create(Backend::Sqlite));
     let mut settings = settings(&place);

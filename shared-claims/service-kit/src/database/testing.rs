@@ -2,6 +2,7 @@
 
 mod pgbouncer;
 mod process;
+mod server;
 mod standby;
 
 use diesel::connection::SimpleConnection;
@@ -22,15 +23,16 @@ pub struct TestDatabase {
 
 enum Place {
     Folder(#[expect(dead_code, reason = "removes the folder when dropped")] tempfile::TempDir),
-    Server { admin: String, name: String },
+    Server { admin: &'static str, name: String },
 }
 
 impl TestDatabase {
-    /// Creates an empty database.
+    /// Creates an empty database. For PostgreSQL it is created on the server that `TEST_POSTGRES_URL` names; without that
+    /// variable the process starts a server of its own, which ends with the process.
     ///
     /// # Panics
-    /// For PostgreSQL, without `TEST_POSTGRES_URL`. A test without its database fails; it is not skipped.
-    #[expect(clippy::panic, clippy::expect_used, reason = "only tests call this")]
+    /// If there is no PostgreSQL. A test without its database fails; it is not skipped.
+    #[expect(clippy::expect_used, reason = "only tests call this")]
     pub fn create(backend: Backend) -> Self {
         match backend {
             Backend::Sqlite => {
@@ -39,16 +41,11 @@ impl TestDatabase {
                 Self { url, backend, _place: Place::Folder(folder) }
             }
             Backend::Postgres => {
-                let Ok(admin) = std::env::var("TEST_POSTGRES_URL") else {
-                    panic!(
-                        "TEST_POSTGRES_URL is not set: run the tests by ./scripts/test, which starts a server"
-                    );
-                };
+                let admin = server::url();
                 let name = format!("latchkey_test_{:016x}", rand::rng().random::<u64>());
-                let mut connection =
-                    PgConnection::establish(&admin).expect("the server of TEST_POSTGRES_URL answers");
+                let mut connection = PgConnection::establish(admin).expect("the server for tests answers");
                 connection.batch_execute(&format!("CREATE DATABASE {name}")).expect("may create a database");
-                let mut url = url::Url::parse(&admin).expect("TEST_POSTGRES_URL is a URL");
+                let mut url = url::Url::parse(admin).expect("the URL of the server for tests is one");
                 url.set_path(&name);
                 Self { url: url.into(), backend, _place: Place::Server { admin, name } }
             }
