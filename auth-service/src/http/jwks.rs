@@ -1,7 +1,7 @@
 //! `GET /.well-known/jwks.json` (RFC 7517).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use actix_web::http::header::{CONTENT_TYPE, ETag, EntityTag, Header, HeaderValue, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::discovery::Published;
@@ -25,18 +25,18 @@ pub(super) async fn show(
     published: web::Data<Published>,
 ) -> HttpResponse {
     let set = keys.published().await;
-    let is_known = is_known(&request, &set.etag);
+    let etag = EntityTag::new_strong(set.etag.clone());
+    let is_known = match IfNoneMatch::parse(&request) {
+        Ok(IfNoneMatch::Any) => true,
+        // RFC 9110 §13.1.2: compared weakly.
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&etag)),
+        // A condition that cannot be read is no reason to keep the keys back.
+        Err(_) => false,
+    };
     let mut answer = published.answer(if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
-    answer.insert_header((ETAG, set.etag.as_str()));
+    answer.insert_header(ETag(etag));
     if is_known {
         return answer.finish();
     }
     answer.insert_header((CONTENT_TYPE, JWK_SET)).body(set.json.clone())
-}
-
-/// Whether `If-None-Match` contains this entity tag: compared weakly, and `*` matches any (RFC 9110 §13.1.2).
-fn is_known(request: &HttpRequest, etag: &str) -> bool {
-    let lines = request.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim);
-    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }

@@ -70,7 +70,7 @@ pub struct JwkSet {
 pub struct PublishedKeys {
     /// The JSON document.
     pub json: Bytes,
-    /// Its entity tag, including the quotes.
+    /// Its entity tag, without the quotes.
     pub etag: String,
 }
 
@@ -81,7 +81,7 @@ impl PublishedKeys {
         // The document contains strings only, so serialising cannot fail.
         let json = Bytes::from(serde_json::to_vec(&JwkSet { keys }).unwrap_or_default());
         let hash = digest::digest(&digest::SHA256, &json);
-        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash.as_ref().get(..18).unwrap_or_default()));
+        let etag = URL_SAFE_NO_PAD.encode(hash.as_ref().get(..18).unwrap_or_default());
         Self { json, etag }
     }
 }

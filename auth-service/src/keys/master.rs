@@ -88,14 +88,8 @@ impl std::fmt::Debug for MasterKey {
 }
 
 fn from_hex(text: &str) -> Option<MasterKey> {
-    if text.len() != 64 {
-        return None;
-    }
     let mut key = Zeroizing::new([0; 32]);
-    for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let digits = std::str::from_utf8(digits).ok()?;
-        *byte = u8::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))?;
-    }
+    hex::decode_to_slice(text, key.as_mut_slice()).ok()?;
     Some(MasterKey(key))
 }
 

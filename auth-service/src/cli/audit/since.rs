@@ -36,6 +36,8 @@ impl FromStr for Since {
     }
 }
 
+/// Milliseconds. Not by the crate `humantime`: it reads `1M` as a month and `1y` as 365.25 days, and a typing error would give
+/// another part of the record instead of a refusal.
 fn span_ms(text: &str) -> Option<i64> {
     let unit = text.chars().last()?;
     let unit_s = match unit {

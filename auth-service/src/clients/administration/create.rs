@@ -1,7 +1,5 @@
 //! Creates a client.
 
-use std::fmt::Write as _;
-
 use super::{Administration, AdministrationError, Changed};
 use crate::domain::{AuditKind, Client, ClientChange, ClientId};
 
@@ -41,11 +39,7 @@ impl Administration {
 
     /// Generates a random id that cannot be confused with a user's id.
     fn new_id(&self) -> Result<ClientId, AdministrationError> {
-        let mut id = "client-".to_owned();
-        for byte in self.inner.unit_of_work.random().bytes::<12>() {
-            // Writing to a string cannot fail.
-            let _ = write!(id, "{byte:02x}");
-        }
-        Ok(ClientId::parse(&id)?)
+        let id = hex::encode(self.inner.unit_of_work.random().bytes::<12>());
+        Ok(ClientId::parse(&format!("client-{id}"))?)
     }
 }

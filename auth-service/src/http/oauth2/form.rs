@@ -1,7 +1,10 @@
 //! Reads the parameters of a request strictly (RFC 6749 §3.2): only from the body, none twice, and in UTF-8.
 
+use std::borrow::Cow;
+
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage, HttpRequest, web};
+use percent_encoding::percent_decode_str;
 use service_kit::http::{BODY_LIMIT, require_plain};
 
 use super::error::OauthError;
@@ -94,31 +97,8 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, OauthError> {
 /// Decodes form encoding; `None` if the result is not UTF-8. A `%` that does not begin an escape stands for itself,
 /// as in browsers.
 pub(super) fn decode(text: &str) -> Option<String> {
-    if !text.contains(['%', '+']) {
-        return Some(text.to_owned());
-    }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        rest = tail;
-        decoded.push(match (first, tail) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                rest = after;
-                hex(*high) << 4 | hex(*low)
-            }
-            _ => first,
-        });
-    }
-    String::from_utf8(decoded).ok()
-}
-
-fn hex(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => digit - b'A' + 10,
-    }
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
+
 /// The keywords of libpq (its chapter "Parameter Key Words") that a URL may contain.
 const KEYWORDS: [&str; 44] = [
     "application_name",
@@ -228,23 +230,14 @@ fn decode(text: &str) -> Result<String, InvalidUrl> {
     if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
         return Err(InvalidUrl::Encoding);
     }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        rest = tail;
-        if first != b'%' {
-            decoded.push(first);
-            continue;
-        }
-        let [high, low, after @ ..] = tail else { return Err(InvalidUrl::Encoding) };
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let (Some(high), Some(low)) = (digit(*high), digit(*low)) else { return Err(InvalidUrl::Encoding) };
-        decoded.push(high << 4 | low);
-        rest = after;
+    // The decoder keeps a `%` that begins no escape.
+    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err(InvalidUrl::Encoding);
     }
     // libpq would take a NUL for the end of the text.
-    let decoded = String::from_utf8(decoded).map_err(|_| InvalidUrl::Encoding)?;
-    if decoded.contains('\0') { Err(InvalidUrl::Encoding) } else { Ok(decoded) }
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| InvalidUrl::Encoding)?;
+    if decoded.contains('\0') { Err(InvalidUrl::Encoding) } else { Ok(decoded.into_owned()) }
 }
 
 #[cfg(test)]

@@ -4,33 +4,19 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// An address, or a network in CIDR notation.
+/// An address, or a network in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
+pub struct Network(IpNet);
 
 impl Network {
     /// Whether the network contains the address. An IPv4-mapped IPv6 address (`::ffff:…`) counts as its IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => same(ours.to_bits(), theirs.to_bits(), 32, self.prefix),
-            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
-                same(ours.to_bits(), theirs.to_bits(), 128, self.prefix)
-            }
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
-}
-
-fn same<N: Into<u128>>(ours: N, theirs: N, bits: u32, prefix: u8) -> bool {
-    let host_bits = bits.saturating_sub(u32::from(prefix));
-    let difference: u128 = ours.into() ^ theirs.into();
-    difference.checked_shr(host_bits).unwrap_or(0) == 0
 }
 
 impl FromStr for Network {
@@ -43,25 +29,22 @@ impl FromStr for Network {
             None => (text, None),
         };
         let address = address.parse::<IpAddr>().map_err(|_| ALLOWED)?.to_canonical();
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(prefix) => prefix.parse().map_err(|_| ALLOWED)?,
-            None => longest,
-        };
-        if prefix > longest {
-            return Err(ALLOWED);
+        match prefix {
+            None => Ok(Self(address.into())),
+            Some(prefix) => {
+                let prefix = prefix.parse().map_err(|_| ALLOWED)?;
+                IpNet::new(address, prefix).map(Self).map_err(|_| ALLOWED)
+            }
         }
-        Ok(Self { address, prefix })
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let longest = if self.address.is_ipv4() { 32 } else { 128 };
-        if self.prefix == longest {
-            return self.address.fmt(f);
+        if self.0.prefix_len() == self.0.max_prefix_len() {
+            return self.0.addr().fmt(f);
         }
-        write!(f, "{}/{}", self.address, self.prefix)
+        self.0.fmt(f)
     }
 }
 
@@ -99,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_version_4_is_the_same_in_its_clothes_of_version_6() {
+    fn an_ipv4_mapped_address_is_the_ipv4_address() {
         assert!(holds("127.0.0.1", "::ffff:127.0.0.1"));
         assert!(holds("::ffff:127.0.0.1", "127.0.0.1"));
     }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
@@ -79,7 +80,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
-    if !decodes(text) {
+    // The parser below would replace what is not UTF-8, and two names become one.
+    if percent_decode_str(text).decode_utf8().is_err() {
         return Err(malformed("The parameters are not UTF-8"));
     }
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
@@ -90,30 +92,4 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
     serde_path_to_error::deserialize(reader)
         .map_err(|error| wrong_shape(&error.path().to_string(), error.inner()))
-}
-
-/// Whether the percent-encoded bytes are UTF-8. The parser would replace other bytes, so that two different names could
-/// become the same.
-fn decodes(text: &str) -> bool {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        rest = tail;
-        match (first, tail) {
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                decoded.push(hex(*high) << 4 | hex(*low));
-                rest = after;
-            }
-            _ => decoded.push(first),
-        }
-    }
-    std::str::from_utf8(&decoded).is_ok()
-}
-
-fn hex(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => digit - b'A' + 10,
-    }
 }
