@@ -145,7 +145,7 @@ impl Application {
         let (clients, administration) = components.clients();
         administration.declare(read_clients(&settings.clients, &settings.tokens.audience)?).await?;
 
-        let metrics = Metrics::new(clock.now_seconds())?;
+        let metrics = Metrics::new()?;
         metrics.watch_database(&database)?;
         observe::watch(&metrics, &passwords, &revocations)?;
         observe::watch_feed(&metrics, &feed)?;

@@ -74,7 +74,7 @@ impl Application {
             .cookie(settings.cookie_rules().access_token())
             .allowed_origins(&settings.http.cors_origins)?;
 
-        let metrics = Metrics::new(clock.now_seconds())?;
+        let metrics = Metrics::new()?;
         metrics.watch_database(&database)?;
         observe::watch(&metrics, &verifier)?;
         let serves_without_list = settings.revocation.on_outage == OnOutage::Accept;

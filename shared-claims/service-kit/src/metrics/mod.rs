@@ -39,14 +39,13 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Creates a registry with the metrics of requests and of the process, which started at `started_at_seconds` (Unix
-    /// time).
-    pub fn new(started_at_seconds: i64) -> prometheus::Result<Self> {
+    /// Creates a registry with the metrics of requests and of the process.
+    pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let connections = Connections::register(&registry)?;
         let metrics = Self { registry, requests: Arc::default(), connections };
         metrics.register(RequestsCollector::new(Arc::clone(&metrics.requests))?)?;
-        process::register(&metrics, started_at_seconds)?;
+        process::register(&metrics)?;
         Ok(metrics)
     }
 

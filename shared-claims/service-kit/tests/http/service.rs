@@ -172,7 +172,7 @@ pub(crate) fn start_at(
         http,
         is_https,
         metrics_settings,
-        metrics: Metrics::new(1_700_000_000).unwrap(),
+        metrics: Metrics::new().unwrap(),
         health,
         api: document(),
         token_origin: Some("http://auth.example:8000".to_owned()),

@@ -116,7 +116,7 @@ fn a_port_that_is_taken_is_told_by_its_setting() {
         http: HttpSettings::at(taken.local_addr().unwrap()),
         is_https: false,
         metrics_settings: MetricsSettings::default(),
-        metrics: Metrics::new(0).unwrap(),
+        metrics: Metrics::new().unwrap(),
         health: Health::new(),
         api: utoipa::openapi::OpenApi::default(),
         token_origin: None,
