@@ -6,7 +6,6 @@ mod event;
 mod generate;
 mod jwks;
 mod master;
-mod provider;
 mod reencrypt;
 mod ring;
 mod rotation;

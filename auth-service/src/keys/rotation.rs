@@ -9,7 +9,7 @@ use service_kit::database::Database;
 
 use super::change::{KeySetChange, Stop};
 use super::generate::{self, NewKey};
-use super::{KeysError, Sealer, SigningKey, provider};
+use super::{KeysError, Sealer, SigningKey};
 use crate::domain::Origin;
 use crate::domain::signing_key::{KeyLife, RotationRules, When};
 use crate::storage::UnitOfWork;
@@ -49,7 +49,6 @@ pub(super) struct Inner {
 impl Rotation {
     /// Builds the use cases. Changes are recorded as caused by the service itself.
     pub fn new(unit_of_work: UnitOfWork, sealer: Arc<Sealer>, settings: KeyStoreSettings) -> Self {
-        provider::install();
         let inner = Arc::new(Inner { unit_of_work, sealer, settings });
         Self { inner, origin: Origin::system() }
     }

@@ -1,25 +1,29 @@
-//! The private part of a signing key.
+//! A key that signs.
+//!
+//! `jsonwebtoken::encode` takes a key in DER form and parses it for every token, which costs more than the signature. It asks a
+//! process-wide function for the signer, so a key that is already parsed can only reach it through a table that is process-wide
+//! too. Therefore the compact form (RFC 7515 §3.1) is put together here, of the crate's header and a signature of the parsed key.
+//! The crate verifies a signature of each key before the key is used.
 
 use std::fmt;
-use std::sync::Arc;
 
-use aws_lc_rs::signature::RsaKeyPair;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use rsa::pkcs8::PrivateKeyInfoRef;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, Header};
 use serde::Serialize;
 use shared_claims::claims::ACCESS_TOKEN_TYPE;
 use shared_claims::verifier::PublicKey;
 
-use super::{KeysError, Sealer, provider};
+use super::{KeysError, Sealer};
 use crate::storage::signing_keys::SigningKeyRow;
 
 /// An RSA key that was decrypted and parsed once.
 pub struct SigningKey {
     header: Header,
     kid: String,
-    der: EncodingKey,
-    // This reference keeps the parsed key in the provider's table.
-    _parsed: Arc<RsaKeyPair>,
+    pair: RsaKeyPair,
 }
 
 impl SigningKey {
@@ -27,19 +31,11 @@ impl SigningKey {
     pub fn open(row: &SigningKeyRow, sealer: &Sealer) -> Result<Self, KeysError> {
         let damaged = || KeysError::Damaged(format!("signing key {}", row.kid));
         let pkcs8 = sealer.open(&row.kid, &row.key_id, &row.private_key)?;
-        let parsed = RsaKeyPair::from_pkcs8(&pkcs8).map_err(|_| damaged())?;
-        // PKCS#8 contains a PKCS#1 key, which is the DER form that `jsonwebtoken` expects.
-        let inside = PrivateKeyInfoRef::try_from(pkcs8.as_slice()).map_err(|_| damaged())?;
-        let der = inside.private_key.as_bytes();
+        let pair = RsaKeyPair::from_pkcs8(&pkcs8).map_err(|_| damaged())?;
         let mut header = Header::new(Algorithm::RS256);
         header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
         header.kid = Some(row.kid.clone());
-        let key = Self {
-            header,
-            kid: row.kid.clone(),
-            der: EncodingKey::from_rsa_der(der),
-            _parsed: provider::remember(der, parsed),
-        };
+        let key = Self { header, kid: row.kid.clone(), pair };
         key.test(row)?;
         Ok(key)
     }
@@ -51,13 +47,34 @@ impl SigningKey {
 
     /// Signs an access token with these claims.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, KeysError> {
-        jsonwebtoken::encode(&self.header, claims, &self.der).map_err(|_| KeysError::Crypto)
+        self.encode(&self.header, claims)
     }
 
     /// Signs another kind of JWT. Its `typ` prevents that it is accepted as an access token.
     pub fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeysError> {
         let header = Header { typ: Some(typ.to_owned()), ..self.header.clone() };
-        jsonwebtoken::encode(&header, claims, &self.der).map_err(|_| KeysError::Crypto)
+        self.encode(&header, claims)
+    }
+
+    fn encode(&self, header: &Header, claims: &impl Serialize) -> Result<String, KeysError> {
+        let header = serde_json::to_vec(header).map_err(|_| KeysError::Crypto)?;
+        let claims = serde_json::to_vec(claims).map_err(|_| KeysError::Crypto)?;
+        let mut token = URL_SAFE_NO_PAD.encode(header);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.signature(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    /// RS256 (RFC 7518 §3.3).
+    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, KeysError> {
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
+            .map_err(|_| KeysError::Crypto)?;
+        Ok(signature)
     }
 
     /// Signs a test message and verifies it with the published key, so that a key pair whose parts do not match is
@@ -70,8 +87,7 @@ impl SigningKey {
             return Err(failed("its id is not its thumbprint"));
         }
         let message = "latchkey";
-        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.der, Algorithm::RS256)
-            .map_err(|error| failed(&error.to_string()))?;
+        let signature = URL_SAFE_NO_PAD.encode(self.signature(message.as_bytes())?);
         let decoding = jsonwebtoken::DecodingKey::from_rsa_components(&row.modulus, &row.exponent)
             .map_err(|error| failed(&error.to_string()))?;
         match jsonwebtoken::crypto::verify(&signature, message.as_bytes(), &decoding, Algorithm::RS256) {
