@@ -8,43 +8,28 @@ ARG RUST_VERSION=1.95
 ARG DEBIAN_RELEASE=bookworm
 
 # --- Build ----------------------------------------------------------------------------------------------------------
-FROM rust:${RUST_VERSION}-${DEBIAN_RELEASE} AS build
+FROM rust:${RUST_VERSION}-${DEBIAN_RELEASE} AS chef
+ARG CARGO_CHEF_VERSION=0.1.78
 # The feature `postgres-tls` links libpq with the system's OpenSSL.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libssl-dev pkg-config \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* \
+    && cargo install cargo-chef --version "${CARGO_CHEF_VERSION}" --locked
 WORKDIR /src
 
-# The dependencies are built first, with empty crates in place of the workspace's crates. So this layer is only
-# rebuilt when a manifest or the lock file changes.
-COPY Cargo.toml Cargo.lock ./
-COPY auth-service/Cargo.toml auth-service/
-COPY todo-service/Cargo.toml todo-service/
-COPY shared-claims/Cargo.toml shared-claims/
-COPY shared-claims/service-kit/Cargo.toml shared-claims/service-kit/
-# The manifest names these files, so cargo needs them to read it.
-COPY shared-claims/examples shared-claims/examples
-# The manifests name these files, so they must exist, although they are not built here.
-COPY shared-claims/benches shared-claims/benches
-COPY shared-claims/tests/tower shared-claims/tests/tower
-COPY auth-service/benches auth-service/benches
-COPY auth-service/tests/faults auth-service/tests/faults
-COPY todo-service/benches todo-service/benches
-RUN for crate in auth-service todo-service shared-claims shared-claims/service-kit; do \
-        mkdir -p "$crate/src" && touch "$crate/src/lib.rs"; \
-    done \
-    && for crate in auth-service todo-service; do echo 'fn main() {}' > "$crate/src/main.rs"; done \
-    && cargo build --release --locked -p auth-service -p todo-service \
-        --features auth-service/postgres-tls,todo-service/postgres-tls
+# A recipe holds the manifests and the lock file, so it stays the same when only sources change.
+FROM chef AS planner
+COPY . .
+RUN cargo chef prepare --recipe-path recipe.json
 
-# Then the workspace's crates. Cargo compares modification times, and a copied file may be older than its empty
-# stand-in, so the sources are touched.
-COPY migrations migrations
-COPY shared-claims shared-claims
-COPY auth-service auth-service
-COPY todo-service todo-service
-RUN find auth-service todo-service shared-claims -name '*.rs' -exec touch {} + \
-    && cargo build --release --locked -p auth-service -p todo-service \
+# The dependencies first: this layer is built again only when the recipe changes.
+FROM chef AS build
+COPY --from=planner /src/recipe.json recipe.json
+RUN cargo chef cook --release --locked --recipe-path recipe.json -p auth-service -p todo-service \
+    --features auth-service/postgres-tls,todo-service/postgres-tls
+# Then the workspace's crates.
+COPY . .
+RUN cargo build --release --locked -p auth-service -p todo-service \
         --features auth-service/postgres-tls,todo-service/postgres-tls \
     && target/release/auth-service --version \
     && target/release/todo-service --version
