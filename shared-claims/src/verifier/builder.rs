@@ -1,30 +1,19 @@
 //! Putting a verifier together.
 
+mod build;
+
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use url::Url;
-
-use super::cache::TokenCache;
-use super::check::{Inner, Verifier};
-use super::error::BuildError;
-use super::keys::{Fetcher, FollowSettings, Follower, KeySetHandle, KeySource};
-use super::metrics::Counters;
-use super::payload::{Audience, Expected, ReadCustom, custom_claims, no_custom_claims};
-use super::self_test;
+use super::keys::KeySetHandle;
+use super::payload::{Audience, ReadCustom, custom_claims, no_custom_claims};
 use super::source::Source;
 use crate::claims::{Claims, CustomClaims};
 use crate::clock::{SharedClock, SystemClock};
-use crate::jitter::Jitter;
 use crate::metrics::{Observed, Observer};
 use crate::outbound::ProxyUrl;
 use crate::revocation::Revocation;
-use crate::revocation::contract::MAX_LEEWAY_S;
-
-/// How long `build` waits for the first reading of the key set.
-const FIRST_READING: Duration = Duration::from_secs(2);
 
 /// What happens to a good token while the revocation source cannot tell.
 ///
@@ -47,7 +36,8 @@ pub enum OnOutage {
 /// A rule of the service's own, asked after the claims were found good.
 pub(super) type Policy<C> = Box<dyn Fn(&Claims<C>) -> bool + Send + Sync>;
 
-/// Builds a [`Verifier`].
+/// Builds a [`Verifier`](super::Verifier). `HAS_POLICY` says whether a [`policy`](Self::policy) was set: claims of the service's own
+/// ([`custom_claims`](VerifierBuilder::custom_claims)) are named before that.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -83,7 +73,7 @@ pub(super) type Policy<C> = Box<dyn Fn(&Claims<C>) -> bool + Send + Sync>;
 /// }
 /// ```
 #[must_use = "a builder does nothing until it is built"]
-pub struct VerifierBuilder<C = ()> {
+pub struct VerifierBuilder<C = (), const HAS_POLICY: bool = false> {
     issuer: String,
     audience: Option<Audience>,
     leeway_seconds: u64,
@@ -98,7 +88,6 @@ pub struct VerifierBuilder<C = ()> {
     token_cache_entries: usize,
     custom: ReadCustom<C>,
     policies: Vec<Policy<C>>,
-    lost_policy: bool,
     observed: Observed,
     clock: SharedClock,
 }
@@ -120,14 +109,46 @@ impl VerifierBuilder {
             token_cache_entries: 50_000,
             custom: no_custom_claims,
             policies: Vec::new(),
-            lost_policy: false,
             observed: Observed::default(),
             clock: Arc::new(SystemClock),
         }
     }
+
+    /// Reads claims of the service's own too, into [`Claims::custom`]: `T` is deserialised from the members that no other
+    /// field of [`Claims`] takes, and a token from which it cannot be is refused
+    /// ([`Reason::Claims`](super::Reason::Claims)).
+    ///
+    /// ```
+    /// # use shared_claims::verifier::Verifier;
+    /// #[derive(Clone, Debug, serde::Deserialize)]
+    /// struct Tenant {
+    ///     tenant: String,
+    /// }
+    ///
+    /// let builder = Verifier::builder("http://localhost:8000")
+    ///     .audience("notes-service")
+    ///     .custom_claims::<Tenant>()
+    ///     .policy(|claims| claims.custom.tenant == "acme");
+    /// ```
+    ///
+    /// A [`policy`](Self::policy) that was set before could not be asked about these claims, so that does not compile:
+    ///
+    /// ```compile_fail,E0599
+    /// # use shared_claims::verifier::Verifier;
+    /// # #[derive(Clone, Debug, serde::Deserialize)]
+    /// # struct Tenant {
+    /// #     tenant: String,
+    /// # }
+    /// let builder = Verifier::builder("http://localhost:8000")
+    ///     .policy(|claims| claims.client_id == "first-party")
+    ///     .custom_claims::<Tenant>();
+    /// ```
+    pub fn custom_claims<T: CustomClaims>(self) -> VerifierBuilder<T> {
+        self.with(custom_claims, Vec::new())
+    }
 }
 
-impl<C: CustomClaims> VerifierBuilder<C> {
+impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
     /// The resource identifier of this service, which `aud` must hold. Required.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(Audience::This(audience.into()));
@@ -253,23 +274,31 @@ impl<C: CustomClaims> VerifierBuilder<C> {
         self
     }
 
-    /// Reads claims of the service's own too, into [`Claims::custom`]: `T` is deserialised from the members that no other
-    /// field of [`Claims`] takes, and a token from which it cannot be is refused
-    /// ([`Reason::Claims`](super::Reason::Claims)). To be said before [`policy`](Self::policy).
+    /// A rule of the service's own over the claims; a token that breaks it is `invalid_token`. It is asked on every
+    /// check, after the signature was found good. Of several, all have to hold.
     ///
     /// ```
     /// # use shared_claims::verifier::Verifier;
-    /// #[derive(Clone, Debug, serde::Deserialize)]
-    /// struct Tenant {
-    ///     tenant: String,
-    /// }
-    ///
     /// let builder = Verifier::builder("http://localhost:8000")
-    ///     .audience("notes-service")
-    ///     .custom_claims::<Tenant>()
-    ///     .policy(|claims| claims.custom.tenant == "acme");
+    ///     .audience("http://localhost:8000")
+    ///     .policy(|claims| claims.client_id == "first-party");
     /// ```
-    pub fn custom_claims<T: CustomClaims>(self) -> VerifierBuilder<T> {
+    pub fn policy(
+        mut self,
+        rule: impl Fn(&Claims<C>) -> bool + Send + Sync + 'static,
+    ) -> VerifierBuilder<C, true> {
+        let mut policies = std::mem::take(&mut self.policies);
+        policies.push(Box::new(rule));
+        let custom = self.custom;
+        self.with(custom, policies)
+    }
+
+    /// The same settings with other claims, or with other rules.
+    fn with<T, const WITH_POLICY: bool>(
+        self,
+        custom: ReadCustom<T>,
+        policies: Vec<Policy<T>>,
+    ) -> VerifierBuilder<T, WITH_POLICY> {
         VerifierBuilder {
             issuer: self.issuer,
             audience: self.audience,
@@ -283,27 +312,11 @@ impl<C: CustomClaims> VerifierBuilder<C> {
             source: self.source,
             on_outage: self.on_outage,
             token_cache_entries: self.token_cache_entries,
-            custom: custom_claims,
-            policies: Vec::new(),
-            lost_policy: self.lost_policy || !self.policies.is_empty(),
+            custom,
+            policies,
             observed: self.observed,
             clock: self.clock,
         }
-    }
-
-    /// A rule of the service's own over the claims; a token that breaks it is `invalid_token`. It is asked on every
-    /// check, after the signature was found good. Of several, all have to hold. One that was set before
-    /// [`custom_claims`](Self::custom_claims) cannot be asked about other claims: the verifier is not built then.
-    ///
-    /// ```
-    /// # use shared_claims::verifier::Verifier;
-    /// let builder = Verifier::builder("http://localhost:8000")
-    ///     .audience("http://localhost:8000")
-    ///     .policy(|claims| claims.client_id == "first-party");
-    /// ```
-    pub fn policy(mut self, rule: impl Fn(&Claims<C>) -> bool + Send + Sync + 'static) -> Self {
-        self.policies.push(Box::new(rule));
-        self
     }
 
     /// Who is told of each outcome as it happens. One at a time: the last one said.
@@ -317,74 +330,9 @@ impl<C: CustomClaims> VerifierBuilder<C> {
         self.clock = clock;
         self
     }
-
-    /// Builds the verifier and, unless it was given [`keys`](Self::keys), reads the issuer's. When the issuer is
-    /// away it is built all the same: it goes on trying, and cannot verify until then.
-    ///
-    /// # Errors
-    /// [`BuildError`] for settings that cannot be meant.
-    pub async fn build(self) -> Result<Verifier<C>, BuildError> {
-        // RFC 8414 §2: an issuer has no query and no fragment.
-        if web_url(&self.issuer).is_none() || self.issuer.contains(['?', '#']) {
-            return Err(BuildError::Issuer(self.issuer));
-        }
-        let named = self.audience.filter(|audience| *audience != Audience::This(String::new()));
-        let audience = named.ok_or(BuildError::NoAudience)?;
-        let Ok(leeway_seconds @ 0..=MAX_LEEWAY_S) = i64::try_from(self.leeway_seconds) else {
-            return Err(BuildError::Leeway(self.leeway_seconds));
-        };
-        if self.lost_policy {
-            return Err(BuildError::PolicyBeforeClaims);
-        }
-        if !self_test::passes() {
-            return Err(BuildError::SelfTest);
-        }
-        let revocation = self.source.open(&self.issuer, &self.clock, self.proxy.as_ref())?;
-        let counters = Arc::new(Counters::observed(self.observed));
-        let keys = if let Some(handle) = self.keys {
-            KeySource::Handle(handle)
-        } else {
-            let jwks_url = match self.jwks_url {
-                Some(text) => Some(web_url(&text).ok_or(BuildError::JwksUrl(text))?),
-                None => None,
-            };
-            let fetcher = Fetcher::new(self.issuer.clone(), jwks_url, self.proxy.as_ref())
-                .map_err(|error| BuildError::Http(error.to_string()))?;
-            let settings = FollowSettings {
-                cooldown: self.jwks_cooldown,
-                max_age: self.jwks_max_age,
-                jitter: Jitter::system(),
-            };
-            let follower = Follower::start(fetcher, settings, Arc::clone(&self.clock), Arc::clone(&counters));
-            follower.first_reading(FIRST_READING).await;
-            KeySource::Fetched(follower)
-        };
-        Ok(Verifier::new(Inner {
-            expected: Expected {
-                issuer: self.issuer,
-                audience,
-                leeway_seconds,
-                accepts_expired: self.accepts_expired,
-                custom: self.custom,
-            },
-            keys,
-            revocation,
-            on_outage: self.on_outage,
-            cache: TokenCache::new(self.token_cache_entries),
-            policies: self.policies,
-            clock: self.clock,
-            counters,
-            outage_logged_ms: AtomicU64::new(0),
-        }))
-    }
 }
 
-/// It may be plain http: on localhost, or inside.
-fn web_url(text: &str) -> Option<Url> {
-    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-}
-
-impl<C> fmt::Debug for VerifierBuilder<C> {
+impl<C, const HAS_POLICY: bool> fmt::Debug for VerifierBuilder<C, HAS_POLICY> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifierBuilder")
             .field("issuer", &self.issuer)

@@ -222,9 +222,6 @@ pub enum BuildError {
     /// The revocation source cannot be used with its settings. The message contains no secrets.
     #[error("the revocation source: {0}")]
     Source(String),
-    /// A policy was set before the type of the custom claims that it reads.
-    #[error("a policy was set before custom_claims(), which would lose it: set it after")]
-    PolicyBeforeClaims,
     /// The HTTP client could not be built.
     #[error("the HTTP client could not be made: {0}")]
     Http(String),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared_claims::actix::{AnyScope, Authenticated, BearerAuth};
 use shared_claims::claims::Claims;
 use shared_claims::required_role;
-use shared_claims::verifier::{BuildError, Reason, VerifyError};
+use shared_claims::verifier::{Reason, VerifyError};
 
 use crate::support::{Answer, Service, TodosWrite, builder, clock, token};
 
@@ -70,13 +70,6 @@ async fn a_policy_sees_own_claims() {
         let outcome = verifier.verify(&bad.sign()).await.err();
         assert_eq!(outcome, Some(VerifyError::Invalid(Reason::Policy)));
     }
-}
-
-#[tokio::test]
-async fn a_policy_is_never_lost() {
-    let lost = builder(&clock()).policy(|_| true).custom_claims::<Tenant>();
-    let lost = lost.policy(|_| true).custom_claims::<Value>().build().await;
-    assert!(matches!(lost, Err(BuildError::PolicyBeforeClaims)));
 }
 
 required_role!(Admin, "admin");

@@ -1,0 +1,86 @@
+//! From the settings to a verifier that runs.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use url::Url;
+
+use super::VerifierBuilder;
+use crate::claims::CustomClaims;
+use crate::jitter::Jitter;
+use crate::revocation::contract::MAX_LEEWAY_S;
+use crate::verifier::cache::TokenCache;
+use crate::verifier::check::{Inner, Verifier};
+use crate::verifier::error::BuildError;
+use crate::verifier::keys::{Fetcher, FollowSettings, Follower, KeySource};
+use crate::verifier::metrics::Counters;
+use crate::verifier::payload::{Audience, Expected};
+use crate::verifier::self_test;
+
+/// How long `build` waits for the first reading of the key set.
+const FIRST_READING: Duration = Duration::from_secs(2);
+
+impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
+    /// Builds the verifier and, unless it was given [`keys`](Self::keys), reads the issuer's. When the issuer is
+    /// away it is built all the same: it goes on trying, and cannot verify until then.
+    ///
+    /// # Errors
+    /// [`BuildError`] for settings that cannot be meant.
+    pub async fn build(self) -> Result<Verifier<C>, BuildError> {
+        // RFC 8414 §2: an issuer has no query and no fragment.
+        if web_url(&self.issuer).is_none() || self.issuer.contains(['?', '#']) {
+            return Err(BuildError::Issuer(self.issuer));
+        }
+        let named = self.audience.filter(|audience| *audience != Audience::This(String::new()));
+        let audience = named.ok_or(BuildError::NoAudience)?;
+        let Ok(leeway_seconds @ 0..=MAX_LEEWAY_S) = i64::try_from(self.leeway_seconds) else {
+            return Err(BuildError::Leeway(self.leeway_seconds));
+        };
+        if !self_test::passes() {
+            return Err(BuildError::SelfTest);
+        }
+        let revocation = self.source.open(&self.issuer, &self.clock, self.proxy.as_ref())?;
+        let counters = Arc::new(Counters::observed(self.observed));
+        let keys = if let Some(handle) = self.keys {
+            KeySource::Handle(handle)
+        } else {
+            let jwks_url = match self.jwks_url {
+                Some(text) => Some(web_url(&text).ok_or(BuildError::JwksUrl(text))?),
+                None => None,
+            };
+            let fetcher = Fetcher::new(self.issuer.clone(), jwks_url, self.proxy.as_ref())
+                .map_err(|error| BuildError::Http(error.to_string()))?;
+            let settings = FollowSettings {
+                cooldown: self.jwks_cooldown,
+                max_age: self.jwks_max_age,
+                jitter: Jitter::system(),
+            };
+            let follower = Follower::start(fetcher, settings, Arc::clone(&self.clock), Arc::clone(&counters));
+            follower.first_reading(FIRST_READING).await;
+            KeySource::Fetched(follower)
+        };
+        Ok(Verifier::new(Inner {
+            expected: Expected {
+                issuer: self.issuer,
+                audience,
+                leeway_seconds,
+                accepts_expired: self.accepts_expired,
+                custom: self.custom,
+            },
+            keys,
+            revocation,
+            on_outage: self.on_outage,
+            cache: TokenCache::new(self.token_cache_entries),
+            policies: self.policies,
+            clock: self.clock,
+            counters,
+            outage_logged_ms: AtomicU64::new(0),
+        }))
+    }
+}
+
+/// It may be plain http: on localhost, or inside.
+fn web_url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
