@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use redis::ScriptInvocation;
-use shared_claims::revocation::Fact;
 use shared_claims::revocation::contract::{
     self, AS_OF, DATABASE, EPOCH, EVENTS, MAX_CLOCK_STEP_MS, is_epoch_of,
 };
