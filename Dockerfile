@@ -47,6 +47,9 @@ COPY LICENSE /usr/share/doc/latchkey/LICENSE
 WORKDIR /var/lib/latchkey
 USER 65532:65532
 STOPSIGNAL SIGTERM
+# glibc returns the memory of large buffers (bytes, here from 128 KiB) to the system when they are freed. By default it
+# raises this limit to the largest buffer that it saw, and then keeps most of what a burst of large responses needed.
+ENV MALLOC_MMAP_THRESHOLD_=131072
 LABEL org.opencontainers.image.vendor="The Latchkey authors" \
       org.opencontainers.image.licenses="MIT"
 

@@ -90,6 +90,8 @@ impl Recipe {
         let mut command = Command::new("prlimit");
         command.args(limits).arg("--").arg(inner.get_program()).args(inner.get_args()).stdin(Stdio::null());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        // As in the Dockerfile: glibc returns the memory of large buffers to the system when they are freed.
+        command.env("MALLOC_MMAP_THRESHOLD_", "131072");
         command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
         self.started(command, Stdio::null()).await
     }

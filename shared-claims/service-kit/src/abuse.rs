@@ -18,7 +18,7 @@ const EACH: usize = 100;
 const A_CONNECTION_KIB: usize = 192;
 /// The memory that may remain after the attack: what the allocator keeps, and what the service had not allocated
 /// before.
-const KEPT_KIB: usize = 80 * 1024;
+const KEPT_KIB: usize = 64 * 1024;
 /// The time limit of a normal request. It is long because tests share their machine. A service without limits on its
 /// clients would never answer.
 const HONEST: Duration = Duration::from_secs(10);

@@ -32,6 +32,8 @@ async fn slow_readers_slow_senders_and_large_bodies_cost_little_and_give_it_back
         .args(["--nofile=256:2048", "--", env!("CARGO_BIN_EXE_todo-service")])
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        // As in the Dockerfile: glibc returns the memory of large buffers to the system when they are freed.
+        .env("MALLOC_MMAP_THRESHOLD_", "131072")
         .env("TODO__HTTP__BIND", format!("127.0.0.1:{port}"))
         .env("TODO__HTTP__WORKERS", "2")
         .env("TODO__HTTP__STALLED_SECONDS", "2")
