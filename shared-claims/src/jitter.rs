@@ -13,8 +13,11 @@ impl Jitter {
     pub(crate) fn system() -> Self {
         Self(Arc::new(|| {
             let mut bytes = [0; 4];
-            // Without randomness the pauses are merely the same everywhere.
-            let _ = aws_lc_rs::rand::fill(&mut bytes);
+            // Without randomness every pause is half of its window. It must not be zero: retries would follow each other
+            // without a pause.
+            if aws_lc_rs::rand::fill(&mut bytes).is_err() {
+                return 0.5;
+            }
             f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
         }))
     }
