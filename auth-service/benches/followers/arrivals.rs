@@ -19,7 +19,7 @@ impl Arrivals {
         Self { size, times: Mutex::default(), complete: Notify::new() }
     }
 
-    /// How many readers there are.
+    /// The number of readers.
     pub(crate) fn size(&self) -> usize {
         self.size
     }

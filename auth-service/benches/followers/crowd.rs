@@ -28,7 +28,7 @@ pub(crate) struct Crowd {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// What all followers together met.
+/// Counts over all followers.
 pub(crate) struct Tally {
     pub(crate) arrivals: Arrivals,
     /// Answers other than 200, and connections that broke.

@@ -106,9 +106,9 @@ impl Issuer {
     }
 }
 
-/// What a user's logout came to.
+/// A user's logout, as it was measured.
 pub(crate) struct Logout {
-    /// When its answer had come.
+    /// When the client had the whole response.
     pub(crate) answered: Instant,
     pub(crate) took: Duration,
     /// How often it was refused before it was done.

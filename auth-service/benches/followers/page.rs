@@ -16,7 +16,7 @@ const HOLD_SECONDS: u32 = 3;
 pub(crate) struct Page {
     /// The place in the log that it reaches.
     pub(crate) reached: i64,
-    /// Whether it reaches the end of the list.
+    /// Whether no later fact was in the log when it was read.
     pub(crate) complete: bool,
     /// Asks for what comes later, and to be held until then.
     pub(crate) follow: Vec<u8>,

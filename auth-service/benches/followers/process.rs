@@ -1,4 +1,4 @@
-//! What a process has used, as Linux counts it.
+//! The processor time and the memory that a process has used, read from `/proc`.
 
 /// Processor time of a process (`self` for this one), user and system, in seconds. Counted in hundredths of a second.
 pub(crate) fn processor_seconds(process: &str) -> f64 {
