@@ -5,7 +5,7 @@ use actix_web::web::Payload;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
-use service_kit::http::{Json, Refusal};
+use service_kit::http::{HttpError, Json};
 
 use crate::domain::{Password, PasswordRule, PasswordRules};
 
@@ -15,10 +15,10 @@ pub(super) async fn read<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: Payload,
     rules: PasswordRules,
-) -> Result<T, Refusal> {
-    Json::<T>::read_or(request, &mut payload.into_inner(), |beginning| {
+) -> Result<T, HttpError> {
+    Json::<T>::read_or_else(request, &mut payload.into_inner(), |beginning| {
         ends_in_huge_password(beginning, rules)
-            .then(|| Refusal::field("password", PasswordRule::TooLong(rules.max_length).to_string()))
+            .then(|| HttpError::field("password", PasswordRule::TooLong(rules.max_length).to_string()))
     })
     .await
 }

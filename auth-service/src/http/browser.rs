@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
-use service_kit::http::Refusal;
+use service_kit::http::HttpError;
 use shared_claims::actix::{ProblemResponse, cookie};
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::verifier::{Verifier, VerifyError};
@@ -95,7 +95,7 @@ impl Presented {
         tokens: &Tokens,
         reason: EndReason,
         origin: &Origin,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, HttpError> {
         let mut has_ended = false;
         if let Some(Named { user_id, session_id }) = self.access {
             has_ended |= tokens.end_session(user_id, session_id, reason, origin.clone()).await?;

@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::header::USER_AGENT;
 use actix_web::{FromRequest, HttpRequest};
-use service_kit::http::{ClientAddress, Refusal, RequestId};
+use service_kit::http::{ClientAddress, HttpError, RequestId};
 
 use crate::domain::{Actor, Device, Origin};
 
@@ -17,8 +17,8 @@ const MAX_USER_AGENT: usize = 256;
 pub(super) struct Caller(pub(super) Origin);
 
 impl FromRequest for Caller {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());

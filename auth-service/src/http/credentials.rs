@@ -1,6 +1,6 @@
 //! Login by password, shared by `/auth/token` and `/auth/login`.
 
-use service_kit::http::Refusal;
+use service_kit::http::HttpError;
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::scope::Scopes;
 
@@ -17,7 +17,7 @@ pub(super) async fn log_in(
     password: &str,
     scope: Scopes,
     Caller(origin): Caller,
-) -> Result<TokenAnswer, Refusal> {
+) -> Result<TokenAnswer, HttpError> {
     let authentication = accounts.authenticate(username, password, FIRST_PARTY_CLIENT, &origin).await?;
     let Authentication::Proven(proven) = authentication else { return Err(bad_credentials()) };
     let ask = Ask { scope: Some(scope), resources: Vec::new() };

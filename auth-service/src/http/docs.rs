@@ -1,6 +1,6 @@
 //! `/openapi.json`: the API description, generated from the handlers.
 
-use service_kit::docs::{Refused, authorize_at};
+use service_kit::docs::{ProblemDetails, authorize_at};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, Scopes, SecurityScheme};
@@ -29,7 +29,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, Scopes, SecuritySch
         super::discovery::show,
         super::revocations::show,
     ),
-    components(responses(Refused)),
+    components(responses(ProblemDetails)),
     tags(
         (name = "account", description = "The user's own account and sessions"),
         (name = "token", description = "Tokens for programs of the same product"),

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::uri::Authority;
 use service_kit::config::Secret;
-use service_kit::http::{Refusal, is_loopback_authority};
+use service_kit::http::{HttpError, is_loopback_authority};
 use subtle::ConstantTimeEq;
 
 /// Headers that browsers and proxies add. A verifier on this machine that asks directly sends none of them.
@@ -43,22 +43,23 @@ pub enum FeedAccess {
 
 impl FeedAccess {
     /// Admits the request or refuses it: with 401 if a token is required, else with 403.
-    pub(super) fn admit(&self, request: &HttpRequest) -> Result<(), Refusal> {
+    pub(super) fn admit(&self, request: &HttpRequest) -> Result<(), HttpError> {
         match self {
             Self::Token(token) => {
                 let presented = bearer(request).unwrap_or_default();
                 if presented.as_bytes().ct_eq(token.expose().as_bytes()).into() {
                     return Ok(());
                 }
-                let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "The feed's token is missing or wrong");
+                let refusal =
+                    HttpError::new(StatusCode::UNAUTHORIZED, "The feed's token is missing or wrong");
                 Err(refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
             Self::Loopback if comes_from_this_machine(request) => Ok(()),
-            Self::Loopback => Err(Refusal::new(
+            Self::Loopback => Err(HttpError::new(
                 StatusCode::FORBIDDEN,
                 "Without revocation.feed_token the feed answers this machine alone",
             )),
-            Self::Nobody => Err(Refusal::new(
+            Self::Nobody => Err(HttpError::new(
                 StatusCode::FORBIDDEN,
                 "The feed needs revocation.feed_token where the issuer is not local or a proxy is trusted",
             )),

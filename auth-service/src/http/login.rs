@@ -13,7 +13,7 @@ use super::credentials::log_in;
 use crate::accounts::Accounts;
 use crate::domain::EndReason;
 use crate::tokens::Tokens;
-use service_kit::docs::Refused;
+use service_kit::docs::ProblemDetails;
 
 /// Credentials in JSON: a form of another site cannot send that.
 #[derive(Deserialize, ToSchema)]
@@ -32,11 +32,11 @@ pub(super) struct LoginRequest {
     request_body = LoginRequest,
     responses(
         (status = 204, description = "Both cookies are set"),
-        (status = 400, response = Refused),
-        (status = 401, response = Refused),
-        (status = 403, response = Refused),
-        (status = 415, response = Refused),
-        (status = 503, response = Refused),
+        (status = 400, response = ProblemDetails),
+        (status = 401, response = ProblemDetails),
+        (status = 403, response = ProblemDetails),
+        (status = 415, response = ProblemDetails),
+        (status = 503, response = ProblemDetails),
     )
 )]
 pub(super) async fn login(

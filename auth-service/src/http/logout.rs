@@ -11,7 +11,7 @@ use super::cookies::Cookies;
 use super::refresh::cleared;
 use crate::domain::{EndReason, Origin};
 use crate::tokens::Tokens;
-use service_kit::docs::Refused;
+use service_kit::docs::ProblemDetails;
 
 /// Ends the session that the request is made with: that of the token in the header, or those that the cookies name.
 #[utoipa::path(
@@ -21,9 +21,9 @@ use service_kit::docs::Refused;
     security(("bearer" = []), ("password" = [])),
     responses(
         (status = 204, description = "The session has ended: its refresh tokens are dead, its access tokens revoked; the cookies are cleared"),
-        (status = 400, response = Refused),
-        (status = 401, response = Refused),
-        (status = 403, response = Refused),
+        (status = 400, response = ProblemDetails),
+        (status = 401, response = ProblemDetails),
+        (status = 403, response = ProblemDetails),
     )
 )]
 pub(super) async fn logout(
@@ -53,7 +53,7 @@ async fn end_session_of(tokens: &Tokens, claims: &Claims, origin: Origin) -> Res
     let session_id = Uuid::from_bytes(*session_id.as_bytes());
     let ended = tokens.end_session(user_id, session_id, EndReason::Logout, origin).await;
     // If the session has ended in the meantime, the logout succeeds as well.
-    ended.map_err(service_kit::http::Refusal::from)?;
+    ended.map_err(service_kit::http::HttpError::from)?;
     Ok(())
 }
 

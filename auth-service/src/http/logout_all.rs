@@ -1,7 +1,7 @@
 //! `POST /auth/logout-all`.
 
 use actix_web::{Error, HttpRequest, HttpResponse, web};
-use service_kit::http::Refusal;
+use service_kit::http::HttpError;
 use shared_claims::actix::Authenticated;
 
 use super::browser::BrowserSessions;
@@ -11,7 +11,7 @@ use super::logout::done;
 use super::me::user_id;
 use crate::domain::EndReason;
 use crate::tokens::Tokens;
-use service_kit::docs::Refused;
+use service_kit::docs::ProblemDetails;
 
 /// Ends every session of the user, and revokes every token.
 #[utoipa::path(
@@ -21,7 +21,7 @@ use service_kit::docs::Refused;
     security(("bearer" = []), ("password" = [])),
     responses(
         (status = 204, description = "Every session has ended"),
-        (status = 401, response = Refused),
+        (status = 401, response = ProblemDetails),
     )
 )]
 pub(super) async fn logout_all(
@@ -33,7 +33,7 @@ pub(super) async fn logout_all(
     Caller(origin): Caller,
 ) -> Result<HttpResponse, Error> {
     let presented = browser.read(&request).await?;
-    tokens.end_all_sessions(user_id(&token)?, origin.clone()).await.map_err(Refusal::from)?;
+    tokens.end_all_sessions(user_id(&token)?, origin.clone()).await.map_err(HttpError::from)?;
     // The refresh cookie may belong to another user, so its session is ended separately.
     presented.end(&tokens, EndReason::Logout, &origin).await?;
     Ok(done(&cookies))

@@ -2,7 +2,7 @@
 //! shares.
 
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError, web};
-use service_kit::http::Refusal;
+use service_kit::http::HttpError;
 use shared_claims::actix::BearerAuth;
 use shared_claims::scope::Scopes;
 
@@ -12,7 +12,7 @@ use super::cookies::Cookies;
 use super::refuse::{self, bad_refresh_token, unknown_scope};
 use crate::domain::{Origin, RefreshTokenPlain};
 use crate::tokens::{Ask, Refreshed, TokenAnswer, Tokens};
-use service_kit::docs::Refused;
+use service_kit::docs::ProblemDetails;
 
 /// Rotates a refresh token.
 pub(super) async fn rotate(
@@ -20,7 +20,7 @@ pub(super) async fn rotate(
     presented: &str,
     scope: Option<Scopes>,
     origin: Origin,
-) -> Result<TokenAnswer, Refusal> {
+) -> Result<TokenAnswer, HttpError> {
     let Some(presented) = RefreshTokenPlain::parse(presented) else { return Err(bad_refresh_token()) };
     let ask = Ask { scope, resources: Vec::new() };
     match tokens.refresh(presented, tokens.first_party_terms(), ask, origin).await? {
@@ -41,10 +41,10 @@ pub(super) async fn rotate(
     tag = "browser",
     responses(
         (status = 204, description = "Both cookies are set anew"),
-        (status = 400, response = Refused),
-        (status = 401, response = Refused),
-        (status = 403, response = Refused),
-        (status = 429, response = Refused),
+        (status = 400, response = ProblemDetails),
+        (status = 401, response = ProblemDetails),
+        (status = 403, response = ProblemDetails),
+        (status = 429, response = ProblemDetails),
     )
 )]
 pub(super) async fn refresh(

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use service_kit::http::Refusal;
+use service_kit::http::HttpError;
 
 use crate::accounts::AccountError;
 use crate::domain::Throttled;
@@ -10,7 +10,7 @@ use crate::keys::KeysError;
 use crate::passwords::PasswordError;
 use crate::tokens::TokenError;
 
-impl From<TokenError> for Refusal {
+impl From<TokenError> for HttpError {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Database(error) | TokenError::Keys(KeysError::Database(error)) => error.into(),
@@ -19,12 +19,14 @@ impl From<TokenError> for Refusal {
     }
 }
 
-impl From<AccountError> for Refusal {
+impl From<AccountError> for HttpError {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::Database(error) => error.into(),
             AccountError::Ambiguous => Self::internal(error),
-            AccountError::Password(PasswordError::Overloaded(error)) => Self::unavailable(1).because(error),
+            AccountError::Password(PasswordError::Overloaded(error)) => {
+                Self::unavailable(1).with_cause(error)
+            }
             AccountError::Password(error @ (PasswordError::Hash(_) | PasswordError::Panicked)) => {
                 Self::internal(error)
             }
@@ -33,28 +35,28 @@ impl From<AccountError> for Refusal {
 }
 
 /// The response to every failed login, whatever the reason.
-pub(super) fn bad_credentials() -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, "Incorrect username or password")
+pub(super) fn bad_credentials() -> HttpError {
+    HttpError::new(StatusCode::UNAUTHORIZED, "Incorrect username or password")
         .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
 /// The response to every refused refresh token, whatever the reason.
-pub(super) fn bad_refresh_token() -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, "The refresh token is invalid, expired or was used before")
+pub(super) fn bad_refresh_token() -> HttpError {
+    HttpError::new(StatusCode::UNAUTHORIZED, "The refresh token is invalid, expired or was used before")
         .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
 /// The response when a rate limit was reached. The time to wait is only in the `Retry-After` header, so that the body
 /// is always the same.
-pub(super) fn throttled(Throttled { retry_after_s }: Throttled) -> Refusal {
-    Refusal::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests, try again later")
+pub(super) fn throttled(Throttled { retry_after_s }: Throttled) -> HttpError {
+    HttpError::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests, try again later")
         .with_header(RETRY_AFTER, HeaderValue::from(retry_after_s))
 }
 
-pub(super) fn unknown_scope() -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, "The requested scope is unknown or more than may be given")
+pub(super) fn unknown_scope() -> HttpError {
+    HttpError::new(StatusCode::BAD_REQUEST, "The requested scope is unknown or more than may be given")
 }
 
-pub(super) fn not_found() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "Not found")
+pub(super) fn not_found() -> HttpError {
+    HttpError::new(StatusCode::NOT_FOUND, "Not found")
 }

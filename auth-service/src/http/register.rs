@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use service_kit::http::Refusal;
+use service_kit::http::HttpError;
 use shared_claims::problem::{FieldError, Problem};
 use utoipa::ToSchema;
 
@@ -11,7 +11,7 @@ use super::body;
 use super::caller::Caller;
 use super::view::UserResponse;
 use crate::accounts::{Accounts, Registration, RegistrationField, RegistrationRequest};
-use service_kit::docs::Refused;
+use service_kit::docs::ProblemDetails;
 
 /// Members that are not named here are ignored.
 #[derive(Deserialize, ToSchema)]
@@ -33,9 +33,9 @@ pub(super) struct RegisterRequest {
     request_body = RegisterRequest,
     responses(
         (status = 201, description = "The user", body = UserResponse),
-        (status = 400, response = Refused),
-        (status = 422, response = Refused),
-        (status = 503, response = Refused),
+        (status = 400, response = ProblemDetails),
+        (status = 422, response = ProblemDetails),
+        (status = 503, response = ProblemDetails),
     )
 )]
 pub(super) async fn register(
@@ -43,7 +43,7 @@ pub(super) async fn register(
     accounts: web::Data<Accounts>,
     Caller(origin): Caller,
     payload: web::Payload,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, HttpError> {
     let body: RegisterRequest = body::read(&request, payload, accounts.password_rules()).await?;
     let given = RegistrationRequest {
         username: &body.username,
@@ -52,13 +52,13 @@ pub(super) async fn register(
     };
     match accounts.register(given, &origin).await? {
         Registration::Registered(user) => Ok(HttpResponse::Created().json(UserResponse::from(*user))),
-        Registration::Taken => Err(Refusal::new(StatusCode::BAD_REQUEST, "Username already registered")),
+        Registration::Taken => Err(HttpError::new(StatusCode::BAD_REQUEST, "Username already registered")),
         Registration::Invalid(broken) => Err(invalid(broken)),
     }
 }
 
-fn invalid(broken: Vec<RegistrationField>) -> Refusal {
+fn invalid(broken: Vec<RegistrationField>) -> HttpError {
     let errors = broken.into_iter();
     let errors = errors.map(|rule| FieldError { field: rule.field.to_owned(), message: rule.message });
-    Refusal::from(Problem::validation(errors.collect()))
+    HttpError::from(Problem::validation(errors.collect()))
 }

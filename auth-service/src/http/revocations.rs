@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, AcceptEncoding, Encoding, Header as _};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use service_kit::http::{Query, Refusal};
+use service_kit::http::{HttpError, Query};
 
 use super::feed_access::FeedAccess;
 use crate::revocation::feed::{self, FeedError, FeedPage, LONGEST_WAIT};
@@ -48,11 +48,11 @@ pub async fn show(
     request: HttpRequest,
     feed: web::Data<Feed>,
     query: Query<FeedQuery>,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, HttpError> {
     feed.access.admit(&request)?;
     let wait = Duration::from_secs(query.wait.unwrap_or(0));
     if wait > LONGEST_WAIT {
-        return Err(Refusal::field("wait", format!("at most {} seconds", LONGEST_WAIT.as_secs())));
+        return Err(HttpError::field("wait", format!("at most {} seconds", LONGEST_WAIT.as_secs())));
     }
     let is_packed = accepts_gzip(&request);
     let answer = feed.feed.read(query.after.as_deref(), wait).await?;
@@ -77,14 +77,14 @@ fn accepts_gzip(request: &HttpRequest) -> bool {
     chosen == Some(Encoding::gzip())
 }
 
-impl From<FeedError> for Refusal {
+impl From<FeedError> for HttpError {
     fn from(error: FeedError) -> Self {
         match error {
             FeedError::Cursor(cursor) => {
                 Self::new(StatusCode::GONE, format!("{cursor}: start again without one"))
             }
             FeedError::Unread | FeedError::TooManyFollowers | FeedError::NoRoom => {
-                Self::unavailable(1).because(error)
+                Self::unavailable(1).with_cause(error)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use service_kit::http::{BasePath, Path, Query, Refusal};
+use service_kit::http::{BasePath, HttpError, Path, Query};
 use shared_claims::actix::Authenticated;
 use shared_claims::claims::Claims;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use super::refuse::not_found;
 use super::view::SessionResponse;
 use crate::domain::{EndReason, InvalidCursor, PageLimit, SessionCursor};
 use crate::tokens::Tokens;
-use service_kit::docs::Refused;
+use service_kit::docs::ProblemDetails;
 
 /// Lists the user's sessions, last used first. Where there is more, the header `Link` has the next page's address.
 #[utoipa::path(
@@ -34,8 +34,8 @@ use service_kit::docs::Refused;
             body = Vec<SessionResponse>,
             headers(("Link" = String, description = "rel=\"next\"")),
         ),
-        (status = 401, response = Refused),
-        (status = 422, response = Refused),
+        (status = 401, response = ProblemDetails),
+        (status = 422, response = ProblemDetails),
     )
 )]
 pub(super) async fn list(
@@ -43,7 +43,7 @@ pub(super) async fn list(
     tokens: web::Data<Tokens>,
     base_path: BasePath,
     query: Query<Vec<(String, String)>>,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, HttpError> {
     let wanted = WantedPage::read(query.into_inner())?;
     let (sessions, next) = tokens.sessions_of(user_id(&token)?, wanted.after, wanted.limit).await?;
     let current = current_session(&token);
@@ -65,25 +65,25 @@ struct WantedPage {
 }
 
 impl WantedPage {
-    fn read(pairs: Vec<(String, String)>) -> Result<Self, Refusal> {
+    fn read(pairs: Vec<(String, String)>) -> Result<Self, HttpError> {
         let (mut limit, mut after) = (None, None);
         for (name, value) in pairs {
             let is_again = match name.as_str() {
                 "limit" => {
                     let parsed = PageLimit::parse(&value);
                     limit
-                        .replace(parsed.map_err(|invalid| Refusal::field("limit", invalid.to_string()))?)
+                        .replace(parsed.map_err(|invalid| HttpError::field("limit", invalid.to_string()))?)
                         .is_some()
                 }
                 "cursor" => {
                     let parsed = value.parse();
-                    let refuse = |invalid: InvalidCursor| Refusal::field("cursor", invalid.to_string());
+                    let refuse = |invalid: InvalidCursor| HttpError::field("cursor", invalid.to_string());
                     after.replace(parsed.map_err(refuse)?).is_some()
                 }
                 _ => false,
             };
             if is_again {
-                return Err(Refusal::field(name, "is given twice"));
+                return Err(HttpError::field(name, "is given twice"));
             }
         }
         Ok(Self { after, limit: limit.unwrap_or_default() })
@@ -99,8 +99,8 @@ impl WantedPage {
     security(("bearer" = []), ("password" = [])),
     responses(
         (status = 204, description = "It has ended"),
-        (status = 401, response = Refused),
-        (status = 404, response = Refused),
+        (status = 401, response = ProblemDetails),
+        (status = 404, response = ProblemDetails),
     )
 )]
 pub(super) async fn end(
@@ -109,7 +109,7 @@ pub(super) async fn end(
     cookies: web::Data<Cookies>,
     session_id: Path<Uuid>,
     Caller(origin): Caller,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, HttpError> {
     let (user_id, session_id) = (user_id(&token)?, session_id.into_inner());
     if !tokens.end_session(user_id, session_id, EndReason::EndedByUser, origin).await? {
         return Err(not_found());
@@ -128,17 +128,17 @@ pub(super) async fn end(
     security(("bearer" = []), ("password" = [])),
     responses(
         (status = 204, description = "All others have ended: their refresh tokens are dead, their access tokens revoked"),
-        (status = 401, response = Refused),
-        (status = 403, response = Refused),
+        (status = 401, response = ProblemDetails),
+        (status = 403, response = ProblemDetails),
     )
 )]
 pub(super) async fn end_others(
     token: Authenticated,
     tokens: web::Data<Tokens>,
     Caller(origin): Caller,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, HttpError> {
     let kept =
-        current_session(&token).ok_or_else(|| Refusal::internal("a first-party token of no session"))?;
+        current_session(&token).ok_or_else(|| HttpError::internal("a first-party token of no session"))?;
     tokens.end_other_sessions(user_id(&token)?, kept, origin).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use service_kit::http::{Form, Refusal};
+use service_kit::http::{Form, HttpError};
 use shared_claims::problem::{FieldError, Problem};
 use shared_claims::scope::Scopes;
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use super::refresh::rotate;
 use super::refuse::unknown_scope;
 use crate::accounts::Accounts;
 use crate::tokens::{TokenAnswer, Tokens};
-use service_kit::docs::Refused;
+use service_kit::docs::ProblemDetails;
 
 /// What the form may hold. Client credentials, which some libraries send along, are not looked at: this face has one
 /// client.
@@ -68,11 +68,11 @@ impl From<TokenAnswer> for TokenResponse {
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The tokens", body = TokenResponse),
-        (status = 400, response = Refused),
-        (status = 401, response = Refused),
-        (status = 422, response = Refused),
-        (status = 429, response = Refused),
-        (status = 503, response = Refused),
+        (status = 400, response = ProblemDetails),
+        (status = 401, response = ProblemDetails),
+        (status = 422, response = ProblemDetails),
+        (status = 429, response = ProblemDetails),
+        (status = 503, response = ProblemDetails),
     )
 )]
 pub(super) async fn token(
@@ -80,7 +80,7 @@ pub(super) async fn token(
     tokens: web::Data<Tokens>,
     caller: Caller,
     form: Form<TokenRequest>,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, HttpError> {
     let form = form.into_inner();
     let scope = narrowed(form.scope.as_deref(), &tokens)?;
     let answer = match form.grant_type.as_deref() {
@@ -91,17 +91,17 @@ pub(super) async fn token(
         }
         Some("refresh_token") => {
             let Some(presented) = form.refresh_token else {
-                return Err(Refusal::field("refresh_token", "is required"));
+                return Err(HttpError::field("refresh_token", "is required"));
             };
             rotate(&tokens, &presented, scope, caller.0).await?
         }
-        Some(_) => return Err(Refusal::field("grant_type", "must be password or refresh_token")),
+        Some(_) => return Err(HttpError::field("grant_type", "must be password or refresh_token")),
     };
     Ok(HttpResponse::Ok().json(TokenResponse::from(answer)))
 }
 
 /// The scope that the request asks for. An empty scope counts as none.
-fn narrowed(scope: Option<&str>, tokens: &Tokens) -> Result<Option<Scopes>, Refusal> {
+fn narrowed(scope: Option<&str>, tokens: &Tokens) -> Result<Option<Scopes>, HttpError> {
     let Some(scope) = scope.filter(|scope| !scope.is_empty()) else { return Ok(None) };
     match Scopes::parse(scope) {
         Ok(scope) if scope.is_subset(tokens.default_scope()) => Ok(Some(scope)),
@@ -109,7 +109,7 @@ fn narrowed(scope: Option<&str>, tokens: &Tokens) -> Result<Option<Scopes>, Refu
     }
 }
 
-fn both(username: Option<String>, password: Option<String>) -> Result<(String, String), Refusal> {
+fn both(username: Option<String>, password: Option<String>) -> Result<(String, String), HttpError> {
     let missing = |field: &str| FieldError { field: field.to_owned(), message: "is required".to_owned() };
     match (username, password) {
         (Some(username), Some(password)) => Ok((username, password)),

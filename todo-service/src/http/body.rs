@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use service_kit::http::Refusal;
+use service_kit::http::HttpError;
 use shared_claims::problem::{FieldError, Problem};
 use utoipa::ToSchema;
 
@@ -51,7 +51,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Given, D::Error> 
 
 impl CreateRequest {
     /// The todo, or an error that names every invalid field.
-    pub(super) fn parse(self) -> Result<NewTodo, Refusal> {
+    pub(super) fn parse(self) -> Result<NewTodo, HttpError> {
         let mut errors = Errors::default();
         let title = match self.title {
             Some(value) => errors.keep("title", title(value)),
@@ -60,14 +60,14 @@ impl CreateRequest {
         let description = self.description.and_then(|value| errors.keep("description", description(value)));
         let completed = self.completed.and_then(|value| errors.keep("completed", completed(&value)));
         errors.none_or_refuse()?;
-        let title = title.ok_or_else(|| Refusal::internal("a title without error is missing"))?;
+        let title = title.ok_or_else(|| HttpError::internal("a title without error is missing"))?;
         Ok(NewTodo { title, description: description.flatten(), completed: completed.unwrap_or(false) })
     }
 }
 
 impl ChangeRequest {
     /// The change, or an error that names every invalid field.
-    pub(super) fn parse(self) -> Result<TodoChange, Refusal> {
+    pub(super) fn parse(self) -> Result<TodoChange, HttpError> {
         let mut errors = Errors::default();
         let change = TodoChange {
             title: self.title.and_then(|value| errors.keep("title", title(value))),
@@ -107,7 +107,7 @@ impl Errors {
         parsed.map_err(|message| self.0.push(FieldError { field: field.to_owned(), message })).ok()
     }
 
-    fn none_or_refuse(self) -> Result<(), Refusal> {
+    fn none_or_refuse(self) -> Result<(), HttpError> {
         if self.0.is_empty() { Ok(()) } else { Err(Problem::validation(self.0).into()) }
     }
 }

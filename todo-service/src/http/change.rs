@@ -1,7 +1,7 @@
 //! `PUT /todos/{id}`.
 
 use actix_web::{HttpResponse, web};
-use service_kit::http::{Json, Refusal};
+use service_kit::http::{HttpError, Json};
 
 use super::authorized::Authorized;
 use super::body::ChangeRequest;
@@ -21,18 +21,18 @@ use crate::todos::Todos;
     request_body = ChangeRequest,
     responses(
         (status = 200, body = TodoResponse),
-        (status = 404, response = service_kit::docs::Refused),
-        (status = 409, response = service_kit::docs::Refused),
-        (status = 413, response = service_kit::docs::Refused),
-        (status = 415, response = service_kit::docs::Refused),
-        (status = 422, response = service_kit::docs::Refused),
+        (status = 404, response = service_kit::docs::ProblemDetails),
+        (status = 409, response = service_kit::docs::ProblemDetails),
+        (status = 413, response = service_kit::docs::ProblemDetails),
+        (status = 415, response = service_kit::docs::ProblemDetails),
+        (status = 422, response = service_kit::docs::ProblemDetails),
     ),
     security(("password" = ["todos:write"]), ("bearer" = [])),
 )]
 pub(super) async fn change(
     request: Authorized<TodosWrite, (TodoId, Json<ChangeRequest>)>,
     todos: web::Data<Todos>,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, HttpError> {
     let Authorized { user, sent: (TodoId(id), body) } = request;
     let changed = todos.change(&user.sub, id, body.into_inner().parse()?).await.map_err(write_error)?;
     Ok(HttpResponse::Ok().json(TodoResponse::from(changed.ok_or_else(not_found)?)))

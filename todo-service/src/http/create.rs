@@ -2,7 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use service_kit::http::{BasePath, Json, Refusal};
+use service_kit::http::{BasePath, HttpError, Json};
 
 use super::authorized::Authorized;
 use super::body::CreateRequest;
@@ -20,10 +20,10 @@ use crate::todos::Todos;
     request_body = CreateRequest,
     responses(
         (status = 201, body = TodoResponse, headers(("Location" = String, description = "Where it stands"))),
-        (status = 409, response = service_kit::docs::Refused),
-        (status = 413, response = service_kit::docs::Refused),
-        (status = 415, response = service_kit::docs::Refused),
-        (status = 422, response = service_kit::docs::Refused),
+        (status = 409, response = service_kit::docs::ProblemDetails),
+        (status = 413, response = service_kit::docs::ProblemDetails),
+        (status = 415, response = service_kit::docs::ProblemDetails),
+        (status = 422, response = service_kit::docs::ProblemDetails),
     ),
     security(("password" = ["todos:write"]), ("bearer" = [])),
 )]
@@ -31,7 +31,7 @@ pub(super) async fn create(
     request: Authorized<TodosWrite, Json<CreateRequest>>,
     todos: web::Data<Todos>,
     base_path: BasePath,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, HttpError> {
     let Authorized { user, sent } = request;
     let todo = todos.create(&user.sub, sent.into_inner().parse()?).await.map_err(write_error)?;
     let location = (header::LOCATION, path_of(&base_path, todo.id));

@@ -1,7 +1,7 @@
 //! `DELETE /todos/{id}`.
 
 use actix_web::{HttpResponse, web};
-use service_kit::http::Refusal;
+use service_kit::http::HttpError;
 
 use super::authorized::Authorized;
 use super::location::TodoId;
@@ -15,13 +15,13 @@ use crate::todos::Todos;
     tag = "todos",
     summary = "Delete a todo",
     params(("id" = String, Path, format = Uuid, description = "Whose id")),
-    responses((status = 204, description = "It is gone"), (status = 404, response = service_kit::docs::Refused)),
+    responses((status = 204, description = "It is gone"), (status = 404, response = service_kit::docs::ProblemDetails)),
     security(("password" = ["todos:write"]), ("bearer" = [])),
 )]
 pub(super) async fn delete(
     request: Authorized<TodosWrite, TodoId>,
     todos: web::Data<Todos>,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, HttpError> {
     let Authorized { user, sent: TodoId(id) } = request;
     if todos.delete(&user.sub, id).await? { Ok(HttpResponse::NoContent().finish()) } else { Err(not_found()) }
 }

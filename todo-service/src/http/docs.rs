@@ -1,6 +1,6 @@
 //! `/openapi.json`: the API document, generated from the handlers.
 
-use service_kit::docs::{Refused, RefusedField, authorize_at};
+use service_kit::docs::{InvalidField, ProblemDetails, authorize_at};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::Scopes;
@@ -19,7 +19,7 @@ use utoipa::openapi::security::Scopes;
         super::delete::delete,
         super::whoami::whoami,
     ),
-    components(responses(Refused), schemas(RefusedField)),
+    components(responses(ProblemDetails), schemas(InvalidField)),
     tags((name = "todos"), (name = "token"))
 )]
 struct Api;

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpResponse, web};
-use service_kit::http::{BasePath, Query, Refusal};
+use service_kit::http::{BasePath, HttpError, Query};
 use url::form_urlencoded;
 
 use super::authorized::Authorized;
@@ -25,7 +25,7 @@ use crate::todos::Todos;
     ),
     responses(
         (status = 200, body = [TodoResponse], headers(("Link" = String, description = "rel=\"next\""))),
-        (status = 422, response = service_kit::docs::Refused),
+        (status = 422, response = service_kit::docs::ProblemDetails),
     ),
     security(("password" = ["todos:read"]), ("bearer" = [])),
 )]
@@ -33,7 +33,7 @@ pub(super) async fn list(
     request: Authorized<TodosRead, Query<Vec<(String, String)>>>,
     todos: web::Data<Todos>,
     base_path: BasePath,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, HttpError> {
     let Authorized { user, sent } = request;
     let wanted = Wanted::parse(sent.into_inner())?;
     let page = page::render(todos.list(&user.sub, wanted.page).await?)?;
@@ -53,7 +53,7 @@ struct Parameters {
 }
 
 impl Parameters {
-    fn read(pairs: Vec<(String, String)>) -> Result<Self, Refusal> {
+    fn read(pairs: Vec<(String, String)>) -> Result<Self, HttpError> {
         let mut read = Self::default();
         for (name, value) in pairs {
             let place = match name.as_str() {
@@ -63,7 +63,7 @@ impl Parameters {
                 _ => continue,
             };
             if place.replace(value).is_some() {
-                return Err(Refusal::field(name, "is given twice"));
+                return Err(HttpError::field(name, "is given twice"));
             }
         }
         Ok(read)
@@ -79,7 +79,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn parse(pairs: Vec<(String, String)>) -> Result<Self, Refusal> {
+    fn parse(pairs: Vec<(String, String)>) -> Result<Self, HttpError> {
         let Parameters { limit, cursor, completed } = Parameters::read(pairs)?;
         let page = Page {
             limit: match &limit {
@@ -118,6 +118,6 @@ impl Wanted {
     }
 }
 
-fn refuse(field: &str, message: &impl ToString) -> Refusal {
-    Refusal::field(field, message.to_string())
+fn refuse(field: &str, message: &impl ToString) -> HttpError {
+    HttpError::field(field, message.to_string())
 }

@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use service_kit::http::Refusal;
+use service_kit::http::HttpError;
 use uuid::Uuid;
 
 use super::refuse::not_found;
@@ -21,8 +21,8 @@ impl TodoId {
 }
 
 impl FromRequest for TodoId {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Self::parse(request.match_info().query("id")).ok_or_else(not_found))

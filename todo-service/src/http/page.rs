@@ -1,6 +1,6 @@
 //! A page of todos as a response body of bounded size.
 
-use service_kit::http::Refusal;
+use service_kit::http::HttpError;
 
 use super::render::TodoResponse;
 use crate::domain::{Cursor, Todo};
@@ -16,7 +16,7 @@ pub(super) struct RenderedPage {
 }
 
 /// Renders as many todos as fit, and at least one.
-pub(super) fn render(listing: Listing) -> Result<RenderedPage, Refusal> {
+pub(super) fn render(listing: Listing) -> Result<RenderedPage, HttpError> {
     let mut page = RenderedPage { json: String::from("["), next: listing.next };
     let mut last = None;
     for todo in listing.todos {
@@ -37,6 +37,6 @@ pub(super) fn render(listing: Listing) -> Result<RenderedPage, Refusal> {
     Ok(page)
 }
 
-fn one(todo: Todo) -> Result<String, Refusal> {
-    serde_json::to_string(&TodoResponse::from(todo)).map_err(Refusal::internal)
+fn one(todo: Todo) -> Result<String, HttpError> {
+    serde_json::to_string(&TodoResponse::from(todo)).map_err(HttpError::internal)
 }

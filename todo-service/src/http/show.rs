@@ -1,7 +1,7 @@
 //! `GET /todos/{id}`.
 
 use actix_web::{HttpResponse, web};
-use service_kit::http::Refusal;
+use service_kit::http::HttpError;
 
 use super::authorized::Authorized;
 use super::location::TodoId;
@@ -16,13 +16,13 @@ use crate::todos::Todos;
     tag = "todos",
     summary = "Show a todo",
     params(("id" = String, Path, format = Uuid, description = "Whose id")),
-    responses((status = 200, body = TodoResponse), (status = 404, response = service_kit::docs::Refused)),
+    responses((status = 200, body = TodoResponse), (status = 404, response = service_kit::docs::ProblemDetails)),
     security(("password" = ["todos:read"]), ("bearer" = [])),
 )]
 pub(super) async fn show(
     request: Authorized<TodosRead, TodoId>,
     todos: web::Data<Todos>,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, HttpError> {
     let Authorized { user, sent: TodoId(id) } = request;
     let todo = todos.find(&user.sub, id).await?.ok_or_else(not_found)?;
     Ok(HttpResponse::Ok().json(TodoResponse::from(todo)))

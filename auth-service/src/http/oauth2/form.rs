@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage, HttpRequest, web};
 use percent_encoding::percent_decode_str;
-use service_kit::http::{BODY_LIMIT, require_plain};
+use service_kit::http::{BODY_LIMIT, require_identity_encoding};
 
 use super::error::OauthError;
 
@@ -38,7 +38,7 @@ pub(super) struct Form(Vec<(String, String)>);
 impl Form {
     /// Reads the parameters from the body.
     pub(super) async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, OauthError> {
-        if require_plain(request).is_err() {
+        if require_identity_encoding(request).is_err() {
             return Err(OauthError::Encoded);
         }
         // The parameters are percent-encoded UTF-8, so `charset` is ignored: some clients send the charset of their

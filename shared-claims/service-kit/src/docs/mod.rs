@@ -2,7 +2,7 @@
 
 mod parts;
 
-pub use parts::{Refused, RefusedField, authorize_at};
+pub use parts::{InvalidField, ProblemDetails, authorize_at};
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use utoipa::openapi::{OpenApi, Server};
 
-use crate::http::{Cors, HadTrailingSlash, Path, Refusal, resource};
+use crate::http::{Cors, HadTrailingSlash, HttpError, Path, resource};
 
 const PAGE: &str = include_str!("page.html");
 const START: &str = include_str!("start.js");
@@ -67,8 +67,8 @@ async fn page(request: HttpRequest, docs: web::Data<Docs>) -> HttpResponse {
         .body(PAGE.replace("{at}", if had_slash { "" } else { "docs/" }))
 }
 
-async fn file(docs: web::Data<Docs>, name: Path<String>) -> Result<HttpResponse, Refusal> {
-    let not_found = || Refusal::new(StatusCode::NOT_FOUND, "Not found");
+async fn file(docs: web::Data<Docs>, name: Path<String>) -> Result<HttpResponse, HttpError> {
+    let not_found = || HttpError::new(StatusCode::NOT_FOUND, "Not found");
     if name.as_str() == "start.js" {
         return Ok(HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(START));
     }
@@ -76,7 +76,7 @@ async fn file(docs: web::Data<Docs>, name: Path<String>) -> Result<HttpResponse,
     if !wanted.contains(&name.as_str()) {
         return Err(not_found());
     }
-    let file = utoipa_swagger_ui::serve(&name, Arc::clone(&docs.files)).map_err(Refusal::internal)?;
+    let file = utoipa_swagger_ui::serve(&name, Arc::clone(&docs.files)).map_err(HttpError::internal)?;
     let file = file.ok_or_else(not_found)?;
     let bytes = match file.bytes {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),

@@ -6,24 +6,24 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{Components, OpenApi};
 use utoipa::{ToResponse, ToSchema};
 
-/// A refusal: problem details (RFC 9457).
+/// An error response: problem details (RFC 9457).
 #[derive(ToSchema, ToResponse)]
 #[response(description = "Problem details (RFC 9457)", content_type = "application/problem+json")]
 #[expect(dead_code, reason = "the shape of `shared_claims::problem::Problem`, for the document")]
-pub struct Refused {
+pub struct ProblemDetails {
     r#type: String,
     title: String,
     status: u16,
     /// What happened, safe to show.
     detail: String,
     /// The fields that broke a rule (422 only).
-    errors: Option<Vec<RefusedField>>,
+    errors: Option<Vec<InvalidField>>,
 }
 
 /// A field that broke a rule.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the shape of `shared_claims::problem::FieldError`, for the document")]
-pub struct RefusedField {
+pub struct InvalidField {
     field: String,
     message: String,
 }

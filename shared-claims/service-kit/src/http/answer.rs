@@ -17,14 +17,14 @@ pub fn problem_response(problem: Problem) -> HttpResponse {
 
 /// An error with two parts: the problem for the client, and the cause for the log, which is never sent.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct HttpError {
     problem: Box<Problem>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<String>,
 }
 
-impl Refusal {
-    /// A refusal whose title is the status' reason phrase.
+impl HttpError {
+    /// An error whose title is the status' reason phrase.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         // `actix-web` and `shared-claims` use two versions of the crate `http`.
         let code =
@@ -50,7 +50,7 @@ impl Refusal {
 
     /// A 500 response for a fault of the service. The cause is only logged.
     pub fn internal(cause: impl fmt::Display) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error").because(cause)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error").with_cause(cause)
     }
 
     /// Adds a header to the response.
@@ -62,7 +62,7 @@ impl Refusal {
 
     /// Adds the cause, which is only logged.
     #[must_use]
-    pub fn because(mut self, cause: impl fmt::Display) -> Self {
+    pub fn with_cause(mut self, cause: impl fmt::Display) -> Self {
         self.cause = Some(cause.to_string());
         self
     }
@@ -73,28 +73,28 @@ impl Refusal {
     }
 }
 
-impl From<Problem> for Refusal {
+impl From<Problem> for HttpError {
     fn from(problem: Problem) -> Self {
         Self { problem: Box::new(problem), headers: Vec::new(), cause: None }
     }
 }
 
-impl From<DatabaseError> for Refusal {
+impl From<DatabaseError> for HttpError {
     fn from(error: DatabaseError) -> Self {
-        if error.is_transient() { Self::unavailable(1).because(error) } else { Self::internal(error) }
+        if error.is_transient() { Self::unavailable(1).with_cause(error) } else { Self::internal(error) }
     }
 }
 
 /// The text for the log: the cause, if there is one.
-impl fmt::Display for Refusal {
+impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.cause.as_deref().unwrap_or(&self.problem.detail))
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for HttpError {}
 
-impl ResponseError for Refusal {
+impl ResponseError for HttpError {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }

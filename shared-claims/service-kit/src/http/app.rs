@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, HttpResponse, ResponseError};
 
-use super::{BODY_LIMIT, Front, Refusal};
+use super::{BODY_LIMIT, Front, HttpError};
 
 /// Creates an application whose responses have the common headers. Register `routes` without a trailing slash.
 pub fn app(
@@ -31,28 +31,29 @@ pub fn app(
         .wrap(front.clone())
 }
 
-async fn not_found() -> Result<HttpResponse, Refusal> {
-    Err(Refusal::not_found())
+async fn not_found() -> Result<HttpResponse, HttpError> {
+    Err(HttpError::not_found())
 }
 
 /// Configures actix's own extractors for handlers that use them: the same size limit, and errors as problems.
 fn extractor_limits(config: &mut ServiceConfig) {
     let json = web::JsonConfig::default().limit(BODY_LIMIT).error_handler(|error, _| {
-        refused(match &error {
+        status_error(match &error {
             JsonPayloadError::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             JsonPayloadError::Deserialize(inner) if inner.is_data() => StatusCode::UNPROCESSABLE_ENTITY,
             other => other.status_code(),
         })
     });
     let form = web::FormConfig::default().limit(BODY_LIMIT).error_handler(|error, _| {
-        refused(match &error {
+        status_error(match &error {
             UrlencodedError::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             UrlencodedError::Parse(_) => StatusCode::UNPROCESSABLE_ENTITY,
             other => other.status_code(),
         })
     });
-    let query = web::QueryConfig::default().error_handler(|_, _| refused(StatusCode::UNPROCESSABLE_ENTITY));
-    let path = web::PathConfig::default().error_handler(|_, _| refused(StatusCode::NOT_FOUND));
+    let query =
+        web::QueryConfig::default().error_handler(|_, _| status_error(StatusCode::UNPROCESSABLE_ENTITY));
+    let path = web::PathConfig::default().error_handler(|_, _| status_error(StatusCode::NOT_FOUND));
     config
         .app_data(web::PayloadConfig::new(BODY_LIMIT))
         .app_data(json)
@@ -61,6 +62,6 @@ fn extractor_limits(config: &mut ServiceConfig) {
         .app_data(path);
 }
 
-fn refused(status: StatusCode) -> Error {
-    Refusal::new(status, status.canonical_reason().unwrap_or("Error")).into()
+fn status_error(status: StatusCode) -> Error {
+    HttpError::new(status, status.canonical_reason().unwrap_or("Error")).into()
 }

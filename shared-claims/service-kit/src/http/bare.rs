@@ -8,7 +8,7 @@ use shared_claims::problem::Problem;
 use super::problem_response;
 
 /// Whether the response is an error without a body or with plain text.
-fn is_bare(response: &HttpResponse) -> bool {
+fn is_plain_text_error(response: &HttpResponse) -> bool {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return false;
@@ -19,7 +19,7 @@ fn is_bare(response: &HttpResponse) -> bool {
     }
 }
 
-fn dressed(bare: &HttpResponse) -> HttpResponse {
+fn to_problem(bare: &HttpResponse) -> HttpResponse {
     let code = http::StatusCode::from_u16(bare.status().as_u16()).unwrap_or_default();
     let mut response = problem_response(Problem::new(code, code.canonical_reason().unwrap_or("Error")));
     for (name, value) in bare.headers() {
@@ -31,6 +31,6 @@ fn dressed(bare: &HttpResponse) -> HttpResponse {
 }
 
 /// The response, converted to a problem if it is a plain-text error.
-pub(super) fn dressed_if_bare(response: HttpResponse) -> HttpResponse {
-    if is_bare(&response) { dressed(&response) } else { response }
+pub(super) fn problem_if_plain_text(response: HttpResponse) -> HttpResponse {
+    if is_plain_text_error(&response) { to_problem(&response) } else { response }
 }

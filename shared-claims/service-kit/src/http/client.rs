@@ -8,7 +8,7 @@ use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR}
 use actix_web::{FromRequest, HttpRequest};
 
 use super::context::RequestContext;
-use super::{Network, Refusal};
+use super::{HttpError, Network};
 
 /// The client's address. An actix-web extractor.
 ///
@@ -78,12 +78,14 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
 }
 
 impl FromRequest for ClientAddress {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let found = RequestContext::of(request).and_then(|context| context.client());
-        ready(found.ok_or_else(|| Refusal::internal("no client address: the route is outside of http::app")))
+        ready(
+            found.ok_or_else(|| HttpError::internal("no client address: the route is outside of http::app")),
+        )
     }
 }
 

@@ -22,7 +22,7 @@ use super::path::{BasePath, read_path};
 use super::security::SecurityHeaders;
 use super::serving::Serving;
 use super::visit::Visit;
-use super::{HttpSettings, Network, Refusal};
+use super::{HttpError, HttpSettings, Network};
 use crate::metrics::{InFlight, Metrics, RouteCounts};
 
 /// The configuration of the layer, shared by all workers.
@@ -133,7 +133,7 @@ where
             return Serving::answered(visit, refuse(request, &refused_method()));
         }
         if !read_path(&mut request, &self.worker.base_path) {
-            return Serving::answered(visit, refuse(request, &Refusal::not_found()));
+            return Serving::answered(visit, refuse(request, &HttpError::not_found()));
         }
         match catch_unwind(AssertUnwindSafe(|| self.routes.call(request))) {
             Ok(rest) => Serving::new(visit, rest),
@@ -142,11 +142,11 @@ where
     }
 }
 
-fn refuse(request: ServiceRequest, refusal: &Refusal) -> ServiceResponse<BoxBody> {
+fn refuse(request: ServiceRequest, refusal: &HttpError) -> ServiceResponse<BoxBody> {
     request.into_response(refusal.error_response())
 }
 
-fn refused_method() -> Refusal {
+fn refused_method() -> HttpError {
     let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").with_header(header::ALLOW, allow)
+    HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").with_header(header::ALLOW, allow)
 }

@@ -9,7 +9,7 @@ use actix_web::http::Uri;
 use actix_web::http::uri::PathAndQuery;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
-use super::Refusal;
+use super::HttpError;
 
 /// The base path under which callers reach the service, for example `/id`; empty if there is none. Used for URLs in
 /// responses. An extractor.
@@ -25,12 +25,12 @@ impl Deref for BasePath {
 }
 
 impl FromRequest for BasePath {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let found = request.app_data::<Self>().cloned();
-        ready(found.ok_or_else(|| Refusal::internal("no base path: the route is outside of http::app")))
+        ready(found.ok_or_else(|| HttpError::internal("no base path: the route is outside of http::app")))
     }
 }
 

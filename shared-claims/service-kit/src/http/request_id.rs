@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpRequest};
 use uuid::fmt::Hyphenated;
 
-use super::Refusal;
+use super::HttpError;
 use super::context::RequestContext;
 
 /// The header of the id, in requests and responses.
@@ -76,12 +76,12 @@ fn is_sane(id: &str) -> bool {
 }
 
 impl FromRequest for RequestId {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let found = RequestContext::of(request).map(|context| context.id().clone());
-        ready(found.ok_or_else(|| Refusal::internal("no request id: the route is outside of http::app")))
+        ready(found.ok_or_else(|| HttpError::internal("no request id: the route is outside of http::app")))
     }
 }
 

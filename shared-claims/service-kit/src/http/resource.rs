@@ -10,7 +10,7 @@ use actix_web::{
 };
 
 use super::context::NotesRoute;
-use super::{Cors, Refusal};
+use super::{Cors, HttpError};
 use crate::metrics::RouteCounts;
 
 /// A path and its methods. Anything else is 405 with `Allow`; `OPTIONS` tells; `GET` answers `HEAD`.
@@ -150,5 +150,5 @@ fn other_method(request: &HttpRequest, allow: HeaderValue, refuse: fn() -> HttpR
 }
 
 fn not_allowed() -> HttpResponse {
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").error_response()
+    HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").error_response()
 }

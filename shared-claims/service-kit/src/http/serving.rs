@@ -15,7 +15,7 @@ use futures_util::future::LocalBoxFuture;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
-use super::Refusal;
+use super::HttpError;
 use super::pieces::in_pieces;
 use super::visit::Visit;
 
@@ -62,7 +62,7 @@ impl<F> Serving<F> {
 
     pub(super) fn panicked(visit: Visit) -> Self {
         // The panic hook has already logged the panic.
-        Self::with(visit, Answer::alone(&Refusal::internal("panic")))
+        Self::with(visit, Answer::alone(&HttpError::internal("panic")))
     }
 
     fn with(visit: Visit, answer: Answer) -> Self {
@@ -114,7 +114,7 @@ where
     match polled {
         Ok(Poll::Ready(Ok(response))) => return Poll::Ready(Answer::Whole(response)),
         Ok(Poll::Ready(Err(error))) => return Poll::Ready(Answer::alone(error.as_response_error())),
-        Err(_panic) => return Poll::Ready(Answer::alone(&Refusal::internal("panic"))),
+        Err(_panic) => return Poll::Ready(Answer::alone(&HttpError::internal("panic"))),
         Ok(Poll::Pending) => {}
     }
     if deadline.is_none() {
@@ -123,7 +123,7 @@ where
     let Some(deadline) = deadline.as_pin_mut() else { return Poll::Pending };
     deadline
         .poll(context)
-        .map(|()| Answer::alone(&Refusal::unavailable(1).because("the request's deadline passed")))
+        .map(|()| Answer::alone(&HttpError::unavailable(1).with_cause("the request's deadline passed")))
 }
 
 fn finish(visit: &mut Visit, answer: Answer, is_known: bool) -> Result<ServiceResponse<BoxBody>, Error> {

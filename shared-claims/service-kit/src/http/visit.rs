@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
 
-use super::bare::dressed_if_bare;
+use super::bare::problem_if_plain_text;
 use super::context::RequestContext;
 use super::cors::{Cors, CrossOrigin, apply};
 use super::front::Worker;
@@ -73,7 +73,7 @@ impl Visit {
         is_known: bool,
         cause: Option<&str>,
     ) -> HttpResponse {
-        let mut response = dressed_if_bare(response);
+        let mut response = problem_if_plain_text(response);
         self.worker.security.add(response.headers_mut(), self.is_https);
         let (cors, route) = (self.cors(), self.context.route());
         let methods = route.map(|route| &route.methods);

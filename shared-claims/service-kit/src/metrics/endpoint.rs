@@ -5,15 +5,15 @@ use actix_web::{HttpResponse, http::header};
 use prometheus::{Encoder, TextEncoder};
 
 use super::Metrics;
-use crate::http::{Refusal, resource};
+use crate::http::{HttpError, resource};
 
 /// Registers `/metrics`.
 pub fn configure(config: &mut ServiceConfig, metrics: &Metrics) {
     config.app_data(web::Data::new(metrics.clone())).service(resource("/metrics").get(show));
 }
 
-async fn show(metrics: web::Data<Metrics>) -> Result<HttpResponse, Refusal> {
-    let text = render(&metrics).map_err(Refusal::internal)?;
+async fn show(metrics: web::Data<Metrics>) -> Result<HttpResponse, HttpError> {
+    let text = render(&metrics).map_err(HttpError::internal)?;
     Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, prometheus::TEXT_FORMAT)).body(text))
 }
 

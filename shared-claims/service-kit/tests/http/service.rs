@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, Responder};
 use serde::{Deserialize, Serialize};
 use service_kit::health::{Finding, Health};
 use service_kit::http::{
-    ClientAddress, Cors, Form, HttpSettings, Json, Path, Query, Refusal, RequestId, resource,
+    ClientAddress, Cors, Form, HttpError, HttpSettings, Json, Path, Query, RequestId, resource,
 };
 use service_kit::metrics::{Metrics, MetricsSettings};
 use service_kit::server::{Service, Stopping, bind};
@@ -91,8 +91,8 @@ async fn panics() -> HttpResponse {
     panic!("the secret is hunter2");
 }
 
-async fn fails() -> Result<HttpResponse, Refusal> {
-    Err(Refusal::internal("the secret is hunter2"))
+async fn fails() -> Result<HttpResponse, HttpError> {
+    Err(HttpError::internal("the secret is hunter2"))
 }
 
 async fn own_headers() -> HttpResponse {

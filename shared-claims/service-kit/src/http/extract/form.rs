@@ -10,9 +10,9 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
-use super::body::{self, holds_nul, malformed, may_hold_nul};
-use super::refuse::wrong_shape;
-use crate::http::Refusal;
+use super::body::{self, contains_nul, malformed, may_contain_nul};
+use super::refuse::invalid_value;
+use crate::http::HttpError;
 
 /// A form body. Refused with 415 for another content type, 413 above [`BODY_LIMIT`](super::BODY_LIMIT), 400 for invalid
 /// UTF-8, and 422 with the field for a value that does not fit `T`. A NUL character outside passwords is refused with
@@ -57,8 +57,8 @@ impl<T> Deref for Query<T> {
 const FORM: &str = "application/x-www-form-urlencoded";
 
 impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
-    type Error = Refusal;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Refusal>>>>;
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, HttpError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
@@ -71,25 +71,25 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(parse(request.query_string()).map(Self))
     }
 }
 
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, HttpError> {
     // The parser below would replace what is not UTF-8, and two names become one.
     if percent_decode_str(text).decode_utf8().is_err() {
         return Err(malformed("The parameters are not UTF-8"));
     }
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        if name.contains('\0') || (value.contains('\0') && !may_hold_nul(&name)) {
-            return Err(holds_nul(&name.replace('\0', "")));
+        if name.contains('\0') || (value.contains('\0') && !may_contain_nul(&name)) {
+            return Err(contains_nul(&name.replace('\0', "")));
         }
     }
     let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
     serde_path_to_error::deserialize(reader)
-        .map_err(|error| wrong_shape(&error.path().to_string(), error.inner()))
+        .map_err(|error| invalid_value(&error.path().to_string(), error.inner()))
 }

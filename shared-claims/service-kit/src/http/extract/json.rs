@@ -10,9 +10,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::body::{self, holds_nul, malformed, may_hold_nul};
-use super::refuse::wrong_shape;
-use crate::http::Refusal;
+use super::body::{self, contains_nul, malformed, may_contain_nul};
+use super::refuse::invalid_value;
+use crate::http::HttpError;
 
 /// A JSON object as the body. Refused with 415 for another content type, 413 above [`BODY_LIMIT`](super::BODY_LIMIT),
 /// 400 for invalid JSON, and 422 with the field for a value that does not fit `T`. A NUL character outside passwords is
@@ -30,11 +30,11 @@ impl<T> Json<T> {
 impl<T: DeserializeOwned> Json<T> {
     /// Reads the body like the extractor. For a body above the limit, `explain` gets its first
     /// [`BODY_LIMIT`](super::BODY_LIMIT) bytes and may return another refusal than 413.
-    pub async fn read_or(
+    pub async fn read_or_else(
         request: &HttpRequest,
         payload: &mut Payload,
-        explain: impl FnOnce(&str) -> Option<Refusal>,
-    ) -> Result<T, Refusal> {
+        explain: impl FnOnce(&str) -> Option<HttpError>,
+    ) -> Result<T, HttpError> {
         body::require_type(request, "application/json", is_json)?;
         parse(&body::text_or(payload, explain).await?)
     }
@@ -49,8 +49,8 @@ impl<T> Deref for Json<T> {
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
-    type Error = Refusal;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Refusal>>>>;
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, HttpError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
@@ -66,22 +66,22 @@ fn is_json(kind: &str) -> bool {
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, HttpError> {
     // serde would also fill a struct from an array, by position.
     if !text.trim_start().starts_with('{') {
         let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
-        return Err(if is_json { Refusal::field("body", "must be an object") } else { not_json() });
+        return Err(if is_json { HttpError::field("body", "must be an object") } else { not_json() });
     }
     if text.contains("\\u0000")
         && let Ok(tree) = serde_json::from_str::<Value>(text)
     {
-        refuse_nul("body", &tree)?;
+        reject_nul("body", &tree)?;
     }
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         match error.inner().classify() {
-            Category::Data => wrong_shape(&path, error.inner()),
+            Category::Data => invalid_value(&path, error.inner()),
             Category::Io | Category::Syntax | Category::Eof => not_json(),
         }
     })?;
@@ -89,15 +89,15 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     Ok(value)
 }
 
-fn not_json() -> Refusal {
+fn not_json() -> HttpError {
     malformed("The body is not valid JSON")
 }
 
-fn refuse_nul(name: &str, value: &Value) -> Result<(), Refusal> {
+fn reject_nul(name: &str, value: &Value) -> Result<(), HttpError> {
     match value {
-        Value::String(text) if text.contains('\0') && !may_hold_nul(name) => Err(holds_nul(name)),
-        Value::Array(items) => items.iter().try_for_each(|item| refuse_nul(name, item)),
-        Value::Object(members) => members.iter().try_for_each(|(name, value)| refuse_nul(name, value)),
+        Value::String(text) if text.contains('\0') && !may_contain_nul(name) => Err(contains_nul(name)),
+        Value::Array(items) => items.iter().try_for_each(|item| reject_nul(name, item)),
+        Value::Object(members) => members.iter().try_for_each(|(name, value)| reject_nul(name, value)),
         _ => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
-use crate::http::Refusal;
+use crate::http::HttpError;
 
 /// The parameters in the path. A value that does not fit `T` cannot name a resource: 404.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +30,14 @@ impl<T> Deref for Path<T> {
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Path<T> {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let parts = web::Path::<T>::from_request(request, payload).into_inner();
         ready(match parts {
             Ok(parts) => Ok(Self(parts.into_inner())),
-            Err(_) => Err(Refusal::new(StatusCode::NOT_FOUND, "Not found")),
+            Err(_) => Err(HttpError::new(StatusCode::NOT_FOUND, "Not found")),
         })
     }
 }

@@ -4,14 +4,14 @@ use std::fmt::Display;
 
 use shared_claims::problem::{FieldError, Problem};
 
-use crate::http::Refusal;
+use crate::http::HttpError;
 
 /// A 422 response for a value of the wrong type or form. `path` is the position of the value.
-pub(super) fn wrong_shape(path: &str, error: &impl Display) -> Refusal {
+pub(super) fn invalid_value(path: &str, error: &impl Display) -> HttpError {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or(&text);
     let (field, message) = describe(path, text);
-    Refusal::from(Problem::validation(vec![FieldError { field, message }])).because(error_kind(text))
+    HttpError::from(Problem::validation(vec![FieldError { field, message }])).with_cause(message_prefix(text))
 }
 
 fn describe(path: &str, text: &str) -> (String, String) {
@@ -32,14 +32,14 @@ fn describe(path: &str, text: &str) -> (String, String) {
     let field = if path == "." { "body".to_owned() } else { path.to_owned() };
     // serde puts the value before the word `expected`. It is removed: the client knows it, and it need not be logged.
     let message = match text.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("must be {}", in_words(expected)),
-        None => reworded(text).to_owned(),
+        Some((_, expected)) => format!("must be {}", json_type_name(expected)),
+        None => rewrite_message(text).to_owned(),
     };
     (field, message)
 }
 
 /// Describes Rust's types in terms of JSON.
-fn in_words(expected: &str) -> &str {
+fn json_type_name(expected: &str) -> &str {
     match expected {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, not negative",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
@@ -52,7 +52,7 @@ fn in_words(expected: &str) -> &str {
 }
 
 /// Rewords the standard library's messages about numbers in a form.
-fn reworded(text: &str) -> &str {
+fn rewrite_message(text: &str) -> &str {
     match text {
         "invalid digit found in string" | "cannot parse integer from empty string" => {
             "must be a whole number"
@@ -66,6 +66,6 @@ fn reworded(text: &str) -> &str {
 }
 
 /// The first words of the message, without any value.
-fn error_kind(text: &str) -> String {
+fn message_prefix(text: &str) -> String {
     text.split([':', '`']).next().unwrap_or_default().trim().to_owned()
 }
