@@ -1,7 +1,5 @@
 //! Authorization codes: a client exchanges a code from the hosted pages for tokens, once (RFC 6749 §4.1).
 
-use std::fmt;
-
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,54 +7,21 @@ use shared_claims::scope::Scopes;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::opaque_secret::{OpaqueKind, OpaqueSecret, SecretHash, only_random};
 use super::Device;
 
-/// The prefix by which secret scanners find codes.
-const PREFIX: &str = "lkc_";
+/// A code in plain: 256 random bits.
+pub type CodePlain = OpaqueSecret<AuthorizationCode>;
 
-/// A code in plain: 256 random bits. It is never stored.
-#[derive(Clone)]
-pub struct CodePlain(String);
+/// The hash of a code.
+pub type CodeHash = SecretHash<AuthorizationCode>;
 
-impl CodePlain {
-    /// Makes a new code from random bytes.
-    pub fn from_random(random: [u8; 32]) -> Self {
-        Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
-    }
+impl OpaqueKind for AuthorizationCode {
+    const PREFIX: &'static str = "lkc_";
+    type Content = ();
 
-    /// Parses what a client presents; `None` if it cannot be a code.
-    pub fn parse(text: &str) -> Option<Self> {
-        let random = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
-        (random.len() == 32).then(|| Self(text.to_owned()))
-    }
-
-    /// The hash that is stored.
-    pub fn hash(&self) -> CodeHash {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest::digest(&digest::SHA256, self.0.as_bytes()).as_ref());
-        CodeHash(hash)
-    }
-
-    /// The code as text. Only for the redirect.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for CodePlain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CodePlain([redacted])")
-    }
-}
-
-/// The SHA-256 of a code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CodeHash([u8; 32]);
-
-impl CodeHash {
-    /// The digest's bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    fn read(bytes: &[u8]) -> Option<()> {
+        only_random(bytes)
     }
 }
 

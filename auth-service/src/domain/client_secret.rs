@@ -1,74 +1,26 @@
 //! The secret of a confidential client.
 
-use std::fmt;
+use super::opaque_secret::{OpaqueKind, OpaqueSecret, SecretHash, only_random};
 
-use aws_lc_rs::digest;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use subtle::ConstantTimeEq;
+/// A client secret in plain: 256 random bits, or a secret that an operator declares.
+pub type ClientSecretPlain = OpaqueSecret<ClientSecret>;
 
-/// The prefix by which secret scanners find client secrets.
-const PREFIX: &str = "lks_";
+/// The hash of a client secret.
+pub type ClientSecretHash = SecretHash<ClientSecret>;
 
-/// A client secret in plain: 256 random bits. It is shown once and never stored.
-#[derive(Clone)]
-pub struct ClientSecretPlain(String);
+impl OpaqueKind for ClientSecret {
+    const PREFIX: &'static str = "lks_";
+    type Content = ();
+
+    fn read(bytes: &[u8]) -> Option<()> {
+        only_random(bytes)
+    }
+}
 
 impl ClientSecretPlain {
-    /// Makes a new secret from random bytes.
-    pub fn from_random(random: [u8; 32]) -> Self {
-        Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
-    }
-
-    /// Takes a secret that a caller presents or an operator declares.
+    /// Takes a secret that a caller presents or an operator declares. It may have any form.
     pub fn presented(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// The hash that is stored.
-    pub fn hash(&self) -> ClientSecretHash {
-        let digest = digest::digest(&digest::SHA256, self.0.as_bytes());
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest.as_ref());
-        ClientSecretHash(hash)
-    }
-
-    /// The secret as text. Only for the one response that shows it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ClientSecretPlain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientSecretPlain([redacted])")
-    }
-}
-
-/// The SHA-256 of a secret. A fast hash is safe here because 256 random bits cannot be guessed, unlike a password.
-#[derive(Clone, Copy)]
-pub struct ClientSecretHash([u8; 32]);
-
-impl ClientSecretHash {
-    /// Reads a stored hash; `None` if it does not have 32 bytes.
-    pub fn from_stored(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
-    }
-
-    /// The digest's bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Compares two hashes in constant time.
-    pub fn matches(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl fmt::Debug for ClientSecretHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientSecretHash([redacted])")
+        Self::from_text(text)
     }
 }
 
@@ -98,8 +50,8 @@ mod tests {
     fn a_secret_is_known_by_its_hash_and_shown_nowhere() {
         let plain = ClientSecretPlain::from_random([7; 32]);
         assert!(plain.expose().starts_with("lks_") && plain.expose().len() == 47);
-        assert!(plain.hash().matches(&ClientSecretPlain::presented(plain.expose()).hash()));
-        assert!(!plain.hash().matches(&ClientSecretPlain::presented("lks_").hash()));
+        assert_eq!(plain.hash(), ClientSecretPlain::presented(plain.expose()).hash());
+        assert_ne!(plain.hash(), ClientSecretPlain::presented("lks_").hash());
         let shown = format!("{plain:?} {:?}", plain.hash());
         assert!(!shown.contains("Bwc") && !shown.contains('7'), "{shown}");
     }

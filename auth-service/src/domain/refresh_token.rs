@@ -3,32 +3,40 @@
 //! A token contains the id of its session and a tag that only the issuer can compute. So a token that was used long
 //! ago is recognised without being stored, and a forged one is refused without a database query.
 
-use std::fmt;
-
-use aws_lc_rs::{digest, hmac};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use aws_lc_rs::hmac;
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
+use super::opaque_secret::{OpaqueKind, OpaqueSecret, RANDOM_BYTES, SecretHash};
 use super::{Device, MinuteCount};
 
-/// The prefix by which secret scanners find refresh tokens.
-const PREFIX: &str = "lkr_";
-const RANDOM_BYTES: usize = 32;
 const SESSION_BYTES: usize = 16;
 /// The length of the tag, the first bytes of an HMAC-SHA-256. A guessed tag would only allow ending a session.
 const TAG_BYTES: usize = 16;
-const NAMED_BYTES: usize = SESSION_BYTES + RANDOM_BYTES;
-const BYTES: usize = NAMED_BYTES + TAG_BYTES;
 
-/// A refresh token in plain. It is shown once and never stored.
+/// A refresh token in plain.
+pub type RefreshTokenPlain = OpaqueSecret<RefreshToken>;
+
+/// The hash of a refresh token.
+pub type RefreshTokenHash = SecretHash<RefreshToken>;
+
+/// The parts of a refresh token.
 #[derive(Clone, PartialEq, Eq)]
-pub struct RefreshTokenPlain {
-    text: String,
+pub struct RefreshTokenContent {
     session_id: [u8; SESSION_BYTES],
     random: [u8; RANDOM_BYTES],
     tag: [u8; TAG_BYTES],
+}
+
+impl OpaqueKind for RefreshToken {
+    const PREFIX: &'static str = "lkr_";
+    type Content = RefreshTokenContent;
+
+    fn read(bytes: &[u8]) -> Option<RefreshTokenContent> {
+        let (session_id, rest) = bytes.split_first_chunk()?;
+        let (random, tag) = rest.split_first_chunk()?;
+        Some(RefreshTokenContent { session_id: *session_id, random: *random, tag: tag.try_into().ok()? })
+    }
 }
 
 impl RefreshTokenPlain {
@@ -40,33 +48,24 @@ impl RefreshTokenPlain {
     fn assemble(session_id: [u8; SESSION_BYTES], random: [u8; RANDOM_BYTES], key: &hmac::Key) -> Self {
         let tag = tag(&session_id, &random, key);
         let bytes = [&session_id[..], &random, &tag].concat();
-        Self { text: format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)), session_id, random, tag }
-    }
-
-    /// Parses what a caller presents; `None` if it cannot be a refresh token.
-    pub fn parse(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
-        let bytes: [u8; BYTES] = bytes.try_into().ok()?;
-        let (session_id, rest) = bytes.split_first_chunk()?;
-        let (random, tag) = rest.split_first_chunk()?;
-        let tag = tag.try_into().ok()?;
-        Some(Self { text: text.to_owned(), session_id: *session_id, random: *random, tag })
+        Self::of(&bytes, RefreshTokenContent { session_id, random, tag })
     }
 
     /// The session that the token belongs to; `None` if this issuer did not make the token.
     pub fn session_id(&self, key: &hmac::Key) -> Option<Uuid> {
-        let made = tag(&self.session_id, &self.random, key);
-        bool::from(made.ct_eq(&self.tag)).then(|| Uuid::from_bytes(self.session_id))
+        let RefreshTokenContent { session_id, random, tag: presented } = &self.content;
+        let expected = tag(session_id, random, key);
+        bool::from(expected.ct_eq(presented)).then(|| Uuid::from_bytes(*session_id))
     }
 
     /// Derives the successor of this token. The derivation is deterministic, so the same successor can be returned
     /// again without being stored.
     #[must_use]
     pub fn child(&self, key: &hmac::Key) -> Self {
-        let derived = hmac::sign(key, &[b"child".as_slice(), self.text.as_bytes()].concat());
+        let derived = hmac::sign(key, &[b"child".as_slice(), self.expose().as_bytes()].concat());
         let mut random = [0; RANDOM_BYTES];
         random.copy_from_slice(derived.as_ref());
-        Self::assemble(self.session_id, random, key)
+        Self::assemble(self.content.session_id, random, key)
     }
 
     /// A keyed hash of the caller's device, to tell whether two requests with this token came from the same caller.
@@ -75,23 +74,10 @@ impl RefreshTokenPlain {
         let [agent, address] =
             [&device.user_agent, &device.address].map(|text| text.as_deref().unwrap_or(""));
         // An address contains no space, so address and agent cannot be confused.
-        let whole = hmac::sign(key, format!("caller {address} {agent} {}", self.text).as_bytes());
+        let whole = hmac::sign(key, format!("caller {address} {agent} {}", self.expose()).as_bytes());
         let mut mark = [0; 8];
         mark.iter_mut().zip(whole.as_ref()).for_each(|(byte, of_whole)| *byte = *of_whole);
         i64::from_be_bytes(mark)
-    }
-
-    /// The hash that is stored.
-    pub fn hash(&self) -> RefreshTokenHash {
-        let digest = digest::digest(&digest::SHA256, self.text.as_bytes());
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest.as_ref());
-        RefreshTokenHash(hash)
-    }
-
-    /// The token as text. Only for the response.
-    pub fn expose(&self) -> &str {
-        &self.text
     }
 }
 
@@ -100,23 +86,6 @@ fn tag(session_id: &[u8; SESSION_BYTES], random: &[u8; RANDOM_BYTES], key: &hmac
     let mut tag = [0; TAG_BYTES];
     tag.iter_mut().zip(whole.as_ref()).for_each(|(byte, of_whole)| *byte = *of_whole);
     tag
-}
-
-impl fmt::Debug for RefreshTokenPlain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RefreshTokenPlain([redacted])")
-    }
-}
-
-/// The SHA-256 of a token, by which the token is found in the database. The token cannot be computed from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RefreshTokenHash([u8; 32]);
-
-impl RefreshTokenHash {
-    /// The digest's bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
 }
 
 /// A refresh token as it stands in the database.
@@ -183,6 +152,9 @@ impl RefreshToken {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn token(consumed_at_ms: Option<i64>) -> RefreshToken {
@@ -217,7 +189,7 @@ mod tests {
         {
             assert_eq!(RefreshTokenPlain::parse(text), None, "{text:?}");
         }
-        assert_eq!(format!("{plain:?}"), "RefreshTokenPlain([redacted])");
+        assert_eq!(format!("{plain:?}"), "lkr_[redacted]");
     }
 
     #[test]
@@ -227,10 +199,10 @@ mod tests {
         assert_eq!(plain.child(&key(1)).session_id(&key(1)), Some(SESSION));
         assert_eq!(plain.session_id(&key(2)), None);
         let bytes = URL_SAFE_NO_PAD.decode(&plain.expose()[4..]).unwrap();
-        for place in 0..BYTES {
+        for place in 0..bytes.len() {
             let mut forged = bytes.clone();
             forged[place] ^= 1;
-            let forged = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(forged));
+            let forged = format!("lkr_{}", URL_SAFE_NO_PAD.encode(forged));
             assert_eq!(RefreshTokenPlain::parse(&forged).unwrap().session_id(&key(1)), None, "{place}");
         }
     }

@@ -87,7 +87,7 @@ fn declare_secret(
 ) -> Result<(), AdministrationError> {
     let secrets = client_secrets::of_client(change.conn(), id)?;
     let mut current = secrets.iter().filter(|secret| secret.expires_at_ms.is_none());
-    if current.any(|secret| secret.hash.matches(&declared.hash)) {
+    if current.any(|secret| secret.hash == declared.hash) {
         return Ok(());
     }
     change.set_secret(id, &declared.hash, declared.keep_old_s)?;
