@@ -1,7 +1,7 @@
 //! Verifies a username and password. The cost is the same whether or not the user exists.
 
 use super::{AccountError, Accounts};
-use crate::domain::{AuditEvent, AuditKind, Credentials, Origin, Password, Username};
+use crate::domain::{AuditEvent, AuditKind, Credentials, Initiator, Password, Username};
 use crate::passwords::Verification;
 use crate::storage::users;
 use crate::tokens::Proven;
@@ -23,7 +23,7 @@ impl Accounts {
         username: &str,
         password: &str,
         client_id: &str,
-        origin: &Origin,
+        initiator: &Initiator,
     ) -> Result<Authentication, AccountError> {
         let parts = &self.parts;
         let stored = match Username::parse(username) {
@@ -38,7 +38,7 @@ impl Accounts {
             // No user can have a name that does not parse.
             Err(_) => None,
         };
-        let refused = refusal(stored.as_ref(), client_id, origin);
+        let refused = refusal(stored.as_ref(), client_id, initiator);
         // A disabled user is treated like an unknown one: the password is verified against the dummy hash.
         let stored = stored.filter(|credentials| credentials.user.is_active);
         let hash = stored.as_ref().map(|credentials| credentials.hash.clone());
@@ -61,8 +61,8 @@ impl Accounts {
 }
 
 /// Builds the audit event for a refused login.
-fn refusal(stored: Option<&Credentials>, client_id: &str, origin: &Origin) -> AuditEvent {
-    let event = AuditEvent::new(AuditKind::LoginRefused, origin).client(client_id);
+fn refusal(stored: Option<&Credentials>, client_id: &str, initiator: &Initiator) -> AuditEvent {
+    let event = AuditEvent::new(AuditKind::LoginRefused, initiator).client(client_id);
     match stored.map(|credentials| &credentials.user) {
         None => event.reason("unknown_user"),
         Some(user) if user.is_active => event.user(user.id).reason("wrong_password"),

@@ -1,7 +1,7 @@
 //! Registers a user.
 
 use super::{AccountError, Accounts};
-use crate::domain::{AuditEvent, AuditKind, Email, NewUser, Origin, Password, User, Username};
+use crate::domain::{AuditEvent, AuditKind, Email, Initiator, NewUser, Password, User, Username};
 use crate::storage::{is_unique_violation, users};
 
 /// The unparsed values of a registration.
@@ -43,7 +43,7 @@ impl Accounts {
     pub async fn register(
         &self,
         request: RegistrationRequest<'_>,
-        origin: &Origin,
+        initiator: &Initiator,
     ) -> Result<Registration, AccountError> {
         let parts = &self.parts;
         let (username, email, password) = match self.parse(&request).await? {
@@ -69,7 +69,7 @@ impl Accounts {
             created_at_ms: now_ms,
         };
         let user = new.user();
-        let event = AuditEvent::new(AuditKind::UserRegistered, origin).user(user.id);
+        let event = AuditEvent::new(AuditKind::UserRegistered, initiator).user(user.id);
         let inserted = parts.unit_of_work.commit(move |transaction| {
             users::insert(transaction.conn(), &new)?;
             transaction.record(event.clone());

@@ -136,10 +136,10 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Origin;
+    use crate::domain::Initiator;
 
     fn event(kind: AuditKind) -> AuditEvent {
-        AuditEvent::new(kind, &Origin::default())
+        AuditEvent::new(kind, &Initiator::default())
     }
 
     fn refused() -> AuditEvent {

@@ -14,7 +14,7 @@ use service_kit::telemetry::LogScope;
 use shared_claims::clock::SharedClock;
 
 use self::allowance::{Allowance, Recorded};
-use crate::domain::{Actor, AuditEvent, Origin};
+use crate::domain::{Actor, AuditEvent, Initiator};
 use crate::random::Random;
 use crate::storage::{AuditPolicy, audit};
 
@@ -52,7 +52,7 @@ impl Recorder {
             return Vec::new();
         };
         let flood = |passed_over: u64| {
-            let flood = AuditEvent::new(event.kind, &Origin::system()).reason("flood");
+            let flood = AuditEvent::new(event.kind, &Initiator::system()).reason("flood");
             (passed_over > 0).then(|| flood.subject(format!("{passed_over} more")))
         };
         let of_account = flood(of_account).map(|flood| AuditEvent {
@@ -68,7 +68,7 @@ impl AuditPolicy for Recorder {
     /// Events that a caller can cause at will are limited by the allowance.
     fn rows(&self, event: &AuditEvent) -> Vec<AuditEvent> {
         let is_limited =
-            self.inner.limits_callers && event.origin.actor == Actor::Caller && event.kind.is_repeatable();
+            self.inner.limits_callers && event.initiator.actor == Actor::Caller && event.kind.is_repeatable();
         if is_limited { self.within_allowance(event) } else { vec![event.clone()] }
     }
 }

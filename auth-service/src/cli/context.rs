@@ -11,7 +11,7 @@ use super::Failure;
 use crate::accounts::Administration;
 use crate::clients;
 use crate::config::Settings;
-use crate::domain::{Origin, Password, PasswordHash, PasswordRules};
+use crate::domain::{Initiator, Password, PasswordHash, PasswordRules};
 use crate::keys::{Rotation, SecretName};
 use crate::startup::{self, Components, StartError, World};
 use crate::storage::UnitOfWork;
@@ -42,12 +42,12 @@ impl Context {
     /// The use cases for changing the signing keys.
     pub(super) async fn rotation(&self) -> Result<Rotation, Failure> {
         let sealer = Arc::new(self.components().sealer().await?);
-        Ok(self.components().rotation(sealer).caused_by(Origin::operator()))
+        Ok(self.components().rotation(sealer).caused_by(Initiator::operator()))
     }
 
     /// The use cases for managing users. They need no encryption key.
     pub(super) fn administration(&self) -> Administration {
-        self.components().users(Origin::operator())
+        self.components().users(Initiator::operator())
     }
 
     /// The rules for new passwords.
@@ -65,7 +65,7 @@ impl Context {
     /// The use cases for managing clients.
     pub(super) fn clients(&self) -> clients::Administration {
         let (_, administration) = self.components().clients();
-        administration.caused_by(Origin::operator())
+        administration.caused_by(Initiator::operator())
     }
 
     /// Refuses a client that the configuration declares: the next start would undo the change.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::Origin;
+use super::Initiator;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
@@ -152,12 +152,12 @@ pub struct AuditEvent {
     /// The reason, as one word.
     pub reason: Option<&'static str>,
     /// Who caused it, and from where.
-    pub origin: Origin,
+    pub initiator: Initiator,
 }
 
 impl AuditEvent {
     /// Creates an event that is not about any user, client or session yet.
-    pub fn new(kind: AuditKind, origin: &Origin) -> Self {
+    pub fn new(kind: AuditKind, initiator: &Initiator) -> Self {
         Self {
             kind,
             user_id: None,
@@ -165,7 +165,7 @@ impl AuditEvent {
             session_id: None,
             subject: None,
             reason: None,
-            origin: origin.clone(),
+            initiator: initiator.clone(),
         }
     }
 
@@ -201,17 +201,17 @@ impl AuditEvent {
 
     /// Writes the event to the log. Call it after the commit.
     pub fn log(&self) {
-        let Self { kind, user_id, client_id, session_id, subject, reason, origin } = self;
+        let Self { kind, user_id, client_id, session_id, subject, reason, initiator } = self;
         tracing::info!(
             target: "audit",
             event = kind.as_str(),
-            actor = origin.actor.as_str(),
+            actor = initiator.actor.as_str(),
             user_id = user_id.map(tracing::field::display),
             client_id,
             session_id = session_id.map(tracing::field::display),
             subject,
             reason,
-            address = origin.device.address,
+            address = initiator.device.address,
             "audit"
         );
     }

@@ -7,8 +7,8 @@ use shared_claims::scope::Scopes;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::opaque_secret::{OpaqueKind, OpaqueSecret, SecretHash, only_random};
 use super::Device;
+use super::opaque_secret::{OpaqueKind, OpaqueSecret, SecretHash, only_random};
 
 /// A code in plain: 256 random bits.
 pub type CodePlain = OpaqueSecret<AuthorizationCode>;

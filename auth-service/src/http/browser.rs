@@ -9,7 +9,7 @@ use shared_claims::verifier::{Verifier, VerifyError};
 use uuid::Uuid;
 
 use super::cookies::Cookies;
-use crate::domain::{EndReason, Origin, RefreshTokenPlain};
+use crate::domain::{EndReason, Initiator, RefreshTokenPlain};
 use crate::tokens::Tokens;
 
 /// Reads the sessions that a browser's cookies name. Cheap to clone.
@@ -94,15 +94,15 @@ impl Presented {
         self,
         tokens: &Tokens,
         reason: EndReason,
-        origin: &Origin,
+        initiator: &Initiator,
     ) -> Result<bool, HttpError> {
         let mut has_ended = false;
         if let Some(Named { user_id, session_id }) = self.access {
-            has_ended |= tokens.end_session(user_id, session_id, reason, origin.clone()).await?;
+            has_ended |= tokens.end_session(user_id, session_id, reason, initiator.clone()).await?;
         }
         if let Some(token) = self.refresh.as_deref().and_then(RefreshTokenPlain::parse) {
             let client = FIRST_PARTY_CLIENT.to_owned();
-            has_ended |= tokens.end_session_of(token, client, reason, origin.clone()).await?.is_some();
+            has_ended |= tokens.end_session_of(token, client, reason, initiator.clone()).await?.is_some();
         }
         Ok(has_ended)
     }

@@ -7,14 +7,14 @@ use actix_web::http::header::USER_AGENT;
 use actix_web::{FromRequest, HttpRequest};
 use service_kit::http::{ClientAddress, HttpError, RequestId};
 
-use crate::domain::{Actor, Device, Origin};
+use crate::domain::{Actor, Device, Initiator};
 
 /// The most of a `User-Agent` header that is kept.
 const MAX_USER_AGENT: usize = 256;
 
-/// An extractor for the origin of a request: the caller's program and address, and the request's id.
+/// Extracts the initiator of a request: the caller's program and address, and the request's id.
 #[derive(Debug)]
-pub(super) struct Caller(pub(super) Origin);
+pub(super) struct Caller(pub(super) Initiator);
 
 impl FromRequest for Caller {
     type Error = HttpError;
@@ -26,7 +26,7 @@ impl FromRequest for Caller {
         let address = ClientAddress::from_request(request, payload).into_inner();
         let request_id = RequestId::from_request(request, payload).into_inner();
         ready(address.and_then(|ClientAddress(address)| {
-            Ok(Self(Origin {
+            Ok(Self(Initiator {
                 actor: Actor::Caller,
                 device: Device { user_agent, address: Some(address.to_string()) },
                 request_id: Some(request_id?.as_str().to_owned()),

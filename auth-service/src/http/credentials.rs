@@ -16,12 +16,12 @@ pub(super) async fn log_in(
     username: &str,
     password: &str,
     scope: Scopes,
-    Caller(origin): Caller,
+    Caller(initiator): Caller,
 ) -> Result<TokenAnswer, HttpError> {
-    let authentication = accounts.authenticate(username, password, FIRST_PARTY_CLIENT, &origin).await?;
+    let authentication = accounts.authenticate(username, password, FIRST_PARTY_CLIENT, &initiator).await?;
     let Authentication::Proven(proven) = authentication else { return Err(bad_credentials()) };
     let ask = Ask { scope: Some(scope), resources: Vec::new() };
-    match tokens.issue(proven, FIRST_PARTY_CLIENT.to_owned(), ask, origin).await? {
+    match tokens.issue(proven, FIRST_PARTY_CLIENT.to_owned(), ask, initiator).await? {
         Login::Issued { tokens, .. } => Ok(*tokens),
         Login::Refused | Login::ClientEnded => Err(bad_credentials()),
         Login::TooMuch(_) => Err(unknown_scope()),

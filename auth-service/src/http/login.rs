@@ -52,9 +52,9 @@ pub(super) async fn login(
     let presented = browser.read(&request).await?;
     let body: LoginRequest = body::read(&request, payload, accounts.password_rules()).await?;
     let scope = tokens.default_scope().clone();
-    let origin = caller.0.clone();
+    let initiator = caller.0.clone();
     let given = log_in(&accounts, &tokens, &body.username, &body.password, scope, caller).await?;
-    presented.end(&tokens, EndReason::NewLogin, &origin).await?;
+    presented.end(&tokens, EndReason::NewLogin, &initiator).await?;
     let mut answer = HttpResponse::NoContent();
     browser.cookies().set(&mut answer, &given);
     Ok(answer.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish())

@@ -9,7 +9,7 @@ use super::browser::BrowserSessions;
 use super::caller::Caller;
 use super::cookies::Cookies;
 use super::refresh::cleared;
-use crate::domain::{EndReason, Origin};
+use crate::domain::{EndReason, Initiator};
 use crate::tokens::Tokens;
 use service_kit::docs::ProblemDetails;
 
@@ -32,26 +32,26 @@ pub(super) async fn logout(
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
     browser: web::Data<BrowserSessions>,
-    Caller(origin): Caller,
+    Caller(initiator): Caller,
 ) -> Result<HttpResponse, Error> {
     let presented = browser.read(&request).await?;
     if !presented.is_any {
         let verified = bearer.authenticate(&request).await?;
-        end_session_of(&tokens, verified.claims(), origin).await?;
+        end_session_of(&tokens, verified.claims(), initiator).await?;
         return Ok(done(&cookies));
     }
     bearer.origins().check(&request)?;
-    if presented.end(&tokens, EndReason::Logout, &origin).await? {
+    if presented.end(&tokens, EndReason::Logout, &initiator).await? {
         return Ok(done(&cookies));
     }
     Ok(cleared(&cookies, &ProblemResponse::invalid_token()))
 }
 
-async fn end_session_of(tokens: &Tokens, claims: &Claims, origin: Origin) -> Result<(), Error> {
+async fn end_session_of(tokens: &Tokens, claims: &Claims, initiator: Initiator) -> Result<(), Error> {
     let user_id: Uuid = claims.sub.parse().map_err(|_| ProblemResponse::invalid_token())?;
     let session_id = claims.sid.ok_or_else(ProblemResponse::invalid_token)?;
     let session_id = Uuid::from_bytes(*session_id.as_bytes());
-    let ended = tokens.end_session(user_id, session_id, EndReason::Logout, origin).await;
+    let ended = tokens.end_session(user_id, session_id, EndReason::Logout, initiator).await;
     // If the session has ended in the meantime, the logout succeeds as well.
     ended.map_err(service_kit::http::HttpError::from)?;
     Ok(())

@@ -30,11 +30,11 @@ pub(super) async fn logout_all(
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
     browser: web::Data<BrowserSessions>,
-    Caller(origin): Caller,
+    Caller(initiator): Caller,
 ) -> Result<HttpResponse, Error> {
     let presented = browser.read(&request).await?;
-    tokens.end_all_sessions(user_id(&token)?, origin.clone()).await.map_err(HttpError::from)?;
+    tokens.end_all_sessions(user_id(&token)?, initiator.clone()).await.map_err(HttpError::from)?;
     // The refresh cookie may belong to another user, so its session is ended separately.
-    presented.end(&tokens, EndReason::Logout, &origin).await?;
+    presented.end(&tokens, EndReason::Logout, &initiator).await?;
     Ok(done(&cookies))
 }

@@ -10,7 +10,7 @@ use super::browser::BrowserSessions;
 use super::caller::Caller;
 use super::cookies::Cookies;
 use super::refuse::{self, bad_refresh_token, unknown_scope};
-use crate::domain::{Origin, RefreshTokenPlain};
+use crate::domain::{Initiator, RefreshTokenPlain};
 use crate::tokens::{Ask, Refreshed, TokenAnswer, Tokens};
 use service_kit::docs::ProblemDetails;
 
@@ -19,11 +19,11 @@ pub(super) async fn rotate(
     tokens: &Tokens,
     presented: &str,
     scope: Option<Scopes>,
-    origin: Origin,
+    initiator: Initiator,
 ) -> Result<TokenAnswer, HttpError> {
     let Some(presented) = RefreshTokenPlain::parse(presented) else { return Err(bad_refresh_token()) };
     let ask = Ask { scope, resources: Vec::new() };
-    match tokens.refresh(presented, tokens.first_party_terms(), ask, origin).await? {
+    match tokens.refresh(presented, tokens.first_party_terms(), ask, initiator).await? {
         Refreshed::Issued { user_id, session_id, is_replay, tokens } => {
             tracing::info!(%user_id, %session_id, is_replay, "auth.refresh");
             Ok(*tokens)
@@ -53,7 +53,7 @@ pub(super) async fn refresh(
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
     browser: web::Data<BrowserSessions>,
-    Caller(origin): Caller,
+    Caller(initiator): Caller,
 ) -> Result<HttpResponse, Error> {
     let presented = browser.read(&request).await?;
     let Some(token) = presented.refresh.as_deref() else {
@@ -64,7 +64,7 @@ pub(super) async fn refresh(
         tracing::warn!("auth.refresh_of_another_session");
         return Ok(cleared(&cookies, &bad_refresh_token()));
     }
-    match rotate(&tokens, token, None, origin).await {
+    match rotate(&tokens, token, None, initiator).await {
         Ok(given) => {
             let mut answer = HttpResponse::NoContent();
             cookies.set(&mut answer, &given);

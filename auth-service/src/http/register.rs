@@ -41,7 +41,7 @@ pub(super) struct RegisterRequest {
 pub(super) async fn register(
     request: HttpRequest,
     accounts: web::Data<Accounts>,
-    Caller(origin): Caller,
+    Caller(initiator): Caller,
     payload: web::Payload,
 ) -> Result<HttpResponse, HttpError> {
     let body: RegisterRequest = body::read(&request, payload, accounts.password_rules()).await?;
@@ -50,7 +50,7 @@ pub(super) async fn register(
         password: &body.password,
         email: body.email.as_deref(),
     };
-    match accounts.register(given, &origin).await? {
+    match accounts.register(given, &initiator).await? {
         Registration::Registered(user) => Ok(HttpResponse::Created().json(UserResponse::from(*user))),
         Registration::Taken => Err(HttpError::new(StatusCode::BAD_REQUEST, "Username already registered")),
         Registration::Invalid(broken) => Err(invalid(broken)),

@@ -108,10 +108,10 @@ pub(super) async fn end(
     tokens: web::Data<Tokens>,
     cookies: web::Data<Cookies>,
     session_id: Path<Uuid>,
-    Caller(origin): Caller,
+    Caller(initiator): Caller,
 ) -> Result<HttpResponse, HttpError> {
     let (user_id, session_id) = (user_id(&token)?, session_id.into_inner());
-    if !tokens.end_session(user_id, session_id, EndReason::EndedByUser, origin).await? {
+    if !tokens.end_session(user_id, session_id, EndReason::EndedByUser, initiator).await? {
         return Err(not_found());
     }
     if current_session(&token) == Some(session_id) {
@@ -135,11 +135,11 @@ pub(super) async fn end(
 pub(super) async fn end_others(
     token: Authenticated,
     tokens: web::Data<Tokens>,
-    Caller(origin): Caller,
+    Caller(initiator): Caller,
 ) -> Result<HttpResponse, HttpError> {
     let kept =
         current_session(&token).ok_or_else(|| HttpError::internal("a first-party token of no session"))?;
-    tokens.end_other_sessions(user_id(&token)?, kept, origin).await?;
+    tokens.end_other_sessions(user_id(&token)?, kept, initiator).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -5,7 +5,7 @@ use shared_claims::revocation::contract::{MAX_KEY_SET_AGE_S, fact_expiry_s};
 use shared_claims::revocation::{Fact, Kind};
 
 use super::{KeyEvent, KeysError};
-use crate::domain::Origin;
+use crate::domain::Initiator;
 use crate::domain::signing_key::{KeyLife, KeyState, KeyStep, MAX_KEYS, RotationRules, gone};
 use crate::storage::signing_keys::SigningKeyRow;
 use crate::storage::{Transaction, meta, revocations, signing_keys};
@@ -34,7 +34,7 @@ impl From<DatabaseError> for Stop {
 /// A change in progress. The transaction holds the lock on the set of keys, so replicas take turns.
 pub(super) struct KeySetChange<'a, 'c> {
     transaction: &'a mut Transaction<'c>,
-    origin: &'a Origin,
+    initiator: &'a Initiator,
     pub(super) rules: RotationRules,
     pub(super) now_ms: i64,
     /// Keys that were generated for this change and are not in the set yet.
@@ -45,13 +45,13 @@ impl<'a, 'c> KeySetChange<'a, 'c> {
     /// Waits for the lock, then reads the clock.
     pub(super) fn begin(
         transaction: &'a mut Transaction<'c>,
-        origin: &'a Origin,
+        initiator: &'a Initiator,
         rules: RotationRules,
         made: Vec<SigningKeyRow>,
     ) -> Result<Self, Stop> {
         meta::lock(transaction.conn())?;
         let now_ms = transaction.now_ms();
-        Ok(Self { transaction, origin, rules, now_ms, made })
+        Ok(Self { transaction, initiator, rules, now_ms, made })
     }
 
     fn conn(&mut self) -> &mut DbConnection {
@@ -59,7 +59,7 @@ impl<'a, 'c> KeySetChange<'a, 'c> {
     }
 
     fn record(&mut self, event: &KeyEvent) {
-        self.transaction.record(event.audit(self.origin));
+        self.transaction.record(event.audit(self.initiator));
     }
 
     /// The keys as they are in this transaction.

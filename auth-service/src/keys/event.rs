@@ -1,7 +1,7 @@
 //! Events about signing keys and their audit events.
 
 use crate::domain::signing_key::KeyState;
-use crate::domain::{AuditEvent, AuditKind, Origin};
+use crate::domain::{AuditEvent, AuditKind, Initiator};
 
 /// Something that happened to the set of keys. Its audit event is committed in the same transaction: see
 /// [`KeyEvent::audit`].
@@ -43,8 +43,8 @@ pub enum KeyEvent {
 
 impl KeyEvent {
     /// The audit event for it.
-    pub(super) fn audit(&self, origin: &Origin) -> AuditEvent {
-        let about = |kind, subject: &String| AuditEvent::new(kind, origin).subject(subject.clone());
+    pub(super) fn audit(&self, initiator: &Initiator) -> AuditEvent {
+        let about = |kind, subject: &String| AuditEvent::new(kind, initiator).subject(subject.clone());
         match self {
             Self::Generated { kid, state } => about(AuditKind::KeyGenerated, kid).reason(state.as_str()),
             Self::Imported { kid } => about(AuditKind::KeyImported, kid),

@@ -52,7 +52,7 @@ impl Rotation {
         name: String,
         store: impl Fn(&mut DbConnection) -> Result<bool, KeysError> + Send + 'static,
     ) -> Result<bool, KeysError> {
-        let event = KeyEvent::Resealed { name }.audit(&self.origin);
+        let event = KeyEvent::Resealed { name }.audit(&self.initiator);
         let resealed = self.inner.unit_of_work.commit(move |transaction| {
             let resealed = store(transaction.conn())?;
             if resealed {

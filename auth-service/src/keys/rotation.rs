@@ -10,7 +10,7 @@ use service_kit::database::Database;
 use super::change::{KeySetChange, Stop};
 use super::generate::{self, NewKey};
 use super::{KeysError, Sealer, SigningKey};
-use crate::domain::Origin;
+use crate::domain::Initiator;
 use crate::domain::signing_key::{KeyLife, RotationRules, When};
 use crate::storage::UnitOfWork;
 use crate::storage::signing_keys::{self, SigningKeyRow};
@@ -37,7 +37,7 @@ impl Default for KeyStoreSettings {
 #[derive(Clone)]
 pub struct Rotation {
     pub(super) inner: Arc<Inner>,
-    pub(super) origin: Origin,
+    pub(super) initiator: Initiator,
 }
 
 pub(super) struct Inner {
@@ -50,13 +50,13 @@ impl Rotation {
     /// Builds the use cases. Changes are recorded as caused by the service itself.
     pub fn new(unit_of_work: UnitOfWork, sealer: Arc<Sealer>, settings: KeyStoreSettings) -> Self {
         let inner = Arc::new(Inner { unit_of_work, sealer, settings });
-        Self { inner, origin: Origin::system() }
+        Self { inner, initiator: Initiator::system() }
     }
 
-    /// Records changes as caused by this origin.
+    /// Records changes as made by this initiator.
     #[must_use]
-    pub fn caused_by(self, origin: Origin) -> Self {
-        Self { origin, ..self }
+    pub fn caused_by(self, initiator: Initiator) -> Self {
+        Self { initiator, ..self }
     }
 
     /// Whether a step is due.
@@ -118,10 +118,10 @@ impl Rotation {
     ) -> Result<T, KeysError> {
         let mut made = Vec::new();
         loop {
-            let (rules, origin) = (self.inner.settings.rules, self.origin.clone());
+            let (rules, initiator) = (self.inner.settings.rules, self.initiator.clone());
             let (given, work) = (made.clone(), work.clone());
             let attempt = self.inner.unit_of_work.commit(move |transaction| {
-                work(&mut KeySetChange::begin(transaction, &origin, rules, given.clone())?)
+                work(&mut KeySetChange::begin(transaction, &initiator, rules, given.clone())?)
             });
             match attempt.await {
                 Ok(committed) => return Ok(committed.value),

@@ -12,7 +12,7 @@ use super::settings::{client_settings, cut_rules, hash_settings, key_settings, p
 use crate::accounts;
 use crate::clients::{self, ClientParts, Clients};
 use crate::config::Settings;
-use crate::domain::Origin;
+use crate::domain::Initiator;
 use crate::keys::{KeysError, MasterKey, Rotation, Sealer, SecretName};
 use crate::keys::{agree_on_database_id, agree_on_secret, has_sealed};
 use crate::passwords::Passwords;
@@ -74,8 +74,8 @@ impl Components<'_> {
     }
 
     /// The use cases for managing users.
-    pub(crate) fn users(self, origin: Origin) -> accounts::Administration {
-        accounts::Administration::new(self.unit_of_work.clone(), cut_rules(self.settings), origin)
+    pub(crate) fn users(self, initiator: Initiator) -> accounts::Administration {
+        accounts::Administration::new(self.unit_of_work.clone(), cut_rules(self.settings), initiator)
     }
 }
 

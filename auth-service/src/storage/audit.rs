@@ -45,13 +45,13 @@ pub fn record(
     random: &Random,
     now_ms: i64,
 ) -> Result<(), DatabaseError> {
-    let device = &event.origin.device;
+    let device = &event.initiator.device;
     diesel::insert_into(audit_events::table)
         .values((
             audit_events::id.eq(random.uuid_at(now_ms).to_string()),
             audit_events::at_ms.eq(now_ms),
             audit_events::kind.eq(event.kind.as_str()),
-            audit_events::actor.eq(event.origin.actor.as_str()),
+            audit_events::actor.eq(event.initiator.actor.as_str()),
             audit_events::user_id.eq(event.user_id.map(|id| id.to_string())),
             audit_events::client_id.eq(&event.client_id),
             audit_events::session_id.eq(event.session_id.map(|id| id.to_string())),
@@ -59,7 +59,7 @@ pub fn record(
             audit_events::reason.eq(event.reason),
             audit_events::address.eq(&device.address),
             audit_events::user_agent.eq(&device.user_agent),
-            audit_events::request_id.eq(&event.origin.request_id),
+            audit_events::request_id.eq(&event.initiator.request_id),
         ))
         .execute(conn)?;
     Ok(())

@@ -9,8 +9,8 @@ use super::logout_all::BATCH;
 use super::mint::{Minted, Subject};
 use super::{Given, Inner, Terms, TokenError};
 use crate::domain::{
-    AuditEvent, AuditKind, Device, EndReason, MinuteCount, Origin, RefreshToken, RefreshTokenPlain, Session,
-    User,
+    AuditEvent, AuditKind, Device, EndReason, Initiator, MinuteCount, RefreshToken, RefreshTokenPlain,
+    Session, User,
 };
 use crate::storage::{Transaction, refresh_tokens, sessions};
 
@@ -30,8 +30,8 @@ pub(super) struct Beginning<'a> {
     pub(super) auth_time_s: i64,
     /// The device the user logged in with.
     pub(super) device: Device,
-    /// The origin of the request, which may have been sent by the client and not by the user.
-    pub(super) origin: &'a Origin,
+    /// The initiator of the request, which may have been sent by the client and not by the user.
+    pub(super) initiator: &'a Initiator,
     /// The reason in the audit event, if the session does not begin with a password.
     pub(super) reason: Option<&'static str>,
 }
@@ -52,7 +52,7 @@ impl Inner {
         transaction: &mut Transaction<'_>,
         beginning: Beginning<'_>,
     ) -> Result<Begun, TokenError> {
-        let Beginning { user, terms, most, given, amr, auth_time_s, device, origin, reason } = beginning;
+        let Beginning { user, terms, most, given, amr, auth_time_s, device, initiator, reason } = beginning;
         let now_ms = transaction.now_ms();
         // A session that cannot be refreshed ends with its only access token.
         let life_s = if terms.refreshes { terms.sessions.max_age_s } else { terms.access_ttl_s };
@@ -86,10 +86,10 @@ impl Inner {
         } else {
             None
         };
-        let event = AuditEvent::new(AuditKind::LoggedIn, origin).user(user.id);
+        let event = AuditEvent::new(AuditKind::LoggedIn, initiator).user(user.id);
         let event = event.client(&session.client_id).session(session.id);
         transaction.record(AuditEvent { reason, ..event });
-        end_sessions(transaction, &displaced, EndReason::Displaced, origin)?;
+        end_sessions(transaction, &displaced, EndReason::Displaced, initiator)?;
         Ok(Begun { session_id: session.id, minted: Minted { claims, refresh } })
     }
 

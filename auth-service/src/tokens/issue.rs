@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::begin::{Beginning, Begun};
 use super::{Ask, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
-use crate::domain::{AuditEvent, AuditKind, Origin, PasswordHash};
+use crate::domain::{AuditEvent, AuditKind, Initiator, PasswordHash};
 use crate::storage::{Transaction, clients, users};
 
 /// Credentials that were verified.
@@ -54,13 +54,12 @@ impl Tokens {
         proven: Proven,
         client_id: String,
         ask: Ask,
-        origin: Origin,
+        initiator: Initiator,
     ) -> Result<Login, TokenError> {
         let inner = Arc::clone(&self.inner);
-        let decided = self
-            .inner
-            .unit_of_work
-            .commit(move |transaction| inner.decide_login(transaction, &proven, &client_id, &ask, &origin));
+        let decided = self.inner.unit_of_work.commit(move |transaction| {
+            inner.decide_login(transaction, &proven, &client_id, &ask, &initiator)
+        });
         match decided.await?.value {
             Decided::Begun(begun) => {
                 let Begun { session_id, minted } = *begun;
@@ -81,7 +80,7 @@ impl Inner {
         proven: &Proven,
         client_id: &str,
         ask: &Ask,
-        origin: &Origin,
+        initiator: &Initiator,
     ) -> Result<Decided, TokenError> {
         let credentials = users::lock(transaction.conn(), proven.user_id)?;
         let terms = self.lock_terms(transaction, client_id)?;
@@ -90,7 +89,7 @@ impl Inner {
         // password.
         let same = credentials.filter(|found| found.user.is_active && found.version == proven.version);
         let Some(credentials) = same else {
-            let refused = AuditEvent::new(AuditKind::LoginRefused, origin)
+            let refused = AuditEvent::new(AuditKind::LoginRefused, initiator)
                 .user(proven.user_id)
                 .client(client_id)
                 .reason("changed_meanwhile");
@@ -113,8 +112,8 @@ impl Inner {
             given,
             amr: vec!["pwd".to_owned()],
             auth_time_s: now_ms.div_euclid(1000),
-            device: origin.device.clone(),
-            origin,
+            device: initiator.device.clone(),
+            initiator,
             reason: None,
         };
         Ok(Decided::Begun(Box::new(self.begin(transaction, beginning)?)))

@@ -6,7 +6,7 @@ use shared_claims::revocation::{Fact, Kind};
 use uuid::Uuid;
 
 use super::{TokenError, Tokens};
-use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, PageLimit, Session, SessionCursor};
+use crate::domain::{AuditEvent, AuditKind, EndReason, Initiator, PageLimit, Session, SessionCursor};
 use crate::storage::{Transaction, sessions, users};
 
 impl Tokens {
@@ -38,7 +38,7 @@ impl Tokens {
         user_id: Uuid,
         session_id: Uuid,
         reason: EndReason,
-        origin: Origin,
+        initiator: Initiator,
     ) -> Result<bool, TokenError> {
         let ended = self.inner.unit_of_work.commit(move |transaction| {
             if users::lock(transaction.conn(), user_id)?.is_none() {
@@ -51,7 +51,7 @@ impl Tokens {
             else {
                 return Ok(false);
             };
-            let event = AuditEvent::new(AuditKind::SessionEnded, &origin);
+            let event = AuditEvent::new(AuditKind::SessionEnded, &initiator);
             end_session(transaction, &session, reason, event)?;
             Ok::<_, TokenError>(true)
         });
@@ -81,7 +81,7 @@ pub(super) fn end_sessions(
     transaction: &mut Transaction<'_>,
     sessions: &[Session],
     reason: EndReason,
-    origin: &Origin,
+    initiator: &Initiator,
 ) -> Result<(), TokenError> {
     if sessions.is_empty() {
         return Ok(());
@@ -90,7 +90,7 @@ pub(super) fn end_sessions(
     let ids: Vec<_> = sessions.iter().map(|session| session.id).collect();
     let ended = sessions::end(transaction.conn(), &ids, reason, now_ms)?;
     for session in sessions.iter().filter(|session| ended.contains(&session.id)) {
-        transaction.record(about(session, AuditEvent::new(AuditKind::SessionEnded, origin), reason));
+        transaction.record(about(session, AuditEvent::new(AuditKind::SessionEnded, initiator), reason));
         transaction.revoke(fact_of(session, now_ms));
     }
     Ok(())

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::logout::end_sessions;
 use super::{CutRules, TokenError, Tokens};
-use crate::domain::{AuditEvent, AuditKind, EndReason, Origin, Session};
+use crate::domain::{AuditEvent, AuditKind, EndReason, Initiator, Session};
 use crate::storage::{Transaction, sessions, users};
 
 /// The most sessions ended in one transaction.
@@ -30,15 +30,15 @@ impl Tokens {
         &self,
         user_id: Uuid,
         kept: Uuid,
-        origin: Origin,
+        initiator: Initiator,
     ) -> Result<(), TokenError> {
-        self.end_in_steps(move |transaction| end_others(transaction, user_id, kept, &origin)).await
+        self.end_in_steps(move |transaction| end_others(transaction, user_id, kept, &initiator)).await
     }
 
     /// Ends every session of a user, and revokes every token that the user has.
-    pub async fn end_all_sessions(&self, user_id: Uuid, origin: Origin) -> Result<(), TokenError> {
+    pub async fn end_all_sessions(&self, user_id: Uuid, initiator: Initiator) -> Result<(), TokenError> {
         let cuts = self.inner.settings.cuts();
-        self.end_in_steps(move |transaction| end_all(transaction, cuts, user_id, &origin)).await
+        self.end_in_steps(move |transaction| end_all(transaction, cuts, user_id, &initiator)).await
     }
 
     async fn end_in_steps<F>(&self, step: F) -> Result<(), TokenError>
@@ -67,14 +67,14 @@ fn end_others(
     transaction: &mut Transaction<'_>,
     user_id: Uuid,
     kept: Uuid,
-    origin: &Origin,
+    initiator: &Initiator,
 ) -> Result<Step, TokenError> {
     if users::lock(transaction.conn(), user_id)?.is_none() {
         return Ok(Step::Last);
     }
     let now_ms = transaction.now_ms();
     let others = sessions::some_of_user(transaction.conn(), user_id, now_ms, Some(kept), BATCH)?;
-    end_sessions(transaction, &others, EndReason::EndedByUser, origin)?;
+    end_sessions(transaction, &others, EndReason::EndedByUser, initiator)?;
     Ok(if is_batch(&others) { Step::More } else { Step::Last })
 }
 
@@ -85,17 +85,17 @@ fn end_all(
     transaction: &mut Transaction<'_>,
     cuts: CutRules,
     user_id: Uuid,
-    origin: &Origin,
+    initiator: &Initiator,
 ) -> Result<Step, TokenError> {
     let Some(credentials) = users::lock(transaction.conn(), user_id)? else { return Ok(Step::Last) };
     let (now_ms, reason) = (transaction.now_ms(), EndReason::LogoutAll);
     let some = sessions::some_of_user(transaction.conn(), user_id, now_ms, None, BATCH)?;
     if is_batch(&some) {
-        end_sessions(transaction, &some, reason, origin)?;
+        end_sessions(transaction, &some, reason, initiator)?;
         return Ok(Step::More);
     }
     cuts.end_all(transaction, &credentials.user, reason)?;
-    transaction.record(AuditEvent::new(AuditKind::AllSessionsEnded, origin).user(user_id));
+    transaction.record(AuditEvent::new(AuditKind::AllSessionsEnded, initiator).user(user_id));
     Ok(Step::Last)
 }
 

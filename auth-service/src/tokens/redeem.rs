@@ -11,7 +11,7 @@ use super::mint::Minted;
 use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
 use crate::domain::{
     AuditEvent, AuditKind, AuthorizationCode, Client, CodeClaim, CodePlain, Credentials, EndReason,
-    MINUTE_MS, Origin, Redemption, Throttled,
+    Initiator, MINUTE_MS, Redemption, Throttled,
 };
 use crate::storage::{Transaction, authorization_codes, clients, sessions, unexpected_rows, users};
 
@@ -59,12 +59,12 @@ enum Decided {
 
 impl Tokens {
     /// Redeems a code.
-    pub async fn redeem(&self, request: CodeRequest, origin: Origin) -> Result<Redeemed, TokenError> {
+    pub async fn redeem(&self, request: CodeRequest, initiator: Initiator) -> Result<Redeemed, TokenError> {
         let inner = Arc::clone(&self.inner);
         let decided = self
             .inner
             .unit_of_work
-            .commit(move |transaction| inner.decide_redemption(transaction, &request, &origin));
+            .commit(move |transaction| inner.decide_redemption(transaction, &request, &initiator));
         match decided.await?.value {
             Decided::Begun(minted) => {
                 Ok(Redeemed::Issued { tokens: Box::new(self.inner.answer(*minted).await?) })
@@ -99,7 +99,7 @@ impl Inner {
         &self,
         transaction: &mut Transaction<'_>,
         request: &CodeRequest,
-        origin: &Origin,
+        initiator: &Initiator,
     ) -> Result<Decided, TokenError> {
         let Some(Found { code, credentials, client }) = find_locked(transaction.conn(), request)? else {
             return Ok(Decided::Refused);
@@ -113,7 +113,7 @@ impl Inner {
         match code.present(claim, now_ms) {
             Redemption::Redeem => {}
             Redemption::Refused => return Ok(Decided::Refused),
-            Redemption::Reuse => return end_what_it_gave(transaction, code.session_id, origin),
+            Redemption::Reuse => return end_what_it_gave(transaction, code.session_id, initiator),
         }
         let proves_enough = code.challenge.is_some() || (client.pkce_optional && !client.is_public);
         let is_same = credentials.user.is_active && credentials.version == code.credentials_version;
@@ -137,7 +137,7 @@ impl Inner {
             amr: code.amr,
             auth_time_s: code.auth_time_s,
             device: code.device,
-            origin,
+            initiator,
             reason: Some("code"),
         };
         let Begun { session_id, minted } = self.begin(transaction, beginning)?;
@@ -175,14 +175,14 @@ impl Inner {
 fn end_what_it_gave(
     transaction: &mut Transaction<'_>,
     session_id: Option<Uuid>,
-    origin: &Origin,
+    initiator: &Initiator,
 ) -> Result<Decided, TokenError> {
     let now_ms = transaction.now_ms();
     let session = session_id.map(|id| sessions::find(transaction.conn(), id)).transpose()?.flatten();
     let Some(session) = session.filter(|session| session.is_live(now_ms)) else {
         return Ok(Decided::Refused);
     };
-    let event = AuditEvent::new(AuditKind::CodeReused, origin);
+    let event = AuditEvent::new(AuditKind::CodeReused, initiator);
     end_session(transaction, &session, EndReason::CodeReuse, event)?;
     Ok(Decided::Reused)
 }

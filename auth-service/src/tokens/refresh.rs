@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::begin::{Lineage, store};
 use super::mint::{Minted, Subject};
 use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
-use crate::domain::{Origin, Presented, RefreshToken, RefreshTokenPlain, Session, Throttled, User};
+use crate::domain::{Initiator, Presented, RefreshToken, RefreshTokenPlain, Session, Throttled, User};
 use crate::storage::{Transaction, refresh_tokens, sessions};
 
 /// The outcome of presenting a refresh token.
@@ -60,14 +60,14 @@ impl Tokens {
         presented: RefreshTokenPlain,
         terms: Terms,
         ask: Ask,
-        origin: Origin,
+        initiator: Initiator,
     ) -> Result<Refreshed, TokenError> {
         let Some(session_id) = presented.session_id(&self.inner.refresh_derivation) else {
             return Ok(ask.of(terms.most()).map_or_else(Refreshed::TooMuch, |_| Refreshed::Refused));
         };
         let inner = Arc::clone(&self.inner);
         let decided = self.inner.unit_of_work.commit(move |transaction| {
-            let request = Request { presented: &presented, terms: &terms, ask: &ask, origin: &origin };
+            let request = Request { presented: &presented, terms: &terms, ask: &ask, initiator: &initiator };
             inner.decide_refresh(transaction, session_id, &request)
         });
         match decided.await?.value {
@@ -100,7 +100,7 @@ pub(super) struct Request<'a> {
     pub(super) presented: &'a RefreshTokenPlain,
     terms: &'a Terms,
     ask: &'a Ask,
-    pub(super) origin: &'a Origin,
+    pub(super) initiator: &'a Initiator,
 }
 
 impl Found {
@@ -190,7 +190,7 @@ impl Inner {
     }
 
     pub(super) fn caller_mark(&self, request: &Request<'_>) -> i64 {
-        request.presented.caller_mark(&request.origin.device, &self.refresh_derivation)
+        request.presented.caller_mark(&request.initiator.device, &self.refresh_derivation)
     }
 
     /// Makes the access token that is returned with a stored child, and notes the use of the session.

@@ -64,12 +64,12 @@ fn end_family(
     request: &Request<'_>,
     asked: Result<Given, TooMuch>,
 ) -> Result<Decided, TokenError> {
-    let event = AuditEvent::new(AuditKind::RefreshReused, request.origin);
+    let event = AuditEvent::new(AuditKind::RefreshReused, request.initiator);
     end_session(transaction, &found.session, EndReason::Reuse, event)?;
     Ok(Decided::Reused { asked })
 }
 
 fn replayed(found: &Found, request: &Request<'_>) -> AuditEvent {
-    let (session, event) = (&found.session, AuditEvent::new(AuditKind::RefreshReplayed, request.origin));
+    let (session, event) = (&found.session, AuditEvent::new(AuditKind::RefreshReplayed, request.initiator));
     event.user(session.user_id).client(&session.client_id).session(session.id)
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::logout::end_session;
 use super::{TokenError, Tokens};
 use crate::domain::{
-    AuditEvent, AuditKind, EndReason, Origin, RefreshToken, RefreshTokenPlain, Session, Throttled,
+    AuditEvent, AuditKind, EndReason, Initiator, RefreshToken, RefreshTokenPlain, Session, Throttled,
 };
 use crate::storage::{Transaction, refresh_tokens, revocations, sessions, users};
 
@@ -33,7 +33,7 @@ impl Tokens {
     pub async fn revoke_access_token(
         &self,
         claims: &Claims,
-        origin: Origin,
+        initiator: Initiator,
     ) -> Result<TokenRevocation, TokenError> {
         let inner = Arc::clone(&self.inner);
         let revocation = Revocation {
@@ -43,10 +43,10 @@ impl Tokens {
                 at: None,
                 exp: fact_expiry_s(claims.exp),
             },
-            event: AuditEvent::new(AuditKind::TokenRevoked, &origin)
+            event: AuditEvent::new(AuditKind::TokenRevoked, &initiator)
                 .client(&claims.client_id)
                 .subject(claims.jti.to_string()),
-            origin,
+            initiator,
         };
         let session_id = claims.sid.map(|sid| Uuid::from_bytes(*sid.as_bytes()));
         if let Some(session_id) = session_id {
@@ -75,7 +75,7 @@ impl Tokens {
         presented: RefreshTokenPlain,
         client_id: String,
         reason: EndReason,
-        origin: Origin,
+        initiator: Initiator,
     ) -> Result<Option<Session>, TokenError> {
         let inner = Arc::clone(&self.inner);
         let Some(session_id) = presented.session_id(&inner.refresh_derivation) else { return Ok(None) };
@@ -92,7 +92,7 @@ impl Tokens {
             if is_dead || token.is_some_and(has_expired) {
                 return Ok(None);
             }
-            let event = AuditEvent::new(AuditKind::SessionEnded, &origin);
+            let event = AuditEvent::new(AuditKind::SessionEnded, &initiator);
             end_session(transaction, &session, reason, event)?;
             Ok::<_, TokenError>(Some(session))
         });
@@ -104,7 +104,7 @@ impl Tokens {
 struct Revocation {
     fact: Fact,
     event: AuditEvent,
-    origin: Origin,
+    initiator: Initiator,
 }
 
 /// Revokes a token of a session. Does nothing if the session has ended, which revoked the token, or if the token was
@@ -114,7 +114,7 @@ fn revoke_of_session(
     session_id: Uuid,
     revocation: &Revocation,
 ) -> Result<(), TokenError> {
-    let Revocation { fact, event, origin } = revocation;
+    let Revocation { fact, event, initiator } = revocation;
     let Some(session) = sessions::find(transaction.conn(), session_id)? else { return Ok(()) };
     users::lock(transaction.conn(), session.user_id)?;
     let now_ms = transaction.now_ms();
@@ -126,7 +126,7 @@ fn revoke_of_session(
     let now = now_ms.div_euclid(1000);
     let others = revocations::count_of_session(transaction.conn(), session_id, now)?;
     if others >= MOST_TOKENS_OF_SESSION {
-        let event = AuditEvent::new(AuditKind::SessionEnded, origin);
+        let event = AuditEvent::new(AuditKind::SessionEnded, initiator);
         return end_session(transaction, &session, EndReason::TooManyRevoked, event);
     }
     transaction.record(event.clone().user(session.user_id).session(session_id));

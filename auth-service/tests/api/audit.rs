@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_service::domain::Origin;
+use auth_service::domain::Initiator;
 use auth_service::domain::signing_key::When;
 use auth_service::storage::audit::AuditRow;
 use diesel::connection::SimpleConnection as _;
@@ -118,7 +118,7 @@ async fn a_change_of_keys_is_recorded_with_it() {
         let active = app.kids("active").await.remove(0);
         assert_eq!(first[0].subject, Some(active.clone()));
 
-        let by_hand = app.rotation().caused_by(Origin::operator());
+        let by_hand = app.rotation().caused_by(Initiator::operator());
         let mut rows = recorded(&app, async { by_hand.rotate(When::AtOnce).await.unwrap() }).await;
         rows.sort_by(|one, other| one.kind.cmp(&other.kind));
         let kinds: Vec<_> = rows.iter().map(|row| (row.kind.as_str(), row.actor.as_str())).collect();

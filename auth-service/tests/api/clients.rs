@@ -4,7 +4,7 @@ use auth_service::clients::{
     Administration, AdministrationError, AdministrationSettings, ClientParts, Clients,
 };
 use auth_service::domain::{
-    AuditKind, ClientChange, ClientId, ClientSecretPlain, ClientWords, Origin, Session,
+    AuditKind, ClientChange, ClientId, ClientSecretPlain, ClientWords, Initiator, Session,
 };
 use auth_service::random::Random;
 use auth_service::storage::{UnitOfWork, clients, sessions};
@@ -29,7 +29,7 @@ fn operator(app: &TestApp) -> (Administration, Clients) {
         clock_skew_ms: 1000,
     };
     let operator = Administration::new(unit_of_work, clients.clone(), settings);
-    (operator.caused_by(Origin::operator()), clients)
+    (operator.caused_by(Initiator::operator()), clients)
 }
 
 fn machine() -> ClientChange {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_service::domain::{AuditEvent, AuditKind, Origin};
+use auth_service::domain::{AuditEvent, AuditKind, Initiator};
 use auth_service::pruning::{LEASE_MS as LEASE, Pruner, Round, Table};
 use auth_service::random::Random;
 use auth_service::startup::prune_rules;
@@ -195,7 +195,7 @@ async fn replicas_that_prune_together_remove_each_row_once() {
     for app in both_with(|settings| settings.audit.retention_days = 1).await {
         settled(&app).await;
         let filled = app.database.write(|conn| {
-            let event = AuditEvent::new(AuditKind::KeyImported, &Origin::operator());
+            let event = AuditEvent::new(AuditKind::KeyImported, &Initiator::operator());
             for _ in 0..1200 {
                 audit::record(conn, &event, &Random::system(), START_MS)?;
             }

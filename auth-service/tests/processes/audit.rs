@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use auth_service::domain::{AuditEvent, AuditKind, Origin};
+use auth_service::domain::{AuditEvent, AuditKind, Initiator};
 use auth_service::random::Random;
 use auth_service::storage::audit;
 use rustix::process::{Pid, Signal, kill_process};
@@ -91,7 +91,7 @@ async fn migrated(place: &TestDatabase) -> Database {
 
 /// Inserts an event about `subject`, with an id of the time `at_ms`, in a transaction that waits before it commits.
 async fn record(database: &Database, subject: &str, at_ms: i64, before_commit: Option<Receiver<()>>) {
-    let event = AuditEvent::new(AuditKind::KeyImported, &Origin::operator()).subject(subject);
+    let event = AuditEvent::new(AuditKind::KeyImported, &Initiator::operator()).subject(subject);
     let recorded = database.write_once(move |conn| {
         audit::record(conn, &event, &Random::system(), at_ms)?;
         if let Some(commit) = before_commit {
@@ -278,7 +278,7 @@ async fn a_long_record_is_read_in_pages() {
         let (random, now_ms) = (Random::system(), SystemClock.now_ms());
         for number in 0..20_000 {
             let event =
-                AuditEvent::new(AuditKind::KeyImported, &Origin::operator()).subject(number.to_string());
+                AuditEvent::new(AuditKind::KeyImported, &Initiator::operator()).subject(number.to_string());
             audit::record(conn, &event, &random, now_ms - 200_000 + number * 10)?;
         }
         Ok::<_, DatabaseError>(())

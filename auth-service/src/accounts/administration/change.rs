@@ -116,6 +116,6 @@ impl Inner {
 
     /// An audit event about the user.
     fn event(&self, kind: AuditKind, user: &User) -> AuditEvent {
-        AuditEvent::new(kind, &self.origin).user(user.id)
+        AuditEvent::new(kind, &self.initiator).user(user.id)
     }
 }

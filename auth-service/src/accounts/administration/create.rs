@@ -73,7 +73,7 @@ impl Administration {
         let inner = &self.inner;
         let new = inner.new_user(draft, hash);
         let user = new.user();
-        let event = AuditEvent::new(AuditKind::UserCreated, &inner.origin).user(user.id);
+        let event = AuditEvent::new(AuditKind::UserCreated, &inner.initiator).user(user.id);
         let inserted = inner.unit_of_work.commit(move |transaction| {
             users::insert(transaction.conn(), &new)?;
             transaction.record(event.clone());

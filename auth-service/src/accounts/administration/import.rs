@@ -66,7 +66,7 @@ impl Administration {
                     continue;
                 }
                 users::insert(transaction.conn(), new)?;
-                let event = AuditEvent::new(AuditKind::UserCreated, &inner.origin);
+                let event = AuditEvent::new(AuditKind::UserCreated, &inner.initiator);
                 transaction.record(event.user(new.id).reason("import"));
                 made.push(new.user());
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub use self::create::{Creation, Draft, DraftRequest};
 pub use self::import::{Import, Imported};
-use crate::domain::Origin;
+use crate::domain::Initiator;
 use crate::storage::UnitOfWork;
 use crate::tokens::CutRules;
 
@@ -25,13 +25,13 @@ pub struct Administration {
 struct Inner {
     unit_of_work: UnitOfWork,
     cuts: CutRules,
-    origin: Origin,
+    initiator: Initiator,
 }
 
 impl Administration {
-    /// Builds the use cases. `cuts` says what the end of a user's tokens has to cover, and `origin` is written to audit
-    /// events.
-    pub fn new(unit_of_work: UnitOfWork, cuts: CutRules, origin: Origin) -> Self {
-        Self { inner: Arc::new(Inner { unit_of_work, cuts, origin }) }
+    /// Builds the use cases. `cuts` says what the end of a user's tokens has to cover, and audit events name
+    /// `initiator`.
+    pub fn new(unit_of_work: UnitOfWork, cuts: CutRules, initiator: Initiator) -> Self {
+        Self { inner: Arc::new(Inner { unit_of_work, cuts, initiator }) }
     }
 }

@@ -5,7 +5,7 @@ use shared_claims::revocation::contract::fact_expiry_s;
 use shared_claims::revocation::{Fact, Kind};
 
 use super::{AdministrationError, AdministrationSettings, RegisteredClient};
-use crate::domain::{AuditEvent, AuditKind, Client, ClientSecretHash, Origin};
+use crate::domain::{AuditEvent, AuditKind, Client, ClientSecretHash, Initiator};
 use crate::storage::{Transaction, authorization_codes, client_secrets, clients, revocations, sessions};
 
 /// The most sessions that one statement ends.
@@ -21,7 +21,7 @@ pub(super) fn end_batch(conn: &mut DbConnection, id: &str, now_ms: i64) -> Resul
 pub(super) struct RegistryChange<'a, 'c> {
     transaction: &'a mut Transaction<'c>,
     settings: &'a AdministrationSettings,
-    origin: &'a Origin,
+    initiator: &'a Initiator,
     pub(super) now_ms: i64,
     has_changed: bool,
 }
@@ -31,11 +31,11 @@ impl<'a, 'c> RegistryChange<'a, 'c> {
     pub(super) fn begin(
         transaction: &'a mut Transaction<'c>,
         settings: &'a AdministrationSettings,
-        origin: &'a Origin,
+        initiator: &'a Initiator,
     ) -> Result<Self, AdministrationError> {
         clients::lock_registry(transaction.conn())?;
         let now_ms = transaction.now_ms();
-        Ok(Self { transaction, settings, origin, now_ms, has_changed: false })
+        Ok(Self { transaction, settings, initiator, now_ms, has_changed: false })
     }
 
     /// Makes replicas read the clients again, if anything changed.
@@ -58,7 +58,7 @@ impl<'a, 'c> RegistryChange<'a, 'c> {
         describe: impl FnOnce(AuditEvent) -> AuditEvent,
     ) {
         self.has_changed = true;
-        self.transaction.record(describe(AuditEvent::new(kind, self.origin).client(id)));
+        self.transaction.record(describe(AuditEvent::new(kind, self.initiator).client(id)));
     }
 
     pub(super) fn find(&mut self, id: &str) -> Result<Client, AdministrationError> {

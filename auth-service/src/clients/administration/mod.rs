@@ -20,7 +20,7 @@ pub use self::declare::{Declared, DeclaredSecret};
 pub use self::error::AdministrationError;
 pub use self::switch::Switched;
 use super::{Clients, RegisteredClient};
-use crate::domain::{ClientSecretPlain, Origin};
+use crate::domain::{ClientSecretPlain, Initiator};
 use crate::storage::{Committed, UnitOfWork};
 
 /// The settings that concern clients.
@@ -38,7 +38,7 @@ pub struct AdministrationSettings {
 #[derive(Clone)]
 pub struct Administration {
     inner: Arc<Inner>,
-    origin: Origin,
+    initiator: Initiator,
 }
 
 struct Inner {
@@ -60,13 +60,13 @@ impl Administration {
     /// Builds the use cases. `clients` is this process's view of the clients, which is read again after a change. Changes
     /// are recorded as caused by the service itself.
     pub fn new(unit_of_work: UnitOfWork, clients: Clients, settings: AdministrationSettings) -> Self {
-        Self { inner: Arc::new(Inner { unit_of_work, clients, settings }), origin: Origin::system() }
+        Self { inner: Arc::new(Inner { unit_of_work, clients, settings }), initiator: Initiator::system() }
     }
 
-    /// Records changes as caused by this origin.
+    /// Records changes as made by this initiator.
     #[must_use]
-    pub fn caused_by(self, origin: Origin) -> Self {
-        Self { origin, ..self }
+    pub fn caused_by(self, initiator: Initiator) -> Self {
+        Self { initiator, ..self }
     }
 
     /// Runs `work` under the registry's lock, in one unit of work. After the commit, this process's view of the clients
@@ -75,9 +75,9 @@ impl Administration {
         &self,
         work: impl Fn(&mut RegistryChange<'_, '_>) -> Result<T, AdministrationError> + Send + 'static,
     ) -> Result<Committed<T>, AdministrationError> {
-        let (inner, origin) = (Arc::clone(&self.inner), self.origin.clone());
+        let (inner, initiator) = (Arc::clone(&self.inner), self.initiator.clone());
         let changed = self.inner.unit_of_work.commit(move |transaction| {
-            let mut change = RegistryChange::begin(transaction, &inner.settings, &origin)?;
+            let mut change = RegistryChange::begin(transaction, &inner.settings, &initiator)?;
             let value = work(&mut change)?;
             change.finish()?;
             Ok::<_, AdministrationError>(value)

@@ -11,7 +11,7 @@ use super::error::OauthError;
 use super::form::Form;
 use crate::audit::Refusals;
 use crate::clients::{Clients, RegisteredClient};
-use crate::domain::{AuditEvent, AuditKind, Client, Origin};
+use crate::domain::{AuditEvent, AuditKind, Client, Initiator};
 
 /// Authenticates clients. Cheap to clone.
 #[derive(Clone)]
@@ -55,9 +55,9 @@ impl ClientAuth {
         &self,
         request: &HttpRequest,
         form: &Form,
-        origin: &Origin,
+        initiator: &Initiator,
     ) -> Result<KnownClient, OauthError> {
-        self.check(&Claimed::read(request, form)?, origin).await
+        self.check(&Claimed::read(request, form)?, initiator).await
     }
 
     /// Authenticates a confidential client. A public client is refused because it proves nothing.
@@ -65,9 +65,9 @@ impl ClientAuth {
         &self,
         request: &HttpRequest,
         form: &Form,
-        origin: &Origin,
+        initiator: &Initiator,
     ) -> Result<KnownClient, OauthError> {
-        let client = self.authenticate(request, form, origin).await?;
+        let client = self.authenticate(request, form, initiator).await?;
         if client.client().is_public { Err(OauthError::InvalidClient) } else { Ok(client) }
     }
 
@@ -84,18 +84,18 @@ impl ClientAuth {
         &self,
         request: &HttpRequest,
         form: &Form,
-        origin: &Origin,
+        initiator: &Initiator,
     ) -> Result<String, OauthError> {
         let claimed = Claimed::read(request, form)?;
         if claimed.id == FIRST_PARTY_CLIENT && claimed.secret.is_none() {
             return Ok(claimed.id);
         }
-        Ok(self.check(&claimed, origin).await?.id().to_owned())
+        Ok(self.check(&claimed, initiator).await?.id().to_owned())
     }
 
-    async fn check(&self, claimed: &Claimed, origin: &Origin) -> Result<KnownClient, OauthError> {
+    async fn check(&self, claimed: &Claimed, initiator: &Initiator) -> Result<KnownClient, OauthError> {
         let as_of_ms = self.clock.now_ms();
-        let refused = AuditEvent::new(AuditKind::ClientRefused, origin);
+        let refused = AuditEvent::new(AuditKind::ClientRefused, initiator);
         let refused = match self.clients.find(&claimed.id).await? {
             // An unknown id is not recorded, because it may be a secret in the wrong field.
             None => refused.reason("unknown_client"),

@@ -56,11 +56,11 @@ pub(crate) async fn introspect(
     issued: web::Data<Verifier>,
     tokens: web::Data<Tokens>,
     keys: web::Data<KeyStore>,
-    Caller(origin): Caller,
+    Caller(initiator): Caller,
     payload: web::Payload,
 ) -> Result<HttpResponse, OauthError> {
     let form = Form::read(&request, payload).await?;
-    let client = clients.authenticate_confidential(&request, &form, &origin).await?;
+    let client = clients.authenticate_confidential(&request, &form, &initiator).await?;
     let token = form.get("token").ok_or(OauthError::InvalidRequest("token is required"))?;
     // Access tokens and refresh tokens have different forms, so the hint is not needed to find a token. But a refresh
     // token is only reported as active if the hint names it: a resource server that asks about a bearer token must

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::client::ClientAuth;
 use super::error::{OauthError, OauthErrorBody};
 use super::form::Form;
-use crate::domain::{EndReason, Origin, RefreshTokenPlain};
+use crate::domain::{EndReason, Initiator, RefreshTokenPlain};
 use crate::http::caller::Caller;
 use crate::tokens::{TokenRevocation, Tokens};
 
@@ -46,16 +46,16 @@ pub(crate) async fn revoke(
     clients: web::Data<ClientAuth>,
     issued: web::Data<Verifier>,
     tokens: web::Data<Tokens>,
-    Caller(origin): Caller,
+    Caller(initiator): Caller,
     payload: web::Payload,
 ) -> Result<HttpResponse, OauthError> {
     let form = Form::read(&request, payload).await?;
-    let client_id = clients.authenticate_any(&request, &form, &origin).await?;
+    let client_id = clients.authenticate_any(&request, &form, &initiator).await?;
     let token = form.get("token").ok_or(OauthError::InvalidRequest("token is required"))?;
     // Access tokens and refresh tokens have different forms, so the hint is not needed.
     match RefreshTokenPlain::parse(token) {
-        Some(token) => drop(tokens.end_session_of(token, client_id, EndReason::Revoked, origin).await?),
-        None => revoke_access_token(&issued, &tokens, token, &client_id, origin).await?,
+        Some(token) => drop(tokens.end_session_of(token, client_id, EndReason::Revoked, initiator).await?),
+        None => revoke_access_token(&issued, &tokens, token, &client_id, initiator).await?,
     }
     Ok(HttpResponse::Ok().finish())
 }
@@ -67,7 +67,7 @@ async fn revoke_access_token(
     tokens: &Tokens,
     token: &str,
     client_id: &str,
-    origin: Origin,
+    initiator: Initiator,
 ) -> Result<(), OauthError> {
     let verified = match issued.verify(token).await {
         Ok(verified) => verified,
@@ -77,7 +77,7 @@ async fn revoke_access_token(
     if verified.client_id != client_id {
         return Ok(());
     }
-    match tokens.revoke_access_token(verified.claims(), origin).await? {
+    match tokens.revoke_access_token(verified.claims(), initiator).await? {
         TokenRevocation::Done => Ok(()),
         TokenRevocation::Throttled(throttled) => Err(OauthError::Throttled(throttled)),
     }

@@ -10,7 +10,7 @@ use shared_claims::clock::ManualClock;
 use shared_claims::revocation::Kind;
 
 use super::*;
-use crate::domain::{AuditKind, Origin};
+use crate::domain::{AuditKind, Initiator};
 use crate::storage::{self, revocations};
 
 const NOW_MS: i64 = 1_800_000_000_000;
@@ -83,7 +83,7 @@ fn fact(id: &str) -> Fact {
 }
 
 fn event() -> AuditEvent {
-    AuditEvent::new(AuditKind::SessionEnded, &Origin::system())
+    AuditEvent::new(AuditKind::SessionEnded, &Initiator::system())
 }
 
 #[tokio::test]

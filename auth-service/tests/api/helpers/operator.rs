@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth_service::accounts::Administration;
-use auth_service::domain::{Origin, PasswordHash, RoleNames};
+use auth_service::domain::{Initiator, PasswordHash, RoleNames};
 use auth_service::random::Random;
 use auth_service::startup::cut_rules;
 use auth_service::storage::UnitOfWork;
@@ -16,7 +16,7 @@ impl TestApp {
     pub(crate) fn administration(&self) -> Administration {
         let clock = Arc::clone(&self.clock) as SharedClock;
         let unit_of_work = UnitOfWork::new(self.database.clone(), clock, Random::system());
-        Administration::new(unit_of_work, cut_rules(self.settings()), Origin::operator())
+        Administration::new(unit_of_work, cut_rules(self.settings()), Initiator::operator())
     }
 
     pub(crate) async fn disable(&self, who: &str) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth_service::domain::{
-    AuditEvent, AuditKind, AuthorizationCode, CodePlain, Device, EndReason, MinuteCount, NewUser, Origin,
+    AuditEvent, AuditKind, AuthorizationCode, CodePlain, Device, EndReason, Initiator, MinuteCount, NewUser,
     PasswordHash, RefreshToken, RefreshTokenPlain, Session, Username,
 };
 use auth_service::pruning::{PruneRules, Pruner, Round};
@@ -227,7 +227,7 @@ impl Month {
         self.commit(move |transaction| {
             for _ in 0..scale.refused_logins {
                 transaction
-                    .record(AuditEvent::new(AuditKind::LoginRefused, &origin()).reason("unknown_user"));
+                    .record(AuditEvent::new(AuditKind::LoginRefused, &initiator()).reason("unknown_user"));
             }
             for user_id in users.iter().cycle().take(scale.codes) {
                 let code = CodePlain::from_random(random.bytes()).hash();
@@ -235,7 +235,7 @@ impl Month {
                 authorization_codes::consume(transaction.conn(), &code, random.uuid(), now_ms)?;
             }
             for user_id in users.iter().cycle().take(scale.revoked_tokens) {
-                transaction.record(AuditEvent::new(AuditKind::TokenRevoked, &origin()).user(*user_id));
+                transaction.record(AuditEvent::new(AuditKind::TokenRevoked, &initiator()).user(*user_id));
                 transaction.revoke(fact(Kind::Jti, random.uuid_at(now_ms), now_ms));
             }
             Ok(())
@@ -269,13 +269,13 @@ fn device() -> Device {
     Device { user_agent: Some(user_agent.to_owned()), address: Some("203.0.113.77".to_owned()) }
 }
 
-fn origin() -> Origin {
+fn initiator() -> Initiator {
     let request_id = Some("7c5d6f58-2cf4-4e4f-9f5b-0d8f3b0f5a11".to_owned());
-    Origin { device: device(), request_id, ..Origin::operator() }
+    Initiator { device: device(), request_id, ..Initiator::operator() }
 }
 
 fn of_session(kind: AuditKind, session: &Session) -> AuditEvent {
-    AuditEvent::new(kind, &origin()).user(session.user_id).client(&session.client_id).session(session.id)
+    AuditEvent::new(kind, &initiator()).user(session.user_id).client(&session.client_id).session(session.id)
 }
 
 fn unused(session: &Session, now_ms: i64) -> RefreshToken {

@@ -14,7 +14,7 @@ pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<TokenAnswer, Oaut
         verifier: exchange.form.get("code_verifier").map(str::to_owned),
         resources: exchange.ask()?.resources,
     };
-    match exchange.tokens.redeem(request, exchange.origin).await? {
+    match exchange.tokens.redeem(request, exchange.initiator).await? {
         Redeemed::Issued { tokens } => Ok(*tokens),
         Redeemed::Reused | Redeemed::Refused => Err(OauthError::InvalidGrant),
         Redeemed::TooMuch(what) => Err(what.into()),

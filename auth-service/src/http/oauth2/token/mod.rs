@@ -14,7 +14,7 @@ use super::client::{ClientAuth, KnownClient};
 use super::error::{OauthError, OauthErrorBody};
 use super::form::Form;
 use crate::accounts::Accounts;
-use crate::domain::{GrantType, Origin};
+use crate::domain::{GrantType, Initiator};
 use crate::http::caller::Caller;
 use crate::tokens::{Ask, TokenAnswer, Tokens, TooMuch};
 
@@ -79,7 +79,7 @@ struct Exchange<'a> {
     form: &'a Form,
     tokens: &'a Tokens,
     accounts: &'a Accounts,
-    origin: Origin,
+    initiator: Initiator,
 }
 
 impl Exchange<'_> {
@@ -125,17 +125,17 @@ pub(crate) async fn token(
     clients: web::Data<ClientAuth>,
     tokens: web::Data<Tokens>,
     accounts: web::Data<Accounts>,
-    Caller(origin): Caller,
+    Caller(initiator): Caller,
     payload: web::Payload,
 ) -> Result<HttpResponse, OauthError> {
     let form = Form::read(&request, payload).await?;
-    let client = clients.authenticate(&request, &form, &origin).await?;
+    let client = clients.authenticate(&request, &form, &initiator).await?;
     let grant = form.get("grant_type").ok_or(OauthError::InvalidRequest("grant_type is required"))?;
     let grant = GrantType::parse(grant).ok_or(OauthError::UnsupportedGrantType)?;
     if !client.client().may(grant) {
         return Err(OauthError::UnauthorizedClient);
     }
-    let exchange = Exchange { client, form: &form, tokens: &tokens, accounts: &accounts, origin };
+    let exchange = Exchange { client, form: &form, tokens: &tokens, accounts: &accounts, initiator };
     let answer = match grant {
         GrantType::ClientCredentials => client_credentials::exchange(&exchange).await,
         GrantType::RefreshToken => refresh_token::exchange(exchange).await,

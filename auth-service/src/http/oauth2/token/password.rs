@@ -16,9 +16,9 @@ pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<TokenAnswer, Oaut
     // Checked before the cost of verifying the password. The check that counts is made again when the session begins.
     ask.of(exchange.tokens.terms_of(exchange.client.client()).most())?;
     let client_id = exchange.client.id();
-    let authentication = exchange.accounts.authenticate(username, password, client_id, &exchange.origin);
+    let authentication = exchange.accounts.authenticate(username, password, client_id, &exchange.initiator);
     let Authentication::Proven(proven) = authentication.await? else { return Err(OauthError::InvalidGrant) };
-    match exchange.tokens.issue(proven, client_id.to_owned(), ask, exchange.origin.clone()).await? {
+    match exchange.tokens.issue(proven, client_id.to_owned(), ask, exchange.initiator.clone()).await? {
         Login::Issued { tokens, .. } => Ok(*tokens),
         Login::Refused => Err(OauthError::InvalidGrant),
         Login::ClientEnded => Err(OauthError::InvalidClient),

@@ -10,7 +10,7 @@ pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<TokenAnswer, Oaut
     let presented = RefreshTokenPlain::parse(presented).ok_or(OauthError::InvalidGrant)?;
     let terms = exchange.tokens.terms_of(exchange.client.client());
     let ask = exchange.ask()?;
-    match exchange.tokens.refresh(presented, terms, ask, exchange.origin).await? {
+    match exchange.tokens.refresh(presented, terms, ask, exchange.initiator).await? {
         Refreshed::Issued { user_id, session_id, is_replay, tokens } => {
             tracing::info!(%user_id, %session_id, is_replay, client_id = exchange.client.id(), "oauth2.refresh");
             Ok(*tokens)

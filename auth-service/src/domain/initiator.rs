@@ -1,4 +1,4 @@
-//! The origin of a change, for the list of sessions and for audit events.
+//! The initiator of a change, for the list of sessions and for audit events.
 
 /// Who caused something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,9 +32,9 @@ pub struct Device {
     pub address: Option<String>,
 }
 
-/// Where a change comes from.
+/// Who made a change, and from where. Audit events name it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
+pub struct Initiator {
     /// Who caused it.
     pub actor: Actor,
     /// The program and address it was done from.
@@ -43,13 +43,13 @@ pub struct Origin {
     pub request_id: Option<String>,
 }
 
-impl Origin {
-    /// The origin of a command.
+impl Initiator {
+    /// An operator at the command line.
     pub fn operator() -> Self {
         Self { actor: Actor::Operator, ..Self::default() }
     }
 
-    /// The origin of what the service does by itself.
+    /// The service itself.
     pub fn system() -> Self {
         Self::default()
     }
