@@ -71,6 +71,7 @@ pub mod claims;
 pub mod clock;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod issuer;
 mod jitter;
 pub mod metrics;
 pub mod outbound;

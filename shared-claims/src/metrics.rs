@@ -10,7 +10,7 @@
 //! |---|---|---|---|
 //! | `latchkey_tokens_accepted_total` | counter | | tokens accepted |
 //! | `latchkey_tokens_refused_total` | counter | `reason` | tokens that are not valid, by [`Reason`] |
-//! | `latchkey_tokens_revoked_total` | counter | `kind` | revoked tokens, by [`Kind`] of the revocation |
+//! | `latchkey_tokens_revoked_total` | counter | `kind` | revoked tokens, by [`RevocationKind`] of the revocation |
 //! | `latchkey_tokens_unavailable_total` | counter | `missing` | tokens that could not be checked, by what was [`Missing`] |
 //! | `latchkey_tokens_accepted_on_outage_total` | counter | | accepted tokens whose revocation state was not known |
 //! | `latchkey_token_cache_total` | counter | `outcome` | tokens with a valid signature, by cache lookup: `hit`, `miss` |
@@ -32,7 +32,7 @@
 //!
 //! # Pull
 //!
-//! [`Verifier::samples`](crate::verifier::Verifier::samples) returns the current value of every metric. An adapter for
+//! [`Verifier::metric_samples`](crate::verifier::Verifier::metric_samples) returns the current value of every metric. An adapter for
 //! the `metrics` crate, to be called every few seconds:
 //!
 //! ```
@@ -41,7 +41,7 @@
 //!
 //! # #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 //! fn publish(verifier: &Verifier) {
-//!     for sample in verifier.samples() {
+//!     for sample in verifier.metric_samples() {
 //!         let labels = sample.label.as_slice();
 //!         match sample.metric.kind() {
 //!             MetricKind::Counter => metrics::counter!(sample.metric.name(), labels).absolute(sample.value as u64),
@@ -59,7 +59,7 @@
 //! An [`Observer`] is called for each event as it happens.
 //!
 //! [`Reason`]: crate::verifier::Reason
-//! [`Kind`]: crate::revocation::Kind
+//! [`RevocationKind`]: crate::revocation::RevocationKind
 //! [`Missing`]: crate::verifier::Missing
 
 mod metric;
@@ -68,7 +68,7 @@ mod sample;
 
 pub use metric::{Metric, MetricKind};
 pub use observer::Observer;
-pub use sample::Sample;
+pub use sample::MetricSample;
 
 pub(crate) use observer::Observed;
-pub(crate) use sample::samples;
+pub(crate) use sample::metric_samples;

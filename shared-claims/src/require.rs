@@ -62,14 +62,14 @@ pub trait Requirement: 'static {
 /// Requires nothing: any valid token is accepted.
 ///
 /// ```
-/// use shared_claims::require::{AnyScope, Requirement};
+/// use shared_claims::require::{AnyToken, Requirement};
 ///
-/// assert!(AnyScope::SCOPES.is_empty() && AnyScope::ROLES.is_empty());
+/// assert!(AnyToken::SCOPES.is_empty() && AnyToken::ROLES.is_empty());
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct AnyScope;
+pub struct AnyToken;
 
-impl Requirement for AnyScope {}
+impl Requirement for AnyToken {}
 
 impl<A: Requirement, B: Requirement> Requirement for (A, B) {
     const SCOPES: &'static [&'static str] = Union::<A, B>::SCOPES.as_slice();
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(Both::check(&claims("", &["editor"])), Err(Denied::Roles(Both::ROLES)));
         assert_eq!(Both::check(&claims("", &["editor", "admin"])), Ok(()));
         assert_eq!(Admin::check(&claims("admin", &["Admin"])), Err(Denied::Roles(&["admin"])));
-        assert_eq!(AnyScope::check(&claims("", &[])), Ok(()));
+        assert_eq!(AnyToken::check(&claims("", &[])), Ok(()));
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(<(Read, Write)>::SCOPES, ["notes:read", "notes:write"]);
         assert_eq!(<(Admin, Write, Both)>::ROLES, ["admin", "editor"]);
         assert_eq!(<(Admin, Write, Both)>::SCOPES, ["notes:read", "notes:write"]);
-        assert!(<(AnyScope, AnyScope)>::SCOPES.is_empty());
+        assert!(<(AnyToken, AnyToken)>::SCOPES.is_empty());
         assert_eq!(Wanted::check(&claims("notes:read notes:write", &["admin"])), Ok(()));
         assert_eq!(Wanted::check(&claims("notes:read notes:write", &[])), Err(Denied::Roles(&["admin"])));
         assert_eq!(Wanted::check(&claims("notes:read", &["admin"])), Err(Denied::Scopes(Write::SCOPES)));

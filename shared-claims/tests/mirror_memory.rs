@@ -5,7 +5,9 @@
 
 use shared_claims::claims::TokenId;
 use shared_claims::clock::ManualClock;
-use shared_claims::revocation::{Fact, Kind, Marks, Mirror, MirrorSettings, Verdict};
+use shared_claims::revocation::{
+    Mirror, MirrorSettings, RevocationFact, RevocationKind, RevocationQuery, Verdict,
+};
 
 const NOW_S: i64 = 1_790_000_000;
 const ENTRIES: u128 = 1_000_000;
@@ -32,15 +34,23 @@ fn a_million_revocations_fit_in_64_mib_and_leave() {
     for number in 0..ENTRIES {
         // The facts end within a quarter of an hour, like those of real tokens.
         let exp = NOW_S + 60 + i64::try_from(number % 900).unwrap();
-        writer.add(&Fact { kind: Kind::Jti, id: id(number).to_string(), at: None, exp }).unwrap();
+        writer
+            .add(&RevocationFact { kind: RevocationKind::Jti, id: id(number).to_string(), at: None, exp })
+            .unwrap();
     }
     let used = resident() - before;
     println!("{ENTRIES} revocations: {:.1} MiB", f64::from(u32::try_from(used / 1024).unwrap()) / 1024.0);
     assert!(used <= 64 * MIB, "{used} bytes");
     assert_eq!(mirror.status().entries, usize::try_from(ENTRIES).unwrap());
-    let marks =
-        |number| Marks { jti: id(number), sid: None, sub: "s", client_id: "c", kid: "k", exp: NOW_S + 900 };
-    assert_eq!(mirror.check(&marks(ENTRIES - 1)), Verdict::Revoked(Kind::Jti));
+    let query = |number| RevocationQuery {
+        jti: id(number),
+        sid: None,
+        sub: "s",
+        client_id: "c",
+        kid: "k",
+        exp: NOW_S + 900,
+    };
+    assert_eq!(mirror.check(&query(ENTRIES - 1)), Verdict::Revoked(RevocationKind::Jti));
     clock.advance_ms(1_200_000);
     writer.complete_as_of(1);
     assert_eq!(mirror.status().entries, 0, "expired facts are removed");

@@ -57,7 +57,7 @@ pub fn watch(metrics: &Metrics, verifier: &Verifier) -> prometheus::Result<()> {
         let kind = if metric.kind() == MetricKind::Counter { Kind::Counter } else { Kind::Gauge };
         let verifier = verifier.clone();
         let read = move || {
-            let samples = verifier.samples().into_iter().filter(|sample| sample.metric == *metric);
+            let samples = verifier.metric_samples().into_iter().filter(|sample| sample.metric == *metric);
             let labels = |(label, of): (&'static str, &str)| (label, of.to_owned());
             samples
                 .map(|sample| Sample {

@@ -17,7 +17,7 @@ use shared_claims::clock::SharedClock;
 use shared_claims::outbound::{InvalidProxyUrl, ProxyUrl};
 use shared_claims::revocation::{
     FeedSettings, InvalidFeedToken, InvalidFeedUrl, InvalidRedisUrl, Mirror, MirrorSettings, RedisLookup,
-    RedisSettings, Revocation,
+    RedisSettings, RevocationSource,
 };
 use shared_claims::verifier::{self, BuildError, Verifier};
 
@@ -159,7 +159,7 @@ fn proxy(auth: &AuthSettings) -> Result<Option<ProxyUrl>, InvalidProxyUrl> {
     auth.proxy_url.as_ref().map(|url| ProxyUrl::parse(url.expose())).transpose()
 }
 
-fn revocation(settings: &Settings, clock: SharedClock) -> Result<Revocation, StartError> {
+fn revocation(settings: &Settings, clock: SharedClock) -> Result<RevocationSource, StartError> {
     let revocation = &settings.revocation;
     let bound = Duration::from_secs(revocation.max_staleness_seconds);
     let mirror = MirrorSettings::default().max_staleness(bound).clock(clock);

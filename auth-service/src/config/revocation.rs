@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Secret, UrlWithSecret, Validate, in_range};
-use shared_claims::revocation::{RedisAddress, contract};
+use shared_claims::issuer::{RedisAddress, contract};
 
 use super::strength::is_token;
 
@@ -30,8 +30,8 @@ impl Default for RevocationSettings {
     fn default() -> Self {
         Self {
             redis_url: None,
-            prefix: contract::PREFIX.to_owned(),
-            list_ttl_seconds: contract::BOUND_S,
+            prefix: contract::DEFAULT_PREFIX.to_owned(),
+            list_ttl_seconds: contract::DEFAULT_BOUND_S,
             feed_token: None,
             feed_followers: 20_000,
             clock_skew_ms: 1000,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Validate, in_range};
-use shared_claims::revocation::contract::MAX_ACCESS_TOKEN_LIFE_S;
+use shared_claims::issuer::contract::MAX_ACCESS_TOKEN_LIFE_S;
 use shared_claims::scope::Scopes;
 
 /// The settings for tokens.

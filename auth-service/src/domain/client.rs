@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use shared_claims::revocation::contract::MAX_ACCESS_TOKEN_LIFE_S;
+use shared_claims::issuer::contract::MAX_ACCESS_TOKEN_LIFE_S;
 use shared_claims::scope::Scopes;
 
 use super::{ClientId, GrantType, RedirectUri};

@@ -1,8 +1,8 @@
 //! One transaction that changes the set of signing keys.
 
 use service_kit::database::{DatabaseError, DbConnection};
-use shared_claims::revocation::contract::{MAX_KEY_SET_AGE_S, fact_expiry_s};
-use shared_claims::revocation::{Fact, Kind};
+use shared_claims::issuer::contract::{MAX_KEY_SET_AGE_S, fact_expiry_s};
+use shared_claims::revocation::{RevocationFact, RevocationKind};
 
 use super::{KeyEvent, KeysError};
 use crate::domain::Initiator;
@@ -163,7 +163,7 @@ impl<'a, 'c> KeySetChange<'a, 'c> {
         let held_until_s = self.now_ms.div_euclid(1000).saturating_add(MAX_KEY_SET_AGE_S);
         self.record(&KeyEvent::Compromised { kid: row.kid.clone() });
         let exp = fact_expiry_s(row.tokens_end_by_s.max(held_until_s));
-        self.transaction.revoke(Fact { kind: Kind::Key, id: row.kid, at: None, exp });
+        self.transaction.revoke(RevocationFact { kind: RevocationKind::Key, id: row.kid, at: None, exp });
         Ok(())
     }
 }

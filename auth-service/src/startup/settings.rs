@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::http::is_loopback_url;
-use shared_claims::revocation::contract::FACT_OUTLIVES_TOKENS_S;
+use shared_claims::issuer::contract::FACT_OUTLIVES_TOKENS_S;
 use shared_claims::scope::{InvalidScope, Scopes};
 use url::Url;
 

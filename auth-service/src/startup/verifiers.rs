@@ -6,7 +6,7 @@ use service_kit::database::Database;
 use shared_claims::actix::BearerAuth;
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::clock::SharedClock;
-use shared_claims::revocation::Revocation;
+use shared_claims::revocation::RevocationSource;
 use shared_claims::verifier::{BuildError, Verifier};
 
 use super::StartError;
@@ -26,7 +26,7 @@ pub(super) async fn issued(
     Verifier::builder(&settings.issuer)
         .any_audience()
         .keys(keys.handle())
-        .revocation(Revocation::Custom(Arc::new(own)))
+        .revocation(RevocationSource::Custom(Arc::new(own)))
         .clock(clock)
         .build()
         .await
@@ -62,7 +62,7 @@ pub(super) async fn bearer(
     let verifier = Verifier::builder(&settings.issuer)
         .audience(&settings.issuer)
         .keys(keys.handle())
-        .revocation(Revocation::Custom(Arc::new(own)))
+        .revocation(RevocationSource::Custom(Arc::new(own)))
         .policy(|claims| claims.client_id == FIRST_PARTY_CLIENT)
         .clock(clock)
         .build()

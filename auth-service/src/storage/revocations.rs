@@ -6,7 +6,7 @@
 use diesel::prelude::*;
 use diesel::result::Error as QueryError;
 use service_kit::database::{DatabaseError, DbConnection};
-use shared_claims::revocation::{Fact, Kind, Marks};
+use shared_claims::revocation::{RevocationFact, RevocationKind, RevocationQuery};
 use uuid::Uuid;
 
 use super::schema::{revocation_log, revocations};
@@ -21,7 +21,7 @@ pub struct SequencedFact {
     /// The sequence number, in the order of commits and without gaps. It is also the id in the stream of Redis.
     pub seq: i64,
     /// The fact.
-    pub fact: Fact,
+    pub fact: RevocationFact,
 }
 
 /// Facts in order, and where the log ended when they were read.
@@ -57,10 +57,10 @@ struct RevocationRow {
 
 impl RevocationRow {
     fn into_fact(self) -> QueryResult<SequencedFact> {
-        let kind = Kind::parse(&self.kind).ok_or_else(|| {
+        let kind = RevocationKind::parse(&self.kind).ok_or_else(|| {
             QueryError::DeserializationError(format!("revocation {} is of an unknown kind", self.seq).into())
         })?;
-        let fact = Fact { kind, id: self.subject_id, at: self.at_ms, exp: self.exp_s };
+        let fact = RevocationFact { kind, id: self.subject_id, at: self.at_ms, exp: self.exp_s };
         Ok(SequencedFact { seq: self.seq, fact })
     }
 }
@@ -133,21 +133,25 @@ pub fn first_live(conn: &mut DbConnection, now: i64) -> Result<i64, DatabaseErro
     Ok(first.unwrap_or(end + 1))
 }
 
-/// The facts that concern a token with these marks; cuts that lie before it are not among them.
-pub fn find_for(conn: &mut DbConnection, marks: &Marks<'_>) -> Result<Vec<Fact>, DatabaseError> {
-    let issued = marks.jti.time_ms();
-    let jti = marks.jti.to_string();
-    let sid = marks.sid.map(|sid| sid.to_string()).unwrap_or_default();
-    let named =
-        |kind: Kind, id: String| revocations::kind.eq(kind.as_str()).and(revocations::subject_id.eq(id));
+/// The facts that concern the token of this query; cuts that lie before it are not among them.
+pub fn find_for(
+    conn: &mut DbConnection,
+    query: &RevocationQuery<'_>,
+) -> Result<Vec<RevocationFact>, DatabaseError> {
+    let issued = query.jti.time_ms();
+    let jti = query.jti.to_string();
+    let sid = query.sid.map(|sid| sid.to_string()).unwrap_or_default();
+    let named = |kind: RevocationKind, id: String| {
+        revocations::kind.eq(kind.as_str()).and(revocations::subject_id.eq(id))
+    };
     Ok(revocations::table
         .filter(
-            named(Kind::Jti, jti)
-                .or(named(Kind::Sid, sid))
-                .or(named(Kind::Key, marks.kid.to_owned()))
-                .or(named(Kind::Sub, marks.sub.to_owned())
+            named(RevocationKind::Jti, jti)
+                .or(named(RevocationKind::Sid, sid))
+                .or(named(RevocationKind::Key, query.kid.to_owned()))
+                .or(named(RevocationKind::Sub, query.sub.to_owned())
                     .and(revocations::at_ms.ge(issued).assume_not_null()))
-                .or(named(Kind::Client, marks.client_id.to_owned())
+                .or(named(RevocationKind::Client, query.client_id.to_owned())
                     .and(revocations::at_ms.ge(issued).assume_not_null())),
         )
         .select(RevocationRow::as_select())
@@ -159,11 +163,11 @@ pub fn find_for(conn: &mut DbConnection, marks: &Marks<'_>) -> Result<Vec<Fact>,
 
 /// Whether that signing key was revoked, as far as it is remembered.
 pub fn has_key(conn: &mut DbConnection, kid: &str) -> Result<bool, DatabaseError> {
-    has(conn, Kind::Key, kid)
+    has(conn, RevocationKind::Key, kid)
 }
 
 /// Whether there is a fact of that kind and name, as far as it is remembered.
-pub fn has(conn: &mut DbConnection, kind: Kind, id: &str) -> Result<bool, DatabaseError> {
+pub fn has(conn: &mut DbConnection, kind: RevocationKind, id: &str) -> Result<bool, DatabaseError> {
     let named = revocations::kind.eq(kind.as_str()).and(revocations::subject_id.eq(id));
     Ok(diesel::select(diesel::dsl::exists(revocations::table.filter(named))).get_result(conn)?)
 }
@@ -171,7 +175,7 @@ pub fn has(conn: &mut DbConnection, kind: Kind, id: &str) -> Result<bool, Databa
 /// The latest cut against a client, as far as one is remembered.
 pub fn last_cut_of_client(conn: &mut DbConnection, client_id: &str) -> Result<Option<i64>, DatabaseError> {
     Ok(revocations::table
-        .filter(revocations::kind.eq(Kind::Client.as_str()))
+        .filter(revocations::kind.eq(RevocationKind::Client.as_str()))
         .filter(revocations::subject_id.eq(client_id))
         .select(diesel::dsl::max(revocations::at_ms))
         .first(conn)?)

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use service_kit::database::{Database, DatabaseError, DbConnection};
 use shared_claims::claims::{SessionId, TokenId};
 use shared_claims::clock::SharedClock;
-use shared_claims::revocation::{Kind, Marks, RevocationCheck, Verdict};
+use shared_claims::revocation::{RevocationCheck, RevocationKind, RevocationQuery, Verdict};
 use uuid::Uuid;
 
 use crate::storage::{revocations, sessions, users};
@@ -25,8 +25,8 @@ impl OwnTokens {
     }
 }
 
-/// Owned [`Marks`], which can be sent to another thread.
-struct OwnedMarks {
+/// Owned [`RevocationQuery`], which can be sent to another thread.
+struct OwnedQuery {
     jti: TokenId,
     sid: Option<SessionId>,
     sub: String,
@@ -35,20 +35,20 @@ struct OwnedMarks {
     exp: i64,
 }
 
-impl OwnedMarks {
-    fn of(marks: &Marks<'_>) -> Self {
+impl OwnedQuery {
+    fn of(query: &RevocationQuery<'_>) -> Self {
         Self {
-            jti: marks.jti,
-            sid: marks.sid,
-            sub: marks.sub.to_owned(),
-            client_id: marks.client_id.to_owned(),
-            kid: marks.kid.to_owned(),
-            exp: marks.exp,
+            jti: query.jti,
+            sid: query.sid,
+            sub: query.sub.to_owned(),
+            client_id: query.client_id.to_owned(),
+            kid: query.kid.to_owned(),
+            exp: query.exp,
         }
     }
 
-    fn as_marks(&self) -> Marks<'_> {
-        Marks {
+    fn as_query(&self) -> RevocationQuery<'_> {
+        RevocationQuery {
             jti: self.jti,
             sid: self.sid,
             sub: &self.sub,
@@ -60,10 +60,13 @@ impl OwnedMarks {
 }
 
 impl RevocationCheck for OwnTokens {
-    fn check<'a>(&'a self, marks: &'a Marks<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
+    fn check<'a>(
+        &'a self,
+        query: &'a RevocationQuery<'a>,
+    ) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
         Box::pin(async move {
-            let (marks, now_ms) = (OwnedMarks::of(marks), self.clock.now_ms());
-            match self.database.read(move |conn| judge(conn, &marks, now_ms)).await {
+            let (query, now_ms) = (OwnedQuery::of(query), self.clock.now_ms());
+            match self.database.read(move |conn| judge(conn, &query, now_ms)).await {
                 Ok(verdict) => verdict,
                 Err(error) => {
                     tracing::warn!(%error, "token.check_failed");
@@ -74,18 +77,18 @@ impl RevocationCheck for OwnTokens {
     }
 }
 
-fn judge(conn: &mut DbConnection, marks: &OwnedMarks, now_ms: i64) -> Result<Verdict, DatabaseError> {
-    if let Some(fact) = revocations::find_for(conn, &marks.as_marks())?.first() {
+fn judge(conn: &mut DbConnection, query: &OwnedQuery, now_ms: i64) -> Result<Verdict, DatabaseError> {
+    if let Some(fact) = revocations::find_for(conn, &query.as_query())?.first() {
         return Ok(Verdict::Revoked(fact.kind));
     }
-    let Some(sid) = marks.sid else { return Ok(Verdict::Live) };
+    let Some(sid) = query.sid else { return Ok(Verdict::NotRevoked) };
     // Revocation facts are deleted when they have expired, so the session and the user are checked as well.
     let session = sessions::find(conn, Uuid::from_bytes(*sid.as_bytes()))?;
     let Some(session) = session.filter(|session| session.is_live(now_ms)) else {
-        return Ok(Verdict::Revoked(Kind::Sid));
+        return Ok(Verdict::Revoked(RevocationKind::Sid));
     };
     match users::find(conn, session.user_id)? {
-        Some(user) if user.is_active => Ok(Verdict::Live),
-        _ => Ok(Verdict::Revoked(Kind::Sub)),
+        Some(user) if user.is_active => Ok(Verdict::NotRevoked),
+        _ => Ok(Verdict::Revoked(RevocationKind::Sub)),
     }
 }

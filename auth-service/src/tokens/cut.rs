@@ -1,8 +1,8 @@
 //! Cuts: revoke all tokens of a user up to one moment.
 
 use service_kit::database::DatabaseError;
-use shared_claims::revocation::contract::fact_expiry_s;
-use shared_claims::revocation::{Fact, Kind};
+use shared_claims::issuer::contract::fact_expiry_s;
+use shared_claims::revocation::{RevocationFact, RevocationKind};
 
 use crate::domain::{EndReason, User};
 use crate::storage::{Transaction, authorization_codes, sessions, users};
@@ -27,7 +27,12 @@ impl CutRules {
         let last_expiry = sessions::last_access_expiry_of_user(transaction.conn(), user.id)?.unwrap_or(now);
         let exp = fact_expiry_s(last_expiry.max(now.saturating_add(self.access_ttl_s)));
         users::set_token_cut(transaction.conn(), user.id, cut, now_ms)?;
-        transaction.revoke(Fact { kind: Kind::Sub, id: user.id.to_string(), at: Some(cut), exp });
+        transaction.revoke(RevocationFact {
+            kind: RevocationKind::Sub,
+            id: user.id.to_string(),
+            at: Some(cut),
+            exp,
+        });
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! Lists and ends sessions for the user.
 
 use service_kit::database::DbConnection;
-use shared_claims::revocation::contract::fact_expiry_s;
-use shared_claims::revocation::{Fact, Kind};
+use shared_claims::issuer::contract::fact_expiry_s;
+use shared_claims::revocation::{RevocationFact, RevocationKind};
 use uuid::Uuid;
 
 use super::{TokenError, Tokens};
@@ -102,7 +102,12 @@ fn about(session: &Session, event: AuditEvent, reason: EndReason) -> AuditEvent 
 }
 
 /// The fact that revokes the access tokens of a session. It is kept until after the last of them has expired.
-fn fact_of(session: &Session, now_ms: i64) -> Fact {
+fn fact_of(session: &Session, now_ms: i64) -> RevocationFact {
     let remembered_from = session.access_expires_at_s.max(now_ms.div_euclid(1000));
-    Fact { kind: Kind::Sid, id: session.id.to_string(), at: None, exp: fact_expiry_s(remembered_from) }
+    RevocationFact {
+        kind: RevocationKind::Sid,
+        id: session.id.to_string(),
+        at: None,
+        exp: fact_expiry_s(remembered_from),
+    }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use shared_claims::claims::Claims;
-use shared_claims::revocation::contract::fact_expiry_s;
-use shared_claims::revocation::{Fact, Kind};
+use shared_claims::issuer::contract::fact_expiry_s;
+use shared_claims::revocation::{RevocationFact, RevocationKind};
 use uuid::Uuid;
 
 use super::logout::end_session;
@@ -37,8 +37,8 @@ impl Tokens {
     ) -> Result<TokenRevocation, TokenError> {
         let inner = Arc::clone(&self.inner);
         let revocation = Revocation {
-            fact: Fact {
-                kind: Kind::Jti,
+            fact: RevocationFact {
+                kind: RevocationKind::Jti,
                 id: claims.jti.to_string(),
                 at: None,
                 exp: fact_expiry_s(claims.exp),
@@ -102,7 +102,7 @@ impl Tokens {
 
 /// A revocation to commit.
 struct Revocation {
-    fact: Fact,
+    fact: RevocationFact,
     event: AuditEvent,
     initiator: Initiator,
 }

@@ -15,7 +15,7 @@ use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Backend, Database};
 use shared_claims::claims::Claims;
 use shared_claims::clock::ManualClock;
-use shared_claims::revocation::{FeedSettings, Kind, Mirror, MirrorSettings};
+use shared_claims::revocation::{FeedSettings, Mirror, MirrorSettings, RevocationKind};
 use shared_claims::testing::eventually;
 use shared_claims::verifier::{Verifier, VerifyError};
 
@@ -196,7 +196,7 @@ async fn a_compromised_key_dies_with_all_that_it_signs_and_sessions_go_on() {
         assert!(!app.is_live(&tokens.access).await, "the issuer knows at once");
         let is_dead = async |token: &str| {
             let said = resource.verify(token).await;
-            matches!(said, Err(VerifyError::Revoked(Kind::Key)))
+            matches!(said, Err(VerifyError::Revoked(RevocationKind::Key)))
         };
         comes_to("the resource server knows", async || is_dead(&tokens.access).await).await;
         // A token that expires in ten years, signed by an attacker or by a replica that has not noticed the change.

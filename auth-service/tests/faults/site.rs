@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::revocation::{
-    FeedSettings, Mirror, MirrorSettings, RedisLookup, RedisSettings, Revocation,
+    FeedSettings, Mirror, MirrorSettings, RedisLookup, RedisSettings, RevocationSource,
 };
 use shared_claims::testing::{Proxy, RedisProcess};
 use shared_claims::verifier::{KeySet, KeySetHandle, Verifier};
@@ -117,9 +117,13 @@ impl Site {
         let redis = RedisSettings::new(&format!("redis://{}/0", self.from_redis.address())).unwrap();
         let feed = FeedSettings::new(&format!("http://{}/revocations", self.feed.address())).unwrap();
         let kinds = [
-            ("mirror", Carrier::Redis, Revocation::from(Mirror::follow_redis(redis.clone(), settings()))),
-            ("lookup", Carrier::Redis, Revocation::from(RedisLookup::new(redis, settings()))),
-            ("feed", Carrier::Feed, Revocation::from(Mirror::follow_feed(feed, settings()))),
+            (
+                "mirror",
+                Carrier::Redis,
+                RevocationSource::from(Mirror::follow_redis(redis.clone(), settings())),
+            ),
+            ("lookup", Carrier::Redis, RevocationSource::from(RedisLookup::new(redis, settings()))),
+            ("feed", Carrier::Feed, RevocationSource::from(Mirror::follow_feed(feed, settings()))),
         ];
         for (kind, carrier, source) in kinds {
             let builder = Verifier::builder(&self.issuers[0].recipe.issuer).audience("todo-service");

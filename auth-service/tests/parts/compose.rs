@@ -6,7 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use auth_service::revocation::ProjectionSettings;
 use redis::aio::MultiplexedConnection;
-use shared_claims::revocation::{Kind, Mirror, MirrorSettings, RedisLookup, RedisSettings, Verdict};
+use shared_claims::revocation::{
+    Mirror, MirrorSettings, RedisLookup, RedisSettings, RevocationKind, Verdict,
+};
 use shared_claims::testing::free_port;
 use tempfile::TempDir;
 
@@ -80,7 +82,7 @@ async fn each_service_has_a_user_with_its_rights_and_there_is_no_other() {
     let lookup = RedisLookup::new(reader, MirrorSettings::default());
     let seq = world.commit(session(1)).await;
     issuer.announce(seq).await;
-    for (id, verdict) in [(1, Verdict::Revoked(Kind::Sid)), (2, Verdict::Live)] {
+    for (id, verdict) in [(1, Verdict::Revoked(RevocationKind::Sid)), (2, Verdict::NotRevoked)] {
         eventually("both know", async || {
             [mirror.check(&token(id)), lookup.check(&token(id)).await] == [verdict; 2]
         })

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use auth_service::revocation::{ProjectionSettings, ProjectionState, Revocations};
-use shared_claims::revocation::{Kind, Mirror, MirrorSettings, RedisLookup, RedisSettings, Verdict};
+use shared_claims::revocation::{
+    Mirror, MirrorSettings, RedisLookup, RedisSettings, RevocationKind, Verdict,
+};
 
 use crate::helpers::{World, eventually, session};
 use crate::topology::token;
 
-const REVOKED: Verdict = Verdict::Revoked(Kind::Sid);
+const REVOKED: Verdict = Verdict::Revoked(RevocationKind::Sid);
 const GOOD: u128 = 1_000;
 
 /// A short bound, so that a missing renewal is noticed soon.
@@ -31,7 +33,7 @@ impl Parties {
         let mirror = Mirror::follow_redis(redis.clone(), settings.clone());
         let lookup = RedisLookup::new(redis, settings);
         let parties = Self { world, issuer, mirror, lookup };
-        parties.both_say(GOOD, Verdict::Live).await;
+        parties.both_say(GOOD, Verdict::NotRevoked).await;
         parties
     }
 
@@ -57,7 +59,13 @@ impl Parties {
         let renewals = || self.issuer.status().unwrap().renewals;
         let before = renewals();
         eventually("renewed for longer than the bound", async || {
-            assert_eq!(self.said(GOOD).await, [Verdict::Live; 2], "{:?} {:?}", self.mirror, self.lookup);
+            assert_eq!(
+                self.said(GOOD).await,
+                [Verdict::NotRevoked; 2],
+                "{:?} {:?}",
+                self.mirror,
+                self.lookup
+            );
             renewals() > before + 6
         })
         .await;
@@ -100,7 +108,7 @@ async fn when_others_fill_redis_good_tokens_are_accepted_and_revoked_ones_refuse
     let mut redis = parties.world.connection().await;
     let () = redis::cmd("DEL").arg("{revoked}:epoch").query_async(&mut redis).await.unwrap();
     eventually("rebuilt", async || parties.world.get("epoch").await.is_some_and(|now| now != epoch)).await;
-    parties.both_say(GOOD, Verdict::Live).await;
+    parties.both_say(GOOD, Verdict::NotRevoked).await;
     parties.both_say(1, REVOKED).await;
     parties.issuer.stop().await;
 }
@@ -122,7 +130,7 @@ async fn a_fact_that_cannot_be_delivered_is_waited_for_and_nothing_is_proven_mea
 
     set_maxmemory(&parties.world, "0").await;
     parties.both_say(1, REVOKED).await;
-    parties.both_say(GOOD, Verdict::Live).await;
+    parties.both_say(GOOD, Verdict::NotRevoked).await;
     eventually("it is well", async || parties.state() == ProjectionState::Current).await;
     parties.issuer.stop().await;
 }

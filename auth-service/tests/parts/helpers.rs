@@ -11,7 +11,7 @@ use redis::aio::MultiplexedConnection;
 use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::{Clock, SharedClock, SystemClock};
-use shared_claims::revocation::{Fact, Kind};
+use shared_claims::revocation::{RevocationFact, RevocationKind};
 use shared_claims::testing::RedisProcess;
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ impl World {
     }
 
     /// Commits a fact as a use case does. Returns its sequence number.
-    pub(crate) async fn commit(&self, fact: Fact) -> i64 {
+    pub(crate) async fn commit(&self, fact: RevocationFact) -> i64 {
         let clock = Arc::new(SystemClock);
         let unit_of_work = UnitOfWork::new(self.database.clone(), clock, Random::system());
         let committed = unit_of_work.commit(move |transaction| {
@@ -110,12 +110,22 @@ pub(crate) fn now_ms() -> i64 {
     SystemClock.now_ms()
 }
 
-pub(crate) fn session(id: u128) -> Fact {
-    Fact { kind: Kind::Sid, id: Uuid::from_u128(id).to_string(), at: None, exp: now_ms() / 1000 + 900 }
+pub(crate) fn session(id: u128) -> RevocationFact {
+    RevocationFact {
+        kind: RevocationKind::Sid,
+        id: Uuid::from_u128(id).to_string(),
+        at: None,
+        exp: now_ms() / 1000 + 900,
+    }
 }
 
-pub(crate) fn cut(user: &str, at: i64, life: i64) -> Fact {
-    Fact { kind: Kind::Sub, id: user.to_owned(), at: Some(at), exp: now_ms() / 1000 + life }
+pub(crate) fn cut(user: &str, at: i64, life: i64) -> RevocationFact {
+    RevocationFact {
+        kind: RevocationKind::Sub,
+        id: user.to_owned(),
+        at: Some(at),
+        exp: now_ms() / 1000 + life,
+    }
 }
 
 /// Polls until `condition` holds; fails after ten seconds.

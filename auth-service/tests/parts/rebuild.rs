@@ -1,11 +1,11 @@
 //! Tests that an incomplete list is rebuilt from the database.
 
-use shared_claims::revocation::Fact;
+use shared_claims::revocation::RevocationFact;
 use uuid::Uuid;
 
 use crate::helpers::{PREFIX, World, eventually, session};
 
-async fn standing(world: &World, facts: impl IntoIterator<Item = Fact>) -> String {
+async fn standing(world: &World, facts: impl IntoIterator<Item = RevocationFact>) -> String {
     for fact in facts {
         world.commit(fact).await;
     }

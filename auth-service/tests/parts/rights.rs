@@ -3,7 +3,9 @@
 
 use auth_service::revocation::{ProjectionSettings, ProjectionState};
 use redis::aio::MultiplexedConnection;
-use shared_claims::revocation::{Kind, Mirror, MirrorSettings, RedisLookup, RedisSettings, Verdict};
+use shared_claims::revocation::{
+    Mirror, MirrorSettings, RedisLookup, RedisSettings, RevocationKind, Verdict,
+};
 use shared_claims::testing::RedisProcess;
 
 use crate::helpers::{World, eventually, session};
@@ -59,15 +61,15 @@ async fn the_documented_rights_suffice() {
     };
     let seq = world.commit(session(1)).await;
     issuer.announce(seq).await;
-    both_say(1, Verdict::Revoked(Kind::Sid)).await;
-    both_say(9, Verdict::Live).await;
+    both_say(1, Verdict::Revoked(RevocationKind::Sid)).await;
+    both_say(9, Verdict::NotRevoked).await;
 
     // As the default user, because the auth-service's user must not flush.
     let mut redis = world.connection().await;
     redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await.unwrap();
     eventually("the list is rebuilt", async || world.stream().await == ["1-0"]).await;
     eventually("and proven", async || issuer.status().unwrap().state == ProjectionState::Current).await;
-    both_say(9, Verdict::Live).await;
+    both_say(9, Verdict::NotRevoked).await;
     issuer.stop().await;
 }
 

@@ -7,13 +7,15 @@ use std::time::Duration;
 use auth_service::revocation::{ProjectionSettings, Revocations};
 use redis::aio::MultiplexedConnection;
 use shared_claims::claims::{SessionId, TokenId};
-use shared_claims::revocation::{Kind, Marks, Mirror, MirrorSettings, RedisLookup, RedisSettings, Verdict};
+use shared_claims::revocation::{
+    Mirror, MirrorSettings, RedisLookup, RedisSettings, RevocationKind, RevocationQuery, Verdict,
+};
 use shared_claims::testing::{self, RedisProcess, free_port};
 
 use crate::helpers::{World, now_ms, session};
 use crate::rights::let_in;
 
-const REVOKED: Verdict = Verdict::Revoked(Kind::Sid);
+const REVOKED: Verdict = Verdict::Revoked(RevocationKind::Sid);
 
 /// Polls until `condition` holds, with a generous limit: an election takes time, and on a busy machine more than one
 /// may be needed.
@@ -22,8 +24,8 @@ async fn eventually<F: Future<Output = bool>>(what: &str, condition: impl FnMut(
 }
 
 /// The marks of a token of this session.
-pub(crate) fn token(id: u128) -> Marks<'static> {
-    Marks {
+pub(crate) fn token(id: u128) -> RevocationQuery<'static> {
+    RevocationQuery {
         jti: TokenId::new(now_ms(), [0; 10]),
         sid: Some(SessionId::from_bytes(id.to_be_bytes())),
         sub: "user",
@@ -68,7 +70,7 @@ impl Parties {
 
     /// Checks that tokens revoked before and now are refused, and that a valid token is accepted.
     async fn are_well(&self, revoked: &[u128]) {
-        self.both_say(1_000, Verdict::Live).await;
+        self.both_say(1_000, Verdict::NotRevoked).await;
         for id in revoked {
             self.both_say(*id, REVOKED).await;
         }

@@ -1,7 +1,9 @@
 //! Tests of two issuers with separate databases that use one Redis with the same prefix.
 
 use auth_service::revocation::{ProjectionSettings, ProjectionState, Revocations, StartError};
-use shared_claims::revocation::{Kind, Mirror, MirrorSettings, RedisLookup, RedisSettings, Verdict};
+use shared_claims::revocation::{
+    Mirror, MirrorSettings, RedisLookup, RedisSettings, RevocationKind, Verdict,
+};
 use shared_claims::testing::{Proxy, ProxyMode};
 
 use crate::helpers::{World, eventually, session};
@@ -48,7 +50,7 @@ async fn two_that_run_all_the_same_say_so_and_no_revoked_token_lives() {
     for (id, place, issuer) in [(1, &world, &first), (2, &other, &second)] {
         let seq = place.commit(session(id)).await;
         issuer.announce(seq).await;
-        let revoked = Verdict::Revoked(Kind::Sid);
+        let revoked = Verdict::Revoked(RevocationKind::Sid);
         eventually("refused by both", async || {
             [mirror.check(&token(id)), lookup.check(&token(id)).await] == [revoked; 2]
         })

@@ -7,7 +7,7 @@ use reqwest::{Client, StatusCode};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use service_kit::database::testing::TestDatabase;
-use shared_claims::revocation::{FeedSettings, Mirror, MirrorSettings, RedisSettings, Revocation};
+use shared_claims::revocation::{FeedSettings, Mirror, MirrorSettings, RedisSettings, RevocationSource};
 use shared_claims::testing::free_port;
 use shared_claims::verifier::{Verifier, VerifyError};
 
@@ -208,7 +208,7 @@ impl Resource {
         let settings = MirrorSettings::default().max_staleness(BOUND);
         let mirror = Mirror::follow_redis(RedisSettings::new(redis_url).unwrap(), settings);
         let builder = Verifier::builder(issuer).audience("todo-service");
-        Self(builder.revocation(Revocation::Mirror(mirror)).build().await.unwrap())
+        Self(builder.revocation(RevocationSource::Mirror(mirror)).build().await.unwrap())
     }
 
     /// A resource server that follows the feed.

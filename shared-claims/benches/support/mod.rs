@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 use shared_claims::claims::TokenId;
 use shared_claims::clock::{Clock as _, SystemClock};
-use shared_claims::revocation::{Fact, Kind, Mirror, MirrorSettings};
+use shared_claims::revocation::{Mirror, MirrorSettings, RevocationFact, RevocationKind};
 use shared_claims::testing::{TestKey, token_id};
 use shared_claims::verifier::{KeySet, KeySetHandle, Verifier};
 
@@ -43,22 +43,22 @@ fn id() -> TokenId {
 }
 
 /// The facts. None of them revokes a token of [`tokens`].
-pub(crate) fn facts() -> impl Iterator<Item = Fact> {
+pub(crate) fn facts() -> impl Iterator<Item = RevocationFact> {
     let (now_ms, exp) = (SystemClock.now_ms(), SystemClock.now_seconds() + 86_400);
     (0..FACTS).map(move |number| {
         let kind = match number {
-            0..10 => Kind::Client,
-            10..10_000 => Kind::Sub,
-            10_000..50_000 => Kind::Sid,
-            _ => Kind::Jti,
+            0..10 => RevocationKind::Client,
+            10..10_000 => RevocationKind::Sub,
+            10_000..50_000 => RevocationKind::Sid,
+            _ => RevocationKind::Jti,
         };
-        let id = if kind == Kind::Client { format!("client-{number}") } else { id().to_string() };
-        Fact { kind, id, at: kind.has_cut().then_some(now_ms), exp }
+        let id = if kind == RevocationKind::Client { format!("client-{number}") } else { id().to_string() };
+        RevocationFact { kind, id, at: kind.has_cut().then_some(now_ms), exp }
     })
 }
 
 /// A mirror with these facts that stays current for as long as a benchmark runs.
-pub(crate) fn mirror(facts: impl Iterator<Item = Fact>) -> Mirror {
+pub(crate) fn mirror(facts: impl Iterator<Item = RevocationFact>) -> Mirror {
     let clock = Arc::new(SystemClock);
     let settings = MirrorSettings::default().max_staleness(Duration::from_secs(86_400)).clock(clock);
     let (mirror, writer) = Mirror::by_hand(settings);

@@ -13,7 +13,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use super::bearer::BearerAuth;
 use super::problem::ProblemResponse;
 use crate::claims::{Claims, CustomClaims};
-use crate::require::{AnyScope, Requirement};
+use crate::require::{AnyToken, Requirement};
 use crate::verifier::Verified;
 
 /// A request with a valid access token that has the scopes and roles of `S`. It dereferences to the token's [`Claims`].
@@ -34,7 +34,7 @@ use crate::verifier::Verified;
 /// and 503 when the token cannot be checked now. The body is a [`Problem`](crate::problem::Problem) and
 /// `WWW-Authenticate` follows RFC 6750. The extractor needs a [`web::Data<BearerAuth<C>>`](BearerAuth) in the app data.
 #[derive(Clone, Debug)]
-pub struct Authenticated<S: Requirement = AnyScope, C = ()> {
+pub struct Authenticated<S: Requirement = AnyToken, C = ()> {
     verified: Verified<C>,
     required: PhantomData<fn() -> S>,
 }
@@ -108,10 +108,10 @@ impl<S: Requirement, C: CustomClaims> FromRequest for Authenticated<S, C> {
 /// ```
 /// use actix_web::dev::Payload;
 /// use actix_web::{FromRequest, HttpRequest};
-/// use shared_claims::actix::{AnyScope, Authenticated, Extraction};
+/// use shared_claims::actix::{AnyToken, Authenticated, Extraction};
 ///
 /// /// An extractor of your own can await this first.
-/// fn user(request: &HttpRequest, payload: &mut Payload) -> Extraction<AnyScope, ()> {
+/// fn user(request: &HttpRequest, payload: &mut Payload) -> Extraction<AnyToken, ()> {
 ///     Authenticated::from_request(request, payload)
 /// }
 /// ```

@@ -30,4 +30,4 @@ pub use cookies::cookie;
 pub use origin::{InvalidOrigin, OriginRule};
 pub use problem::ProblemResponse;
 
-pub use crate::require::AnyScope;
+pub use crate::require::AnyToken;

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::revocation::Kind;
+use crate::revocation::RevocationKind;
 use crate::verifier::{Missing, Reason};
 
 /// Receives the events of a verifier. Each method does nothing by default.
@@ -16,7 +16,7 @@ use crate::verifier::{Missing, Reason};
 /// ```
 /// use std::sync::mpsc::Sender;
 /// use shared_claims::metrics::Observer;
-/// use shared_claims::revocation::Kind;
+/// use shared_claims::revocation::RevocationKind;
 /// use shared_claims::verifier::{Missing, Reason, Verifier};
 ///
 /// /// Sends each event to another thread.
@@ -38,7 +38,7 @@ use crate::verifier::{Missing, Reason};
 ///         self.tell(reason.as_str());
 ///     }
 ///
-///     fn revoked(&self, kind: Kind) {
+///     fn revoked(&self, kind: RevocationKind) {
 ///         self.tell(kind.as_str());
 ///     }
 ///
@@ -76,7 +76,7 @@ pub trait Observer: Send + Sync + 'static {
     }
 
     /// A token was refused because it is revoked.
-    fn revoked(&self, kind: Kind) {
+    fn revoked(&self, kind: RevocationKind) {
         let _ = kind;
     }
 

@@ -6,15 +6,15 @@ use crate::verifier::{VerifierMetrics, VerifierStatus};
 /// The value of one metric at one moment.
 ///
 /// ```
-/// use shared_claims::metrics::{Metric, Sample};
+/// use shared_claims::metrics::{Metric, MetricSample};
 ///
-/// fn is_alarming(sample: &Sample) -> bool {
+/// fn is_alarming(sample: &MetricSample) -> bool {
 ///     sample.metric == Metric::ListCurrent && sample.value < 1.0
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Sample {
+pub struct MetricSample {
     /// The metric.
     pub metric: Metric,
     /// The label's name and value, for a metric that has a label.
@@ -24,12 +24,12 @@ pub struct Sample {
 }
 
 /// The samples of every metric, in the order of [`Metric::ALL`].
-pub(crate) fn samples(counts: &VerifierMetrics, status: &VerifierStatus) -> Vec<Sample> {
+pub(crate) fn metric_samples(counts: &VerifierMetrics, status: &VerifierStatus) -> Vec<MetricSample> {
     let mut samples = Vec::with_capacity(48);
     for metric in Metric::ALL {
         read(*metric, counts, status, &mut |label, value| {
             let label = metric.label().zip(label);
-            samples.push(Sample { metric: *metric, label, value });
+            samples.push(MetricSample { metric: *metric, label, value });
         });
     }
     samples

@@ -1,94 +1,84 @@
-//! The constants of the revocation list on which issuer and verifiers have to agree: names in Redis, fields, times and limits.
-//!
-//! Both sides read them here, and the issuer's scripts for Redis get the names from here. A client in another language needs
-//! the same values; `docs/revocation.md` explains the protocol.
-//!
-//! ```
-//! use shared_claims::revocation::{Kind, contract};
-//!
-//! // One round trip tells whether a user's tokens are revoked.
-//! let keys = [contract::EPOCH, contract::AS_OF].map(|name| contract::key(contract::PREFIX, name));
-//! assert_eq!(keys, ["{revoked}:epoch", "{revoked}:as_of"]);
-//! assert_eq!(contract::fact_key(contract::PREFIX, Kind::Sub, "ada"), "{revoked}:sub:ada");
-//! ```
+//! The constants of the revocation list on which issuer and verifiers have to agree: names in Redis, fields, times and
+//! limits. Both sides read them here, and the issuer's scripts for Redis get the names from here. Other crates find them in
+//! `shared_claims::issuer::contract`.
 
-use super::Kind;
+use super::RevocationKind;
 
 /// What every key of the list begins with, unless a prefix is configured. The braces keep all keys in one hash slot of a
 /// cluster.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::PREFIX, "{revoked}");
+/// assert_eq!(shared_claims::revocation::DEFAULT_PREFIX, "{revoked}");
 /// ```
-pub const PREFIX: &str = "{revoked}";
+pub const DEFAULT_PREFIX: &str = "{revoked}";
 
 /// The key (without the prefix) of the list's epoch, as [`epoch`] writes it.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::EPOCH, "epoch");
+/// assert_eq!(shared_claims::issuer::contract::EPOCH, "epoch");
 /// ```
 pub const EPOCH: &str = "epoch";
 
 /// The key (without the prefix) of the moment before which every committed fact is in the list: milliseconds on Redis's clock.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::AS_OF, "as_of");
+/// assert_eq!(shared_claims::issuer::contract::AS_OF, "as_of");
 /// ```
 pub const AS_OF: &str = "as_of";
 
 /// The key (without the prefix) of the id of the database that the list was made from. Verifiers do not read it.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::DATABASE, "database");
+/// assert_eq!(shared_claims::issuer::contract::DATABASE, "database");
 /// ```
 pub const DATABASE: &str = "database";
 
 /// The key (without the prefix) of the stream of all live facts.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::EVENTS, "events");
+/// assert_eq!(shared_claims::issuer::contract::EVENTS, "events");
 /// ```
 pub const EVENTS: &str = "events";
 
-/// The field of a stream entry that holds the fact's [`Kind`].
+/// The field of a stream entry that holds the fact's [`RevocationKind`].
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::FIELD_KIND, "kind");
+/// assert_eq!(shared_claims::issuer::contract::FIELD_KIND, "kind");
 /// ```
 pub const FIELD_KIND: &str = "kind";
 
 /// The field of a stream entry that holds the identifier which is revoked.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::FIELD_ID, "id");
+/// assert_eq!(shared_claims::issuer::contract::FIELD_ID, "id");
 /// ```
 pub const FIELD_ID: &str = "id";
 
-/// The field of a stream entry that holds the cut, milliseconds since the Unix epoch; only where [`Kind::has_cut`].
+/// The field of a stream entry that holds the cut, milliseconds since the Unix epoch; only where [`RevocationKind::has_cut`].
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::FIELD_AT, "at");
+/// assert_eq!(shared_claims::issuer::contract::FIELD_AT, "at");
 /// ```
 pub const FIELD_AT: &str = "at";
 
 /// The field of a stream entry that holds when the fact may be forgotten, seconds since the Unix epoch.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::FIELD_EXP, "exp");
+/// assert_eq!(shared_claims::issuer::contract::FIELD_EXP, "exp");
 /// ```
 pub const FIELD_EXP: &str = "exp";
 
 /// The value at the key of a fact without a cut.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::PRESENT, "1");
+/// assert_eq!(shared_claims::issuer::contract::PRESENT, "1");
 /// ```
 pub const PRESENT: &str = "1";
 
 /// The widest leeway that a verifier may grant on `exp`, `nbf` and `iat`, seconds.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::MAX_LEEWAY_S, 30);
+/// assert_eq!(shared_claims::revocation::MAX_LEEWAY_S, 30);
 /// ```
 pub const MAX_LEEWAY_S: i64 = 30;
 
@@ -96,7 +86,7 @@ pub const MAX_LEEWAY_S: i64 = 30;
 /// and the difference between the clocks of issuer and verifier have to fit in here.
 ///
 /// ```
-/// use shared_claims::revocation::contract::{FACT_OUTLIVES_TOKENS_S, fact_expiry_s};
+/// use shared_claims::issuer::contract::{FACT_OUTLIVES_TOKENS_S, fact_expiry_s};
 ///
 /// assert_eq!(FACT_OUTLIVES_TOKENS_S, 60);
 /// assert_eq!(fact_expiry_s(1_700_000_900), 1_700_000_960);
@@ -106,7 +96,7 @@ pub const FACT_OUTLIVES_TOKENS_S: i64 = 60;
 /// The longest life of an access token, seconds.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::MAX_ACCESS_TOKEN_LIFE_S, 24 * 3_600);
+/// assert_eq!(shared_claims::issuer::contract::MAX_ACCESS_TOKEN_LIFE_S, 24 * 3_600);
 /// ```
 pub const MAX_ACCESS_TOKEN_LIFE_S: i64 = 24 * 3_600;
 
@@ -114,22 +104,22 @@ pub const MAX_ACCESS_TOKEN_LIFE_S: i64 = 24 * 3_600;
 /// the list for at least as long.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::MAX_KEY_SET_AGE_S, 30 * 24 * 3_600);
+/// assert_eq!(shared_claims::revocation::MAX_KEY_SET_AGE_S, 30 * 24 * 3_600);
 /// ```
 pub const MAX_KEY_SET_AGE_S: i64 = 30 * 24 * 3_600;
 
 /// How long a fact counts at most from its arrival at a verifier, whatever its `exp` says, seconds; for a key's it is
-/// [`MAX_KEY_FACT_LIFE_S`]. See [`Kind::counts_for_s`].
+/// [`MAX_KEY_FACT_LIFE_S`]. See [`RevocationKind::counts_for_s`].
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::MAX_FACT_LIFE_S, 25 * 3_600);
+/// assert_eq!(shared_claims::issuer::contract::MAX_FACT_LIFE_S, 25 * 3_600);
 /// ```
 pub const MAX_FACT_LIFE_S: i64 = MAX_ACCESS_TOKEN_LIFE_S + 3_600;
 
 /// As [`MAX_FACT_LIFE_S`], for a fact about a signing key, seconds.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::MAX_KEY_FACT_LIFE_S, 31 * 24 * 3_600);
+/// assert_eq!(shared_claims::issuer::contract::MAX_KEY_FACT_LIFE_S, 31 * 24 * 3_600);
 /// ```
 pub const MAX_KEY_FACT_LIFE_S: i64 = MAX_KEY_SET_AGE_S + 24 * 3_600;
 
@@ -137,29 +127,29 @@ pub const MAX_KEY_FACT_LIFE_S: i64 = MAX_KEY_SET_AGE_S + 24 * 3_600;
 /// configured; seconds.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::BOUND_S, 30);
+/// assert_eq!(shared_claims::revocation::DEFAULT_BOUND_S, 30);
 /// ```
-pub const BOUND_S: u64 = 30;
+pub const DEFAULT_BOUND_S: u64 = 30;
 
 /// By how much Redis's clock may stand behind a moment that was taken from it, milliseconds. More shows that the clock was
 /// set back: then the moment proves nothing to a verifier, and the issuer rebuilds the list.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::MAX_CLOCK_STEP_MS, 1_000);
+/// assert_eq!(shared_claims::issuer::contract::MAX_CLOCK_STEP_MS, 1_000);
 /// ```
 pub const MAX_CLOCK_STEP_MS: i64 = 1_000;
 
 /// The longest time for which the feed holds a request, seconds.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::MAX_FEED_WAIT_S, 30);
+/// assert_eq!(shared_claims::issuer::contract::MAX_FEED_WAIT_S, 30);
 /// ```
 pub const MAX_FEED_WAIT_S: u64 = 30;
 
 /// The most entries of one answer of the feed.
 ///
 /// ```
-/// assert_eq!(shared_claims::revocation::contract::MAX_FEED_ENTRIES, 10_000);
+/// assert_eq!(shared_claims::issuer::contract::MAX_FEED_ENTRIES, 10_000);
 /// ```
 pub const MAX_FEED_ENTRIES: usize = 10_000;
 
@@ -173,7 +163,7 @@ const _: () = {
 /// The key of that name, as [`EPOCH`] and [`EVENTS`] are.
 ///
 /// ```
-/// use shared_claims::revocation::contract;
+/// use shared_claims::issuer::contract;
 ///
 /// assert_eq!(contract::key("{staging}", contract::EVENTS), "{staging}:events");
 /// ```
@@ -184,11 +174,11 @@ pub fn key(prefix: &str, name: &str) -> String {
 /// The key of one fact.
 ///
 /// ```
-/// use shared_claims::revocation::{Kind, contract};
+/// use shared_claims::{issuer::contract, revocation::RevocationKind};
 ///
-/// assert_eq!(contract::fact_key("{revoked}", Kind::Client, "app"), "{revoked}:client:app");
+/// assert_eq!(contract::fact_key("{revoked}", RevocationKind::Client, "app"), "{revoked}:client:app");
 /// ```
-pub fn fact_key(prefix: &str, kind: Kind, id: &str) -> String {
+pub fn fact_key(prefix: &str, kind: RevocationKind, id: &str) -> String {
     format!("{prefix}:{}:{id}", kind.as_str())
 }
 
@@ -196,7 +186,7 @@ pub fn fact_key(prefix: &str, kind: Kind, id: &str) -> String {
 /// the list is rebuilt.
 ///
 /// ```
-/// use shared_claims::revocation::contract;
+/// use shared_claims::issuer::contract;
 ///
 /// let epoch = contract::epoch("a1b2", "list-7");
 /// assert_eq!(epoch, "a1b2:list-7");
@@ -209,7 +199,7 @@ pub fn epoch(run_id: &str, list_id: &str) -> String {
 /// Whether the list with that epoch was found whole in the Redis process `run_id`.
 ///
 /// ```
-/// use shared_claims::revocation::contract::is_epoch_of;
+/// use shared_claims::issuer::contract::is_epoch_of;
 ///
 /// assert!(is_epoch_of("a1b2:list-7", "a1b2"));
 /// assert!(!is_epoch_of("a1b2:list-7", "c3d4"), "Redis was restarted, or failed over");
@@ -222,7 +212,7 @@ pub fn is_epoch_of(epoch: &str, run_id: &str) -> bool {
 /// concerns.
 ///
 /// ```
-/// use shared_claims::revocation::contract::fact_expiry_s;
+/// use shared_claims::issuer::contract::fact_expiry_s;
 ///
 /// assert_eq!(fact_expiry_s(1_700_000_900), 1_700_000_960);
 /// ```

@@ -8,16 +8,16 @@ use crate::claims::{SessionId, TokenId};
 /// What a fact revokes.
 ///
 /// ```
-/// use shared_claims::revocation::Kind;
+/// use shared_claims::revocation::RevocationKind;
 ///
-/// assert_eq!(Kind::Client.as_str(), "client");
-/// assert_eq!(Kind::parse("client"), Some(Kind::Client));
-/// assert_eq!(Kind::ALL.iter().filter(|kind| kind.has_cut()).collect::<Vec<_>>(), [&Kind::Sub, &Kind::Client]);
+/// assert_eq!(RevocationKind::Client.as_str(), "client");
+/// assert_eq!(RevocationKind::parse("client"), Some(RevocationKind::Client));
+/// assert_eq!(RevocationKind::ALL.iter().filter(|kind| kind.has_cut()).collect::<Vec<_>>(), [&RevocationKind::Sub, &RevocationKind::Client]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Kind {
+pub enum RevocationKind {
     /// One token, by its `jti`.
     Jti,
     /// A session, by its `sid`.
@@ -30,7 +30,7 @@ pub enum Kind {
     Key,
 }
 
-impl Kind {
+impl RevocationKind {
     /// Every kind, in the order in which a token is checked.
     pub const ALL: &'static [Self] = &[Self::Jti, Self::Sid, Self::Sub, Self::Client, Self::Key];
 
@@ -57,9 +57,9 @@ impl Kind {
     /// verifier uses a key set that is older than 30 days.
     ///
     /// ```
-    /// use shared_claims::revocation::Kind;
+    /// use shared_claims::revocation::RevocationKind;
     ///
-    /// assert_eq!((Kind::Sid.counts_for_s(), Kind::Key.counts_for_s()), (25 * 3_600, 31 * 24 * 3_600));
+    /// assert_eq!((RevocationKind::Sid.counts_for_s(), RevocationKind::Key.counts_for_s()), (25 * 3_600, 31 * 24 * 3_600));
     /// ```
     pub fn counts_for_s(self) -> i64 {
         match self {
@@ -77,23 +77,23 @@ impl Kind {
 /// A revocation, as it appears in the Redis stream and in the feed.
 ///
 /// ```
-/// use shared_claims::revocation::{Fact, Kind};
+/// use shared_claims::revocation::{RevocationFact, RevocationKind};
 ///
 /// let json = r#"{"kind":"sub","id":"ada","at":1700000000000,"exp":1700000960}"#;
-/// let fact: Fact = serde_json::from_str(json)?;
-/// assert_eq!((fact.kind, fact.at), (Kind::Sub, Some(1_700_000_000_000)));
+/// let fact: RevocationFact = serde_json::from_str(json)?;
+/// assert_eq!((fact.kind, fact.at), (RevocationKind::Sub, Some(1_700_000_000_000)));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Fact {
+pub struct RevocationFact {
     /// The kind of thing that is revoked.
-    pub kind: Kind,
+    pub kind: RevocationKind,
     /// The identifier of the token, session, user, client or key.
     pub id: String,
     /// The cut, milliseconds since the Unix epoch: tokens whose `jti` time is not later are revoked. Only for `sub` and
     /// `client`.
     pub at: Option<i64>,
-    /// When the fact may be deleted, seconds since the Unix epoch. It counts for no longer than [`Kind::counts_for_s`].
+    /// When the fact may be deleted, seconds since the Unix epoch. It counts for no longer than [`RevocationKind::counts_for_s`].
     pub exp: i64,
 }
 
@@ -101,15 +101,15 @@ pub struct Fact {
 ///
 /// ```
 /// use shared_claims::claims::Claims;
-/// use shared_claims::revocation::Marks;
+/// use shared_claims::revocation::RevocationQuery;
 ///
-/// fn marks<'a>(claims: &'a Claims, kid: &'a str) -> Marks<'a> {
+/// fn query_for<'a>(claims: &'a Claims, kid: &'a str) -> RevocationQuery<'a> {
 ///     let Claims { jti, sid, sub, client_id, exp, .. } = claims;
-///     Marks { jti: *jti, sid: *sid, sub, client_id, kid, exp: *exp }
+///     RevocationQuery { jti: *jti, sid: *sid, sub, client_id, kid, exp: *exp }
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Marks<'a> {
+pub struct RevocationQuery<'a> {
     /// The token id.
     pub jti: TokenId,
     /// The session id.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::mirror::MirrorState;
-use super::{Fact, Kind, Marks, MirrorSettings, Verdict};
+use super::{MirrorSettings, RevocationFact, RevocationKind, RevocationQuery, Verdict};
 use crate::claims::{SessionId, TokenId};
 use crate::clock::ManualClock;
 
@@ -28,7 +28,7 @@ const NOW_MS: i64 = 1_800_000_000_000;
 pub(super) struct Watched {
     pub(super) state: MirrorState,
     clock: Arc<ManualClock>,
-    told: Vec<Fact>,
+    told: Vec<RevocationFact>,
 }
 
 impl Watched {
@@ -39,7 +39,7 @@ impl Watched {
     }
 
     /// Records the facts that were given to the mirror. Returns whether all of them are well-formed.
-    pub(super) fn told<'a>(&mut self, facts: impl IntoIterator<Item = &'a Fact>) -> bool {
+    pub(super) fn told<'a>(&mut self, facts: impl IntoIterator<Item = &'a RevocationFact>) -> bool {
         let mut all_good = true;
         for fact in facts {
             if is_fact(fact) { self.told.push(fact.clone()) } else { all_good = false }
@@ -51,12 +51,12 @@ impl Watched {
     pub(super) fn check(&self) {
         for fact in &self.told {
             let Some(token) = concerned(fact) else { continue };
-            assert!(matches!(self.state.check(&token.marks()), Verdict::Revoked(_)), "{fact:?}");
+            assert!(matches!(self.state.check(&token.revocation_query()), Verdict::Revoked(_)), "{fact:?}");
         }
         let told = &self.told;
         let stranger = Concerned::nobody();
         let named = told.iter().any(|fact| stranger.is_named_by(fact));
-        assert_eq!(matches!(self.state.check(&stranger.marks()), Verdict::Revoked(_)), named);
+        assert_eq!(matches!(self.state.check(&stranger.revocation_query()), Verdict::Revoked(_)), named);
         assert!(self.state.facts.len() <= told.len());
     }
 }
@@ -64,7 +64,7 @@ impl Watched {
 impl Watched {
     /// No recorded fact is kept after the longest time for which any kind counts, whatever its `exp` was.
     pub(super) fn outlive(self) {
-        let longest_s = Kind::ALL.iter().map(|kind| kind.counts_for_s()).max().unwrap_or(0);
+        let longest_s = RevocationKind::ALL.iter().map(|kind| kind.counts_for_s()).max().unwrap_or(0);
         self.clock.advance_ms(u64::try_from(longest_s).expect("a time to come") * 1_000);
         self.state.sweep();
         assert_eq!(self.state.facts.len(), 0);
@@ -91,8 +91,8 @@ impl Concerned {
         }
     }
 
-    fn marks(&self) -> Marks<'_> {
-        Marks {
+    fn revocation_query(&self) -> RevocationQuery<'_> {
+        RevocationQuery {
             jti: self.jti,
             sid: Some(self.sid),
             sub: &self.sub,
@@ -102,38 +102,40 @@ impl Concerned {
         }
     }
 
-    fn is_named_by(&self, fact: &Fact) -> bool {
+    fn is_named_by(&self, fact: &RevocationFact) -> bool {
         let same = |bytes: &[u8]| Uuid::try_parse(&fact.id).is_ok_and(|id| id.as_bytes() == bytes);
         match fact.kind {
-            Kind::Jti => same(self.jti.as_bytes()),
-            Kind::Sid => same(self.sid.as_bytes()),
-            Kind::Sub => fact.id == self.sub,
-            Kind::Client => fact.id == self.client_id,
-            Kind::Key => fact.id == self.kid,
+            RevocationKind::Jti => same(self.jti.as_bytes()),
+            RevocationKind::Sid => same(self.sid.as_bytes()),
+            RevocationKind::Sub => fact.id == self.sub,
+            RevocationKind::Client => fact.id == self.client_id,
+            RevocationKind::Key => fact.id == self.kid,
         }
     }
 }
 
 /// The oldest token that the fact names. `None` for a `jti` that the issuer could not have issued.
-fn concerned(fact: &Fact) -> Option<Concerned> {
+fn concerned(fact: &RevocationFact) -> Option<Concerned> {
     let mut token = Concerned::nobody();
     match fact.kind {
-        Kind::Jti => token.jti = TokenId::parse(&fact.id).ok()?,
-        Kind::Sid => token.sid = SessionId::from_bytes(Uuid::try_parse(&fact.id).ok()?.into_bytes()),
-        Kind::Sub => token.sub.clone_from(&fact.id),
-        Kind::Client => token.client_id.clone_from(&fact.id),
-        Kind::Key => token.kid.clone_from(&fact.id),
+        RevocationKind::Jti => token.jti = TokenId::parse(&fact.id).ok()?,
+        RevocationKind::Sid => {
+            token.sid = SessionId::from_bytes(Uuid::try_parse(&fact.id).ok()?.into_bytes())
+        }
+        RevocationKind::Sub => token.sub.clone_from(&fact.id),
+        RevocationKind::Client => token.client_id.clone_from(&fact.id),
+        RevocationKind::Key => token.kid.clone_from(&fact.id),
     }
     Some(token)
 }
 
 /// Whether the fact can be compared with a token.
-fn is_fact(fact: &Fact) -> bool {
+fn is_fact(fact: &RevocationFact) -> bool {
     let named = (1..=512).contains(&fact.id.len());
     named
         && match fact.kind {
-            Kind::Jti | Kind::Sid => Uuid::try_parse(&fact.id).is_ok(),
-            Kind::Sub | Kind::Client => fact.at.is_some(),
-            Kind::Key => true,
+            RevocationKind::Jti | RevocationKind::Sid => Uuid::try_parse(&fact.id).is_ok(),
+            RevocationKind::Sub | RevocationKind::Client => fact.at.is_some(),
+            RevocationKind::Key => true,
         }
 }

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::contract::BOUND_S;
+use super::contract::DEFAULT_BOUND_S;
 use super::set::FactSet;
-use super::{Fact, MalformedFact, Marks, RevocationStatus, Verdict};
+use super::{InvalidRevocationFact, RevocationFact, RevocationQuery, RevocationStatus, Verdict};
 use crate::clock::{SharedClock, SystemClock};
 #[cfg(any(feature = "feed", feature = "redis"))]
 use crate::jitter::{Jitter, Retry};
@@ -43,7 +43,7 @@ pub struct MirrorSettings {
 impl Default for MirrorSettings {
     fn default() -> Self {
         Self {
-            max_staleness: Duration::from_secs(BOUND_S),
+            max_staleness: Duration::from_secs(DEFAULT_BOUND_S),
             clock: Arc::new(SystemClock),
             #[cfg(any(feature = "feed", feature = "redis"))]
             jitter: Jitter::system(),
@@ -79,23 +79,23 @@ impl fmt::Debug for MirrorSettings {
 /// ```
 /// use shared_claims::claims::TokenId;
 /// use shared_claims::clock::{Clock, SystemClock};
-/// use shared_claims::revocation::{Fact, Kind, Marks, Mirror, MirrorSettings, Verdict};
+/// use shared_claims::revocation::{RevocationFact, RevocationKind, RevocationQuery, Mirror, MirrorSettings, Verdict};
 ///
 /// // A service that holds the truth itself writes the mirror by hand.
 /// let (mirror, writer) = Mirror::by_hand(MirrorSettings::default());
 /// let before = SystemClock.boot_ms();
-/// writer.add(&Fact { kind: Kind::Client, id: "app".to_owned(), at: Some(1_700_000_000_000), exp: i64::MAX })?;
+/// writer.add(&RevocationFact { kind: RevocationKind::Client, id: "app".to_owned(), at: Some(1_700_000_000_000), exp: i64::MAX })?;
 /// writer.complete_as_of(before);
 ///
 /// let check = |ms| {
 ///     let jti = TokenId::new(ms, [0; 10]);
 ///     let exp = SystemClock.now_seconds() + 900;
-///     mirror.check(&Marks { jti, sid: None, sub: "ada", client_id: "app", kid: "k", exp })
+///     mirror.check(&RevocationQuery { jti, sid: None, sub: "ada", client_id: "app", kid: "k", exp })
 /// };
-/// assert_eq!(check(1_700_000_000_000), Verdict::Revoked(Kind::Client));
-/// assert_eq!(check(1_700_000_000_001), Verdict::Live, "issued after the cut");
+/// assert_eq!(check(1_700_000_000_000), Verdict::Revoked(RevocationKind::Client));
+/// assert_eq!(check(1_700_000_000_001), Verdict::NotRevoked, "issued after the cut");
 /// assert_eq!(mirror.status().entries, 1);
-/// # Ok::<(), shared_claims::revocation::MalformedFact>(())
+/// # Ok::<(), shared_claims::revocation::InvalidRevocationFact>(())
 /// ```
 #[derive(Clone)]
 pub struct Mirror {
@@ -116,8 +116,8 @@ impl Mirror {
     }
 
     /// What is known of the token now. Waits for nothing.
-    pub fn check(&self, marks: &Marks<'_>) -> Verdict {
-        self.state.check(marks)
+    pub fn check(&self, query: &RevocationQuery<'_>) -> Verdict {
+        self.state.check(query)
     }
 
     /// The state of the list.
@@ -136,10 +136,10 @@ impl fmt::Debug for Mirror {
 ///
 /// ```
 /// use shared_claims::clock::{Clock, SystemClock};
-/// use shared_claims::revocation::{Fact, MalformedFact, MirrorWriter};
+/// use shared_claims::revocation::{RevocationFact, InvalidRevocationFact, MirrorWriter};
 ///
 /// /// Called every second with what a database of yours says.
-/// fn copy(writer: &MirrorWriter, read: impl FnOnce() -> Vec<Fact>) -> Result<(), MalformedFact> {
+/// fn copy(writer: &MirrorWriter, read: impl FnOnce() -> Vec<RevocationFact>) -> Result<(), InvalidRevocationFact> {
 ///     let before = SystemClock.boot_ms();
 ///     read().iter().try_for_each(|fact| writer.add(fact))?;
 ///     writer.complete_as_of(before);
@@ -153,7 +153,7 @@ pub struct MirrorWriter {
 
 impl MirrorWriter {
     /// Adds a fact; it counts at once.
-    pub fn add(&self, fact: &Fact) -> Result<(), MalformedFact> {
+    pub fn add(&self, fact: &RevocationFact) -> Result<(), InvalidRevocationFact> {
         self.state.add(fact)
     }
 
@@ -220,15 +220,15 @@ impl MirrorState {
     /// The order of the three looks is what makes this right. The moment of completeness is read before the facts:
     /// read after them, it could belong to facts that came in between. The clock is read after everything: the process
     /// may have been stopped at any point before.
-    pub(super) fn check(&self, marks: &Marks<'_>) -> Verdict {
+    pub(super) fn check(&self, query: &RevocationQuery<'_>) -> Verdict {
         let as_of = self.as_of.load(Ordering::Acquire);
-        if let Some(kind) = self.facts.check(marks) {
+        if let Some(kind) = self.facts.check(query) {
             return Verdict::Revoked(kind);
         }
-        if as_of == NEVER || self.facts.may_have_forgotten(marks) {
+        if as_of == NEVER || self.facts.may_have_forgotten(query) {
             return Verdict::Unknown;
         }
-        if self.age_ms(as_of) <= self.bound_ms() { Verdict::Live } else { Verdict::Unknown }
+        if self.age_ms(as_of) <= self.bound_ms() { Verdict::NotRevoked } else { Verdict::Unknown }
     }
 
     pub(super) fn status(&self) -> RevocationStatus {
@@ -249,7 +249,7 @@ impl MirrorState {
         }
     }
 
-    pub(super) fn add(&self, fact: &Fact) -> Result<(), MalformedFact> {
+    pub(super) fn add(&self, fact: &RevocationFact) -> Result<(), InvalidRevocationFact> {
         self.facts.add(fact)
     }
 

@@ -1,16 +1,16 @@
 //! Revocation: what is revoked, and how a verifier knows it.
 //!
 //! ```
-//! use shared_claims::revocation::{FeedSettings, InvalidFeedUrl, Mirror, MirrorSettings, Revocation};
+//! use shared_claims::revocation::{FeedSettings, InvalidFeedUrl, Mirror, MirrorSettings, RevocationSource};
 //!
 //! /// Follows the issuer's feed. With Redis, use `Mirror::follow_redis` or a `RedisLookup`.
-//! fn list(issuer: &str) -> Result<Revocation, InvalidFeedUrl> {
+//! fn list(issuer: &str) -> Result<RevocationSource, InvalidFeedUrl> {
 //!     let feed = FeedSettings::new(&format!("{issuer}/revocations"))?;
 //!     Ok(Mirror::follow_feed(feed, MirrorSettings::default()).into())
 //! }
 //! ```
 
-pub mod contract;
+pub(crate) mod contract;
 mod fact;
 #[cfg(feature = "feed")]
 mod feed;
@@ -18,17 +18,18 @@ mod feed;
 pub(crate) mod fuzzing;
 mod mirror;
 #[cfg(feature = "redis")]
-mod redis;
+pub(crate) mod redis;
 mod set;
 mod status;
 
-pub use fact::{Fact, Kind, Marks};
+pub use contract::{DEFAULT_BOUND_S, DEFAULT_PREFIX, MAX_KEY_SET_AGE_S, MAX_LEEWAY_S};
+pub use fact::{RevocationFact, RevocationKind, RevocationQuery};
 #[cfg(feature = "feed")]
 pub use feed::{FeedSettings, InvalidFeedToken, InvalidFeedUrl};
 pub use mirror::{Mirror, MirrorSettings, MirrorWriter};
 #[cfg(feature = "redis")]
-pub use redis::{InvalidRedisUrl, RedisAddress, RedisLookup, RedisNode, RedisNotFound, RedisSettings};
-pub use set::MalformedFact;
+pub use redis::{InvalidRedisUrl, RedisLookup, RedisSettings};
+pub use set::InvalidRevocationFact;
 pub use status::RevocationStatus;
 
 use std::fmt;
@@ -39,19 +40,19 @@ use std::sync::Arc;
 /// The answer of a revocation source for one token.
 ///
 /// ```
-/// use shared_claims::revocation::{Kind, Verdict};
+/// use shared_claims::revocation::{RevocationKind, Verdict};
 /// use shared_claims::testing::ScriptedSource;
 ///
 /// // In the tests of a service: every token is revoked.
-/// let source = ScriptedSource::always(Verdict::Revoked(Kind::Client));
+/// let source = ScriptedSource::always(Verdict::Revoked(RevocationKind::Client));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
     /// The token is not revoked, as of a moment within the staleness bound.
-    Live,
+    NotRevoked,
     /// The token is revoked by a fact of this kind.
-    Revoked(Kind),
+    Revoked(RevocationKind),
     /// The source cannot know at the moment. The verifier refuses the token, unless it is configured to accept (and
     /// count) it.
     Unknown,
@@ -64,15 +65,15 @@ pub enum Verdict {
 /// use std::future::{Future, ready};
 /// use std::pin::Pin;
 /// use std::sync::Arc;
-/// use shared_claims::revocation::{Kind, Marks, Revocation, RevocationCheck, RevocationStatus, Verdict};
+/// use shared_claims::revocation::{RevocationKind, RevocationQuery, RevocationSource, RevocationCheck, RevocationStatus, Verdict};
 ///
 /// /// Users who are banned in this service, in addition to the issuer's revocations.
 /// struct Banned(HashSet<String>);
 ///
 /// impl RevocationCheck for Banned {
-///     fn check<'a>(&'a self, marks: &'a Marks<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
-///         let banned = self.0.contains(marks.sub);
-///         Box::pin(ready(if banned { Verdict::Revoked(Kind::Sub) } else { Verdict::Live }))
+///     fn check<'a>(&'a self, query: &'a RevocationQuery<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
+///         let banned = self.0.contains(query.sub);
+///         Box::pin(ready(if banned { Verdict::Revoked(RevocationKind::Sub) } else { Verdict::NotRevoked }))
 ///     }
 ///
 ///     fn status(&self) -> Option<RevocationStatus> {
@@ -80,11 +81,14 @@ pub enum Verdict {
 ///     }
 /// }
 ///
-/// let source = Revocation::Custom(Arc::new(Banned(HashSet::from(["mallory".to_owned()]))));
+/// let source = RevocationSource::Custom(Arc::new(Banned(HashSet::from(["mallory".to_owned()]))));
 /// ```
 pub trait RevocationCheck: Send + Sync + 'static {
-    /// Returns what is known about the token that `marks` identify.
-    fn check<'a>(&'a self, marks: &'a Marks<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+    /// Returns what is known about this token.
+    fn check<'a>(
+        &'a self,
+        query: &'a RevocationQuery<'a>,
+    ) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 
     /// The state of the source; `None` if it does not report one.
     fn status(&self) -> Option<RevocationStatus> {
@@ -98,22 +102,22 @@ pub trait RevocationCheck: Send + Sync + 'static {
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use shared_claims::claims::TokenId;
-/// use shared_claims::revocation::{Marks, Mirror, MirrorSettings, Revocation, Verdict};
+/// use shared_claims::revocation::{RevocationQuery, Mirror, MirrorSettings, RevocationSource, Verdict};
 ///
 /// let (mirror, _writer) = Mirror::by_hand(MirrorSettings::default());
-/// let source = Revocation::from(mirror);
+/// let source = RevocationSource::from(mirror);
 /// let jti = TokenId::new(1_700_000_000_000, [0; 10]);
-/// let marks = Marks { jti, sid: None, sub: "ada", client_id: "app", kid: "k", exp: 1_700_000_900 };
+/// let query = RevocationQuery { jti, sid: None, sub: "ada", client_id: "app", kid: "k", exp: 1_700_000_900 };
 /// // The mirror has not received a list yet.
-/// assert_eq!(source.check_now(&marks), Some(Verdict::Unknown));
-/// assert_eq!(source.check(&marks).await, Verdict::Unknown);
+/// assert_eq!(source.check_now(&query), Some(Verdict::Unknown));
+/// assert_eq!(source.check(&query).await, Verdict::Unknown);
 /// assert_eq!(source.status().map(|status| status.current), Some(false));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
 #[non_exhaustive]
-pub enum Revocation {
+pub enum RevocationSource {
     /// A local mirror of the whole list. A check needs no network call.
     Mirror(Mirror),
     /// One request to Redis for each check.
@@ -123,22 +127,22 @@ pub enum Revocation {
     Custom(Arc<dyn RevocationCheck>),
 }
 
-impl Revocation {
+impl RevocationSource {
     /// Checks a token against the source's current state. A caller that caches verified tokens still has to ask each
     /// time.
-    pub async fn check(&self, marks: &Marks<'_>) -> Verdict {
+    pub async fn check(&self, query: &RevocationQuery<'_>) -> Verdict {
         match self {
-            Self::Mirror(mirror) => mirror.check(marks),
+            Self::Mirror(mirror) => mirror.check(query),
             #[cfg(feature = "redis")]
-            Self::Lookup(lookup) => lookup.check(marks).await,
-            Self::Custom(check) => check.check(marks).await,
+            Self::Lookup(lookup) => lookup.check(query).await,
+            Self::Custom(check) => check.check(query).await,
         }
     }
 
     /// Like [`check`](Self::check), but never waits. `None` where the check would have to wait.
-    pub fn check_now(&self, marks: &Marks<'_>) -> Option<Verdict> {
+    pub fn check_now(&self, query: &RevocationQuery<'_>) -> Option<Verdict> {
         match self {
-            Self::Mirror(mirror) => Some(mirror.check(marks)),
+            Self::Mirror(mirror) => Some(mirror.check(query)),
             #[cfg(feature = "redis")]
             Self::Lookup(_) => None,
             Self::Custom(_) => None,
@@ -156,20 +160,20 @@ impl Revocation {
     }
 }
 
-impl fmt::Debug for Revocation {
+impl fmt::Debug for RevocationSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Revocation").field(&self.status()).finish()
+        f.debug_tuple("RevocationSource").field(&self.status()).finish()
     }
 }
 
-impl From<Mirror> for Revocation {
+impl From<Mirror> for RevocationSource {
     fn from(mirror: Mirror) -> Self {
         Self::Mirror(mirror)
     }
 }
 
 #[cfg(feature = "redis")]
-impl From<RedisLookup> for Revocation {
+impl From<RedisLookup> for RevocationSource {
     fn from(lookup: RedisLookup) -> Self {
         Self::Lookup(lookup)
     }

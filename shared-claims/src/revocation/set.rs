@@ -8,7 +8,7 @@
 //!
 //! A client with write access to the list could otherwise refuse valid tokens for ever, by one fact that ends in a
 //! hundred years. A fact that claims more than any fact of the issuer is therefore kept in a separate set and for a
-//! limited time ([`Kind::counts_for_s`]): a fact that ends later than that, or whose cut lies in the future.
+//! limited time ([`RevocationKind::counts_for_s`]): a fact that ends later than that, or whose cut lies in the future.
 
 mod facts;
 mod filter;
@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use self::facts::Facts;
 use self::horizon::Horizon;
 use super::contract::fact_expiry_s;
-use super::{Fact, Kind, Marks};
+use super::{RevocationFact, RevocationKind, RevocationQuery};
 use crate::clock::SharedClock;
 
 /// For how long after its end a fact is still kept, seconds. Allows for clocks that are corrected by small steps.
@@ -41,15 +41,15 @@ const MAX_ID_BYTES: usize = 512;
 /// The error for a fact that cannot be compared with any token: its id is not valid, or its cut is missing.
 ///
 /// ```
-/// use shared_claims::revocation::{Fact, Kind, MalformedFact, Mirror, MirrorSettings};
+/// use shared_claims::revocation::{RevocationFact, RevocationKind, InvalidRevocationFact, Mirror, MirrorSettings};
 ///
 /// let (_, writer) = Mirror::by_hand(MirrorSettings::default());
-/// let without_cut = Fact { kind: Kind::Sub, id: "ada".to_owned(), at: None, exp: 1_700_000_960 };
-/// assert_eq!(writer.add(&without_cut), Err(MalformedFact));
+/// let without_cut = RevocationFact { kind: RevocationKind::Sub, id: "ada".to_owned(), at: None, exp: 1_700_000_960 };
+/// assert_eq!(writer.add(&without_cut), Err(InvalidRevocationFact));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("malformed fact")]
-pub struct MalformedFact;
+pub struct InvalidRevocationFact;
 
 /// A set of facts that many threads read while a source adds to it.
 pub(crate) struct FactSet {
@@ -78,9 +78,9 @@ impl FactSet {
     }
 
     /// Adds a fact. If there are several facts about the same id, the highest cut and the latest end count.
-    pub(crate) fn add(&self, fact: &Fact) -> Result<(), MalformedFact> {
+    pub(crate) fn add(&self, fact: &RevocationFact) -> Result<(), InvalidRevocationFact> {
         if fact.id.is_empty() || fact.id.len() > MAX_ID_BYTES {
-            return Err(MalformedFact);
+            return Err(InvalidRevocationFact);
         }
         if self.is_excessive(fact) {
             let boot_s = i64::try_from(self.clock.boot_ms() / 1_000).unwrap_or(i64::MAX);
@@ -93,7 +93,7 @@ impl FactSet {
     }
 
     /// Whether the fact claims more than any fact of an issuer whose clock agrees with the verifier's.
-    fn is_excessive(&self, fact: &Fact) -> bool {
+    fn is_excessive(&self, fact: &RevocationFact) -> bool {
         let now_ms = self.clock.now_ms();
         let last_end_s = now_ms.div_euclid(1_000).saturating_add(fact.kind.counts_for_s() - SWEPT_LATE_BY_S);
         let is_ahead = |at: i64| at > now_ms.saturating_add(MAX_CUT_AHEAD_MS);
@@ -101,18 +101,18 @@ impl FactSet {
     }
 
     /// The kind of a fact that revokes the token; `None` if no fact does.
-    pub(crate) fn check(&self, marks: &Marks<'_>) -> Option<Kind> {
-        let found = self.ordinary.check(marks);
+    pub(crate) fn check(&self, query: &RevocationQuery<'_>) -> Option<RevocationKind> {
+        let found = self.ordinary.check(query);
         if found.is_none() && self.has_excessive.load(Ordering::Acquire) {
-            return self.excessive.check(marks);
+            return self.excessive.check(query);
         }
         found
     }
 
     /// Whether a fact about the token may have expired already. This is never so for an unexpired token while the
     /// clocks run normally. It is possible after a clock that was far ahead was corrected.
-    pub(crate) fn may_have_forgotten(&self, marks: &Marks<'_>) -> bool {
-        fact_expiry_s(marks.exp) < self.forgotten_before_s.load(Ordering::Acquire)
+    pub(crate) fn may_have_forgotten(&self, query: &RevocationQuery<'_>) -> bool {
+        fact_expiry_s(query.exp) < self.forgotten_before_s.load(Ordering::Acquire)
     }
 
     /// Removes expired facts. To be called every second or so.

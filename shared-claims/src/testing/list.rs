@@ -2,7 +2,7 @@
 
 use redis::aio::MultiplexedConnection;
 
-use crate::revocation::{Fact, contract};
+use crate::revocation::{RevocationFact, contract};
 
 /// For how long the list is valid after its last renewal, milliseconds.
 const LIST_TTL_MS: i64 = 30_000;
@@ -10,17 +10,18 @@ const LIST_TTL_MS: i64 = 30_000;
 /// Writes a list into Redis for a test. Keeps the committed facts in memory in place of a database.
 ///
 /// ```
-/// use shared_claims::revocation::{Fact, Kind, contract};
+/// use shared_claims::issuer::contract;
+/// use shared_claims::revocation::{RevocationFact, RevocationKind};
 /// use shared_claims::testing::{ListWriter, RedisProcess};
 ///
-/// async fn an_issuer_that_lags(redis: &mut RedisProcess, fact: impl Fn(Kind) -> Fact) {
-///     let mut list = ListWriter::new(redis.connection().await, contract::PREFIX);
+/// async fn an_issuer_that_lags(redis: &mut RedisProcess, fact: impl Fn(RevocationKind) -> RevocationFact) {
+///     let mut list = ListWriter::new(redis.connection().await, contract::DEFAULT_PREFIX);
 ///     list.rebuild().await;
-///     list.revoke(fact(Kind::Sid)).await;
+///     list.revoke(fact(RevocationKind::Sid)).await;
 ///     list.renew().await;
 ///     // Redis loses the list. The issuer commits another fact meanwhile and then writes the list again.
 ///     redis.restart().await;
-///     list.commit(fact(Kind::Sub));
+///     list.commit(fact(RevocationKind::Sub));
 ///     list.reconnect(redis.connection().await);
 ///     list.rebuild().await;
 ///     // The list was last complete ten seconds ago.
@@ -32,7 +33,7 @@ const LIST_TTL_MS: i64 = 30_000;
 pub struct ListWriter {
     redis: MultiplexedConnection,
     prefix: String,
-    log: Vec<Fact>,
+    log: Vec<RevocationFact>,
 }
 
 impl ListWriter {
@@ -47,12 +48,12 @@ impl ListWriter {
     }
 
     /// Commits a fact without writing it to Redis.
-    pub fn commit(&mut self, fact: Fact) {
+    pub fn commit(&mut self, fact: RevocationFact) {
         self.log.push(fact);
     }
 
     /// Commits a fact and appends it to the list.
-    pub async fn revoke(&mut self, fact: Fact) {
+    pub async fn revoke(&mut self, fact: RevocationFact) {
         self.commit(fact);
         let mut step = redis::pipe();
         step.atomic();

@@ -10,7 +10,7 @@ use super::request::Incoming;
 use super::service::BearerService;
 use crate::bearer::{self, InvalidOrigin, Origins, Refusal};
 use crate::claims::CustomClaims;
-use crate::require::{AnyScope, Requirement};
+use crate::require::{AnyToken, Requirement};
 use crate::verifier::{Verified, Verifier};
 
 /// A layer that passes on requests with a valid access token that has the scopes and roles of `S`, and adds the
@@ -33,7 +33,7 @@ use crate::verifier::{Verified, Verifier};
 /// ```
 ///
 /// Put a layer that answers CORS preflight requests in front of it, because those requests carry no credentials.
-pub struct BearerLayer<S = AnyScope, C = ()> {
+pub struct BearerLayer<S = AnyToken, C = ()> {
     settings: Arc<Settings<C>>,
     required: PhantomData<fn() -> S>,
 }
@@ -52,7 +52,7 @@ pub(super) enum Decision<C> {
     Pending(String),
 }
 
-impl<C: CustomClaims> BearerLayer<AnyScope, C> {
+impl<C: CustomClaims> BearerLayer<AnyToken, C> {
     /// Accepts bearer tokens in the `Authorization` header; `verifier` checks them.
     ///
     /// ```

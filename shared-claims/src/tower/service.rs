@@ -12,7 +12,7 @@ use super::body::ResponseBody;
 use super::future::ResponseFuture;
 use super::layer::{BearerLayer, Decision};
 use crate::claims::CustomClaims;
-use crate::require::{AnyScope, Requirement};
+use crate::require::{AnyToken, Requirement};
 
 /// The service that [`BearerLayer`] puts around another service.
 ///
@@ -26,7 +26,7 @@ use crate::require::{AnyScope, Requirement};
 /// }
 /// ```
 #[derive(Debug)]
-pub struct BearerService<Inner, S = AnyScope, C = ()> {
+pub struct BearerService<Inner, S = AnyToken, C = ()> {
     pub(super) inner: Inner,
     pub(super) layer: BearerLayer<S, C>,
 }

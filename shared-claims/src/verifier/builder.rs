@@ -13,7 +13,7 @@ use crate::claims::{Claims, CustomClaims};
 use crate::clock::{SharedClock, SystemClock};
 use crate::metrics::{Observed, Observer};
 use crate::outbound::ProxyUrl;
-use crate::revocation::Revocation;
+use crate::revocation::RevocationSource;
 
 /// What happens to a good token while the revocation source cannot tell.
 ///
@@ -237,7 +237,7 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
     }
 
     /// Where revocations are learnt, in full: under settings of its own, by lookup, or from a source of the service's own.
-    pub fn revocation(mut self, source: Revocation) -> Self {
+    pub fn revocation(mut self, source: RevocationSource) -> Self {
         self.source = Source::Given(source);
         self
     }

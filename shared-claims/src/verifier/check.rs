@@ -14,8 +14,8 @@ use super::token::{MAX_TOKEN_BYTES, Parts};
 use super::verified::Verified;
 use crate::claims::{Claims, CustomClaims};
 use crate::clock::SharedClock;
-use crate::metrics::{self, Sample};
-use crate::revocation::{Revocation, RevocationStatus, Verdict};
+use crate::metrics::{self, MetricSample};
+use crate::revocation::{RevocationSource, RevocationStatus, Verdict};
 
 const UNKNOWN_KEY: VerifyError = VerifyError::Invalid(Reason::UnknownKey);
 
@@ -48,7 +48,7 @@ pub struct Verifier<C = ()> {
 pub(super) struct Inner<C> {
     pub(super) expected: Expected<C>,
     pub(super) keys: KeySource,
-    pub(super) revocation: Option<Revocation>,
+    pub(super) revocation: Option<RevocationSource>,
     pub(super) on_outage: OnOutage,
     pub(super) cache: Option<TokenCache<C>>,
     pub(super) policies: Vec<Policy<C>>,
@@ -154,7 +154,7 @@ impl<C: CustomClaims> Verifier<C> {
             keys: keys.unwrap_or(0),
             keys_age_ms,
             keys_error,
-            revocation: inner.revocation.as_ref().and_then(Revocation::status),
+            revocation: inner.revocation.as_ref().and_then(RevocationSource::status),
         }
     }
 
@@ -177,15 +177,15 @@ impl<C: CustomClaims> Verifier<C> {
     /// # use shared_claims::verifier::Verifier;
     /// fn prometheus_text(verifier: &Verifier) -> String {
     ///     let line = |name: &str, value: f64| format!("{name} {value}\n");
-    ///     let lines = verifier.samples().into_iter().map(|sample| match sample.label {
+    ///     let lines = verifier.metric_samples().into_iter().map(|sample| match sample.label {
     ///         None => line(sample.metric.name(), sample.value),
     ///         Some((label, of)) => line(&format!("{}{{{label}=\"{of}\"}}", sample.metric.name()), sample.value),
     ///     });
     ///     lines.collect()
     /// }
     /// ```
-    pub fn samples(&self) -> Vec<Sample> {
-        metrics::samples(&self.metrics(), &self.status())
+    pub fn metric_samples(&self) -> Vec<MetricSample> {
+        metrics::metric_samples(&self.metrics(), &self.status())
     }
 }
 
@@ -214,10 +214,10 @@ impl<C: CustomClaims> Inner<C> {
             outcome => outcome?,
         };
         let verdict = match &self.revocation {
-            None => Verdict::Live,
-            Some(source) => match source.check_now(&verified.marks()) {
+            None => Verdict::NotRevoked,
+            Some(source) => match source.check_now(&verified.revocation_query()) {
                 Some(verdict) => verdict,
-                None => source.check(&verified.marks()).await,
+                None => source.check(&verified.revocation_query()).await,
             },
         };
         self.conclude(token, verified, verdict)
@@ -225,7 +225,7 @@ impl<C: CustomClaims> Inner<C> {
 
     fn verify_now(&self, token: &str) -> Option<Result<Verified<C>, VerifyError>> {
         // Decided before the token is looked at, so that no signature is checked for nothing.
-        let answers_at_once = matches!(self.revocation, None | Some(Revocation::Mirror(_)));
+        let answers_at_once = matches!(self.revocation, None | Some(RevocationSource::Mirror(_)));
         if !answers_at_once {
             return None;
         }
@@ -235,8 +235,8 @@ impl<C: CustomClaims> Inner<C> {
             Ok(verified) => verified,
         };
         let verdict = match &self.revocation {
-            None => Verdict::Live,
-            Some(source) => source.check_now(&verified.marks())?,
+            None => Verdict::NotRevoked,
+            Some(source) => source.check_now(&verified.revocation_query())?,
         };
         Some(self.conclude(token, verified, verdict))
     }
@@ -313,7 +313,7 @@ impl<C: CustomClaims> Inner<C> {
         verdict: Verdict,
     ) -> Result<Verified<C>, VerifyError> {
         match (verdict, self.on_outage) {
-            (Verdict::Live, _) => {}
+            (Verdict::NotRevoked, _) => {}
             (Verdict::Revoked(kind), _) => {
                 if let Some(cache) = &self.cache {
                     cache.remove(&cache::digest(token));

@@ -1,6 +1,6 @@
 //! The reasons why a token is not accepted.
 
-use crate::revocation::Kind;
+use crate::revocation::RevocationKind;
 
 /// Why a token is invalid, apart from revocation. For logs and metrics: a client sees only `invalid_token`.
 ///
@@ -140,7 +140,7 @@ pub enum VerifyError {
     Invalid(Reason),
     /// The token was revoked: 401, `invalid_token`.
     #[error("the token is revoked (by {})", .0.as_str())]
-    Revoked(Kind),
+    Revoked(RevocationKind),
     /// It cannot be known at the moment whether the token is valid: 503 with `Retry-After`.
     #[error("the token cannot be checked now (no {})", .0.as_str())]
     Unavailable(Missing),

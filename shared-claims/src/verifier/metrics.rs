@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::error::{Missing, Reason, VerifyError};
 use super::striped::Striped;
 use crate::metrics::{Observed, Observer};
-use crate::revocation::Kind;
+use crate::revocation::RevocationKind;
 
 /// The counters of a verifier since it was built. They are read one after the other, so they may be of slightly
 /// different moments.
@@ -25,7 +25,7 @@ pub struct VerifierMetrics {
     /// Tokens that are not valid, by reason.
     pub refused: Vec<(Reason, u64)>,
     /// Tokens that are revoked, by the kind of revocation.
-    pub revoked: Vec<(Kind, u64)>,
+    pub revoked: Vec<(RevocationKind, u64)>,
     /// Tokens that could not be checked, by what was missing.
     pub unavailable: Vec<(Missing, u64)>,
     /// Tokens that were accepted although the revocation source had no answer (`OnOutage::Accept`).
@@ -46,7 +46,7 @@ pub(super) struct Counters {
     observed: Observed,
     verified: Striped,
     refused: [AtomicU64; Reason::ALL.len()],
-    revoked: [AtomicU64; Kind::ALL.len()],
+    revoked: [AtomicU64; RevocationKind::ALL.len()],
     unavailable: [AtomicU64; Missing::ALL.len()],
     accepted_on_outage: AtomicU64,
     cache_hits: Striped,
@@ -85,7 +85,7 @@ impl Counters {
                 self.observed.tell(|observer| observer.refused(*reason));
             }
             Err(VerifyError::Revoked(kind)) => {
-                count_in(Kind::ALL, &self.revoked, kind);
+                count_in(RevocationKind::ALL, &self.revoked, kind);
                 self.observed.tell(|observer| observer.revoked(*kind));
             }
             Err(VerifyError::Unavailable(missing)) => {
@@ -123,7 +123,7 @@ impl Counters {
         VerifierMetrics {
             verified: self.verified.read(),
             refused: read_all(Reason::ALL, &self.refused),
-            revoked: read_all(Kind::ALL, &self.revoked),
+            revoked: read_all(RevocationKind::ALL, &self.revoked),
             unavailable: read_all(Missing::ALL, &self.unavailable),
             accepted_on_outage: read(&self.accepted_on_outage),
             cache_hits: self.cache_hits.read(),

@@ -3,16 +3,17 @@
 use super::error::BuildError;
 use crate::clock::SharedClock;
 use crate::outbound::ProxyUrl;
-use crate::revocation::Revocation;
+use crate::revocation::RevocationSource;
 
 /// Starts to follow an issuer's list with the verifier's clock and proxy. The error contains no secrets.
-type Follow = Box<dyn FnOnce(&str, SharedClock, Option<&ProxyUrl>) -> Result<Revocation, String> + Send>;
+type Follow =
+    Box<dyn FnOnce(&str, SharedClock, Option<&ProxyUrl>) -> Result<RevocationSource, String> + Send>;
 
 /// The revocation source that the builder was given.
 pub(super) enum Source {
     Unsaid,
     None,
-    Given(Revocation),
+    Given(RevocationSource),
     #[cfg_attr(
         not(any(feature = "feed", feature = "redis")),
         expect(dead_code, reason = "there is nothing that could be followed")
@@ -27,7 +28,7 @@ impl Source {
         issuer: &str,
         clock: &SharedClock,
         proxy: Option<&ProxyUrl>,
-    ) -> Result<Option<Revocation>, BuildError> {
+    ) -> Result<Option<RevocationSource>, BuildError> {
         match self {
             Self::Unsaid => Err(BuildError::NoRevocation),
             Self::None => Ok(None),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::keys::PublicKey;
 use crate::claims::Claims;
-use crate::revocation::Marks;
+use crate::revocation::RevocationQuery;
 use crate::scope::Scopes;
 
 /// The claims of a token that was verified just now. Cheap to clone.
@@ -67,9 +67,9 @@ impl<C> Verified<C> {
     }
 
     /// The identifiers that are compared with the revocation list.
-    pub(super) fn marks(&self) -> Marks<'_> {
+    pub(super) fn revocation_query(&self) -> RevocationQuery<'_> {
         let claims = self.claims();
-        Marks {
+        RevocationQuery {
             jti: claims.jti,
             sid: claims.sid,
             sub: &claims.sub,

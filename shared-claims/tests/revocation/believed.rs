@@ -9,18 +9,30 @@ use super::*;
 const HOUR_MS: u64 = 3_600_000;
 
 /// A token that was issued at the clock's current time.
-fn good(clock: &Arc<ManualClock>) -> Marks<'static> {
+fn good(clock: &Arc<ManualClock>) -> RevocationQuery<'static> {
     use shared_claims::clock::Clock as _;
     let jti = TokenId::new(clock.now_ms(), [7; 10]);
-    Marks { jti, sid: None, sub: "user", client_id: "client", kid: "key", exp: clock.now_seconds() + 900 }
+    RevocationQuery {
+        jti,
+        sid: None,
+        sub: "user",
+        client_id: "client",
+        kid: "key",
+        exp: clock.now_seconds() + 900,
+    }
 }
 
 /// A key that is revoked for ever, and a user with a cut so far in the future that it covers all later tokens.
-fn written() -> [Fact; 2] {
+fn written() -> [RevocationFact; 2] {
     let far_ms = (now_s() + 1_000_000_000) * 1_000;
     [
-        Fact { kind: Kind::Key, id: "key".to_owned(), at: None, exp: 4_102_444_800 },
-        Fact { kind: Kind::Sub, id: "user".to_owned(), at: Some(far_ms), exp: now_s() + 900 },
+        RevocationFact { kind: RevocationKind::Key, id: "key".to_owned(), at: None, exp: 4_102_444_800 },
+        RevocationFact {
+            kind: RevocationKind::Sub,
+            id: "user".to_owned(),
+            at: Some(far_ms),
+            exp: now_s() + 900,
+        },
     ]
 }
 
@@ -31,15 +43,15 @@ async fn outlives(mirror: &Mirror, clock: &Arc<ManualClock>) {
         })
         .await;
     };
-    comes_to(Verdict::Revoked(Kind::Sub)).await;
+    comes_to(Verdict::Revoked(RevocationKind::Sub)).await;
     clock.advance_ms(24 * HOUR_MS);
-    comes_to(Verdict::Revoked(Kind::Sub)).await;
+    comes_to(Verdict::Revoked(RevocationKind::Sub)).await;
     clock.advance_ms(HOUR_MS);
-    comes_to(Verdict::Revoked(Kind::Key)).await;
+    comes_to(Verdict::Revoked(RevocationKind::Key)).await;
     clock.advance_ms(29 * 24 * HOUR_MS);
-    comes_to(Verdict::Revoked(Kind::Key)).await;
+    comes_to(Verdict::Revoked(RevocationKind::Key)).await;
     clock.advance_ms(24 * HOUR_MS);
-    comes_to(Verdict::Live).await;
+    comes_to(Verdict::NotRevoked).await;
 }
 
 #[tokio::test]
@@ -74,21 +86,21 @@ async fn a_lookup_forgets_a_cut_in_the_future_that_is_gone_from_redis() {
     list.revoke(cut).await;
     let lookup = RedisLookup::new(settings(&redis.address()), under(&clock));
     // A lookup caches a fact until the token's `exp`. Somebody with the stolen signing key can choose any `exp`.
-    let endless = Marks { exp: i64::MAX, ..token(1) };
+    let endless = RevocationQuery { exp: i64::MAX, ..token(1) };
     shared_claims::testing::eventually("the lookup has cached the fact", SOON, async || {
-        lookup.check(&endless).await == Verdict::Revoked(Kind::Sub)
+        lookup.check(&endless).await == Verdict::Revoked(RevocationKind::Sub)
     })
     .await;
     let () =
         redis::cmd("DEL").arg("{revoked}:sub:user").query_async(&mut redis.connection().await).await.unwrap();
-    assert_eq!(lookup.check(&good(&clock)).await, Verdict::Revoked(Kind::Sub));
+    assert_eq!(lookup.check(&good(&clock)).await, Verdict::Revoked(RevocationKind::Sub));
     clock.advance_ms(24 * HOUR_MS);
-    assert_eq!(lookup.check(&good(&clock)).await, Verdict::Revoked(Kind::Sub));
+    assert_eq!(lookup.check(&good(&clock)).await, Verdict::Revoked(RevocationKind::Sub));
     clock.advance_ms(HOUR_MS);
     shared_claims::testing::eventually("it is dropped", SOON, async || lookup.status().entries == 0).await;
     // Redis's own clock has not moved. A token issued now is therefore compared with the facts in Redis only.
     shared_claims::testing::eventually("a token issued now is live", SOON, async || {
-        lookup.check(&token(u128::try_from(now_s() * 1_000).unwrap())).await == Verdict::Live
+        lookup.check(&token(u128::try_from(now_s() * 1_000).unwrap())).await == Verdict::NotRevoked
     })
     .await;
 }

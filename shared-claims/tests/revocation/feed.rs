@@ -16,7 +16,7 @@ fn follow(server: &FeedServer, settings: MirrorSettings) -> Mirror {
 async fn it_follows_within_milliseconds() {
     let server = FeedServer::start().await;
     let mirror = follow(&server, MirrorSettings::default());
-    says(&mirror, 1, Verdict::Live, SOON).await;
+    says(&mirror, 1, Verdict::NotRevoked, SOON).await;
     for number in 1..=20 {
         server.change(|feed| feed.facts.push(revocation_of(number)));
         says(&mirror, number, REVOKED, Duration::from_secs(1)).await;
@@ -40,7 +40,7 @@ async fn a_list_in_pages_is_complete_with_its_last() {
     assert_eq!(mirror.check(&token(95)), REVOKED);
     assert_eq!(mirror.check(&token(96)), Verdict::Unknown, "there is more, says the feed");
     server.change(|feed| feed.behaviour = Behaviour::Well);
-    says(&mirror, 96, Verdict::Live, RECOVERY).await;
+    says(&mirror, 96, Verdict::NotRevoked, RECOVERY).await;
 }
 
 #[tokio::test]
@@ -48,13 +48,13 @@ async fn another_database_is_read_from_the_start_and_nothing_is_forgotten() {
     let server = FeedServer::start().await;
     server.change(|feed| feed.facts = vec![revocation_of(1)]);
     let mirror = follow(&server, MirrorSettings::default());
-    says(&mirror, 9, Verdict::Live, SOON).await;
+    says(&mirror, 9, Verdict::NotRevoked, SOON).await;
     server.change(|feed| {
         feed.epoch = "database-2".to_owned();
         feed.facts = vec![revocation_of(2)];
     });
     says(&mirror, 2, REVOKED, RECOVERY).await;
-    assert_eq!((mirror.check(&token(1)), mirror.check(&token(9))), (REVOKED, Verdict::Live));
+    assert_eq!((mirror.check(&token(1)), mirror.check(&token(9))), (REVOKED, Verdict::NotRevoked));
     assert_eq!(mirror.status().resyncs, 1);
 }
 
@@ -63,7 +63,7 @@ async fn no_fault_lets_a_revoked_token_live() {
     let server = FeedServer::start().await;
     let clock = manual_clock();
     let mirror = follow(&server, under(&clock));
-    says(&mirror, 999, Verdict::Live, SOON).await;
+    says(&mirror, 999, Verdict::NotRevoked, SOON).await;
     let empty =
         |more: &str| format!(r#"{{"epoch":"database-1","cursor":"database-1.0","complete":true{more}}}"#);
     let faults = [
@@ -92,7 +92,7 @@ async fn no_fault_lets_a_revoked_token_live() {
         assert_eq!(mirror.check(&token(number)), Verdict::Unknown, "{shown}");
         assert_eq!(mirror.check(&token(999)), Verdict::Unknown, "{shown}: nothing can be known");
         server.change(|feed| feed.behaviour = Behaviour::Well);
-        says(&mirror, 999, Verdict::Live, RECOVERY).await;
+        says(&mirror, 999, Verdict::NotRevoked, RECOVERY).await;
         assert_eq!(mirror.check(&token(number)), REVOKED, "{shown}: complete means complete");
     }
     assert!(
@@ -115,7 +115,7 @@ async fn the_token_is_shown_to_the_feed_alone() {
     let server = FeedServer::start().await;
     let feed = FeedSettings::new(&server.url()).unwrap().token("feed-token-1").unwrap();
     let mirror = Mirror::follow_feed(feed, MirrorSettings::default());
-    says(&mirror, 1, Verdict::Live, SOON).await;
+    says(&mirror, 1, Verdict::NotRevoked, SOON).await;
     let asked = server.requests()[0].to_lowercase();
     assert!(asked.contains("authorization: bearer feed-token-1\r\n"), "{asked}");
     assert!(asked.contains("cache-control: no-cache\r\n"), "{asked}");
@@ -163,9 +163,9 @@ async fn who_is_let_go_early_does_not_ask_again_at_once() {
 async fn under_a_small_bound_the_feed_is_polled() {
     let server = FeedServer::start().await;
     let mirror = follow(&server, MirrorSettings::default().max_staleness(Duration::from_secs(2)));
-    says(&mirror, 1, Verdict::Live, SOON).await;
+    says(&mirror, 1, Verdict::NotRevoked, SOON).await;
     for _ in 0..200 {
-        assert_eq!(mirror.check(&token(1)), Verdict::Live, "the parts are in touch");
+        assert_eq!(mirror.check(&token(1)), Verdict::NotRevoked, "the parts are in touch");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -175,7 +175,7 @@ async fn nothing_runs_on_when_the_last_handle_is_gone() {
     let server = FeedServer::start().await;
     server.change(|feed| feed.behaviour = Behaviour::Hasty);
     let mirror = follow(&server, MirrorSettings::default());
-    says(&mirror, 1, Verdict::Live, SOON).await;
+    says(&mirror, 1, Verdict::NotRevoked, SOON).await;
     assert_eq!(server.connections(), 1);
     drop(mirror);
     eventually("its connection is closed", SOON, async || server.connections() == 0).await;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use shared_claims::clock::{Clock as _, SystemClock};
-use shared_claims::revocation::Fact;
+use shared_claims::revocation::RevocationFact;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -28,7 +28,7 @@ pub(crate) enum Behaviour {
 
 pub(crate) struct Feed {
     pub(crate) epoch: String,
-    pub(crate) facts: Vec<Fact>,
+    pub(crate) facts: Vec<RevocationFact>,
     pub(crate) page: usize,
     pub(crate) behaviour: Behaviour,
     /// Request lines and headers, as received.
@@ -156,7 +156,7 @@ fn answer(feed: &Mutex<Feed>, after: Option<&str>) -> (String, String, usize) {
         Some((epoch, _)) if epoch != feed.epoch => return ("410 Gone".to_owned(), "{}".to_owned(), 0),
         Some((_, position)) => position.parse().unwrap(),
     };
-    let entries: Vec<&Fact> = feed.facts.iter().skip(from).take(feed.page).collect();
+    let entries: Vec<&RevocationFact> = feed.facts.iter().skip(from).take(feed.page).collect();
     let to = from + entries.len();
     let body = serde_json::json!({
         "epoch": feed.epoch,

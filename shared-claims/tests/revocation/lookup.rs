@@ -1,7 +1,8 @@
 //! The lookup in Redis. It gives the same guarantees as a mirror.
 
 use redis::AsyncTypedCommands as _;
-use shared_claims::revocation::{RedisLookup, contract};
+use shared_claims::issuer::contract;
+use shared_claims::revocation::RedisLookup;
 use shared_claims::testing::{Proxy, ProxyMode, eventually};
 use tokio::time::Instant;
 
@@ -25,7 +26,7 @@ async fn each_kind_of_fact_is_found() {
     let issued_ms = 1_790_000_000_000_i64;
     let jti = |ms: i64| TokenId::new(ms, [1; 10]);
     let sid = SessionId::from_bytes([77; 16]);
-    let marks = |sub, client_id, kid, sid| Marks {
+    let query = |sub, client_id, kid, sid| RevocationQuery {
         jti: jti(issued_ms),
         sid,
         sub,
@@ -33,21 +34,21 @@ async fn each_kind_of_fact_is_found() {
         kid,
         exp: now_s() + 900,
     };
-    let fact = |kind, id: &str, at| Fact { kind, id: id.to_owned(), at, exp: now_s() + 960 };
+    let fact = |kind, id: &str, at| RevocationFact { kind, id: id.to_owned(), at, exp: now_s() + 960 };
     for (fact, concerned) in [
-        (fact(Kind::Sid, &sid.to_string(), None), marks("a", "b", "c", Some(sid))),
-        (fact(Kind::Sub, "u", Some(issued_ms)), marks("u", "b", "c", None)),
-        (fact(Kind::Client, "d", Some(issued_ms)), marks("a", "d", "c", None)),
-        (fact(Kind::Key, "k", None), marks("a", "b", "k", None)),
-        (fact(Kind::Jti, &jti(issued_ms).to_string(), None), marks("x", "y", "z", None)),
+        (fact(RevocationKind::Sid, &sid.to_string(), None), query("a", "b", "c", Some(sid))),
+        (fact(RevocationKind::Sub, "u", Some(issued_ms)), query("u", "b", "c", None)),
+        (fact(RevocationKind::Client, "d", Some(issued_ms)), query("a", "d", "c", None)),
+        (fact(RevocationKind::Key, "k", None), query("a", "b", "k", None)),
+        (fact(RevocationKind::Jti, &jti(issued_ms).to_string(), None), query("x", "y", "z", None)),
     ] {
-        assert_eq!(lookup.check(&concerned).await, Verdict::Live, "{fact:?}");
+        assert_eq!(lookup.check(&concerned).await, Verdict::NotRevoked, "{fact:?}");
         let kind = fact.kind;
         list.revoke(fact).await;
         assert_eq!(lookup.check(&concerned).await, Verdict::Revoked(kind));
-        let later = Marks { jti: jti(issued_ms + 1), ..concerned };
+        let later = RevocationQuery { jti: jti(issued_ms + 1), ..concerned };
         if kind.has_cut() {
-            assert_eq!(lookup.check(&later).await, Verdict::Live, "issued after the cut");
+            assert_eq!(lookup.check(&later).await, Verdict::NotRevoked, "issued after the cut");
         }
     }
 }
@@ -58,18 +59,21 @@ async fn no_list_no_answer() {
     let lookup = RedisLookup::new(settings(&redis.address()), MirrorSettings::default());
     assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown, "there is no list");
     let mut list = list_in(&redis).await;
-    assert_eq!(lookup.check(&token(1)).await, Verdict::Live);
+    assert_eq!(lookup.check(&token(1)).await, Verdict::NotRevoked);
     let now_ms = list.now_ms().await;
     let mut connection = redis.connection().await;
     for as_of in [(now_ms - 31_000).to_string(), (now_ms + 60_000).to_string(), "soon".to_owned()] {
-        connection.set(contract::key(contract::PREFIX, contract::AS_OF), &as_of).await.unwrap();
+        connection.set(contract::key(contract::DEFAULT_PREFIX, contract::AS_OF), &as_of).await.unwrap();
         assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown, "{as_of}");
     }
-    connection.del(contract::key(contract::PREFIX, contract::AS_OF)).await.unwrap();
+    connection.del(contract::key(contract::DEFAULT_PREFIX, contract::AS_OF)).await.unwrap();
     assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown);
     list.renew().await;
-    assert_eq!(lookup.check(&token(1)).await, Verdict::Live);
-    connection.set(contract::fact_key(contract::PREFIX, Kind::Sub, "user"), "garbage").await.unwrap();
+    assert_eq!(lookup.check(&token(1)).await, Verdict::NotRevoked);
+    connection
+        .set(contract::fact_key(contract::DEFAULT_PREFIX, RevocationKind::Sub, "user"), "garbage")
+        .await
+        .unwrap();
     assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown, "an unreadable fact may revoke it");
 }
 
@@ -80,9 +84,9 @@ async fn what_redis_may_have_expired_by_its_own_clock_is_not_live() {
     let lookup = RedisLookup::new(settings(&redis.address()), MirrorSettings::default());
     // By Redis's clock this token expired over a minute ago, so its facts may have expired too, whatever the verifier's
     // clock says.
-    let ended = Marks { exp: now_s() - 61, ..token(1) };
+    let ended = RevocationQuery { exp: now_s() - 61, ..token(1) };
     assert_eq!(lookup.check(&ended).await, Verdict::Unknown);
-    assert_eq!(lookup.check(&Marks { exp: now_s() - 30, ..token(1) }).await, Verdict::Live);
+    assert_eq!(lookup.check(&RevocationQuery { exp: now_s() - 30, ..token(1) }).await, Verdict::NotRevoked);
 }
 
 #[tokio::test]
@@ -105,7 +109,7 @@ async fn what_was_met_stays_met() {
     list.reconnect(redis.connection().await);
     list.rebuild().await;
     says(&lookup, 2, REVOKED, RECOVERY).await;
-    says(&lookup, 3, Verdict::Live, RECOVERY).await;
+    says(&lookup, 3, Verdict::NotRevoked, RECOVERY).await;
 }
 
 #[tokio::test]
@@ -113,7 +117,7 @@ async fn a_hanging_redis_costs_one_second_once() {
     let redis = RedisProcess::start().await;
     let mut list = list_in(&redis).await;
     let lookup = RedisLookup::new(settings(&redis.address()), MirrorSettings::default());
-    assert_eq!(lookup.check(&token(1)).await, Verdict::Live);
+    assert_eq!(lookup.check(&token(1)).await, Verdict::NotRevoked);
     redis.pause();
     let asked = Instant::now();
     assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown);
@@ -130,7 +134,7 @@ async fn a_hanging_redis_costs_one_second_once() {
     assert!(asked.elapsed() < Duration::from_secs(1), "checks fail at once: {:?}", asked.elapsed());
     redis.resume();
     list.renew().await;
-    says(&lookup, 1, Verdict::Live, RECOVERY).await;
+    says(&lookup, 1, Verdict::NotRevoked, RECOVERY).await;
 }
 
 #[tokio::test]
@@ -138,11 +142,15 @@ async fn a_connection_that_was_cut_is_replaced_without_a_refusal() {
     let redis = RedisProcess::start().await;
     let _list = list_in(&redis).await;
     let lookup = RedisLookup::new(settings(&redis.address()), MirrorSettings::default());
-    assert_eq!(lookup.check(&token(1)).await, Verdict::Live);
+    assert_eq!(lookup.check(&token(1)).await, Verdict::NotRevoked);
     let mut connection = redis.connection().await;
     for _ in 0..20 {
         redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").exec_async(&mut connection).await.unwrap();
-        assert_eq!(lookup.check(&token(1)).await, Verdict::Live, "the lookup is connected to Redis again");
+        assert_eq!(
+            lookup.check(&token(1)).await,
+            Verdict::NotRevoked,
+            "the lookup is connected to Redis again"
+        );
     }
 }
 
@@ -152,7 +160,7 @@ async fn no_fault_on_the_wire_lets_a_revoked_token_live() {
     let proxy = Proxy::before(&redis.address()).await;
     let mut list = list_in(&redis).await;
     let lookup = RedisLookup::new(settings(&proxy.address()), MirrorSettings::default());
-    assert_eq!(lookup.check(&token(999)).await, Verdict::Live);
+    assert_eq!(lookup.check(&token(999)).await, Verdict::NotRevoked);
     let faults = [
         ProxyMode::Refuse,
         ProxyMode::Hang,
@@ -165,13 +173,13 @@ async fn no_fault_on_the_wire_lets_a_revoked_token_live() {
         list.revoke(revocation_of(number)).await;
         for _ in 0..5 {
             let asked = Instant::now();
-            assert_ne!(lookup.check(&token(number)).await, Verdict::Live, "{fault:?}");
-            assert_ne!(lookup.check(&token(999)).await, Verdict::Live, "{fault:?}");
+            assert_ne!(lookup.check(&token(number)).await, Verdict::NotRevoked, "{fault:?}");
+            assert_ne!(lookup.check(&token(999)).await, Verdict::NotRevoked, "{fault:?}");
             assert!(asked.elapsed() < Duration::from_millis(2_500), "{fault:?} {:?}", asked.elapsed());
         }
         proxy.set(ProxyMode::Forward);
         list.renew().await;
-        says(&lookup, 999, Verdict::Live, RECOVERY).await;
+        says(&lookup, 999, Verdict::NotRevoked, RECOVERY).await;
         assert_eq!(lookup.check(&token(number)).await, REVOKED, "{fault:?}");
     }
 }
@@ -188,7 +196,7 @@ async fn many_checks_share_one_connection() {
     };
     let asked: Vec<_> = (0..500).map(|n| (n % 2, ask(n % 2))).collect();
     for (number, verdict) in asked {
-        let expected = if number == 1 { REVOKED } else { Verdict::Live };
+        let expected = if number == 1 { REVOKED } else { Verdict::NotRevoked };
         assert_eq!(verdict.await.unwrap(), expected);
     }
     let mut connection = redis.connection().await;

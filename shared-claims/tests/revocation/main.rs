@@ -17,7 +17,10 @@ use std::time::Duration;
 
 use shared_claims::claims::{SessionId, TokenId};
 use shared_claims::clock::{ManualClock, SystemClock};
-use shared_claims::revocation::{Fact, Kind, Marks, MirrorSettings, RedisSettings, Verdict, contract};
+use shared_claims::issuer::contract;
+use shared_claims::revocation::{
+    MirrorSettings, RedisSettings, RevocationFact, RevocationKind, RevocationQuery, Verdict,
+};
 use shared_claims::testing::{ListWriter, RedisProcess};
 
 /// The time limit for events that normally happen at once.
@@ -29,7 +32,7 @@ const RECOVERY: Duration = Duration::from_secs(3);
 /// Longer than the staleness bound of 30 s.
 const LONG_MS: u64 = 31_000;
 
-const REVOKED: Verdict = Verdict::Revoked(Kind::Jti);
+const REVOKED: Verdict = Verdict::Revoked(RevocationKind::Jti);
 
 fn now_s() -> i64 {
     use shared_claims::clock::Clock as _;
@@ -42,13 +45,13 @@ fn jti(number: u128) -> TokenId {
 }
 
 /// A token made from a number.
-fn token(number: u128) -> Marks<'static> {
+fn token(number: u128) -> RevocationQuery<'static> {
     let exp = now_s() + 900;
-    Marks { jti: jti(number), sid: None, sub: "user", client_id: "client", kid: "key", exp }
+    RevocationQuery { jti: jti(number), sid: None, sub: "user", client_id: "client", kid: "key", exp }
 }
 
-fn revocation_of(number: u128) -> Fact {
-    Fact { kind: Kind::Jti, id: jti(number).to_string(), at: None, exp: now_s() + 960 }
+fn revocation_of(number: u128) -> RevocationFact {
+    RevocationFact { kind: RevocationKind::Jti, id: jti(number).to_string(), at: None, exp: now_s() + 960 }
 }
 
 /// A manual clock that starts at the current time.
@@ -65,7 +68,7 @@ fn settings(address: &str) -> RedisSettings {
 }
 
 async fn list_in(redis: &RedisProcess) -> ListWriter {
-    let mut list = ListWriter::new(redis.connection().await, contract::PREFIX);
+    let mut list = ListWriter::new(redis.connection().await, contract::DEFAULT_PREFIX);
     list.rebuild().await;
     list
 }

@@ -1,7 +1,8 @@
 //! The mirror while Redis works, and how it interprets the content of the list.
 
 use redis::AsyncTypedCommands as _;
-use shared_claims::revocation::{Mirror, contract};
+use shared_claims::issuer::contract;
+use shared_claims::revocation::Mirror;
 use shared_claims::testing::eventually;
 
 use super::*;
@@ -23,7 +24,7 @@ async fn it_follows_within_milliseconds() {
     let mirror = Mirror::follow_redis(settings(&redis.address()), MirrorSettings::default());
     assert_eq!(mirror.check(&token(1)), Verdict::Unknown, "nothing is known before the first complete list");
     let mut list = list_in(&redis).await;
-    says(&mirror, 1, Verdict::Live, RECOVERY).await;
+    says(&mirror, 1, Verdict::NotRevoked, RECOVERY).await;
     let mut took = Vec::new();
     for number in 1..=20 {
         list.revoke(revocation_of(number)).await;
@@ -41,13 +42,13 @@ async fn it_follows_within_milliseconds() {
 #[tokio::test]
 async fn a_long_list_is_read_in_pages() {
     let redis = RedisProcess::start().await;
-    let mut list = ListWriter::new(redis.connection().await, contract::PREFIX);
+    let mut list = ListWriter::new(redis.connection().await, contract::DEFAULT_PREFIX);
     for number in 1..=3_500 {
         list.commit(revocation_of(number));
     }
     list.rebuild().await;
     let mirror = Mirror::follow_redis(settings(&redis.address()), MirrorSettings::default());
-    says(&mirror, 9_999, Verdict::Live, SOON).await;
+    says(&mirror, 9_999, Verdict::NotRevoked, SOON).await;
     assert_eq!(mirror.status().entries, 3_500);
     for number in [1, 1_000, 1_001, 2_000, 3_500] {
         assert_eq!(mirror.check(&token(number)), REVOKED);
@@ -69,11 +70,11 @@ async fn prefix_database_and_user_are_those_of_the_settings() {
         .unwrap()
         .prefix("{mine}");
     let mirror = Mirror::follow_redis(reader.clone(), MirrorSettings::default());
-    says(&mirror, 2, Verdict::Live, SOON).await;
+    says(&mirror, 2, Verdict::NotRevoked, SOON).await;
     assert_eq!(mirror.check(&token(1)), REVOKED);
     let lookup = shared_claims::revocation::RedisLookup::new(reader, MirrorSettings::default());
     assert_eq!(lookup.check(&token(1)).await, REVOKED);
-    assert_eq!(lookup.check(&token(2)).await, Verdict::Live);
+    assert_eq!(lookup.check(&token(2)).await, Verdict::NotRevoked);
 }
 
 #[tokio::test]
@@ -93,16 +94,16 @@ async fn a_list_that_is_not_renewed_grows_old() {
     let clock = manual_clock();
     let mut list = list_in(&redis).await;
     let mirror = Mirror::follow_redis(settings(&redis.address()), under(&clock));
-    says(&mirror, 1, Verdict::Live, SOON).await;
+    says(&mirror, 1, Verdict::NotRevoked, SOON).await;
     // The mirror reads the list again and again, and each time the list says that it was complete 31 s ago.
     let now_ms = list.now_ms().await;
     let mut connection = redis.connection().await;
-    connection.set(contract::key(contract::PREFIX, contract::AS_OF), now_ms - 31_000).await.unwrap();
+    connection.set(contract::key(contract::DEFAULT_PREFIX, contract::AS_OF), now_ms - 31_000).await.unwrap();
     clock.advance_ms(LONG_MS);
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     assert_eq!(mirror.check(&token(1)), Verdict::Unknown);
     list.renew().await;
-    says(&mirror, 1, Verdict::Live, RECOVERY).await;
+    says(&mirror, 1, Verdict::NotRevoked, RECOVERY).await;
 }
 
 #[tokio::test]
@@ -126,7 +127,7 @@ async fn a_malformed_entry_is_not_passed_over() {
     list.revoke(revocation_of(1)).await;
     let mut connection = redis.connection().await;
     let mut add = redis::cmd("XADD");
-    add.arg(contract::key(contract::PREFIX, contract::EVENTS))
+    add.arg(contract::key(contract::DEFAULT_PREFIX, contract::EVENTS))
         .arg("2-0")
         .arg("kind")
         .arg("device")
@@ -140,7 +141,7 @@ async fn a_malformed_entry_is_not_passed_over() {
     assert_eq!(mirror.check(&token(1)), REVOKED, "the well-formed entries count");
     assert_eq!(mirror.check(&token(2)), Verdict::Unknown);
     list.rebuild().await;
-    says(&mirror, 2, Verdict::Live, RECOVERY).await;
+    says(&mirror, 2, Verdict::NotRevoked, RECOVERY).await;
 }
 
 #[tokio::test]

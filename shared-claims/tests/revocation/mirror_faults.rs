@@ -1,7 +1,8 @@
 //! The mirror during failures. In every test, a revoked token must never be live, and a valid one must be live again
 //! within 3 s after all parts are connected.
 
-use shared_claims::revocation::{Mirror, contract};
+use shared_claims::issuer::contract;
+use shared_claims::revocation::Mirror;
 use shared_claims::testing::{Proxy, ProxyMode, eventually};
 
 use super::mirror::says;
@@ -13,15 +14,15 @@ async fn a_new_epoch_is_read_from_the_start_and_nothing_is_forgotten() {
     let mut list = list_in(&redis).await;
     list.revoke(revocation_of(1)).await;
     let mirror = Mirror::follow_redis(settings(&redis.address()), MirrorSettings::default());
-    says(&mirror, 9, Verdict::Live, SOON).await;
+    says(&mirror, 9, Verdict::NotRevoked, SOON).await;
     // Another list replaces the first one. It lacks the first fact, and its only fact has an id that is not
     // after the mirror's position.
-    let mut other = ListWriter::new(redis.connection().await, contract::PREFIX);
+    let mut other = ListWriter::new(redis.connection().await, contract::DEFAULT_PREFIX);
     other.commit(revocation_of(2));
     other.rebuild().await;
     says(&mirror, 2, REVOKED, RECOVERY).await;
     assert_eq!(mirror.check(&token(1)), REVOKED);
-    assert_eq!(mirror.check(&token(9)), Verdict::Live);
+    assert_eq!(mirror.check(&token(9)), Verdict::NotRevoked);
     assert_eq!(mirror.status().resyncs, 1);
 }
 
@@ -32,7 +33,7 @@ async fn a_flushed_redis_proves_nothing() {
     let mut list = list_in(&redis).await;
     list.revoke(revocation_of(1)).await;
     let mirror = Mirror::follow_redis(settings(&redis.address()), under(&clock));
-    says(&mirror, 9, Verdict::Live, SOON).await;
+    says(&mirror, 9, Verdict::NotRevoked, SOON).await;
     redis::cmd("FLUSHALL").exec_async(&mut redis.connection().await).await.unwrap();
     eventually("the mirror notices the loss", SOON, async || !mirror.status().epoch_known).await;
     clock.advance_ms(LONG_MS);
@@ -42,7 +43,7 @@ async fn a_flushed_redis_proves_nothing() {
     eventually("the new mirror is connected", SOON, async || fresh.status().connected).await;
     assert_eq!(fresh.check(&token(1)), Verdict::Unknown, "the new mirror does not know the fact");
     list.rebuild().await;
-    says(&mirror, 9, Verdict::Live, RECOVERY).await;
+    says(&mirror, 9, Verdict::NotRevoked, RECOVERY).await;
     says(&fresh, 1, REVOKED, RECOVERY).await;
 }
 
@@ -54,11 +55,11 @@ async fn an_older_dump_proves_nothing() {
     redis::cmd("SAVE").exec_async(&mut redis.connection().await).await.unwrap();
     list.revoke(revocation_of(1)).await;
     let seen = Mirror::follow_redis(settings(&redis.address()), under(&clock));
-    says(&seen, 9, Verdict::Live, SOON).await;
+    says(&seen, 9, Verdict::NotRevoked, SOON).await;
     redis.restart().await;
     let mut connection = redis.connection().await;
     let epoch: Option<String> = redis::cmd("GET")
-        .arg(contract::key(contract::PREFIX, contract::EPOCH))
+        .arg(contract::key(contract::DEFAULT_PREFIX, contract::EPOCH))
         .query_async(&mut connection)
         .await
         .unwrap();
@@ -76,7 +77,7 @@ async fn an_older_dump_proves_nothing() {
     list.reconnect(redis.connection().await);
     list.rebuild().await;
     for mirror in [&seen, &fresh] {
-        says(mirror, 9, Verdict::Live, RECOVERY).await;
+        says(mirror, 9, Verdict::NotRevoked, RECOVERY).await;
         assert_eq!(mirror.check(&token(1)), REVOKED);
     }
 }
@@ -87,7 +88,7 @@ async fn a_hanging_redis_is_as_good_as_a_dead_one() {
     let clock = manual_clock();
     let mut list = list_in(&redis).await;
     let mirror = Mirror::follow_redis(settings(&redis.address()), under(&clock));
-    says(&mirror, 1, Verdict::Live, SOON).await;
+    says(&mirror, 1, Verdict::NotRevoked, SOON).await;
     redis.pause();
     eventually("the mirror is disconnected", SOON, async || !mirror.status().connected).await;
     clock.advance_ms(LONG_MS);
@@ -97,7 +98,7 @@ async fn a_hanging_redis_is_as_good_as_a_dead_one() {
     list.revoke(revocation_of(1)).await;
     list.renew().await;
     says(&mirror, 1, REVOKED, RECOVERY).await;
-    says(&mirror, 2, Verdict::Live, RECOVERY).await;
+    says(&mirror, 2, Verdict::NotRevoked, RECOVERY).await;
 }
 
 #[tokio::test]
@@ -107,16 +108,16 @@ async fn a_killed_redis_is_found_again() {
     let mut list = list_in(&redis).await;
     list.revoke(revocation_of(1)).await;
     let mirror = Mirror::follow_redis(settings(&redis.address()), under(&clock));
-    says(&mirror, 2, Verdict::Live, SOON).await;
+    says(&mirror, 2, Verdict::NotRevoked, SOON).await;
     redis.kill();
     eventually("the mirror notices the loss", SOON, async || !mirror.status().connected).await;
-    assert_eq!(mirror.check(&token(2)), Verdict::Live, "the last complete list counts until the bound");
+    assert_eq!(mirror.check(&token(2)), Verdict::NotRevoked, "the last complete list counts until the bound");
     clock.advance_ms(LONG_MS);
     assert_eq!((mirror.check(&token(1)), mirror.check(&token(2))), (REVOKED, Verdict::Unknown));
     redis.restart().await;
     list.reconnect(redis.connection().await);
     list.rebuild().await;
-    says(&mirror, 2, Verdict::Live, RECOVERY).await;
+    says(&mirror, 2, Verdict::NotRevoked, RECOVERY).await;
     assert_eq!(mirror.check(&token(1)), REVOKED);
 }
 
@@ -127,7 +128,7 @@ async fn no_fault_on_the_wire_lets_a_revoked_token_live() {
     let clock = manual_clock();
     let mut list = list_in(&redis).await;
     let mirror = Mirror::follow_redis(settings(&proxy.address()), under(&clock));
-    says(&mirror, 999, Verdict::Live, SOON).await;
+    says(&mirror, 999, Verdict::NotRevoked, SOON).await;
     let faults = [
         ProxyMode::Refuse,
         ProxyMode::Hang,
@@ -144,11 +145,11 @@ async fn no_fault_on_the_wire_lets_a_revoked_token_live() {
         eventually("the mirror notices the fault", SOON, async || mirror.status().errors > errors + 1).await;
         clock.advance_ms(LONG_MS);
         let verdict = mirror.check(&token(number));
-        assert_ne!(verdict, Verdict::Live, "{fault:?}");
+        assert_ne!(verdict, Verdict::NotRevoked, "{fault:?}");
         assert_eq!(mirror.check(&token(999)), Verdict::Unknown, "{fault:?}: an old list proves nothing");
         proxy.set(ProxyMode::Forward);
         list.renew().await;
-        says(&mirror, 999, Verdict::Live, RECOVERY).await;
+        says(&mirror, 999, Verdict::NotRevoked, RECOVERY).await;
         assert_eq!(mirror.check(&token(number)), REVOKED, "{fault:?}: the list is complete");
     }
 }
@@ -159,7 +160,7 @@ async fn slow_answers_do_not_make_an_old_list_young() {
     let proxy = Proxy::before(&redis.address()).await;
     let mut list = list_in(&redis).await;
     let mirror = Mirror::follow_redis(settings(&proxy.address()), MirrorSettings::default());
-    says(&mirror, 1, Verdict::Live, SOON).await;
+    says(&mirror, 1, Verdict::NotRevoked, SOON).await;
     proxy.set(ProxyMode::Delay(Duration::from_millis(300)));
     for number in 1..5 {
         list.revoke(revocation_of(number)).await;

@@ -44,7 +44,7 @@ async fn a_trusted_redis_is_followed_over_tls() {
 async fn follow(url: &str) {
     let redis = RedisSettings::new(url).unwrap();
     let mirror = Mirror::follow_redis(redis.clone(), MirrorSettings::default());
-    says(&mirror, 2, Verdict::Live, SOON).await;
+    says(&mirror, 2, Verdict::NotRevoked, SOON).await;
     assert_eq!(mirror.check(&token(1)), REVOKED);
     assert_eq!(RedisLookup::new(redis, MirrorSettings::default()).check(&token(1)).await, REVOKED);
 }

@@ -52,7 +52,7 @@ pub(crate) fn builder(keys: KeySetHandle) -> VerifierBuilder {
 }
 
 fn mallory_is_revoked() -> ScriptedSource {
-    ScriptedSource::revoking(shared_claims::revocation::Kind::Sub, MALLORY)
+    ScriptedSource::revoking(shared_claims::revocation::RevocationKind::Sub, MALLORY)
 }
 
 fn clock() -> Arc<ManualClock> {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use shared_claims::clock::ManualClock;
-use shared_claims::revocation::{Kind, Verdict};
+use shared_claims::revocation::{RevocationKind, Verdict};
 use shared_claims::testing::{ScriptedSource, TestKey, TokenBuilder};
 use shared_claims::verifier::{KeySet, KeySetHandle, PublicKey, Reason, Verifier, VerifyError};
 
@@ -57,13 +57,13 @@ async fn a_token_dies_with_its_key() {
 #[tokio::test]
 async fn what_is_revoked_is_remembered_no_longer() {
     let clock = clock();
-    let source = ScriptedSource::always(Verdict::Live);
+    let source = ScriptedSource::always(Verdict::NotRevoked);
     let verifier = builder(&clock).revocation(source.revocation()).build().await.unwrap();
     let token = token(&clock).sign();
     assert!(verifier.verify(&token).await.is_ok());
-    source.set(|_| Verdict::Revoked(Kind::Sid));
+    source.set(|_| Verdict::Revoked(RevocationKind::Sid));
     for _ in 0..2 {
-        assert_eq!(verifier.verify(&token).await.err(), Some(VerifyError::Revoked(Kind::Sid)));
+        assert_eq!(verifier.verify(&token).await.err(), Some(VerifyError::Revoked(RevocationKind::Sid)));
     }
     let metrics = verifier.metrics();
     assert_eq!((metrics.cache_hits, metrics.cache_misses), (1, 2));
@@ -96,9 +96,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (-1_000_000..1_000_000_i64).prop_map(Step::SetWall),
         2 => (0..KEY_SETS).prop_map(Step::Keys),
         2 => prop::option::of(prop_oneof![
-            Just(Verdict::Live),
+            Just(Verdict::NotRevoked),
             Just(Verdict::Unknown),
-            Just(Verdict::Revoked(Kind::Sid)),
+            Just(Verdict::Revoked(RevocationKind::Sid)),
         ])
         .prop_map(Step::Source),
     ]
@@ -146,7 +146,7 @@ proptest! {
         runtime.block_on(async {
             let clock = clock();
             let keys = KeySetHandle::new();
-            let source = ScriptedSource::always(Verdict::Live);
+            let source = ScriptedSource::always(Verdict::NotRevoked);
             let describe = || {
                 builder(&clock)
                     .keys(keys.clone())
@@ -173,12 +173,12 @@ proptest! {
                     Step::Advance(ms) => clock.advance_ms(ms),
                     Step::SetWall(ms) => clock.set_wall_ms(NOW_MS + ms),
                     Step::Keys(which) => set_keys(&keys, which),
-                    Step::Source(verdict) => source.set(move |marks| {
+                    Step::Source(verdict) => source.set(move |query| {
                         // Without a common verdict, only tokens signed with the first key are live.
-                        verdict.unwrap_or(if marks.kid == TestKey::shared(0).kid() {
-                            Verdict::Live
+                        verdict.unwrap_or(if query.kid == TestKey::shared(0).kid() {
+                            Verdict::NotRevoked
                         } else {
-                            Verdict::Revoked(Kind::Key)
+                            Verdict::Revoked(RevocationKind::Key)
                         })
                     }),
                 }

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 use serde_json::{Value, json};
-use shared_claims::actix::{AnyScope, Authenticated, BearerAuth};
+use shared_claims::actix::{AnyToken, Authenticated, BearerAuth};
 use shared_claims::claims::Claims;
 use shared_claims::required_role;
 use shared_claims::verifier::{Reason, VerifyError};
@@ -85,7 +85,7 @@ async fn handlers_see_own_claims_and_ask_for_roles() {
             .app_data(auth.clone())
             .route(
                 "/tenant",
-                web::get().to(async |user: Authenticated<AnyScope, Tenant>| user.custom.tenant.clone()),
+                web::get().to(async |user: Authenticated<AnyToken, Tenant>| user.custom.tenant.clone()),
             )
             .route(
                 "/admin",

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use shared_claims::actix::BearerAuth;
 use shared_claims::clock::{Clock, SystemClock};
-use shared_claims::revocation::{Fact, Kind, MirrorSettings, RedisLookup, RedisSettings, contract};
+use shared_claims::issuer::contract;
+use shared_claims::revocation::{MirrorSettings, RedisLookup, RedisSettings, RevocationFact, RevocationKind};
 use shared_claims::testing::{
     ListWriter, RedisProcess, TestIssuer, TestKey, TokenBuilder, eventually, token_id,
 };
@@ -23,7 +24,7 @@ impl Parts {
     async fn start() -> Self {
         let issuer = TestIssuer::start([TestKey::shared(0), TestKey::shared(1)]);
         let redis = RedisProcess::start().await;
-        let mut list = ListWriter::new(redis.connection().await, contract::PREFIX);
+        let mut list = ListWriter::new(redis.connection().await, contract::DEFAULT_PREFIX);
         list.rebuild().await;
         Self { issuer, redis, list }
     }
@@ -54,10 +55,10 @@ impl Parts {
     }
 
     /// Revokes, as of `at_ms` if the kind has a cut.
-    async fn revoke(&mut self, kind: Kind, id: &str, at_ms: i64) {
+    async fn revoke(&mut self, kind: RevocationKind, id: &str, at_ms: i64) {
         let at = kind.has_cut().then_some(at_ms);
         let exp = SystemClock.now_seconds() + 1_000;
-        self.list.revoke(Fact { kind, id: id.to_owned(), at, exp }).await;
+        self.list.revoke(RevocationFact { kind, id: id.to_owned(), at, exp }).await;
     }
 }
 
@@ -71,9 +72,15 @@ async fn answers(service: &Service, token: &str, status: u16) {
 async fn a26(mode: &str) {
     let mut parts = Parts::start().await;
     let before = parts.service(mode).await;
-    for kind in [Kind::Jti, Kind::Sid, Kind::Sub, Kind::Client, Kind::Key] {
+    for kind in [
+        RevocationKind::Jti,
+        RevocationKind::Sid,
+        RevocationKind::Sub,
+        RevocationKind::Client,
+        RevocationKind::Key,
+    ] {
         // The key comes last, because its revocation refuses all of its tokens.
-        let key = usize::from(kind == Kind::Key);
+        let key = usize::from(kind == RevocationKind::Key);
         let now = SystemClock.now_ms();
         let (token, [jti, sid, sub, client]) = parts.token(key, now);
         let later = token.clone().claim("jti", token_id(now + 1).to_string()).sign();
@@ -83,10 +90,10 @@ async fn a26(mode: &str) {
         answers(&before, &token, 200).await;
         answers(&before, &later, 200).await;
         let id = match kind {
-            Kind::Jti => jti,
-            Kind::Sid => sid,
-            Kind::Sub => sub,
-            Kind::Client => client,
+            RevocationKind::Jti => jti,
+            RevocationKind::Sid => sid,
+            RevocationKind::Sub => sub,
+            RevocationKind::Client => client,
             _ => TestKey::shared(1).kid().to_owned(),
         };
         parts.revoke(kind, &id, now).await;
@@ -99,7 +106,7 @@ async fn a26(mode: &str) {
             answers(service, &bystander, 200).await;
             // Revoking a session or a key refuses all of its tokens. Revoking a token, a user or a client leaves tokens
             // valid that were issued later, from the next millisecond on.
-            let lives = !matches!(kind, Kind::Sid | Kind::Key);
+            let lives = !matches!(kind, RevocationKind::Sid | RevocationKind::Key);
             answers(service, &later, if lives { 200 } else { 401 }).await;
         }
     }
@@ -128,7 +135,7 @@ async fn a26_what_was_issued_in_the_millisecond_of_the_cut() {
         token.clone().claim("jti", id.into_uuid().to_string()).sign()
     };
     let (smallest, largest, next) = (same(now, 0), same(now, 0xff), same(now + 1, 0));
-    parts.revoke(Kind::Sub, &sub, now).await;
+    parts.revoke(RevocationKind::Sub, &sub, now).await;
     answers(&service, &next, 200).await;
     for token in [smallest, largest] {
         answers(&service, &token, 401).await;

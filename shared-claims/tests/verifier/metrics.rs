@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use shared_claims::metrics::{Metric, MetricKind, Observer};
-use shared_claims::revocation::{Kind, Mirror, MirrorSettings, Verdict};
+use shared_claims::revocation::{Mirror, MirrorSettings, RevocationKind, Verdict};
 use shared_claims::testing::{Behaviour, ScriptedSource, TestIssuer, TestKey};
 use shared_claims::verifier::{KeySetHandle, Missing, OnOutage, Reason, Verifier};
 
 use crate::support::{AUDIENCE, builder, clock, token};
 
 fn value(verifier: &Verifier, metric: Metric, label: Option<&str>) -> Option<f64> {
-    let samples = verifier.samples();
+    let samples = verifier.metric_samples();
     let mut of = samples
         .iter()
         .filter(|sample| sample.metric == metric && sample.label.map(|(_, value)| value) == label);
@@ -48,7 +48,7 @@ async fn every_number_can_be_pulled() {
     ] {
         assert_eq!(value(&verifier, metric, label), Some(expected), "{metric:?} {label:?}");
     }
-    for sample in verifier.samples() {
+    for sample in verifier.metric_samples() {
         assert_eq!(sample.label.map(|(label, _)| label), sample.metric.label(), "{sample:?}");
         assert!(sample.metric.kind() == MetricKind::Gauge || sample.value.fract() == 0.0, "{sample:?}");
     }
@@ -81,7 +81,7 @@ impl Observer for Witness {
         self.hear(reason.as_str());
     }
 
-    fn revoked(&self, kind: Kind) {
+    fn revoked(&self, kind: RevocationKind) {
         self.hear(kind.as_str());
     }
 
@@ -110,7 +110,7 @@ impl Observer for Witness {
 #[tokio::test]
 async fn an_observer_is_told_as_it_happens() {
     let clock = clock();
-    let source = ScriptedSource::always(Verdict::Live);
+    let source = ScriptedSource::always(Verdict::NotRevoked);
     let keys = KeySetHandle::new();
     let witness = Witness::default();
     let describe = || builder(&clock).revocation(source.revocation()).observer(witness.clone());
@@ -125,7 +125,7 @@ async fn an_observer_is_told_as_it_happens() {
     assert_eq!(tell(&verifier, "rubbish").await, ["malformed"]);
     source.set(|_| Verdict::Unknown);
     assert_eq!(tell(&verifier, &token).await, ["hit", "revocations"]);
-    source.set(|_| Verdict::Revoked(Kind::Sub));
+    source.set(|_| Verdict::Revoked(RevocationKind::Sub));
     assert_eq!(tell(&verifier, &token).await, ["hit", "sub"]);
     source.set(|_| Verdict::Unknown);
     let lenient = describe().on_outage(OnOutage::Accept).build().await.unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shared_claims::actix::BearerAuth;
 use shared_claims::clock::{Clock, ManualClock, SystemClock};
-use shared_claims::revocation::{Fact, Kind, Mirror, MirrorSettings, Verdict};
+use shared_claims::revocation::{Mirror, MirrorSettings, RevocationFact, RevocationKind, Verdict};
 use shared_claims::testing::{ScriptedSource, TestIssuer, TestKey, eventually, token_id};
 use shared_claims::verifier::{BuildError, Missing, OnOutage, Reason, Verifier, VerifyError};
 
@@ -28,13 +28,13 @@ async fn a_fact_of_any_kind_ends_a_token_that_was_accepted_before() {
     let jti = token_id(NOW_MS).to_string();
     let token = token(&clock).claim("jti", jti.clone()).sign();
     for (kind, id) in [
-        (Kind::Jti, jti.as_str()),
-        (Kind::Sid, "0198d2c4-0000-7000-8000-000000000002"),
-        (Kind::Sub, "0198d2c4-0000-7000-8000-000000000001"),
-        (Kind::Client, "first-party"),
-        (Kind::Key, TestKey::shared(0).kid()),
+        (RevocationKind::Jti, jti.as_str()),
+        (RevocationKind::Sid, "0198d2c4-0000-7000-8000-000000000002"),
+        (RevocationKind::Sub, "0198d2c4-0000-7000-8000-000000000001"),
+        (RevocationKind::Client, "first-party"),
+        (RevocationKind::Key, TestKey::shared(0).kid()),
     ] {
-        let source = ScriptedSource::always(Verdict::Live);
+        let source = ScriptedSource::always(Verdict::NotRevoked);
         let verifier = with_source(&clock, &source).await;
         let service = Service::start(BearerAuth::new(verifier.clone()));
         assert_eq!(service.whoami(&token).await.status, 200);
@@ -63,9 +63,9 @@ async fn a_cut_ends_what_was_issued_until_then_and_nothing_later() {
         assert_eq!(outcome(&verifier, token).await, Ok(()));
     }
     let id = "0198d2c4-0000-7000-8000-000000000001".to_owned();
-    writer.add(&Fact { kind: Kind::Sub, id, at: Some(NOW_MS), exp: NOW + 1000 }).unwrap();
-    assert_eq!(outcome(&verifier, &before).await, Err(VerifyError::Revoked(Kind::Sub)));
-    assert_eq!(outcome(&verifier, &at).await, Err(VerifyError::Revoked(Kind::Sub)));
+    writer.add(&RevocationFact { kind: RevocationKind::Sub, id, at: Some(NOW_MS), exp: NOW + 1000 }).unwrap();
+    assert_eq!(outcome(&verifier, &before).await, Err(VerifyError::Revoked(RevocationKind::Sub)));
+    assert_eq!(outcome(&verifier, &at).await, Err(VerifyError::Revoked(RevocationKind::Sub)));
     assert_eq!(outcome(&verifier, &after).await, Ok(()), "issued after the cut");
 }
 
@@ -134,11 +134,11 @@ async fn without_keys_only_what_is_bad_in_any_case_is_bad() {
 #[tokio::test]
 async fn a_token_that_ends_while_the_source_thinks_is_expired() {
     let clock = clock();
-    let source = ScriptedSource::always(Verdict::Live);
+    let source = ScriptedSource::always(Verdict::NotRevoked);
     let moved = clock.clone();
     source.set(move |_| {
         moved.advance_ms(1_000_000);
-        Verdict::Live
+        Verdict::NotRevoked
     });
     for cache in [0, 10] {
         let verifier =
@@ -157,10 +157,10 @@ async fn an_outage_may_be_accepted_and_is_counted() {
     let good = token(&clock).sign();
     assert_eq!(outcome(&verifier, &good).await, Ok(()));
     assert_eq!(verifier.metrics().accepted_on_outage, 1);
-    source.set(|_| Verdict::Revoked(Kind::Jti));
+    source.set(|_| Verdict::Revoked(RevocationKind::Jti));
     assert_eq!(
         outcome(&verifier, &good).await,
-        Err(VerifyError::Revoked(Kind::Jti)),
+        Err(VerifyError::Revoked(RevocationKind::Jti)),
         "a known fact still refuses its token"
     );
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, UrlWithSecret, Validate, in_range};
 use shared_claims::outbound::ProxyUrl;
-use shared_claims::revocation::contract::{MAX_KEY_SET_AGE_S, MAX_LEEWAY_S};
+use shared_claims::revocation::{MAX_KEY_SET_AGE_S, MAX_LEEWAY_S};
 use url::Url;
 
 /// Which issuer's tokens are accepted, and for which audience.

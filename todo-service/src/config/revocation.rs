@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Secret, UrlWithSecret, Validate, in_range};
-use shared_claims::revocation::{RedisSettings, contract};
+use shared_claims::revocation::{DEFAULT_BOUND_S, DEFAULT_PREFIX, RedisSettings};
 use url::Url;
 
 use super::auth::is_web_url;
@@ -51,9 +51,9 @@ impl Default for RevocationSettings {
     fn default() -> Self {
         Self {
             redis_url: None,
-            prefix: contract::PREFIX.to_owned(),
+            prefix: DEFAULT_PREFIX.to_owned(),
             mode: RevocationMode::Mirror,
-            max_staleness_seconds: contract::BOUND_S,
+            max_staleness_seconds: DEFAULT_BOUND_S,
             on_outage: OnOutage::Refuse,
             feed_token: None,
             feed_url: None,

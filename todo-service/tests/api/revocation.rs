@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_claims::clock::{Clock, SystemClock};
-use shared_claims::revocation::{Fact, Kind};
+use shared_claims::revocation::{RevocationFact, RevocationKind};
 use shared_claims::testing::{ListWriter, RedisProcess, TestKey, eventually, token_id};
 use todo_service::config::Settings;
 use todo_service::config::{OnOutage, RevocationMode};
@@ -30,11 +30,11 @@ async fn every_kind_of_fact_counts_and_only_for_whom_it_concerns() {
     let session = "0198d2c4-0000-7000-8000-00000000005e";
     let id = token_id(now_ms);
     let revoked = [
-        (Kind::Jti, id.to_string(), None, app.token_of(ADA).claim("jti", id.to_string()).sign()),
-        (Kind::Sid, session.to_owned(), None, app.token_of(ADA).claim("sid", session).sign()),
-        (Kind::Sub, BOB.to_owned(), Some(now_ms + 500), app.token(BOB)),
+        (RevocationKind::Jti, id.to_string(), None, app.token_of(ADA).claim("jti", id.to_string()).sign()),
+        (RevocationKind::Sid, session.to_owned(), None, app.token_of(ADA).claim("sid", session).sign()),
+        (RevocationKind::Sub, BOB.to_owned(), Some(now_ms + 500), app.token(BOB)),
         (
-            Kind::Client,
+            RevocationKind::Client,
             "app".to_owned(),
             Some(now_ms + 500),
             app.token_of(ADA).claim("client_id", "app").sign(),
@@ -49,7 +49,7 @@ async fn every_kind_of_fact_counts_and_only_for_whom_it_concerns() {
     }
     let later = app.token_of(BOB).claim("jti", token_id(now_ms + 501).to_string()).sign();
     assert_eq!(app.get("/todos/", Some(&later)).await.status, 200, "issued after the cut");
-    app.feed.revoke(Kind::Key, TestKey::shared(0).kid(), None);
+    app.feed.revoke(RevocationKind::Key, TestKey::shared(0).kid(), None);
     refused_within_a_second(&app, &other).await;
 }
 
@@ -57,7 +57,7 @@ async fn every_kind_of_fact_counts_and_only_for_whom_it_concerns() {
 async fn past_the_bound_nothing_is_accepted_and_soon_after_all_is_again() {
     let app = spawn_app_with(BOTH[0], |settings| settings.revocation.max_staleness_seconds = 3).await;
     let (good, bad) = (app.token(ADA), app.token(BOB));
-    app.feed.revoke(Kind::Sub, BOB, Some(SystemClock.now_ms() + 1000));
+    app.feed.revoke(RevocationKind::Sub, BOB, Some(SystemClock.now_ms() + 1000));
     refused_within_a_second(&app, &bad).await;
 
     app.feed.set_down(true);
@@ -112,7 +112,13 @@ async fn by_redis_as_mirror_and_as_lookup() {
         let session = "0198d2c4-0000-7000-8000-00000000005e";
         let (good, bad) = (app.token(ADA), app.token_of(ADA).claim("sid", session).sign());
         assert_eq!(app.get("/todos/", Some(&bad)).await.status, 200);
-        list.revoke(Fact { kind: Kind::Sid, id: session.to_owned(), at: None, exp: 4_000_000_000 }).await;
+        list.revoke(RevocationFact {
+            kind: RevocationKind::Sid,
+            id: session.to_owned(),
+            at: None,
+            exp: 4_000_000_000,
+        })
+        .await;
         refused_within_a_second(&app, &bad).await;
         assert_eq!(app.get("/todos/", Some(&good)).await.status, 200);
     }

@@ -1,8 +1,8 @@
 //! One transaction that changes clients.
 
 use service_kit::database::DbConnection;
-use shared_claims::revocation::contract::fact_expiry_s;
-use shared_claims::revocation::{Fact, Kind};
+use shared_claims::issuer::contract::fact_expiry_s;
+use shared_claims::revocation::{RevocationFact, RevocationKind};
 
 use super::{AdministrationError, AdministrationSettings, RegisteredClient};
 use crate::domain::{AuditEvent, AuditKind, Client, ClientSecretHash, Initiator};
@@ -130,7 +130,12 @@ impl<'a, 'c> RegistryChange<'a, 'c> {
         let longest = clients::longest_access_ttl(self.conn(), id)?.unwrap_or(0);
         let longest = longest.max(self.longest_access_ttl_s(client));
         let exp = fact_expiry_s(cut.div_euclid(1000).saturating_add(longest));
-        self.transaction.revoke(Fact { kind: Kind::Client, id: id.to_owned(), at: Some(cut), exp });
+        self.transaction.revoke(RevocationFact {
+            kind: RevocationKind::Client,
+            id: id.to_owned(),
+            at: Some(cut),
+            exp,
+        });
         Ok(())
     }
 }

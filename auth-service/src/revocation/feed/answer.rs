@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
-use shared_claims::revocation::Fact;
+use shared_claims::revocation::RevocationFact;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use utoipa::ToSchema;
 
@@ -38,7 +38,7 @@ pub struct FeedPage {
     pub complete: bool,
     /// The facts, in the order of commits.
     #[schema(value_type = Vec<Object>)]
-    pub entries: Vec<Fact>,
+    pub entries: Vec<RevocationFact>,
 }
 
 /// An answer as it is sent.
@@ -136,14 +136,18 @@ mod tests {
     use std::io::Read as _;
 
     use futures_util::FutureExt as _;
-    use shared_claims::revocation::Kind;
+    use shared_claims::revocation::RevocationKind;
 
     use super::*;
     use crate::storage::revocations::SequencedFact;
 
     fn draft(entries: i64) -> Arc<Draft> {
-        let fact =
-            |seq| Fact { kind: Kind::Sub, id: uuid::Uuid::from_u128(1).to_string(), at: Some(seq), exp: 2 };
+        let fact = |seq| RevocationFact {
+            kind: RevocationKind::Sub,
+            id: uuid::Uuid::from_u128(1).to_string(),
+            at: Some(seq),
+            exp: 2,
+        };
         let facts = (1..=entries).map(|seq| Arc::new(SequencedFact { seq, fact: fact(seq) })).collect();
         Draft::new(Portion { epoch: "e".into(), reached: entries, complete: true, facts })
     }

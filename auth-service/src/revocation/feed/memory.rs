@@ -12,7 +12,7 @@ pub(super) const CAPACITY: usize = 30_000;
 
 /// The most entries of one answer.
 pub(super) const PAGE: usize = 5_000;
-const _: () = assert!(PAGE <= shared_claims::revocation::contract::MAX_FEED_ENTRIES);
+const _: () = assert!(PAGE <= shared_claims::issuer::contract::MAX_FEED_ENTRIES);
 
 /// What is known of the log: every fact with a place later than `floor` and not later than `last_seq` that still counted when
 /// the log was read.
@@ -152,12 +152,15 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use shared_claims::revocation::{Fact, Kind};
+    use shared_claims::revocation::{RevocationFact, RevocationKind};
 
     use super::*;
 
     fn fact(seq: i64, exp: i64) -> SequencedFact {
-        SequencedFact { seq, fact: Fact { kind: Kind::Sid, id: format!("s{seq}"), at: None, exp } }
+        SequencedFact {
+            seq,
+            fact: RevocationFact { kind: RevocationKind::Sid, id: format!("s{seq}"), at: None, exp },
+        }
     }
 
     fn page(seqs: std::ops::RangeInclusive<i64>) -> LogPage {

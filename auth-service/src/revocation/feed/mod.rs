@@ -50,7 +50,7 @@ use std::time::Duration;
 
 use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::SharedClock;
-use shared_claims::revocation::contract::MAX_FEED_WAIT_S;
+use shared_claims::issuer::contract::MAX_FEED_WAIT_S;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError as DriverError, ScriptInvocation};
-use shared_claims::revocation::{RedisAddress, RedisNode, RedisNotFound, contract};
+use shared_claims::issuer::{RedisAddress, RedisNode, RedisNotFound, contract};
 use tokio::time::Instant;
 
 /// The time limit for connecting and for one call.

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use redis::ScriptInvocation;
-use shared_claims::revocation::contract::{
-    self, AS_OF, DATABASE, EPOCH, EVENTS, MAX_CLOCK_STEP_MS, is_epoch_of,
-};
+use shared_claims::issuer::contract::{self, AS_OF, DATABASE, EPOCH, EVENTS, MAX_CLOCK_STEP_MS, is_epoch_of};
 
 use super::connection::{Connection, RedisError};
 use super::scripts::Scripts;

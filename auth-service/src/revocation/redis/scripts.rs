@@ -1,7 +1,7 @@
 //! The scripts that change the list: each runs in Redis as one atomic step.
 
 use redis::Script;
-use shared_claims::revocation::contract;
+use shared_claims::issuer::contract;
 
 #[derive(Debug)]
 pub(super) struct Scripts {

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use service_kit::database::{DatabaseError, DbConnection};
-use shared_claims::revocation::Fact;
+use shared_claims::revocation::RevocationFact;
 use uuid::Uuid;
 
 use crate::storage::revocations::last_seq;
@@ -10,7 +10,7 @@ use crate::storage::schema::{revocation_log, revocations};
 
 /// A fact that is to be appended.
 pub(super) struct NewFact {
-    pub(super) fact: Fact,
+    pub(super) fact: RevocationFact,
     /// The session, if the fact is about a single token of a session.
     pub(super) session_id: Option<Uuid>,
 }

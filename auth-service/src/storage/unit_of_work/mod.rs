@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use service_kit::database::{Database, DatabaseError, DbConnection};
 use shared_claims::clock::{Clock, SharedClock};
-use shared_claims::revocation::Fact;
+use shared_claims::revocation::RevocationFact;
 use uuid::Uuid;
 
 use self::append::{NewFact, append};
@@ -165,13 +165,13 @@ impl<'a> Transaction<'a> {
 
     /// Revokes what the fact names. The fact is appended to the revocation log as the last step of this transaction, and
     /// announced after the commit.
-    pub fn revoke(&mut self, fact: Fact) {
+    pub fn revoke(&mut self, fact: RevocationFact) {
         self.facts.push(NewFact { fact, session_id: None });
     }
 
     /// Revokes a single token of this session. Such facts can be counted with
     /// [`crate::storage::revocations::count_of_session`].
-    pub fn revoke_token_of_session(&mut self, fact: Fact, session_id: Uuid) {
+    pub fn revoke_token_of_session(&mut self, fact: RevocationFact, session_id: Uuid) {
         self.facts.push(NewFact { fact, session_id: Some(session_id) });
     }
 

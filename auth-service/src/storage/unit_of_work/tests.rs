@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection as _;
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::clock::ManualClock;
-use shared_claims::revocation::Kind;
+use shared_claims::revocation::RevocationKind;
 
 use super::*;
 use crate::domain::{AuditKind, Initiator};
@@ -78,8 +78,8 @@ impl Site {
     }
 }
 
-fn fact(id: &str) -> Fact {
-    Fact { kind: Kind::Sid, id: id.to_owned(), at: None, exp: NOW_MS / 1000 + 900 }
+fn fact(id: &str) -> RevocationFact {
+    RevocationFact { kind: RevocationKind::Sid, id: id.to_owned(), at: None, exp: NOW_MS / 1000 + 900 }
 }
 
 fn event() -> AuditEvent {

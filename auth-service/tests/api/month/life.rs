@@ -14,7 +14,7 @@ use auth_service::storage::{
 use aws_lc_rs::hmac;
 use service_kit::database::{Database, DatabaseError, DbConnection};
 use shared_claims::clock::{Clock as _, ManualClock, SharedClock};
-use shared_claims::revocation::{Fact, Kind};
+use shared_claims::revocation::{RevocationFact, RevocationKind};
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
 
@@ -212,7 +212,7 @@ impl Month {
                 for session in &some {
                     sessions::end(transaction.conn(), &[session.id], EndReason::Logout, now_ms)?;
                     transaction.record(of_session(AuditKind::SessionEnded, session));
-                    transaction.revoke(fact(Kind::Sid, session.id, now_ms));
+                    transaction.revoke(fact(RevocationKind::Sid, session.id, now_ms));
                 }
                 Ok(())
             })
@@ -236,7 +236,7 @@ impl Month {
             }
             for user_id in users.iter().cycle().take(scale.revoked_tokens) {
                 transaction.record(AuditEvent::new(AuditKind::TokenRevoked, &initiator()).user(*user_id));
-                transaction.revoke(fact(Kind::Jti, random.uuid_at(now_ms), now_ms));
+                transaction.revoke(fact(RevocationKind::Jti, random.uuid_at(now_ms), now_ms));
             }
             Ok(())
         })
@@ -296,8 +296,8 @@ fn idle_end_ms(now_ms: i64, expires_at_ms: i64) -> i64 {
     expires_at_ms.min(now_ms + REFRESH_TTL_MS) + 60_000
 }
 
-fn fact(kind: Kind, id: Uuid, now_ms: i64) -> Fact {
-    Fact { kind, id: id.to_string(), at: None, exp: now_ms / 1000 + ACCESS_TTL_S + 60 }
+fn fact(kind: RevocationKind, id: Uuid, now_ms: i64) -> RevocationFact {
+    RevocationFact { kind, id: id.to_string(), at: None, exp: now_ms / 1000 + ACCESS_TTL_S + 60 }
 }
 
 fn given(user_id: Uuid, now_ms: i64) -> AuthorizationCode {

@@ -1,7 +1,7 @@
 //! Tracks how far the feed was read and decides when the mirror is complete. Does no I/O.
 
 use super::wire::FeedPage;
-use crate::revocation::MalformedFact;
+use crate::revocation::InvalidRevocationFact;
 use crate::revocation::mirror::MirrorState;
 
 /// The next request to the feed.
@@ -51,7 +51,7 @@ impl Follower {
         page: FeedPage,
         sent_ms: i64,
         state: &MirrorState,
-    ) -> Result<Step, MalformedFact> {
+    ) -> Result<Step, InvalidRevocationFact> {
         let mut outcome = Ok(());
         for fact in &page.entries {
             // Well-formed facts count, even if another entry of the page is malformed.

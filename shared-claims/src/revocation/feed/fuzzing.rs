@@ -10,7 +10,7 @@
 
 use super::follower::{Follower, Step};
 use super::wire::parse;
-use crate::revocation::Fact;
+use crate::revocation::RevocationFact;
 use crate::revocation::fuzzing::Watched;
 
 /// Three properties hold. Every fact in a response is refused, whatever else the response contains and whatever follows
@@ -23,7 +23,7 @@ pub fn feed(data: &[u8]) {
     let mut epoch: Option<String> = None;
     for body in data.split(|byte| *byte == b'\n').take(16) {
         let Ok(page) = parse(body) else { continue };
-        let read: Vec<Fact> = page.entries.clone();
+        let read: Vec<RevocationFact> = page.entries.clone();
         let all_good = watched.told(&read);
         let (this, complete) = (page.epoch.clone(), page.complete);
         let step = follower.take(page, watched.state.boot_ms(), &watched.state);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::FeedSettings;
 use super::follower::Query;
 use crate::outbound;
-use crate::revocation::Fact;
+use crate::revocation::RevocationFact;
 
 /// Four times the size of a page of ten thousand entries, which is about one megabyte.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -23,7 +23,7 @@ pub(super) struct FeedPage {
     pub(super) epoch: String,
     pub(super) cursor: Cursor,
     pub(super) complete: bool,
-    pub(super) entries: Vec<Fact>,
+    pub(super) entries: Vec<RevocationFact>,
 }
 
 /// Opaque to the verifier: sent back as it was received.
@@ -124,7 +124,7 @@ pub(super) fn parse(body: &[u8]) -> Result<FeedPage, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::revocation::Kind;
+    use crate::revocation::RevocationKind;
 
     #[test]
     fn an_answer_of_the_contract_is_read() {
@@ -135,8 +135,8 @@ mod tests {
             (page.epoch.as_str(), page.complete, page.cursor.into_text()),
             ("e", true, "12".to_owned())
         );
-        let facts = [(Kind::Sub, "u", Some(17), 18), (Kind::Jti, "j", None, 19)];
-        let facts = facts.map(|(kind, id, at, exp)| Fact { kind, id: id.to_owned(), at, exp });
+        let facts = [(RevocationKind::Sub, "u", Some(17), 18), (RevocationKind::Jti, "j", None, 19)];
+        let facts = facts.map(|(kind, id, at, exp)| RevocationFact { kind, id: id.to_owned(), at, exp });
         assert_eq!(page.entries, facts);
         assert!(matches!(parse(br#"{"epoch":"e","cursor":7,"complete":false,"entries":[]}"#), Ok(page) if
             page.cursor.clone().into_text() == "7"));

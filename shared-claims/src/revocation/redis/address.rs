@@ -13,19 +13,10 @@ pub(super) use find::open;
 
 /// The address of the Redis that holds the list, or of the servers that know where it is.
 ///
-/// | URL | the list is |
-/// |---|---|
-/// | `redis://[user:password@]host[:port][/db]`, `unix:///path` | there |
-/// | `redis-cluster://[user:password@]host:port[,host:port…]` | at the master of its keys' slot, found from any of these |
-/// | `redis-sentinel://[user:password@]host:port[,host:port…]/master[/db]` | at the master that these Sentinels name |
-///
-/// `rediss://`, `rediss-cluster://` and `rediss-sentinel://` use TLS, to Sentinels too, and trust the system's
-/// certificate authorities (`SSL_CERT_FILE` names others). User name and password are those of Redis. If the Sentinels
-/// need credentials of their own, add `?sentinel_username=…&sentinel_password=…`. Special characters are
-/// percent-encoded.
+/// [`RedisSettings::new`](crate::revocation::RedisSettings::new) lists the forms of the URL.
 ///
 /// ```
-/// use shared_claims::revocation::RedisAddress;
+/// use shared_claims::issuer::RedisAddress;
 ///
 /// let address = RedisAddress::parse("redis-sentinel://:secret@sentinel-1:26379,sentinel-2:26379/main")?;
 /// assert_eq!(address.to_string(), "redis-sentinel://sentinel-1:26379,sentinel-2:26379/main");
@@ -54,7 +45,7 @@ pub struct InvalidRedisUrl;
 /// The URL of one Redis server, to connect to. Its `Debug` output has no password.
 ///
 /// ```no_run
-/// use shared_claims::revocation::{RedisAddress, RedisNotFound};
+/// use shared_claims::issuer::{RedisAddress, RedisNotFound};
 ///
 /// async fn master(address: &RedisAddress) -> Result<String, RedisNotFound> {
 ///     Ok(address.find("{revoked}:epoch").await?.expose_url().to_owned())
@@ -68,7 +59,7 @@ pub struct RedisNode {
 /// The error when no server that was asked knows where the list is.
 ///
 /// ```no_run
-/// use shared_claims::revocation::RedisAddress;
+/// use shared_claims::issuer::RedisAddress;
 ///
 /// async fn complain(address: &RedisAddress) -> Option<String> {
 ///     address.find("{revoked}:epoch").await.err().map(|error| error.to_string())

@@ -1,6 +1,6 @@
 //! The names of the list's keys under one prefix.
 
-use crate::revocation::{Kind, contract};
+use crate::revocation::{RevocationKind, contract};
 
 /// The keys of the revocation list under one prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,14 +25,14 @@ impl RedisKeys {
         contract::key(&self.prefix, contract::EVENTS)
     }
 
-    pub(super) fn fact(&self, kind: Kind, id: &str) -> String {
+    pub(super) fn fact(&self, kind: RevocationKind, id: &str) -> String {
         contract::fact_key(&self.prefix, kind, id)
     }
 }
 
 impl Default for RedisKeys {
     fn default() -> Self {
-        Self::new(contract::PREFIX)
+        Self::new(contract::DEFAULT_PREFIX)
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(keys.epoch(), "{revoked}:epoch");
         assert_eq!(keys.as_of(), "{revoked}:as_of");
         assert_eq!(keys.events(), "{revoked}:events");
-        assert_eq!(keys.fact(Kind::Sub, "u1"), "{revoked}:sub:u1");
-        assert_eq!(keys.fact(Kind::Key, "k1"), "{revoked}:key:k1");
+        assert_eq!(keys.fact(RevocationKind::Sub, "u1"), "{revoked}:sub:u1");
+        assert_eq!(keys.fact(RevocationKind::Key, "k1"), "{revoked}:key:k1");
     }
 }

@@ -14,7 +14,7 @@ use super::{RedisSettings, age_at_source};
 use crate::background::until_done;
 use crate::revocation::contract::{fact_expiry_s, is_epoch_of};
 use crate::revocation::mirror::{MirrorState, Tasks};
-use crate::revocation::{Marks, MirrorSettings, RevocationStatus, Verdict};
+use crate::revocation::{MirrorSettings, RevocationQuery, RevocationStatus, Verdict};
 
 /// How often an idle connection is tried, so that a dead one is found before a request finds it.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -22,11 +22,11 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Asks Redis at each check, over one connection that all share. Cheap to clone.
 ///
 /// ```
-/// use shared_claims::revocation::{InvalidRedisUrl, Marks, MirrorSettings, RedisLookup, RedisSettings, Verdict};
+/// use shared_claims::revocation::{InvalidRedisUrl, RevocationQuery, MirrorSettings, RedisLookup, RedisSettings, Verdict};
 ///
-/// async fn ask(marks: &Marks<'_>) -> Result<Verdict, InvalidRedisUrl> {
+/// async fn ask(query: &RevocationQuery<'_>) -> Result<Verdict, InvalidRedisUrl> {
 ///     let lookup = RedisLookup::new(RedisSettings::new("redis://localhost")?, MirrorSettings::default());
-///     let verdict = lookup.check(marks).await;
+///     let verdict = lookup.check(query).await;
 ///     println!("{verdict:?}, connected: {}", lookup.status().connected);
 ///     Ok(verdict)
 /// }
@@ -80,8 +80,8 @@ impl RedisLookup {
 
     /// What is known of the token now. Takes a round trip, at most the time limit, and no time while Redis is known to
     /// be away.
-    pub async fn check(&self, marks: &Marks<'_>) -> Verdict {
-        self.inner.check(marks).await
+    pub async fn check(&self, query: &RevocationQuery<'_>) -> Verdict {
+        self.inner.check(query).await
     }
 
     /// The state of the connection and of the list as last seen (each second, and by each check).
@@ -103,13 +103,13 @@ impl fmt::Debug for RedisLookup {
 }
 
 impl Inner {
-    async fn check(&self, marks: &Marks<'_>) -> Verdict {
-        if let Some(kind) = self.met.facts.check(marks) {
+    async fn check(&self, query: &RevocationQuery<'_>) -> Verdict {
+        if let Some(kind) = self.met.facts.check(query) {
             return Verdict::Revoked(kind);
         }
         let limit = self.settings.time_limit;
         let began_ms = self.met.boot_ms();
-        let Ok(Ok((answer, run_id, sent_ms))) = timeout(limit, self.ask(marks)).await else {
+        let Ok(Ok((answer, run_id, sent_ms))) = timeout(limit, self.ask(query)).await else {
             return Verdict::Unknown;
         };
         for fact in &answer.facts {
@@ -119,7 +119,7 @@ impl Inner {
                 return Verdict::Unknown;
             }
         }
-        if let Some(kind) = self.met.facts.check(marks) {
+        if let Some(kind) = self.met.facts.check(query) {
             return Verdict::Revoked(kind);
         }
         if answer.garbled {
@@ -128,24 +128,24 @@ impl Inner {
         }
         let Some(as_of_ms) = self.as_of_ms(&answer, &run_id, sent_ms) else { return Verdict::Unknown };
         // Redis forgets keys by its own clock: past this moment nothing found means nothing.
-        let forgotten_ms = fact_expiry_s(marks.exp).saturating_mul(1_000);
-        if answer.time_ms >= forgotten_ms || self.met.facts.may_have_forgotten(marks) {
+        let forgotten_ms = fact_expiry_s(query.exp).saturating_mul(1_000);
+        if answer.time_ms >= forgotten_ms || self.met.facts.may_have_forgotten(query) {
             return Verdict::Unknown;
         }
         // The last look at the clock, after everything: this process may have been stopped at any point before.
         let now_ms = self.met.boot_ms();
         let in_time = now_ms.saturating_sub(began_ms) <= i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
         let age_ms = u64::try_from(now_ms.saturating_sub(as_of_ms)).unwrap_or(0);
-        if in_time && age_ms <= self.met.bound_ms() { Verdict::Live } else { Verdict::Unknown }
+        if in_time && age_ms <= self.met.bound_ms() { Verdict::NotRevoked } else { Verdict::Unknown }
     }
 
     /// Asks once, and once more over a fresh connection when the one at hand turned out dead.
-    async fn ask(&self, marks: &Marks<'_>) -> Result<(Answer, String, i64), Fault> {
+    async fn ask(&self, query: &RevocationQuery<'_>) -> Result<(Answer, String, i64), Fault> {
         let mut last = None;
         for _ in 0..2 {
             let (mut connection, generation) = self.connection().await?;
             let sent_ms = self.met.boot_ms();
-            let asking = ask(&mut connection.redis, &self.settings.keys, marks);
+            let asking = ask(&mut connection.redis, &self.settings.keys, query);
             match limited(self.settings.time_limit, &self.met.settings.clock, asking).await {
                 Ok(answer) => return Ok((answer, connection.run_id, sent_ms)),
                 Err(fault) => {

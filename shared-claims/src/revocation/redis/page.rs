@@ -5,7 +5,7 @@ use redis::{FromRedisValue, RedisError, RedisResult, Value};
 
 use super::keys::RedisKeys;
 use crate::revocation::contract::{FIELD_AT, FIELD_EXP, FIELD_ID, FIELD_KIND};
-use crate::revocation::{Fact, Kind, MalformedFact};
+use crate::revocation::{InvalidRevocationFact, RevocationFact, RevocationKind};
 
 /// Entries per page. A page of this size arrives well within the time limit of a call.
 pub(super) const PAGE: usize = 1_000;
@@ -14,7 +14,7 @@ pub(super) const PAGE: usize = 1_000;
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) id: String,
-    pub(super) fact: Result<Fact, MalformedFact>,
+    pub(super) fact: Result<RevocationFact, InvalidRevocationFact>,
 }
 
 /// One page: the entries after a position, with the epoch, `as_of` and Redis's time at that moment.
@@ -96,13 +96,13 @@ impl Page {
 }
 
 fn entry(entry: StreamId) -> Entry {
-    Entry { fact: fact(&entry).ok_or(MalformedFact), id: entry.id }
+    Entry { fact: fact(&entry).ok_or(InvalidRevocationFact), id: entry.id }
 }
 
-fn fact(entry: &StreamId) -> Option<Fact> {
-    let kind = Kind::parse(&text(entry, FIELD_KIND)?)?;
+fn fact(entry: &StreamId) -> Option<RevocationFact> {
+    let kind = RevocationKind::parse(&text(entry, FIELD_KIND)?)?;
     let at = if kind.has_cut() { Some(text(entry, FIELD_AT)?.parse().ok()?) } else { None };
-    Some(Fact { kind, id: text(entry, FIELD_ID)?, at, exp: text(entry, FIELD_EXP)?.parse().ok()? })
+    Some(RevocationFact { kind, id: text(entry, FIELD_ID)?, at, exp: text(entry, FIELD_EXP)?.parse().ok()? })
 }
 
 fn text(entry: &StreamId, field: &str) -> Option<String> {

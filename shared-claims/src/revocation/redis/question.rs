@@ -6,7 +6,7 @@ use redis::{FromRedisValue as _, RedisResult, Value};
 use super::keys::RedisKeys;
 use super::page::time_ms;
 use crate::revocation::contract::fact_expiry_s;
-use crate::revocation::{Fact, Kind, Marks};
+use crate::revocation::{RevocationFact, RevocationKind, RevocationQuery};
 
 /// What Redis knows about one token.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(super) struct Answer {
     pub(super) time_ms: i64,
     /// The facts that were found, whether or not they concern this token (a cut may be older than the token). They are
     /// kept until shortly after this token's expiry.
-    pub(super) facts: Vec<Fact>,
+    pub(super) facts: Vec<RevocationFact>,
     /// Whether a value was found that cannot be parsed.
     pub(super) garbled: bool,
 }
@@ -26,15 +26,15 @@ pub(super) struct Answer {
 pub(super) async fn ask(
     redis: &mut MultiplexedConnection,
     keys: &RedisKeys,
-    marks: &Marks<'_>,
+    query: &RevocationQuery<'_>,
 ) -> RedisResult<Answer> {
-    let mut ids = vec![(Kind::Jti, marks.jti.to_string())];
-    ids.extend(marks.sid.map(|sid| (Kind::Sid, sid.to_string())));
-    ids.push((Kind::Sub, marks.sub.to_owned()));
-    ids.push((Kind::Client, marks.client_id.to_owned()));
-    ids.push((Kind::Key, marks.kid.to_owned()));
+    let mut ids = vec![(RevocationKind::Jti, query.jti.to_string())];
+    ids.extend(query.sid.map(|sid| (RevocationKind::Sid, sid.to_string())));
+    ids.push((RevocationKind::Sub, query.sub.to_owned()));
+    ids.push((RevocationKind::Client, query.client_id.to_owned()));
+    ids.push((RevocationKind::Key, query.kid.to_owned()));
     let names: Vec<String> = ids.iter().map(|(kind, id)| keys.fact(*kind, id)).collect();
-    let (mut answer, values) = query(redis, keys, &names).await?;
+    let (mut answer, values) = read_values(redis, keys, &names).await?;
     for ((kind, id), value) in ids.into_iter().zip(values) {
         if value == Value::Nil {
             continue;
@@ -44,8 +44,8 @@ pub(super) async fn ask(
             answer.garbled = true;
             continue;
         }
-        let exp = fact_expiry_s(marks.exp);
-        answer.facts.push(Fact { kind, id, at: at.flatten(), exp });
+        let exp = fact_expiry_s(query.exp);
+        answer.facts.push(RevocationFact { kind, id, at: at.flatten(), exp });
     }
     Ok(answer)
 }
@@ -55,10 +55,10 @@ pub(super) async fn ask_freshness(
     redis: &mut MultiplexedConnection,
     keys: &RedisKeys,
 ) -> RedisResult<Answer> {
-    Ok(query(redis, keys, &[]).await?.0)
+    Ok(read_values(redis, keys, &[]).await?.0)
 }
 
-async fn query(
+async fn read_values(
     redis: &mut MultiplexedConnection,
     keys: &RedisKeys,
     names: &[String],

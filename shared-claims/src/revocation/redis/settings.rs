@@ -30,8 +30,21 @@ pub struct RedisSettings {
 }
 
 impl RedisSettings {
-    /// Settings for the list at this URL (see [`RedisAddress`] for its forms), with the prefix `{revoked}`. Does not
-    /// connect.
+    /// Settings for the list at this URL, with the prefix `{revoked}`. Does not connect.
+    ///
+    /// | URL | the list is |
+    /// |---|---|
+    /// | `redis://[user:password@]host[:port][/db]`, `unix:///path` | there |
+    /// | `redis-cluster://[user:password@]host:port[,host:port…]` | at the master of its keys' slot, found from any of these |
+    /// | `redis-sentinel://[user:password@]host:port[,host:port…]/master[/db]` | at the master that these Sentinels name |
+    ///
+    /// `rediss://`, `rediss-cluster://` and `rediss-sentinel://` use TLS, to Sentinels too, and trust the system's
+    /// certificate authorities (`SSL_CERT_FILE` names others). User name and password are those of Redis. If the
+    /// Sentinels need credentials of their own, add `?sentinel_username=…&sentinel_password=…`. Special characters are
+    /// percent-encoded.
+    ///
+    /// # Errors
+    /// [`InvalidRedisUrl`] for a string of any other form.
     pub fn new(url: &str) -> Result<Self, InvalidRedisUrl> {
         let address = RedisAddress::parse(url)?;
         Ok(Self { address, keys: RedisKeys::default(), time_limit: Duration::from_secs(1) })

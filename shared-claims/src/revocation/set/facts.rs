@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use super::MalformedFact;
+use super::InvalidRevocationFact;
 use super::sharded::Sharded;
 use crate::claims::TokenId;
-use crate::revocation::{Fact, Kind, Marks};
+use crate::revocation::{RevocationFact, RevocationKind, RevocationQuery};
 
 /// Chosen so that a million ids fill their tables well. More shards cost next to nothing; with fewer, a lock is held
 /// longer.
@@ -74,52 +74,56 @@ impl Facts {
     }
 
     /// Adds a fact that ends at `end_s`. Of several facts about the same id the highest cut and the latest end count.
-    pub(super) fn add(&self, fact: &Fact, end_s: u32) -> Result<(), MalformedFact> {
+    pub(super) fn add(&self, fact: &RevocationFact, end_s: u32) -> Result<(), InvalidRevocationFact> {
         self.put(fact, end_s, Merge::Raise)
     }
 
     /// Adds a fact that ends at `end_s`, unless an earlier fact covers the same tokens. The earlier one then keeps its
     /// end.
-    pub(super) fn add_unless_held(&self, fact: &Fact, end_s: u32) -> Result<(), MalformedFact> {
+    pub(super) fn add_unless_held(
+        &self,
+        fact: &RevocationFact,
+        end_s: u32,
+    ) -> Result<(), InvalidRevocationFact> {
         self.put(fact, end_s, Merge::Keep)
     }
 
-    fn put(&self, fact: &Fact, end_s: u32, merge: Merge) -> Result<(), MalformedFact> {
-        let cut = || fact.at.map(Cut::at).ok_or(MalformedFact);
+    fn put(&self, fact: &RevocationFact, end_s: u32, merge: Merge) -> Result<(), InvalidRevocationFact> {
+        let cut = || fact.at.map(Cut::at).ok_or(InvalidRevocationFact);
         let keep = merge == Merge::Keep;
         match fact.kind {
-            Kind::Jti => self.jti.put(uuid(&fact.id)?, (), end_s, keep),
-            Kind::Sid => self.sid.put(uuid(&fact.id)?, (), end_s, keep),
-            Kind::Sub => match canonical_uuid(&fact.id) {
+            RevocationKind::Jti => self.jti.put(uuid(&fact.id)?, (), end_s, keep),
+            RevocationKind::Sid => self.sid.put(uuid(&fact.id)?, (), end_s, keep),
+            RevocationKind::Sub => match canonical_uuid(&fact.id) {
                 Some(id) => self.sub.put(id, cut()?, end_s, keep),
                 None => self.named_sub.put(fact.id.as_str().into(), cut()?, end_s, keep),
             },
-            Kind::Client => self.client.put(fact.id.as_str().into(), cut()?, end_s, keep),
-            Kind::Key => self.key.put(fact.id.as_str().into(), (), end_s, keep),
+            RevocationKind::Client => self.client.put(fact.id.as_str().into(), cut()?, end_s, keep),
+            RevocationKind::Key => self.key.put(fact.id.as_str().into(), (), end_s, keep),
         }
         Ok(())
     }
 
     /// The kind of a fact that revokes the token; `None` if no fact does.
-    pub(super) fn check(&self, marks: &Marks<'_>) -> Option<Kind> {
-        let covers = |cut: Option<Cut>| cut.is_some_and(|cut| cut.covers(marks.jti));
-        if self.jti.get(marks.jti.as_bytes()).is_some() {
-            return Some(Kind::Jti);
+    pub(super) fn check(&self, query: &RevocationQuery<'_>) -> Option<RevocationKind> {
+        let covers = |cut: Option<Cut>| cut.is_some_and(|cut| cut.covers(query.jti));
+        if self.jti.get(query.jti.as_bytes()).is_some() {
+            return Some(RevocationKind::Jti);
         }
-        if marks.sid.is_some_and(|sid| self.sid.get(sid.as_bytes()).is_some()) {
-            return Some(Kind::Sid);
+        if query.sid.is_some_and(|sid| self.sid.get(sid.as_bytes()).is_some()) {
+            return Some(RevocationKind::Sid);
         }
-        let sub = match canonical_uuid(marks.sub) {
+        let sub = match canonical_uuid(query.sub) {
             Some(id) => self.sub.get(&id),
-            None => self.named_sub.get(marks.sub),
+            None => self.named_sub.get(query.sub),
         };
         if covers(sub) {
-            return Some(Kind::Sub);
+            return Some(RevocationKind::Sub);
         }
-        if covers(self.client.get(marks.client_id)) {
-            return Some(Kind::Client);
+        if covers(self.client.get(query.client_id)) {
+            return Some(RevocationKind::Client);
         }
-        self.key.get(marks.kid).map(|()| Kind::Key)
+        self.key.get(query.kid).map(|()| RevocationKind::Key)
     }
 
     /// Removes expired facts. Before anything is removed, calls `forgetting` with a time (seconds) that is later than
@@ -140,8 +144,8 @@ impl Facts {
     }
 }
 
-fn uuid(id: &str) -> Result<[u8; 16], MalformedFact> {
-    Uuid::try_parse(id).map(Uuid::into_bytes).map_err(|_| MalformedFact)
+fn uuid(id: &str) -> Result<[u8; 16], InvalidRevocationFact> {
+    Uuid::try_parse(id).map(Uuid::into_bytes).map_err(|_| InvalidRevocationFact)
 }
 
 /// The bytes of a UUID in its canonical form. A different spelling is a different subject.

@@ -19,14 +19,21 @@ fn sid(number: u8) -> SessionId {
     SessionId::from_bytes(u128::from(number).to_be_bytes())
 }
 
-fn fact(kind: Kind, id: &str, at: Option<i64>, exp: i64) -> Fact {
-    Fact { kind, id: id.to_owned(), at, exp }
+fn fact(kind: RevocationKind, id: &str, at: Option<i64>, exp: i64) -> RevocationFact {
+    RevocationFact { kind, id: id.to_owned(), at, exp }
 }
 
 const USER: &str = "0198c5a0-1111-7222-8333-444455556666";
 
-fn marks(jti: TokenId) -> Marks<'static> {
-    Marks { jti, sid: Some(sid(77)), sub: USER, client_id: "first-party", kid: "kid-1", exp: NOW_S + 900 }
+fn query(jti: TokenId) -> RevocationQuery<'static> {
+    RevocationQuery {
+        jti,
+        sid: Some(sid(77)),
+        sub: USER,
+        client_id: "first-party",
+        kid: "kid-1",
+        exp: NOW_S + 900,
+    }
 }
 
 #[test]
@@ -34,34 +41,47 @@ fn each_kind_is_found_and_no_other() {
     let jti = jti_at(NOW_MS, 1);
     let sid = sid(77).to_string();
     let cases = [
-        (fact(Kind::Jti, &jti.to_string(), None, NOW_S + 960), fact(Kind::Jti, &sid, None, NOW_S + 960)),
-        (fact(Kind::Sid, &sid, None, NOW_S + 960), fact(Kind::Sid, &jti.to_string(), None, NOW_S + 960)),
         (
-            fact(Kind::Sub, USER, Some(NOW_MS), NOW_S + 960),
-            fact(Kind::Sub, &USER.to_uppercase(), Some(NOW_MS), NOW_S + 960),
+            fact(RevocationKind::Jti, &jti.to_string(), None, NOW_S + 960),
+            fact(RevocationKind::Jti, &sid, None, NOW_S + 960),
         ),
         (
-            fact(Kind::Client, "first-party", Some(NOW_MS), NOW_S + 960),
-            fact(Kind::Client, USER, Some(NOW_MS), NOW_S + 960),
+            fact(RevocationKind::Sid, &sid, None, NOW_S + 960),
+            fact(RevocationKind::Sid, &jti.to_string(), None, NOW_S + 960),
         ),
-        (fact(Kind::Key, "kid-1", None, NOW_S + 960), fact(Kind::Key, "first-party", None, NOW_S + 960)),
+        (
+            fact(RevocationKind::Sub, USER, Some(NOW_MS), NOW_S + 960),
+            fact(RevocationKind::Sub, &USER.to_uppercase(), Some(NOW_MS), NOW_S + 960),
+        ),
+        (
+            fact(RevocationKind::Client, "first-party", Some(NOW_MS), NOW_S + 960),
+            fact(RevocationKind::Client, USER, Some(NOW_MS), NOW_S + 960),
+        ),
+        (
+            fact(RevocationKind::Key, "kid-1", None, NOW_S + 960),
+            fact(RevocationKind::Key, "first-party", None, NOW_S + 960),
+        ),
     ];
     for (ours, other) in cases {
         let set = FactSet::new(ManualClock::at(NOW_MS));
         set.add(&other).unwrap();
-        assert_eq!(set.check(&marks(jti)), None, "{other:?}");
+        assert_eq!(set.check(&query(jti)), None, "{other:?}");
         set.add(&ours).unwrap();
-        assert_eq!(set.check(&marks(jti)), Some(ours.kind));
+        assert_eq!(set.check(&query(jti)), Some(ours.kind));
     }
 }
 
 #[test]
 fn a_cut_spares_what_was_issued_later() {
     let set = FactSet::new(ManualClock::at(NOW_MS));
-    set.add(&fact(Kind::Sub, USER, Some(NOW_MS), NOW_S + 960)).unwrap();
-    set.add(&fact(Kind::Sub, USER, Some(NOW_MS - 5_000), NOW_S + 9_000)).unwrap();
-    assert_eq!(set.check(&marks(jti_at(NOW_MS, 5))), Some(Kind::Sub), "the same millisecond is not later");
-    assert_eq!(set.check(&marks(jti_at(NOW_MS + 1, 5))), None);
+    set.add(&fact(RevocationKind::Sub, USER, Some(NOW_MS), NOW_S + 960)).unwrap();
+    set.add(&fact(RevocationKind::Sub, USER, Some(NOW_MS - 5_000), NOW_S + 9_000)).unwrap();
+    assert_eq!(
+        set.check(&query(jti_at(NOW_MS, 5))),
+        Some(RevocationKind::Sub),
+        "the same millisecond is not later"
+    );
+    assert_eq!(set.check(&query(jti_at(NOW_MS + 1, 5))), None);
     assert_eq!(set.len(), 1);
 }
 
@@ -69,13 +89,13 @@ fn a_cut_spares_what_was_issued_later() {
 fn what_no_token_can_match_is_malformed() {
     let set = FactSet::new(ManualClock::at(NOW_MS));
     for bad in [
-        fact(Kind::Jti, "not-a-uuid", None, NOW_S),
-        fact(Kind::Sid, "", None, NOW_S),
-        fact(Kind::Sub, USER, None, NOW_S),
-        fact(Kind::Client, "a", None, NOW_S),
-        fact(Kind::Key, &"k".repeat(513), None, NOW_S),
+        fact(RevocationKind::Jti, "not-a-uuid", None, NOW_S),
+        fact(RevocationKind::Sid, "", None, NOW_S),
+        fact(RevocationKind::Sub, USER, None, NOW_S),
+        fact(RevocationKind::Client, "a", None, NOW_S),
+        fact(RevocationKind::Key, &"k".repeat(513), None, NOW_S),
     ] {
-        assert_eq!(set.add(&bad), Err(MalformedFact), "{bad:?}");
+        assert_eq!(set.add(&bad), Err(InvalidRevocationFact), "{bad:?}");
     }
     assert_eq!(set.len(), 0);
 }
@@ -85,12 +105,12 @@ fn a_wall_clock_set_forward_and_back_forgets_nothing() {
     let clock = ManualClock::at(NOW_MS);
     let set = FactSet::new(clock.clone());
     let jti = jti_at(NOW_MS, 1);
-    set.add(&fact(Kind::Jti, &jti.to_string(), None, NOW_S + 960)).unwrap();
+    set.add(&fact(RevocationKind::Jti, &jti.to_string(), None, NOW_S + 960)).unwrap();
     set.sweep();
     clock.set_wall_ms(NOW_MS + 3_600_000);
     set.sweep();
     clock.set_wall_ms(NOW_MS);
-    assert_eq!(set.check(&marks(jti)), Some(Kind::Jti));
+    assert_eq!(set.check(&query(jti)), Some(RevocationKind::Jti));
 }
 
 #[test]
@@ -98,15 +118,19 @@ fn what_a_wrong_clock_made_forget_is_not_passed_off_as_live() {
     let clock = ManualClock::at(NOW_MS + 3_600_000);
     let set = FactSet::new(clock.clone());
     let jti = jti_at(NOW_MS, 1);
-    set.add(&fact(Kind::Jti, &jti.to_string(), None, NOW_S + 960)).unwrap();
-    assert_eq!(set.check(&marks(jti)), Some(Kind::Jti), "an end that is past counts until the sweep");
-    assert!(!set.may_have_forgotten(&marks(jti)));
+    set.add(&fact(RevocationKind::Jti, &jti.to_string(), None, NOW_S + 960)).unwrap();
+    assert_eq!(
+        set.check(&query(jti)),
+        Some(RevocationKind::Jti),
+        "an end that is past counts until the sweep"
+    );
+    assert!(!set.may_have_forgotten(&query(jti)));
     set.sweep();
     clock.set_wall_ms(NOW_MS);
-    assert_eq!((set.check(&marks(jti)), set.len()), (None, 0));
-    assert!(set.may_have_forgotten(&marks(jti)));
+    assert_eq!((set.check(&query(jti)), set.len()), (None, 0));
+    assert!(set.may_have_forgotten(&query(jti)));
     assert!(
-        !set.may_have_forgotten(&Marks { exp: NOW_S + 7_200, ..marks(jti) }),
+        !set.may_have_forgotten(&RevocationQuery { exp: NOW_S + 7_200, ..query(jti) }),
         "tokens issued later are not revoked"
     );
 }
@@ -117,24 +141,28 @@ const HOUR_MS: u64 = 3_600_000;
 fn a_fact_that_never_ends_ends() {
     let clock = ManualClock::at(NOW_MS);
     let set = FactSet::new(clock.clone());
-    set.add(&fact(Kind::Key, "kid-1", None, 4_102_444_800)).unwrap();
-    let session = fact(Kind::Sid, &sid(77).to_string(), None, i64::MAX);
+    set.add(&fact(RevocationKind::Key, "kid-1", None, 4_102_444_800)).unwrap();
+    let session = fact(RevocationKind::Sid, &sid(77).to_string(), None, i64::MAX);
     set.add(&session).unwrap();
     let good = |clock: &ManualClock| jti_at(clock.now_ms(), 1);
-    assert_eq!(set.check(&marks(good(&clock))), Some(Kind::Sid));
+    assert_eq!(set.check(&query(good(&clock))), Some(RevocationKind::Sid));
     clock.advance_ms(24 * HOUR_MS);
     set.sweep();
     set.add(&session).unwrap();
-    assert_eq!(set.check(&marks(good(&clock))), Some(Kind::Sid), "longer than any token lives");
+    assert_eq!(set.check(&query(good(&clock))), Some(RevocationKind::Sid), "longer than any token lives");
     clock.advance_ms(HOUR_MS);
     set.sweep();
-    assert_eq!(set.check(&marks(good(&clock))), Some(Kind::Key), "reading it again does not prolong it");
+    assert_eq!(
+        set.check(&query(good(&clock))),
+        Some(RevocationKind::Key),
+        "reading it again does not prolong it"
+    );
     clock.advance_ms(29 * 24 * HOUR_MS);
     set.sweep();
-    assert_eq!(set.check(&marks(good(&clock))), Some(Kind::Key), "longer than any key set serves");
+    assert_eq!(set.check(&query(good(&clock))), Some(RevocationKind::Key), "longer than any key set serves");
     clock.advance_ms(24 * HOUR_MS);
     set.sweep();
-    assert_eq!((set.check(&marks(good(&clock))), set.len()), (None, 0));
+    assert_eq!((set.check(&query(good(&clock))), set.len()), (None, 0));
 }
 
 #[test]
@@ -142,11 +170,11 @@ fn a_cut_in_the_future_ends_though_honest_cuts_follow_it() {
     let clock = ManualClock::at(NOW_MS);
     let set = FactSet::new(clock.clone());
     let cut = |clock: &ManualClock, ahead: i64, life: i64| {
-        fact(Kind::Sub, USER, Some(clock.now_ms() + ahead), clock.now_seconds() + life)
+        fact(RevocationKind::Sub, USER, Some(clock.now_ms() + ahead), clock.now_seconds() + life)
     };
     set.add(&cut(&clock, 10_000 * i64::try_from(HOUR_MS).unwrap(), 960)).unwrap();
     for _ in 0..25 {
-        assert_eq!(set.check(&marks(jti_at(clock.now_ms() + 2_000, 1))), Some(Kind::Sub));
+        assert_eq!(set.check(&query(jti_at(clock.now_ms() + 2_000, 1))), Some(RevocationKind::Sub));
         // The user signs out of all sessions once an hour.
         set.add(&cut(&clock, 1_000, 960)).unwrap();
         clock.advance_ms(HOUR_MS);
@@ -154,10 +182,10 @@ fn a_cut_in_the_future_ends_though_honest_cuts_follow_it() {
     }
     let honest = cut(&clock, 1_000, 960);
     set.add(&honest).unwrap();
-    assert_eq!(set.check(&marks(jti_at(clock.now_ms() + 2_000, 1))), None);
+    assert_eq!(set.check(&query(jti_at(clock.now_ms() + 2_000, 1))), None);
     assert_eq!(
-        set.check(&marks(jti_at(clock.now_ms() + 1_000, 1))),
-        Some(Kind::Sub),
+        set.check(&query(jti_at(clock.now_ms() + 1_000, 1))),
+        Some(RevocationKind::Sub),
         "the issuer's own cut counts"
     );
 }
@@ -168,16 +196,17 @@ fn in_plain_running_no_unexpired_token_is_doubted() {
     let set = FactSet::new(clock.clone());
     for step in 0..600_i64 {
         let now = clock.now_seconds();
-        set.add(&fact(Kind::Jti, &jti_at(now * 1000, 9).to_string(), None, now + step % 7 * 100)).unwrap();
+        set.add(&fact(RevocationKind::Jti, &jti_at(now * 1000, 9).to_string(), None, now + step % 7 * 100))
+            .unwrap();
         clock.advance_ms(10_000);
         set.sweep();
-        let oldest = Marks { exp: clock.now_seconds() - 30, ..marks(jti_at(1, 1)) };
+        let oldest = RevocationQuery { exp: clock.now_seconds() - 30, ..query(jti_at(1, 1)) };
         assert!(!set.may_have_forgotten(&oldest), "a token at the edge of the widest leeway");
     }
     assert!(set.len() < 100, "expired facts go: {}", set.len());
 }
 
-type Id = (Kind, String);
+type Id = (RevocationKind, String);
 
 /// The reference implementation: two maps of facts (cut, end) and the rules.
 #[derive(Default)]
@@ -188,9 +217,10 @@ struct Naive {
 }
 
 impl Naive {
-    fn add(&mut self, fact: &Fact, now_ms: i64, boot_s: i64) {
+    fn add(&mut self, fact: &RevocationFact, now_ms: i64, boot_s: i64) {
         let (id, cut) = ((fact.kind, fact.id.clone()), fact.at.unwrap_or(i64::MAX));
-        let longest = if fact.kind == Kind::Key { 31 * 86_400 } else { 25 * 3_600 } - SWEPT_LATE_BY_S;
+        let longest =
+            if fact.kind == RevocationKind::Key { 31 * 86_400 } else { 25 * 3_600 } - SWEPT_LATE_BY_S;
         let ahead = fact.at.is_some_and(|at| at > now_ms + MAX_CUT_AHEAD_MS);
         if ahead || fact.exp > now_ms.div_euclid(1_000) + longest {
             if self.excessive.get(&id).is_none_or(|(standing, _)| cut > *standing) {
@@ -213,19 +243,19 @@ impl Naive {
         self.ordinary.len() + self.excessive.len()
     }
 
-    fn check(&self, marks: &Marks<'_>) -> Option<Kind> {
-        let sid = marks.sid.map(|sid| sid.to_string());
+    fn check(&self, query: &RevocationQuery<'_>) -> Option<RevocationKind> {
+        let sid = query.sid.map(|sid| sid.to_string());
         let ids = [
-            (Kind::Jti, Some(marks.jti.to_string())),
-            (Kind::Sid, sid),
-            (Kind::Sub, Some(marks.sub.to_owned())),
-            (Kind::Client, Some(marks.client_id.to_owned())),
-            (Kind::Key, Some(marks.kid.to_owned())),
+            (RevocationKind::Jti, Some(query.jti.to_string())),
+            (RevocationKind::Sid, sid),
+            (RevocationKind::Sub, Some(query.sub.to_owned())),
+            (RevocationKind::Client, Some(query.client_id.to_owned())),
+            (RevocationKind::Key, Some(query.kid.to_owned())),
         ];
         let found = |facts: &HashMap<Id, (i64, i64)>| {
-            let hit = |(kind, id): &&(Kind, Option<String>)| {
+            let hit = |(kind, id): &&(RevocationKind, Option<String>)| {
                 let cut = id.clone().and_then(|id| facts.get(&(*kind, id)));
-                cut.is_some_and(|(cut, _)| marks.jti.time_ms() <= *cut)
+                cut.is_some_and(|(cut, _)| query.jti.time_ms() <= *cut)
             };
             ids.iter().find(hit).map(|(kind, _)| *kind)
         };
@@ -235,21 +265,23 @@ impl Naive {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Add(Fact),
+    Add(RevocationFact),
     Pass(u64),
     SetWall(i64),
     Resync,
 }
 
-fn ids() -> impl Strategy<Value = (Kind, String)> {
+fn ids() -> impl Strategy<Value = (RevocationKind, String)> {
     let number = 0..6_u8;
     prop_oneof![
-        number.clone().prop_map(|n| (Kind::Jti, jti_at(NOW_MS + 1_000 * i64::from(n), n).to_string())),
-        number.clone().prop_map(|n| (Kind::Sid, sid(n).to_string())),
-        number.clone().prop_map(|n| (Kind::Sub, sid(n).to_string())),
-        number.clone().prop_map(|n| (Kind::Sub, format!("client-{n}"))),
-        number.clone().prop_map(|n| (Kind::Client, format!("client-{n}"))),
-        number.prop_map(|n| (Kind::Key, format!("key-{n}"))),
+        number
+            .clone()
+            .prop_map(|n| (RevocationKind::Jti, jti_at(NOW_MS + 1_000 * i64::from(n), n).to_string())),
+        number.clone().prop_map(|n| (RevocationKind::Sid, sid(n).to_string())),
+        number.clone().prop_map(|n| (RevocationKind::Sub, sid(n).to_string())),
+        number.clone().prop_map(|n| (RevocationKind::Sub, format!("client-{n}"))),
+        number.clone().prop_map(|n| (RevocationKind::Client, format!("client-{n}"))),
+        number.prop_map(|n| (RevocationKind::Key, format!("key-{n}"))),
     ]
 }
 
@@ -268,14 +300,14 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn tokens() -> impl Iterator<Item = Marks<'static>> {
+fn tokens() -> impl Iterator<Item = RevocationQuery<'static>> {
     const SUBS: [&str; 4] = [
         "00000000-0000-0000-0000-000000000002",
         "client-1",
         "client-3",
         "00000000-0000-0000-0000-000000000005",
     ];
-    (0..6_u8).flat_map(|n| SUBS.map(|sub| (n, sub))).map(|(n, sub)| Marks {
+    (0..6_u8).flat_map(|n| SUBS.map(|sub| (n, sub))).map(|(n, sub)| RevocationQuery {
         jti: jti_at(NOW_MS + 1_000 * i64::from(n), n),
         sid: (n != 3).then(|| sid(n)),
         sub,
@@ -308,8 +340,8 @@ proptest! {
             }
             set.sweep();
             naive.sweep(horizon.observe(clock.now_ms(), clock.boot_ms()).div_euclid(1000), boot_s());
-            for marks in tokens() {
-                prop_assert_eq!(set.check(&marks), naive.check(&marks));
+            for query in tokens() {
+                prop_assert_eq!(set.check(&query), naive.check(&query));
             }
             prop_assert_eq!(set.len(), naive.len());
         }
@@ -339,7 +371,7 @@ proptest! {
         apart_s in -60..60_i64,
         ran_behind_s in prop_oneof![Just(0_i64), 0..2_000_000_000_i64],
     ) {
-        let needed_s = if kind == Kind::Key { 30 * 86_400 } else { 86_400 };
+        let needed_s = if kind == RevocationKind::Key { 30 * 86_400 } else { 86_400 };
         // The verifier's clock may be wrong when the fact arrives; it is corrected afterwards.
         let clock = ManualClock::at(NOW_MS + apart_s * 1_000 - ran_behind_s * 1_000);
         let set = FactSet::new(clock.clone());

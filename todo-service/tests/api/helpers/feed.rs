@@ -8,11 +8,11 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde::Deserialize;
 use serde_json::json;
-use shared_claims::revocation::{Fact, Kind};
+use shared_claims::revocation::{RevocationFact, RevocationKind};
 
 #[derive(Default)]
 struct State {
-    facts: Vec<Fact>,
+    facts: Vec<RevocationFact>,
     is_down: bool,
 }
 
@@ -56,8 +56,8 @@ impl TestFeed {
     }
 
     /// Adds a revocation. `at` is the cut for a user or a client.
-    pub(crate) fn revoke(&self, kind: Kind, id: &str, at: Option<i64>) {
-        let fact = Fact { kind, id: id.to_owned(), at, exp: 4_000_000_000 };
+    pub(crate) fn revoke(&self, kind: RevocationKind, id: &str, at: Option<i64>) {
+        let fact = RevocationFact { kind, id: id.to_owned(), at, exp: 4_000_000_000 };
         self.state.lock().unwrap().facts.push(fact);
     }
 

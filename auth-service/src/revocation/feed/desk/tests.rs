@@ -1,5 +1,5 @@
 use futures_util::FutureExt as _;
-use shared_claims::revocation::{Fact, Kind};
+use shared_claims::revocation::{RevocationFact, RevocationKind};
 
 use super::*;
 use crate::storage::revocations::LogPage;
@@ -8,7 +8,8 @@ use crate::storage::revocations::SequencedFact;
 const NOW: i64 = 0;
 
 fn log(last_seq: i64) -> Reading {
-    let fact = |seq: i64| Fact { kind: Kind::Sid, id: format!("s{seq}"), at: None, exp: 100 };
+    let fact =
+        |seq: i64| RevocationFact { kind: RevocationKind::Sid, id: format!("s{seq}"), at: None, exp: 100 };
     let facts = (1..=last_seq).map(|seq| SequencedFact { seq, fact: fact(seq) }).collect();
     Reading::Anew { epoch: "e".to_owned(), page: LogPage { facts, last_seq } }
 }

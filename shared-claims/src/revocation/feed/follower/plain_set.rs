@@ -10,7 +10,7 @@ use super::super::wire::{Cursor, FeedPage};
 use super::*;
 use crate::claims::TokenId;
 use crate::clock::{Clock as _, ManualClock};
-use crate::revocation::{Fact, Kind, Marks, MirrorSettings, Verdict};
+use crate::revocation::{MirrorSettings, RevocationFact, RevocationKind, RevocationQuery, Verdict};
 
 const NOW_MS: i64 = 1_790_000_000_000;
 const TOKENS: u8 = 8;
@@ -103,7 +103,14 @@ impl Room {
 
     fn check(&self, token: u8) -> Verdict {
         let jti = jti(token);
-        self.state.check(&Marks { jti, sid: None, sub: "s", client_id: "c", kid: "k", exp: end_s(token) })
+        self.state.check(&RevocationQuery {
+            jti,
+            sid: None,
+            sub: "s",
+            client_id: "c",
+            kid: "k",
+            exp: end_s(token),
+        })
     }
 
     /// The properties that must hold after each step.
@@ -113,16 +120,16 @@ impl Room {
             let verdict = self.check(token);
             prop_assert_eq!(matches!(verdict, Verdict::Revoked(_)), self.shown.contains(&token), "{}", token);
             let late = |(of, at): &(u8, i64)| *of == token && *at + BOUND_MS < self.state.boot_ms();
-            let lives_on = verdict == Verdict::Live && self.log.iter().any(late);
+            let lives_on = verdict == Verdict::NotRevoked && self.log.iter().any(late);
             prop_assert!(!lives_on, "{} lives beyond the bound", token);
         }
         Ok(())
     }
 }
 
-fn fact(token: u8) -> Fact {
+fn fact(token: u8) -> RevocationFact {
     let id = jti(token).to_string();
-    Fact { kind: Kind::Jti, id, at: None, exp: end_s(token) + 60 }
+    RevocationFact { kind: RevocationKind::Jti, id, at: None, exp: end_s(token) + 60 }
 }
 
 /// A token id made from a token's number.
@@ -150,7 +157,7 @@ proptest! {
         }
         for token in (0..TOKENS).filter(|token| room.clock.now_seconds() < end_s(*token)) {
             let committed = room.log.iter().any(|(of, _)| *of == token);
-            let expected = if committed { Verdict::Revoked(Kind::Jti) } else { Verdict::Live };
+            let expected = if committed { Verdict::Revoked(RevocationKind::Jti) } else { Verdict::NotRevoked };
             prop_assert_eq!(room.check(token), expected, "{}", token);
         }
     }

@@ -5,7 +5,7 @@ use super::super::wire::Cursor;
 use super::*;
 use crate::claims::TokenId;
 use crate::clock::ManualClock;
-use crate::revocation::{Fact, Kind, Marks, MirrorSettings, Verdict};
+use crate::revocation::{MirrorSettings, RevocationFact, RevocationKind, RevocationQuery, Verdict};
 
 const NOW_MS: i64 = 1_790_000_000_000;
 
@@ -22,7 +22,7 @@ impl Room {
         Self { clock, state: MirrorState::new("feed", settings), follower: Follower::default() }
     }
 
-    fn take(&mut self, page: FeedPage) -> Result<Step, MalformedFact> {
+    fn take(&mut self, page: FeedPage) -> Result<Step, InvalidRevocationFact> {
         let sent_ms = self.state.boot_ms();
         self.follower.take(page, sent_ms, &self.state)
     }
@@ -33,7 +33,14 @@ impl Room {
 
     fn check(&self, number: u128) -> Verdict {
         let exp = NOW_MS / 1000 + 900;
-        self.state.check(&Marks { jti: jti(number), sid: None, sub: "s", client_id: "c", kid: "k", exp })
+        self.state.check(&RevocationQuery {
+            jti: jti(number),
+            sid: None,
+            sub: "s",
+            client_id: "c",
+            kid: "k",
+            exp,
+        })
     }
 }
 
@@ -43,8 +50,8 @@ fn jti(number: u128) -> TokenId {
 }
 
 fn page(epoch: &str, cursor: &str, complete: bool, numbers: &[u128]) -> FeedPage {
-    let fact = |number: &u128| Fact {
-        kind: Kind::Jti,
+    let fact = |number: &u128| RevocationFact {
+        kind: RevocationKind::Jti,
         id: jti(*number).to_string(),
         at: None,
         exp: NOW_MS / 1000 + 960,
@@ -58,14 +65,14 @@ fn the_last_request_of_a_list_counts() {
     let mut room = Room::new();
     assert_eq!(room.next(), Query { after: None, wait_s: 0 });
     assert_eq!(room.take(page("e", "1", false, &[1])), Ok(Step::More));
-    assert_eq!((room.check(1), room.check(2)), (Verdict::Revoked(Kind::Jti), Verdict::Unknown));
+    assert_eq!((room.check(1), room.check(2)), (Verdict::Revoked(RevocationKind::Jti), Verdict::Unknown));
     room.clock.advance_ms(20_000);
     let sent_ms = room.state.boot_ms();
     room.clock.advance_ms(500);
     assert_eq!(room.next(), Query { after: Some("1".to_owned()), wait_s: 0 });
     assert_eq!(room.follower.take(page("e", "2", true, &[2]), sent_ms, &room.state), Ok(Step::Complete));
     assert_eq!(room.state.status().age_ms, Some(500));
-    assert_eq!((room.check(2), room.check(3)), (Verdict::Revoked(Kind::Jti), Verdict::Live));
+    assert_eq!((room.check(2), room.check(3)), (Verdict::Revoked(RevocationKind::Jti), Verdict::NotRevoked));
     assert_eq!(room.next(), Query { after: Some("2".to_owned()), wait_s: 3 });
 }
 
@@ -78,7 +85,7 @@ fn another_database_means_from_the_start_and_forgets_nothing() {
     assert_eq!(room.state.status().resyncs, 1);
     assert_eq!(room.take(page("f", "3", true, &[3])), Ok(Step::Complete));
     for known in [1, 2, 3] {
-        assert_eq!(room.check(known), Verdict::Revoked(Kind::Jti), "{known}");
+        assert_eq!(room.check(known), Verdict::Revoked(RevocationKind::Jti), "{known}");
     }
 }
 
@@ -86,9 +93,14 @@ fn another_database_means_from_the_start_and_forgets_nothing() {
 fn a_malformed_fact_is_not_passed_over() {
     let mut room = Room::new();
     let mut blemished = page("e", "1", true, &[1]);
-    blemished.entries.push(Fact { kind: Kind::Sub, id: "u".to_owned(), at: None, exp: 1 });
-    assert_eq!(room.take(blemished), Err(MalformedFact));
-    assert_eq!((room.check(1), room.check(2)), (Verdict::Revoked(Kind::Jti), Verdict::Unknown));
+    blemished.entries.push(RevocationFact {
+        kind: RevocationKind::Sub,
+        id: "u".to_owned(),
+        at: None,
+        exp: 1,
+    });
+    assert_eq!(room.take(blemished), Err(InvalidRevocationFact));
+    assert_eq!((room.check(1), room.check(2)), (Verdict::Revoked(RevocationKind::Jti), Verdict::Unknown));
     assert_eq!(room.next().after, None);
 }
 

@@ -10,7 +10,7 @@ use super::super::page::{Entry, Page};
 use super::*;
 use crate::claims::TokenId;
 use crate::clock::{Clock as _, ManualClock};
-use crate::revocation::{Fact, Kind, Marks, MirrorSettings, Verdict};
+use crate::revocation::{MirrorSettings, RevocationFact, RevocationKind, RevocationQuery, Verdict};
 
 const NOW_MS: i64 = 1_790_000_000_000;
 const TOKENS: u8 = 8;
@@ -171,7 +171,7 @@ impl Room {
     fn entry(&self, seq: usize) -> Entry {
         let token = self.log[seq - 1].0;
         let id = jti(token).to_string();
-        let fact = Fact { kind: Kind::Jti, id, at: None, exp: end_s(token) + 60 };
+        let fact = RevocationFact { kind: RevocationKind::Jti, id, at: None, exp: end_s(token) + 60 };
         Entry { id: format!("{seq}-0"), fact: Ok(fact) }
     }
 
@@ -182,7 +182,14 @@ impl Room {
 
     fn check(&self, token: u8) -> Verdict {
         let jti = jti(token);
-        self.state.check(&Marks { jti, sid: None, sub: "s", client_id: "c", kid: "k", exp: end_s(token) })
+        self.state.check(&RevocationQuery {
+            jti,
+            sid: None,
+            sub: "s",
+            client_id: "c",
+            kid: "k",
+            exp: end_s(token),
+        })
     }
 
     /// The properties that must hold after each step.
@@ -192,11 +199,11 @@ impl Room {
         for token in alive {
             let verdict = self.check(token);
             if self.shown.contains(&token) {
-                prop_assert_eq!(verdict, Verdict::Revoked(Kind::Jti), "{} was shown", token);
+                prop_assert_eq!(verdict, Verdict::Revoked(RevocationKind::Jti), "{} was shown", token);
             } else {
                 prop_assert!(!matches!(verdict, Verdict::Revoked(_)), "{} was not shown", token);
             }
-            if verdict == Verdict::Live {
+            if verdict == Verdict::NotRevoked {
                 let late = self.log.iter().any(|(of, at)| *of == token && *at + BOUND_MS < self.now());
                 prop_assert!(!late, "{} lives beyond the bound", token);
                 prop_assert!(!refused.contains(&token), "{} lives again", token);
@@ -241,7 +248,7 @@ proptest! {
         for token in 0..TOKENS {
             if room.clock.now_seconds() < end_s(token) {
                 let committed = room.log.iter().any(|(of, _)| *of == token);
-                let expected = if committed { Verdict::Revoked(Kind::Jti) } else { Verdict::Live };
+                let expected = if committed { Verdict::Revoked(RevocationKind::Jti) } else { Verdict::NotRevoked };
                 prop_assert_eq!(room.check(token), expected, "{}", token);
             }
         }

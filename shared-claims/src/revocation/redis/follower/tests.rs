@@ -2,7 +2,9 @@ use super::super::page::{Entry, PAGE};
 use super::*;
 use crate::claims::TokenId;
 use crate::clock::{Clock as _, ManualClock};
-use crate::revocation::{Fact, Kind, MalformedFact, Marks, MirrorSettings, Verdict};
+use crate::revocation::{
+    InvalidRevocationFact, MirrorSettings, RevocationFact, RevocationKind, RevocationQuery, Verdict,
+};
 use std::sync::Arc;
 
 const NOW_MS: i64 = 1_790_000_000_000;
@@ -38,13 +40,18 @@ fn jti(number: u128) -> TokenId {
     TokenId::new(i64::try_from(number).unwrap(), [0; 10])
 }
 
-fn token(number: u128) -> Marks<'static> {
+fn token(number: u128) -> RevocationQuery<'static> {
     let exp = NOW_MS / 1000 + 900;
-    Marks { jti: jti(number), sid: None, sub: "s", client_id: "c", kid: "k", exp }
+    RevocationQuery { jti: jti(number), sid: None, sub: "s", client_id: "c", kid: "k", exp }
 }
 
 fn entry(number: u128) -> Entry {
-    let fact = Fact { kind: Kind::Jti, id: jti(number).to_string(), at: None, exp: NOW_MS / 1000 + 960 };
+    let fact = RevocationFact {
+        kind: RevocationKind::Jti,
+        id: jti(number).to_string(),
+        at: None,
+        exp: NOW_MS / 1000 + 960,
+    };
     Entry { id: format!("{number}-0"), fact: Ok(fact) }
 }
 
@@ -64,12 +71,12 @@ fn nothing_is_known_before_the_last_page() {
     let mut room = Room::new();
     assert_eq!(room.check(1), Verdict::Unknown);
     assert_eq!(room.take(&page("r1:a", 1..=1_000)), Step::More);
-    assert_eq!(room.check(1), Verdict::Revoked(Kind::Jti), "a fact counts at once");
+    assert_eq!(room.check(1), Verdict::Revoked(RevocationKind::Jti), "a fact counts at once");
     assert_eq!(room.check(1_001), Verdict::Unknown, "but nothing counts as live yet");
     assert_eq!(room.follower.position(), "1000-0");
     assert_eq!(room.take(&page("r1:a", [1_001])), Step::Complete);
-    assert_eq!(room.check(1_001), Verdict::Revoked(Kind::Jti));
-    assert_eq!(room.check(1_002), Verdict::Live);
+    assert_eq!(room.check(1_001), Verdict::Revoked(RevocationKind::Jti));
+    assert_eq!(room.check(1_002), Verdict::NotRevoked);
 }
 
 #[test]
@@ -77,7 +84,7 @@ fn age_counts_from_what_the_list_says_of_itself() {
     let mut room = Room::new();
     assert_eq!(room.take(&Page { time_ms: REDIS_MS + 12_000, ..page("r1:a", []) }), Step::Complete);
     room.clock.advance_ms(18_000);
-    assert_eq!(room.check(1), Verdict::Live);
+    assert_eq!(room.check(1), Verdict::NotRevoked);
     room.clock.advance_ms(1);
     assert_eq!(room.check(1), Verdict::Unknown);
     assert_eq!(room.take(&Page { time_ms: REDIS_MS + 30_001, ..page("r1:a", []) }), Step::Complete);
@@ -106,7 +113,11 @@ fn without_an_epoch_of_this_very_process_nothing_is_proved() {
         assert_eq!(room.take(&page), Step::Unproven(why));
         assert_eq!(room.follower.position(), "0-0");
     }
-    assert_eq!(room.check(7), Verdict::Revoked(Kind::Jti), "facts count even if the list proves nothing");
+    assert_eq!(
+        room.check(7),
+        Verdict::Revoked(RevocationKind::Jti),
+        "facts count even if the list proves nothing"
+    );
     assert_eq!(room.check(8), Verdict::Unknown);
 }
 
@@ -120,7 +131,7 @@ fn another_epoch_means_from_the_start_and_forgets_nothing() {
     assert_eq!(room.follower.position(), "0-0");
     assert_eq!(room.take(&page("r1:b", [3])), Step::Complete);
     for known in [1, 2, 3, 9] {
-        assert_eq!(room.check(known), Verdict::Revoked(Kind::Jti), "{known}");
+        assert_eq!(room.check(known), Verdict::Revoked(RevocationKind::Jti), "{known}");
     }
     assert_eq!(room.state.status().resyncs, 1);
 }
@@ -140,7 +151,7 @@ fn what_was_proved_stays_proved_for_its_time() {
     assert_eq!(room.take(&page("r1:a", [])), Step::Complete);
     room.clock.advance_ms(10_000);
     assert_eq!(room.take(&Page { epoch: None, ..page("", []) }), Step::Unproven(Unproven::NoEpoch));
-    assert_eq!(room.check(1), Verdict::Live);
+    assert_eq!(room.check(1), Verdict::NotRevoked);
     room.clock.advance_ms(20_001);
     assert_eq!(room.check(1), Verdict::Unknown);
 }
@@ -160,10 +171,14 @@ fn no_as_of_or_one_of_the_future_proves_nothing() {
 #[test]
 fn a_malformed_entry_may_hide_a_revocation() {
     let mut room = Room::new();
-    let blemish = Entry { id: "2-0".to_owned(), fact: Err(MalformedFact) };
+    let blemish = Entry { id: "2-0".to_owned(), fact: Err(InvalidRevocationFact) };
     let blemished = Page { entries: vec![entry(1), blemish, entry(3)], ..page("r1:a", []) };
     assert_eq!(room.take(&blemished), Step::Unproven(Unproven::Malformed));
-    assert_eq!(room.check(3), Verdict::Revoked(Kind::Jti), "entries after the malformed one are added");
+    assert_eq!(
+        room.check(3),
+        Verdict::Revoked(RevocationKind::Jti),
+        "entries after the malformed one are added"
+    );
     assert_eq!(
         room.take(&page("r1:a", [4])),
         Step::Unproven(Unproven::Malformed),
@@ -174,7 +189,7 @@ fn a_malformed_entry_may_hide_a_revocation() {
     assert_eq!(room.take(&page("r1:a", [])), Step::Unproven(Unproven::Malformed));
     assert_eq!(room.follower.position(), "0-0", "read again: the entry may be gone");
     assert_eq!(room.take(&page("r1:a", [3, 4])), Step::Complete);
-    assert_eq!(room.check(5), Verdict::Live);
+    assert_eq!(room.check(5), Verdict::NotRevoked);
 }
 
 #[test]
