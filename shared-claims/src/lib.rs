@@ -85,6 +85,10 @@ pub mod testing;
 pub mod tower;
 pub mod verifier;
 
+/// The crate `http`, version 1. Every function of this crate that takes or returns a status or a header uses its types,
+/// with each web framework. (actix-web itself uses `http` 0.2; the module `actix` converts.)
+pub use http;
+
 /// What the README shows has to compile.
 #[cfg(all(doctest, feature = "actix", feature = "feed", feature = "tower"))]
 #[doc = include_str!("../../README.md")]

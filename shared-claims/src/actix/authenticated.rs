@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, web};
+use http::StatusCode;
 
 use super::bearer::BearerAuth;
 use super::problem::ProblemResponse;

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use actix_web::body::BoxBody;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http as actix_http;
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::bearer::Refusal;
 use crate::problem::{PROBLEM_JSON, Problem};
@@ -15,8 +16,8 @@ use crate::verifier::{Missing, VerifyError};
 /// A [`Problem`] as an HTTP response. A handler or an extractor can return it as its error.
 ///
 /// ```
-/// use actix_web::http::StatusCode;
 /// use shared_claims::actix::ProblemResponse;
+/// use shared_claims::http::StatusCode;
 ///
 /// async fn note(id: &str) -> Result<String, ProblemResponse> {
 ///     Err(ProblemResponse::of(StatusCode::NOT_FOUND, format!("There is no note {id}")))
@@ -38,8 +39,8 @@ impl ProblemResponse {
     /// A response with this problem as its body.
     ///
     /// ```
-    /// use actix_web::http::header::{ALLOW, HeaderValue};
     /// use shared_claims::actix::ProblemResponse;
+    /// use shared_claims::http::header::{ALLOW, HeaderValue};
     /// use shared_claims::problem::Problem;
     ///
     /// let problem = Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, "Notes are not deleted");
@@ -52,7 +53,6 @@ impl ProblemResponse {
 
     /// A problem of type `about:blank`, whose title is the status' reason phrase.
     pub fn of(status: StatusCode, detail: impl Into<String>) -> Self {
-        let status = http::StatusCode::from_u16(status.as_u16()).unwrap_or_default();
         Self::new(Problem::new(status, detail))
     }
 
@@ -118,13 +118,7 @@ impl ProblemResponse {
 impl From<Refusal> for ProblemResponse {
     fn from(refusal: Refusal) -> Self {
         let mut answer = Self::new(refusal.problem());
-        for (name, value) in refusal.headers() {
-            // actix-web uses the types of http 0.2; every valid name and value of one version is valid in the other.
-            let name = HeaderName::from_bytes(name.as_str().as_bytes());
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
-                answer = answer.header(name, value);
-            }
-        }
+        answer.inner.headers.extend(refusal.headers());
         answer
     }
 }
@@ -157,16 +151,20 @@ impl fmt::Display for ProblemResponse {
 impl std::error::Error for ProblemResponse {}
 
 impl ResponseError for ProblemResponse {
-    fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.inner.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    fn status_code(&self) -> actix_http::StatusCode {
+        let status = actix_http::StatusCode::from_u16(self.inner.problem.status);
+        status.unwrap_or(actix_http::StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let mut answer = HttpResponse::build(self.status_code());
         for (name, value) in &self.inner.headers {
-            answer.append_header((name.clone(), value.clone()));
+            // actix-web uses http 0.2. Every valid value of http 1 is valid there.
+            if let Ok(value) = actix_http::header::HeaderValue::from_bytes(value.as_bytes()) {
+                answer.append_header((name.as_str(), value));
+            }
         }
-        answer.insert_header((CONTENT_TYPE, PROBLEM_JSON));
+        answer.insert_header((CONTENT_TYPE.as_str(), PROBLEM_JSON));
         answer.body(self.inner.problem.to_json())
     }
 }
