@@ -33,6 +33,17 @@ pub enum AccountError {
     Ambiguous,
 }
 
+impl AccountError {
+    /// Whether a retry may succeed soon: 503 with `Retry-After`.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_transient(),
+            Self::Password(PasswordError::Overloaded(_)) => true,
+            Self::Password(PasswordError::Hash(_) | PasswordError::Panicked) | Self::Ambiguous => false,
+        }
+    }
+}
+
 /// The parts that [`Accounts`] is built from.
 pub struct AccountParts {
     /// Commits changes.

@@ -1,8 +1,9 @@
 //! `POST /auth/login`: the tokens go into cookies.
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
-use actix_web::{Error, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
+use service_kit::http::HttpError;
 use shared_claims::actix::BearerAuth;
 use utoipa::ToSchema;
 
@@ -47,7 +48,7 @@ pub(super) async fn login(
     browser: web::Data<BrowserSessions>,
     caller: Caller,
     payload: web::Payload,
-) -> Result<HttpResponse, Error> {
+) -> Result<HttpResponse, HttpError> {
     bearer.origins().check_not_foreign(&request)?;
     let presented = browser.read(&request).await?;
     let body: LoginRequest = body::read(&request, payload, accounts.password_rules()).await?;

@@ -1,6 +1,7 @@
 //! `POST /auth/logout`.
 
-use actix_web::{Error, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
+use service_kit::http::HttpError;
 use shared_claims::actix::{BearerAuth, ProblemResponse};
 use shared_claims::claims::Claims;
 use uuid::Uuid;
@@ -33,7 +34,7 @@ pub(super) async fn logout(
     cookies: web::Data<Cookies>,
     browser: web::Data<BrowserSessions>,
     Caller(initiator): Caller,
-) -> Result<HttpResponse, Error> {
+) -> Result<HttpResponse, HttpError> {
     let presented = browser.read(&request).await?;
     if !presented.is_any {
         let verified = bearer.authenticate(&request).await?;
@@ -47,13 +48,12 @@ pub(super) async fn logout(
     Ok(cleared(&cookies, &ProblemResponse::invalid_token()))
 }
 
-async fn end_session_of(tokens: &Tokens, claims: &Claims, initiator: Initiator) -> Result<(), Error> {
+async fn end_session_of(tokens: &Tokens, claims: &Claims, initiator: Initiator) -> Result<(), HttpError> {
     let user_id: Uuid = claims.sub.parse().map_err(|_| ProblemResponse::invalid_token())?;
     let session_id = claims.sid.ok_or_else(ProblemResponse::invalid_token)?;
     let session_id = Uuid::from_bytes(*session_id.as_bytes());
-    let ended = tokens.end_session(user_id, session_id, EndReason::Logout, initiator).await;
     // If the session has ended in the meantime, the logout succeeds as well.
-    ended.map_err(service_kit::http::HttpError::from)?;
+    tokens.end_session(user_id, session_id, EndReason::Logout, initiator).await?;
     Ok(())
 }
 

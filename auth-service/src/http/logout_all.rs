@@ -1,6 +1,6 @@
 //! `POST /auth/logout-all`.
 
-use actix_web::{Error, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use service_kit::http::HttpError;
 use shared_claims::actix::Authenticated;
 
@@ -31,9 +31,9 @@ pub(super) async fn logout_all(
     cookies: web::Data<Cookies>,
     browser: web::Data<BrowserSessions>,
     Caller(initiator): Caller,
-) -> Result<HttpResponse, Error> {
+) -> Result<HttpResponse, HttpError> {
     let presented = browser.read(&request).await?;
-    tokens.end_all_sessions(user_id(&token)?, initiator.clone()).await.map_err(HttpError::from)?;
+    tokens.end_all_sessions(user_id(&token)?, initiator.clone()).await?;
     // The refresh cookie may belong to another user, so its session is ended separately.
     presented.end(&tokens, EndReason::Logout, &initiator).await?;
     Ok(done(&cookies))

@@ -1,7 +1,7 @@
 //! `POST /auth/refresh`: rotates the refresh token in the cookies. Also the rotation itself, which `/auth/token`
 //! shares.
 
-use actix_web::{Error, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use service_kit::http::HttpError;
 use shared_claims::actix::BearerAuth;
 use shared_claims::scope::Scopes;
@@ -54,7 +54,7 @@ pub(super) async fn refresh(
     cookies: web::Data<Cookies>,
     browser: web::Data<BrowserSessions>,
     Caller(initiator): Caller,
-) -> Result<HttpResponse, Error> {
+) -> Result<HttpResponse, HttpError> {
     let presented = browser.read(&request).await?;
     let Some(token) = presented.refresh.as_deref() else {
         return Ok(cleared(&cookies, &bad_refresh_token()));
@@ -71,7 +71,7 @@ pub(super) async fn refresh(
             Ok(answer.finish())
         }
         Err(refusal) if refusal.problem().status == 401 => Ok(cleared(&cookies, &refusal)),
-        Err(refusal) => Err(refusal.into()),
+        Err(refusal) => Err(refusal),
     }
 }
 

@@ -6,32 +6,22 @@ use service_kit::http::HttpError;
 
 use crate::accounts::AccountError;
 use crate::domain::Throttled;
-use crate::keys::KeysError;
-use crate::passwords::PasswordError;
 use crate::tokens::TokenError;
 
 impl From<TokenError> for HttpError {
     fn from(error: TokenError) -> Self {
-        match error {
-            TokenError::Database(error) | TokenError::Keys(KeysError::Database(error)) => error.into(),
-            TokenError::Keys(error) => Self::internal(error),
-        }
+        failed(&error, error.is_transient())
     }
 }
 
 impl From<AccountError> for HttpError {
     fn from(error: AccountError) -> Self {
-        match error {
-            AccountError::Database(error) => error.into(),
-            AccountError::Ambiguous => Self::internal(error),
-            AccountError::Password(PasswordError::Overloaded(error)) => {
-                Self::unavailable(1).with_cause(error)
-            }
-            AccountError::Password(error @ (PasswordError::Hash(_) | PasswordError::Panicked)) => {
-                Self::internal(error)
-            }
-        }
+        failed(&error, error.is_transient())
     }
+}
+
+fn failed(cause: &dyn std::error::Error, is_transient: bool) -> HttpError {
+    if is_transient { HttpError::unavailable(1).with_cause(cause) } else { HttpError::internal(cause) }
 }
 
 /// The response to every failed login, whatever the reason.

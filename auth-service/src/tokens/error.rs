@@ -14,3 +14,13 @@ pub enum TokenError {
     #[error(transparent)]
     Keys(#[from] KeysError),
 }
+
+impl TokenError {
+    /// Whether a retry may succeed soon: 503 with `Retry-After`.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(error) | Self::Keys(KeysError::Database(error)) => error.is_transient(),
+            Self::Keys(_) => false,
+        }
+    }
+}

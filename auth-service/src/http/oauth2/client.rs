@@ -6,9 +6,8 @@ use actix_web::HttpRequest;
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::clock::SharedClock;
 
-use super::credentials::Claimed;
+use super::credentials::{FormCredentials, PresentedCredentials};
 use super::error::OauthError;
-use super::form::Form;
 use crate::audit::Refusals;
 use crate::clients::{Clients, RegisteredClient};
 use crate::domain::{AuditEvent, AuditKind, Client, Initiator};
@@ -54,17 +53,17 @@ impl ClientAuth {
     pub(super) async fn authenticate(
         &self,
         request: &HttpRequest,
-        form: &Form,
+        form: FormCredentials<'_>,
         initiator: &Initiator,
     ) -> Result<KnownClient, OauthError> {
-        self.check(&Claimed::read(request, form)?, initiator).await
+        self.check(&PresentedCredentials::read(request, form)?, initiator).await
     }
 
     /// Authenticates a confidential client. A public client is refused because it proves nothing.
     pub(super) async fn authenticate_confidential(
         &self,
         request: &HttpRequest,
-        form: &Form,
+        form: FormCredentials<'_>,
         initiator: &Initiator,
     ) -> Result<KnownClient, OauthError> {
         let client = self.authenticate(request, form, initiator).await?;
@@ -83,25 +82,29 @@ impl ClientAuth {
     pub(super) async fn authenticate_any(
         &self,
         request: &HttpRequest,
-        form: &Form,
+        form: FormCredentials<'_>,
         initiator: &Initiator,
     ) -> Result<String, OauthError> {
-        let claimed = Claimed::read(request, form)?;
-        if claimed.id == FIRST_PARTY_CLIENT && claimed.secret.is_none() {
-            return Ok(claimed.id);
+        let presented = PresentedCredentials::read(request, form)?;
+        if presented.id == FIRST_PARTY_CLIENT && presented.secret.is_none() {
+            return Ok(presented.id);
         }
-        Ok(self.check(&claimed, initiator).await?.id().to_owned())
+        Ok(self.check(&presented, initiator).await?.id().to_owned())
     }
 
-    async fn check(&self, claimed: &Claimed, initiator: &Initiator) -> Result<KnownClient, OauthError> {
+    async fn check(
+        &self,
+        presented: &PresentedCredentials,
+        initiator: &Initiator,
+    ) -> Result<KnownClient, OauthError> {
         let as_of_ms = self.clock.now_ms();
         let refused = AuditEvent::new(AuditKind::ClientRefused, initiator);
-        let refused = match self.clients.find(&claimed.id).await? {
+        let refused = match self.clients.find(&presented.id).await? {
             // An unknown id is not recorded, because it may be a secret in the wrong field.
             None => refused.reason("unknown_client"),
-            Some(registered) => match why_not(&registered, claimed, as_of_ms) {
+            Some(registered) => match why_not(&registered, presented, as_of_ms) {
                 None => return Ok(KnownClient { registered, as_of_ms }),
-                Some(reason) => refused.client(&claimed.id).reason(reason),
+                Some(reason) => refused.client(&presented.id).reason(reason),
             },
         };
         self.refusals.record(refused).await;
@@ -110,9 +113,13 @@ impl ClientAuth {
 }
 
 /// The reason to refuse the client, or `None` if it has authenticated.
-fn why_not(registered: &RegisteredClient, claimed: &Claimed, now_ms: i64) -> Option<&'static str> {
+fn why_not(
+    registered: &RegisteredClient,
+    presented: &PresentedCredentials,
+    now_ms: i64,
+) -> Option<&'static str> {
     let client = &registered.client;
-    let is_right = claimed.secret.as_ref().map(|secret| registered.accepts(secret, now_ms));
+    let is_right = presented.secret.as_ref().map(|secret| registered.accepts(secret, now_ms));
     match (client.is_public, is_right) {
         (true, Some(_)) => Some("unexpected_secret"),
         (false, None) => Some("no_secret"),

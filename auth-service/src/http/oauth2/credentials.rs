@@ -1,36 +1,47 @@
 //! Reads client credentials: `client_secret_basic`, `client_secret_post` or `none` (OIDC Core §9).
 
+use std::borrow::Cow;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
 
 use super::error::OauthError;
-use super::form::{Form, decode};
 use crate::domain::ClientSecretPlain;
+
+/// The parameters of a form by which a client authenticates.
+#[derive(Clone, Copy)]
+pub(super) struct FormCredentials<'a> {
+    /// `client_id`.
+    pub(super) id: Option<&'a str>,
+    /// `client_secret`.
+    pub(super) secret: Option<&'a str>,
+}
 
 /// The credentials that a client presents, not verified yet.
 #[derive(Debug)]
-pub(super) struct Claimed {
+pub(super) struct PresentedCredentials {
     pub(super) id: String,
     /// The secret; `None` if it is missing or empty (RFC 6749 §2.3.1).
     pub(super) secret: Option<ClientSecretPlain>,
 }
 
-impl Claimed {
+impl PresentedCredentials {
     /// Reads the credentials from the header or from the form. A request must not use both, except that the form may
     /// repeat the id of the header.
-    pub(super) fn read(request: &HttpRequest, form: &Form) -> Result<Self, OauthError> {
+    pub(super) fn read(request: &HttpRequest, form: FormCredentials<'_>) -> Result<Self, OauthError> {
         let mut headers = request.headers().get_all(AUTHORIZATION);
         let (id, secret) = match (headers.next(), headers.next()) {
             (None, _) => {
-                let id = form.get("client_id").ok_or(OauthError::InvalidClient)?;
-                (id.to_owned(), form.get("client_secret").map(str::to_owned))
+                let id = form.id.ok_or(OauthError::InvalidClient)?;
+                (id.to_owned(), form.secret.map(str::to_owned))
             }
             (Some(header), None) => {
                 let header = header.to_str().ok().and_then(basic).ok_or(OauthError::InvalidClient)?;
-                let is_another = form.get("client_id").is_some_and(|named| named != header.0);
-                if is_another || form.get("client_secret").is_some() {
+                let is_another = form.id.is_some_and(|named| named != header.0);
+                if is_another || form.secret.is_some() {
                     return Err(TWO_WAYS);
                 }
                 (header.0, Some(header.1))
@@ -53,6 +64,12 @@ fn basic(header: &str) -> Option<(String, String)> {
     let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
     Some((decode(id)?, decode(secret)?))
+}
+
+/// Decodes form encoding; `None` if the result is not UTF-8.
+fn decode(text: &str) -> Option<String> {
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -9,8 +9,6 @@ use utoipa::ToSchema;
 use crate::accounts::AccountError;
 use crate::clients::ClientsError;
 use crate::domain::Throttled;
-use crate::keys::KeysError;
-use crate::passwords::PasswordError;
 use crate::tokens::TokenError;
 
 /// The body.
@@ -34,7 +32,7 @@ pub(crate) enum OauthError {
     #[error("the body is larger than 64 KiB")]
     TooLarge,
     /// The body has a content coding, for example compression (RFC 9110 §15.5.16).
-    #[error("the body must come as it is: no Content-Encoding is supported")]
+    #[error("the body must not have a Content-Encoding")]
     Encoded,
     /// The client is unknown or disabled, or its authentication failed. The caller does not learn which.
     #[error("the client is unknown or did not authenticate")]
@@ -61,7 +59,7 @@ pub(crate) enum OauthError {
     #[error("too many requests, try again later")]
     Throttled(Throttled),
     /// An internal error.
-    #[error("the fault is ours")]
+    #[error("internal server error")]
     ServerError,
 }
 
@@ -98,15 +96,15 @@ impl OauthError {
         }
     }
 
-    /// Logs the cause and makes the response for it, which does not contain the cause.
-    fn internal(cause: &dyn std::error::Error) -> Self {
-        tracing::error!(error = %cause, "oauth2.failed");
-        Self::ServerError
-    }
-
-    fn unavailable(cause: &dyn std::error::Error) -> Self {
-        tracing::warn!(error = %cause, "oauth2.unavailable");
-        Self::TemporarilyUnavailable
+    /// Logs a failure of the service, and makes the response for it, which does not contain the cause.
+    fn failed(cause: &dyn std::error::Error, is_transient: bool) -> Self {
+        if is_transient {
+            tracing::warn!(error = %cause, "oauth2.unavailable");
+            Self::TemporarilyUnavailable
+        } else {
+            tracing::error!(error = %cause, "oauth2.failed");
+            Self::ServerError
+        }
     }
 }
 
@@ -136,33 +134,18 @@ impl ResponseError for OauthError {
 
 impl From<TokenError> for OauthError {
     fn from(error: TokenError) -> Self {
-        match &error {
-            TokenError::Database(cause) | TokenError::Keys(KeysError::Database(cause))
-                if cause.is_transient() =>
-            {
-                Self::unavailable(cause)
-            }
-            TokenError::Database(_) | TokenError::Keys(_) => Self::internal(&error),
-        }
+        Self::failed(&error, error.is_transient())
     }
 }
 
 impl From<AccountError> for OauthError {
     fn from(error: AccountError) -> Self {
-        match &error {
-            AccountError::Database(cause) if cause.is_transient() => Self::unavailable(cause),
-            AccountError::Password(PasswordError::Overloaded(cause)) => Self::unavailable(cause),
-            AccountError::Database(_)
-            | AccountError::Ambiguous
-            | AccountError::Password(PasswordError::Hash(_) | PasswordError::Panicked) => {
-                Self::internal(&error)
-            }
-        }
+        Self::failed(&error, error.is_transient())
     }
 }
 
 impl From<ClientsError> for OauthError {
     fn from(error: ClientsError) -> Self {
-        if error.is_transient() { Self::unavailable(&error) } else { Self::internal(&error) }
+        Self::failed(&error, error.is_transient())
     }
 }

@@ -1,20 +1,27 @@
-//! Reads the parameters of a request strictly (RFC 6749 §3.2): only from the body, none twice, and in UTF-8.
+//! Reads the form of a request into a struct, strictly (RFC 6749 §3.2): only from the body, no parameter twice, and in
+//! UTF-8.
 
-use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
 
+use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{HttpMessage, HttpRequest, web};
-use percent_encoding::percent_decode_str;
-use service_kit::http::{BODY_LIMIT, require_identity_encoding};
+use actix_web::{FromRequest, HttpRequest};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use service_kit::http::{BodyError, form_body, parameters};
 
 use super::error::OauthError;
 
 /// The most parameters of a request.
 const MAX_PARAMETERS: usize = 100;
 
+/// The only parameter that may occur more than once (RFC 8707 §2). It is a list in every struct.
+const REPEATABLE: &str = "resource";
+
 /// Parameters that are refused in the URL, because they may be secret and logs contain URLs. Other query parameters
 /// are ignored.
-const OURS: [&str; 15] = [
+const NOT_IN_URL: [&str; 15] = [
     "grant_type",
     "client_id",
     "client_secret",
@@ -32,78 +39,90 @@ const OURS: [&str; 15] = [
     "access_token",
 ];
 
-/// The parameters. They may be secrets, so `Debug` is not implemented.
-pub(super) struct Form(Vec<(String, String)>);
+/// A form. Parameters that `T` does not name are ignored, and one with an empty value counts as missing (RFC 6749
+/// §3.2). `T` has only optional fields, so that a client authenticates before it learns that a parameter is missing.
+pub(crate) struct OauthForm<T>(pub(crate) T);
 
-impl Form {
-    /// Reads the parameters from the body.
-    pub(super) async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, OauthError> {
-        if require_identity_encoding(request).is_err() {
-            return Err(OauthError::Encoded);
-        }
-        // The parameters are percent-encoded UTF-8, so `charset` is ignored: some clients send the charset of their
-        // platform.
-        let is_form = request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded");
-        if !is_form || request.headers().get_all(CONTENT_TYPE).count() != 1 {
-            return Err(OauthError::InvalidRequest("the body must be application/x-www-form-urlencoded"));
-        }
-        let query = parse(request.query_string())?;
-        if query.iter().any(|(name, _)| OURS.contains(&name.as_str())) {
-            return Err(OauthError::InvalidRequest("parameters belong in the body, not in the URL"));
-        }
-        let body = match payload.to_bytes_limited(BODY_LIMIT).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(_)) => return Err(OauthError::InvalidRequest("the body broke off")),
-            Err(_) => return Err(OauthError::TooLarge),
-        };
-        let body = std::str::from_utf8(&body).map_err(|_| NOT_UTF8)?;
-        let parameters = parse(body)?;
-        let mut names: Vec<_> = parameters.iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        // RFC 8707 §2: only `resource` may occur more than once.
-        let is_twice = |pair: &[&String]| matches!(pair, [one, other] if one == other && *one != "resource");
-        if names.windows(2).any(is_twice) {
-            return Err(OauthError::InvalidRequest("a parameter is given twice"));
-        }
-        Ok(Self(parameters))
-    }
+impl<T: DeserializeOwned + 'static> FromRequest for OauthForm<T> {
+    type Error = OauthError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, OauthError>>>>;
 
-    /// The value of a parameter. An empty value counts as missing (RFC 6749 §3.2).
-    pub(super) fn get(&self, name: &'static str) -> Option<&str> {
-        self.all(name).next()
-    }
-
-    /// The values of a parameter that may occur more than once.
-    pub(super) fn all(&self, name: &'static str) -> impl Iterator<Item = &str> {
-        let named = self.0.iter().filter(move |(found, value)| found == name && !value.is_empty());
-        named.map(|(_, value)| value.as_str())
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let body = form_body(&request, &mut payload).await?;
+            if request.headers().get_all(CONTENT_TYPE).count() != 1 {
+                return Err(NO_FORM);
+            }
+            let query = read(request.query_string())?;
+            if query.iter().any(|(name, _)| NOT_IN_URL.contains(&name.as_str())) {
+                return Err(OauthError::InvalidRequest("parameters belong in the body, not in the URL"));
+            }
+            into_struct(read(&body)?).map(Self)
+        })
     }
 }
 
-const NOT_UTF8: OauthError = OauthError::InvalidRequest("the parameters are not UTF-8");
+const NO_FORM: OauthError = OauthError::InvalidRequest("the body must be application/x-www-form-urlencoded");
 
-fn parse(text: &str) -> Result<Vec<(String, String)>, OauthError> {
-    let mut parameters = Vec::new();
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        if parameters.len() == MAX_PARAMETERS {
-            return Err(OauthError::InvalidRequest("there are too many parameters"));
+impl From<BodyError> for OauthError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Encoded => Self::Encoded,
+            BodyError::OtherType(_) => NO_FORM,
+            BodyError::TooLarge => Self::TooLarge,
+            BodyError::EndedEarly(_) => Self::InvalidRequest("the body ended early"),
+            BodyError::NotUtf8 => Self::InvalidRequest("the parameters are not UTF-8"),
         }
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        parameters.push((decode(name).ok_or(NOT_UTF8)?, decode(value).ok_or(NOT_UTF8)?));
     }
-    Ok(parameters)
 }
 
-/// Decodes form encoding; `None` if the result is not UTF-8. A `%` that does not begin an escape stands for itself,
-/// as in browsers.
-pub(super) fn decode(text: &str) -> Option<String> {
-    let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
+fn read(text: &str) -> Result<Vec<(String, String)>, OauthError> {
+    let read: Vec<_> = parameters(text)?.into_owned().take(MAX_PARAMETERS + 1).collect();
+    if read.len() > MAX_PARAMETERS {
+        return Err(OauthError::InvalidRequest("there are too many parameters"));
+    }
+    Ok(read)
+}
+
+fn into_struct<T: DeserializeOwned>(parameters: Vec<(String, String)>) -> Result<T, OauthError> {
+    let mut fields = Map::new();
+    let mut repeated = Vec::new();
+    for (name, value) in parameters {
+        if name == REPEATABLE {
+            if !value.is_empty() {
+                repeated.push(Value::String(value));
+            }
+            continue;
+        }
+        // An empty value is `null`, so that the parameter cannot occur a second time.
+        let value = if value.is_empty() { Value::Null } else { Value::String(value) };
+        if fields.insert(name, value).is_some() {
+            return Err(OauthError::InvalidRequest("a parameter occurs more than once"));
+        }
+    }
+    fields.insert(REPEATABLE.to_owned(), Value::Array(repeated));
+    serde_json::from_value(Value::Object(fields))
+        .map_err(|_| OauthError::InvalidRequest("a parameter has the wrong form"))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    struct Example {
+        scope: Option<String>,
+        code: Option<String>,
+        resource: Vec<String>,
+    }
+
+    fn example(text: &str) -> Result<Example, OauthError> {
+        into_struct(read(text)?)
+    }
 
     #[test]
     fn what_is_encoded_is_decoded_once_and_in_utf_8() {
@@ -115,20 +134,30 @@ mod tests {
             ("100%", Some("100%")),
             ("%4", Some("%4")),
             ("%zz", Some("%zz")),
-            ("", Some("")),
             ("%FF", None),
             ("%C3", None),
         ] {
-            assert_eq!(decode(encoded).as_deref(), decoded, "{encoded}");
+            let scope = example(&format!("scope={encoded}")).map(|read| read.scope);
+            assert_eq!(scope.ok().flatten().as_deref(), decoded, "{encoded}");
         }
     }
 
     #[test]
     fn parameters_are_read_in_order_and_not_without_end() {
-        let parsed = parse("a=1&&b=2=3&c&=d").ok().unwrap();
+        let parsed = read("a=1&&b=2=3&c&=d").ok().unwrap();
         let expected = [("a", "1"), ("b", "2=3"), ("c", ""), ("", "d")];
         assert_eq!(parsed, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        assert!(parse(&"a=1&".repeat(MAX_PARAMETERS)).is_ok());
-        assert!(parse(&"a=1&".repeat(MAX_PARAMETERS + 1)).is_err());
+        assert!(read(&"a=1&".repeat(MAX_PARAMETERS)).is_ok());
+        assert!(read(&"a=1&".repeat(MAX_PARAMETERS + 1)).is_err());
+    }
+
+    #[test]
+    fn only_resource_may_occur_more_than_once_and_an_empty_value_counts_as_missing() {
+        let read = example("scope=&resource=x&resource=&resource=y&unknown=1").unwrap();
+        let resource = vec!["x".to_owned(), "y".to_owned()];
+        assert_eq!(read, Example { resource, ..Example::default() });
+        for twice in ["scope=a&scope=a", "scope=&scope=a", "unknown=1&unknown=2"] {
+            assert!(example(twice).is_err(), "{twice}");
+        }
     }
 }

@@ -3,13 +3,15 @@
 
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
 use shared_claims::claims::Claims;
 use shared_claims::verifier::{Verifier, VerifyError};
 use utoipa::ToSchema;
 
 use super::client::{ClientAuth, KnownClient};
+use super::credentials::FormCredentials;
 use super::error::{OauthError, OauthErrorBody};
-use super::form::Form;
+use super::form::OauthForm;
 use super::introspection::{Introspection, SignedIntrospection};
 use crate::domain::RefreshTokenPlain;
 use crate::http::caller::Caller;
@@ -23,11 +25,11 @@ const SIGNED_TYPE: &str = "token-introspection+jwt";
 const SIGNED_LIFE_S: i64 = 300;
 
 /// The parameters. Confidential clients alone, which authenticate as at the token endpoint.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "for the document: the form is read by hand, so that RFC 6749 words its errors")]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct IntrospectRequest {
     /// An access token or a refresh token
-    token: String,
+    #[schema(value_type = String)]
+    token: Option<String>,
     /// `access_token`, or `refresh_token`: without it a refresh token is not active
     token_type_hint: Option<String>,
     client_id: Option<String>,
@@ -57,16 +59,17 @@ pub(crate) async fn introspect(
     tokens: web::Data<Tokens>,
     keys: web::Data<KeyStore>,
     Caller(initiator): Caller,
-    payload: web::Payload,
+    OauthForm(form): OauthForm<IntrospectRequest>,
 ) -> Result<HttpResponse, OauthError> {
-    let form = Form::read(&request, payload).await?;
-    let client = clients.authenticate_confidential(&request, &form, &initiator).await?;
-    let token = form.get("token").ok_or(OauthError::InvalidRequest("token is required"))?;
+    let credentials =
+        FormCredentials { id: form.client_id.as_deref(), secret: form.client_secret.as_deref() };
+    let client = clients.authenticate_confidential(&request, credentials, &initiator).await?;
+    let token = form.token.as_deref().ok_or(OauthError::InvalidRequest("token is required"))?;
     // Access tokens and refresh tokens have different forms, so the hint is not needed to find a token. But a refresh
     // token is only reported as active if the hint names it: a resource server that asks about a bearer token must
     // not be told that a refresh token is active.
     let found = match RefreshTokenPlain::parse(token) {
-        Some(_) if form.get("token_type_hint") != Some("refresh_token") => None,
+        Some(_) if form.token_type_hint.as_deref() != Some("refresh_token") => None,
         Some(token) => {
             let terms = tokens.terms_of(client.client());
             let live = tokens.inspect_refresh_token(token, terms).await?;

@@ -1,24 +1,27 @@
 //! `POST /oauth2/revoke` (RFC 7009): a client revokes one of its own tokens.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
 use shared_claims::verifier::{Verifier, VerifyError};
 use utoipa::ToSchema;
 
 use super::client::ClientAuth;
+use super::credentials::FormCredentials;
 use super::error::{OauthError, OauthErrorBody};
-use super::form::Form;
+use super::form::OauthForm;
 use crate::domain::{EndReason, Initiator, RefreshTokenPlain};
 use crate::http::caller::Caller;
 use crate::tokens::{TokenRevocation, Tokens};
 
 /// The parameters. Clients authenticate as at the token endpoint; `first-party` by its id alone.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "for the document: the form is read by hand, so that RFC 6749 words its errors")]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct RevokeRequest {
     /// An access token or a refresh token
-    token: String,
-    /// `access_token` or `refresh_token`: a hint, no more
-    token_type_hint: Option<String>,
+    #[schema(value_type = String)]
+    token: Option<String>,
+    /// `access_token` or `refresh_token`. It is not needed, and ignored
+    #[serde(rename = "token_type_hint")]
+    _token_type_hint: Option<String>,
     #[schema(example = "first-party")]
     client_id: Option<String>,
     #[schema(format = Password)]
@@ -47,11 +50,12 @@ pub(crate) async fn revoke(
     issued: web::Data<Verifier>,
     tokens: web::Data<Tokens>,
     Caller(initiator): Caller,
-    payload: web::Payload,
+    OauthForm(form): OauthForm<RevokeRequest>,
 ) -> Result<HttpResponse, OauthError> {
-    let form = Form::read(&request, payload).await?;
-    let client_id = clients.authenticate_any(&request, &form, &initiator).await?;
-    let token = form.get("token").ok_or(OauthError::InvalidRequest("token is required"))?;
+    let credentials =
+        FormCredentials { id: form.client_id.as_deref(), secret: form.client_secret.as_deref() };
+    let client_id = clients.authenticate_any(&request, credentials, &initiator).await?;
+    let token = form.token.as_deref().ok_or(OauthError::InvalidRequest("token is required"))?;
     // Access tokens and refresh tokens have different forms, so the hint is not needed.
     match RefreshTokenPlain::parse(token) {
         Some(token) => drop(tokens.end_session_of(token, client_id, EndReason::Revoked, initiator).await?),

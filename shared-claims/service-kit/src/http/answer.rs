@@ -18,7 +18,7 @@ pub fn problem_response(problem: Problem) -> HttpResponse {
 /// An error with two parts: the problem for the client, and the cause for the log, which is never sent.
 #[derive(Debug)]
 pub struct HttpError {
-    problem: Box<Problem>,
+    response: ProblemResponse,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<String>,
 }
@@ -29,7 +29,7 @@ impl HttpError {
         // `actix-web` and `shared-claims` use two versions of the crate `http`.
         let code =
             http::StatusCode::from_u16(status.as_u16()).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-        Self::from(Problem::new(code, detail))
+        ProblemResponse::of(code, detail).into()
     }
 
     /// A 404 response.
@@ -69,13 +69,19 @@ impl HttpError {
 
     /// The problem that the client gets.
     pub fn problem(&self) -> &Problem {
-        &self.problem
+        self.response.problem()
+    }
+}
+
+impl From<ProblemResponse> for HttpError {
+    fn from(response: ProblemResponse) -> Self {
+        Self { response, headers: Vec::new(), cause: None }
     }
 }
 
 impl From<Problem> for HttpError {
     fn from(problem: Problem) -> Self {
-        Self { problem: Box::new(problem), headers: Vec::new(), cause: None }
+        ProblemResponse::new(problem).into()
     }
 }
 
@@ -88,7 +94,7 @@ impl From<DatabaseError> for HttpError {
 /// The text for the log: the cause, if there is one.
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.cause.as_deref().unwrap_or(&self.problem.detail))
+        f.write_str(self.cause.as_deref().unwrap_or(&self.problem().detail))
     }
 }
 
@@ -96,11 +102,11 @@ impl std::error::Error for HttpError {}
 
 impl ResponseError for HttpError {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        self.response.status_code()
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = problem_response(self.problem.as_ref().clone());
+        let mut response = self.response.error_response();
         for (name, value) in &self.headers {
             response.headers_mut().insert(name.clone(), value.clone());
         }

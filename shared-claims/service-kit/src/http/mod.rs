@@ -27,7 +27,7 @@ pub use answer::{HttpError, problem_response};
 pub use app::app;
 pub use client::ClientAddress;
 pub use cors::{Cors, OriginCheck};
-pub use extract::{BODY_LIMIT, Form, Json, Path, Query, require_identity_encoding};
+pub use extract::{BODY_LIMIT, BodyError, Form, Json, Path, Query, form_body, parameters};
 pub use front::Front;
 pub use loopback::{is_loopback_authority, is_loopback_url};
 pub use moment::{parse_rfc3339, rfc3339};

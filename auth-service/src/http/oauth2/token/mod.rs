@@ -6,13 +6,14 @@ mod password;
 mod refresh_token;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared_claims::scope::Scopes;
 use utoipa::ToSchema;
 
 use super::client::{ClientAuth, KnownClient};
+use super::credentials::FormCredentials;
 use super::error::{OauthError, OauthErrorBody};
-use super::form::Form;
+use super::form::OauthForm;
 use crate::accounts::Accounts;
 use crate::domain::{GrantType, Initiator};
 use crate::http::caller::Caller;
@@ -20,12 +21,11 @@ use crate::tokens::{Ask, TokenAnswer, Tokens, TooMuch};
 
 /// The parameters. A client authenticates by HTTP Basic (id and secret form-encoded) or by `client_id` and
 /// `client_secret`; a public one gives its `client_id` alone.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "for the document: the form is read by hand, so that RFC 6749 words its errors")]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct GrantRequest {
     /// `authorization_code`, `client_credentials`, `refresh_token` or `password`
-    #[schema(example = "client_credentials")]
-    grant_type: String,
+    #[schema(value_type = String, example = "client_credentials")]
+    grant_type: Option<String>,
     client_id: Option<String>,
     #[schema(format = Password)]
     client_secret: Option<String>,
@@ -33,8 +33,8 @@ pub(crate) struct GrantRequest {
     #[schema(example = "todos:read")]
     scope: Option<String>,
     /// Which of the client's audiences the token is for (RFC 8707); may be given several times
-    #[schema(example = "todo-service")]
-    resource: Option<String>,
+    #[schema(value_type = Option<String>, example = "todo-service")]
+    resource: Vec<String>,
     code: Option<String>,
     redirect_uri: Option<String>,
     code_verifier: Option<String>,
@@ -76,23 +76,24 @@ impl From<TokenAnswer> for GrantResponse {
 /// A token request of a client that may use the grant type.
 struct Exchange<'a> {
     client: KnownClient,
-    form: &'a Form,
+    form: &'a GrantRequest,
     tokens: &'a Tokens,
     accounts: &'a Accounts,
     initiator: Initiator,
 }
 
 impl Exchange<'_> {
-    fn required(&self, name: &'static str, missing: &'static str) -> Result<&str, OauthError> {
-        self.form.get(name).ok_or(OauthError::InvalidRequest(missing))
-    }
-
     /// The scope and the resources that the request asks for.
     fn ask(&self) -> Result<Ask, OauthError> {
-        let scope = self.form.get("scope").map(Scopes::parse).transpose();
-        let resources = self.form.all("resource").map(str::to_owned).collect();
+        let scope = self.form.scope.as_deref().map(Scopes::parse).transpose();
+        let resources = self.form.resource.clone();
         Ok(Ask { scope: scope.map_err(|_| OauthError::InvalidScope)?, resources })
     }
+}
+
+/// The value of a parameter that the grant type requires.
+fn required<'a>(value: Option<&'a String>, missing: &'static str) -> Result<&'a str, OauthError> {
+    value.map(String::as_str).ok_or(OauthError::InvalidRequest(missing))
 }
 
 impl From<TooMuch> for OauthError {
@@ -126,11 +127,12 @@ pub(crate) async fn token(
     tokens: web::Data<Tokens>,
     accounts: web::Data<Accounts>,
     Caller(initiator): Caller,
-    payload: web::Payload,
+    OauthForm(form): OauthForm<GrantRequest>,
 ) -> Result<HttpResponse, OauthError> {
-    let form = Form::read(&request, payload).await?;
-    let client = clients.authenticate(&request, &form, &initiator).await?;
-    let grant = form.get("grant_type").ok_or(OauthError::InvalidRequest("grant_type is required"))?;
+    let credentials =
+        FormCredentials { id: form.client_id.as_deref(), secret: form.client_secret.as_deref() };
+    let client = clients.authenticate(&request, credentials, &initiator).await?;
+    let grant = form.grant_type.as_deref().ok_or(OauthError::InvalidRequest("grant_type is required"))?;
     let grant = GrantType::parse(grant).ok_or(OauthError::UnsupportedGrantType)?;
     if !client.client().may(grant) {
         return Err(OauthError::UnauthorizedClient);

@@ -4,14 +4,14 @@
 //! in here: [`Accounts::authenticate`](crate::accounts::Accounts::authenticate) will require the second factor, and
 //! this grant type has no way to ask for it.
 
-use super::Exchange;
+use super::{Exchange, required};
 use crate::accounts::Authentication;
 use crate::http::oauth2::error::OauthError;
 use crate::tokens::{Login, TokenAnswer};
 
 pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<TokenAnswer, OauthError> {
-    let username = exchange.required("username", "username is required")?;
-    let password = exchange.required("password", "password is required")?;
+    let username = required(exchange.form.username.as_ref(), "username is required")?;
+    let password = required(exchange.form.password.as_ref(), "password is required")?;
     let ask = exchange.ask()?;
     // Checked before the cost of verifying the password. The check that counts is made again when the session begins.
     ask.of(exchange.tokens.terms_of(exchange.client.client()).most())?;

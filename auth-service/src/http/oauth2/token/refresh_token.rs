@@ -1,12 +1,12 @@
 //! `grant_type=refresh_token` (RFC 6749 §6): bound to client, scope and session.
 
-use super::Exchange;
+use super::{Exchange, required};
 use crate::domain::RefreshTokenPlain;
 use crate::http::oauth2::error::OauthError;
 use crate::tokens::{Refreshed, TokenAnswer};
 
 pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<TokenAnswer, OauthError> {
-    let presented = exchange.required("refresh_token", "refresh_token is required")?;
+    let presented = required(exchange.form.refresh_token.as_ref(), "refresh_token is required")?;
     let presented = RefreshTokenPlain::parse(presented).ok_or(OauthError::InvalidGrant)?;
     let terms = exchange.tokens.terms_of(exchange.client.client());
     let ask = exchange.ask()?;

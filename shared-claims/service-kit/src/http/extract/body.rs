@@ -12,15 +12,58 @@ use crate::http::HttpError;
 /// The size limit of a body: 64 KiB.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
+/// Why a body cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// It has a `Content-Encoding` (RFC 9110 §15.5.16): a small compressed body may decompress to a large one, and no
+    /// client needs it.
+    Encoded,
+    /// It is not of this media type.
+    OtherType(&'static str),
+    /// It is larger than [`BODY_LIMIT`].
+    TooLarge,
+    /// The connection ended before it was complete, for this reason.
+    EndedEarly(String),
+    /// The body, or a parameter in it, is not UTF-8.
+    NotUtf8,
+}
+
+impl From<BodyError> for HttpError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Encoded => {
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must not have a Content-Encoding")
+                    .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+            }
+            BodyError::OtherType(allowed) => {
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("The body must be {allowed}"))
+            }
+            BodyError::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 64 KiB"),
+            BodyError::EndedEarly(cause) => malformed("The body ended early").with_cause(cause),
+            BodyError::NotUtf8 => malformed("The body is not UTF-8"),
+        }
+    }
+}
+
+/// A body, as far as it was read.
+enum Body {
+    Whole(String),
+    /// The first [`BODY_LIMIT`] bytes of a larger body, up to the last whole character.
+    Beginning(String),
+}
+
 /// Reads the whole body as UTF-8. A body above the limit is refused; if its `Content-Length` says so, before it is
 /// read.
-pub(super) async fn text(request: &HttpRequest, payload: &mut Payload) -> Result<String, HttpError> {
+pub(super) async fn text(request: &HttpRequest, payload: &mut Payload) -> Result<String, BodyError> {
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > BODY_LIMIT as u64) {
-        return Err(too_large());
+        return Err(BodyError::TooLarge);
     }
-    text_or(payload, |_| None).await
+    match read(payload).await? {
+        Body::Whole(text) => Ok(text),
+        Body::Beginning(_) => Err(BodyError::TooLarge),
+    }
 }
 
 /// Reads a body as [`text`] does, but reads the first [`BODY_LIMIT`] bytes of a body above the limit, and `explain` may
@@ -29,67 +72,55 @@ pub(super) async fn text_or(
     payload: &mut Payload,
     explain: impl FnOnce(&str) -> Option<HttpError>,
 ) -> Result<String, HttpError> {
+    match read(payload).await? {
+        Body::Whole(text) => Ok(text),
+        Body::Beginning(beginning) => Err(explain(&beginning).unwrap_or_else(|| BodyError::TooLarge.into())),
+    }
+}
+
+async fn read(payload: &mut Payload) -> Result<Body, BodyError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| malformed("The body ended early").with_cause(error))?;
+        let chunk = chunk.map_err(|error| BodyError::EndedEarly(error.to_string()))?;
         let room = BODY_LIMIT - body.len();
         body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if chunk.len() > room {
             // The last character may be incomplete.
             let beginning = body.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-            return Err(explain(beginning).unwrap_or_else(too_large));
+            return Ok(Body::Beginning(beginning.to_owned()));
         }
     }
-    String::from_utf8(body.into()).map_err(|_| malformed("The body is not UTF-8"))
-}
-
-fn too_large() -> HttpError {
-    HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 64 KiB")
+    String::from_utf8(body.into()).map(Body::Whole).map_err(|_| BodyError::NotUtf8)
 }
 
 pub(super) fn malformed(detail: &str) -> HttpError {
     HttpError::new(StatusCode::BAD_REQUEST, detail)
 }
 
-/// Refuses a body with a `Content-Encoding` (RFC 9110 §15.5.16): a small compressed body may decompress to a large one,
-/// and no client needs it.
-pub fn require_identity_encoding(request: &HttpRequest) -> Result<(), HttpError> {
+fn require_identity_encoding(request: &HttpRequest) -> Result<(), BodyError> {
     let mut codings = request.headers().get_all(header::CONTENT_ENCODING);
-    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Ok(());
-    }
-    let refusal =
-        HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must not have a Content-Encoding");
-    Err(refusal.with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")))
+    let is_identity = codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if is_identity { Ok(()) } else { Err(BodyError::Encoded) }
 }
 
 /// Requires a form. Its parameters are percent-encoded UTF-8, whatever `charset` says: the media type has no such
 /// parameter, and some clients add their platform's.
-pub(super) fn require_form(request: &HttpRequest, form: &str) -> Result<(), HttpError> {
+pub(super) fn require_form(request: &HttpRequest, form: &'static str) -> Result<(), BodyError> {
     require_identity_encoding(request)?;
-    if request.content_type().eq_ignore_ascii_case(form) {
-        return Ok(());
-    }
-    Err(wrong_type(form))
+    let is_form = request.content_type().eq_ignore_ascii_case(form);
+    if is_form { Ok(()) } else { Err(BodyError::OtherType(form)) }
 }
 
 /// Requires a media type. A `charset` must be UTF-8.
 pub(super) fn require_type(
     request: &HttpRequest,
-    allowed: &str,
+    allowed: &'static str,
     is_allowed: impl Fn(&str) -> bool,
-) -> Result<(), HttpError> {
+) -> Result<(), BodyError> {
     require_identity_encoding(request)?;
     let kind = request.content_type().to_ascii_lowercase();
     let is_utf8 = request.encoding().is_ok_and(|encoding| encoding.name() == "UTF-8");
-    if is_allowed(&kind) && is_utf8 {
-        return Ok(());
-    }
-    Err(wrong_type(allowed))
-}
-
-fn wrong_type(allowed: &str) -> HttpError {
-    HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("The body must be {allowed}"))
+    if is_allowed(&kind) && is_utf8 { Ok(()) } else { Err(BodyError::OtherType(allowed)) }
 }
 
 /// Whether this member may contain NUL. Only passwords may: they are hashed and never stored as text.

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
-use super::body::{self, contains_nul, malformed, may_contain_nul};
+use super::body::{self, BodyError, contains_nul, malformed, may_contain_nul};
 use super::refuse::invalid_value;
 use crate::http::HttpError;
 
@@ -63,11 +63,27 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
         let mut payload = payload.take();
-        Box::pin(async move {
-            body::require_form(&request, FORM)?;
-            parse(&body::text(&request, &mut payload).await?).map(Self)
-        })
+        Box::pin(async move { parse(&form_body(&request, &mut payload).await?).map(Self) })
     }
+}
+
+/// Reads a form body of limited size. [`parameters`] reads its parameters.
+///
+/// # Errors
+/// If the body is not a form, is encoded or too large, ends early, or is not UTF-8.
+pub async fn form_body(request: &HttpRequest, payload: &mut Payload) -> Result<String, BodyError> {
+    body::require_form(request, FORM)?;
+    body::text(request, payload).await
+}
+
+/// The names and values in a form or a query string, decoded and in their order. A `%` that does not begin an escape
+/// stands for itself, as in browsers.
+///
+/// # Errors
+/// If a name or a value is not UTF-8. The parser would replace such bytes, so that two different names become one.
+pub fn parameters(text: &str) -> Result<form_urlencoded::Parse<'_>, BodyError> {
+    percent_decode_str(text).decode_utf8().map_err(|_| BodyError::NotUtf8)?;
+    Ok(form_urlencoded::parse(text.as_bytes()))
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
@@ -80,16 +96,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, HttpError> {
-    // The parser below would replace what is not UTF-8, and two names become one.
-    if percent_decode_str(text).decode_utf8().is_err() {
-        return Err(malformed("The parameters are not UTF-8"));
-    }
-    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+    let parameters = parameters(text).map_err(|_| malformed("The parameters are not UTF-8"))?;
+    for (name, value) in parameters {
         if name.contains('\0') || (value.contains('\0') && !may_contain_nul(&name)) {
             return Err(contains_nul(&name.replace('\0', "")));
         }
     }
-    let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
+    let reader = serde_urlencoded::Deserializer::new(parameters);
     serde_path_to_error::deserialize(reader)
         .map_err(|error| invalid_value(&error.path().to_string(), error.inner()))
 }

@@ -6,7 +6,7 @@ mod json;
 mod path;
 mod refuse;
 
-pub use body::{BODY_LIMIT, require_identity_encoding};
-pub use form::{Form, Query};
+pub use body::{BODY_LIMIT, BodyError};
+pub use form::{Form, Query, form_body, parameters};
 pub use json::Json;
 pub use path::Path;
