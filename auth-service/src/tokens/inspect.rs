@@ -1,9 +1,19 @@
-//! Checks a refresh token without using it.
+//! Tells whether a token is valid now, without using it. Reads the database, so that the issuer's own endpoints see a
+//! revocation at once.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use service_kit::database::{Database, DatabaseError, DbConnection};
+use shared_claims::claims::{SessionId, TokenId};
+use shared_claims::clock::SharedClock;
+use shared_claims::revocation::{RevocationCheck, RevocationKind, RevocationQuery, Verdict};
+use shared_claims::scope::Scopes;
+use uuid::Uuid;
 
 use super::{Terms, TokenError, Tokens};
 use crate::domain::{RefreshToken, RefreshTokenPlain, Session, User};
-use crate::storage::{refresh_tokens, sessions, users};
-use shared_claims::scope::Scopes;
+use crate::storage::{refresh_tokens, revocations, sessions, users};
 
 /// A refresh token that would be accepted now.
 #[derive(Clone, Debug)]
@@ -41,5 +51,86 @@ impl Tokens {
             Ok::<_, TokenError>(user.map(|user| LiveRefreshToken { token, session, user, scope }))
         });
         read.await
+    }
+}
+
+/// The revocation source of the issuer itself.
+pub struct OwnTokens {
+    database: Database,
+    clock: SharedClock,
+}
+
+impl OwnTokens {
+    /// Builds the check for this database.
+    pub fn new(database: Database, clock: SharedClock) -> Self {
+        Self { database, clock }
+    }
+}
+
+/// Owned [`RevocationQuery`], which can be sent to another thread.
+struct OwnedQuery {
+    jti: TokenId,
+    sid: Option<SessionId>,
+    sub: String,
+    client_id: String,
+    kid: String,
+    exp: i64,
+}
+
+impl OwnedQuery {
+    fn of(query: &RevocationQuery<'_>) -> Self {
+        Self {
+            jti: query.jti,
+            sid: query.sid,
+            sub: query.sub.to_owned(),
+            client_id: query.client_id.to_owned(),
+            kid: query.kid.to_owned(),
+            exp: query.exp,
+        }
+    }
+
+    fn as_query(&self) -> RevocationQuery<'_> {
+        RevocationQuery {
+            jti: self.jti,
+            sid: self.sid,
+            sub: &self.sub,
+            client_id: &self.client_id,
+            kid: &self.kid,
+            exp: self.exp,
+        }
+    }
+}
+
+impl RevocationCheck for OwnTokens {
+    fn check<'a>(
+        &'a self,
+        query: &'a RevocationQuery<'a>,
+    ) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
+        Box::pin(async move {
+            let (query, now_ms) = (OwnedQuery::of(query), self.clock.now_ms());
+            match self.database.read(move |conn| judge(conn, &query, now_ms)).await {
+                Ok(verdict) => verdict,
+                Err(error) => {
+                    tracing::warn!(%error, "token.check_failed");
+                    Verdict::Unknown
+                }
+            }
+        })
+    }
+}
+
+fn judge(conn: &mut DbConnection, query: &OwnedQuery, now_ms: i64) -> Result<Verdict, DatabaseError> {
+    if let Some(fact) = revocations::find_for(conn, &query.as_query())?.first() {
+        return Ok(Verdict::Revoked(fact.kind));
+    }
+    let Some(sid) = query.sid else { return Ok(Verdict::NotRevoked) };
+    // Revocation facts are deleted when they have expired, so the session and the user are checked as well.
+    let session = sessions::find(conn, Uuid::from_bytes(*sid.as_bytes()))?;
+    let Some(session) = session.filter(|session| session.is_live(now_ms)) else {
+        return Ok(Verdict::Revoked(RevocationKind::Sid));
+    };
+    match users::find(conn, session.user_id)? {
+        Some(user) if user.is_active => Ok(Verdict::NotRevoked),
+        _ => Ok(Verdict::Revoked(RevocationKind::Sub)),
     }
 }

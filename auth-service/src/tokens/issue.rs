@@ -1,135 +1,108 @@
-//! Issues the tokens of a login.
+//! Makes and signs access tokens. The claims are made where the current cuts against the user and the client are known.
 
-use std::sync::Arc;
+use shared_claims::claims::{Claims, SessionId};
+use shared_claims::scope::Scopes;
 
-use shared_claims::claims::FIRST_PARTY_CLIENT;
-use uuid::Uuid;
+use super::{Given, Inner, Terms, TokenError, Tokens};
+use crate::domain::{RefreshTokenPlain, Session, User};
 
-use super::begin::{Beginning, Begun};
-use super::{Ask, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
-use crate::domain::{AuditEvent, AuditKind, Initiator, PasswordHash};
-use crate::storage::{Transaction, clients, users};
-
-/// Credentials that were verified.
+/// The tokens that a grant returns.
 #[derive(Clone, Debug)]
-pub struct Proven {
-    /// The user they belong to.
-    pub user_id: Uuid,
-    /// The version of the credentials when they were verified.
-    pub version: i64,
-    /// The verified hash and its replacement, if the verified one has an older scheme or cost.
-    pub upgrade: Option<(PasswordHash, PasswordHash)>,
+pub struct TokenAnswer {
+    /// The access token.
+    pub access_token: String,
+    /// Seconds until the access token expires.
+    pub expires_in: i64,
+    /// The refresh token, where the client gets one.
+    pub refresh: Option<RefreshAnswer>,
+    /// The scope of the access token.
+    pub scope: Scopes,
 }
 
-/// The outcome of a login.
-#[derive(Debug)]
-pub enum Login {
-    /// A session was begun.
-    Issued {
-        /// The session.
-        session_id: Uuid,
-        /// Its first tokens.
-        tokens: Box<TokenAnswer>,
-    },
-    /// The user was disabled, or the password was changed, since the password was verified.
-    Refused,
-    /// The client was disabled or deleted since it authenticated.
-    ClientEnded,
-    /// The request asks for more than the client is allowed.
-    TooMuch(TooMuch),
+/// A refresh token that a grant returns.
+#[derive(Clone, Debug)]
+pub struct RefreshAnswer {
+    /// The token.
+    pub token: RefreshTokenPlain,
+    /// Seconds until it expires, unless it is used before.
+    pub expires_in: i64,
 }
 
-/// The outcome as committed, before the token is signed.
-enum Decided {
-    Begun(Box<Begun>),
-    Refused,
-    ClientEnded,
-    TooMuch(TooMuch),
+/// Committed tokens whose access token is not signed yet.
+pub(super) struct Minted {
+    pub(super) claims: Claims,
+    /// The refresh token and its expiry.
+    pub(super) refresh: Option<(RefreshTokenPlain, i64)>,
 }
 
-impl Tokens {
-    /// Begins a session with a client, if the credentials have not changed since they were verified.
-    pub async fn issue(
-        &self,
-        proven: Proven,
-        client_id: String,
-        ask: Ask,
-        initiator: Initiator,
-    ) -> Result<Login, TokenError> {
-        let inner = Arc::clone(&self.inner);
-        let decided = self.inner.unit_of_work.commit(move |transaction| {
-            inner.decide_login(transaction, &proven, &client_id, &ask, &initiator)
-        });
-        match decided.await?.value {
-            Decided::Begun(begun) => {
-                let Begun { session_id, minted } = *begun;
-                let tokens = Box::new(self.inner.answer(minted).await?);
-                Ok(Login::Issued { session_id, tokens })
-            }
-            Decided::Refused => Ok(Login::Refused),
-            Decided::ClientEnded => Ok(Login::ClientEnded),
-            Decided::TooMuch(what) => Ok(Login::TooMuch(what)),
-        }
-    }
+/// The subject of a token.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    /// A user, in a session of this client.
+    User(&'a User, &'a Session),
+    /// The client itself.
+    Client,
 }
 
 impl Inner {
-    fn decide_login(
-        &self,
-        transaction: &mut Transaction<'_>,
-        proven: &Proven,
-        client_id: &str,
-        ask: &Ask,
-        initiator: &Initiator,
-    ) -> Result<Decided, TokenError> {
-        let credentials = users::lock(transaction.conn(), proven.user_id)?;
-        let terms = self.lock_terms(transaction, client_id)?;
-        let now_ms = transaction.now_ms();
-        // Compares the version and not the hash, because a concurrent login may have upgraded the hash of the same
-        // password.
-        let same = credentials.filter(|found| found.user.is_active && found.version == proven.version);
-        let Some(credentials) = same else {
-            let refused = AuditEvent::new(AuditKind::LoginRefused, initiator)
-                .user(proven.user_id)
-                .client(client_id)
-                .reason("changed_meanwhile");
-            transaction.record(refused);
-            return Ok(Decided::Refused);
+    /// Makes the claims of a token that is issued now. The time in its `jti` is later than the cuts against its user
+    /// and client.
+    pub(super) fn mint(&self, terms: &Terms, subject: Subject<'_>, given: Given, now_ms: i64) -> Claims {
+        let issuer = &self.settings.issuer;
+        let now = now_ms.div_euclid(1000);
+        let (sub, end, user_cut_ms) = match subject {
+            Subject::User(user, session) => {
+                (user.id.to_string(), terms.access_end_s(session, now_ms), user.token_cut_ms)
+            }
+            Subject::Client => (terms.client_id.clone(), now.saturating_add(terms.access_ttl_s), None),
         };
-        let Some(terms) = terms else { return Ok(Decided::ClientEnded) };
-        let given = match ask.of(terms.most()) {
-            Ok(given) => given,
-            Err(what) => return Ok(Decided::TooMuch(what)),
-        };
-        let user = credentials.user;
-        if let Some((old, new)) = &proven.upgrade {
-            users::upgrade_hash(transaction.conn(), user.id, old, new, now_ms)?;
+        let cut_ms = user_cut_ms.max(terms.token_cut_ms);
+        let jti_ms = cut_ms.map_or(now_ms, |cut| now_ms.max(cut.saturating_add(1)));
+        let jti = self.random.token_id(jti_ms);
+        let mut claims = Claims::new(issuer, sub, &terms.client_id, jti, now, end);
+        claims.aud = given.audience;
+        if terms.is_for_the_issuer(&given.scope) && !claims.aud.contains(issuer) {
+            claims.aud.push(issuer.clone());
         }
-        let beginning = Beginning {
-            user: &user,
-            terms: &terms,
-            most: given.clone(),
-            given,
-            amr: vec!["pwd".to_owned()],
-            auth_time_s: now_ms.div_euclid(1000),
-            device: initiator.device.clone(),
-            initiator,
-            reason: None,
-        };
-        Ok(Decided::Begun(Box::new(self.begin(transaction, beginning)?)))
+        claims.scope = given.scope;
+        claims.nbf = Some(now);
+        if let Subject::User(user, session) = subject {
+            claims.sid = Some(SessionId::from_bytes(session.id.into_bytes()));
+            claims.username = Some(user.username.clone());
+            claims.roles = user.roles.iter().cloned().collect();
+            claims.auth_time = Some(session.auth_time_s);
+            claims.amr.clone_from(&session.amr);
+            claims.acr = Some("1".to_owned());
+        }
+        claims
     }
 
-    /// The terms of an active client, whose row is locked until this transaction ends. A transaction that disables
-    /// the client waits for this one, and then finds the session that it began.
-    pub(super) fn lock_terms(
+    /// Signs the access token and builds the response.
+    pub(super) async fn answer(&self, minted: Minted) -> Result<TokenAnswer, TokenError> {
+        let Minted { claims, refresh } = minted;
+        let now_ms = claims.iat.saturating_mul(1000);
+        let refresh = refresh.map(|(token, expires_at_ms)| RefreshAnswer {
+            token,
+            expires_in: (expires_at_ms - now_ms).div_euclid(1000).max(0),
+        });
+        let access_token = self.keys.sign(&claims, claims.exp).await?;
+        Ok(TokenAnswer { access_token, expires_in: claims.exp - claims.iat, refresh, scope: claims.scope })
+    }
+}
+
+impl Tokens {
+    /// Issues a token in the client's own name (RFC 6749 §4.4): no user, no session, no refresh token, and no write to
+    /// the database.
+    ///
+    /// `as_of_ms` must be read *before* the client is found to be active. So the token's time is
+    /// earlier than the cut of any later disabling of the client, even if this process is paused in between.
+    pub async fn issue_to_client(
         &self,
-        transaction: &mut Transaction<'_>,
-        client_id: &str,
-    ) -> Result<Option<Terms>, TokenError> {
-        if client_id == FIRST_PARTY_CLIENT {
-            return Ok(Some(Terms::first_party(&self.settings)));
-        }
-        let client = clients::lock(transaction.conn(), client_id)?.filter(|client| client.is_active);
-        Ok(client.map(|client| Terms::of(&client, &self.settings)))
+        terms: &Terms,
+        given: Given,
+        as_of_ms: i64,
+    ) -> Result<TokenAnswer, TokenError> {
+        let claims = self.inner.mint(terms, Subject::Client, given, as_of_ms);
+        self.inner.answer(Minted { claims, refresh: None }).await
     }
 }

@@ -1,13 +1,23 @@
-//! Lists and ends sessions for the user.
+//! Lists and ends the sessions of a user.
+//!
+//! Many sessions are ended in batches: a transaction that ends sessions holds the lock of the revocation log until it
+//! commits, and every other logout waits for that lock.
 
-use service_kit::database::DbConnection;
+use std::time::Duration;
+
+use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::issuer::contract::fact_expiry_s;
 use shared_claims::revocation::{RevocationFact, RevocationKind};
 use uuid::Uuid;
 
 use super::{TokenError, Tokens};
-use crate::domain::{AuditEvent, AuditKind, EndReason, Initiator, PageLimit, Session, SessionCursor};
-use crate::storage::{Transaction, sessions, users};
+use crate::domain::{AuditEvent, AuditKind, EndReason, Initiator, PageLimit, Session, SessionCursor, User};
+use crate::storage::{Transaction, authorization_codes, sessions, users};
+
+/// The most sessions ended in one transaction.
+pub(super) const BATCH: i64 = 200;
+/// The pause between two transactions, so that other transactions get their turn, on SQLite too.
+const BREATH: Duration = Duration::from_millis(20);
 
 impl Tokens {
     /// Returns a page of a user's live sessions, last used first, and the cursor of the next page.
@@ -109,5 +119,137 @@ fn fact_of(session: &Session, now_ms: i64) -> RevocationFact {
         id: session.id.to_string(),
         at: None,
         exp: fact_expiry_s(remembered_from),
+    }
+}
+
+/// The result of one transaction.
+enum Step {
+    /// It ended a batch of sessions, and there may be more.
+    More,
+    /// It ended all sessions that were left.
+    Last,
+}
+
+impl Tokens {
+    /// Ends every session of a user except `kept`. If it fails in the middle, some sessions have ended, with their
+    /// revocation facts, and the others continue.
+    pub async fn end_other_sessions(
+        &self,
+        user_id: Uuid,
+        kept: Uuid,
+        initiator: Initiator,
+    ) -> Result<(), TokenError> {
+        self.end_in_steps(move |transaction| end_others(transaction, user_id, kept, &initiator)).await
+    }
+
+    /// Ends every session of a user, and revokes every token that the user has.
+    pub async fn end_all_sessions(&self, user_id: Uuid, initiator: Initiator) -> Result<(), TokenError> {
+        let cuts = self.inner.settings.cuts();
+        self.end_in_steps(move |transaction| end_all(transaction, cuts, user_id, &initiator)).await
+    }
+
+    async fn end_in_steps<F>(&self, step: F) -> Result<(), TokenError>
+    where
+        F: Fn(&mut Transaction<'_>) -> Result<Step, TokenError> + Clone + Send + 'static,
+    {
+        loop {
+            let step = step.clone();
+            let done = self.inner.unit_of_work.commit(move |transaction| {
+                let step = step(transaction)?;
+                if matches!(step, Step::More) {
+                    transaction.leave_announcement_to_next_step();
+                }
+                Ok::<_, TokenError>(step)
+            });
+            match done.await?.value {
+                Step::More => {}
+                Step::Last => return Ok(()),
+            }
+            tokio::time::sleep(BREATH).await;
+        }
+    }
+}
+
+fn end_others(
+    transaction: &mut Transaction<'_>,
+    user_id: Uuid,
+    kept: Uuid,
+    initiator: &Initiator,
+) -> Result<Step, TokenError> {
+    if users::lock(transaction.conn(), user_id)?.is_none() {
+        return Ok(Step::Last);
+    }
+    let now_ms = transaction.now_ms();
+    let others = sessions::some_of_user(transaction.conn(), user_id, now_ms, Some(kept), BATCH)?;
+    end_sessions(transaction, &others, EndReason::EndedByUser, initiator)?;
+    Ok(if is_batch(&others) { Step::More } else { Step::Last })
+}
+
+/// Ends a batch of sessions, or, if no more than a batch is left, all of them with one revocation fact. Takes the
+/// user's lock before it reads the clock, so every token that was issued before is older than the cut and every
+/// later one is newer.
+fn end_all(
+    transaction: &mut Transaction<'_>,
+    cuts: CutRules,
+    user_id: Uuid,
+    initiator: &Initiator,
+) -> Result<Step, TokenError> {
+    let Some(credentials) = users::lock(transaction.conn(), user_id)? else { return Ok(Step::Last) };
+    let (now_ms, reason) = (transaction.now_ms(), EndReason::LogoutAll);
+    let some = sessions::some_of_user(transaction.conn(), user_id, now_ms, None, BATCH)?;
+    if is_batch(&some) {
+        end_sessions(transaction, &some, reason, initiator)?;
+        return Ok(Step::More);
+    }
+    cuts.end_all(transaction, &credentials.user, reason)?;
+    transaction.record(AuditEvent::new(AuditKind::AllSessionsEnded, initiator).user(user_id));
+    Ok(Step::Last)
+}
+
+fn is_batch(sessions: &[Session]) -> bool {
+    i64::try_from(sessions.len()).is_ok_and(|count| count >= BATCH)
+}
+
+/// The settings that a cut has to cover.
+#[derive(Clone, Copy, Debug)]
+pub struct CutRules {
+    /// The most by which the clocks of replicas may differ, in milliseconds.
+    pub clock_skew_ms: i64,
+    /// The lifetime of an access token, in seconds.
+    pub access_ttl_s: i64,
+}
+
+impl CutRules {
+    /// Takes a cut against the user: revokes every access token that was issued up to now. The caller holds the user's
+    /// lock, so every token that was issued before the lock is older than the cut, and every later one is newer.
+    pub(crate) fn cut(self, transaction: &mut Transaction<'_>, user: &User) -> Result<(), DatabaseError> {
+        let now_ms = transaction.now_ms();
+        let now = now_ms.div_euclid(1000);
+        let past_the_last = user.token_cut_ms.map_or(i64::MIN, |cut| cut.saturating_add(1));
+        let cut = now_ms.saturating_add(self.clock_skew_ms).max(past_the_last);
+        let last_expiry = sessions::last_access_expiry_of_user(transaction.conn(), user.id)?.unwrap_or(now);
+        let exp = fact_expiry_s(last_expiry.max(now.saturating_add(self.access_ttl_s)));
+        users::set_token_cut(transaction.conn(), user.id, cut, now_ms)?;
+        transaction.revoke(RevocationFact {
+            kind: RevocationKind::Sub,
+            id: user.id.to_string(),
+            at: Some(cut),
+            exp,
+        });
+        Ok(())
+    }
+
+    /// Takes the cut, ends the user's sessions, and deletes unredeemed codes, which could begin new sessions.
+    pub(crate) fn end_all(
+        self,
+        transaction: &mut Transaction<'_>,
+        user: &User,
+        reason: EndReason,
+    ) -> Result<(), DatabaseError> {
+        self.cut(transaction, user)?;
+        let now_ms = transaction.now_ms();
+        sessions::end_all_of_user(transaction.conn(), user.id, reason, now_ms)?;
+        authorization_codes::delete_unused_of_user(transaction.conn(), user.id)?;
+        Ok(())
     }
 }

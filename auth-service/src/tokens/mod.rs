@@ -3,45 +3,33 @@
 //! Each use case decides inside one write transaction, and reads the clock after it has taken the user's lock. So an
 //! issue either sees a cut, or is finished before the cut takes its time.
 
-mod ask;
-mod begin;
-mod check;
-mod code;
-mod cut;
-mod error;
+mod authorization_code;
 mod inspect;
 mod issue;
-mod issue_to_client;
+mod login;
 mod logout;
-mod logout_all;
-mod mint;
-mod redeem;
+mod policy;
 mod refresh;
-mod replay;
 mod revoke;
-mod terms;
 
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
+use service_kit::database::DatabaseError;
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-pub use self::ask::{Ask, Given, TooMuch};
-pub use self::check::OwnTokens;
-pub use self::code::{CodeGrant, Consent};
-pub use self::cut::CutRules;
-pub use self::error::TokenError;
-pub use self::inspect::LiveRefreshToken;
-pub use self::issue::{Login, Proven};
-pub use self::mint::{RefreshAnswer, TokenAnswer};
-pub use self::redeem::{CodeRequest, Redeemed};
+pub use self::authorization_code::{CodeGrant, CodeRequest, Consent, Redeemed};
+pub use self::inspect::{LiveRefreshToken, OwnTokens};
+pub use self::issue::{RefreshAnswer, TokenAnswer};
+pub use self::login::{Login, Proven};
+pub use self::logout::CutRules;
+pub use self::policy::{Ask, Given, Terms, TooMuch};
 pub use self::refresh::Refreshed;
 pub use self::revoke::TokenRevocation;
-pub use self::terms::Terms;
 use crate::domain::{RefreshTokenPlain, SessionLimits};
-use crate::keys::KeyStore;
+use crate::keys::{KeyStore, KeysError};
 use crate::random::Random;
 use crate::storage::UnitOfWork;
 use crate::throttle::Counters;
@@ -141,5 +129,26 @@ impl Tokens {
     /// The `iss` of tokens.
     pub fn issuer(&self) -> &str {
         &self.inner.settings.issuer
+    }
+}
+
+/// Why a use case failed, if it is not the fault of the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The database failed or had no free connection.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The token could not be signed.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}
+
+impl TokenError {
+    /// Whether a retry may succeed soon: 503 with `Retry-After`.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(error) | Self::Keys(KeysError::Database(error)) => error.is_transient(),
+            Self::Keys(_) => false,
+        }
     }
 }

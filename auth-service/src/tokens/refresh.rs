@@ -1,14 +1,17 @@
-//! Rotates refresh tokens. A retried request gets the same successor ([`super::replay`]); any later reuse ends the
-//! session.
+//! Rotates refresh tokens. A retried request gets the same successor; any later reuse ends the session.
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::begin::{Lineage, store};
-use super::mint::{Minted, Subject};
+use super::issue::{Minted, Subject};
+use super::login::{Lineage, store};
+use super::logout::end_session;
 use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
-use crate::domain::{Initiator, Presented, RefreshToken, RefreshTokenPlain, Session, Throttled, User};
+use crate::domain::{
+    AuditEvent, AuditKind, EndReason, Initiator, Presented, RefreshToken, RefreshTokenPlain, Session,
+    Throttled, User,
+};
 use crate::storage::{Transaction, refresh_tokens, sessions};
 
 /// The outcome of presenting a refresh token.
@@ -38,7 +41,7 @@ pub enum Refreshed {
 }
 
 /// The outcome as committed, before the token is signed.
-pub(super) enum Decided {
+enum Decided {
     Issued { user_id: Uuid, session_id: Uuid, is_replay: bool, minted: Box<Minted> },
     Reused { asked: Result<Given, TooMuch> },
     Refused,
@@ -47,7 +50,7 @@ pub(super) enum Decided {
 }
 
 impl Decided {
-    pub(super) fn refused(asked: Result<Given, TooMuch>) -> Self {
+    fn refused(asked: Result<Given, TooMuch>) -> Self {
         asked.map_or_else(Self::TooMuch, |_| Self::Refused)
     }
 }
@@ -84,23 +87,23 @@ impl Tokens {
 }
 
 /// A refresh token with the values that decide on its use.
-pub(super) struct Found {
+struct Found {
     /// `None` for a token that was used so long ago that its row was deleted. (Unused tokens are kept as long as
     /// their session.)
     token: Option<RefreshToken>,
-    pub(super) session: Session,
+    session: Session,
     user: User,
     /// The time, read under the user's lock and before the state of the session was read. If the client was disabled
     /// in the meantime, its session ended later than this, and its cut is later still.
-    pub(super) now_ms: i64,
+    now_ms: i64,
 }
 
 /// A request to refresh.
-pub(super) struct Request<'a> {
-    pub(super) presented: &'a RefreshTokenPlain,
+struct Request<'a> {
+    presented: &'a RefreshTokenPlain,
     terms: &'a Terms,
     ask: &'a Ask,
-    pub(super) initiator: &'a Initiator,
+    initiator: &'a Initiator,
 }
 
 impl Found {
@@ -114,11 +117,11 @@ impl Found {
     }
 
     /// The scope and audience that the request is granted.
-    pub(super) fn asked(&self, request: &Request<'_>) -> Result<Given, TooMuch> {
+    fn asked(&self, request: &Request<'_>) -> Result<Given, TooMuch> {
         request.ask.of(request.terms.within(&self.session))
     }
 
-    pub(super) fn means(&self, successor: Option<&RefreshToken>, replay_ms: i64) -> Presented {
+    fn means(&self, successor: Option<&RefreshToken>, replay_ms: i64) -> Presented {
         self.token.as_ref().map_or(Presented::Reuse, |token| token.present(successor, self.now_ms, replay_ms))
     }
 }
@@ -189,12 +192,12 @@ impl Inner {
         self.give_beside(transaction, found, request, given, (child, ends_at_ms), false).map(Some)
     }
 
-    pub(super) fn caller_mark(&self, request: &Request<'_>) -> i64 {
+    fn caller_mark(&self, request: &Request<'_>) -> i64 {
         request.presented.caller_mark(&request.initiator.device, &self.refresh_derivation)
     }
 
     /// Makes the access token that is returned with a stored child, and notes the use of the session.
-    pub(super) fn give_beside(
+    fn give_beside(
         &self,
         transaction: &mut Transaction<'_>,
         found: &mut Found,
@@ -215,4 +218,72 @@ impl Inner {
             minted: Box::new(Minted { claims, refresh: Some(refresh) }),
         })
     }
+}
+
+impl Inner {
+    /// Decides on a token that was used or cannot be consumed. The caller holds the user's lock and has read the
+    /// session and the token under it.
+    fn decide_replay(
+        &self,
+        transaction: &mut Transaction<'_>,
+        found: &mut Found,
+        request: &Request<'_>,
+    ) -> Result<Decided, TokenError> {
+        let asked = found.asked(request);
+        let child = request.presented.child(&self.refresh_derivation);
+        let successor = refresh_tokens::find(transaction.conn(), &child.hash())?;
+        let meaning = found.means(successor.as_ref(), self.settings.refresh_replay_s.saturating_mul(1000));
+        let (mut successor, is_late) = match (meaning, successor) {
+            // The token is unused but could not be consumed: its session ended at this moment because its client was
+            // disabled.
+            (Presented::Expired | Presented::Rotate, _) => return Ok(Decided::refused(asked)),
+            (Presented::Replay { is_late }, Some(successor)) => (successor, Some(is_late)),
+            (Presented::ReplayTooMany, Some(successor)) => (successor, None),
+            (Presented::Replay { .. } | Presented::ReplayTooMany | Presented::Reuse, _) => {
+                return end_family(transaction, found, request, asked);
+            }
+        };
+        let given = match asked {
+            Ok(given) => given,
+            Err(what) => return Ok(Decided::TooMuch(what)),
+        };
+        let counted = successor.refreshes.add(self.settings.limits.refreshes_of_session, found.now_ms);
+        let refreshes = match counted {
+            Ok(refreshes) => refreshes,
+            Err(throttled) => return Ok(Decided::Throttled(throttled)),
+        };
+        let Some(is_late) = is_late else { return Ok(Decided::Refused) };
+        if is_late || refreshes != successor.refreshes {
+            successor.late_replays = successor.late_replays.saturating_add(i64::from(is_late));
+            refresh_tokens::note_replay(
+                transaction.conn(),
+                &child.hash(),
+                successor.late_replays,
+                refreshes,
+            )?;
+        }
+        let is_from_elsewhere =
+            successor.first_caller.is_some_and(|first| first != self.caller_mark(request));
+        if is_from_elsewhere {
+            transaction.record(replayed(found, request));
+        }
+        let refresh = (child, successor.expires_at_ms);
+        self.give_beside(transaction, found, request, given, refresh, true)
+    }
+}
+
+fn end_family(
+    transaction: &mut Transaction<'_>,
+    found: &Found,
+    request: &Request<'_>,
+    asked: Result<Given, TooMuch>,
+) -> Result<Decided, TokenError> {
+    let event = AuditEvent::new(AuditKind::RefreshReused, request.initiator);
+    end_session(transaction, &found.session, EndReason::Reuse, event)?;
+    Ok(Decided::Reused { asked })
+}
+
+fn replayed(found: &Found, request: &Request<'_>) -> AuditEvent {
+    let (session, event) = (&found.session, AuditEvent::new(AuditKind::RefreshReplayed, request.initiator));
+    event.user(session.user_id).client(&session.client_id).session(session.id)
 }
