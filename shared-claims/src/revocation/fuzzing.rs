@@ -25,54 +25,54 @@ pub use super::redis::fuzzing::stream;
 const NOW_MS: i64 = 1_800_000_000_000;
 
 /// A mirror, and a plain list of the facts that were given to it.
-pub(super) struct Watched {
+pub(super) struct CheckedMirror {
     pub(super) state: MirrorState,
     clock: Arc<ManualClock>,
-    told: Vec<RevocationFact>,
+    given: Vec<RevocationFact>,
 }
 
-impl Watched {
+impl CheckedMirror {
     pub(super) fn new() -> Self {
         let clock = ManualClock::at(NOW_MS);
         let settings = MirrorSettings::default().clock(clock.clone());
-        Self { state: MirrorState::new("fuzzing", settings), clock, told: Vec::new() }
+        Self { state: MirrorState::new("fuzzing", settings), clock, given: Vec::new() }
     }
 
     /// Records the facts that were given to the mirror. Returns whether all of them are well-formed.
-    pub(super) fn told<'a>(&mut self, facts: impl IntoIterator<Item = &'a RevocationFact>) -> bool {
+    pub(super) fn record<'a>(&mut self, facts: impl IntoIterator<Item = &'a RevocationFact>) -> bool {
         let mut all_good = true;
         for fact in facts {
-            if is_fact(fact) { self.told.push(fact.clone()) } else { all_good = false }
+            if is_well_formed(fact) { self.given.push(fact.clone()) } else { all_good = false }
         }
         all_good
     }
 
     /// Every recorded fact refuses the tokens that it names, and a token that no fact names is not revoked.
     pub(super) fn check(&self) {
-        for fact in &self.told {
-            let Some(token) = concerned(fact) else { continue };
+        for fact in &self.given {
+            let Some(token) = oldest_token_of(fact) else { continue };
             assert!(matches!(self.state.check(&token.revocation_query()), Verdict::Revoked(_)), "{fact:?}");
         }
-        let told = &self.told;
-        let stranger = Concerned::nobody();
-        let named = told.iter().any(|fact| stranger.is_named_by(fact));
-        assert_eq!(matches!(self.state.check(&stranger.revocation_query()), Verdict::Revoked(_)), named);
-        assert!(self.state.facts.len() <= told.len());
+        let given = &self.given;
+        let unnamed = TokenIdentifiers::of_no_fact();
+        let is_named = given.iter().any(|fact| unnamed.is_named_by(fact));
+        assert_eq!(matches!(self.state.check(&unnamed.revocation_query()), Verdict::Revoked(_)), is_named);
+        assert!(self.state.facts.len() <= given.len());
     }
 }
 
-impl Watched {
+impl CheckedMirror {
     /// No recorded fact is kept after the longest time for which any kind counts, whatever its `exp` was.
-    pub(super) fn outlive(self) {
+    pub(super) fn check_all_expire(self) {
         let longest_s = RevocationKind::ALL.iter().map(|kind| kind.counts_for_s()).max().unwrap_or(0);
-        self.clock.advance_ms(u64::try_from(longest_s).expect("a time to come") * 1_000);
+        self.clock.advance_ms(u64::try_from(longest_s).expect("a positive time") * 1_000);
         self.state.sweep();
         assert_eq!(self.state.facts.len(), 0);
     }
 }
 
 /// The identifiers of a token, owned.
-struct Concerned {
+struct TokenIdentifiers {
     jti: TokenId,
     sid: SessionId,
     sub: String,
@@ -80,8 +80,8 @@ struct Concerned {
     kid: String,
 }
 
-impl Concerned {
-    fn nobody() -> Self {
+impl TokenIdentifiers {
+    fn of_no_fact() -> Self {
         Self {
             jti: TokenId::new(0, [9; 10]),
             sid: SessionId::from_bytes([9; 16]),
@@ -115,8 +115,8 @@ impl Concerned {
 }
 
 /// The oldest token that the fact names. `None` for a `jti` that the issuer could not have issued.
-fn concerned(fact: &RevocationFact) -> Option<Concerned> {
-    let mut token = Concerned::nobody();
+fn oldest_token_of(fact: &RevocationFact) -> Option<TokenIdentifiers> {
+    let mut token = TokenIdentifiers::of_no_fact();
     match fact.kind {
         RevocationKind::Jti => token.jti = TokenId::parse(&fact.id).ok()?,
         RevocationKind::Sid => {
@@ -130,9 +130,9 @@ fn concerned(fact: &RevocationFact) -> Option<Concerned> {
 }
 
 /// Whether the fact can be compared with a token.
-fn is_fact(fact: &RevocationFact) -> bool {
-    let named = (1..=512).contains(&fact.id.len());
-    named
+fn is_well_formed(fact: &RevocationFact) -> bool {
+    let is_named = (1..=512).contains(&fact.id.len());
+    is_named
         && match fact.kind {
             RevocationKind::Jti | RevocationKind::Sid => Uuid::try_parse(&fact.id).is_ok(),
             RevocationKind::Sub | RevocationKind::Client => fact.at.is_some(),

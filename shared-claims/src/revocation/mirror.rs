@@ -1,4 +1,4 @@
-//! The mirror: every live fact held in memory, and the moment as of which that is all of them.
+//! The mirror: all live facts in memory, and the moment as of which the mirror is complete.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::clock::{SharedClock, SystemClock};
 #[cfg(any(feature = "feed", feature = "redis"))]
 use crate::jitter::{Jitter, Retry};
 
-/// Before the first complete list.
+/// The value of `as_of` before the first complete list.
 const NEVER: i64 = i64::MIN;
 
-/// How a mirror judges its own age.
+/// How a mirror measures its age, and how old it may be.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,11 +31,11 @@ const NEVER: i64 = i64::MIN;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MirrorSettings {
-    /// The bound: a list that was complete longer ago proves nothing any more. 30 s by default.
+    /// The staleness bound: a list that was complete longer ago than this decides nothing. 30 s by default.
     pub max_staleness: Duration,
     /// The clocks.
     pub clock: SharedClock,
-    /// What spreads the tries of those who lost the same source.
+    /// Random pauses, so that verifiers that lost the same source do not come back in the same moment.
     #[cfg(any(feature = "feed", feature = "redis"))]
     pub(crate) jitter: Jitter,
 }
@@ -52,14 +52,14 @@ impl Default for MirrorSettings {
 }
 
 impl MirrorSettings {
-    /// The default settings under another bound.
+    /// Sets the staleness bound.
     #[must_use]
     pub fn max_staleness(mut self, bound: Duration) -> Self {
         self.max_staleness = bound;
         self
     }
 
-    /// The same settings under another clock.
+    /// Sets the clock.
     #[must_use]
     pub fn clock(mut self, clock: SharedClock) -> Self {
         self.clock = clock;
@@ -73,15 +73,15 @@ impl fmt::Debug for MirrorSettings {
     }
 }
 
-/// A local copy of the revocation list that follows its source. Cheap to clone; what follows in the background stops
-/// when the last clone is dropped.
+/// A local copy of the revocation list that follows its source. Cheap to clone. Its background tasks stop when the last
+/// clone is dropped.
 ///
 /// ```
 /// use shared_claims::claims::TokenId;
 /// use shared_claims::clock::{Clock, SystemClock};
 /// use shared_claims::revocation::{RevocationFact, RevocationKind, RevocationQuery, Mirror, MirrorSettings, Verdict};
 ///
-/// // A service that holds the truth itself writes the mirror by hand.
+/// // A service that keeps the revocation list itself writes the mirror by hand.
 /// let (mirror, writer) = Mirror::by_hand(MirrorSettings::default());
 /// let before = SystemClock.boot_ms();
 /// writer.add(&RevocationFact { kind: RevocationKind::Client, id: "app".to_owned(), at: Some(1_700_000_000_000), exp: i64::MAX })?;
@@ -104,7 +104,7 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// A mirror that is told by the caller, for a service that holds the truth itself (and for tests).
+    /// A mirror that the caller writes, for a service that keeps the revocation list itself (and for tests).
     pub fn by_hand(settings: MirrorSettings) -> (Self, MirrorWriter) {
         let state = Arc::new(MirrorState::new("hand", settings));
         let writer = MirrorWriter { state: Arc::clone(&state) };
@@ -115,7 +115,7 @@ impl Mirror {
         Self { state, _tasks: Arc::new(tasks) }
     }
 
-    /// What is known of the token now. Waits for nothing.
+    /// Checks a token against the mirror's current state. Never blocks.
     pub fn check(&self, query: &RevocationQuery<'_>) -> Verdict {
         self.state.check(query)
     }
@@ -138,7 +138,7 @@ impl fmt::Debug for Mirror {
 /// use shared_claims::clock::{Clock, SystemClock};
 /// use shared_claims::revocation::{RevocationFact, InvalidRevocationFact, MirrorWriter};
 ///
-/// /// Called every second with what a database of yours says.
+/// /// Called every second with all revocations in the service's own database.
 /// fn copy(writer: &MirrorWriter, read: impl FnOnce() -> Vec<RevocationFact>) -> Result<(), InvalidRevocationFact> {
 ///     let before = SystemClock.boot_ms();
 ///     read().iter().try_for_each(|fact| writer.add(fact))?;
@@ -157,8 +157,8 @@ impl MirrorWriter {
         self.state.add(fact)
     }
 
-    /// Says that every fact committed before `boot_ms` (a reading of the settings' boot clock, taken before the
-    /// truth was read) was added.
+    /// Declares that every fact that was committed before `boot_ms` was added. Read this time from the settings' boot clock
+    /// before you read the facts.
     pub fn complete_as_of(&self, boot_ms: u64) {
         self.state.sweep();
         self.state.complete_as_of(i64::try_from(boot_ms).unwrap_or(NEVER));
@@ -171,7 +171,7 @@ impl fmt::Debug for MirrorWriter {
     }
 }
 
-/// Background tasks that end with their owner.
+/// Background tasks that are stopped when this is dropped.
 #[derive(Default)]
 pub(super) struct Tasks(pub(super) Vec<tokio::task::AbortHandle>);
 
@@ -183,11 +183,11 @@ impl Drop for Tasks {
     }
 }
 
-/// What the readers of a mirror and its source share.
+/// The state that a mirror's readers and the task that follows its source share.
 pub(super) struct MirrorState {
     pub(super) facts: FactSet,
-    /// Boot time (ms) before which every committed fact is among `facts`. Only ever grows: facts are not lost, so what
-    /// was complete once stays so, whatever becomes of the source.
+    /// Boot time (ms) before which every committed fact is among `facts`. It only grows: facts are not lost, so the list
+    /// stays complete as of this moment, whatever happens to the source.
     as_of: AtomicI64,
     pub(super) settings: MirrorSettings,
     source: &'static str,
@@ -217,9 +217,8 @@ impl MirrorState {
         }
     }
 
-    /// The order of the three looks is what makes this right. The moment of completeness is read before the facts:
-    /// read after them, it could belong to facts that came in between. The clock is read after everything: the process
-    /// may have been stopped at any point before.
+    /// The order of the three reads matters. `as_of` is read before the facts: read after them, it could cover facts that
+    /// were added in between. The clock is read last, because the process may have been paused at any point before.
     pub(super) fn check(&self, query: &RevocationQuery<'_>) -> Verdict {
         let as_of = self.as_of.load(Ordering::Acquire);
         if let Some(kind) = self.facts.check(query) {
@@ -253,7 +252,7 @@ impl MirrorState {
         self.facts.add(fact)
     }
 
-    /// To be called only after every fact committed before that moment was added.
+    /// Must be called only after every fact that was committed before this moment was added.
     pub(super) fn complete_as_of(&self, boot_ms: i64) {
         self.as_of.fetch_max(boot_ms, Ordering::AcqRel);
     }
@@ -275,18 +274,18 @@ impl MirrorState {
     }
 }
 
-/// What a source in another process needs.
+/// The methods for sources that follow a list of another process.
 #[cfg(any(feature = "feed", feature = "redis"))]
 impl MirrorState {
-    /// Boot time (ms) before which every committed fact is here; `None` before the first complete list.
+    /// Boot time (ms) before which every committed fact is in the mirror; `None` before the first complete list.
     #[cfg(feature = "redis")]
     pub(super) fn as_of_ms(&self) -> Option<i64> {
         Some(self.as_of.load(Ordering::Acquire)).filter(|as_of| *as_of != NEVER)
     }
 
-    /// The pauses between tries that fail: at most half a second before the first, so that news still arrive within a
-    /// second while the source is there and one connection to it broke; under a small bound, a quarter of it. Later at most
-    /// three times as much, so that a list is complete again within 3 s of the source's return.
+    /// The pauses after failed attempts. The first one is at most half a second, so that a new fact arrives within a second
+    /// even if one connection to a working source broke; with a small bound it is at most a quarter of the bound. Later
+    /// pauses are at most three times as long, so that the list is complete again within 3 s of the source's return.
     pub(super) fn retry(&self) -> Retry {
         let first = Duration::from_millis((self.bound_ms() / 4).clamp(100, 500));
         Retry::new(self.settings.jitter.clone(), first, first * 3)
@@ -298,11 +297,13 @@ impl MirrorState {
         self.epoch_known.store(epoch_known, Ordering::Relaxed);
     }
 
-    pub(super) fn resynced(&self) {
+    /// Counts that the list is read again from its beginning.
+    pub(super) fn count_resync(&self) {
         self.resyncs.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn met_malformed(&self) {
+    /// Counts a malformed entry.
+    pub(super) fn count_malformed(&self) {
         self.malformed.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -318,7 +319,7 @@ impl MirrorState {
         }
     }
 
-    /// The list could not be read, or was not whole. Logged once for each reason, not for each try.
+    /// The list could not be read, or was not whole. Logged once for each reason, not for each attempt.
     pub(super) fn failed(&self, why: &str) {
         self.errors.fetch_add(1, Ordering::Relaxed);
         let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
@@ -328,11 +329,11 @@ impl MirrorState {
         }
     }
 
-    /// What follows the source panicked, and is begun anew.
+    /// The task that follows the source panicked and is started again.
     pub(super) fn panicked(&self) {
         self.restarts.fetch_add(1, Ordering::Relaxed);
         self.disconnected();
-        self.failed("what follows the list panicked");
+        self.failed("the task that follows the list panicked");
     }
 
     pub(super) fn disconnected(&self) {

@@ -1,4 +1,4 @@
-//! Revocation: what is revoked, and how a verifier knows it.
+//! Revocation: which tokens are revoked, and how a verifier learns it.
 //!
 //! ```
 //! use shared_claims::revocation::{FeedSettings, InvalidFeedUrl, Mirror, MirrorSettings, RevocationSource};
@@ -20,7 +20,6 @@ mod mirror;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod set;
-mod status;
 
 pub use contract::{DEFAULT_BOUND_S, DEFAULT_PREFIX, MAX_KEY_SET_AGE_S, MAX_LEEWAY_S};
 pub use fact::{RevocationFact, RevocationKind, RevocationQuery};
@@ -30,7 +29,6 @@ pub use mirror::{Mirror, MirrorSettings, MirrorWriter};
 #[cfg(feature = "redis")]
 pub use redis::{InvalidRedisUrl, RedisLookup, RedisSettings};
 pub use set::InvalidRevocationFact;
-pub use status::RevocationStatus;
 
 use std::fmt;
 use std::future::Future;
@@ -53,7 +51,7 @@ pub enum Verdict {
     NotRevoked,
     /// The token is revoked by a fact of this kind.
     Revoked(RevocationKind),
-    /// The source cannot know at the moment. The verifier refuses the token, unless it is configured to accept (and
+    /// The source cannot say at the moment. The verifier refuses the token, unless it is configured to accept (and
     /// count) it.
     Unknown,
 }
@@ -128,8 +126,8 @@ pub enum RevocationSource {
 }
 
 impl RevocationSource {
-    /// Checks a token against the source's current state. A caller that caches verified tokens still has to ask each
-    /// time.
+    /// Checks a token against the source's current state. A caller that caches verified tokens must still call this for
+    /// each request.
     pub async fn check(&self, query: &RevocationQuery<'_>) -> Verdict {
         match self {
             Self::Mirror(mirror) => mirror.check(query),
@@ -177,4 +175,44 @@ impl From<RedisLookup> for RevocationSource {
     fn from(lookup: RedisLookup) -> Self {
         Self::Lookup(lookup)
     }
+}
+
+/// The state of a revocation source at one moment.
+///
+/// ```
+/// use shared_claims::revocation::RevocationStatus;
+///
+/// fn line(list: &RevocationStatus) -> String {
+///     match list.age_ms {
+///         Some(age) => format!("{}: {} facts, complete {age} ms ago", list.source, list.entries),
+///         None => format!("{}: {}", list.source, list.last_error.as_deref().unwrap_or("not read yet")),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RevocationStatus {
+    /// The kind of source: `redis`, `feed`, `lookup`, `hand` or `custom`.
+    pub source: &'static str,
+    /// Whether the source answered the last request.
+    pub connected: bool,
+    /// Whether the source can say at the moment what is revoked. If not, tokens get
+    /// [`Verdict::Unknown`].
+    pub current: bool,
+    /// Time since the list was last known to be complete, milliseconds; `None` before the first complete list.
+    pub age_ms: Option<u64>,
+    /// Whether the list was read under a valid epoch.
+    pub epoch_known: bool,
+    /// The number of facts in memory.
+    pub entries: usize,
+    /// How often the list was read again from its beginning.
+    pub resyncs: u64,
+    /// The number of malformed entries that were read. A list that contains one does not count as complete.
+    pub malformed: u64,
+    /// How often reading the list failed.
+    pub errors: u64,
+    /// How often the task that follows the source panicked and was restarted.
+    pub restarts: u64,
+    /// The last failure, without secrets; `None` if the last attempt succeeded.
+    pub last_error: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! The set of facts that a verifier knows.
 //!
 //! A fact leaves this set only when it expires, whatever a source says later: what was refused stays refused. Expiry is
-//! measured on the slowest recent wall clock ([`Horizon`]), so that a wall clock that jumps ahead and back removes no
+//! measured on the slowest recent wall clock ([`SlowestClock`]), so that a wall clock that jumps ahead and back removes no
 //! fact too early. If a clock was wrong for longer than that, facts may have been removed too early. The set knows up
 //! to which expiry this is possible, and reports it ([`FactSet::may_have_forgotten`]) instead of calling such a token
 //! live.
@@ -11,15 +11,12 @@
 //! limited time ([`RevocationKind::counts_for_s`]): a fact that ends later than that, or whose cut lies in the future.
 
 mod facts;
-mod filter;
-mod horizon;
 mod sharded;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use self::facts::Facts;
-use self::horizon::Horizon;
 use super::contract::fact_expiry_s;
 use super::{RevocationFact, RevocationKind, RevocationQuery};
 use crate::clock::SharedClock;
@@ -60,7 +57,7 @@ pub(crate) struct FactSet {
     /// clock is corrected. Adding another fact never extends an earlier one.
     excessive: Facts,
     has_excessive: AtomicBool,
-    horizon: Mutex<Horizon>,
+    slowest_clock: Mutex<SlowestClock>,
     forgotten_before_s: AtomicI64,
     clock: SharedClock,
 }
@@ -71,7 +68,7 @@ impl FactSet {
             ordinary: Facts::many(),
             excessive: Facts::few(),
             has_excessive: AtomicBool::new(false),
-            horizon: Mutex::new(Horizon::default()),
+            slowest_clock: Mutex::new(SlowestClock::default()),
             forgotten_before_s: AtomicI64::new(i64::MIN),
             clock,
         }
@@ -117,11 +114,11 @@ impl FactSet {
 
     /// Removes expired facts. To be called every second or so.
     pub(crate) fn sweep(&self) {
-        let hindmost_ms = {
-            let mut horizon = self.horizon.lock().unwrap_or_else(PoisonError::into_inner);
-            horizon.observe(self.clock.now_ms(), self.clock.boot_ms())
+        let slowest_ms = {
+            let mut slowest_clock = self.slowest_clock.lock().unwrap_or_else(PoisonError::into_inner);
+            slowest_clock.observe(self.clock.now_ms(), self.clock.boot_ms())
         };
-        let now_s = seconds(hindmost_ms.div_euclid(1000) - KEPT_PAST_END_S);
+        let now_s = seconds(slowest_ms.div_euclid(1000) - KEPT_PAST_END_S);
         // Set before any fact is removed: a reader that finds a fact gone (under the shard's lock) also sees the new
         // value.
         self.ordinary.sweep(now_s, |before_s| {
@@ -134,6 +131,44 @@ impl FactSet {
     /// How many facts are held.
     pub(crate) fn len(&self) -> usize {
         self.ordinary.len() + self.excessive.len()
+    }
+}
+
+/// For how long a reading of the wall clock counts, milliseconds. A wrong reading (1970 before the first NTP answer)
+/// has no effect any more after at most twice this time.
+const WINDOW_MS: u64 = 12 * 3600 * 1000;
+
+/// The slowest recent wall clock: the boot time plus the smallest difference between wall clock and boot clock that was
+/// seen in the last 12 to 24 hours. A wall clock that jumps ahead moves it only after that time; one that is set back
+/// moves it at once.
+#[derive(Debug, Default)]
+struct SlowestClock {
+    window: Option<Window>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    began_boot_ms: u64,
+    least: i64,
+    least_before: i64,
+}
+
+impl SlowestClock {
+    /// Takes a reading of both clocks. Returns the earliest time that it may be, milliseconds since the Unix epoch.
+    fn observe(&mut self, wall_ms: i64, boot_ms: u64) -> i64 {
+        let boot = i64::try_from(boot_ms).unwrap_or(i64::MAX);
+        let distance = wall_ms.saturating_sub(boot);
+        let fresh = Window { began_boot_ms: boot_ms, least: distance, least_before: distance };
+        let window = match self.window {
+            None => fresh,
+            Some(w) if boot_ms.saturating_sub(w.began_boot_ms) >= 2 * WINDOW_MS => fresh,
+            Some(w) if boot_ms.saturating_sub(w.began_boot_ms) >= WINDOW_MS => {
+                Window { least_before: w.least, ..fresh }
+            }
+            Some(w) => Window { least: w.least.min(distance), ..w },
+        };
+        self.window = Some(window);
+        window.least.min(window.least_before).saturating_add(boot)
     }
 }
 

@@ -8,10 +8,9 @@
     reason = "a panic is a finding"
 )]
 
-use super::follower::{Follower, Step};
-use super::wire::parse;
+use super::pages::{FeedPosition, PageOutcome, parse};
 use crate::revocation::RevocationFact;
-use crate::revocation::fuzzing::Watched;
+use crate::revocation::fuzzing::CheckedMirror;
 
 /// Three properties hold. Every fact in a response is refused, whatever else the response contains and whatever follows
 /// it. A mirror counts as complete only after a response that says so, that comes from the database with which it
@@ -19,25 +18,25 @@ use crate::revocation::fuzzing::Watched;
 ///
 /// The input: response bodies, one per line.
 pub fn feed(data: &[u8]) {
-    let (mut watched, mut follower) = (Watched::new(), Follower::default());
+    let (mut mirror, mut position) = (CheckedMirror::new(), FeedPosition::default());
     let mut epoch: Option<String> = None;
     for body in data.split(|byte| *byte == b'\n').take(16) {
         let Ok(page) = parse(body) else { continue };
         let read: Vec<RevocationFact> = page.entries.clone();
-        let all_good = watched.told(&read);
+        let all_good = mirror.record(&read);
         let (this, complete) = (page.epoch.clone(), page.complete);
-        let step = follower.take(page, watched.state.boot_ms(), &watched.state);
-        watched.check();
-        assert_eq!(step.is_ok(), all_good);
+        let outcome = position.process(page, mirror.state.boot_ms(), &mirror.state);
+        mirror.check();
+        assert_eq!(outcome.is_ok(), all_good);
         let continues = epoch.as_ref().is_none_or(|known| *known == this);
-        match step {
-            Ok(Step::Complete) => assert!(complete && continues),
-            Ok(Step::More) => assert!(!complete || !continues),
+        match outcome {
+            Ok(PageOutcome::Complete) => assert!(complete && continues),
+            Ok(PageOutcome::RequestNext) => assert!(!complete || !continues),
             Err(_) => {}
         }
         if all_good {
             epoch = continues.then_some(this);
         }
     }
-    watched.outlive();
+    mirror.check_all_expire();
 }

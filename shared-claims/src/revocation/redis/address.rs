@@ -4,12 +4,13 @@
 //! Sentinels are therefore asked only for the address of that process. The connection to it is an ordinary one, and it
 //! is closed when the process ends or stops being the master (`docs/adr/0006`).
 
-mod find;
 mod parse;
 
 use std::fmt;
 
-pub(super) use find::open;
+use futures_util::future::select_ok;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
 /// The address of the Redis that holds the list, or of the servers that know where it is.
 ///
@@ -69,6 +70,10 @@ pub struct RedisNode {
 #[error("Redis: {0}")]
 pub struct RedisNotFound(String);
 
+/// How many nodes of a cluster are asked one after the other at most. A node that does not hold the slot names the node
+/// that does, and the slot may move in between.
+const MAX_REDIRECTS: usize = 4;
+
 #[derive(Clone, PartialEq, Eq)]
 enum Place {
     Server(Login, String),
@@ -114,6 +119,25 @@ impl RedisAddress {
     pub async fn find(&self, key: &str) -> Result<RedisNode, RedisNotFound> {
         self.locate(key).await.map_err(|error| RedisNotFound(error.to_string()))
     }
+
+    /// The node that holds `key` at the moment. All known servers are asked at the same time, so that one that does not
+    /// answer delays nothing.
+    pub(super) async fn locate(&self, key: &str) -> RedisResult<RedisNode> {
+        let url = match &self.place {
+            Place::Server(login, host) => login.url(host),
+            Place::Cluster(login, seeds) => {
+                let searches = seeds.iter().map(|seed| Box::pin(owner(login, seed, key)));
+                login.url(&select_ok(searches).await?.0)
+            }
+            Place::Sentinel { login, sentinel_login, sentinels, master } => {
+                let searches = sentinels
+                    .iter()
+                    .map(|sentinel| Box::pin(acting_master(login, sentinel_login.url(sentinel), master)));
+                login.url(&select_ok(searches).await?.0)
+            }
+        };
+        Ok(RedisNode { url })
+    }
 }
 
 impl RedisNode {
@@ -154,5 +178,74 @@ impl Login {
             Some(userinfo) => format!("{}://{userinfo}@{host}{}", self.scheme, self.rest),
             None => format!("{}://{host}{}", self.scheme, self.rest),
         }
+    }
+}
+
+/// Connects without time limits: the caller has one limit for the whole call.
+pub(super) async fn open(url: &str) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+    redis::Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// The master of the slot of `key`. Follows the `MOVED` errors of the nodes, because that needs no permission beyond
+/// reading the key.
+async fn owner(login: &Login, seed: &str, key: &str) -> RedisResult<String> {
+    let mut host = seed.to_owned();
+    for _ in 0..MAX_REDIRECTS {
+        let mut node = open(&login.url(&host)).await?;
+        let Err(error) = redis::cmd("GET").arg(key).query_async::<Value>(&mut node).await else {
+            return Ok(host);
+        };
+        match error.redirect_node() {
+            Some((next, _)) if error.kind() == ErrorKind::Server(ServerErrorKind::Moved) => {
+                host = absolute(next, &host);
+            }
+            _ => return Err(error),
+        }
+    }
+    Err(RedisError::from((ErrorKind::Client, "the nodes of the cluster redirect to each other without end")))
+}
+
+/// The address of a node. If it has no host, the node is on the host of the server that named it.
+fn absolute(named: &str, named_by: &str) -> String {
+    let (host, port) = named.rsplit_once(':').unwrap_or((named, "6379"));
+    let own = named_by.rsplit_once(':').map_or(named_by, |(host, _)| host);
+    match host {
+        "" | "?" => format!("{own}:{port}"),
+        host if host.contains(':') && !host.starts_with('[') => format!("[{host}]:{port}"),
+        host => format!("{host}:{port}"),
+    }
+}
+
+/// The master that a Sentinel names, if that server also says that it is a master. A Sentinel that was cut off may
+/// still name the former master.
+async fn acting_master(login: &Login, sentinel: String, name: &str) -> RedisResult<String> {
+    let mut sentinel = open(&sentinel).await?;
+    let mut command = redis::cmd("SENTINEL");
+    command.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
+    let named: Option<(String, String)> = command.query_async(&mut sentinel).await?;
+    let (host, port) = named.ok_or((ErrorKind::MasterNameNotFoundBySentinel, "no master of that name"))?;
+    let host = absolute(&format!("{host}:{port}"), "");
+    let mut node = open(&login.url(&host)).await?;
+    let info: String = redis::cmd("INFO").arg("replication").query_async(&mut node).await?;
+    if info.lines().any(|line| line.trim() == "role:master") {
+        return Ok(host);
+    }
+    Err(RedisError::from((
+        ErrorKind::MasterNameNotFoundBySentinel,
+        "the Redis that the Sentinel named is not a master",
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_without_a_host_is_on_the_host_that_named_it() {
+        assert_eq!(absolute("10.0.0.2:6381", "a:7000"), "10.0.0.2:6381");
+        assert_eq!(absolute(":6381", "a:7000"), "a:6381");
+        assert_eq!(absolute("?:6381", "[::1]:7000"), "[::1]:6381");
+        assert_eq!(absolute("fe80::1:6381", "a:7000"), "[fe80::1]:6381");
     }
 }

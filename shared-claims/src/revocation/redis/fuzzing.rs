@@ -10,9 +10,8 @@
 
 use redis::{FromRedisValue as _, Parser};
 
-use super::follower::{Follower, Step};
-use super::page::{Answer, Page};
-use crate::revocation::fuzzing::Watched;
+use super::stream::{Page, PageOutcome, StreamPosition, TransactionReply};
+use crate::revocation::fuzzing::CheckedMirror;
 
 const RUN_ID: &str = "r";
 
@@ -23,32 +22,32 @@ const RUN_ID: &str = "r";
 ///
 /// The input: responses to the mirror's transaction, in RESP, one after the other.
 pub fn stream(data: &[u8]) {
-    let (mut watched, mut follower) = (Watched::new(), Follower::new());
-    follower.connected(RUN_ID);
+    let (mut mirror, mut position) = (CheckedMirror::new(), StreamPosition::new());
+    position.connected(RUN_ID);
     let (mut parser, mut rest) = (Parser::new(), data);
-    let mut blemished = false;
+    let mut has_malformed = false;
     for _ in 0..16 {
         let Ok(value) = parser.parse_value(&mut rest) else { break };
-        let Ok(answer) = Answer::from_redis_value(value) else { continue };
-        let page = Page::of(answer);
-        let before = follower.position().to_owned();
+        let Ok(reply) = TransactionReply::from_redis_value(value) else { continue };
+        let page = Page::of(reply);
+        let before = position.last_id().to_owned();
         let good: Vec<_> = page.entries.iter().filter_map(|entry| entry.fact.clone().ok()).collect();
-        let all_good = watched.told(&good) && good.len() == page.entries.len();
-        let step = follower.take(&page, watched.state.boot_ms(), &watched.state);
-        watched.check();
-        let (from_start, unmoved) = (before == "0-0", follower.position() == before);
-        blemished = !all_good || (blemished && !from_start);
-        match step {
-            Step::Complete => {
+        let all_good = mirror.record(&good) && good.len() == page.entries.len();
+        let outcome = position.process(&page, mirror.state.boot_ms(), &mirror.state);
+        mirror.check();
+        let (from_start, unmoved) = (before == "0-0", position.last_id() == before);
+        has_malformed = !all_good || (has_malformed && !from_start);
+        match outcome {
+            PageOutcome::Complete => {
                 let epoch = page.epoch.as_deref().expect("an epoch");
                 assert!(epoch.strip_prefix(RUN_ID).is_some_and(|rest| rest.starts_with(':')));
                 let as_of_ms = page.as_of_ms.expect("a moment");
                 assert!(as_of_ms <= page.time_ms.saturating_add(1_000));
-                assert!(!page.full && all_good && !blemished);
-                assert!(page.entries.last().map_or(unmoved, |last| last.id == follower.position()));
+                assert!(!page.full && all_good && !has_malformed);
+                assert!(page.entries.last().map_or(unmoved, |last| last.id == position.last_id()));
             }
-            Step::More | Step::Unproven(_) => {}
+            PageOutcome::ReadNext | PageOutcome::Unproven(_) => {}
         }
     }
-    watched.outlive();
+    mirror.check_all_expire();
 }

@@ -1,10 +1,10 @@
-//! Where the list in Redis is and how to connect to it.
+//! Where the list in Redis is, how to connect to it, and the names of its keys.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::address::{InvalidRedisUrl, RedisAddress};
-use super::keys::RedisKeys;
+use crate::revocation::{RevocationKind, contract};
 
 /// How to reach the list in Redis (6.2 or later).
 ///
@@ -65,6 +65,40 @@ impl RedisSettings {
     }
 }
 
+/// The names of the list's keys under one prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RedisKeys {
+    prefix: String,
+}
+
+impl RedisKeys {
+    pub(super) fn new(prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into() }
+    }
+
+    pub(super) fn epoch(&self) -> String {
+        contract::key(&self.prefix, contract::EPOCH)
+    }
+
+    pub(super) fn as_of(&self) -> String {
+        contract::key(&self.prefix, contract::AS_OF)
+    }
+
+    pub(super) fn events(&self) -> String {
+        contract::key(&self.prefix, contract::EVENTS)
+    }
+
+    pub(super) fn fact(&self, kind: RevocationKind, id: &str) -> String {
+        contract::fact_key(&self.prefix, kind, id)
+    }
+}
+
+impl Default for RedisKeys {
+    fn default() -> Self {
+        Self::new(contract::DEFAULT_PREFIX)
+    }
+}
+
 impl fmt::Debug for RedisSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisSettings")
@@ -92,5 +126,15 @@ mod tests {
         for url in ["rediss://u:p@redis.example:6380/1", "redis://localhost", "unix:///run/redis.sock"] {
             assert!(RedisSettings::new(url).is_ok(), "{url}");
         }
+    }
+
+    #[test]
+    fn keys_are_those_of_the_contract() {
+        let keys = RedisKeys::default();
+        assert_eq!(keys.epoch(), "{revoked}:epoch");
+        assert_eq!(keys.as_of(), "{revoked}:as_of");
+        assert_eq!(keys.events(), "{revoked}:events");
+        assert_eq!(keys.fact(RevocationKind::Sub, "u1"), "{revoked}:sub:u1");
+        assert_eq!(keys.fact(RevocationKind::Key, "k1"), "{revoked}:key:k1");
     }
 }

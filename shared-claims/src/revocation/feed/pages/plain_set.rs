@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::wire::{Cursor, FeedPage};
 use super::*;
 use crate::claims::TokenId;
 use crate::clock::{Clock as _, ManualClock};
@@ -15,37 +14,37 @@ use crate::revocation::{MirrorSettings, RevocationFact, RevocationKind, Revocati
 const NOW_MS: i64 = 1_790_000_000_000;
 const TOKENS: u8 = 8;
 const BOUND_MS: i64 = 30_000;
-const PAGE: usize = 2;
+const PAGE_ENTRIES: usize = 2;
 
 #[derive(Clone, Debug)]
 enum Step {
     Commit(u8),
     /// A request whose response arrives after this many milliseconds.
-    Ask(u64),
+    Request(u64),
     /// A request without a response.
     Lose,
     /// The feed answers 410, as for a cursor whose log entries were pruned.
     Gone,
     /// The database is replaced: it has another id and another order of facts.
-    Move,
-    Pass(u64),
+    Replace,
+    Wait(u64),
 }
 
 fn steps() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..TOKENS).prop_map(Step::Commit),
-        8 => prop_oneof![3 => Just(0), 1 => 0..40_000_u64].prop_map(Step::Ask),
+        8 => prop_oneof![3 => Just(0), 1 => 0..40_000_u64].prop_map(Step::Request),
         1 => Just(Step::Lose),
         1 => Just(Step::Gone),
-        1 => Just(Step::Move),
-        3 => (0..20_000_u64).prop_map(Step::Pass),
+        1 => Just(Step::Replace),
+        3 => (0..20_000_u64).prop_map(Step::Wait),
     ]
 }
 
-struct Room {
+struct Feed {
     clock: Arc<ManualClock>,
     state: MirrorState,
-    follower: Follower,
+    position: FeedPosition,
     /// The committed facts, in order: the token and the boot time in milliseconds.
     log: Vec<(u8, i64)>,
     epoch: u32,
@@ -53,41 +52,49 @@ struct Room {
     shown: HashSet<u8>,
 }
 
-impl Room {
+impl Feed {
     fn new() -> Self {
         let clock = ManualClock::at(NOW_MS);
         let state = MirrorState::new("feed", MirrorSettings::default().clock(clock.clone()));
-        Self { clock, state, follower: Follower::default(), log: Vec::new(), epoch: 1, shown: HashSet::new() }
+        Self {
+            clock,
+            state,
+            position: FeedPosition::default(),
+            log: Vec::new(),
+            epoch: 1,
+            shown: HashSet::new(),
+        }
     }
 
-    fn take(&mut self, step: &Step) {
+    fn run(&mut self, step: &Step) {
         match *step {
             Step::Commit(token) => {
                 if self.log.iter().all(|(known, _)| *known != token) {
                     self.log.push((token, self.state.boot_ms()));
                 }
             }
-            Step::Ask(late_ms) => self.ask(late_ms),
-            Step::Lose => self.follower.failed(),
-            Step::Gone => self.follower.start_again(&self.state),
-            Step::Move => {
+            Step::Request(late_ms) => self.request(late_ms),
+            Step::Lose => self.position.request_failed(),
+            Step::Gone => self.position.start_again(&self.state),
+            Step::Replace => {
                 self.epoch += 1;
                 self.log.reverse();
             }
-            Step::Pass(ms) => self.clock.advance_ms(ms),
+            Step::Wait(ms) => self.clock.advance_ms(ms),
         }
     }
 
-    fn ask(&mut self, late_ms: u64) {
+    fn request(&mut self, late_ms: u64) {
         let sent_ms = self.state.boot_ms();
-        let query = self.follower.next(&self.state);
-        let cursor = query.after.as_deref().map(|cursor| cursor.split_once('.').unwrap());
+        let request = self.position.next_request(&self.state);
+        let cursor = request.after.as_deref().map(|cursor| cursor.split_once('.').unwrap());
         let from = match cursor {
             None => 0,
             Some((epoch, at)) if *epoch == self.epoch.to_string() => at.parse().unwrap(),
-            Some(_) => return self.follower.start_again(&self.state),
+            Some(_) => return self.position.start_again(&self.state),
         };
-        let tokens: Vec<u8> = self.log.iter().skip(from).take(PAGE).map(|(token, _)| *token).collect();
+        let tokens: Vec<u8> =
+            self.log.iter().skip(from).take(PAGE_ENTRIES).map(|(token, _)| *token).collect();
         let to = from + tokens.len();
         let page = FeedPage {
             epoch: self.epoch.to_string(),
@@ -97,7 +104,7 @@ impl Room {
         };
         self.clock.advance_ms(late_ms);
         self.shown.extend(tokens);
-        self.follower.take(page, sent_ms, &self.state).unwrap();
+        self.position.process(page, sent_ms, &self.state).unwrap();
         self.state.sweep();
     }
 
@@ -145,20 +152,20 @@ fn end_s(token: u8) -> i64 {
 proptest! {
     #[test]
     fn a_mirror_over_the_feed_is_a_plain_set(steps in prop::collection::vec(steps(), 1..120)) {
-        let mut room = Room::new();
+        let mut feed = Feed::new();
         for step in &steps {
-            room.take(step);
-            room.holds()?;
+            feed.run(step);
+            feed.holds()?;
         }
         // After any sequence of steps, a mirror that reaches its feed again becomes complete.
         for _ in 0..=TOKENS {
-            room.take(&Step::Ask(0));
-            room.holds()?;
+            feed.run(&Step::Request(0));
+            feed.holds()?;
         }
-        for token in (0..TOKENS).filter(|token| room.clock.now_seconds() < end_s(*token)) {
-            let committed = room.log.iter().any(|(of, _)| *of == token);
+        for token in (0..TOKENS).filter(|token| feed.clock.now_seconds() < end_s(*token)) {
+            let committed = feed.log.iter().any(|(of, _)| *of == token);
             let expected = if committed { Verdict::Revoked(RevocationKind::Jti) } else { Verdict::NotRevoked };
-            prop_assert_eq!(room.check(token), expected, "{}", token);
+            prop_assert_eq!(feed.check(token), expected, "{}", token);
         }
     }
 }

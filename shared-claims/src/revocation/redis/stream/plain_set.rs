@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::page::{Entry, Page};
 use super::*;
 use crate::claims::TokenId;
 use crate::clock::{Clock as _, ManualClock};
@@ -15,7 +14,7 @@ use crate::revocation::{MirrorSettings, RevocationFact, RevocationKind, Revocati
 const NOW_MS: i64 = 1_790_000_000_000;
 const TOKENS: u8 = 8;
 const BOUND_MS: i64 = 30_000;
-const PAGE: usize = 2;
+const PAGE_ENTRIES: usize = 2;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -37,7 +36,7 @@ enum Step {
     Read(u64),
     /// A page is read, but the connection breaks before the response arrives.
     Lose,
-    Pass(u64),
+    Wait(u64),
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -51,7 +50,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => (0..20_000_i64).prop_map(Step::Restart),
         10 => prop_oneof![3 => Just(0), 1 => 0..40_000_u64].prop_map(Step::Read),
         1 => Just(Step::Lose),
-        3 => (0..20_000_u64).prop_map(Step::Pass),
+        3 => (0..20_000_u64).prop_map(Step::Wait),
     ]
 }
 
@@ -63,10 +62,10 @@ struct List {
     proof: Option<(String, i64)>,
 }
 
-struct Room {
+struct Redis {
     clock: Arc<ManualClock>,
     state: MirrorState,
-    follower: Follower,
+    position: StreamPosition,
     connected_to: u32,
     /// The database: the committed facts, in order, as the token and the boot time in milliseconds.
     log: Vec<(u8, i64)>,
@@ -80,14 +79,14 @@ struct Room {
     shown: HashSet<u8>,
 }
 
-impl Room {
+impl Redis {
     fn new() -> Self {
         let clock = ManualClock::at(NOW_MS);
         let state = MirrorState::new("redis", MirrorSettings::default().clock(clock.clone()));
         Self {
             clock,
             state,
-            follower: Follower::new(),
+            position: StreamPosition::new(),
             connected_to: 0,
             log: Vec::new(),
             list: List::default(),
@@ -103,7 +102,7 @@ impl Room {
         self.state.boot_ms()
     }
 
-    fn take(&mut self, step: &Step) {
+    fn run(&mut self, step: &Step) {
         match *step {
             Step::Commit(token) => {
                 if self.log.iter().all(|(known, _)| *known != token) {
@@ -136,7 +135,7 @@ impl Room {
             }
             Step::Read(late_ms) => self.read(late_ms),
             Step::Lose => self.connected_to = 0,
-            Step::Pass(ms) => self.clock.advance_ms(ms),
+            Step::Wait(ms) => self.clock.advance_ms(ms),
         }
     }
 
@@ -149,14 +148,14 @@ impl Room {
     fn read(&mut self, late_ms: u64) {
         if self.connected_to != self.run {
             self.connected_to = self.run;
-            self.follower.connected(&format!("run{}", self.run));
+            self.position.connected(&format!("run{}", self.run));
         }
         let sent_ms = self.now();
-        let position: usize = self.follower.position().split_once('-').unwrap().0.parse().unwrap();
-        let behind = self.list.stream.iter().copied().filter(|seq| *seq > position).take(PAGE);
-        let entries: Vec<Entry> = behind.map(|seq| self.entry(seq)).collect();
+        let last_id: usize = self.position.last_id().split_once('-').unwrap().0.parse().unwrap();
+        let after = self.list.stream.iter().copied().filter(|seq| *seq > last_id).take(PAGE_ENTRIES);
+        let entries: Vec<Entry> = after.map(|seq| self.entry(seq)).collect();
         let page = Page {
-            full: entries.len() == PAGE,
+            full: entries.len() == PAGE_ENTRIES,
             epoch: self.list.proof.as_ref().map(|(epoch, _)| epoch.clone()),
             as_of_ms: self.list.proof.as_ref().map(|(_, as_of)| *as_of),
             time_ms: sent_ms - self.behind_ms,
@@ -164,7 +163,7 @@ impl Room {
         };
         self.clock.advance_ms(late_ms);
         self.shown.extend(page.entries.iter().map(token_of));
-        self.follower.take(&page, sent_ms, &self.state);
+        self.position.process(&page, sent_ms, &self.state);
         self.state.sweep();
     }
 
@@ -233,23 +232,23 @@ fn end_s(token: u8) -> i64 {
 proptest! {
     #[test]
     fn a_mirror_over_redis_is_a_plain_set(steps in prop::collection::vec(steps(), 1..120)) {
-        let mut room = Room::new();
+        let mut redis = Redis::new();
         let mut refused = HashSet::new();
         for step in &steps {
-            room.take(step);
-            room.holds(&mut refused)?;
+            redis.run(step);
+            redis.holds(&mut refused)?;
         }
         // After any sequence of steps, a mirror that reaches its list again becomes complete.
-        room.take(&Step::Rebuild);
+        redis.run(&Step::Rebuild);
         for _ in 0..TOKENS {
-            room.take(&Step::Read(0));
-            room.holds(&mut refused)?;
+            redis.run(&Step::Read(0));
+            redis.holds(&mut refused)?;
         }
         for token in 0..TOKENS {
-            if room.clock.now_seconds() < end_s(token) {
-                let committed = room.log.iter().any(|(of, _)| *of == token);
+            if redis.clock.now_seconds() < end_s(token) {
+                let committed = redis.log.iter().any(|(of, _)| *of == token);
                 let expected = if committed { Verdict::Revoked(RevocationKind::Jti) } else { Verdict::NotRevoked };
-                prop_assert_eq!(room.check(token), expected, "{}", token);
+                prop_assert_eq!(redis.check(token), expected, "{}", token);
             }
         }
     }
