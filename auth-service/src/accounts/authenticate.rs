@@ -4,13 +4,13 @@ use super::{AccountError, Accounts};
 use crate::domain::{AuditEvent, AuditKind, Credentials, Initiator, Password, Username};
 use crate::passwords::Verification;
 use crate::storage::users;
-use crate::tokens::Proven;
+use crate::tokens::VerifiedCredentials;
 
 /// The outcome of an authentication.
 #[derive(Clone, Debug)]
 pub enum Authentication {
     /// The credentials are right. A session begins only if they are still the same when it is stored.
-    Proven(Proven),
+    Verified(VerifiedCredentials),
     /// The user is unknown or disabled, or the password is wrong. The caller does not learn which.
     Refused,
 }
@@ -47,11 +47,13 @@ impl Accounts {
         let (password, hash) = if is_possible { (password, hash) } else { ("", None) };
         let verified = parts.passwords.verify(Password::presented(password), hash).await?;
         match (stored, verified) {
-            (Some(credentials), Verification::Right { upgraded }) => Ok(Authentication::Proven(Proven {
-                user_id: credentials.user.id,
-                version: credentials.version,
-                upgrade: upgraded.map(|new| (credentials.hash, new)),
-            })),
+            (Some(credentials), Verification::Right { upgraded }) => {
+                Ok(Authentication::Verified(VerifiedCredentials {
+                    user_id: credentials.user.id,
+                    version: credentials.version,
+                    upgrade: upgraded.map(|new| (credentials.hash, new)),
+                }))
+            }
             (None, _) | (_, Verification::Wrong) => {
                 parts.refusals.record(refused).await;
                 Ok(Authentication::Refused)

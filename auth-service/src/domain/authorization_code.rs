@@ -95,12 +95,12 @@ pub enum Redemption {
     /// The code was redeemed before: end the session that it began (RFC 6749 §4.1.2).
     Reuse,
     /// The code is refused: it expired, belongs to another client or redirect URI, or the PKCE proof is wrong.
-    Refused,
+    Invalid,
 }
 
 /// What a client presents with a code.
 #[derive(Clone, Copy, Debug)]
-pub struct CodeClaim<'a> {
+pub struct PresentedCode<'a> {
     /// The client's id.
     pub client_id: &'a str,
     /// The redirect URI that the client sends.
@@ -112,9 +112,9 @@ pub struct CodeClaim<'a> {
 impl AuthorizationCode {
     /// Decides on a redemption at `now_ms`. A second redemption by the same client ends the session of the first one,
     /// whatever PKCE proof comes with it: a code that is presented twice has leaked.
-    pub fn present(&self, claim: CodeClaim<'_>, now_ms: i64) -> Redemption {
+    pub fn classify(&self, claim: PresentedCode<'_>, now_ms: i64) -> Redemption {
         if claim.client_id != self.client_id {
-            return Redemption::Refused;
+            return Redemption::Invalid;
         }
         if self.consumed_at_ms.is_some() {
             return Redemption::Reuse;
@@ -126,7 +126,7 @@ impl AuthorizationCode {
             (Some(_), None) | (None, Some(_)) => false,
         };
         if !proven || claim.redirect_uri != Some(&*self.redirect_uri) || now_ms >= self.expires_at_ms {
-            return Redemption::Refused;
+            return Redemption::Invalid;
         }
         Redemption::Redeem
     }
@@ -162,7 +162,7 @@ mod tests {
         code
     }
 
-    const GOOD: CodeClaim<'_> = CodeClaim {
+    const GOOD: PresentedCode<'_> = PresentedCode {
         client_id: "spa",
         redirect_uri: Some("https://app.example/cb"),
         verifier: Some(VERIFIER),
@@ -171,30 +171,30 @@ mod tests {
     #[test]
     fn only_the_right_claim_redeems() {
         let fresh = code(|_| {});
-        assert_eq!(fresh.present(GOOD, 59_999), Redemption::Redeem);
+        assert_eq!(fresh.classify(GOOD, 59_999), Redemption::Redeem);
         for (why, claim) in [
-            ("another client", CodeClaim { client_id: "other", ..GOOD }),
-            ("another address", CodeClaim { redirect_uri: Some("https://app.example/cb/"), ..GOOD }),
-            ("no address", CodeClaim { redirect_uri: None, ..GOOD }),
-            ("no verifier", CodeClaim { verifier: None, ..GOOD }),
-            ("the challenge itself", CodeClaim { verifier: Some(CHALLENGE), ..GOOD }),
-            ("a short verifier", CodeClaim { verifier: Some("short"), ..GOOD }),
+            ("another client", PresentedCode { client_id: "other", ..GOOD }),
+            ("another address", PresentedCode { redirect_uri: Some("https://app.example/cb/"), ..GOOD }),
+            ("no address", PresentedCode { redirect_uri: None, ..GOOD }),
+            ("no verifier", PresentedCode { verifier: None, ..GOOD }),
+            ("the challenge itself", PresentedCode { verifier: Some(CHALLENGE), ..GOOD }),
+            ("a short verifier", PresentedCode { verifier: Some("short"), ..GOOD }),
         ] {
-            assert_eq!(fresh.present(claim, 0), Redemption::Refused, "{why}");
+            assert_eq!(fresh.classify(claim, 0), Redemption::Invalid, "{why}");
         }
-        assert_eq!(fresh.present(GOOD, 60_000), Redemption::Refused, "expired");
+        assert_eq!(fresh.classify(GOOD, 60_000), Redemption::Invalid, "expired");
         let without = code(|code| code.challenge = None);
-        assert_eq!(without.present(CodeClaim { verifier: None, ..GOOD }, 0), Redemption::Redeem);
-        assert_eq!(without.present(GOOD, 0), Redemption::Refused, "a verifier without a challenge");
+        assert_eq!(without.classify(PresentedCode { verifier: None, ..GOOD }, 0), Redemption::Redeem);
+        assert_eq!(without.classify(GOOD, 0), Redemption::Invalid, "a verifier without a challenge");
     }
 
     #[test]
     fn a_second_use_by_its_client_is_a_reuse_and_by_another_is_nothing() {
         let used = code(|code| code.consumed_at_ms = Some(1));
-        assert_eq!(used.present(GOOD, 2), Redemption::Reuse);
-        assert_eq!(used.present(CodeClaim { verifier: None, ..GOOD }, 2), Redemption::Reuse);
-        assert_eq!(used.present(GOOD, 70_000), Redemption::Reuse);
-        assert_eq!(used.present(CodeClaim { client_id: "other", ..GOOD }, 2), Redemption::Refused);
+        assert_eq!(used.classify(GOOD, 2), Redemption::Reuse);
+        assert_eq!(used.classify(PresentedCode { verifier: None, ..GOOD }, 2), Redemption::Reuse);
+        assert_eq!(used.classify(GOOD, 70_000), Redemption::Reuse);
+        assert_eq!(used.classify(PresentedCode { client_id: "other", ..GOOD }, 2), Redemption::Invalid);
     }
 
     #[test]

@@ -26,7 +26,9 @@ mod username;
 mod uuid_shape;
 
 pub use audit::{AuditEvent, AuditKind};
-pub use authorization_code::{AuthorizationCode, CodeChallenge, CodeClaim, CodeHash, CodePlain, Redemption};
+pub use authorization_code::{
+    AuthorizationCode, CodeChallenge, CodeHash, CodePlain, PresentedCode, Redemption,
+};
 pub use bcrypt_hash::{BCRYPT_SCHEME, BcryptHash, InvalidBcryptHash};
 pub use client::{Client, ClientField, InvalidClient, MAX_REFRESH_TTL_S};
 pub use client_change::{ClientChange, ClientWords};
@@ -40,7 +42,9 @@ pub use minute_count::{MINUTE_MS, MinuteCount, Throttled};
 pub use opaque_secret::{OpaqueKind, OpaqueSecret, SecretHash};
 pub use password::{Password, PasswordRule, PasswordRules};
 pub use redirect_uri::{InvalidRedirectUri, RedirectOrigin, RedirectUri};
-pub use refresh_token::{Presented, RefreshToken, RefreshTokenContent, RefreshTokenHash, RefreshTokenPlain};
+pub use refresh_token::{
+    RefreshToken, RefreshTokenContent, RefreshTokenHash, RefreshTokenPlain, RefreshTokenUse,
+};
 pub use role_names::{InvalidRoles, RoleNames};
 pub use session::{EndReason, Session, SessionLimits};
 pub use session_page::{InvalidCursor, InvalidLimit, PageLimit, SessionCursor};

@@ -117,7 +117,7 @@ const LATE_REPLAYS: i64 = 3;
 
 /// The decision on a refresh token that is presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presented {
+pub enum RefreshTokenUse {
     /// The token is unused: consume it and issue its child.
     Rotate,
     /// The token was used a short time ago, and the response may have been lost: return its child again.
@@ -126,7 +126,7 @@ pub enum Presented {
         is_late: bool,
     },
     /// The limit of late replays is reached. The request is refused; the session continues.
-    ReplayTooMany,
+    TooManyReplays,
     /// The token was used before, too long ago for a retry, or its child was used: end the session.
     Reuse,
     /// The token has expired.
@@ -135,17 +135,21 @@ pub enum Presented {
 
 impl RefreshToken {
     /// Decides on the use of this token at `now_ms`. `child` is its successor in the database, if the token was used.
-    pub fn present(&self, child: Option<&Self>, now_ms: i64, replay_ms: i64) -> Presented {
+    pub fn classify(&self, child: Option<&Self>, now_ms: i64, replay_ms: i64) -> RefreshTokenUse {
         let Some(consumed_at_ms) = self.consumed_at_ms else {
-            return if now_ms < self.expires_at_ms { Presented::Rotate } else { Presented::Expired };
+            return if now_ms < self.expires_at_ms {
+                RefreshTokenUse::Rotate
+            } else {
+                RefreshTokenUse::Expired
+            };
         };
         // If the clock was set back, the age is negative, which counts as just used.
         let age_ms = now_ms.saturating_sub(consumed_at_ms);
         match child.filter(|child| child.consumed_at_ms.is_none() && age_ms < replay_ms) {
-            None => Presented::Reuse,
-            Some(_) if age_ms < RETRIES_MS => Presented::Replay { is_late: false },
-            Some(child) if child.late_replays < LATE_REPLAYS => Presented::Replay { is_late: true },
-            Some(_) => Presented::ReplayTooMany,
+            None => RefreshTokenUse::Reuse,
+            Some(_) if age_ms < RETRIES_MS => RefreshTokenUse::Replay { is_late: false },
+            Some(child) if child.late_replays < LATE_REPLAYS => RefreshTokenUse::Replay { is_late: true },
+            Some(_) => RefreshTokenUse::TooManyReplays,
         }
     }
 }
@@ -219,32 +223,32 @@ mod tests {
 
     #[test]
     fn an_unused_token_rotates_until_its_end() {
-        assert_eq!(token(None).present(None, 9_999, 60), Presented::Rotate);
-        assert_eq!(token(None).present(None, 10_000, 60), Presented::Expired);
+        assert_eq!(token(None).classify(None, 9_999, 60), RefreshTokenUse::Rotate);
+        assert_eq!(token(None).classify(None, 10_000, 60), RefreshTokenUse::Expired);
     }
 
     #[test]
     fn a_used_token_is_forgiven_while_its_child_is_unused_and_the_time_is_not_over() {
         let used = token(Some(100));
-        let retry = Presented::Replay { is_late: false };
-        assert_eq!(used.present(Some(&token(None)), 159, 60), retry);
-        assert_eq!(used.present(Some(&token(None)), 99, 60), retry, "a clock that was set back");
-        assert_eq!(used.present(Some(&token(None)), 160, 60), Presented::Reuse);
-        assert_eq!(used.present(Some(&token(None)), 100, 0), Presented::Reuse);
-        assert_eq!(used.present(Some(&token(Some(120))), 130, 60), Presented::Reuse);
-        assert_eq!(used.present(None, 130, 60), Presented::Reuse);
+        let retry = RefreshTokenUse::Replay { is_late: false };
+        assert_eq!(used.classify(Some(&token(None)), 159, 60), retry);
+        assert_eq!(used.classify(Some(&token(None)), 99, 60), retry, "a clock that was set back");
+        assert_eq!(used.classify(Some(&token(None)), 160, 60), RefreshTokenUse::Reuse);
+        assert_eq!(used.classify(Some(&token(None)), 100, 0), RefreshTokenUse::Reuse);
+        assert_eq!(used.classify(Some(&token(Some(120))), 130, 60), RefreshTokenUse::Reuse);
+        assert_eq!(used.classify(None, 130, 60), RefreshTokenUse::Reuse);
     }
 
     #[test]
     fn after_the_first_seconds_three_replays_are_answered_and_a_further_one_ends_nothing() {
         let used = token(Some(100));
         let child = |late_replays| RefreshToken { late_replays, ..token(None) };
-        let present = |late_replays, now_ms| used.present(Some(&child(late_replays)), now_ms, 30_000);
-        assert_eq!(present(3, 5_099), Presented::Replay { is_late: false });
-        assert_eq!(present(2, 5_100), Presented::Replay { is_late: true });
-        assert_eq!(present(3, 5_100), Presented::ReplayTooMany);
-        assert_eq!(present(3, 30_099), Presented::ReplayTooMany);
-        assert_eq!(present(0, 30_100), Presented::Reuse);
+        let classify = |late_replays, now_ms| used.classify(Some(&child(late_replays)), now_ms, 30_000);
+        assert_eq!(classify(3, 5_099), RefreshTokenUse::Replay { is_late: false });
+        assert_eq!(classify(2, 5_100), RefreshTokenUse::Replay { is_late: true });
+        assert_eq!(classify(3, 5_100), RefreshTokenUse::TooManyReplays);
+        assert_eq!(classify(3, 30_099), RefreshTokenUse::TooManyReplays);
+        assert_eq!(classify(0, 30_100), RefreshTokenUse::Reuse);
     }
 
     #[test]

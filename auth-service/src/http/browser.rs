@@ -102,7 +102,8 @@ impl Presented {
         }
         if let Some(token) = self.refresh.as_deref().and_then(RefreshTokenPlain::parse) {
             let client = FIRST_PARTY_CLIENT.to_owned();
-            has_ended |= tokens.end_session_of(token, client, reason, initiator.clone()).await?.is_some();
+            has_ended |=
+                tokens.revoke_refresh_token(token, client, reason, initiator.clone()).await?.is_some();
         }
         Ok(has_ended)
     }

@@ -8,7 +8,7 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use service_kit::http::CookieRules;
 
-use crate::tokens::TokenAnswer;
+use crate::tokens::IssuedTokens;
 
 /// The names and attributes of the cookies. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl Cookies {
     }
 
     /// Sets both cookies.
-    pub(super) fn set(&self, answer: &mut HttpResponseBuilder, tokens: &TokenAnswer) {
+    pub(super) fn set(&self, answer: &mut HttpResponseBuilder, tokens: &IssuedTokens) {
         answer.cookie(self.access(tokens.access_token.clone(), tokens.expires_in));
         if let Some(refresh) = &tokens.refresh {
             answer.cookie(self.refresh(refresh.token.expose().to_owned(), refresh.expires_in));

@@ -7,7 +7,7 @@ use shared_claims::scope::Scopes;
 use super::caller::Caller;
 use super::refuse::{bad_credentials, unknown_scope};
 use crate::accounts::{Accounts, Authentication};
-use crate::tokens::{Ask, Login, TokenAnswer, Tokens};
+use crate::tokens::{AccessRequest, IssuedTokens, LoginOutcome, Tokens};
 
 /// Verifies the password and begins a session.
 pub(super) async fn log_in(
@@ -17,13 +17,13 @@ pub(super) async fn log_in(
     password: &str,
     scope: Scopes,
     Caller(initiator): Caller,
-) -> Result<TokenAnswer, HttpError> {
+) -> Result<IssuedTokens, HttpError> {
     let authentication = accounts.authenticate(username, password, FIRST_PARTY_CLIENT, &initiator).await?;
-    let Authentication::Proven(proven) = authentication else { return Err(bad_credentials()) };
-    let ask = Ask { scope: Some(scope), resources: Vec::new() };
-    match tokens.issue(proven, FIRST_PARTY_CLIENT.to_owned(), ask, initiator).await? {
-        Login::Issued { tokens, .. } => Ok(*tokens),
-        Login::Refused | Login::ClientEnded => Err(bad_credentials()),
-        Login::TooMuch(_) => Err(unknown_scope()),
+    let Authentication::Verified(credentials) = authentication else { return Err(bad_credentials()) };
+    let access = AccessRequest { scope: Some(scope), resources: Vec::new() };
+    match tokens.log_in(credentials, FIRST_PARTY_CLIENT.to_owned(), access, initiator).await? {
+        LoginOutcome::Issued { tokens, .. } => Ok(*tokens),
+        LoginOutcome::CredentialsChanged | LoginOutcome::ClientEnded => Err(bad_credentials()),
+        LoginOutcome::ExceedsGrant(_) => Err(unknown_scope()),
     }
 }

@@ -54,9 +54,9 @@ pub(super) async fn login(
     let body: LoginRequest = body::read(&request, payload, accounts.password_rules()).await?;
     let scope = tokens.default_scope().clone();
     let initiator = caller.0.clone();
-    let given = log_in(&accounts, &tokens, &body.username, &body.password, scope, caller).await?;
+    let granted = log_in(&accounts, &tokens, &body.username, &body.password, scope, caller).await?;
     presented.end(&tokens, EndReason::NewLogin, &initiator).await?;
     let mut answer = HttpResponse::NoContent();
-    browser.cookies().set(&mut answer, &given);
+    browser.cookies().set(&mut answer, &granted);
     Ok(answer.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish())
 }

@@ -11,7 +11,7 @@ use super::caller::Caller;
 use super::cookies::Cookies;
 use super::refuse::{self, bad_refresh_token, unknown_scope};
 use crate::domain::{Initiator, RefreshTokenPlain};
-use crate::tokens::{Ask, Refreshed, TokenAnswer, Tokens};
+use crate::tokens::{AccessRequest, IssuedTokens, RefreshOutcome, Tokens};
 use service_kit::docs::ProblemDetails;
 
 /// Rotates a refresh token.
@@ -20,17 +20,17 @@ pub(super) async fn rotate(
     presented: &str,
     scope: Option<Scopes>,
     initiator: Initiator,
-) -> Result<TokenAnswer, HttpError> {
+) -> Result<IssuedTokens, HttpError> {
     let Some(presented) = RefreshTokenPlain::parse(presented) else { return Err(bad_refresh_token()) };
-    let ask = Ask { scope, resources: Vec::new() };
-    match tokens.refresh(presented, tokens.first_party_terms(), ask, initiator).await? {
-        Refreshed::Issued { user_id, session_id, is_replay, tokens } => {
+    let access = AccessRequest { scope, resources: Vec::new() };
+    match tokens.refresh(presented, tokens.first_party_policy(), access, initiator).await? {
+        RefreshOutcome::Issued { user_id, session_id, is_replay, tokens } => {
             tracing::info!(%user_id, %session_id, is_replay, "auth.refresh");
             Ok(*tokens)
         }
-        Refreshed::Reused | Refreshed::Refused => Err(bad_refresh_token()),
-        Refreshed::TooMuch(_) => Err(unknown_scope()),
-        Refreshed::Throttled(throttled) => Err(refuse::throttled(throttled)),
+        RefreshOutcome::Reused | RefreshOutcome::InvalidToken => Err(bad_refresh_token()),
+        RefreshOutcome::ExceedsGrant(_) => Err(unknown_scope()),
+        RefreshOutcome::Throttled(throttled) => Err(refuse::throttled(throttled)),
     }
 }
 
@@ -65,9 +65,9 @@ pub(super) async fn refresh(
         return Ok(cleared(&cookies, &bad_refresh_token()));
     }
     match rotate(&tokens, token, None, initiator).await {
-        Ok(given) => {
+        Ok(granted) => {
             let mut answer = HttpResponse::NoContent();
-            cookies.set(&mut answer, &given);
+            cookies.set(&mut answer, &granted);
             Ok(answer.finish())
         }
         Err(refusal) if refusal.problem().status == 401 => Ok(cleared(&cookies, &refusal)),

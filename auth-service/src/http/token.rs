@@ -12,7 +12,7 @@ use super::credentials::log_in;
 use super::refresh::rotate;
 use super::refuse::unknown_scope;
 use crate::accounts::Accounts;
-use crate::tokens::{TokenAnswer, Tokens};
+use crate::tokens::{IssuedTokens, Tokens};
 use service_kit::docs::ProblemDetails;
 
 /// What the form may hold. Client credentials, which some libraries send along, are not looked at: this face has one
@@ -48,8 +48,8 @@ pub(super) struct TokenResponse {
     scope: String,
 }
 
-impl From<TokenAnswer> for TokenResponse {
-    fn from(tokens: TokenAnswer) -> Self {
+impl From<IssuedTokens> for TokenResponse {
+    fn from(tokens: IssuedTokens) -> Self {
         Self {
             access_token: tokens.access_token,
             token_type: "bearer",

@@ -13,7 +13,7 @@ use super::StartError;
 use crate::config::Settings;
 use crate::http::{BrowserSessions, Cookies};
 use crate::keys::KeyStore;
-use crate::tokens::OwnTokens;
+use crate::tokens::DatabaseRevocationCheck;
 
 /// Verifies tokens of this issuer for any audience, and checks each one against the database.
 pub(super) async fn issued(
@@ -22,7 +22,7 @@ pub(super) async fn issued(
     keys: &KeyStore,
     clock: SharedClock,
 ) -> Result<Verifier, BuildError> {
-    let own = OwnTokens::new(database.clone(), clock.clone());
+    let own = DatabaseRevocationCheck::new(database.clone(), clock.clone());
     Verifier::builder(&settings.issuer)
         .any_audience()
         .keys(keys.handle())
@@ -58,7 +58,7 @@ pub(super) async fn bearer(
     keys: &KeyStore,
     clock: SharedClock,
 ) -> Result<BearerAuth, StartError> {
-    let own = OwnTokens::new(database.clone(), clock.clone());
+    let own = DatabaseRevocationCheck::new(database.clone(), clock.clone());
     let verifier = Verifier::builder(&settings.issuer)
         .audience(&settings.issuer)
         .keys(keys.handle())

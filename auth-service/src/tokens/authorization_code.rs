@@ -6,13 +6,15 @@ use std::sync::Arc;
 use service_kit::database::DbConnection;
 use uuid::Uuid;
 
-use super::issue::Minted;
-use super::login::{Beginning, Begun};
+use super::issue::UnsignedTokens;
+use super::login::{NewSession, StartedSession};
 use super::logout::end_session;
-use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
+use super::{
+    AccessRequest, ExceedsGrant, GrantedAccess, Inner, IssuedTokens, TokenError, TokenPolicy, Tokens,
+};
 use crate::domain::{
-    AuditEvent, AuditKind, AuthorizationCode, Client, CodeChallenge, CodeClaim, CodePlain, Credentials,
-    Device, EndReason, Initiator, MINUTE_MS, Redemption, Throttled,
+    AuditEvent, AuditKind, AuthorizationCode, Client, CodeChallenge, CodePlain, Credentials, Device,
+    EndReason, Initiator, MINUTE_MS, PresentedCode, Redemption, Throttled,
 };
 use crate::storage::{Transaction, authorization_codes, clients, sessions, unexpected_rows, users};
 
@@ -21,7 +23,7 @@ use crate::storage::{Transaction, authorization_codes, clients, sessions, unexpe
 const LIFE_MS: i64 = 60_000;
 
 /// The most redeemable codes of one user. A further code replaces the oldest.
-const MOST_UNREDEEMED: i64 = 100;
+const MAX_UNREDEEMED: i64 = 100;
 
 /// The consent of a user.
 #[derive(Clone, Debug)]
@@ -37,7 +39,7 @@ pub struct Consent {
     /// The PKCE challenge, if the client sent one.
     pub challenge: Option<CodeChallenge>,
     /// The scope and resources of the consent.
-    pub ask: Ask,
+    pub access: AccessRequest,
     /// The `nonce` of OpenID Connect Core §3.1.2.1.
     pub nonce: Option<String>,
     /// How the user authenticated (RFC 8176).
@@ -50,38 +52,43 @@ pub struct Consent {
 
 /// The outcome of issuing a code.
 #[derive(Debug)]
-pub enum CodeGrant {
+pub enum CodeOutcome {
     /// The code was issued.
-    Given(CodePlain),
+    Issued(CodePlain),
     /// The user was disabled, or the password was changed, since the user authenticated.
-    Refused,
+    CredentialsChanged,
     /// The client was disabled or deleted.
     ClientEnded,
     /// The consent exceeds what the client is allowed.
-    TooMuch(TooMuch),
+    ExceedsGrant(ExceedsGrant),
 }
 
 impl Tokens {
     /// Issues a code for a consent.
-    pub async fn give_code(&self, consent: Consent) -> Result<CodeGrant, TokenError> {
+    pub async fn issue_code(&self, consent: Consent) -> Result<CodeOutcome, TokenError> {
         let inner = Arc::clone(&self.inner);
-        let given = self.inner.unit_of_work.commit(move |transaction| inner.give(transaction, &consent));
-        Ok(given.await?.value)
+        let granted =
+            self.inner.unit_of_work.commit(move |transaction| inner.decide_code(transaction, &consent));
+        Ok(granted.await?.value)
     }
 }
 
 impl Inner {
-    fn give(&self, transaction: &mut Transaction<'_>, consent: &Consent) -> Result<CodeGrant, TokenError> {
+    fn decide_code(
+        &self,
+        transaction: &mut Transaction<'_>,
+        consent: &Consent,
+    ) -> Result<CodeOutcome, TokenError> {
         let credentials = users::lock(transaction.conn(), consent.user_id)?;
         if !credentials.is_some_and(|found| found.user.is_active && found.version == consent.version) {
-            return Ok(CodeGrant::Refused);
+            return Ok(CodeOutcome::CredentialsChanged);
         }
-        let Some(terms) = self.lock_terms(transaction, &consent.client_id)? else {
-            return Ok(CodeGrant::ClientEnded);
+        let Some(policy) = self.lock_policy(transaction, &consent.client_id)? else {
+            return Ok(CodeOutcome::ClientEnded);
         };
-        let given = match consent.ask.of(terms.most()) {
-            Ok(given) => given,
-            Err(what) => return Ok(CodeGrant::TooMuch(what)),
+        let granted = match consent.access.within(policy.allowed()) {
+            Ok(granted) => granted,
+            Err(what) => return Ok(CodeOutcome::ExceedsGrant(what)),
         };
         let now_ms = transaction.now_ms();
         let code = AuthorizationCode {
@@ -90,8 +97,8 @@ impl Inner {
             credentials_version: consent.version,
             redirect_uri: consent.redirect_uri.clone(),
             challenge: consent.challenge.clone(),
-            scope: given.scope,
-            audience: given.audience,
+            scope: granted.scope,
+            audience: granted.audience,
             nonce: consent.nonce.clone(),
             amr: consent.amr.clone(),
             auth_time_s: consent.auth_time_s,
@@ -105,17 +112,17 @@ impl Inner {
             transaction.conn(),
             code.user_id,
             now_ms,
-            MOST_UNREDEEMED - 1,
+            MAX_UNREDEEMED - 1,
         )?;
         let plain = CodePlain::from_random(self.random.bytes());
         authorization_codes::insert(transaction.conn(), &plain.hash(), &code)?;
-        Ok(CodeGrant::Given(plain))
+        Ok(CodeOutcome::Issued(plain))
     }
 }
 
 /// A request to redeem a code.
 #[derive(Debug)]
-pub struct CodeRequest {
+pub struct RedeemRequest {
     /// The code.
     pub code: CodePlain,
     /// The client's id.
@@ -130,126 +137,134 @@ pub struct CodeRequest {
 
 /// The outcome of a redemption.
 #[derive(Debug)]
-pub enum Redeemed {
-    /// A session was begun.
+pub enum RedeemOutcome {
+    /// A session was started.
     Issued {
         /// Its first tokens.
-        tokens: Box<TokenAnswer>,
+        tokens: Box<IssuedTokens>,
     },
-    /// The code was redeemed before. The session that it had begun is ended.
+    /// The code was redeemed before. The session that it had started is ended.
     Reused,
-    /// The code is refused.
-    Refused,
+    /// The code is unknown, expired, or for another client or redirect URI, or the PKCE proof is wrong; or the user or
+    /// the client changed since it was issued.
+    InvalidCode,
     /// The request exceeds the consent. The code is not consumed.
-    TooMuch(TooMuch),
+    ExceedsGrant(ExceedsGrant),
     /// Too many codes were redeemed for this user in the last minute. The code is not consumed.
     Throttled(Throttled),
 }
 
 /// The outcome as committed, before the token is signed.
-enum Decided {
-    Begun(Box<Minted>),
+enum RedeemDecision {
+    Started(Box<UnsignedTokens>),
     Reused,
-    Refused,
-    TooMuch(TooMuch),
+    InvalidCode,
+    ExceedsGrant(ExceedsGrant),
     Throttled(Throttled),
 }
 
 impl Tokens {
     /// Redeems a code.
-    pub async fn redeem(&self, request: CodeRequest, initiator: Initiator) -> Result<Redeemed, TokenError> {
+    pub async fn redeem(
+        &self,
+        request: RedeemRequest,
+        initiator: Initiator,
+    ) -> Result<RedeemOutcome, TokenError> {
         let inner = Arc::clone(&self.inner);
         let decided = self
             .inner
             .unit_of_work
             .commit(move |transaction| inner.decide_redemption(transaction, &request, &initiator));
         match decided.await?.value {
-            Decided::Begun(minted) => {
-                Ok(Redeemed::Issued { tokens: Box::new(self.inner.answer(*minted).await?) })
+            RedeemDecision::Started(unsigned) => {
+                Ok(RedeemOutcome::Issued { tokens: Box::new(self.inner.sign(*unsigned).await?) })
             }
-            Decided::Reused => Ok(Redeemed::Reused),
-            Decided::Refused => Ok(Redeemed::Refused),
-            Decided::TooMuch(what) => Ok(Redeemed::TooMuch(what)),
-            Decided::Throttled(throttled) => Ok(Redeemed::Throttled(throttled)),
+            RedeemDecision::Reused => Ok(RedeemOutcome::Reused),
+            RedeemDecision::InvalidCode => Ok(RedeemOutcome::InvalidCode),
+            RedeemDecision::ExceedsGrant(what) => Ok(RedeemOutcome::ExceedsGrant(what)),
+            RedeemDecision::Throttled(throttled) => Ok(RedeemOutcome::Throttled(throttled)),
         }
     }
 }
 
 /// A code with the values that decide on its redemption, read under the locks of the user and the client.
-struct Found {
+struct StoredCode {
     code: AuthorizationCode,
     credentials: Credentials,
     client: Client,
 }
 
-fn find_locked(conn: &mut DbConnection, request: &CodeRequest) -> Result<Option<Found>, TokenError> {
+fn find_locked(conn: &mut DbConnection, request: &RedeemRequest) -> Result<Option<StoredCode>, TokenError> {
     let hash = request.code.hash();
     let Some(code) = authorization_codes::find(conn, &hash)? else { return Ok(None) };
     let Some(credentials) = users::lock(conn, code.user_id)? else { return Ok(None) };
     let Some(client) = clients::lock(conn, &request.client_id)? else { return Ok(None) };
     // Read again, because the code may have been redeemed before the lock was taken.
     let Some(code) = authorization_codes::find(conn, &hash)? else { return Ok(None) };
-    Ok(Some(Found { code, credentials, client }))
+    Ok(Some(StoredCode { code, credentials, client }))
 }
 
 impl Inner {
     fn decide_redemption(
         &self,
         transaction: &mut Transaction<'_>,
-        request: &CodeRequest,
+        request: &RedeemRequest,
         initiator: &Initiator,
-    ) -> Result<Decided, TokenError> {
-        let Some(Found { code, credentials, client }) = find_locked(transaction.conn(), request)? else {
-            return Ok(Decided::Refused);
+    ) -> Result<RedeemDecision, TokenError> {
+        let Some(StoredCode { code, credentials, client }) = find_locked(transaction.conn(), request)? else {
+            return Ok(RedeemDecision::InvalidCode);
         };
         let now_ms = transaction.now_ms();
-        let claim = CodeClaim {
+        let claim = PresentedCode {
             client_id: &request.client_id,
             redirect_uri: request.redirect_uri.as_deref(),
             verifier: request.verifier.as_deref(),
         };
-        match code.present(claim, now_ms) {
+        match code.classify(claim, now_ms) {
             Redemption::Redeem => {}
-            Redemption::Refused => return Ok(Decided::Refused),
-            Redemption::Reuse => return end_what_it_gave(transaction, code.session_id, initiator),
+            Redemption::Invalid => return Ok(RedeemDecision::InvalidCode),
+            Redemption::Reuse => return end_session_of_code(transaction, code.session_id, initiator),
         }
         let proves_enough = code.challenge.is_some() || (client.pkce_optional && !client.is_public);
         let is_same = credentials.user.is_active && credentials.version == code.credentials_version;
         if !client.is_active || !proves_enough || !is_same {
-            return Ok(Decided::Refused);
+            return Ok(RedeemDecision::InvalidCode);
         }
-        let terms = Terms::of(&client, &self.settings);
-        let agreed = Given { scope: code.scope, audience: code.audience }.within(&terms.most);
-        let given = match (Ask { scope: None, resources: request.resources.clone() }).of(agreed.clone()) {
-            Ok(given) => given,
-            Err(what) => return Ok(Decided::TooMuch(what)),
+        let policy = TokenPolicy::of(&client, &self.settings);
+        let agreed =
+            GrantedAccess { scope: code.scope, audience: code.audience }.intersection(&policy.allowed);
+        let granted = match (AccessRequest { scope: None, resources: request.resources.clone() })
+            .within(agreed.clone())
+        {
+            Ok(granted) => granted,
+            Err(what) => return Ok(RedeemDecision::ExceedsGrant(what)),
         };
-        if let Some(throttled) = self.redeems_too_many(transaction, code.user_id, now_ms)? {
-            return Ok(Decided::Throttled(throttled));
+        if let Some(throttled) = self.redemption_limit_reached(transaction, code.user_id, now_ms)? {
+            return Ok(RedeemDecision::Throttled(throttled));
         }
-        let beginning = Beginning {
+        let new = NewSession {
             user: &credentials.user,
-            terms: &terms,
-            most: agreed,
-            given,
+            policy: &policy,
+            allowed: agreed,
+            granted,
             amr: code.amr,
             auth_time_s: code.auth_time_s,
             device: code.device,
             initiator,
             reason: Some("code"),
         };
-        let Begun { session_id, minted } = self.begin(transaction, beginning)?;
+        let StartedSession { session_id, unsigned } = self.start_session(transaction, new)?;
         if !authorization_codes::consume(transaction.conn(), &request.code.hash(), session_id, now_ms)? {
             // Another transaction consumed the code first. The user's lock should prevent this; if it happens all the
             // same, the transaction is rolled back.
             return Err(unexpected_rows().into());
         }
-        Ok(Decided::Begun(Box::new(minted)))
+        Ok(RedeemDecision::Started(Box::new(unsigned)))
     }
 
     /// Whether the rate limit is reached. The redeemed codes themselves are counted, because they are kept for longer
     /// than a minute.
-    fn redeems_too_many(
+    fn redemption_limit_reached(
         &self,
         transaction: &mut Transaction<'_>,
         user_id: Uuid,
@@ -270,17 +285,17 @@ impl Inner {
 
 /// Ends the session that the code began. A code that is presented twice has leaked, and the first redemption may
 /// have been the attacker's.
-fn end_what_it_gave(
+fn end_session_of_code(
     transaction: &mut Transaction<'_>,
     session_id: Option<Uuid>,
     initiator: &Initiator,
-) -> Result<Decided, TokenError> {
+) -> Result<RedeemDecision, TokenError> {
     let now_ms = transaction.now_ms();
     let session = session_id.map(|id| sessions::find(transaction.conn(), id)).transpose()?.flatten();
     let Some(session) = session.filter(|session| session.is_live(now_ms)) else {
-        return Ok(Decided::Refused);
+        return Ok(RedeemDecision::InvalidCode);
     };
     let event = AuditEvent::new(AuditKind::CodeReused, initiator);
     end_session(transaction, &session, EndReason::CodeReuse, event)?;
-    Ok(Decided::Reused)
+    Ok(RedeemDecision::Reused)
 }

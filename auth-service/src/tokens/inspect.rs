@@ -11,7 +11,7 @@ use shared_claims::revocation::{RevocationCheck, RevocationKind, RevocationQuery
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
 
-use super::{Terms, TokenError, Tokens};
+use super::{TokenError, TokenPolicy, Tokens};
 use crate::domain::{RefreshToken, RefreshTokenPlain, Session, User};
 use crate::storage::{refresh_tokens, revocations, sessions, users};
 
@@ -29,25 +29,25 @@ pub struct LiveRefreshToken {
 }
 
 impl Tokens {
-    /// Returns the refresh token if the client with these terms could use it now. Writes nothing.
-    pub async fn inspect_refresh_token(
+    /// Returns the refresh token if the client with this policy could use it now. Writes nothing.
+    pub async fn find_live_refresh_token(
         &self,
         presented: RefreshTokenPlain,
-        terms: Terms,
+        policy: TokenPolicy,
     ) -> Result<Option<LiveRefreshToken>, TokenError> {
         let now_ms = self.inner.unit_of_work.clock().now_ms();
-        if !terms.refreshes {
+        if !policy.refreshes {
             return Ok(None);
         }
         let read = self.inner.unit_of_work.database().read(move |conn| {
             let Some(token) = refresh_tokens::find(conn, &presented.hash())? else { return Ok(None) };
             let Some(session) = sessions::find(conn, token.session_id)? else { return Ok(None) };
             let is_dead = token.consumed_at_ms.is_some() || now_ms >= token.expires_at_ms;
-            if is_dead || session.client_id != terms.client_id || !session.is_live(now_ms) {
+            if is_dead || session.client_id != policy.client_id || !session.is_live(now_ms) {
                 return Ok(None);
             }
             let user = users::find(conn, session.user_id)?.filter(|user| user.is_active);
-            let scope = terms.within(&session).scope;
+            let scope = policy.allowed_in(&session).scope;
             Ok::<_, TokenError>(user.map(|user| LiveRefreshToken { token, session, user, scope }))
         });
         read.await
@@ -55,12 +55,12 @@ impl Tokens {
 }
 
 /// The revocation source of the issuer itself.
-pub struct OwnTokens {
+pub struct DatabaseRevocationCheck {
     database: Database,
     clock: SharedClock,
 }
 
-impl OwnTokens {
+impl DatabaseRevocationCheck {
     /// Builds the check for this database.
     pub fn new(database: Database, clock: SharedClock) -> Self {
         Self { database, clock }
@@ -101,14 +101,14 @@ impl OwnedQuery {
     }
 }
 
-impl RevocationCheck for OwnTokens {
+impl RevocationCheck for DatabaseRevocationCheck {
     fn check<'a>(
         &'a self,
         query: &'a RevocationQuery<'a>,
     ) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
         Box::pin(async move {
             let (query, now_ms) = (OwnedQuery::of(query), self.clock.now_ms());
-            match self.database.read(move |conn| judge(conn, &query, now_ms)).await {
+            match self.database.read(move |conn| verdict(conn, &query, now_ms)).await {
                 Ok(verdict) => verdict,
                 Err(error) => {
                     tracing::warn!(%error, "token.check_failed");
@@ -119,7 +119,7 @@ impl RevocationCheck for OwnTokens {
     }
 }
 
-fn judge(conn: &mut DbConnection, query: &OwnedQuery, now_ms: i64) -> Result<Verdict, DatabaseError> {
+fn verdict(conn: &mut DbConnection, query: &OwnedQuery, now_ms: i64) -> Result<Verdict, DatabaseError> {
     if let Some(fact) = revocations::find_for(conn, &query.as_query())?.first() {
         return Ok(Verdict::Revoked(fact.kind));
     }

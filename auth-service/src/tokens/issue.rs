@@ -3,25 +3,25 @@
 use shared_claims::claims::{Claims, SessionId};
 use shared_claims::scope::Scopes;
 
-use super::{Given, Inner, Terms, TokenError, Tokens};
+use super::{GrantedAccess, Inner, TokenError, TokenPolicy, Tokens};
 use crate::domain::{RefreshTokenPlain, Session, User};
 
 /// The tokens that a grant returns.
 #[derive(Clone, Debug)]
-pub struct TokenAnswer {
+pub struct IssuedTokens {
     /// The access token.
     pub access_token: String,
     /// Seconds until the access token expires.
     pub expires_in: i64,
     /// The refresh token, where the client gets one.
-    pub refresh: Option<RefreshAnswer>,
+    pub refresh: Option<IssuedRefreshToken>,
     /// The scope of the access token.
     pub scope: Scopes,
 }
 
 /// A refresh token that a grant returns.
 #[derive(Clone, Debug)]
-pub struct RefreshAnswer {
+pub struct IssuedRefreshToken {
     /// The token.
     pub token: RefreshTokenPlain,
     /// Seconds until it expires, unless it is used before.
@@ -29,7 +29,7 @@ pub struct RefreshAnswer {
 }
 
 /// Committed tokens whose access token is not signed yet.
-pub(super) struct Minted {
+pub(super) struct UnsignedTokens {
     pub(super) claims: Claims,
     /// The refresh token and its expiry.
     pub(super) refresh: Option<(RefreshTokenPlain, i64)>,
@@ -47,24 +47,30 @@ pub(super) enum Subject<'a> {
 impl Inner {
     /// Makes the claims of a token that is issued now. The time in its `jti` is later than the cuts against its user
     /// and client.
-    pub(super) fn mint(&self, terms: &Terms, subject: Subject<'_>, given: Given, now_ms: i64) -> Claims {
+    pub(super) fn access_token_claims(
+        &self,
+        policy: &TokenPolicy,
+        subject: Subject<'_>,
+        granted: GrantedAccess,
+        now_ms: i64,
+    ) -> Claims {
         let issuer = &self.settings.issuer;
         let now = now_ms.div_euclid(1000);
         let (sub, end, user_cut_ms) = match subject {
             Subject::User(user, session) => {
-                (user.id.to_string(), terms.access_end_s(session, now_ms), user.token_cut_ms)
+                (user.id.to_string(), policy.access_end_s(session, now_ms), user.token_cut_ms)
             }
-            Subject::Client => (terms.client_id.clone(), now.saturating_add(terms.access_ttl_s), None),
+            Subject::Client => (policy.client_id.clone(), now.saturating_add(policy.access_ttl_s), None),
         };
-        let cut_ms = user_cut_ms.max(terms.token_cut_ms);
+        let cut_ms = user_cut_ms.max(policy.token_cut_ms);
         let jti_ms = cut_ms.map_or(now_ms, |cut| now_ms.max(cut.saturating_add(1)));
         let jti = self.random.token_id(jti_ms);
-        let mut claims = Claims::new(issuer, sub, &terms.client_id, jti, now, end);
-        claims.aud = given.audience;
-        if terms.is_for_the_issuer(&given.scope) && !claims.aud.contains(issuer) {
+        let mut claims = Claims::new(issuer, sub, &policy.client_id, jti, now, end);
+        claims.aud = granted.audience;
+        if policy.includes_issuer(&granted.scope) && !claims.aud.contains(issuer) {
             claims.aud.push(issuer.clone());
         }
-        claims.scope = given.scope;
+        claims.scope = granted.scope;
         claims.nbf = Some(now);
         if let Subject::User(user, session) = subject {
             claims.sid = Some(SessionId::from_bytes(session.id.into_bytes()));
@@ -78,15 +84,15 @@ impl Inner {
     }
 
     /// Signs the access token and builds the response.
-    pub(super) async fn answer(&self, minted: Minted) -> Result<TokenAnswer, TokenError> {
-        let Minted { claims, refresh } = minted;
+    pub(super) async fn sign(&self, unsigned: UnsignedTokens) -> Result<IssuedTokens, TokenError> {
+        let UnsignedTokens { claims, refresh } = unsigned;
         let now_ms = claims.iat.saturating_mul(1000);
-        let refresh = refresh.map(|(token, expires_at_ms)| RefreshAnswer {
+        let refresh = refresh.map(|(token, expires_at_ms)| IssuedRefreshToken {
             token,
             expires_in: (expires_at_ms - now_ms).div_euclid(1000).max(0),
         });
         let access_token = self.keys.sign(&claims, claims.exp).await?;
-        Ok(TokenAnswer { access_token, expires_in: claims.exp - claims.iat, refresh, scope: claims.scope })
+        Ok(IssuedTokens { access_token, expires_in: claims.exp - claims.iat, refresh, scope: claims.scope })
     }
 }
 
@@ -96,13 +102,13 @@ impl Tokens {
     ///
     /// `as_of_ms` must be read *before* the client is found to be active. So the token's time is
     /// earlier than the cut of any later disabling of the client, even if this process is paused in between.
-    pub async fn issue_to_client(
+    pub async fn issue_client_token(
         &self,
-        terms: &Terms,
-        given: Given,
+        policy: &TokenPolicy,
+        granted: GrantedAccess,
         as_of_ms: i64,
-    ) -> Result<TokenAnswer, TokenError> {
-        let claims = self.inner.mint(terms, Subject::Client, given, as_of_ms);
-        self.inner.answer(Minted { claims, refresh: None }).await
+    ) -> Result<IssuedTokens, TokenError> {
+        let claims = self.inner.access_token_claims(policy, Subject::Client, granted, as_of_ms);
+        self.inner.sign(UnsignedTokens { claims, refresh: None }).await
     }
 }

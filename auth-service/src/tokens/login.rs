@@ -7,9 +7,11 @@ use service_kit::database::DbConnection;
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use uuid::Uuid;
 
-use super::issue::{Minted, Subject};
-use super::logout::{BATCH, end_sessions};
-use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
+use super::issue::{Subject, UnsignedTokens};
+use super::logout::{BATCH_SIZE, end_sessions};
+use super::{
+    AccessRequest, ExceedsGrant, GrantedAccess, Inner, IssuedTokens, TokenError, TokenPolicy, Tokens,
+};
 use crate::domain::{
     AuditEvent, AuditKind, Device, EndReason, Initiator, MinuteCount, PasswordHash, RefreshToken,
     RefreshTokenPlain, Session, User,
@@ -18,7 +20,7 @@ use crate::storage::{Transaction, clients, refresh_tokens, sessions, users};
 
 /// Credentials that were verified.
 #[derive(Clone, Debug)]
-pub struct Proven {
+pub struct VerifiedCredentials {
     /// The user they belong to.
     pub user_id: Uuid,
     /// The version of the credentials when they were verified.
@@ -29,52 +31,52 @@ pub struct Proven {
 
 /// The outcome of a login.
 #[derive(Debug)]
-pub enum Login {
-    /// A session was begun.
+pub enum LoginOutcome {
+    /// A session was started.
     Issued {
         /// The session.
         session_id: Uuid,
         /// Its first tokens.
-        tokens: Box<TokenAnswer>,
+        tokens: Box<IssuedTokens>,
     },
     /// The user was disabled, or the password was changed, since the password was verified.
-    Refused,
+    CredentialsChanged,
     /// The client was disabled or deleted since it authenticated.
     ClientEnded,
     /// The request asks for more than the client is allowed.
-    TooMuch(TooMuch),
+    ExceedsGrant(ExceedsGrant),
 }
 
 /// The outcome as committed, before the token is signed.
-enum Decided {
-    Begun(Box<Begun>),
-    Refused,
+enum LoginDecision {
+    Started(Box<StartedSession>),
+    CredentialsChanged,
     ClientEnded,
-    TooMuch(TooMuch),
+    ExceedsGrant(ExceedsGrant),
 }
 
 impl Tokens {
     /// Begins a session with a client, if the credentials have not changed since they were verified.
-    pub async fn issue(
+    pub async fn log_in(
         &self,
-        proven: Proven,
+        verified: VerifiedCredentials,
         client_id: String,
-        ask: Ask,
+        access: AccessRequest,
         initiator: Initiator,
-    ) -> Result<Login, TokenError> {
+    ) -> Result<LoginOutcome, TokenError> {
         let inner = Arc::clone(&self.inner);
         let decided = self.inner.unit_of_work.commit(move |transaction| {
-            inner.decide_login(transaction, &proven, &client_id, &ask, &initiator)
+            inner.decide_login(transaction, &verified, &client_id, &access, &initiator)
         });
         match decided.await?.value {
-            Decided::Begun(begun) => {
-                let Begun { session_id, minted } = *begun;
-                let tokens = Box::new(self.inner.answer(minted).await?);
-                Ok(Login::Issued { session_id, tokens })
+            LoginDecision::Started(started) => {
+                let StartedSession { session_id, unsigned } = *started;
+                let tokens = Box::new(self.inner.sign(unsigned).await?);
+                Ok(LoginOutcome::Issued { session_id, tokens })
             }
-            Decided::Refused => Ok(Login::Refused),
-            Decided::ClientEnded => Ok(Login::ClientEnded),
-            Decided::TooMuch(what) => Ok(Login::TooMuch(what)),
+            LoginDecision::CredentialsChanged => Ok(LoginOutcome::CredentialsChanged),
+            LoginDecision::ClientEnded => Ok(LoginOutcome::ClientEnded),
+            LoginDecision::ExceedsGrant(what) => Ok(LoginOutcome::ExceedsGrant(what)),
         }
     }
 }
@@ -83,73 +85,73 @@ impl Inner {
     fn decide_login(
         &self,
         transaction: &mut Transaction<'_>,
-        proven: &Proven,
+        verified: &VerifiedCredentials,
         client_id: &str,
-        ask: &Ask,
+        access: &AccessRequest,
         initiator: &Initiator,
-    ) -> Result<Decided, TokenError> {
-        let credentials = users::lock(transaction.conn(), proven.user_id)?;
-        let terms = self.lock_terms(transaction, client_id)?;
+    ) -> Result<LoginDecision, TokenError> {
+        let credentials = users::lock(transaction.conn(), verified.user_id)?;
+        let policy = self.lock_policy(transaction, client_id)?;
         let now_ms = transaction.now_ms();
         // Compares the version and not the hash, because a concurrent login may have upgraded the hash of the same
         // password.
-        let same = credentials.filter(|found| found.user.is_active && found.version == proven.version);
+        let same = credentials.filter(|found| found.user.is_active && found.version == verified.version);
         let Some(credentials) = same else {
             let refused = AuditEvent::new(AuditKind::LoginRefused, initiator)
-                .user(proven.user_id)
+                .user(verified.user_id)
                 .client(client_id)
                 .reason("changed_meanwhile");
             transaction.record(refused);
-            return Ok(Decided::Refused);
+            return Ok(LoginDecision::CredentialsChanged);
         };
-        let Some(terms) = terms else { return Ok(Decided::ClientEnded) };
-        let given = match ask.of(terms.most()) {
-            Ok(given) => given,
-            Err(what) => return Ok(Decided::TooMuch(what)),
+        let Some(policy) = policy else { return Ok(LoginDecision::ClientEnded) };
+        let granted = match access.within(policy.allowed()) {
+            Ok(granted) => granted,
+            Err(what) => return Ok(LoginDecision::ExceedsGrant(what)),
         };
         let user = credentials.user;
-        if let Some((old, new)) = &proven.upgrade {
+        if let Some((old, new)) = &verified.upgrade {
             users::upgrade_hash(transaction.conn(), user.id, old, new, now_ms)?;
         }
-        let beginning = Beginning {
+        let new = NewSession {
             user: &user,
-            terms: &terms,
-            most: given.clone(),
-            given,
+            policy: &policy,
+            allowed: granted.clone(),
+            granted,
             amr: vec!["pwd".to_owned()],
             auth_time_s: now_ms.div_euclid(1000),
             device: initiator.device.clone(),
             initiator,
             reason: None,
         };
-        Ok(Decided::Begun(Box::new(self.begin(transaction, beginning)?)))
+        Ok(LoginDecision::Started(Box::new(self.start_session(transaction, new)?)))
     }
 
-    /// The terms of an active client, whose row is locked until this transaction ends. A transaction that disables
+    /// The policy of an active client, whose row is locked until this transaction ends. A transaction that disables
     /// the client waits for this one, and then finds the session that it began.
-    pub(super) fn lock_terms(
+    pub(super) fn lock_policy(
         &self,
         transaction: &mut Transaction<'_>,
         client_id: &str,
-    ) -> Result<Option<Terms>, TokenError> {
+    ) -> Result<Option<TokenPolicy>, TokenError> {
         if client_id == FIRST_PARTY_CLIENT {
-            return Ok(Some(Terms::first_party(&self.settings)));
+            return Ok(Some(TokenPolicy::first_party(&self.settings)));
         }
         let client = clients::lock(transaction.conn(), client_id)?.filter(|client| client.is_active);
-        Ok(client.map(|client| Terms::of(&client, &self.settings)))
+        Ok(client.map(|client| TokenPolicy::of(&client, &self.settings)))
     }
 }
 
 /// The parameters of a new session.
-pub(super) struct Beginning<'a> {
+pub(super) struct NewSession<'a> {
     /// The user, whose row is locked.
     pub(super) user: &'a User,
-    /// The client's terms. The client's row is locked too.
-    pub(super) terms: &'a Terms,
+    /// The client's policy. The client's row is locked too.
+    pub(super) policy: &'a TokenPolicy,
     /// The most that the session may grant.
-    pub(super) most: Given,
+    pub(super) allowed: GrantedAccess,
     /// The scope and audience of its first access token.
-    pub(super) given: Given,
+    pub(super) granted: GrantedAccess,
     /// How the user authenticated.
     pub(super) amr: Vec<String>,
     /// When the user authenticated.
@@ -162,32 +164,32 @@ pub(super) struct Beginning<'a> {
     pub(super) reason: Option<&'static str>,
 }
 
-/// A session that was begun.
-pub(super) struct Begun {
+/// A session that was started.
+pub(super) struct StartedSession {
     /// The session's id.
     pub(super) session_id: Uuid,
     /// Its first tokens.
-    pub(super) minted: Minted,
+    pub(super) unsigned: UnsignedTokens,
 }
 
 impl Inner {
     /// Begins a session and, if the user would have too many, ends those that were unused for longest. The caller holds
     /// the locks of the user and the client.
-    pub(super) fn begin(
+    pub(super) fn start_session(
         &self,
         transaction: &mut Transaction<'_>,
-        beginning: Beginning<'_>,
-    ) -> Result<Begun, TokenError> {
-        let Beginning { user, terms, most, given, amr, auth_time_s, device, initiator, reason } = beginning;
+        new: NewSession<'_>,
+    ) -> Result<StartedSession, TokenError> {
+        let NewSession { user, policy, allowed, granted, amr, auth_time_s, device, initiator, reason } = new;
         let now_ms = transaction.now_ms();
         // A session that cannot be refreshed ends with its only access token.
-        let life_s = if terms.refreshes { terms.sessions.max_age_s } else { terms.access_ttl_s };
+        let life_s = if policy.refreshes { policy.sessions.max_age_s } else { policy.access_ttl_s };
         let mut session = Session {
             id: self.random.uuid_at(now_ms),
             user_id: user.id,
-            client_id: terms.client_id.clone(),
-            scope: most.scope,
-            audience: most.audience,
+            client_id: policy.client_id.clone(),
+            scope: allowed.scope,
+            audience: allowed.audience,
             amr,
             auth_time_s,
             created_at_ms: now_ms,
@@ -199,15 +201,22 @@ impl Inner {
             address: device.address,
             access_expires_at_s: 0,
         };
-        let claims = self.mint(terms, Subject::User(user, &session), given, now_ms);
-        session.note_first_use(claims.exp, terms.refresh_end_ms(&session, now_ms));
+        let claims = self.access_token_claims(policy, Subject::User(user, &session), granted, now_ms);
+        session.note_first_use(claims.exp, policy.refresh_end_ms(&session, now_ms));
         let displaced = self.sessions_over_limit(transaction, user.id, now_ms)?;
         sessions::insert(transaction.conn(), &session)?;
-        let refresh = if terms.refreshes {
+        let refresh = if policy.refreshes {
             let token = RefreshTokenPlain::first(session.id, self.random.bytes(), &self.refresh_derivation);
             Some((
                 token.clone(),
-                store(transaction.conn(), &token, terms, &session, Lineage::default(), now_ms)?,
+                insert_refresh_token(
+                    transaction.conn(),
+                    &token,
+                    policy,
+                    &session,
+                    InheritedState::default(),
+                    now_ms,
+                )?,
             ))
         } else {
             None
@@ -216,11 +225,11 @@ impl Inner {
         let event = event.client(&session.client_id).session(session.id);
         transaction.record(AuditEvent { reason, ..event });
         end_sessions(transaction, &displaced, EndReason::Displaced, initiator)?;
-        Ok(Begun { session_id: session.id, minted: Minted { claims, refresh } })
+        Ok(StartedSession { session_id: session.id, unsigned: UnsignedTokens { claims, refresh } })
     }
 
     /// The sessions that were unused for longest, if another session would exceed the limit. Returns at most
-    /// [`BATCH`]; if there are more (because the limit was lowered), later logins end the rest.
+    /// [`BATCH_SIZE`]; if there are more (because the limit was lowered), later logins end the rest.
     fn sessions_over_limit(
         &self,
         transaction: &mut Transaction<'_>,
@@ -229,13 +238,13 @@ impl Inner {
     ) -> Result<Vec<Session>, TokenError> {
         let Some(most) = self.settings.sessions.max_per_user else { return Ok(Vec::new()) };
         let left = i64::from(most).saturating_sub(1);
-        Ok(sessions::unused_for_longest(transaction.conn(), user_id, now_ms, left, BATCH)?)
+        Ok(sessions::unused_for_longest(transaction.conn(), user_id, now_ms, left, BATCH_SIZE)?)
     }
 }
 
 /// The values that a refresh token inherits from the refresh that issued it. The default is for a first token.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Lineage {
+pub(super) struct InheritedState {
     /// The mark of the caller.
     pub(super) first_caller: Option<i64>,
     /// The count of refreshes of the session, including this one.
@@ -243,23 +252,23 @@ pub(super) struct Lineage {
 }
 
 /// Inserts a refresh token that is issued now. Returns its expiry.
-pub(super) fn store(
+pub(super) fn insert_refresh_token(
     conn: &mut DbConnection,
     token: &RefreshTokenPlain,
-    terms: &Terms,
+    policy: &TokenPolicy,
     session: &Session,
-    lineage: Lineage,
+    inherited: InheritedState,
     now_ms: i64,
 ) -> Result<i64, TokenError> {
-    let expires_at_ms = terms.refresh_end_ms(session, now_ms);
+    let expires_at_ms = policy.refresh_end_ms(session, now_ms);
     let row = RefreshToken {
         session_id: session.id,
         issued_at_ms: now_ms,
         expires_at_ms,
         consumed_at_ms: None,
-        first_caller: lineage.first_caller,
+        first_caller: inherited.first_caller,
         late_replays: 0,
-        refreshes: lineage.refreshes,
+        refreshes: inherited.refreshes,
     };
     refresh_tokens::insert(conn, &token.hash(), &row)?;
     Ok(expires_at_ms)

@@ -15,9 +15,9 @@ use crate::domain::{AuditEvent, AuditKind, EndReason, Initiator, PageLimit, Sess
 use crate::storage::{Transaction, authorization_codes, sessions, users};
 
 /// The most sessions ended in one transaction.
-pub(super) const BATCH: i64 = 200;
+pub(super) const BATCH_SIZE: i64 = 200;
 /// The pause between two transactions, so that other transactions get their turn, on SQLite too.
-const BREATH: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Tokens {
     /// Returns a page of a user's live sessions, last used first, and the cursor of the next page.
@@ -80,8 +80,8 @@ pub(super) fn end_session(
 ) -> Result<(), TokenError> {
     let now_ms = transaction.now_ms();
     if !sessions::end(transaction.conn(), &[session.id], reason, now_ms)?.is_empty() {
-        transaction.record(about(session, event, reason));
-        transaction.revoke(fact_of(session, now_ms));
+        transaction.record(session_event(session, event, reason));
+        transaction.revoke(session_fact(session, now_ms));
     }
     Ok(())
 }
@@ -100,19 +100,23 @@ pub(super) fn end_sessions(
     let ids: Vec<_> = sessions.iter().map(|session| session.id).collect();
     let ended = sessions::end(transaction.conn(), &ids, reason, now_ms)?;
     for session in sessions.iter().filter(|session| ended.contains(&session.id)) {
-        transaction.record(about(session, AuditEvent::new(AuditKind::SessionEnded, initiator), reason));
-        transaction.revoke(fact_of(session, now_ms));
+        transaction.record(session_event(
+            session,
+            AuditEvent::new(AuditKind::SessionEnded, initiator),
+            reason,
+        ));
+        transaction.revoke(session_fact(session, now_ms));
     }
     Ok(())
 }
 
-fn about(session: &Session, event: AuditEvent, reason: EndReason) -> AuditEvent {
+fn session_event(session: &Session, event: AuditEvent, reason: EndReason) -> AuditEvent {
     let event = event.user(session.user_id).client(&session.client_id).session(session.id);
     event.reason(reason.as_str())
 }
 
 /// The fact that revokes the access tokens of a session. It is kept until after the last of them has expired.
-fn fact_of(session: &Session, now_ms: i64) -> RevocationFact {
+fn session_fact(session: &Session, now_ms: i64) -> RevocationFact {
     let remembered_from = session.access_expires_at_s.max(now_ms.div_euclid(1000));
     RevocationFact {
         kind: RevocationKind::Sid,
@@ -139,16 +143,16 @@ impl Tokens {
         kept: Uuid,
         initiator: Initiator,
     ) -> Result<(), TokenError> {
-        self.end_in_steps(move |transaction| end_others(transaction, user_id, kept, &initiator)).await
+        self.end_in_batches(move |transaction| end_others(transaction, user_id, kept, &initiator)).await
     }
 
     /// Ends every session of a user, and revokes every token that the user has.
     pub async fn end_all_sessions(&self, user_id: Uuid, initiator: Initiator) -> Result<(), TokenError> {
         let cuts = self.inner.settings.cuts();
-        self.end_in_steps(move |transaction| end_all(transaction, cuts, user_id, &initiator)).await
+        self.end_in_batches(move |transaction| end_all(transaction, cuts, user_id, &initiator)).await
     }
 
-    async fn end_in_steps<F>(&self, step: F) -> Result<(), TokenError>
+    async fn end_in_batches<F>(&self, step: F) -> Result<(), TokenError>
     where
         F: Fn(&mut Transaction<'_>) -> Result<Step, TokenError> + Clone + Send + 'static,
     {
@@ -165,7 +169,7 @@ impl Tokens {
                 Step::More => {}
                 Step::Last => return Ok(()),
             }
-            tokio::time::sleep(BREATH).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }
@@ -180,9 +184,9 @@ fn end_others(
         return Ok(Step::Last);
     }
     let now_ms = transaction.now_ms();
-    let others = sessions::some_of_user(transaction.conn(), user_id, now_ms, Some(kept), BATCH)?;
+    let others = sessions::some_of_user(transaction.conn(), user_id, now_ms, Some(kept), BATCH_SIZE)?;
     end_sessions(transaction, &others, EndReason::EndedByUser, initiator)?;
-    Ok(if is_batch(&others) { Step::More } else { Step::Last })
+    Ok(if is_full_batch(&others) { Step::More } else { Step::Last })
 }
 
 /// Ends a batch of sessions, or, if no more than a batch is left, all of them with one revocation fact. Takes the
@@ -196,8 +200,8 @@ fn end_all(
 ) -> Result<Step, TokenError> {
     let Some(credentials) = users::lock(transaction.conn(), user_id)? else { return Ok(Step::Last) };
     let (now_ms, reason) = (transaction.now_ms(), EndReason::LogoutAll);
-    let some = sessions::some_of_user(transaction.conn(), user_id, now_ms, None, BATCH)?;
-    if is_batch(&some) {
+    let some = sessions::some_of_user(transaction.conn(), user_id, now_ms, None, BATCH_SIZE)?;
+    if is_full_batch(&some) {
         end_sessions(transaction, &some, reason, initiator)?;
         return Ok(Step::More);
     }
@@ -206,8 +210,8 @@ fn end_all(
     Ok(Step::Last)
 }
 
-fn is_batch(sessions: &[Session]) -> bool {
-    i64::try_from(sessions.len()).is_ok_and(|count| count >= BATCH)
+fn is_full_batch(sessions: &[Session]) -> bool {
+    i64::try_from(sessions.len()).is_ok_and(|count| count >= BATCH_SIZE)
 }
 
 /// The settings that a cut has to cover.

@@ -8,7 +8,7 @@ use crate::domain::{Client, GrantType, Session, SessionLimits};
 
 /// The scope and resources that a request asks for. A part that is missing means everything that is allowed.
 #[derive(Clone, Debug, Default)]
-pub struct Ask {
+pub struct AccessRequest {
     /// The requested scope.
     pub scope: Option<Scopes>,
     /// The requested resources (RFC 8707).
@@ -17,7 +17,7 @@ pub struct Ask {
 
 /// The scope and audience of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Given {
+pub struct GrantedAccess {
     /// The scope.
     pub scope: Scopes,
     /// The audience.
@@ -26,35 +26,35 @@ pub struct Given {
 
 /// The request asks for more than is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TooMuch {
+pub enum ExceedsGrant {
     /// A scope is not allowed.
     Scope,
     /// A resource is not allowed.
     Resource,
 }
 
-impl Ask {
-    /// Narrows `most` to what the request asks for.
-    pub fn of(&self, most: Given) -> Result<Given, TooMuch> {
+impl AccessRequest {
+    /// Grants what the request asks for, if that is within `allowed`.
+    pub fn within(&self, allowed: GrantedAccess) -> Result<GrantedAccess, ExceedsGrant> {
         let scope = match &self.scope {
-            None => most.scope,
-            Some(asked) if asked.is_subset(&most.scope) => asked.clone(),
-            Some(_) => return Err(TooMuch::Scope),
+            None => allowed.scope,
+            Some(requested) if requested.is_subset(&allowed.scope) => requested.clone(),
+            Some(_) => return Err(ExceedsGrant::Scope),
         };
-        if !self.resources.iter().all(|resource| most.audience.contains(resource)) {
-            return Err(TooMuch::Resource);
+        if !self.resources.iter().all(|resource| allowed.audience.contains(resource)) {
+            return Err(ExceedsGrant::Resource);
         }
-        let mut audience = most.audience;
+        let mut audience = allowed.audience;
         if !self.resources.is_empty() {
             audience.retain(|resource| self.resources.contains(resource));
         }
-        Ok(Given { scope, audience })
+        Ok(GrantedAccess { scope, audience })
     }
 }
 
-impl Given {
-    /// The intersection with `other`.
-    pub(super) fn within(&self, other: &Self) -> Self {
+impl GrantedAccess {
+    /// The part that `other` has too.
+    pub(super) fn intersection(&self, other: &Self) -> Self {
         let audience = self.audience.iter().filter(|resource| other.audience.contains(resource));
         Self { scope: self.scope.intersection(&other.scope), audience: audience.cloned().collect() }
     }
@@ -63,13 +63,13 @@ impl Given {
 /// The scope that adds the issuer itself to the audience.
 const OPENID: &str = "openid";
 
-/// The terms under which a client gets tokens.
+/// What a client may be granted, and for how long.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct TokenPolicy {
     /// The client's id.
     pub(super) client_id: String,
-    /// The largest scope and audience.
-    pub(super) most: Given,
+    /// The largest scope and audience that it may be granted.
+    pub(super) allowed: GrantedAccess,
     /// The lifetime of an access token, in seconds.
     pub(super) access_ttl_s: i64,
     /// The lifetime of a refresh token from its issue, in seconds.
@@ -82,12 +82,15 @@ pub struct Terms {
     pub(super) token_cut_ms: Option<i64>,
 }
 
-impl Terms {
-    /// The terms of the built-in first-party client.
+impl TokenPolicy {
+    /// The policy of the built-in first-party client.
     pub(super) fn first_party(settings: &TokenSettings) -> Self {
         Self {
             client_id: FIRST_PARTY_CLIENT.to_owned(),
-            most: Given { scope: settings.default_scope.clone(), audience: vec![settings.audience.clone()] },
+            allowed: GrantedAccess {
+                scope: settings.default_scope.clone(),
+                audience: vec![settings.audience.clone()],
+            },
             access_ttl_s: settings.access_ttl_s,
             refresh_ttl_s: settings.refresh_ttl_s,
             sessions: settings.sessions,
@@ -96,11 +99,11 @@ impl Terms {
         }
     }
 
-    /// The terms of a registered client.
+    /// The policy of a registered client.
     pub(super) fn of(client: &Client, settings: &TokenSettings) -> Self {
         Self {
             client_id: client.id.to_string(),
-            most: Given { scope: client.scopes.clone(), audience: client.audiences.clone() },
+            allowed: GrantedAccess { scope: client.scopes.clone(), audience: client.audiences.clone() },
             access_ttl_s: client.access_ttl_s.unwrap_or(settings.access_ttl_s),
             refresh_ttl_s: client.refresh_ttl_s.unwrap_or(settings.refresh_ttl_s),
             sessions: settings.sessions,
@@ -127,42 +130,42 @@ impl Terms {
     }
 
     /// The most that a session of the client may grant now: what it began with, less what the client has lost since.
-    pub(super) fn within(&self, session: &Session) -> Given {
+    pub(super) fn allowed_in(&self, session: &Session) -> GrantedAccess {
         if self.is_first_party() {
             // A first-party session has the audience of the current settings, not the one it began with.
-            let scope = session.scope.intersection(&self.most.scope);
-            return Given { scope, audience: self.most.audience.clone() };
+            let scope = session.scope.intersection(&self.allowed.scope);
+            return GrantedAccess { scope, audience: self.allowed.audience.clone() };
         }
-        let began = Given { scope: session.scope.clone(), audience: session.audience.clone() };
-        began.within(&self.most)
+        let began = GrantedAccess { scope: session.scope.clone(), audience: session.audience.clone() };
+        began.intersection(&self.allowed)
     }
 
     /// Whether the issuer itself is an audience of the token, so that its own endpoints accept it.
-    pub(super) fn is_for_the_issuer(&self, scope: &Scopes) -> bool {
+    pub(super) fn includes_issuer(&self, scope: &Scopes) -> bool {
         self.is_first_party() || scope.contains(OPENID)
     }
 
     /// The largest scope and audience that the client may be granted.
-    pub fn most(&self) -> Given {
-        self.most.clone()
+    pub fn allowed(&self) -> GrantedAccess {
+        self.allowed.clone()
     }
 
     /// The most that the client may be granted in its own name: without `openid`, because there is no user.
-    pub fn in_own_name(&self) -> Given {
-        let Given { scope, audience } = self.most();
-        Given { scope: scope.without(OPENID), audience }
+    pub fn allowed_to_client(&self) -> GrantedAccess {
+        let GrantedAccess { scope, audience } = self.allowed();
+        GrantedAccess { scope: scope.without(OPENID), audience }
     }
 }
 
 impl Tokens {
-    /// The terms of a registered client.
-    pub fn terms_of(&self, client: &Client) -> Terms {
-        Terms::of(client, &self.inner.settings)
+    /// The policy of a registered client.
+    pub fn policy_of(&self, client: &Client) -> TokenPolicy {
+        TokenPolicy::of(client, &self.inner.settings)
     }
 
-    /// The terms of the built-in first-party client.
-    pub fn first_party_terms(&self) -> Terms {
-        Terms::first_party(&self.inner.settings)
+    /// The policy of the built-in first-party client.
+    pub fn first_party_policy(&self) -> TokenPolicy {
+        TokenPolicy::first_party(&self.inner.settings)
     }
 }
 
@@ -170,24 +173,24 @@ impl Tokens {
 mod tests {
     use super::*;
 
-    fn given(scope: &str, audience: &[&str]) -> Given {
+    fn granted(scope: &str, audience: &[&str]) -> GrantedAccess {
         let audience = audience.iter().map(|&resource| resource.to_owned()).collect();
-        Given { scope: Scopes::parse(scope).unwrap(), audience }
+        GrantedAccess { scope: Scopes::parse(scope).unwrap(), audience }
     }
 
     #[test]
-    fn an_ask_narrows_and_never_widens() {
-        let most = || given("a b c", &["x", "y"]);
-        let ask = |scope: Option<&str>, resources: &[&str]| Ask {
+    fn a_request_narrows_and_never_widens() {
+        let allowed = || granted("a b c", &["x", "y"]);
+        let access = |scope: Option<&str>, resources: &[&str]| AccessRequest {
             scope: scope.map(|scope| Scopes::parse(scope).unwrap()),
             resources: resources.iter().map(|&resource| resource.to_owned()).collect(),
         };
-        assert_eq!(ask(None, &[]).of(most()), Ok(most()));
-        assert_eq!(ask(Some("c a"), &["y", "y"]).of(most()), Ok(given("c a", &["y"])));
-        assert_eq!(ask(None, &["y", "x"]).of(most()), Ok(most()));
-        assert_eq!(ask(Some("a d"), &[]).of(most()), Err(TooMuch::Scope));
-        assert_eq!(ask(None, &["x", "z"]).of(most()), Err(TooMuch::Resource));
-        assert_eq!(ask(None, &["X"]).of(most()), Err(TooMuch::Resource));
-        assert_eq!(given("a d", &["y", "z"]).within(&most()), given("a", &["y"]));
+        assert_eq!(access(None, &[]).within(allowed()), Ok(allowed()));
+        assert_eq!(access(Some("c a"), &["y", "y"]).within(allowed()), Ok(granted("c a", &["y"])));
+        assert_eq!(access(None, &["y", "x"]).within(allowed()), Ok(allowed()));
+        assert_eq!(access(Some("a d"), &[]).within(allowed()), Err(ExceedsGrant::Scope));
+        assert_eq!(access(None, &["x", "z"]).within(allowed()), Err(ExceedsGrant::Resource));
+        assert_eq!(access(None, &["X"]).within(allowed()), Err(ExceedsGrant::Resource));
+        assert_eq!(granted("a d", &["y", "z"]).intersection(&allowed()), granted("a", &["y"]));
     }
 }

@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::issue::{Minted, Subject};
-use super::login::{Lineage, store};
+use super::issue::{Subject, UnsignedTokens};
+use super::login::{InheritedState, insert_refresh_token};
 use super::logout::end_session;
-use super::{Ask, Given, Inner, Terms, TokenAnswer, TokenError, Tokens, TooMuch};
+use super::{
+    AccessRequest, ExceedsGrant, GrantedAccess, Inner, IssuedTokens, TokenError, TokenPolicy, Tokens,
+};
 use crate::domain::{
-    AuditEvent, AuditKind, EndReason, Initiator, Presented, RefreshToken, RefreshTokenPlain, Session,
+    AuditEvent, AuditKind, EndReason, Initiator, RefreshToken, RefreshTokenPlain, RefreshTokenUse, Session,
     Throttled, User,
 };
 use crate::storage::{Transaction, refresh_tokens, sessions};
 
 /// The outcome of presenting a refresh token.
 #[derive(Debug)]
-pub enum Refreshed {
+pub enum RefreshOutcome {
     /// Its successor was issued.
     Issued {
         /// The user.
@@ -26,68 +28,77 @@ pub enum Refreshed {
         /// Whether the successor had been issued before, so that this was a replay.
         is_replay: bool,
         /// The tokens.
-        tokens: Box<TokenAnswer>,
+        tokens: Box<IssuedTokens>,
     },
     /// The token was used before. The session is ended and its tokens are revoked.
     Reused,
     /// The token is unknown, expired or another client's, its session has ended, its user is disabled, or it was
     /// replayed too often. Nothing was consumed.
-    Refused,
+    InvalidToken,
     /// The request exceeds the scope of the session. Nothing was consumed. This is checked before everything else,
     /// even for an ended session, so that the response does not show whether the token is valid.
-    TooMuch(TooMuch),
+    ExceedsGrant(ExceedsGrant),
     /// The session was refreshed too often in this minute. Nothing was consumed.
     Throttled(Throttled),
 }
 
 /// The outcome as committed, before the token is signed.
-enum Decided {
-    Issued { user_id: Uuid, session_id: Uuid, is_replay: bool, minted: Box<Minted> },
-    Reused { asked: Result<Given, TooMuch> },
-    Refused,
-    TooMuch(TooMuch),
+enum RefreshDecision {
+    Issued { user_id: Uuid, session_id: Uuid, is_replay: bool, unsigned: Box<UnsignedTokens> },
+    Reused { requested: Result<GrantedAccess, ExceedsGrant> },
+    InvalidToken,
+    ExceedsGrant(ExceedsGrant),
     Throttled(Throttled),
 }
 
-impl Decided {
-    fn refused(asked: Result<Given, TooMuch>) -> Self {
-        asked.map_or_else(Self::TooMuch, |_| Self::Refused)
+impl RefreshDecision {
+    fn invalid(requested: Result<GrantedAccess, ExceedsGrant>) -> Self {
+        requested.map_or_else(Self::ExceedsGrant, |_| Self::InvalidToken)
     }
 }
 
 impl Tokens {
-    /// Rotates a refresh token of the client with these terms. The request can narrow the access token; the successor
+    /// Rotates a refresh token of the client with this policy. The request can narrow the access token; the successor
     /// keeps the scope of the session.
     pub async fn refresh(
         &self,
         presented: RefreshTokenPlain,
-        terms: Terms,
-        ask: Ask,
+        policy: TokenPolicy,
+        access: AccessRequest,
         initiator: Initiator,
-    ) -> Result<Refreshed, TokenError> {
+    ) -> Result<RefreshOutcome, TokenError> {
         let Some(session_id) = presented.session_id(&self.inner.refresh_derivation) else {
-            return Ok(ask.of(terms.most()).map_or_else(Refreshed::TooMuch, |_| Refreshed::Refused));
+            return Ok(access
+                .within(policy.allowed())
+                .map_or_else(RefreshOutcome::ExceedsGrant, |_| RefreshOutcome::InvalidToken));
         };
         let inner = Arc::clone(&self.inner);
         let decided = self.inner.unit_of_work.commit(move |transaction| {
-            let request = Request { presented: &presented, terms: &terms, ask: &ask, initiator: &initiator };
+            let request = RefreshRequest {
+                presented: &presented,
+                policy: &policy,
+                access: &access,
+                initiator: &initiator,
+            };
             inner.decide_refresh(transaction, session_id, &request)
         });
         match decided.await?.value {
-            Decided::Issued { user_id, session_id, is_replay, minted } => {
-                let tokens = Box::new(self.inner.answer(*minted).await?);
-                Ok(Refreshed::Issued { user_id, session_id, is_replay, tokens })
+            RefreshDecision::Issued { user_id, session_id, is_replay, unsigned } => {
+                let tokens = Box::new(self.inner.sign(*unsigned).await?);
+                Ok(RefreshOutcome::Issued { user_id, session_id, is_replay, tokens })
             }
-            Decided::Reused { asked } => Ok(asked.map_or_else(Refreshed::TooMuch, |_| Refreshed::Reused)),
-            Decided::Refused => Ok(Refreshed::Refused),
-            Decided::TooMuch(what) => Ok(Refreshed::TooMuch(what)),
-            Decided::Throttled(throttled) => Ok(Refreshed::Throttled(throttled)),
+            RefreshDecision::Reused { requested } => {
+                Ok(requested.map_or_else(RefreshOutcome::ExceedsGrant, |_| RefreshOutcome::Reused))
+            }
+            RefreshDecision::InvalidToken => Ok(RefreshOutcome::InvalidToken),
+            RefreshDecision::ExceedsGrant(what) => Ok(RefreshOutcome::ExceedsGrant(what)),
+            RefreshDecision::Throttled(throttled) => Ok(RefreshOutcome::Throttled(throttled)),
         }
     }
 }
 
 /// A refresh token with the values that decide on its use.
-struct Found {
+struct StoredToken {
     /// `None` for a token that was used so long ago that its row was deleted. (Unused tokens are kept as long as
     /// their session.)
     token: Option<RefreshToken>,
@@ -99,30 +110,32 @@ struct Found {
 }
 
 /// A request to refresh.
-struct Request<'a> {
+struct RefreshRequest<'a> {
     presented: &'a RefreshTokenPlain,
-    terms: &'a Terms,
-    ask: &'a Ask,
+    policy: &'a TokenPolicy,
+    access: &'a AccessRequest,
     initiator: &'a Initiator,
 }
 
-impl Found {
-    fn gives_tokens_to(&self, terms: &Terms) -> bool {
-        self.session.client_id == terms.client_id && self.session.is_live(self.now_ms) && self.user.is_active
+impl StoredToken {
+    fn is_usable_by(&self, policy: &TokenPolicy) -> bool {
+        self.session.client_id == policy.client_id && self.session.is_live(self.now_ms) && self.user.is_active
     }
 
     /// The token, if it is unused and has not expired.
     fn unused(&self) -> Option<&RefreshToken> {
-        self.token.as_ref().filter(|token| token.present(None, self.now_ms, 0) == Presented::Rotate)
+        self.token.as_ref().filter(|token| token.classify(None, self.now_ms, 0) == RefreshTokenUse::Rotate)
     }
 
     /// The scope and audience that the request is granted.
-    fn asked(&self, request: &Request<'_>) -> Result<Given, TooMuch> {
-        request.ask.of(request.terms.within(&self.session))
+    fn requested(&self, request: &RefreshRequest<'_>) -> Result<GrantedAccess, ExceedsGrant> {
+        request.access.within(request.policy.allowed_in(&self.session))
     }
 
-    fn means(&self, successor: Option<&RefreshToken>, replay_ms: i64) -> Presented {
-        self.token.as_ref().map_or(Presented::Reuse, |token| token.present(successor, self.now_ms, replay_ms))
+    fn classify(&self, successor: Option<&RefreshToken>, replay_ms: i64) -> RefreshTokenUse {
+        self.token
+            .as_ref()
+            .map_or(RefreshTokenUse::Reuse, |token| token.classify(successor, self.now_ms, replay_ms))
     }
 }
 
@@ -139,22 +152,22 @@ impl Inner {
         &self,
         transaction: &mut Transaction<'_>,
         session_id: Uuid,
-        request: &Request<'_>,
-    ) -> Result<Decided, TokenError> {
+        request: &RefreshRequest<'_>,
+    ) -> Result<RefreshDecision, TokenError> {
         let hash = request.presented.hash();
-        let of_client = || request.ask.of(request.terms.most());
+        let of_client = || request.access.within(request.policy.allowed());
         let Some((session, user, token)) = sessions::lock_with_user(transaction.conn(), session_id, &hash)?
         else {
-            return Ok(Decided::refused(of_client()));
+            return Ok(RefreshDecision::invalid(of_client()));
         };
-        let mut found = Found { token, session, user, now_ms: transaction.now_ms() };
+        let mut found = StoredToken { token, session, user, now_ms: transaction.now_ms() };
         if let Some(decided) = self.rotate(transaction, &mut found, request)? {
             return Ok(decided);
         }
         let Some(session) = sessions::find(transaction.conn(), session_id)? else {
-            return Ok(Decided::refused(of_client()));
+            return Ok(RefreshDecision::invalid(of_client()));
         };
-        found = Found { token: refresh_tokens::find(transaction.conn(), &hash)?, session, ..found };
+        found = StoredToken { token: refresh_tokens::find(transaction.conn(), &hash)?, session, ..found };
         match self.rotate(transaction, &mut found, request)? {
             Some(decided) => Ok(decided),
             None => self.decide_replay(transaction, &mut found, request),
@@ -165,57 +178,63 @@ impl Inner {
     fn rotate(
         &self,
         transaction: &mut Transaction<'_>,
-        found: &mut Found,
-        request: &Request<'_>,
-    ) -> Result<Option<Decided>, TokenError> {
-        let asked = found.asked(request);
-        if !found.gives_tokens_to(request.terms) {
-            return Ok(Some(Decided::refused(asked)));
+        found: &mut StoredToken,
+        request: &RefreshRequest<'_>,
+    ) -> Result<Option<RefreshDecision>, TokenError> {
+        let requested = found.requested(request);
+        if !found.is_usable_by(request.policy) {
+            return Ok(Some(RefreshDecision::invalid(requested)));
         }
         let Some(token) = found.unused() else { return Ok(None) };
-        let given = match asked {
-            Ok(given) => given,
-            Err(what) => return Ok(Some(Decided::TooMuch(what))),
+        let granted = match requested {
+            Ok(granted) => granted,
+            Err(what) => return Ok(Some(RefreshDecision::ExceedsGrant(what))),
         };
         let (seen, limit) = (token.refreshes, self.settings.limits.refreshes_of_session);
         let refreshes = match seen.add(limit, found.now_ms) {
             Ok(refreshes) => refreshes,
-            Err(throttled) => return Ok(Some(Decided::Throttled(throttled))),
+            Err(throttled) => return Ok(Some(RefreshDecision::Throttled(throttled))),
         };
         if !refresh_tokens::consume(transaction.conn(), &request.presented.hash(), seen, found.now_ms)? {
             return Ok(None);
         }
         let child = request.presented.child(&self.refresh_derivation);
-        let lineage = Lineage { first_caller: Some(self.caller_mark(request)), refreshes };
-        let ends_at_ms =
-            store(transaction.conn(), &child, request.terms, &found.session, lineage, found.now_ms)?;
-        self.give_beside(transaction, found, request, given, (child, ends_at_ms), false).map(Some)
+        let inherited = InheritedState { first_caller: Some(self.caller_mark(request)), refreshes };
+        let ends_at_ms = insert_refresh_token(
+            transaction.conn(),
+            &child,
+            request.policy,
+            &found.session,
+            inherited,
+            found.now_ms,
+        )?;
+        self.finish_refresh(transaction, found, request, granted, (child, ends_at_ms), false).map(Some)
     }
 
-    fn caller_mark(&self, request: &Request<'_>) -> i64 {
+    fn caller_mark(&self, request: &RefreshRequest<'_>) -> i64 {
         request.presented.caller_mark(&request.initiator.device, &self.refresh_derivation)
     }
 
     /// Makes the access token that is returned with a stored child, and notes the use of the session.
-    fn give_beside(
+    fn finish_refresh(
         &self,
         transaction: &mut Transaction<'_>,
-        found: &mut Found,
-        request: &Request<'_>,
-        given: Given,
+        found: &mut StoredToken,
+        request: &RefreshRequest<'_>,
+        granted: GrantedAccess,
         refresh: (RefreshTokenPlain, i64),
         is_replay: bool,
-    ) -> Result<Decided, TokenError> {
-        let Found { session, user, now_ms, .. } = found;
-        let claims = self.mint(request.terms, Subject::User(user, session), given, *now_ms);
+    ) -> Result<RefreshDecision, TokenError> {
+        let StoredToken { session, user, now_ms, .. } = found;
+        let claims = self.access_token_claims(request.policy, Subject::User(user, session), granted, *now_ms);
         if session.note_use(*now_ms, claims.exp, refresh.1) {
             sessions::touch(transaction.conn(), session)?;
         }
-        Ok(Decided::Issued {
+        Ok(RefreshDecision::Issued {
             user_id: user.id,
             session_id: session.id,
             is_replay,
-            minted: Box::new(Minted { claims, refresh: Some(refresh) }),
+            unsigned: Box::new(UnsignedTokens { claims, refresh: Some(refresh) }),
         })
     }
 }
@@ -226,33 +245,39 @@ impl Inner {
     fn decide_replay(
         &self,
         transaction: &mut Transaction<'_>,
-        found: &mut Found,
-        request: &Request<'_>,
-    ) -> Result<Decided, TokenError> {
-        let asked = found.asked(request);
+        found: &mut StoredToken,
+        request: &RefreshRequest<'_>,
+    ) -> Result<RefreshDecision, TokenError> {
+        let requested = found.requested(request);
         let child = request.presented.child(&self.refresh_derivation);
         let successor = refresh_tokens::find(transaction.conn(), &child.hash())?;
-        let meaning = found.means(successor.as_ref(), self.settings.refresh_replay_s.saturating_mul(1000));
-        let (mut successor, is_late) = match (meaning, successor) {
+        let token_use =
+            found.classify(successor.as_ref(), self.settings.refresh_replay_s.saturating_mul(1000));
+        let (mut successor, is_late) = match (token_use, successor) {
             // The token is unused but could not be consumed: its session ended at this moment because its client was
             // disabled.
-            (Presented::Expired | Presented::Rotate, _) => return Ok(Decided::refused(asked)),
-            (Presented::Replay { is_late }, Some(successor)) => (successor, Some(is_late)),
-            (Presented::ReplayTooMany, Some(successor)) => (successor, None),
-            (Presented::Replay { .. } | Presented::ReplayTooMany | Presented::Reuse, _) => {
-                return end_family(transaction, found, request, asked);
+            (RefreshTokenUse::Expired | RefreshTokenUse::Rotate, _) => {
+                return Ok(RefreshDecision::invalid(requested));
+            }
+            (RefreshTokenUse::Replay { is_late }, Some(successor)) => (successor, Some(is_late)),
+            (RefreshTokenUse::TooManyReplays, Some(successor)) => (successor, None),
+            (
+                RefreshTokenUse::Replay { .. } | RefreshTokenUse::TooManyReplays | RefreshTokenUse::Reuse,
+                _,
+            ) => {
+                return end_family(transaction, found, request, requested);
             }
         };
-        let given = match asked {
-            Ok(given) => given,
-            Err(what) => return Ok(Decided::TooMuch(what)),
+        let granted = match requested {
+            Ok(granted) => granted,
+            Err(what) => return Ok(RefreshDecision::ExceedsGrant(what)),
         };
         let counted = successor.refreshes.add(self.settings.limits.refreshes_of_session, found.now_ms);
         let refreshes = match counted {
             Ok(refreshes) => refreshes,
-            Err(throttled) => return Ok(Decided::Throttled(throttled)),
+            Err(throttled) => return Ok(RefreshDecision::Throttled(throttled)),
         };
-        let Some(is_late) = is_late else { return Ok(Decided::Refused) };
+        let Some(is_late) = is_late else { return Ok(RefreshDecision::InvalidToken) };
         if is_late || refreshes != successor.refreshes {
             successor.late_replays = successor.late_replays.saturating_add(i64::from(is_late));
             refresh_tokens::note_replay(
@@ -268,22 +293,22 @@ impl Inner {
             transaction.record(replayed(found, request));
         }
         let refresh = (child, successor.expires_at_ms);
-        self.give_beside(transaction, found, request, given, refresh, true)
+        self.finish_refresh(transaction, found, request, granted, refresh, true)
     }
 }
 
 fn end_family(
     transaction: &mut Transaction<'_>,
-    found: &Found,
-    request: &Request<'_>,
-    asked: Result<Given, TooMuch>,
-) -> Result<Decided, TokenError> {
+    found: &StoredToken,
+    request: &RefreshRequest<'_>,
+    requested: Result<GrantedAccess, ExceedsGrant>,
+) -> Result<RefreshDecision, TokenError> {
     let event = AuditEvent::new(AuditKind::RefreshReused, request.initiator);
     end_session(transaction, &found.session, EndReason::Reuse, event)?;
-    Ok(Decided::Reused { asked })
+    Ok(RefreshDecision::Reused { requested })
 }
 
-fn replayed(found: &Found, request: &Request<'_>) -> AuditEvent {
+fn replayed(found: &StoredToken, request: &RefreshRequest<'_>) -> AuditEvent {
     let (session, event) = (&found.session, AuditEvent::new(AuditKind::RefreshReplayed, request.initiator));
     event.user(session.user_id).client(&session.client_id).session(session.id)
 }

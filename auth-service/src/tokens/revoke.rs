@@ -16,13 +16,13 @@ use crate::storage::{Transaction, refresh_tokens, revocations, sessions, users};
 
 /// The most access tokens of a session that are revoked by separate facts. After that the whole session is ended by
 /// one more fact, and no token is left to revoke.
-const MOST_TOKENS_OF_SESSION: i64 = 20;
+const MAX_REVOKED_TOKENS: i64 = 20;
 
 /// The outcome of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenRevocation {
+pub enum RevokeOutcome {
     /// The token is revoked.
-    Done,
+    Revoked,
     /// The client has revoked too many tokens in this minute. The token is still valid.
     Throttled(Throttled),
 }
@@ -34,7 +34,7 @@ impl Tokens {
         &self,
         claims: &Claims,
         initiator: Initiator,
-    ) -> Result<TokenRevocation, TokenError> {
+    ) -> Result<RevokeOutcome, TokenError> {
         let inner = Arc::clone(&self.inner);
         let revocation = Revocation {
             fact: RevocationFact {
@@ -53,24 +53,26 @@ impl Tokens {
             let revoked = self
                 .inner
                 .unit_of_work
-                .commit(move |transaction| revoke_of_session(transaction, session_id, &revocation));
+                .commit(move |transaction| revoke_session_token(transaction, session_id, &revocation));
             revoked.await?;
         } else {
             let limit = inner.settings.limits.revocations_of_client;
             let now_ms = inner.unit_of_work.clock().now_ms();
             if let Err(throttled) = inner.revocations_of_client.add(&claims.client_id, limit, now_ms) {
-                return Ok(TokenRevocation::Throttled(throttled));
+                return Ok(RevokeOutcome::Throttled(throttled));
             }
-            let revoked =
-                self.inner.unit_of_work.commit(move |transaction| revoke_of_client(transaction, &revocation));
+            let revoked = self
+                .inner
+                .unit_of_work
+                .commit(move |transaction| revoke_client_token(transaction, &revocation));
             revoked.await?;
         }
-        Ok(TokenRevocation::Done)
+        Ok(RevokeOutcome::Revoked)
     }
 
     /// Ends the session of a refresh token of `client_id`. Returns the session, if this call ended it. A token that
     /// was used already ends its session too, because its holder also had the tokens that followed it.
-    pub async fn end_session_of(
+    pub async fn revoke_refresh_token(
         &self,
         presented: RefreshTokenPlain,
         client_id: String,
@@ -109,7 +111,7 @@ struct Revocation {
 
 /// Revokes a token of a session. Does nothing if the session has ended, which revoked the token, or if the token was
 /// revoked a moment ago.
-fn revoke_of_session(
+fn revoke_session_token(
     transaction: &mut Transaction<'_>,
     session_id: Uuid,
     revocation: &Revocation,
@@ -125,7 +127,7 @@ fn revoke_of_session(
     }
     let now = now_ms.div_euclid(1000);
     let others = revocations::count_of_session(transaction.conn(), session_id, now)?;
-    if others >= MOST_TOKENS_OF_SESSION {
+    if others >= MAX_REVOKED_TOKENS {
         let event = AuditEvent::new(AuditKind::SessionEnded, initiator);
         return end_session(transaction, &session, EndReason::TooManyRevoked, event);
     }
@@ -135,7 +137,7 @@ fn revoke_of_session(
 }
 
 /// Revokes a token that a client got in its own name.
-fn revoke_of_client(transaction: &mut Transaction<'_>, revocation: &Revocation) -> Result<(), TokenError> {
+fn revoke_client_token(transaction: &mut Transaction<'_>, revocation: &Revocation) -> Result<(), TokenError> {
     let Revocation { fact, event, .. } = revocation;
     if !revocations::has(transaction.conn(), fact.kind, &fact.id)? {
         transaction.record(event.clone());

@@ -3,7 +3,7 @@
 
 use auth_service::domain::{Client, EndReason};
 use auth_service::storage::{authorization_codes, sessions, users};
-use auth_service::tokens::{Ask, CodeGrant, TooMuch};
+use auth_service::tokens::{AccessRequest, CodeOutcome, ExceedsGrant};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use shared_claims::clock::Clock as _;
@@ -39,7 +39,8 @@ async fn a_code_gives_a_session_with_what_was_agreed_to() {
     for app in both().await {
         let alice = spa_and_alice(&app).await;
         let mut consent = app.consent("alice", "spa").await;
-        consent.ask = Ask { scope: Some(Scopes::parse("openid todos:read").unwrap()), resources: Vec::new() };
+        consent.access =
+            AccessRequest { scope: Some(Scopes::parse("openid todos:read").unwrap()), resources: Vec::new() };
         let code = app.code(consent).await;
         assert!(code.starts_with("lkc_"));
         let form = [
@@ -233,15 +234,15 @@ async fn a_code_outlives_neither_password_nor_user_nor_client() {
         app.change_client("spa", |client| client.is_active = false).await;
         assert_eq!(refusal(redeem(&app, &code).await).await, (401, "invalid_client".to_owned()));
         let refused = app.no_code(app.consent("alice", "spa").await).await;
-        assert!(matches!(refused, CodeGrant::ClientEnded), "{refused:?}");
+        assert!(matches!(refused, CodeOutcome::ClientEnded), "{refused:?}");
         app.change_client("spa", |client| client.is_active = true).await;
 
         let mut stale = app.consent("alice", "spa").await;
         stale.version -= 1;
-        assert!(matches!(app.no_code(stale).await, CodeGrant::Refused));
+        assert!(matches!(app.no_code(stale).await, CodeOutcome::CredentialsChanged));
         let mut wider = app.consent("alice", "spa").await;
-        wider.ask.scope = Some(Scopes::parse("admin").unwrap());
-        assert!(matches!(app.no_code(wider).await, CodeGrant::TooMuch(TooMuch::Scope)));
+        wider.access.scope = Some(Scopes::parse("admin").unwrap());
+        assert!(matches!(app.no_code(wider).await, CodeOutcome::ExceedsGrant(ExceedsGrant::Scope)));
 
         let code = app.code(app.consent("alice", "spa").await).await;
         let disabled = app.database.write(move |conn| {

@@ -71,8 +71,8 @@ pub(crate) async fn introspect(
     let found = match RefreshTokenPlain::parse(token) {
         Some(_) if form.token_type_hint.as_deref() != Some("refresh_token") => None,
         Some(token) => {
-            let terms = tokens.terms_of(client.client());
-            let live = tokens.inspect_refresh_token(token, terms).await?;
+            let policy = tokens.policy_of(client.client());
+            let live = tokens.find_live_refresh_token(token, policy).await?;
             live.map(|live| Introspection::of_refresh_token(live, tokens.issuer()))
         }
         None => access_token(&clients, &issued, &client, token).await?.map(Introspection::of_access_token),

@@ -11,7 +11,7 @@ use super::error::{OauthError, OauthErrorBody};
 use super::form::OauthForm;
 use crate::domain::{EndReason, Initiator, RefreshTokenPlain};
 use crate::http::caller::Caller;
-use crate::tokens::{TokenRevocation, Tokens};
+use crate::tokens::{RevokeOutcome, Tokens};
 
 /// The parameters. Clients authenticate as at the token endpoint; `first-party` by its id alone.
 #[derive(Deserialize, ToSchema)]
@@ -58,7 +58,9 @@ pub(crate) async fn revoke(
     let token = form.token.as_deref().ok_or(OauthError::InvalidRequest("token is required"))?;
     // Access tokens and refresh tokens have different forms, so the hint is not needed.
     match RefreshTokenPlain::parse(token) {
-        Some(token) => drop(tokens.end_session_of(token, client_id, EndReason::Revoked, initiator).await?),
+        Some(token) => {
+            drop(tokens.revoke_refresh_token(token, client_id, EndReason::Revoked, initiator).await?)
+        }
         None => revoke_access_token(&issued, &tokens, token, &client_id, initiator).await?,
     }
     Ok(HttpResponse::Ok().finish())
@@ -82,7 +84,7 @@ async fn revoke_access_token(
         return Ok(());
     }
     match tokens.revoke_access_token(verified.claims(), initiator).await? {
-        TokenRevocation::Done => Ok(()),
-        TokenRevocation::Throttled(throttled) => Err(OauthError::Throttled(throttled)),
+        RevokeOutcome::Revoked => Ok(()),
+        RevokeOutcome::Throttled(throttled) => Err(OauthError::Throttled(throttled)),
     }
 }

@@ -9,7 +9,7 @@ use auth_service::random::Random;
 use auth_service::revocation::Revocations;
 use auth_service::startup::{key_settings, limits, session_limits};
 use auth_service::storage::{UnitOfWork, users};
-use auth_service::tokens::{Ask, CodeGrant, Consent, TokenParts, TokenSettings, Tokens};
+use auth_service::tokens::{AccessRequest, CodeOutcome, Consent, TokenParts, TokenSettings, Tokens};
 use shared_claims::clock::SharedClock;
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
@@ -61,7 +61,7 @@ impl TestApp {
             client_id: client_id.to_owned(),
             redirect_uri: REDIRECT.to_owned(),
             challenge: CodeChallenge::parse(CHALLENGE),
-            ask: Ask::default(),
+            access: AccessRequest::default(),
             nonce: None,
             amr: vec!["pwd".to_owned()],
             auth_time_s: self.clock_seconds() - 5,
@@ -71,8 +71,8 @@ impl TestApp {
 
     /// Issues a code for the consent.
     pub(crate) async fn code(&self, consent: Consent) -> String {
-        match self.use_cases().await.give_code(consent).await.unwrap() {
-            CodeGrant::Given(code) => code.expose().to_owned(),
+        match self.use_cases().await.issue_code(consent).await.unwrap() {
+            CodeOutcome::Issued(code) => code.expose().to_owned(),
             other => panic!("{other:?}"),
         }
     }
@@ -82,8 +82,8 @@ impl TestApp {
         let (tokens, mut codes) = (self.use_cases().await, Vec::new());
         for _ in 0..count {
             self.clock.advance_ms(1);
-            match tokens.give_code(consent.clone()).await.unwrap() {
-                CodeGrant::Given(code) => codes.push(code.expose().to_owned()),
+            match tokens.issue_code(consent.clone()).await.unwrap() {
+                CodeOutcome::Issued(code) => codes.push(code.expose().to_owned()),
                 other => panic!("{other:?}"),
             }
         }
@@ -91,8 +91,8 @@ impl TestApp {
     }
 
     /// Returns the outcome of a consent for which no code is issued.
-    pub(crate) async fn no_code(&self, consent: Consent) -> CodeGrant {
-        self.use_cases().await.give_code(consent).await.unwrap()
+    pub(crate) async fn no_code(&self, consent: Consent) -> CodeOutcome {
+        self.use_cases().await.issue_code(consent).await.unwrap()
     }
 
     fn clock_seconds(&self) -> i64 {

@@ -3,21 +3,21 @@
 use super::{Exchange, required};
 use crate::domain::CodePlain;
 use crate::http::oauth2::error::OauthError;
-use crate::tokens::{CodeRequest, Redeemed, TokenAnswer};
+use crate::tokens::{IssuedTokens, RedeemOutcome, RedeemRequest};
 
-pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<TokenAnswer, OauthError> {
+pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<IssuedTokens, OauthError> {
     let code = required(exchange.form.code.as_ref(), "code is required")?;
-    let request = CodeRequest {
+    let request = RedeemRequest {
         code: CodePlain::parse(code).ok_or(OauthError::InvalidGrant)?,
         client_id: exchange.client.id().to_owned(),
         redirect_uri: exchange.form.redirect_uri.clone(),
         verifier: exchange.form.code_verifier.clone(),
-        resources: exchange.ask()?.resources,
+        resources: exchange.access()?.resources,
     };
     match exchange.tokens.redeem(request, exchange.initiator).await? {
-        Redeemed::Issued { tokens } => Ok(*tokens),
-        Redeemed::Reused | Redeemed::Refused => Err(OauthError::InvalidGrant),
-        Redeemed::TooMuch(what) => Err(what.into()),
-        Redeemed::Throttled(throttled) => Err(OauthError::Throttled(throttled)),
+        RedeemOutcome::Issued { tokens } => Ok(*tokens),
+        RedeemOutcome::Reused | RedeemOutcome::InvalidCode => Err(OauthError::InvalidGrant),
+        RedeemOutcome::ExceedsGrant(what) => Err(what.into()),
+        RedeemOutcome::Throttled(throttled) => Err(OauthError::Throttled(throttled)),
     }
 }

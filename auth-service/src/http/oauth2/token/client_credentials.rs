@@ -3,15 +3,15 @@
 
 use super::Exchange;
 use crate::http::oauth2::error::OauthError;
-use crate::tokens::TokenAnswer;
+use crate::tokens::IssuedTokens;
 
-pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<TokenAnswer, OauthError> {
+pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<IssuedTokens, OauthError> {
     let client = exchange.client.client();
     // A public client has no secret, so anyone could use its id.
     if client.is_public {
         return Err(OauthError::UnauthorizedClient);
     }
-    let terms = exchange.tokens.terms_of(client);
-    let given = exchange.ask()?.of(terms.in_own_name())?;
-    Ok(exchange.tokens.issue_to_client(&terms, given, exchange.client.as_of_ms).await?)
+    let policy = exchange.tokens.policy_of(client);
+    let granted = exchange.access()?.within(policy.allowed_to_client())?;
+    Ok(exchange.tokens.issue_client_token(&policy, granted, exchange.client.as_of_ms).await?)
 }

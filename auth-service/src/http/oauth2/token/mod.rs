@@ -17,7 +17,7 @@ use super::form::OauthForm;
 use crate::accounts::Accounts;
 use crate::domain::{GrantType, Initiator};
 use crate::http::caller::Caller;
-use crate::tokens::{Ask, TokenAnswer, Tokens, TooMuch};
+use crate::tokens::{AccessRequest, ExceedsGrant, IssuedTokens, Tokens};
 
 /// The parameters. A client authenticates by HTTP Basic (id and secret form-encoded) or by `client_id` and
 /// `client_secret`; a public one gives its `client_id` alone.
@@ -61,8 +61,8 @@ pub(crate) struct GrantResponse {
     scope: Scopes,
 }
 
-impl From<TokenAnswer> for GrantResponse {
-    fn from(tokens: TokenAnswer) -> Self {
+impl From<IssuedTokens> for GrantResponse {
+    fn from(tokens: IssuedTokens) -> Self {
         Self {
             access_token: tokens.access_token,
             token_type: "Bearer",
@@ -84,10 +84,10 @@ struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// The scope and the resources that the request asks for.
-    fn ask(&self) -> Result<Ask, OauthError> {
+    fn access(&self) -> Result<AccessRequest, OauthError> {
         let scope = self.form.scope.as_deref().map(Scopes::parse).transpose();
         let resources = self.form.resource.clone();
-        Ok(Ask { scope: scope.map_err(|_| OauthError::InvalidScope)?, resources })
+        Ok(AccessRequest { scope: scope.map_err(|_| OauthError::InvalidScope)?, resources })
     }
 }
 
@@ -96,11 +96,11 @@ fn required<'a>(value: Option<&'a String>, missing: &'static str) -> Result<&'a 
     value.map(String::as_str).ok_or(OauthError::InvalidRequest(missing))
 }
 
-impl From<TooMuch> for OauthError {
-    fn from(what: TooMuch) -> Self {
+impl From<ExceedsGrant> for OauthError {
+    fn from(what: ExceedsGrant) -> Self {
         match what {
-            TooMuch::Scope => Self::InvalidScope,
-            TooMuch::Resource => Self::InvalidTarget,
+            ExceedsGrant::Scope => Self::InvalidScope,
+            ExceedsGrant::Resource => Self::InvalidTarget,
         }
     }
 }

@@ -7,21 +7,27 @@
 use super::{Exchange, required};
 use crate::accounts::Authentication;
 use crate::http::oauth2::error::OauthError;
-use crate::tokens::{Login, TokenAnswer};
+use crate::tokens::{IssuedTokens, LoginOutcome};
 
-pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<TokenAnswer, OauthError> {
+pub(super) async fn exchange(exchange: Exchange<'_>) -> Result<IssuedTokens, OauthError> {
     let username = required(exchange.form.username.as_ref(), "username is required")?;
     let password = required(exchange.form.password.as_ref(), "password is required")?;
-    let ask = exchange.ask()?;
+    let access = exchange.access()?;
     // Checked before the cost of verifying the password. The check that counts is made again when the session begins.
-    ask.of(exchange.tokens.terms_of(exchange.client.client()).most())?;
+    access.within(exchange.tokens.policy_of(exchange.client.client()).allowed())?;
     let client_id = exchange.client.id();
     let authentication = exchange.accounts.authenticate(username, password, client_id, &exchange.initiator);
-    let Authentication::Proven(proven) = authentication.await? else { return Err(OauthError::InvalidGrant) };
-    match exchange.tokens.issue(proven, client_id.to_owned(), ask, exchange.initiator.clone()).await? {
-        Login::Issued { tokens, .. } => Ok(*tokens),
-        Login::Refused => Err(OauthError::InvalidGrant),
-        Login::ClientEnded => Err(OauthError::InvalidClient),
-        Login::TooMuch(what) => Err(what.into()),
+    let Authentication::Verified(credentials) = authentication.await? else {
+        return Err(OauthError::InvalidGrant);
+    };
+    match exchange
+        .tokens
+        .log_in(credentials, client_id.to_owned(), access, exchange.initiator.clone())
+        .await?
+    {
+        LoginOutcome::Issued { tokens, .. } => Ok(*tokens),
+        LoginOutcome::CredentialsChanged => Err(OauthError::InvalidGrant),
+        LoginOutcome::ClientEnded => Err(OauthError::InvalidClient),
+        LoginOutcome::ExceedsGrant(what) => Err(what.into()),
     }
 }
