@@ -11,6 +11,7 @@ pub mod http;
 pub mod keys;
 mod maintenance;
 mod observe;
+pub mod pages;
 pub mod passwords;
 pub mod pruning;
 pub mod random;

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 pub(crate) use self::components::{Components, unit_of_work_of_a_command};
 pub(crate) use self::settings::password_rules;
 pub use self::settings::{cut_rules, key_settings, limits, prune_rules, session_limits};
-use self::settings::{feed_access, projection, token_settings};
+use self::settings::{feed_access, page_settings, projection, token_settings};
 use crate::accounts::{AccountParts, Accounts};
 use crate::audit::{Recorder, Refusals};
 use crate::clients::AdministrationError;
@@ -34,6 +34,7 @@ use crate::http::revocations::Feed;
 use crate::http::{self, ClientAuth, Cookies, Metadata, Published, Services};
 use crate::keys::{KeyStore, KeysError, SecretName, agree_on_database_id};
 use crate::maintenance::Maintenance;
+use crate::pages::{PageError, Pages};
 use crate::pruning::Pruner;
 use crate::random::Random;
 use crate::revocation::{self, Revocations};
@@ -68,6 +69,9 @@ pub enum StartError {
     /// The scope of first-party tokens.
     #[error("tokens.default_scope: {0}")]
     Scope(#[from] InvalidScope),
+    /// The look of the hosted pages.
+    #[error("{0}")]
+    Pages(#[from] PageError),
     /// The numbers for Prometheus.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -107,6 +111,7 @@ impl Application {
         warn_of(&settings);
         followers::warn_of_files(&settings);
         let World { clock, random, listener } = world;
+        let pages = pages(&settings)?;
         let database = open(&settings).await?;
         let database_id = agree_on_database_id(&database, &random).await?;
         let unit_of_work = UnitOfWork::new(database.clone(), clock.clone(), random.clone());
@@ -170,6 +175,7 @@ impl Application {
             )
             .map_err(io::Error::other)?,
             feed: Feed { feed: feed.clone(), access: feed_access(&settings) },
+            pages,
         };
         let service = Service {
             api: http::docs::document(scopes.into_iter(), settings.base_path()),
@@ -220,6 +226,11 @@ pub async fn open(settings: &Settings) -> Result<Database, DatabaseError> {
         tracing::info!(migration = applied, "database.migrated");
     }
     Ok(database)
+}
+
+/// The hosted pages. Reads the files of the logos.
+pub(crate) fn pages(settings: &Settings) -> Result<Pages, PageError> {
+    Pages::new(page_settings(settings))
 }
 
 /// Opens the database for a command. Servers of another release may run on it, so a command changes no schema: it checks

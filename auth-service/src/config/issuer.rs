@@ -26,6 +26,12 @@ pub(super) fn check(issuer: &str) -> Result<(), InvalidSetting> {
     ))
 }
 
+/// Returns the host, and the port where the issuer names one: `localhost:8000`.
+pub(super) fn host(issuer: &str) -> &str {
+    let authority = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
+    authority.split('/').next().unwrap_or_default()
+}
+
 /// Returns the path of an issuer that passed the check: `/id`, or an empty text.
 pub(super) fn path(issuer: &str) -> &str {
     let authority = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
@@ -43,12 +49,13 @@ mod tests {
 
     #[test]
     fn the_path_is_what_follows_the_authority() {
-        for (issuer, expected) in [
-            ("http://localhost:8000", ""),
-            ("https://a.example/id", "/id"),
-            ("https://a.example/b/c", "/b/c"),
+        for (issuer, expected_host, expected) in [
+            ("http://localhost:8000", "localhost:8000", ""),
+            ("https://a.example/id", "a.example", "/id"),
+            ("https://a.example/b/c", "a.example", "/b/c"),
         ] {
             assert_eq!(path(issuer), expected);
+            assert_eq!(host(issuer), expected_host);
         }
     }
 

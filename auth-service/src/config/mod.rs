@@ -6,6 +6,7 @@ mod clients;
 mod cookie_size;
 mod issuer;
 mod keys;
+mod pages;
 mod passwords;
 mod revocation;
 mod sessions;
@@ -26,6 +27,7 @@ pub use audit::AuditSettings;
 pub use clients::DeclaredClient;
 pub(crate) use clients::read as read_clients;
 pub use keys::KeySettings;
+pub use pages::PageSettings;
 pub use passwords::PasswordSettings;
 pub use revocation::RevocationSettings;
 pub use sessions::SessionSettings;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub keys: KeySettings,
     /// Audit events.
     pub audit: AuditSettings,
+    /// The hosted pages.
+    pub pages: PageSettings,
     /// Declared OAuth clients.
     pub clients: Vec<DeclaredClient>,
     /// The log.
@@ -83,6 +87,7 @@ impl Default for Settings {
             passwords: PasswordSettings::default(),
             keys: KeySettings::default(),
             audit: AuditSettings::default(),
+            pages: PageSettings::default(),
             clients: Vec::new(),
             log: LogSettings::default(),
             metrics: MetricsSettings::default(),
@@ -94,6 +99,11 @@ impl Settings {
     /// The path prefix under which this service is reached: the path of the issuer.
     pub fn base_path(&self) -> &str {
         issuer::path(&self.issuer)
+    }
+
+    /// The host and the port of the issuer, as the address bar shows them.
+    pub fn issuer_host(&self) -> &str {
+        issuer::host(&self.issuer)
     }
 
     /// The names and attributes of cookies.
@@ -126,6 +136,7 @@ impl Validate for Settings {
         self.passwords.validate().map_err(|error| error.under("passwords"))?;
         self.keys.validate().map_err(|error| error.under("keys"))?;
         self.audit.validate().map_err(|error| error.under("audit"))?;
+        self.pages.validate().map_err(|error| error.under("pages"))?;
         cookie_size::check(self)?;
         read_clients(&self.clients, &self.tokens.audience)?;
         self.log.validate().map_err(|error| error.under("log"))?;

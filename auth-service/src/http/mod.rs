@@ -34,6 +34,7 @@ pub use self::oauth2::ClientAuth;
 pub(crate) use self::view::UserResponse;
 use crate::accounts::Accounts;
 use crate::keys::KeyStore;
+use crate::pages::Pages;
 use crate::tokens::Tokens;
 
 /// What the endpoints need. Cheap to clone.
@@ -59,6 +60,8 @@ pub struct Services {
     pub published: Published,
     /// The feed.
     pub feed: revocations::Feed,
+    /// The hosted pages.
+    pub pages: Pages,
 }
 
 /// Registers the endpoints and what they need.
@@ -74,6 +77,7 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .app_data(web::Data::new(services.browser.clone()))
         .app_data(web::Data::new(services.published.clone()))
         .app_data(web::Data::new(services.feed.clone()))
+        .app_data(web::Data::new(services.pages.clone()))
         .service(resource("/auth/register").post(register::register))
         .service(resource("/auth/token").post(token::token))
         .service(resource("/auth/login").post(login::login))

@@ -14,6 +14,7 @@ use crate::domain::signing_key::RotationRules;
 use crate::domain::{PasswordRules, SessionLimits};
 use crate::http::feed_access::FeedAccess;
 use crate::keys::KeyStoreSettings;
+use crate::pages::PageSettings;
 use crate::passwords::HashSettings;
 use crate::pruning::PruneRules;
 use crate::revocation::ProjectionSettings;
@@ -93,6 +94,21 @@ pub(crate) fn hash_settings(settings: &Settings) -> HashSettings {
 
 pub(crate) fn password_rules(settings: &Settings) -> PasswordRules {
     PasswordRules { min_length: settings.passwords.min_length, max_length: settings.passwords.max_length }
+}
+
+pub(super) fn page_settings(settings: &Settings) -> PageSettings {
+    let pages = settings.pages.clone();
+    PageSettings {
+        name: pages.name,
+        accent: pages.accent,
+        accent_dark: pages.accent_dark,
+        logo: pages.logo,
+        logo_dark: pages.logo_dark,
+        support: pages.support,
+        issuer_host: settings.issuer_host().to_owned(),
+        base_path: settings.base_path().to_owned(),
+        min_password_length: settings.passwords.min_length,
+    }
 }
 
 /// The clock skew and token lifetime that a cut against a user has to cover.

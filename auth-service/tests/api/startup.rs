@@ -91,6 +91,10 @@ fn a_setting_that_cannot_be_stops_the_start_with_its_name() {
         ("AUTH__TOKENS__ACCESS_TTL", "5"),
         ("AUTH__REVOCATION__REDIS_URL", "http://localhost"),
         ("AUTH__DATABASE__URL", "mysql://localhost"),
+        ("AUTH__PAGES__NAME", "two\nlines"),
+        ("AUTH__PAGES__ACCENT", "teal"),
+        ("AUTH__PAGES__LOGO_DARK", "logo.svg"),
+        ("AUTH__PAGES__SUPPORT", "javascript:alert(1)"),
     ] {
         let (ok, _, line) = program(&["check-config"], &[(name, value)]);
         assert!(!ok, "{name}");
@@ -184,6 +188,12 @@ fn what_would_stop_the_start_fails_the_check_too() {
         let line = line.lines().last().unwrap_or_default().to_owned();
         assert!(
             !ok && line.contains("keys.master_key_path") && line.contains("chmod 600"),
+            "{arguments:?}: {line}"
+        );
+        let (ok, _, line) = program(arguments, &[("AUTH__PAGES__LOGO", path)]);
+        let line = line.lines().last().unwrap_or_default().to_owned();
+        assert!(
+            !ok && line.contains("pages.logo: ") && line.contains("must be a PNG"),
             "{arguments:?}: {line}"
         );
     }

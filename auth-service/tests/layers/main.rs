@@ -59,8 +59,8 @@ fn a_breach_is_reported_with_its_file_line_and_rule() {
         ]
     );
     assert_eq!(
-        breaches("pages/mod.rs", "use crate::domain::User;\n"),
-        ["src/pages/mod.rs:1: no rule names the module `pages`: add it to LAYERS and to ARCHITECTURE.md"]
+        breaches("reports/mod.rs", "use crate::domain::User;\n"),
+        ["src/reports/mod.rs:1: no rule names the module `reports`: add it to LAYERS and to ARCHITECTURE.md"]
     );
 }
 

@@ -9,12 +9,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("background", &[]),
     ("cli", &["accounts", "clients", "config", "domain", "http", "keys", "startup", "storage"]),
     ("clients", &["background", "domain", "single_flight", "storage"]),
-    ("config", &["clients", "domain", "keys", "revocation"]),
+    ("config", &["clients", "domain", "keys", "pages", "revocation"]),
     ("domain", &[]),
-    ("http", &["accounts", "audit", "clients", "domain", "keys", "passwords", "revocation", "tokens"]),
+    (
+        "http",
+        &["accounts", "audit", "clients", "domain", "keys", "pages", "passwords", "revocation", "tokens"],
+    ),
     ("keys", &["domain", "random", "single_flight", "storage"]),
     ("maintenance", &["background", "clients", "keys", "pruning"]),
     ("observe", &["clients", "domain", "keys", "passwords", "pruning", "revocation"]),
+    ("pages", &[]),
     ("passwords", &["domain", "random"]),
     ("pruning", &["random", "storage"]),
     ("random", &[]),
@@ -32,6 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "keys",
             "maintenance",
             "observe",
+            "pages",
             "passwords",
             "pruning",
             "random",
@@ -48,9 +53,11 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Libraries, and the modules that may use them.
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("actix_web", &["http", "startup"]),
+    ("askama", &["pages"]),
     ("clap", &["cli"]),
     ("diesel", &["storage"]),
     ("diesel_migrations", &["storage"]),
+    ("fluent_bundle", &["pages"]),
 ];
 
 /// The functions that build components, and the module that each belongs to. The server and the commands build theirs in
@@ -63,6 +70,8 @@ const CONSTRUCTORS: &[(&str, &str)] = &[
     ("Database::connect", "startup"),
     ("Feed::start", "revocation"),
     ("KeyStore::open", "keys"),
+    ("Pages::new", "pages"),
+    ("Pages::new", "revocation"),
     ("Passwords::new", "passwords"),
     ("Pruner::new", "pruning"),
     ("Recorder::new", "audit"),
