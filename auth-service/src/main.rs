@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    service_kit::program::run(auth_service::cli::main())
+    service_kit::server::run_program(auth_service::cli::main())
 }

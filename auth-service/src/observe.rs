@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use service_kit::database::Database;
-use service_kit::health::{Finding, Health};
+use service_kit::health::{CheckResult, HealthChecks};
 use service_kit::http::rfc3339;
-use service_kit::metrics::{Kind, Metrics, Sample};
+use service_kit::metrics::{LabeledValue, Metrics};
 use shared_claims::clock::SharedClock;
+use shared_claims::metrics::MetricKind;
 
 use crate::clients::{Clients, RegistryStatus};
 use crate::domain::signing_key::{KeyState, first_next};
@@ -20,9 +21,9 @@ use crate::revocation::{ProjectionState, ProjectionStatus, Revocations};
 const KEYS_UNREAD_MS: u64 = 10_000;
 
 /// The checks: without the database nothing works, without Redis verifiers follow the feed or refuse.
-pub(crate) fn checks(database: &Database, keys: &KeyStore, revocations: &Revocations) -> Health {
+pub(crate) fn checks(database: &Database, keys: &KeyStore, revocations: &Revocations) -> HealthChecks {
     let keys = keys.clone();
-    let health = Health::new().database(database).required("signing_key", move || {
+    let health = HealthChecks::new().database(database).required("signing_key", move || {
         let found = signing_key(&keys);
         async move { found }
     });
@@ -31,17 +32,17 @@ pub(crate) fn checks(database: &Database, keys: &KeyStore, revocations: &Revocat
     }
     let revocations = revocations.clone();
     health.reported("redis", move || {
-        let found = revocations.status().map_or_else(Finding::ok, projection);
+        let found = revocations.status().map_or_else(CheckResult::ok, projection);
         async move { found }
     })
 }
 
 /// Without a key that it can open, or a look at the table, this process signs nothing.
-fn signing_key(keys: &KeyStore) -> Finding {
+fn signing_key(keys: &KeyStore) -> CheckResult {
     let finding = match keys.age_ms() {
-        _ if !keys.can_sign() => Finding::down("cannot be opened"),
-        age_ms if age_ms > KEYS_UNREAD_MS => Finding::degraded("not read for a while"),
-        _ => Finding::ok(),
+        _ if !keys.can_sign() => CheckResult::down("cannot be opened"),
+        age_ms if age_ms > KEYS_UNREAD_MS => CheckResult::degraded("not read for a while"),
+        _ => CheckResult::ok(),
     };
     let finding = finding.with("kid", keys.active_kid());
     match first_next(&keys.lives()) {
@@ -52,19 +53,19 @@ fn signing_key(keys: &KeyStore) -> Finding {
     }
 }
 
-fn projection(status: ProjectionStatus) -> Finding {
+fn projection(status: ProjectionStatus) -> CheckResult {
     let state = status.state.as_str();
     let finding = match status.state {
-        ProjectionState::Current if status.is_full => Finding::degraded("memory_full"),
-        ProjectionState::Current => Finding::ok(),
+        ProjectionState::Current if status.is_full => CheckResult::degraded("memory_full"),
+        ProjectionState::Current => CheckResult::ok(),
         ProjectionState::Starting
         | ProjectionState::Outrun
         | ProjectionState::Contested
         | ProjectionState::Full
         | ProjectionState::MayEvict
         | ProjectionState::DatabaseUnavailable
-        | ProjectionState::Panicked => Finding::degraded(state),
-        ProjectionState::RedisUnavailable => Finding::down(state),
+        | ProjectionState::Panicked => CheckResult::degraded(state),
+        ProjectionState::RedisUnavailable => CheckResult::down(state),
     };
     finding.with("delivered", status.delivered).with("evicted_keys", status.evicted_keys)
 }
@@ -81,23 +82,25 @@ pub(crate) fn watch(
 
 fn watch_passwords(metrics: &Metrics, passwords: &Passwords) -> prometheus::Result<()> {
     type Read = fn(HashPoolStatus) -> u64;
-    let numbers: [(Kind, &str, &str, Read); 3] = [
-        (Kind::Counter, "latchkey_password_hashes_total", "Password hashes computed.", |status| {
+    let numbers: [(MetricKind, &str, &str, Read); 3] = [
+        (MetricKind::Counter, "latchkey_password_hashes_total", "Password hashes computed.", |status| {
             status.hashes
         }),
         (
-            Kind::Counter,
+            MetricKind::Counter,
             "latchkey_password_hashes_refused_total",
             "Hashes refused: the queue was full.",
             |status| status.refused,
         ),
-        (Kind::Gauge, "latchkey_password_hashes_waiting", "Hashes that wait for a worker.", |status| {
+        (MetricKind::Gauge, "latchkey_password_hashes_waiting", "Hashes that wait for a worker.", |status| {
             u64::try_from(status.waiting).unwrap_or(u64::MAX)
         }),
     ];
     for (kind, name, help, read) in numbers {
         let passwords = passwords.clone();
-        metrics.sampled(kind, name, help, &[], move || Sample::plain(number(read(passwords.status()))))?;
+        metrics.register_callback(kind, name, help, &[], move || {
+            LabeledValue::unlabeled(number(read(passwords.status())))
+        })?;
     }
     Ok(())
 }
@@ -105,8 +108,8 @@ fn watch_passwords(metrics: &Metrics, passwords: &Passwords) -> prometheus::Resu
 /// Registers what is worth an alarm about the signing keys.
 pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock) -> prometheus::Result<()> {
     let counted = keys.clone();
-    metrics.sampled(
-        Kind::Gauge,
+    metrics.register_callback(
+        MetricKind::Gauge,
         "latchkey_signing_keys",
         "Keys of the key set, by state.",
         &["state"],
@@ -114,7 +117,7 @@ pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock
             let lives = counted.lives();
             let states = [KeyState::Next, KeyState::Active, KeyState::Retired];
             let count = |state| lives.iter().filter(|life| life.state == state).count();
-            let sample = |state: KeyState| Sample {
+            let sample = |state: KeyState| LabeledValue {
                 labels: vec![("state", state.as_str().to_owned())],
                 value: number(u64::try_from(count(state)).unwrap_or(u64::MAX)),
             };
@@ -122,8 +125,8 @@ pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock
         },
     )?;
     let (active, clock) = (keys.clone(), Arc::clone(clock));
-    metrics.sampled(
-        Kind::Gauge,
+    metrics.register_callback(
+        MetricKind::Gauge,
         "latchkey_signing_key_age_seconds",
         "For how long the active key has signed.",
         &[],
@@ -131,42 +134,47 @@ pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock
             let lives = active.lives();
             let began = lives.iter().find(|life| life.state == KeyState::Active);
             let age_ms = began.map_or(0, |life| clock.now_ms().saturating_sub(life.activates_at_ms));
-            Sample::plain(number(u64::try_from(age_ms / 1000).unwrap_or(0)))
+            LabeledValue::unlabeled(number(u64::try_from(age_ms / 1000).unwrap_or(0)))
         },
     )?;
     let read = keys.clone();
-    metrics.sampled(
-        Kind::Gauge,
+    metrics.register_callback(
+        MetricKind::Gauge,
         "latchkey_signing_keys_read_age_seconds",
         "How old the last reading of the keys is.",
         &[],
-        move || Sample::plain(number(read.age_ms() / 1000)),
+        move || LabeledValue::unlabeled(number(read.age_ms() / 1000)),
     )
 }
 
 /// Registers what is known of OAuth clients.
 pub(crate) fn watch_clients(metrics: &Metrics, clients: &Clients) -> prometheus::Result<()> {
     type Read = fn(RegistryStatus) -> u64;
-    let numbers: [(Kind, &str, &str, Read); 4] = [
-        (Kind::Gauge, "latchkey_clients_known", "OAuth clients in the last reading.", |status| {
+    let numbers: [(MetricKind, &str, &str, Read); 4] = [
+        (MetricKind::Gauge, "latchkey_clients_known", "OAuth clients in the last reading.", |status| {
             u64::try_from(status.clients).unwrap_or(u64::MAX)
         }),
         (
-            Kind::Gauge,
+            MetricKind::Gauge,
             "latchkey_clients_unreadable",
             "Rows of OAuth clients and their secrets that this version cannot read.",
             |status| u64::try_from(status.unreadable).unwrap_or(u64::MAX),
         ),
-        (Kind::Counter, "latchkey_clients_reads_total", "Looks at whether clients changed.", |status| {
-            status.reads
-        }),
-        (Kind::Counter, "latchkey_clients_read_failures_total", "Such looks that failed.", |status| {
+        (
+            MetricKind::Counter,
+            "latchkey_clients_reads_total",
+            "Looks at whether clients changed.",
+            |status| status.reads,
+        ),
+        (MetricKind::Counter, "latchkey_clients_read_failures_total", "Such looks that failed.", |status| {
             status.failures
         }),
     ];
     for (kind, name, help, read) in numbers {
         let clients = clients.clone();
-        metrics.sampled(kind, name, help, &[], move || Sample::plain(number(read(clients.status()))))?;
+        metrics.register_callback(kind, name, help, &[], move || {
+            LabeledValue::unlabeled(number(read(clients.status())))
+        })?;
     }
     Ok(())
 }
@@ -174,13 +182,13 @@ pub(crate) fn watch_clients(metrics: &Metrics, clients: &Clients) -> prometheus:
 /// Registers what was pruned, by this replica: of several one prunes.
 pub(crate) fn watch_pruning(metrics: &Metrics, pruner: &Pruner) -> prometheus::Result<()> {
     let rows = pruner.clone();
-    metrics.sampled(
-        Kind::Counter,
+    metrics.register_callback(
+        MetricKind::Counter,
         "latchkey_pruned_rows_total",
         "Rows removed because they no longer matter, by table.",
         &["table"],
         move || {
-            let sample = |table: Table| Sample {
+            let sample = |table: Table| LabeledValue {
                 labels: vec![("table", table.as_str().to_owned())],
                 value: number(rows.status().rows(table)),
             };
@@ -188,33 +196,35 @@ pub(crate) fn watch_pruning(metrics: &Metrics, pruner: &Pruner) -> prometheus::R
         },
     )?;
     let finished = pruner.clone();
-    metrics.sampled(
-        Kind::Gauge,
+    metrics.register_callback(
+        MetricKind::Gauge,
         "latchkey_pruned_timestamp_seconds",
         "When this replica last removed all that was due; 0 where it never did.",
         &[],
-        move || Sample::plain(number(u64::try_from(finished.status().finished_at_s()).unwrap_or(0))),
+        move || {
+            LabeledValue::unlabeled(number(u64::try_from(finished.status().finished_at_s()).unwrap_or(0)))
+        },
     )
 }
 
 /// Registers what the feed counts.
 pub(crate) fn watch_feed(metrics: &Metrics, feed: &Feed) -> prometheus::Result<()> {
     type Read = fn(FeedStatus) -> f64;
-    let numbers: [(Kind, &str, &str, Read); 4] = [
-        (Kind::Gauge, "latchkey_feed_followers", "Requests to the feed that are open.", |status| {
+    let numbers: [(MetricKind, &str, &str, Read); 4] = [
+        (MetricKind::Gauge, "latchkey_feed_followers", "Requests to the feed that are open.", |status| {
             number(u64::try_from(status.followers).unwrap_or(u64::MAX))
         }),
-        (Kind::Counter, "latchkey_feed_reads_total", "Reads of the log for the feed.", |status| {
+        (MetricKind::Counter, "latchkey_feed_reads_total", "Reads of the log for the feed.", |status| {
             number(status.reads)
         }),
         (
-            Kind::Counter,
+            MetricKind::Counter,
             "latchkey_feed_answers_total",
             "Requests to the feed that were answered with a page of the list.",
             |status| number(status.answers),
         ),
         (
-            Kind::Gauge,
+            MetricKind::Gauge,
             "latchkey_feed_last_read_age_seconds",
             "How long ago the last good read of the log for the feed began; 0 before the first.",
             |status| status.read_age.as_secs_f64(),
@@ -222,49 +232,53 @@ pub(crate) fn watch_feed(metrics: &Metrics, feed: &Feed) -> prometheus::Result<(
     ];
     for (kind, name, help, read) in numbers {
         let feed = feed.clone();
-        metrics.sampled(kind, name, help, &[], move || Sample::plain(read(feed.status())))?;
+        metrics
+            .register_callback(kind, name, help, &[], move || LabeledValue::unlabeled(read(feed.status())))?;
     }
     Ok(())
 }
 
 fn watch_projection(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {
     type Read = fn(ProjectionStatus) -> u64;
-    let numbers: [(Kind, &str, &str, Read); 8] = [
+    let numbers: [(MetricKind, &str, &str, Read); 8] = [
         (
-            Kind::Gauge,
+            MetricKind::Gauge,
             "latchkey_revocation_list_current",
             "1 while the list in Redis is proven whole.",
             |status| u64::from(matches!(status.state, ProjectionState::Current | ProjectionState::Contested)),
         ),
         (
-            Kind::Gauge,
+            MetricKind::Gauge,
             "latchkey_revocation_list_redis_full",
             "1 while Redis has reached its maxmemory.",
             |status| u64::from(status.is_full),
         ),
         (
-            Kind::Counter,
+            MetricKind::Counter,
             "latchkey_revocation_list_contests_total",
             "Lists replaced by another issuer's.",
             |status| status.contests,
         ),
         (
-            Kind::Gauge,
+            MetricKind::Gauge,
             "latchkey_revocation_list_may_evict",
             "1 while Redis may drop revocations.",
             |status| u64::from(status.may_evict),
         ),
-        (Kind::Counter, "latchkey_revocation_list_renewals_total", "Proofs renewed.", |status| {
+        (MetricKind::Counter, "latchkey_revocation_list_renewals_total", "Proofs renewed.", |status| {
             status.renewals
         }),
-        (Kind::Counter, "latchkey_revocation_list_failures_total", "Rounds that failed.", |status| {
+        (MetricKind::Counter, "latchkey_revocation_list_failures_total", "Rounds that failed.", |status| {
             status.failures
         }),
-        (Kind::Counter, "latchkey_revocation_list_rebuilds_total", "Lists put in place anew.", |status| {
-            status.rebuilds
-        }),
         (
-            Kind::Counter,
+            MetricKind::Counter,
+            "latchkey_revocation_list_rebuilds_total",
+            "Lists put in place anew.",
+            |status| status.rebuilds,
+        ),
+        (
+            MetricKind::Counter,
             "latchkey_revocation_list_evicted_keys_total",
             "Keys that Redis evicted.",
             |status| status.evicted_keys,
@@ -272,8 +286,8 @@ fn watch_projection(metrics: &Metrics, revocations: &Revocations) -> prometheus:
     ];
     for (kind, name, help, read) in numbers {
         let revocations = revocations.clone();
-        metrics.sampled(kind, name, help, &[], move || {
-            Sample::plain(number(revocations.status().map_or(0, read)))
+        metrics.register_callback(kind, name, help, &[], move || {
+            LabeledValue::unlabeled(number(revocations.status().map_or(0, read)))
         })?;
     }
     Ok(())

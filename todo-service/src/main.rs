@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use service_kit::config::{self, LoadSpec};
-use service_kit::{healthcheck, program, server, telemetry};
+use service_kit::{health, server, telemetry};
 use shared_claims::clock::SystemClock;
 use todo_service::config::{PREFIX, Settings};
 use todo_service::startup::{self, Application, StartError};
@@ -39,7 +39,7 @@ enum Command {
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    program::run(async {
+    server::run_program(async {
         match run(Arguments::parse()).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
@@ -64,7 +64,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             print("The database is up to date");
             Ok(())
         }
-        Command::Healthcheck => Ok(healthcheck::ask(settings.http.bind)?),
+        Command::Healthcheck => Ok(health::request_readiness(settings.http.bind)?),
     }
 }
 

@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use service_kit::config::InvalidSetting;
 use service_kit::database::{Database, DatabaseError};
-use service_kit::health::Health;
+use service_kit::health::HealthChecks;
 use service_kit::metrics::Metrics;
 use service_kit::server::{self, Service};
 use shared_claims::actix::{BearerAuth, InvalidOrigin};
@@ -78,7 +78,7 @@ impl Application {
         metrics.watch_database(&database)?;
         observe::watch(&metrics, &verifier)?;
         let serves_without_list = settings.revocation.on_outage == OnOutage::Accept;
-        let health = observe::checks(Health::new().database(&database), &verifier, serves_without_list);
+        let health = observe::checks(HealthChecks::new().database(&database), &verifier, serves_without_list);
 
         let ids = TodoIds::new(StdRng::from_rng(&mut rand::rng()));
         let allowance = Allowance {

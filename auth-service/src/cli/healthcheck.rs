@@ -1,10 +1,10 @@
 //! `auth-service healthcheck`.
 
-use service_kit::healthcheck;
+use service_kit::health;
 
 use super::Failure;
 use crate::config::Settings;
 
 pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
-    Ok(healthcheck::ask(settings.http.bind)?)
+    Ok(health::request_readiness(settings.http.bind)?)
 }

@@ -1,17 +1,18 @@
-//! Metrics of requests, by method, route and status class.
+//! Metrics of HTTP: requests by method, route and status class, and connections.
 //!
-//! Each worker thread has its own counters, to which no other thread writes, and `/metrics` adds them up. A request
-//! then costs only a few additions, without a look-up and without waiting for another processor's cache.
+//! Each worker thread has its own counters of requests, to which no other thread writes, and `/metrics` adds them up. A
+//! request then costs only a few additions, without a look-up and without waiting for another processor's cache.
 
 use std::collections::BTreeMap;
+use std::io::{Error, ErrorKind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::Method;
-use prometheus::Opts;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{IntCounter, IntGauge, Opts, Registry};
 
 /// Methods that are used as labels. All others are counted as `other`, so that a client cannot create new time series.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
@@ -171,15 +172,15 @@ impl RequestsCollector {
             requests,
             answered: desc(
                 "latchkey_http_requests_total",
-                "Requests answered, by method, route and class of status.",
+                "Responses, by method, route and class of status.",
                 &["method", "route", "status"],
             )?,
             seconds: desc(
                 "latchkey_http_request_duration_seconds",
-                "Time from the request's head to the answer's head.",
+                "Time from the head of the request to the head of the response.",
                 &["method", "route"],
             )?,
-            in_flight: desc("latchkey_http_requests_in_flight", "Requests that are being answered.", &[])?,
+            in_flight: desc("latchkey_http_requests_in_flight", "Requests in progress.", &[])?,
         })
     }
 }
@@ -236,4 +237,58 @@ fn labels(pairs: &[(&str, &str)]) -> Vec<LabelPair> {
 #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floats")]
 fn number(count: u64) -> f64 {
     count as f64
+}
+
+/// The counters of all connections. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    open: IntGauge,
+    stalled: IntCounter,
+    refused: IntCounter,
+}
+
+/// An open connection, counted until it is dropped.
+pub(crate) struct OpenConnection(Connections);
+
+impl Connections {
+    pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let open = IntGauge::new("latchkey_http_connections", "Connections that are open.")?;
+        let stalled = IntCounter::new(
+            "latchkey_http_connections_stalled_total",
+            "Connections closed because the client did not read its response or did not complete its request.",
+        )?;
+        let refused = IntCounter::new(
+            "latchkey_http_connections_refused_total",
+            "Connections closed at once because their address had reached its limit.",
+        )?;
+        registry.register(Box::new(open.clone()))?;
+        registry.register(Box::new(stalled.clone()))?;
+        registry.register(Box::new(refused.clone()))?;
+        Ok(Self { open, stalled, refused })
+    }
+
+    pub(crate) fn opened(&self) -> OpenConnection {
+        self.open.inc();
+        OpenConnection(self.clone())
+    }
+
+    pub(crate) fn refused(&self) {
+        self.refused.inc();
+    }
+}
+
+impl OpenConnection {
+    /// Counts the error if it is a time-out of the peer, set by the service or by the kernel.
+    pub(crate) fn stalled(&self, error: Error) -> Error {
+        if error.kind() == ErrorKind::TimedOut {
+            self.0.stalled.inc();
+        }
+        error
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.open.dec();
+    }
 }

@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use utoipa::openapi::OpenApi;
 
 pub use descriptors::raise_limit;
-pub use signal::stop_signal;
+pub use signal::{run_program, stop_signal};
 pub use stopping::Stopping;
 
 use self::listener::listen;
@@ -41,7 +41,7 @@ pub struct Service<R> {
     /// The metrics.
     pub metrics: Metrics,
     /// The checks of `/readyz`.
-    pub health: health::Health,
+    pub health: health::HealthChecks,
     /// The API document for `/openapi.json` and `/docs`.
     pub api: OpenApi,
     /// The origin of the document's token URL, if it is another service's.

@@ -1,8 +1,22 @@
-//! Waits for the signal that stops the program, and ends the process afterwards even if a thread is blocked.
+//! The start and the end of a program: runs it, waits for the signal that stops it, and ends the process afterwards even
+//! if a thread is blocked.
 
 use std::future::Future;
 use std::io;
+use std::process::ExitCode;
 use std::time::Duration;
+
+/// Runs a program on this thread and exits with its exit code.
+///
+/// The exit does not wait for other threads. The runtime would wait for each thread in a blocking call, even for one
+/// whose response never comes. The work of such a thread was not acknowledged to anybody.
+pub fn run_program(program: impl Future<Output = ExitCode>) -> ExitCode {
+    let system = actix_web::rt::System::new();
+    let code = system.block_on(program);
+    // Dropping it would wait for those threads.
+    std::mem::forget(system);
+    code
+}
 
 /// Longer than a normal shutdown takes in the worst case, and less than a second.
 const LAST_GRACE: Duration = Duration::from_millis(800);

@@ -1,6 +1,6 @@
 //! Which scripts may read the responses: every rule of the contract, for errors and preflights too.
 
-use service_kit::health::Health;
+use service_kit::health::HealthChecks;
 
 use crate::wire::request;
 use crate::{Answer, Running, start, start_with};
@@ -51,7 +51,7 @@ fn varies_by_origin(answer: &Answer) -> bool {
 
 #[test]
 fn listed_origins_read_every_answer_with_credentials() {
-    let service = start_with(|http, _| http.request_timeout_seconds = 1, Health::new());
+    let service = start_with(|http, _| http.request_timeout_seconds = 1, HealthChecks::new());
     for (path, status) in [
         ("/notes", 200),
         ("/nothing", 404),

@@ -1,6 +1,6 @@
 //! Every error response is a problem and reveals nothing that it should not.
 
-use service_kit::health::Health;
+use service_kit::health::HealthChecks;
 
 use crate::wire::request;
 use crate::{get, send, start, start_with};
@@ -91,7 +91,7 @@ fn an_error_in_plain_text_is_dressed_and_its_text_dropped() {
 
 #[test]
 fn no_bytes_make_a_5xx_or_kill_the_service() {
-    let service = start_with(|http, _| http.client_timeout_seconds = 1, Health::new());
+    let service = start_with(|http, _| http.client_timeout_seconds = 1, HealthChecks::new());
     let long = "a".repeat(1_000_000);
     for bytes in [
         b"\r\n\r\n".to_vec(),

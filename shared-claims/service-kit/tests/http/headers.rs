@@ -1,6 +1,6 @@
 //! Headers of every response, and headers that depend on the client.
 
-use service_kit::health::Health;
+use service_kit::health::HealthChecks;
 use service_kit::http::HttpSettings;
 
 use crate::wire::request;
@@ -75,8 +75,10 @@ fn a_forwarded_address_counts_from_a_trusted_proxy_only() {
     let service = start();
     assert!(request(service.address, "GET", "/who", forwarded).body.starts_with("127.0.0.1 "));
     drop(service);
-    let service =
-        start_with(|http, _| http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()], Health::new());
+    let service = start_with(
+        |http, _| http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()],
+        HealthChecks::new(),
+    );
     assert!(request(service.address, "GET", "/who", forwarded).body.starts_with("198.51.100.7 "));
 }
 
@@ -103,7 +105,7 @@ fn strict_transport_security_is_sent_over_https_alone() {
         (&proxy, true, &[], Some(plain)),
     ];
     for (change, is_https, headers, expected) in cases {
-        let service = start_at(is_https, |http, _| change(http), Health::new());
+        let service = start_at(is_https, |http, _| change(http), HealthChecks::new());
         for path in ["/notes", "/nothing", "/panic"] {
             let answer = request(service.address, "GET", path, headers);
             assert_eq!(answer.header("strict-transport-security"), expected, "{is_https} {headers:?} {path}");

@@ -1,6 +1,6 @@
 //! `/metrics`, `/healthz`, `/readyz`.
 
-use service_kit::health::{Finding, Health};
+use service_kit::health::{CheckResult, HealthChecks};
 use shared_claims::clock::{Clock, SystemClock};
 
 use crate::wire::request;
@@ -36,7 +36,8 @@ fn requests_are_counted_by_route_and_not_by_path() {
 
 #[test]
 fn metrics_stand_on_their_own_listener_when_they_have_one() {
-    let service = start_with(|_, metrics| metrics.bind = Some("127.0.0.1:0".parse().unwrap()), Health::new());
+    let service =
+        start_with(|_, metrics| metrics.bind = Some("127.0.0.1:0".parse().unwrap()), HealthChecks::new());
     get(service.address, "/metrics").problem(404);
     let beside = service.metrics_address.unwrap();
     let answer = get(beside, "/metrics");
@@ -58,16 +59,16 @@ fn alive_is_alive() {
 
 #[test]
 fn ready_names_each_dependency() {
-    let health = |database: fn() -> Finding, redis: fn() -> Finding| {
-        Health::new()
+    let health = |database: fn() -> CheckResult, redis: fn() -> CheckResult| {
+        HealthChecks::new()
             .required("database", move || async move { database() })
             .reported("redis", move || async move { redis() })
     };
     for (database, redis, code, status) in [
-        (Finding::ok as fn() -> Finding, Finding::ok as fn() -> Finding, 200, "ready"),
-        (Finding::ok, || Finding::down("unreachable"), 200, "degraded"),
-        (|| Finding::degraded("slow"), Finding::ok, 200, "degraded"),
-        (|| Finding::down("unreachable"), Finding::ok, 503, "unready"),
+        (CheckResult::ok as fn() -> CheckResult, CheckResult::ok as fn() -> CheckResult, 200, "ready"),
+        (CheckResult::ok, || CheckResult::down("unreachable"), 200, "degraded"),
+        (|| CheckResult::degraded("slow"), CheckResult::ok, 200, "degraded"),
+        (|| CheckResult::down("unreachable"), CheckResult::ok, 503, "unready"),
     ] {
         let service = start_with(|_, _| {}, health(database, redis));
         let answer = get(service.address, "/readyz");
@@ -79,9 +80,9 @@ fn ready_names_each_dependency() {
 
 #[test]
 fn a_check_that_hangs_is_down_and_facts_are_told() {
-    let health = Health::new()
-        .required("database", std::future::pending::<Finding>)
-        .reported("list", || async { Finding::ok().with("age_ms", 12) });
+    let health = HealthChecks::new()
+        .required("database", std::future::pending::<CheckResult>)
+        .reported("list", || async { CheckResult::ok().with("age_ms", 12) });
     let service = start_with(|_, _| {}, health);
     let answer = get(service.address, "/readyz");
     assert_eq!(answer.status, 503);
@@ -94,7 +95,7 @@ async fn the_database_is_checked_and_its_pool_is_counted() {
     use service_kit::database::{Database, testing::TestDatabase};
     for test in TestDatabase::both() {
         let database = Database::connect(&test.settings()).await.unwrap();
-        let (is_ready, report) = Health::new().database(&database).ask().await;
+        let (is_ready, report) = HealthChecks::new().database(&database).run().await;
         assert!(is_ready);
         assert_eq!(report["dependencies"]["database"]["state"], "ok");
         let metrics = service_kit::metrics::Metrics::new().unwrap();

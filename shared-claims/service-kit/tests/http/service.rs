@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use serde::{Deserialize, Serialize};
-use service_kit::health::{Finding, Health};
+use service_kit::health::{CheckResult, HealthChecks};
 use service_kit::http::{
     ClientAddress, Cors, Form, HttpError, HttpSettings, Json, Path, Query, RequestId, resource,
 };
@@ -149,12 +149,12 @@ impl Drop for Running {
 }
 
 pub(crate) fn start() -> Running {
-    start_with(|_, _| {}, Health::new().required("database", || async { Finding::ok() }))
+    start_with(|_, _| {}, HealthChecks::new().required("database", || async { CheckResult::ok() }))
 }
 
 pub(crate) fn start_with(
     change: impl FnOnce(&mut HttpSettings, &mut MetricsSettings),
-    health: Health,
+    health: HealthChecks,
 ) -> Running {
     start_at(false, change, health)
 }
@@ -163,7 +163,7 @@ pub(crate) fn start_with(
 pub(crate) fn start_at(
     is_https: bool,
     change: impl FnOnce(&mut HttpSettings, &mut MetricsSettings),
-    health: Health,
+    health: HealthChecks,
 ) -> Running {
     let mut http = HttpSettings { workers: 1, shutdown_seconds: 1, ..HttpSettings::default() };
     let mut metrics_settings = MetricsSettings::default();

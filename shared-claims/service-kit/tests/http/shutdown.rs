@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use service_kit::health::Health;
+use service_kit::health::HealthChecks;
 
 use crate::wire::parse;
 use crate::{Running, get, start, start_with};
@@ -35,7 +35,7 @@ fn in_flight(service: &Running, count: u32) {
 
 #[test]
 fn what_runs_is_finished_and_nothing_new_is_accepted() {
-    let mut service = start_with(|http, _| http.shutdown_seconds = 10, Health::new());
+    let mut service = start_with(|http, _| http.shutdown_seconds = 10, HealthChecks::new());
     // An idle connection must not delay the shutdown.
     let mut idle = open(&service, "/notes");
     read_some(&mut idle);
@@ -53,7 +53,7 @@ fn what_runs_is_finished_and_nothing_new_is_accepted() {
 
 #[test]
 fn who_waits_for_news_is_told_of_the_stop() {
-    let mut service = start_with(|http, _| http.shutdown_seconds = 10, Health::new());
+    let mut service = start_with(|http, _| http.shutdown_seconds = 10, HealthChecks::new());
     let mut waiting = open(&service, "/news");
     in_flight(&service, 1);
     let began = now();
@@ -78,7 +78,7 @@ fn what_runs_too_long_is_closed() {
 
 #[test]
 fn a_client_that_never_ends_its_headers_is_cut_off() {
-    let service = start_with(|http, _| http.client_timeout_seconds = 1, Health::new());
+    let service = start_with(|http, _| http.client_timeout_seconds = 1, HealthChecks::new());
     let mut stream = TcpStream::connect(service.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let began = now();
@@ -90,7 +90,7 @@ fn a_client_that_never_ends_its_headers_is_cut_off() {
 
 #[test]
 fn a_body_that_never_ends_meets_the_deadline() {
-    let service = start_with(|http, _| http.request_timeout_seconds = 1, Health::new());
+    let service = start_with(|http, _| http.request_timeout_seconds = 1, HealthChecks::new());
     let mut stream = TcpStream::connect(service.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let head =
@@ -103,7 +103,7 @@ fn a_body_that_never_ends_meets_the_deadline() {
 
 #[test]
 fn a_handler_that_hangs_meets_the_deadline() {
-    let service = start_with(|http, _| http.request_timeout_seconds = 1, Health::new());
+    let service = start_with(|http, _| http.request_timeout_seconds = 1, HealthChecks::new());
     get(service.address, "/slow/30000").problem(503);
 }
 
@@ -117,7 +117,7 @@ fn a_port_that_is_taken_is_told_by_its_setting() {
         is_https: false,
         metrics_settings: MetricsSettings::default(),
         metrics: Metrics::new().unwrap(),
-        health: Health::new(),
+        health: HealthChecks::new(),
         api: utoipa::openapi::OpenApi::default(),
         token_origin: None,
         base_path: String::new(),

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use service_kit::health::Health;
+use service_kit::health::HealthChecks;
 use service_kit::http::HttpSettings;
 
 use crate::wire::request;
@@ -22,7 +22,7 @@ fn impatient(change: impl FnOnce(&mut HttpSettings)) -> Running {
             http.request_timeout_seconds = 2;
             change(http);
         },
-        Health::new(),
+        HealthChecks::new(),
     )
 }
 
@@ -93,7 +93,7 @@ fn nobody_stalls_the_listener_of_the_metrics_either() {
             http.stalled_seconds = 1;
             metrics.bind = Some("127.0.0.1:0".parse().unwrap());
         },
-        Health::new(),
+        HealthChecks::new(),
     );
     let metrics = service.metrics_address.unwrap();
     let mut stalled = connect(metrics);
@@ -171,7 +171,7 @@ fn who_begins_a_second_request_and_does_not_go_on_is_ended() {
 
 #[test]
 fn an_address_has_no_more_connections_than_it_may() {
-    let service = start_with(|http, _| http.max_connections_per_address = 3, Health::new());
+    let service = start_with(|http, _| http.max_connections_per_address = 3, HealthChecks::new());
     let mut open: Vec<_> = (0..3).map(|_| connect(service.address)).collect();
     for stream in &mut open {
         ask(stream, "/notes", 1);
@@ -201,7 +201,7 @@ fn a_trusted_proxy_may_have_any_number() {
             http.max_connections_per_address = 1;
             http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
         },
-        Health::new(),
+        HealthChecks::new(),
     );
     let mut open: Vec<_> = (0..3).map(|_| connect(service.address)).collect();
     for stream in &mut open {
