@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use service_kit::database::Database;
 use service_kit::health::{CheckResult, HealthChecks};
-use service_kit::http::rfc3339;
 use service_kit::metrics::{LabeledValue, Metrics};
+use service_kit::timestamp::rfc3339;
 use shared_claims::clock::SharedClock;
 use shared_claims::metrics::MetricKind;
 

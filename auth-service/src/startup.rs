@@ -200,7 +200,7 @@ impl Application {
 
     /// Serves until SIGTERM or SIGINT. From the signal on, the process ends within `http.shutdown_seconds` and a second.
     pub async fn run_until_stopped(self) -> io::Result<()> {
-        let stop = server::stop_signal(self.server.shutdown_patience())?;
+        let stop = server::stop_signal(self.server.shutdown_timeout())?;
         self.run_until(stop).await
     }
 

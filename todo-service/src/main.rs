@@ -70,7 +70,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let _log = telemetry::init(&settings.log)?;
-    server::raise_limit();
+    server::raise_open_file_limit();
     let application = Application::build(settings, Arc::new(SystemClock)).await?;
     tracing::info!(port = application.port(), version = env!("CARGO_PKG_VERSION"), "server.listening");
     Ok(application.run_until_stopped().await?)

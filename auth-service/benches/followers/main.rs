@@ -43,7 +43,7 @@ fn main() {
     let all = !["logouts", "redis", "herd", "flood"].into_iter().any(wanted);
     // Numbers of followers other than the usual ones.
     let given: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
-    service_kit::server::raise_limit();
+    service_kit::server::raise_open_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     if all || wanted("logouts") {
         runtime.block_on(table::logouts(&given));

@@ -96,7 +96,7 @@ impl Refusals {
         if events.is_empty() {
             return;
         }
-        let writing = tokio::spawn(LogScope::current().carry(write(self.clone(), events)));
+        let writing = tokio::spawn(LogScope::current().instrument(write(self.clone(), events)));
         // A panic in the task was logged where it happened. A late write does not change the response.
         let _ = tokio::time::timeout(PATIENCE, writing).await;
     }

@@ -110,9 +110,9 @@ impl Metadata {
 /// the issuer's path; RFC 8414 (§3.1) puts it before.
 pub(super) fn configure(config: &mut ServiceConfig, issuer_path: &str) {
     for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
-        config.service(resource(path).cors(Cors::Everybody).get(show));
+        config.service(resource(path).cors(Cors::AnyOrigin).get(show));
         if !issuer_path.is_empty() {
-            config.service(resource(&format!("{path}{issuer_path}")).cors(Cors::Everybody).get(show));
+            config.service(resource(&format!("{path}{issuer_path}")).cors(Cors::AnyOrigin).get(show));
         }
     }
 }

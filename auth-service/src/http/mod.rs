@@ -88,7 +88,7 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .service(resource("/auth/sessions").get(sessions::list).delete(sessions::end_others))
         .service(resource("/auth/sessions/{sid}").delete(sessions::end))
         .configure(|config| oauth2::configure(config, &services.client_auth))
-        .service(resource("/.well-known/jwks.json").cors(Cors::Everybody).get(jwks::show))
+        .service(resource("/.well-known/jwks.json").cors(Cors::AnyOrigin).get(jwks::show))
         .configure(|config| discovery::configure(config, services.published.issuer_path()))
         .service(resource("/revocations").get(revocations::show));
 }

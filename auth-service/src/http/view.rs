@@ -1,7 +1,7 @@
 //! The JSON form of users and sessions.
 
 use serde::Serialize;
-use service_kit::http::rfc3339;
+use service_kit::timestamp::rfc3339;
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use utoipa::ToSchema;
 use uuid::Uuid;

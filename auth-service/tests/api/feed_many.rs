@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use service_kit::database::Backend;
-use service_kit::server::raise_limit;
+use service_kit::server::raise_open_file_limit;
 use tokio::time::Instant;
 
 use crate::feed::{cursor, entries};
@@ -64,7 +64,7 @@ impl TestApp {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revocation_costs_the_same_few_reads_with_three_followers_and_with_hundreds() {
-    raise_limit();
+    raise_open_file_limit();
     for app in both().await {
         app.user("alice").await;
         for followers in [3, 300] {
@@ -77,7 +77,7 @@ async fn a_revocation_costs_the_same_few_reads_with_three_followers_and_with_hun
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_followers_hear_of_a_revocation_and_none_is_refused() {
-    raise_limit();
+    raise_open_file_limit();
     for app in both().await {
         app.user("alice").await;
         app.cost(500, 1).await;
@@ -108,7 +108,7 @@ async fn one_follower_more_than_is_allowed_is_refused_for_a_moment() {
 /// The followers' connections all wait for a lock on the log, which a login does not need.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_is_not_delayed_while_the_reads_of_the_feed_hang() {
-    raise_limit();
+    raise_open_file_limit();
     let app = Arc::new(spawn_app(Backend::Postgres, |_| {}).await);
     app.user("alice").await;
     let locked = app.lock_the_log().await;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use service_kit::abuse::Target;
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
+use service_kit::denial_of_service::Target;
 
 use crate::helpers::Recipe;
 
@@ -23,11 +23,11 @@ async fn slow_readers_slow_senders_and_large_bodies_cost_little_and_give_it_back
             address,
             pid,
             large: "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: h\r\n",
-            honest: "GET /.well-known/jwks.json HTTP/1.1\r\nHost: h\r\n",
-            takes_body: "/auth/login",
-            patience: Duration::from_secs(90),
+            normal: "GET /.well-known/jwks.json HTTP/1.1\r\nHost: h\r\n",
+            body_path: "/auth/login",
+            release_limit: Duration::from_secs(90),
         }
-        .withstands();
+        .assert_survives_attack();
     });
     attack.await.unwrap();
     assert!(service.terminate().success());

@@ -218,7 +218,7 @@ async fn take(stream: &mut TcpStream) -> usize {
 #[actix_web::test]
 async fn a_waiting_follower_takes_forty_kibibytes_at_most_also_after_a_burst() {
     const FOLLOWERS: u64 = 2_000;
-    service_kit::server::raise_limit();
+    service_kit::server::raise_open_file_limit();
     let (place, recipe) = recipe();
     let service = recipe.start().await;
     let (_, page) = answer(&service, "").await;

@@ -5,13 +5,14 @@
 
 #![deny(missing_docs)]
 
-#[cfg(all(feature = "testing", target_os = "linux"))]
-pub mod abuse;
 pub mod config;
 pub mod database;
+#[cfg(all(feature = "testing", target_os = "linux"))]
+pub mod denial_of_service;
 pub mod docs;
 pub mod health;
 pub mod http;
 pub mod metrics;
 pub mod server;
 pub mod telemetry;
+pub mod timestamp;

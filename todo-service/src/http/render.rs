@@ -1,7 +1,7 @@
 //! A todo in a response.
 
 use serde::Serialize;
-use service_kit::http::rfc3339;
+use service_kit::timestamp::rfc3339;
 use utoipa::ToSchema;
 
 use crate::domain::Todo;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::json;
-use service_kit::abuse::Target;
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
+use service_kit::denial_of_service::Target;
 use shared_claims::clock::SystemClock;
 use shared_claims::testing::{TestIssuer, TestKey, eventually, free_port};
 
@@ -67,16 +67,16 @@ async fn slow_readers_slow_senders_and_large_bodies_cost_little_and_give_it_back
     let attack = tokio::task::spawn_blocking(move || {
         let with =
             |path: &str| format!("GET {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n");
-        let (large, honest) = (with("/todos/?limit=200"), with("/whoami"));
+        let (large, normal) = (with("/todos/?limit=200"), with("/whoami"));
         Target {
             address: ([127, 0, 0, 1], port).into(),
             pid,
             large: &large,
-            honest: &honest,
-            takes_body: "/todos/",
-            patience: Duration::from_secs(60),
+            normal: &normal,
+            body_path: "/todos/",
+            release_limit: Duration::from_secs(60),
         }
-        .withstands();
+        .assert_survives_attack();
     });
     attack.await.unwrap();
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use service_kit::http::rfc3339;
+use service_kit::timestamp::rfc3339;
 
 use crate::storage::audit::AuditRow;
 

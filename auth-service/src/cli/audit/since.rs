@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use service_kit::http::parse_rfc3339;
+use service_kit::timestamp::parse_rfc3339;
 
 /// A moment, or an age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The form in which commands print a client.
 
 use serde::Serialize;
-use service_kit::http::rfc3339;
+use service_kit::timestamp::rfc3339;
 
 use super::super::table::table;
 use super::{Failure, Report};

@@ -1,7 +1,7 @@
 //! The form in which commands print a signing key.
 
 use serde::Serialize;
-use service_kit::http::rfc3339;
+use service_kit::timestamp::rfc3339;
 
 use super::super::table::table;
 use super::{Context, Failure};

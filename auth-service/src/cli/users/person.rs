@@ -1,6 +1,6 @@
 //! The form in which commands print a user: the same document as the response of registration.
 
-use service_kit::http::rfc3339;
+use service_kit::timestamp::rfc3339;
 
 use super::super::table::table;
 use crate::domain::User;

@@ -35,7 +35,7 @@ fn clients_origins(client_auth: &ClientAuth) -> Cors {
 }
 
 fn endpoint(path: &str) -> Endpoint {
-    resource(path).refusing_by(other_method)
+    resource(path).on_other_method(other_method)
 }
 
 fn other_method() -> HttpResponse {

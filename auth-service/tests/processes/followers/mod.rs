@@ -42,7 +42,7 @@ const APART_KIB: usize = 96 * 1024;
 const LET_GO: Duration = Duration::from_secs(60);
 
 fn recipe() -> (TestDatabase, Recipe) {
-    service_kit::server::raise_limit();
+    service_kit::server::raise_open_file_limit();
     let database = TestDatabase::create(Backend::Sqlite);
     let recipe = Recipe::on(&database);
     (database, recipe)

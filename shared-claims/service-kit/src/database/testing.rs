@@ -27,8 +27,8 @@ enum Place {
 }
 
 impl TestDatabase {
-    /// Creates an empty database. For PostgreSQL it is created on the server that `TEST_POSTGRES_URL` names; without that
-    /// variable the process starts a server of its own, which ends with the process.
+    /// Creates an empty database. For PostgreSQL it is created on the server that `TEST_POSTGRES_URL` names; without
+    /// that variable the process starts a server of its own, which ends with the process.
     ///
     /// # Panics
     /// If there is no PostgreSQL. A test without its database fails; it is not skipped.

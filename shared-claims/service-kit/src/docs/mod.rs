@@ -51,8 +51,8 @@ pub fn configure(
     config
         .app_data(web::Data::new(docs))
         .service(resource("/openapi.json").get(document_of))
-        .service(resource("/docs").cors(Cors::Nobody).get(page))
-        .service(resource("/docs/{file}").cors(Cors::Nobody).get(file));
+        .service(resource("/docs").cors(Cors::NoOrigin).get(page))
+        .service(resource("/docs/{file}").cors(Cors::NoOrigin).get(file));
 }
 
 async fn document_of(docs: web::Data<Docs>) -> HttpResponse {

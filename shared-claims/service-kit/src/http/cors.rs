@@ -17,7 +17,7 @@ use actix_web::http::header::{
 use futures_util::future::LocalBoxFuture;
 
 /// The origins whose scripts may read the responses of a resource, errors and preflight responses included. Set at the
-/// resource: `resource("/oauth2/authorize").cors(Cors::Nobody)`.
+/// resource: `resource("/oauth2/authorize").cors(Cors::NoOrigin)`.
 #[derive(Clone, Default)]
 pub enum Cors {
     /// The origins in the setting `http.cors_origins`, with credentials.
@@ -26,9 +26,9 @@ pub enum Cors {
     /// The listed origins with credentials, and those that the check knows without credentials.
     ListedAnd(OriginCheck),
     /// Every origin, without credentials.
-    Everybody,
+    AnyOrigin,
     /// No origin, not even the listed ones. For HTML pages.
-    Nobody,
+    NoOrigin,
 }
 
 impl Cors {
@@ -39,13 +39,13 @@ impl Cors {
         F: Future<Output = bool> + 'static,
     {
         Self::ListedAnd(OriginCheck(Arc::new(move |origin| {
-            let asking = tokio::time::timeout(PATIENCE, is_known(origin));
-            Box::pin(async move { asking.await.unwrap_or(false) })
+            let check = tokio::time::timeout(CHECK_TIME_LIMIT, is_known(origin));
+            Box::pin(async move { check.await.unwrap_or(false) })
         })))
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(1);
+const CHECK_TIME_LIMIT: Duration = Duration::from_secs(1);
 
 /// A check for origins that are not listed. See [`Cors::listed_and`].
 #[derive(Clone)]
@@ -92,12 +92,12 @@ impl CrossOrigin {
     }
 
     /// The check whether the resource knows this origin; `None` if the list already decides.
-    pub(super) fn question(&self, cors: &Cors) -> Option<LocalBoxFuture<'static, bool>> {
+    pub(super) fn check_origin(&self, cors: &Cors) -> Option<LocalBoxFuture<'static, bool>> {
         match cors {
             Cors::ListedAnd(check) if !self.is_listed => {
                 Some((check.0)(self.origin.to_str().ok()?.to_owned()))
             }
-            Cors::ListedAnd(_) | Cors::Listed | Cors::Everybody | Cors::Nobody => None,
+            Cors::ListedAnd(_) | Cors::Listed | Cors::AnyOrigin | Cors::NoOrigin => None,
         }
     }
 }
@@ -121,28 +121,31 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 /// Adds the headers with which the script may read the response. Returns `true` for a preflight that is granted: its
 /// response is then 204, whatever the handler returned.
 ///
-/// `is_known` is the result of [`CrossOrigin::question`]; `methods` are the methods of the path, if the path exists.
+/// `is_known` is the result of [`CrossOrigin::check_origin`]; `methods` are the methods of the path, if the path
+/// exists.
 pub(super) fn apply(
     cors: &Cors,
-    asker: Option<&CrossOrigin>,
+    cross_origin: Option<&CrossOrigin>,
     is_known: bool,
     methods: Option<&HeaderValue>,
     headers: &mut HeaderMap,
 ) -> bool {
-    let preflight = asker.and_then(|asker| asker.preflight.as_ref());
+    let preflight = cross_origin.and_then(|request| request.preflight.as_ref());
     match cors {
-        Cors::Nobody => return false,
+        Cors::NoOrigin => return false,
         // The same value for every origin, so that a shared cache may use the response for all of them.
-        Cors::Everybody => {
+        Cors::AnyOrigin => {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
         }
         Cors::Listed | Cors::ListedAnd(_) => {
             headers.append(VARY, if preflight.is_some() { VARY_PREFLIGHT } else { VARY_ORIGIN });
-            let Some(asker) = asker.filter(|asker| asker.is_listed || is_known) else { return false };
-            if asker.is_listed {
+            let Some(cross_origin) = cross_origin.filter(|request| request.is_listed || is_known) else {
+                return false;
+            };
+            if cross_origin.is_listed {
                 headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
             }
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, asker.origin.clone());
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, cross_origin.origin.clone());
         }
     }
     let Some(preflight) = preflight else {

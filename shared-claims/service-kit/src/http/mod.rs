@@ -1,40 +1,32 @@
-//! HTTP manners: what every answer of both services has in common.
+//! HTTP behaviour that all responses of both services have in common.
 //!
-//! [`app`] is an actix application with all of it in place; routes are added by [`resource`], which answers `HEAD`
-//! and, for a method that is not there, 405 with `Allow`.
+//! [`app`] is an actix-web application with this behaviour. Routes are added with [`resource`], which handles `HEAD`
+//! and responds to a method that a path does not have with 405 and `Allow`.
 
-mod answer;
-mod app;
-mod bare;
+mod body;
 mod client;
 mod context;
 mod cors;
+mod error;
 mod extract;
-mod front;
-mod loopback;
-mod moment;
+mod middleware;
 mod network;
 mod path;
-mod pieces;
-mod request_id;
 mod resource;
-mod security;
-mod serving;
+mod response;
+mod response_future;
 mod settings;
-mod visit;
 
-pub use answer::{HttpError, problem_response};
-pub use app::app;
+pub use body::{BODY_LIMIT, BodyError};
 pub use client::ClientAddress;
+pub use context::RequestId;
 pub use cors::{Cors, OriginCheck};
-pub use extract::{BODY_LIMIT, BodyError, Form, Json, Path, Query, form_body, parameters};
-pub use front::Front;
-pub use loopback::{is_loopback_authority, is_loopback_url};
-pub use moment::{parse_rfc3339, rfc3339};
-pub use network::Network;
+pub use error::{HttpError, problem_response};
+pub use extract::{Form, Json, Path, Query, form_body, parameters};
+pub use middleware::{HttpMiddleware, app};
+pub use network::{Network, is_loopback_authority, is_loopback_url};
 pub(crate) use path::HadTrailingSlash;
 pub use path::{BasePath, is_base_path};
-pub(crate) use pieces::PIECE;
-pub use request_id::RequestId;
 pub use resource::{Endpoint, resource};
+pub(crate) use response::CHUNK_SIZE;
 pub use settings::{CookieRules, CookieSettings, HttpSettings};

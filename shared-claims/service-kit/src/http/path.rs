@@ -50,13 +50,13 @@ pub(crate) struct HadTrailingSlash;
 /// have removed or left) and without one slash at the end. No other spelling is accepted. Paths with double slashes or
 /// needlessly encoded characters are different paths, so that a proxy's rule against a path cannot be bypassed. Returns
 /// `false` for a path that no route can have.
-pub(super) fn read_path(request: &mut ServiceRequest, base_path: &str) -> bool {
+pub(super) fn normalize_path(request: &mut ServiceRequest, base_path: &str) -> bool {
     let given = request.uri().path();
     let (trimmed, had_slash) = match given.strip_suffix('/').filter(|trimmed| !trimmed.is_empty()) {
         Some(trimmed) => (trimmed, true),
         None => (given, false),
     };
-    let path = below(trimmed, base_path, |path| request.resource_map().has_resource(path));
+    let path = strip_base_path(trimmed, base_path, |path| request.resource_map().has_resource(path));
     if has_needless_escape(path) {
         return false;
     }
@@ -82,7 +82,7 @@ fn has_needless_escape(path: &str) -> bool {
 
 /// Removes the base path, unless the path is a route as it is. With the base path `/auth`, a proxy that removes it
 /// requests `/auth/login`, and one that leaves it requests `/auth/auth/login`.
-fn below<'a>(path: &'a str, base_path: &str, is_route: impl Fn(&str) -> bool) -> &'a str {
+fn strip_base_path<'a>(path: &'a str, base_path: &str, is_route: impl Fn(&str) -> bool) -> &'a str {
     match path.strip_prefix(base_path) {
         _ if base_path.is_empty() => path,
         Some("") if !is_route(path) => "/",
@@ -105,10 +105,10 @@ fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
 mod tests {
     use actix_web::test::TestRequest;
 
-    use super::{below, is_base_path, read_path};
+    use super::{is_base_path, normalize_path, strip_base_path};
 
     #[test]
-    fn one_slash_at_the_end_is_forgiven_and_nothing_else() {
+    fn one_slash_at_the_end_is_removed_and_nothing_else() {
         for (given, served) in [
             ("/todos", Some("/todos")),
             ("/todos/", Some("/todos")),
@@ -125,7 +125,7 @@ mod tests {
             ("/clients/a%2Fb", Some("/clients/a%2Fb")),
         ] {
             let mut request = TestRequest::with_uri(given).to_srv_request();
-            assert_eq!(read_path(&mut request, ""), served.is_some(), "{given}");
+            assert_eq!(normalize_path(&mut request, ""), served.is_some(), "{given}");
             if let Some(served) = served {
                 assert_eq!(request.uri().to_string(), served);
                 assert_eq!(request.match_info().as_str(), served.split('?').next().unwrap());
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_base_path_comes_off_unless_the_path_is_a_route() {
+    fn the_base_path_is_removed_unless_the_path_is_a_route() {
         let is_route = |path: &str| ["/auth/login", "/docs", "/"].contains(&path);
         for (base, given, served) in [
             ("", "/id/docs", "/id/docs"),
@@ -146,7 +146,7 @@ mod tests {
             ("/auth", "/auth/auth/login", "/auth/login"),
             ("/auth", "/auth/docs", "/docs"),
         ] {
-            assert_eq!(below(given, base, is_route), served, "{given} below {base}");
+            assert_eq!(strip_base_path(given, base, is_route), served, "{given} below {base}");
         }
         for (text, is_fine) in [
             ("", true),

@@ -1,4 +1,4 @@
-//! Resources: a path, its methods, and which origins may read its answers.
+//! Resources: a path, its methods, and the origins that may read its responses.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,44 +9,45 @@ use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError, Route, guard, web,
 };
 
-use super::context::NotesRoute;
+use super::context::RecordRoute;
 use super::{Cors, HttpError};
 use crate::metrics::RouteCounts;
 
-/// A path and its methods. Anything else is 405 with `Allow`; `OPTIONS` tells; `GET` answers `HEAD`.
+/// A path and its methods. `HEAD` is handled like `GET`. `OPTIONS` gets the list of methods, any other method 405 with
+/// `Allow`.
 pub struct Endpoint {
     pattern: String,
     resource: Resource,
     allow: Vec<Method>,
-    refuse: fn() -> HttpResponse,
+    other_method_response: fn() -> HttpResponse,
     cors: Cors,
 }
 
-/// What the front has to know of a resource to finish its answers.
+/// The data of a resource that the middleware needs to complete its responses.
 pub(super) struct RouteInfo {
-    /// The path's pattern, for log and metrics.
+    /// The pattern of the path, for the log and the metrics.
     pub(super) pattern: String,
-    /// Its methods, as in `Allow`.
+    /// The methods, as in `Allow`.
     pub(super) methods: HeaderValue,
     pub(super) cors: Cors,
-    /// Its counters in this worker, from the first answer on.
+    /// The counters of this route in this worker. They are created with the first response.
     pub(super) counts: OnceLock<Arc<RouteCounts>>,
 }
 
-/// Begins a path: `cfg.service(http::resource("/todos/{id}").get(show).put(change))`. Without trailing slash: requests
-/// are served with it and without.
+/// Creates a resource: `cfg.service(http::resource("/todos/{id}").get(show).put(change))`. The path has no trailing
+/// slash: requests are served with one and without one.
 pub fn resource(path: &str) -> Endpoint {
     Endpoint {
         pattern: path.to_owned(),
         resource: web::resource(path.to_owned()),
         allow: Vec::new(),
-        refuse: not_allowed,
+        other_method_response: not_allowed,
         cors: Cors::default(),
     }
 }
 
 impl Endpoint {
-    /// Answers `GET` and `HEAD`.
+    /// Handles `GET` and `HEAD`.
     #[must_use]
     pub fn get<F, Args>(self, handler: F) -> Self
     where
@@ -60,7 +61,7 @@ impl Endpoint {
         this
     }
 
-    /// Answers `POST`.
+    /// Handles `POST`.
     #[must_use]
     pub fn post<F, Args>(self, handler: F) -> Self
     where
@@ -71,7 +72,7 @@ impl Endpoint {
         self.add(web::post().to(handler), Method::POST)
     }
 
-    /// Answers `PUT`.
+    /// Handles `PUT`.
     #[must_use]
     pub fn put<F, Args>(self, handler: F) -> Self
     where
@@ -82,7 +83,7 @@ impl Endpoint {
         self.add(web::put().to(handler), Method::PUT)
     }
 
-    /// Answers `PATCH`.
+    /// Handles `PATCH`.
     #[must_use]
     pub fn patch<F, Args>(self, handler: F) -> Self
     where
@@ -93,7 +94,7 @@ impl Endpoint {
         self.add(web::patch().to(handler), Method::PATCH)
     }
 
-    /// Answers `DELETE`.
+    /// Handles `DELETE`.
     #[must_use]
     pub fn delete<F, Args>(self, handler: F) -> Self
     where
@@ -104,13 +105,13 @@ impl Endpoint {
         self.add(web::delete().to(handler), Method::DELETE)
     }
 
-    /// Words the refusal of another method; its `Allow` is set here.
+    /// Sets the response to another method. `Allow` is added to it.
     #[must_use]
-    pub fn refusing_by(self, refuse: fn() -> HttpResponse) -> Self {
-        Self { refuse, ..self }
+    pub fn on_other_method(self, other_method_response: fn() -> HttpResponse) -> Self {
+        Self { other_method_response, ..self }
     }
 
-    /// Says which origins' scripts may read its answers; by default the listed ones.
+    /// Sets the origins whose scripts may read the responses; by default those of `http.cors_origins`.
     #[must_use]
     pub fn cors(self, cors: Cors) -> Self {
         Self { cors, ..self }
@@ -133,20 +134,27 @@ impl HttpServiceFactory for Endpoint {
             cors: self.cors,
             counts: OnceLock::new(),
         });
-        let refuse = self.refuse;
+        let other_method_response = self.other_method_response;
         let other = move |request: HttpRequest| {
             let allow = allow.clone();
-            async move { other_method(&request, allow, refuse) }
+            async move { other_method(&request, allow, other_method_response) }
         };
-        self.resource.guard(NotesRoute(route)).default_service(web::to(other)).register(config);
+        self.resource.guard(RecordRoute(route)).default_service(web::to(other)).register(config);
     }
 }
 
-fn other_method(request: &HttpRequest, allow: HeaderValue, refuse: fn() -> HttpResponse) -> HttpResponse {
-    let mut answer =
-        if request.method() == Method::OPTIONS { HttpResponse::NoContent().finish() } else { refuse() };
-    answer.headers_mut().insert(header::ALLOW, allow);
-    answer
+fn other_method(
+    request: &HttpRequest,
+    allow: HeaderValue,
+    other_method_response: fn() -> HttpResponse,
+) -> HttpResponse {
+    let mut response = if request.method() == Method::OPTIONS {
+        HttpResponse::NoContent().finish()
+    } else {
+        other_method_response()
+    };
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
 }
 
 fn not_allowed() -> HttpResponse {

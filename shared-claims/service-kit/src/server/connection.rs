@@ -13,20 +13,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::addresses::Place;
+use super::address_limit::AddressSlot;
 use crate::http::HttpSettings;
 use crate::metrics::OpenConnection;
 
 /// The bytes per second that a client must read on average.
-const LEAST_RATE: f64 = 4096.0;
+const MIN_BYTES_PER_SECOND: f64 = 4096.0;
 
 /// How many times longer than `stalled` a client that reads slowly is waited for. The kernel takes data in large
 /// pieces, so a slow client can look as if it read nothing between two of them.
-const PIECE: u32 = 3;
+const SLOW_READER_FACTOR: u32 = 3;
 
 /// The time limits of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct ConnectionTimeLimits {
     /// The limit for a client that reads nothing of what was sent.
     stalled: Duration,
     /// The limit from one response to the next: idle time, sending the head, and processing. A connection without a
@@ -36,9 +36,9 @@ pub(super) struct Patience {
 
 /// How often, within `quiet`, it is checked whether something was written. Recording the time of each response instead
 /// would cost every request a read of the clock.
-const QUIET_LOOKS: u32 = 4;
+const QUIET_CHECKS: u32 = 4;
 
-impl Patience {
+impl ConnectionTimeLimits {
     pub(super) fn of(settings: &HttpSettings) -> Self {
         let quiet =
             [settings.keep_alive_seconds, settings.client_timeout_seconds, settings.request_timeout_seconds];
@@ -53,16 +53,16 @@ impl Patience {
 /// A socket that fails with [`ErrorKind::TimedOut`] when the client exceeds a limit.
 pub(super) struct Connection {
     socket: TcpStream,
-    patience: Patience,
+    limits: ConnectionTimeLimits,
     /// When to check the limits next.
     timer: Pin<Box<Sleep>>,
     /// Whether something was written since the last check.
     has_written: bool,
     /// How many more checks in a row may find that nothing was written.
-    looks_left: u32,
+    checks_left: u32,
     blocked: Option<Blocked>,
-    counted: OpenConnection,
-    _place: Option<Place>,
+    metrics: OpenConnection,
+    _slot: Option<AddressSlot>,
 }
 
 /// State of a connection whose client reads more slowly than the service writes.
@@ -77,29 +77,29 @@ struct Blocked {
 impl Connection {
     pub(super) fn new(
         socket: TcpStream,
-        patience: Patience,
-        counted: OpenConnection,
-        place: Option<Place>,
+        limits: ConnectionTimeLimits,
+        metrics: OpenConnection,
+        slot: Option<AddressSlot>,
     ) -> Self {
         Self {
             socket,
-            patience,
-            timer: Box::pin(sleep(patience.quiet / QUIET_LOOKS)),
+            limits,
+            timer: Box::pin(sleep(limits.quiet / QUIET_CHECKS)),
             has_written: false,
-            looks_left: QUIET_LOOKS,
+            checks_left: QUIET_CHECKS,
             blocked: None,
-            counted,
-            _place: place,
+            metrics,
+            _slot: slot,
         }
     }
 
     /// Returns an error if a limit is exceeded. Otherwise the task is woken for the next check.
     fn check(&mut self, context: &mut Context<'_>) -> Result<()> {
         while self.timer.as_mut().poll(context).is_ready() {
-            let Some(next) = self.next_look(Instant::now()) else {
+            let Some(next) = self.next_check(Instant::now()) else {
                 // Without this, closing the socket would leave the unread data in the kernel.
                 let _ = self.socket.set_zero_linger();
-                return Err(self.counted.stalled(Error::from(ErrorKind::TimedOut)));
+                return Err(self.metrics.stalled(Error::from(ErrorKind::TimedOut)));
             };
             self.timer.as_mut().reset(next);
         }
@@ -107,20 +107,20 @@ impl Connection {
     }
 
     /// When to check next; `None` if a limit is exceeded.
-    fn next_look(&mut self, now: Instant) -> Option<Instant> {
+    fn next_check(&mut self, now: Instant) -> Option<Instant> {
         let has_written = std::mem::take(&mut self.has_written);
         let Some(blocked) = self.blocked else {
-            self.looks_left = if has_written { QUIET_LOOKS } else { self.looks_left.saturating_sub(1) };
-            return (self.looks_left > 0).then(|| now + self.patience.quiet / QUIET_LOOKS);
+            self.checks_left = if has_written { QUIET_CHECKS } else { self.checks_left.saturating_sub(1) };
+            return (self.checks_left > 0).then(|| now + self.limits.quiet / QUIET_CHECKS);
         };
-        let end = blocked.since + self.patience.stalled * PIECE;
+        let end = blocked.since + self.limits.stalled * SLOW_READER_FACTOR;
         if now < end {
             return Some(end);
         }
-        let due = (now - blocked.since).as_secs_f64() * LEAST_RATE;
+        let due = (now - blocked.since).as_secs_f64() * MIN_BYTES_PER_SECOND;
         #[expect(clippy::cast_precision_loss, reason = "compared with a rate")]
         let is_fast_enough = blocked.written as f64 >= due;
-        is_fast_enough.then(|| now + self.patience.stalled)
+        is_fast_enough.then(|| now + self.limits.stalled)
     }
 
     fn wrote(&mut self, length: usize, is_whole: bool) {
@@ -140,7 +140,7 @@ impl Connection {
         }
         let since = Instant::now();
         self.blocked = Some(Blocked { since, written: 0, has_waited: true });
-        self.timer.as_mut().reset(since + self.patience.stalled * PIECE);
+        self.timer.as_mut().reset(since + self.limits.stalled * SLOW_READER_FACTOR);
     }
 }
 
@@ -156,7 +156,7 @@ impl AsyncRead for Connection {
                 this.check(context)?;
                 Poll::Pending
             }
-            Poll::Ready(outcome) => Poll::Ready(outcome.map_err(|error| this.counted.stalled(error))),
+            Poll::Ready(outcome) => Poll::Ready(outcome.map_err(|error| this.metrics.stalled(error))),
         }
     }
 }
@@ -174,7 +174,7 @@ impl AsyncWrite for Connection {
                 this.wrote(length, length == bytes.len());
                 Poll::Ready(Ok(length))
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(this.counted.stalled(error))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(this.metrics.stalled(error))),
         }
     }
 

@@ -1,12 +1,9 @@
 //! Opens the listeners, serves, and shuts down in order.
 
-mod addresses;
+mod address_limit;
 mod connection;
-mod descriptors;
-mod listener;
-mod serving;
-mod signal;
-mod stopping;
+mod shutdown;
+mod workers;
 
 use std::future::Future;
 use std::io;
@@ -20,12 +17,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use utoipa::openapi::OpenApi;
 
-pub use descriptors::raise_limit;
-pub use signal::{run_program, stop_signal};
-pub use stopping::Stopping;
+pub use shutdown::{ShutdownSignal, run_program, stop_signal};
+pub use workers::raise_open_file_limit;
 
-use self::listener::listen;
-use self::serving::{serve, serve_metrics};
+use self::workers::{listen, serve, serve_metrics};
 use crate::health;
 use crate::http::HttpSettings;
 use crate::metrics::{Metrics, MetricsSettings};
@@ -58,9 +53,9 @@ pub struct Application {
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
     main: Server,
-    beside: Option<Server>,
-    patience: Duration,
-    stopping: watch::Sender<bool>,
+    metrics_server: Option<Server>,
+    shutdown_timeout: Duration,
+    shutdown: watch::Sender<bool>,
 }
 
 /// Listens on `http.bind`, or uses the given listener (in tests: port 0).
@@ -73,18 +68,18 @@ where
         None => listen(service.http.bind, "http.bind")?,
     };
     let address = listener.local_addr()?;
-    let patience = Duration::from_secs(service.http.shutdown_seconds);
-    let beside = match service.metrics_settings.bind {
+    let shutdown_timeout = Duration::from_secs(service.http.shutdown_seconds);
+    let metrics_server = match service.metrics_settings.bind {
         Some(bind) => {
             let listener = listen(bind, "metrics.bind")?;
             Some((listener.local_addr()?, serve_metrics(&service, listener)?))
         }
         None => None,
     };
-    let (metrics_address, beside) = beside.unzip();
-    let (stopping, word) = Stopping::new();
-    let main = serve(service, listener, word)?;
-    Ok(Application { address, metrics_address, main, beside, patience, stopping })
+    let (metrics_address, metrics_server) = metrics_server.unzip();
+    let (shutdown, shutdown_signal) = ShutdownSignal::new();
+    let main = serve(service, listener, shutdown_signal)?;
+    Ok(Application { address, metrics_address, main, metrics_server, shutdown_timeout, shutdown })
 }
 
 /// The time after `http.shutdown_seconds` for ending what still runs. Together with the end of the process it stays
@@ -110,13 +105,13 @@ impl Application {
     /// Serves until SIGTERM or SIGINT. After the signal, the process ends within `http.shutdown_seconds` and one
     /// second.
     pub async fn run(self) -> io::Result<()> {
-        let stopped = stop_signal(self.patience)?;
+        let stopped = stop_signal(self.shutdown_timeout)?;
         self.run_until(stopped, async {}).await
     }
 
     /// How long a stop waits for running requests.
-    pub fn shutdown_patience(&self) -> Duration {
-        self.patience
+    pub fn shutdown_timeout(&self) -> Duration {
+        self.shutdown_timeout
     }
 
     /// Serves until `stop` completes. Then accepts no more connections, waits for running requests, and closes those
@@ -130,36 +125,36 @@ impl Application {
         stop: impl Future<Output = ()>,
         finish: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let (main, beside) = (self.main.handle(), self.beside.as_ref().map(Server::handle));
+        let (main, metrics_server) = (self.main.handle(), self.metrics_server.as_ref().map(Server::handle));
         let mut running = rt::spawn(self.main);
-        let metrics = self.beside.map(rt::spawn);
+        let metrics = self.metrics_server.map(rt::spawn);
         let stopped_by_itself = tokio::select! {
             () = stop => None,
             ended = &mut running => Some(ended),
         };
-        let deadline = Instant::now() + self.patience + GRACE;
+        let deadline = Instant::now() + self.shutdown_timeout + GRACE;
         let served = if let Some(ended) = stopped_by_itself {
             ended.map_err(io::Error::other)?
         } else {
-            tracing::info!(seconds = self.patience.as_secs(), "server.stopping");
-            self.stopping.send_replace(true);
+            tracing::info!(seconds = self.shutdown_timeout.as_secs(), "server.stopping");
+            self.shutdown.send_replace(true);
             let stopping = async {
                 main.stop(true).await;
                 running.await.map_err(io::Error::other)?
             };
             // The workers themselves end requests that take too long, unless their threads are blocked.
-            timeout_at(deadline - GRACE / 2, stopping).await.unwrap_or_else(|_| cut_short("requests"))
+            timeout_at(deadline - GRACE / 2, stopping).await.unwrap_or_else(|_| log_unfinished("requests"))
         };
         if timeout_at(deadline, finish).await.is_err() {
-            let _ = cut_short("background work");
+            let _ = log_unfinished("background work");
         }
         // The metrics listener stops last, so that the shutdown can be observed.
-        if let (Some(beside), Some(metrics)) = (beside, metrics) {
+        if let (Some(metrics_server), Some(metrics)) = (metrics_server, metrics) {
             let stopping = async {
-                beside.stop(false).await;
+                metrics_server.stop(false).await;
                 metrics.await.map_err(io::Error::other)?
             };
-            timeout_at(deadline + GRACE / 3, stopping).await.unwrap_or_else(|_| cut_short("metrics"))?;
+            timeout_at(deadline + GRACE / 3, stopping).await.unwrap_or_else(|_| log_unfinished("metrics"))?;
         }
         tracing::info!("server.stopped");
         served
@@ -168,7 +163,7 @@ impl Application {
 
 /// Logs that something did not end in time. That is not an error of the shutdown: the process ends all the same.
 #[expect(clippy::unnecessary_wraps, reason = "stands in for the outcome that did not come")]
-fn cut_short(what: &str) -> io::Result<()> {
+fn log_unfinished(what: &str) -> io::Result<()> {
     tracing::warn!(what, "server.stop_cut_short");
     Ok(())
 }

@@ -16,7 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
-pub use request::{LogFields, LogScope, within};
+pub use request::{LogFields, LogScope, with_request};
 pub use settings::{LogFormat, LogSettings};
 pub use writer::lost_lines;
 
@@ -185,13 +185,13 @@ mod tests {
         let subscriber = Arc::new(subscriber(&settings, move || writer.clone()).unwrap());
         let elsewhere = Arc::clone(&subscriber);
         tracing::subscriber::with_default(subscriber, || {
-            within(Arc::new(Request), || {
+            with_request(Arc::new(Request), || {
                 tracing::info!("here");
                 let scope = LogScope::current();
                 let work = move || scope.run(|| tracing::info!("there"));
                 std::thread::spawn(|| tracing::subscriber::with_default(elsewhere, work)).join().unwrap();
             });
-            let _ = std::panic::catch_unwind(|| within(Arc::new(Request), || panic!("on purpose")));
+            let _ = std::panic::catch_unwind(|| with_request(Arc::new(Request), || panic!("on purpose")));
             tracing::info!("outside");
         });
         let bytes = lines.0.lock().unwrap().clone();

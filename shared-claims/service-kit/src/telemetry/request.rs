@@ -38,7 +38,7 @@ pub(super) fn show(shown: impl FnOnce(&dyn LogFields) -> fmt::Result) -> Option<
 }
 
 /// Runs `part` for a request: its log lines name the request.
-pub fn within<T>(request: Current, part: impl FnOnce() -> T) -> T {
+pub fn with_request<T>(request: Current, part: impl FnOnce() -> T) -> T {
     let _restored = Entered(CURRENT.replace(Some(request)));
     part()
 }
@@ -68,27 +68,27 @@ impl LogScope {
     /// Runs `part` in this scope.
     pub fn run<T>(&self, part: impl FnOnce() -> T) -> T {
         match &self.request {
-            Some(request) => within(Arc::clone(request), || self.span.in_scope(part)),
+            Some(request) => with_request(Arc::clone(request), || self.span.in_scope(part)),
             None => self.span.in_scope(part),
         }
     }
 
     /// Wraps a future so that it is polled in this scope.
-    pub fn carry<F: Future>(self, future: F) -> Carried<F> {
-        Carried { scope: self, future }
+    pub fn instrument<F: Future>(self, future: F) -> InScope<F> {
+        InScope { scope: self, future }
     }
 }
 
 pin_project! {
-    /// The future that [`LogScope::carry`] returns.
-    pub struct Carried<F> {
+    /// The future that [`LogScope::instrument`] returns.
+    pub struct InScope<F> {
         scope: LogScope,
         #[pin]
         future: F,
     }
 }
 
-impl<F: Future> Future for Carried<F> {
+impl<F: Future> Future for InScope<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {

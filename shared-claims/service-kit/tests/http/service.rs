@@ -12,7 +12,7 @@ use service_kit::http::{
     ClientAddress, Cors, Form, HttpError, HttpSettings, Json, Path, Query, RequestId, resource,
 };
 use service_kit::metrics::{Metrics, MetricsSettings};
-use service_kit::server::{Service, Stopping, bind};
+use service_kit::server::{Service, ShutdownSignal, bind};
 use tokio::sync::oneshot;
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{Info, OpenApi};
@@ -63,8 +63,8 @@ fn routes(config: &mut ServiceConfig) {
         .service(resource("/own").get(own_headers))
         .service(resource("/slow/{ms}").get(slow))
         .service(resource("/news").get(news))
-        .service(resource("/public").cors(Cors::Everybody).get(|| async { "public" }).post(note_of))
-        .service(resource("/page-of-ours").cors(Cors::Nobody).get(|| async { "page" }).post(note_of))
+        .service(resource("/public").cors(Cors::AnyOrigin).get(|| async { "public" }).post(note_of))
+        .service(resource("/page-of-ours").cors(Cors::NoOrigin).get(|| async { "page" }).post(note_of))
         .service(resource("/for-clients").cors(Cors::listed_and(is_client)).get(fails).post(note_of))
         .service(resource("/unanswered").cors(Cors::listed_and(|_| std::future::pending())).get(news_free));
 }
@@ -107,8 +107,8 @@ async fn slow(ms: Path<u64>) -> &'static str {
     "slept"
 }
 
-async fn news(stopping: Stopping) -> &'static str {
-    stopping.wait().await;
+async fn news(shutdown: ShutdownSignal) -> &'static str {
+    shutdown.wait().await;
     "no news"
 }
 

@@ -11,8 +11,8 @@ use diesel::{Connection, PgConnection};
 
 use super::process::{comes_true, free_port, hand_over, postgres_program, unprivileged};
 
-/// Runs the server and ends with it. Its standard input is a pipe that the test process never writes to: the pipe closes when
-/// that process ends, in whatever way, and then the server is stopped.
+/// Runs the server and ends with it. Its standard input is a pipe that the test process never writes to: the pipe
+/// closes when that process ends, in whatever way, and then the server is stopped.
 const KEEPER: &str = r#"
 folder=$1
 shift
@@ -28,8 +28,8 @@ rm -rf "$folder"
 const ADVICE: &str =
     "run ./scripts/test, which installs what is missing and starts a server, or set TEST_POSTGRES_URL";
 
-/// The URL of the server, as its superuser. Starts a server at the first call of a process if `TEST_POSTGRES_URL` is not set;
-/// the server ends with the process.
+/// The URL of the server, as its superuser. Starts a server at the first call of a process if `TEST_POSTGRES_URL` is
+/// not set; the server ends with the process.
 ///
 /// # Panics
 /// If no server can be started: a test that lacks its database fails, it is not skipped.

@@ -1,10 +1,14 @@
-//! The start and the end of a program: runs it, waits for the signal that stops it, and ends the process afterwards even
+//! Runs a program, waits for the signal that stops it, tells long-running handlers about it, and ends the process even
 //! if a thread is blocked.
 
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use tokio::sync::watch;
 
 /// Runs a program on this thread and exits with its exit code.
 ///
@@ -49,4 +53,36 @@ pub fn stop_signal(patience: Duration) -> io::Result<impl Future<Output = ()>> {
         // The sender must live until the process ends. If it were dropped, the thread would end the process at once.
         std::mem::forget(signalled);
     })
+}
+
+/// Tells a handler that the server is stopping, so that a handler that waits for new data can respond at once instead
+/// of delaying the shutdown. An extractor.
+#[derive(Clone, Debug)]
+pub struct ShutdownSignal(Option<watch::Receiver<bool>>);
+
+impl ShutdownSignal {
+    pub(super) fn new() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(Some(receiver)))
+    }
+
+    /// Completes when the server starts to stop.
+    pub async fn wait(mut self) {
+        if let Some(receiver) = &mut self.0 {
+            // An error means that the server has ended.
+            let _ = receiver.wait_for(|is_stopping| *is_stopping).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl FromRequest for ShutdownSignal {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    /// In an application that was not created by [`bind`](super::bind), it never completes.
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(request.app_data::<Self>().cloned().unwrap_or(Self(None))))
+    }
 }

@@ -13,15 +13,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The number of connections of each kind.
-const EACH: usize = 100;
-/// The most memory that a connection of any kind may use: its buffers, one piece of a response, one body.
-const A_CONNECTION_KIB: usize = 192;
+const CONNECTIONS_OF_EACH_KIND: usize = 100;
+/// The most memory that a connection of any kind may use: its buffers, one chunk of a response, one body.
+const MAX_KIB_PER_CONNECTION: usize = 192;
 /// The memory that may remain after the attack: what the allocator keeps, and what the service had not allocated
 /// before.
-const KEPT_KIB: usize = 64 * 1024;
+const MAX_REMAINING_KIB: usize = 64 * 1024;
 /// The time limit of a normal request. It is long because tests share their machine. A service without limits on its
-/// clients would never answer.
-const HONEST: Duration = Duration::from_secs(10);
+/// clients would never respond.
+const NORMAL_TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// A service that runs in its own process.
 #[derive(Clone, Copy, Debug)]
@@ -33,11 +33,11 @@ pub struct Target<'a> {
     /// The head of a request (without the last empty line) whose response is large.
     pub large: &'a str,
     /// The head of a normal request, which is answered with 200.
-    pub honest: &'a str,
+    pub normal: &'a str,
     /// A path that accepts a JSON body.
-    pub takes_body: &'a str,
+    pub body_path: &'a str,
     /// For how long the service may keep a connection whose client sends nothing.
-    pub patience: Duration,
+    pub release_limit: Duration,
 }
 
 impl Target<'_> {
@@ -45,58 +45,61 @@ impl Target<'_> {
     ///
     /// # Panics
     /// If memory or sockets exceed their bounds or are not freed, or if a normal request is not answered.
-    pub fn withstands(&self) {
+    pub fn assert_survives_attack(&self) {
         for _ in 0..20 {
-            self.honest();
+            self.send_normal_request();
         }
         let (memory, sockets) = (self.resident_kib(), self.sockets());
         let mut held = Vec::new();
         let mut peak = memory;
-        for round in 0..EACH {
-            held.push(self.reads_nothing());
-            held.push(self.sends_slowly(round));
-            held.push(self.sends_much(round));
+        for round in 0..CONNECTIONS_OF_EACH_KIND {
+            held.push(self.connect_without_reading());
+            held.push(self.send_slowly(round));
+            held.push(self.send_large_body(round));
             if round % 10 == 0 {
-                self.honest();
+                self.send_normal_request();
                 peak = peak.max(self.resident_kib());
             }
         }
-        let bound = memory + 3 * EACH * A_CONNECTION_KIB + KEPT_KIB;
-        let end = Instant::now() + self.patience;
+        let bound = memory + 3 * CONNECTIONS_OF_EACH_KIND * MAX_KIB_PER_CONNECTION + MAX_REMAINING_KIB;
+        let end = Instant::now() + self.release_limit;
         // The attackers keep their ends of the connections open meanwhile.
         while self.sockets() > sockets + 4 {
-            self.honest();
+            self.send_normal_request();
             peak = peak.max(self.resident_kib());
             assert!(peak < bound, "{peak} KiB, from {memory}: more than {bound}");
             assert!(Instant::now() < end, "{} sockets are still open, of {sockets} before", self.sockets());
             std::thread::park_timeout(Duration::from_millis(100));
         }
         let left = self.resident_kib();
-        assert!(left < memory + KEPT_KIB, "{left} KiB are kept, of {memory} before and {peak} at most");
+        assert!(
+            left < memory + MAX_REMAINING_KIB,
+            "{left} KiB are kept, of {memory} before and {peak} at most"
+        );
         drop(held);
-        self.honest();
+        self.send_normal_request();
     }
 
     fn connect(&self) -> TcpStream {
-        let stream =
-            TcpStream::connect_timeout(&self.address, HONEST).expect("the service accepts a connection");
+        let stream = TcpStream::connect_timeout(&self.address, NORMAL_TIME_LIMIT)
+            .expect("the service accepts a connection");
         stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a time-out");
-        stream.set_read_timeout(Some(HONEST)).expect("a time-out");
+        stream.set_read_timeout(Some(NORMAL_TIME_LIMIT)).expect("a time-out");
         stream
     }
 
-    fn reads_nothing(&self) -> TcpStream {
+    fn connect_without_reading(&self) -> TcpStream {
         let mut stream = self.connect();
         let _ = stream.write_all(format!("{}\r\n", self.large).repeat(8).as_bytes());
         stream
     }
 
     /// Sends the start of a first request, of a second request, or of a body, and then stops.
-    fn sends_slowly(&self, round: usize) -> TcpStream {
+    fn send_slowly(&self, round: usize) -> TcpStream {
         let mut stream = self.connect();
         let begun = match round % 3 {
             0 => "GET / HTTP/1.1\r\nHost: h\r\nX: ".to_owned(),
-            1 => format!("{}\r\nGET / HT", self.honest),
+            1 => format!("{}\r\nGET / HT", self.normal),
             _ => format!("{}Content-Length: 60000\r\n\r\n{{\"title\": \"", self.post("application/json")),
         };
         let _ = stream.write_all(begun.as_bytes());
@@ -104,15 +107,23 @@ impl Target<'_> {
     }
 
     /// Sends nearly two megabytes: with a `Content-Length`, with an unsupported content type, or in chunks.
-    fn sends_much(&self, round: usize) -> TcpStream {
-        const MUCH: usize = 2 * 1024 * 1024;
+    fn send_large_body(&self, round: usize) -> TcpStream {
+        const BODY_BYTES: usize = 2 * 1024 * 1024;
         let mut stream = self.connect();
         let (head, body) = match round % 3 {
-            0 => (format!("{}Content-Length: {MUCH}\r\n\r\n", self.post("application/json")), MUCH - 200),
-            1 => (format!("{}Content-Length: {MUCH}\r\n\r\n", self.post("text/plain")), MUCH - 200),
+            0 => (
+                format!("{}Content-Length: {BODY_BYTES}\r\n\r\n", self.post("application/json")),
+                BODY_BYTES - 200,
+            ),
+            1 => {
+                (format!("{}Content-Length: {BODY_BYTES}\r\n\r\n", self.post("text/plain")), BODY_BYTES - 200)
+            }
             _ => (
-                format!("{}Transfer-Encoding: chunked\r\n\r\n{MUCH:x}\r\n", self.post("application/json")),
-                MUCH - 200,
+                format!(
+                    "{}Transfer-Encoding: chunked\r\n\r\n{BODY_BYTES:x}\r\n",
+                    self.post("application/json")
+                ),
+                BODY_BYTES - 200,
             ),
         };
         let begun = "{\"username\": \"a\", \"password\": \"";
@@ -121,19 +132,19 @@ impl Target<'_> {
         stream
     }
 
-    fn post(&self, kind: &str) -> String {
-        format!("POST {} HTTP/1.1\r\nHost: h\r\nContent-Type: {kind}\r\n", self.takes_body)
+    fn post(&self, content_type: &str) -> String {
+        format!("POST {} HTTP/1.1\r\nHost: h\r\nContent-Type: {content_type}\r\n", self.body_path)
     }
 
-    fn honest(&self) {
+    fn send_normal_request(&self) {
         let mut stream = self.connect();
-        let request = format!("{}Connection: close\r\n\r\n", self.honest);
+        let request = format!("{}Connection: close\r\n\r\n", self.normal);
         stream.write_all(request.as_bytes()).expect("a normal request can be sent");
-        let mut answer = Vec::new();
-        if let Err(error) = stream.read_to_end(&mut answer) {
+        let mut response = Vec::new();
+        if let Err(error) = stream.read_to_end(&mut response) {
             panic!("a normal request is not answered: {error}");
         }
-        let head = String::from_utf8_lossy(answer.get(..15).unwrap_or(&answer)).into_owned();
+        let head = String::from_utf8_lossy(response.get(..15).unwrap_or(&response)).into_owned();
         assert!(head.starts_with("HTTP/1.1 200"), "a normal request is answered with {head:?}");
         let _ = stream.shutdown(Shutdown::Both);
     }
