@@ -237,7 +237,7 @@ pub(crate) fn pages(settings: &Settings) -> Result<Pages, PageError> {
 /// that the schema is the one it needs.
 pub(crate) async fn open_for_command(settings: &Settings) -> Result<Database, DatabaseError> {
     let database = Database::connect(&settings.database).await?;
-    database.expect_schema(storage::migrations()).await?;
+    database.require_schema(storage::migrations()).await?;
     Ok(database)
 }
 

@@ -82,7 +82,7 @@ async fn connections_that_hang_are_replaced_and_the_list_goes_on() {
 #[actix_web::test]
 async fn all_works_behind_a_pooler_in_transaction_mode() {
     let (database, redis) = (postgres(), RedisProcess::start().await);
-    let pooler = PgBouncer::before(&database, 3);
+    let pooler = PgBouncer::in_front_of(&database, 3);
     let direct = Recipe::on(&database);
     let recipe = direct
         .clone()

@@ -119,7 +119,7 @@ impl HealthChecks {
                 match database.ping().await {
                     Ok(()) => CheckResult::ok(),
                     Err(DatabaseError::Overloaded) => CheckResult::degraded("overloaded"),
-                    Err(DatabaseError::Full(_)) => CheckResult::down("disk full"),
+                    Err(DatabaseError::DiskFull(_)) => CheckResult::down("disk full"),
                     Err(DatabaseError::Standby) => CheckResult::down("a standby, which cannot be written"),
                     Err(_) => CheckResult::down("unreachable"),
                 }

@@ -46,7 +46,7 @@ async fn connections_that_hang_are_replaced() {
 #[actix_web::test]
 async fn all_works_behind_a_pooler_in_transaction_mode() {
     let place = TestDatabase::create(Backend::Postgres);
-    let pooler = PgBouncer::before(&place, 2);
+    let pooler = PgBouncer::in_front_of(&place, 2);
     let app = spawn_app_with(Backend::Postgres, |settings| {
         settings.database.url = UrlWithSecret::new(pooler.url());
         settings.database.pooler = Pooler::Transaction;

@@ -121,7 +121,7 @@ impl fmt::Debug for Feed {
 impl Feed {
     /// Starts the reader, on connections of its own; at most `limit` requests are open at a time.
     pub async fn start(database: &Database, limit: usize, clock: SharedClock) -> Result<Self, DatabaseError> {
-        let database = database.reading_apart(CONNECTIONS).await?;
+        let database = database.with_separate_readers(CONNECTIONS).await?;
         let (desk, counts) = (Arc::<Desk>::default(), Arc::<Counts>::default());
         let (stop, stopped) = watch::channel(false);
         let reader = Reader {

@@ -18,22 +18,22 @@ pub enum DatabaseError {
     Unavailable(String),
     /// The transaction failed twice because of a deadlock or a serialization failure, and was rolled back: 503 with
     /// `Retry-After`.
-    #[error("the transaction was in the way of another one: {0}")]
+    #[error("the transaction conflicted with another one: {0}")]
     Conflict(String),
     /// The database's disk is full: 503 with `Retry-After`.
-    #[error("the database has no room left: {0}")]
-    Full(String),
+    #[error("the disk of the database is full: {0}")]
+    DiskFull(String),
     /// The work needs the primary server, and this is a standby.
     #[error("the database is a standby")]
     Standby,
     /// A prepared statement belongs to another connection: the setting `database.pooler` is wrong.
-    #[error("a pooler in transaction mode answers here: set database.pooler to \"transaction\"")]
+    #[error("there is a pooler in transaction mode: set database.pooler to \"transaction\"")]
     Pooler,
     /// The schema does not fit this release. One line for the operator.
     #[error("{0}")]
     Schema(String),
     /// The database refused the statement.
-    #[error("the database refused: {0}")]
+    #[error("the database rejected the statement: {0}")]
     Query(QueryError),
     /// A migration failed.
     #[error("migration failed: {0}")]
@@ -48,9 +48,11 @@ impl DatabaseError {
     /// fault of the service: 500.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Overloaded | Self::Unavailable(_) | Self::Conflict(_) | Self::Full(_) | Self::Standby => {
-                true
-            }
+            Self::Overloaded
+            | Self::Unavailable(_)
+            | Self::Conflict(_)
+            | Self::DiskFull(_)
+            | Self::Standby => true,
             Self::Settings(_)
             | Self::Pooler
             | Self::Schema(_)
@@ -68,7 +70,7 @@ impl DatabaseError {
             Self::Overloaded => Self::Overloaded,
             Self::Unavailable(why) => Self::Unavailable(why.clone()),
             Self::Conflict(why) => Self::Conflict(why.clone()),
-            Self::Full(why) => Self::Full(why.clone()),
+            Self::DiskFull(why) => Self::DiskFull(why.clone()),
             Self::Standby => Self::Standby,
             Self::Pooler => Self::Pooler,
             Self::Schema(why) => Self::Schema(why.clone()),
@@ -81,31 +83,31 @@ impl DatabaseError {
 
 /// The kind of failure of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum FailureKind {
     /// A deadlock or a serialization failure. The transaction was rolled back and may be repeated.
-    Lost,
+    Conflict,
     /// The disk is full.
-    Full,
+    DiskFull,
     /// Another temporary failure.
-    Passing,
+    Transient,
     /// The server is a standby.
     Standby,
     /// The connection is closed.
-    Gone,
+    ConnectionClosed,
     /// The statement was prepared on another connection.
     Pooler,
     /// An error that names neither a position in the statement nor a table. If the server's messages are not in
     /// English, this may be any of the kinds above.
-    Unreadable,
+    Unclassified,
     /// A fault of the service, or a violated constraint.
-    Fault,
+    Permanent,
 }
 
 // Diesel does not expose the SQLSTATE (`DatabaseErrorInformation` has no method for it), only a few kinds derived from
-// it. The rest is recognised by PostgreSQL's English messages. `Manager::learn_language` makes the server use English,
-// or reports that it does not.
-const LOST: &[&str] = &["deadlock detected", "could not serialize access"];
-const FULL: &[&str] = &[
+// it. The rest is recognised by PostgreSQL's English messages. `ConnectionManager::set_english_messages` makes the
+// server use English, or reports that it does not.
+const CONFLICT: &[&str] = &["deadlock detected", "could not serialize access"];
+const DISK_FULL: &[&str] = &[
     // The message for SQLite's SQLITE_FULL.
     "database or disk is full",
     // The operating system's messages for ENOSPC and EDQUOT, which PostgreSQL passes on with SQLSTATE 53100.
@@ -113,7 +115,7 @@ const FULL: &[&str] = &[
     "Disk quota exceeded",
     "disk full",
 ];
-const PASSING: &[&str] = &[
+const TRANSIENT: &[&str] = &[
     "canceling statement due to",
     "could not obtain lock",
     "database is locked",
@@ -131,35 +133,37 @@ const PASSING: &[&str] = &[
     "no more connections allowed",
 ];
 
-impl Trouble {
+impl FailureKind {
     pub(super) fn of(error: &QueryError) -> Self {
         let (kind, information) = match error {
             QueryError::DatabaseError(kind, information) => (kind, information),
-            QueryError::BrokenTransactionManager => return Self::Gone,
-            _ => return Self::Fault,
+            QueryError::BrokenTransactionManager => return Self::ConnectionClosed,
+            _ => return Self::Permanent,
         };
         let message = information.message();
         let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
         match kind {
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => Self::Gone,
-            DatabaseErrorKind::SerializationFailure => Self::Lost,
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+                Self::ConnectionClosed
+            }
+            DatabaseErrorKind::SerializationFailure => Self::Conflict,
             DatabaseErrorKind::ReadOnlyTransaction => Self::Standby,
             DatabaseErrorKind::Unknown => match () {
                 () if message.contains("__diesel_stmt_") => Self::Pooler,
                 () if message.contains("during recovery") => Self::Standby,
-                () if says(LOST) => Self::Lost,
-                () if says(FULL) => Self::Full,
-                () if says(PASSING) => Self::Passing,
+                () if says(CONFLICT) => Self::Conflict,
+                () if says(DISK_FULL) => Self::DiskFull,
+                () if says(TRANSIENT) => Self::Transient,
                 () if information.statement_position().is_none()
                     && information.table_name().is_none()
                     && information.column_name().is_none()
                     && information.constraint_name().is_none() =>
                 {
-                    Self::Unreadable
+                    Self::Unclassified
                 }
-                () => Self::Fault,
+                () => Self::Permanent,
             },
-            _ => Self::Fault,
+            _ => Self::Permanent,
         }
     }
 }
@@ -172,13 +176,13 @@ impl From<r2d2::Error> for DatabaseError {
 
 impl From<QueryError> for DatabaseError {
     fn from(error: QueryError) -> Self {
-        match Trouble::of(&error) {
-            Trouble::Lost => Self::Conflict(error.to_string()),
-            Trouble::Full => Self::Full(error.to_string()),
-            Trouble::Passing | Trouble::Gone => Self::Unavailable(error.to_string()),
-            Trouble::Standby => Self::Standby,
-            Trouble::Pooler => Self::Pooler,
-            Trouble::Unreadable | Trouble::Fault => Self::Query(error),
+        match FailureKind::of(&error) {
+            FailureKind::Conflict => Self::Conflict(error.to_string()),
+            FailureKind::DiskFull => Self::DiskFull(error.to_string()),
+            FailureKind::Transient | FailureKind::ConnectionClosed => Self::Unavailable(error.to_string()),
+            FailureKind::Standby => Self::Standby,
+            FailureKind::Pooler => Self::Pooler,
+            FailureKind::Unclassified | FailureKind::Permanent => Self::Query(error),
         }
     }
 }

@@ -1,15 +1,23 @@
-//! Applies the migrations. The process that starts first does it.
+//! Applies the migrations, and compares the schema of a database with the migrations of this release. The process that
+//! starts first migrates.
+//!
+//! While replicas are replaced one by one, an older release continues to run on a newer schema, so it must also be able
+//! to start on one. A migration that breaks older releases inserts its version into `required_migrations`. A release
+//! refuses to start if it does not know a migration that is listed there.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::{Bool, Integer};
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use diesel::sql_types::{Bool, Integer, Text};
+use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
-use super::pooled::{Manager, Pooled, Role};
-use super::schema::Schema;
-use super::transaction::{self, Way};
+use super::connections::{ConnectionManager, ManagedConnection, Role};
+use super::transaction::{self, AccessMode};
 use super::{Database, DatabaseError, DbConnection};
 
 /// The key of the advisory lock that lets only one starting replica migrate at a time: "latchkey" in ASCII.
@@ -39,7 +47,7 @@ impl Database {
 
     /// For commands: checks that the schema is the one that this release needs. It changes nothing, because servers of
     /// another release may be running. An empty database gets its schema.
-    pub async fn expect_schema(&self, migrations: Migrations) -> Result<(), DatabaseError> {
+    pub async fn require_schema(&self, migrations: Migrations) -> Result<(), DatabaseError> {
         let manager = self.migrator();
         let check = move || {
             let schema = Schema::read(&mut manager.open()?.connection, &migrations)?;
@@ -47,27 +55,27 @@ impl Database {
                 return apply(&manager, migrations).map(drop);
             }
             schema.check()?;
-            schema.expect_whole()
+            schema.require_complete()
         };
         self.blocking(LIMIT, check).await
     }
 
     /// Opens its own connections, because waiting for another replica's migrations may take longer than a request may.
-    fn migrator(&self) -> Manager {
-        Manager::new(self.target.clone(), self.settings.clone(), Role::Writer)
+    fn migrator(&self) -> ConnectionManager {
+        ConnectionManager::new(self.target.clone(), self.settings.clone(), Role::Writer)
     }
 }
 
-fn apply(manager: &Manager, migrations: Migrations) -> Result<Vec<String>, DatabaseError> {
+fn apply(manager: &ConnectionManager, migrations: Migrations) -> Result<Vec<String>, DatabaseError> {
     let mut pooled = manager.open()?;
     let schema = Schema::read(&mut pooled.connection, &migrations)?;
     schema.check()?;
-    if schema.is_whole() {
+    if schema.is_complete() {
         return Ok(Vec::new());
     }
-    take_turn(&mut pooled)?;
+    lock_migrations(&mut pooled)?;
     let lock_timeout_ms = manager.lock_timeout_ms();
-    transaction::finish(&mut pooled, Way::Write, |connection| match connection {
+    transaction::run(&mut pooled, AccessMode::Write, |connection| match connection {
         DbConnection::Postgres(inner) => {
             // A migration that waits for a table's lock also blocks all later users of the table, so it must not wait
             // for longer than a request may.
@@ -79,30 +87,30 @@ fn apply(manager: &Manager, migrations: Migrations) -> Result<Vec<String>, Datab
 }
 
 /// Begins the transaction of the migrations as soon as no other process migrates.
-fn take_turn(pooled: &mut Pooled) -> Result<(), DatabaseError> {
-    let tell = |holder: i32| {
+fn lock_migrations(pooled: &mut ManagedConnection) -> Result<(), DatabaseError> {
+    let log_waiting = |holder: i32| {
         tracing::warn!(
             holder,
             at_most_seconds = WAIT_MS / 1000,
             "waiting for another process that migrates the database"
         );
     };
-    let refused = |holder: String| {
+    let lock_error = |holder: String| {
         let seconds = WAIT_MS / 1000;
         DatabaseError::Migration(format!("another process{holder} has held the lock for {seconds} s"))
     };
     if let DbConnection::Sqlite(_) = &pooled.connection {
         // On SQLite the write lock of the file makes other processes wait.
-        return match transaction::begin(pooled, Way::Write) {
+        return match transaction::begin(pooled, AccessMode::Write) {
             Err(DatabaseError::Unavailable(_)) => {
-                tell(0);
+                log_waiting(0);
                 pooled.connection.batch_execute(&format!("PRAGMA busy_timeout = {WAIT_MS}"))?;
-                transaction::begin(pooled, Way::Write).map_err(|_| refused(String::new()))
+                transaction::begin(pooled, AccessMode::Write).map_err(|_| lock_error(String::new()))
             }
             begun => begun,
         };
     }
-    transaction::begin(pooled, Way::Write)?;
+    transaction::begin(pooled, AccessMode::Write)?;
     let connection = &mut pooled.connection;
     let limit_ms = LIMIT.as_millis();
     connection.batch_execute(&format!(
@@ -116,9 +124,9 @@ fn take_turn(pooled: &mut Pooled) -> Result<(), DatabaseError> {
         return Ok(());
     }
     let holder: Holder = diesel::sql_query(HOLDER).get_result(connection)?;
-    tell(holder.pid);
+    log_waiting(holder.pid);
     let taken = connection.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"));
-    taken.map_err(|_| refused(format!(" (server process {})", holder.pid)))
+    taken.map_err(|_| lock_error(format!(" (server process {})", holder.pid)))
 }
 
 #[derive(diesel::QueryableByName)]
@@ -148,4 +156,116 @@ where
     let names = pending.iter().map(|migration| migration.name().to_string()).collect();
     connection.run_migrations(&pending).map_err(failed)?;
     Ok(names)
+}
+
+/// The migrations of a database and of this release, by version.
+#[derive(Debug, Default)]
+pub(super) struct Schema {
+    is_empty: bool,
+    /// Names of migrations that the database lacks.
+    missing: Vec<String>,
+    /// Versions in the database that this release does not know.
+    unknown: Vec<String>,
+    /// The versions among `unknown` that a release must know.
+    required: Vec<String>,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Bool)]
+    is_there: bool,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+impl Schema {
+    pub(super) fn read(
+        connection: &mut DbConnection,
+        migrations: &Migrations,
+    ) -> Result<Self, DatabaseError> {
+        let mut known = known(connection, migrations)?;
+        let applied = versions(connection, "__diesel_schema_migrations")?;
+        let required = versions(connection, "required_migrations")?;
+        let is_known = |version: &String| known.contains_key(version);
+        let unknown = applied.iter().filter(|version| !is_known(version)).cloned().collect();
+        let required = required.into_iter().filter(|version| !is_known(version)).collect();
+        known.retain(|version, _| !applied.contains(version));
+        Ok(Self { is_empty: applied.is_empty(), missing: known.into_values().collect(), unknown, required })
+    }
+
+    /// Whether no migration was ever applied.
+    pub(super) fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// Whether no migration is missing.
+    pub(super) fn is_complete(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// Returns an error for a schema that this release must not use. Logs a warning for a newer one.
+    pub(super) fn check(&self) -> Result<(), DatabaseError> {
+        if !self.required.is_empty() {
+            return Err(DatabaseError::Schema(format!(
+                "the schema is too new for this release, which lacks the migrations {}: run a newer one",
+                self.required.join(", ")
+            )));
+        }
+        if !self.unknown.is_empty() {
+            tracing::warn!(
+                migrations = self.unknown.join(", "),
+                "the schema is newer than this release: a newer one has applied migrations that this one does not know"
+            );
+        }
+        Ok(())
+    }
+
+    /// Returns an error if a migration is missing.
+    pub(super) fn require_complete(&self) -> Result<(), DatabaseError> {
+        if self.is_complete() {
+            return Ok(());
+        }
+        Err(DatabaseError::Schema(format!(
+            "the schema lacks the migrations {}: run the command `migrate` first",
+            self.missing.join(", ")
+        )))
+    }
+}
+
+fn known(
+    connection: &DbConnection,
+    migrations: &Migrations,
+) -> Result<BTreeMap<String, String>, DatabaseError> {
+    fn names<DB: diesel::backend::Backend>(
+        source: &impl MigrationSource<DB>,
+    ) -> Result<BTreeMap<String, String>, DatabaseError> {
+        let all = source.migrations().map_err(|error| DatabaseError::Migration(error.to_string()))?;
+        let named = all.iter().map(|one| (one.name().version().to_string(), one.name().to_string()));
+        Ok(named.collect())
+    }
+    match connection {
+        DbConnection::Postgres(_) => names::<Pg>(&migrations.postgres),
+        DbConnection::Sqlite(_) => names::<Sqlite>(&migrations.sqlite),
+    }
+}
+
+/// The versions in this table; empty if the table does not exist.
+fn versions(connection: &mut DbConnection, table: &str) -> Result<Vec<String>, DatabaseError> {
+    let look = match connection {
+        DbConnection::Postgres(_) => format!("SELECT to_regclass('{table}') IS NOT NULL AS is_there"),
+        DbConnection::Sqlite(_) => {
+            format!("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '{table}') AS is_there")
+        }
+    };
+    let found: Found = diesel::sql_query(look).get_result(connection)?;
+    if !found.is_there {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Applied> =
+        diesel::sql_query(format!("SELECT version FROM {table} ORDER BY version")).load(connection)?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
 }

@@ -1,228 +1,295 @@
-//! The database handle that the services use.
+//! A connection pool with a queue in front of it. A watch task checks how long each job waits for the database.
+//!
+//! There is no limit on a job as a whole, but on each wait in it: connecting (`connect_timeout_seconds` for
+//! each host of the URL), the first response on a connection, and each statement of the work, commit included
+//! (`statement_timeout_ms` or `lock_timeout_ms`, whichever is longer). Each limit has a margin in which the server
+//! itself may report its own time-out. Work that makes progress is never interrupted. If a connection does not respond
+//! for longer than that, it is given up: a new connection takes its place, the caller gets an error, and the waiting
+//! thread is left alone.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use super::crew::Crew;
-use super::error::Trouble;
-use super::lane::Lane;
-use super::manager::{Target, prepare_sqlite};
-use super::pooled::{Manager, Role};
-use super::transaction::{self, Way};
-use super::vitals::{MAX_ABANDONED, Vitals};
-use super::{Backend, DatabaseError, DatabaseSettings, DbConnection};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, MissedTickBehavior};
 
-/// The pause before a transaction is repeated after a deadlock.
-const REPEAT_AFTER: Duration = Duration::from_millis(50);
+use super::connections::{ConnectionManager, ManagedConnection, ReplaceablePool};
+use super::error::FailureKind;
+use super::job::{InFlightJob, Overdue, Stage, TimeLimits, TypedJob};
+use super::queue::{DatabaseThreads, Queue};
+use super::statistics::Statistics;
+use super::transaction::{self, AccessMode};
+use super::{DatabaseError, DatabaseSettings};
 
-/// A database. Cheap to clone, and shared by all of its users.
+/// How often overdue work is looked for.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The first pause before connecting is retried. It doubles each time.
+const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(25);
+
+/// The least time for connecting, however long the work waited in the queue.
+const MIN_CONNECT_TIME: Duration = Duration::from_millis(500);
+
 #[derive(Clone)]
-pub struct Database {
-    pub(super) target: Target,
-    pub(super) settings: Arc<DatabaseSettings>,
-    pub(super) crew: Arc<Crew>,
-    vitals: Arc<Vitals>,
-    readers: Lane,
-    /// On PostgreSQL the same lane as `readers`. On SQLite a lane with the only connection that writes, so that writers
-    /// run one after the other and never get `SQLITE_BUSY` because of each other.
-    writers: Lane,
+pub(super) struct ConnectionPool {
+    shared: Arc<Shared>,
+    threads: Arc<DatabaseThreads>,
 }
 
-/// The load of the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolStatus {
-    /// Open connections.
-    pub connections: u32,
-    /// Open connections that are not used.
-    pub idle: u32,
-    /// Pieces of work that wait for a connection.
-    pub waiting: usize,
-    /// Calls that were given up and have not returned. Each occupies a thread, and most a connection.
-    pub abandoned: u32,
-    /// Calls that were given up since the start.
-    pub abandoned_total: u64,
-    /// Transactions that were repeated since the start, after a deadlock or a serialization failure.
-    pub repeated_total: u64,
+struct Shared {
+    manager: ConnectionManager,
+    queue: Queue,
+    connections: ReplaceablePool,
+    in_flight: Mutex<Vec<Arc<InFlightJob>>>,
+    time_limits: TimeLimits,
+    wait_limit: Duration,
+    statistics: Arc<Statistics>,
 }
 
-impl Database {
-    /// Opens the pool and its first connection, so that a wrong URL or password stops the start.
-    pub async fn connect(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
-        let target = Target::parse(settings)?;
-        let threads = usize::try_from(MAX_ABANDONED + 1024).unwrap_or(512);
-        let crew = Arc::new(Crew::start(threads)?);
-        let settings = Arc::new(settings.clone());
-        let vitals = Arc::new(Vitals::new());
-        let lane = |role, size| {
-            let manager = Manager::new(target.clone(), Arc::clone(&settings), role);
-            Lane::new(manager, &settings, size, &crew, &vitals)
-        };
-        let writers = match target.backend() {
-            Backend::Postgres => lane(Role::Writer, settings.pool_size),
-            Backend::Sqlite => lane(Role::Writer, 1),
-        };
-        let readers = match target.backend() {
-            Backend::Postgres => writers.clone(),
-            Backend::Sqlite => lane(Role::Reader, settings.pool_size),
-        };
-        let database = Self { target, settings, crew, vitals, readers, writers };
-        let opening = database.clone();
-        // Opening the pools makes up to three connections, one after the other.
-        let bound = database.writers.manager().bounds().connect * 3;
-        database.blocking(bound, move || opening.open()).await?;
-        Ok(database)
+impl ConnectionPool {
+    /// Creates the pool without opening a connection.
+    pub(super) fn new(
+        manager: ConnectionManager,
+        settings: &DatabaseSettings,
+        size: u32,
+        threads: &Arc<DatabaseThreads>,
+        statistics: &Arc<Statistics>,
+    ) -> Self {
+        let limit = usize::try_from(settings.queue_limit).unwrap_or(usize::MAX);
+        let wait_limit = Duration::from_millis(settings.wait_ms);
+        let shared = Arc::new(Shared {
+            time_limits: manager.time_limits(),
+            connections: ReplaceablePool::new(manager.clone(), size, wait_limit),
+            manager,
+            queue: Queue::new(size, limit, wait_limit),
+            in_flight: Mutex::default(),
+            wait_limit,
+            statistics: Arc::clone(statistics),
+        });
+        threads.handle().spawn(watch(Arc::downgrade(&shared)));
+        Self { shared, threads: Arc::clone(threads) }
     }
 
-    fn open(&self) -> Result<(), DatabaseError> {
-        if let Target::Sqlite(path) = &self.target {
-            prepare_sqlite(path)?;
-        }
-        // The writer comes first, because it switches the SQLite file to WAL mode.
-        self.writers.warm_up()?;
-        if self.backend() == Backend::Sqlite {
-            self.readers.warm_up()?;
-        }
-        if self.writers.manager().is_pooled_by_transaction()? {
-            return Err(DatabaseError::Pooler);
-        }
-        Ok(())
+    /// Opens the pool's first connection. A connection outside the pool is opened before it, because the pool would
+    /// retry and then report only a time-out instead of the cause. Blocks.
+    pub(super) fn warm_up(&self) -> Result<(), DatabaseError> {
+        self.shared.manager.open()?;
+        self.shared.connections.open(Instant::now() + self.shared.wait_limit).map(drop)
     }
 
-    /// Runs a blocking call on one of the database's threads. A call that takes longer than `bound` is left alone.
-    pub(super) async fn blocking<T: Send + 'static>(
+    pub(super) fn manager(&self) -> &ConnectionManager {
+        &self.shared.manager
+    }
+
+    /// Runs work on a connection that was opened for `mode`.
+    pub(super) async fn run<T, E, F>(&self, mode: AccessMode, work: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut ManagedConnection) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+    {
+        // One limit for waiting in the queue and for connecting to a server that refuses connections.
+        let deadline = Instant::now() + self.shared.wait_limit;
+        let permit = self.shared.queue.enter().await?;
+        let (sender, receiver) = oneshot::channel();
+        let work = Box::new(TypedJob::new(work, sender));
+        let job = Arc::new(InFlightJob::new(mode, work, permit, deadline));
+        self.shared.in_flight.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&job));
+        let shared = Arc::clone(&self.shared);
+        self.threads.handle().spawn_blocking(move || shared.attempt(&job, 0));
+        receiver.await.unwrap_or_else(|_| Err(DatabaseError::Panicked.into()))
+    }
+
+    /// The number of unused connections.
+    pub(super) fn idle(&self) -> u32 {
+        self.shared.connections.idle()
+    }
+
+    /// The number of open connections, used or not.
+    pub(super) fn open(&self) -> u32 {
+        self.shared.manager.open_connections()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.shared.queue.waiting()
+    }
+
+    /// Waits until no work is in progress, for at most `wait_limit`. Returns whether there is none.
+    pub(super) async fn wait_until_idle(&self, wait_limit: Duration) -> bool {
+        self.shared.queue.wait_until_idle(wait_limit).await
+    }
+}
+
+enum Acquired {
+    Ready(Box<r2d2::PooledConnection<ConnectionManager>>),
+    Failed(DatabaseError),
+    /// A later attempt continues with the work.
+    GivenUp,
+}
+
+impl Shared {
+    /// The blocking part of [`ConnectionPool::run`].
+    fn attempt(&self, job: &Arc<InFlightJob>, attempt: u32) {
+        match self.acquire(job, attempt) {
+            Acquired::Ready(pooled) => self.work(job, attempt, *pooled),
+            Acquired::Failed(error) if job.advance(attempt, Stage::Done) => {
+                self.finish(job);
+                job.work.fail(error);
+            }
+            Acquired::Failed(_) | Acquired::GivenUp => self.record_return(job),
+        }
+    }
+
+    /// Returns a connection that has answered its first statement. A pooled connection that is closed is replaced by
+    /// another. If it leads to a standby, all connections of its pool are replaced. Both are safe, because nothing of
+    /// the work was done yet.
+    fn acquire(&self, job: &Arc<InFlightJob>, attempt: u32) -> Acquired {
+        let mut pause = FIRST_RETRY_PAUSE;
+        // A second attempt gets its own deadline, because the first attempt has used up the original one.
+        let deadline = if attempt == 0 { job.deadline } else { Instant::now() + self.wait_limit };
+        loop {
+            let reused = self.connections.take();
+            let is_reused = reused.is_some();
+            let opened = match reused {
+                Some(pooled) => Ok(pooled),
+                None if !job.advance(attempt, Stage::Connecting) => return Acquired::GivenUp,
+                None => self.connections.open(deadline.max(Instant::now() + MIN_CONNECT_TIME)),
+            };
+            let failed = match opened {
+                Ok(mut pooled) => {
+                    pooled.activity.reset();
+                    // Until the work starts, the connection does not return to the pool, whatever happens.
+                    pooled.discard = true;
+                    if !job.start_opening(attempt, &pooled.activity) {
+                        return Acquired::GivenUp;
+                    }
+                    let opened = self.manager.set_up(&mut pooled);
+                    match opened.and_then(|()| transaction::prepare(&mut pooled, job.mode)) {
+                        Ok(()) if job.advance(attempt, Stage::Working) => {
+                            pooled.discard = false;
+                            self.statistics.answered();
+                            return Acquired::Ready(Box::new(pooled));
+                        }
+                        Ok(()) => return Acquired::GivenUp,
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            if matches!(failed, DatabaseError::Standby) {
+                self.connections.replace_all();
+            }
+            let is_worth_another = matches!(
+                failed,
+                DatabaseError::Unavailable(_) | DatabaseError::Standby | DatabaseError::Pooler
+            );
+            if is_reused && self.manager.is_remote() && is_worth_another {
+                tracing::debug!(error = %failed, "database.connection_replaced");
+                continue;
+            }
+            let is_transient = matches!(failed, DatabaseError::Unavailable(_));
+            if !is_transient || Instant::now() + pause >= deadline {
+                if is_transient {
+                    tracing::warn!(error = %failed, "database.connection_failed");
+                }
+                return Acquired::Failed(failed);
+            }
+            std::thread::park_timeout(pause);
+            pause *= 2;
+        }
+    }
+
+    fn work(
         &self,
-        bound: Duration,
-        work: impl FnOnce() -> Result<T, DatabaseError> + Send + 'static,
-    ) -> Result<T, DatabaseError> {
-        match tokio::time::timeout(bound, self.crew.handle().spawn_blocking(work)).await {
-            Ok(Ok(done)) => done,
-            Ok(Err(_)) => Err(DatabaseError::Panicked),
-            Err(_) => Err(DatabaseError::Unavailable(format!("no answer within {} s", bound.as_secs()))),
+        job: &Arc<InFlightJob>,
+        attempt: u32,
+        mut pooled: r2d2::PooledConnection<ConnectionManager>,
+    ) {
+        let result = catch_unwind(AssertUnwindSafe(|| job.work.run(&mut pooled)));
+        if !job.advance(attempt, Stage::Done) {
+            pooled.discard = true;
+            drop(pooled);
+            self.record_return(job);
+            return;
+        }
+        self.record_outcome(&pooled);
+        let has_completed = result.is_ok();
+        // After a panic the connection's transaction is still open.
+        pooled.discard |= !has_completed;
+        // The connection returns to the pool before the permit is passed on, so that the next caller finds it.
+        drop(pooled);
+        self.finish(job);
+        if has_completed {
+            job.work.deliver();
+        } else {
+            job.work.fail(DatabaseError::Panicked);
         }
     }
 
-    /// The same database with a separate set of connections and its own queue, for work that must neither wait behind
-    /// other work nor delay it. Only reads use them; writes use the connections of the original.
-    pub async fn reading_apart(&self, connections: u32) -> Result<Self, DatabaseError> {
-        let manager = Manager::new(self.target.clone(), Arc::clone(&self.settings), Role::Reader);
-        let bound = manager.bounds().connect;
-        let readers = Lane::new(manager, &self.settings, connections, &self.crew, &self.vitals);
-        let opening = readers.clone();
-        self.blocking(bound, move || opening.warm_up()).await?;
-        Ok(Self { readers, ..self.clone() })
+    /// Shares what this work found out about the database with the other work.
+    fn record_outcome(&self, pooled: &ManagedConnection) {
+        match pooled.failure {
+            Some(FailureKind::DiskFull) => self.statistics.found_full(),
+            Some(FailureKind::Standby) => self.connections.replace_all(),
+            Some(FailureKind::ConnectionClosed) => return,
+            _ => {}
+        }
+        self.statistics.answered();
     }
 
-    /// Waits until no work is in progress, for at most `patience`. Returns whether there is none. Calls that were given
-    /// up are not waited for; their threads end with the process.
-    pub async fn settled(&self, patience: Duration) -> bool {
-        let (readers, writers) = tokio::join!(self.readers.settled(patience), self.writers.settled(patience));
-        readers && writers
+    fn finish(&self, job: &Arc<InFlightJob>) {
+        job.release();
+        self.remove(job);
     }
 
-    /// The database that the URL selected.
-    pub fn backend(&self) -> Backend {
-        self.target.backend()
+    fn remove(&self, job: &Arc<InFlightJob>) {
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        in_flight.retain(|other| !Arc::ptr_eq(other, job));
     }
 
-    /// Runs work on any connection, each statement in its own transaction. It must not write: SQLite refuses a write
-    /// here.
-    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
-    where
-        F: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<DatabaseError> + Send + 'static,
-    {
-        self.readers.run(Way::Read, |pooled| transaction::finish(pooled, Way::Read, work)).await
+    fn record_return(&self, job: &Arc<InFlightJob>) {
+        self.statistics.returned();
+        job.returned();
     }
 
-    /// Runs work in a transaction that may write. On PostgreSQL the isolation level is READ COMMITTED, and the work has
-    /// to lock the rows on which it decides; on SQLite the transaction holds the write lock. An `Err` of the work rolls
-    /// back.
-    ///
-    /// A transaction that was rolled back because of a deadlock or a serialization failure is repeated once. The work
-    /// may therefore run twice, so it should have no effects outside the database. Work that cannot be repeated uses
-    /// [`write_once`](Self::write_once).
-    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
-    where
-        F: Fn(&mut DbConnection) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<DatabaseError> + Send + 'static,
-    {
-        let vitals = Arc::clone(&self.vitals);
-        let twice = move |pooled: &mut _| {
-            let first = transaction::finish(pooled, Way::Write, &work);
-            if first.is_ok() || pooled.trouble != Some(Trouble::Lost) {
-                return first;
+    /// Gives up work that has waited too long.
+    fn give_up_overdue(self: &Arc<Self>) {
+        let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for job in in_flight {
+            let Some(overdue) = job.give_up(&self.time_limits) else { continue };
+            let may_replace = self.statistics.abandon();
+            tracing::warn!(
+                ?overdue,
+                abandoned = self.statistics.abandoned(),
+                "database.connection_abandoned"
+            );
+            // The other connections were opened to the same server and probably do not answer either.
+            self.connections.replace_all();
+            match overdue {
+                Overdue::Retry(attempt) if may_replace => {
+                    let shared = Arc::clone(self);
+                    Handle::current().spawn_blocking(move || shared.attempt(&job, attempt));
+                    continue;
+                }
+                _ if may_replace => self.finish(&job),
+                _ => {
+                    job.retain();
+                    self.remove(&job);
+                }
             }
-            // Gives the other transaction time to take its locks: until it wakes up, any transaction may take them.
-            std::thread::park_timeout(REPEAT_AFTER);
-            vitals.repeat();
-            tracing::debug!("database.transaction_repeated");
-            transaction::open(pooled, Way::Write)?;
-            transaction::finish(pooled, Way::Write, &work)
-        };
-        self.writers.run(Way::Write, twice).await
-    }
-
-    /// Like [`write`](Self::write), for work that must not run twice. A deadlock is then an error.
-    pub async fn write_once<T, E, F>(&self, work: F) -> Result<T, E>
-    where
-        F: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<DatabaseError> + Send + 'static,
-    {
-        self.writers.run(Way::Write, |pooled| transaction::finish(pooled, Way::Write, work)).await
-    }
-
-    /// Runs read-only work on a snapshot of the primary that is taken after this call (REPEATABLE READ). Fails on a
-    /// standby, which may lag behind.
-    pub async fn snapshot<T, E, F>(&self, work: F) -> Result<T, E>
-    where
-        F: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<DatabaseError> + Send + 'static,
-    {
-        self.readers.run(Way::Snapshot, |pooled| transaction::finish(pooled, Way::Snapshot, work)).await
-    }
-
-    /// The check for `/readyz`. Begins a write transaction, because that is what requests need. (On SQLite it only
-    /// reads: a write would wait for other writers.) It fails on a standby, and for some seconds after the disk was
-    /// full. A database that is only busy gives [`DatabaseError::Overloaded`], unless no work has got through for some
-    /// seconds.
-    pub async fn ping(&self) -> Result<(), DatabaseError> {
-        let asked = match self.backend() {
-            Backend::Postgres => self.write_once(|_| Ok(())).await,
-            Backend::Sqlite => {
-                use diesel::connection::SimpleConnection;
-                self.read(|connection| Ok(connection.batch_execute("SELECT 1")?)).await
-            }
-        };
-        match asked {
-            Err(DatabaseError::Overloaded) if self.vitals.is_silent() => {
-                Err(DatabaseError::Unavailable("it lets nobody through".to_owned()))
-            }
-            Ok(()) if self.vitals.is_full() => Err(DatabaseError::Full("a moment ago".to_owned())),
-            asked => asked,
+            job.work.fail(DatabaseError::Unavailable("no response in time".to_owned()));
         }
     }
+}
 
-    /// The load of the pool, for metrics.
-    pub fn status(&self) -> PoolStatus {
-        let (mut open, mut idle) = (self.readers.open(), self.readers.idle());
-        let mut waiting = self.readers.waiting();
-        if self.backend() == Backend::Sqlite {
-            open += self.writers.open();
-            idle += self.writers.idle();
-            waiting += self.writers.waiting();
-        }
-        let abandoned = self.vitals.abandoned();
-        PoolStatus {
-            connections: open.saturating_sub(abandoned).max(idle),
-            idle,
-            waiting,
-            abandoned,
-            abandoned_total: self.vitals.abandoned_total(),
-            repeated_total: self.vitals.repeated_total(),
-        }
+async fn watch(shared: Weak<Shared>) {
+    let mut ticks = tokio::time::interval(WATCH_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.give_up_overdue();
     }
 }

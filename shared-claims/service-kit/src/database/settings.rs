@@ -62,7 +62,7 @@ impl Default for DatabaseSettings {
 
 impl Validate for DatabaseSettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        super::manager::Target::parse(self).map_err(|error| InvalidSetting::new("url", error.to_string()))?;
+        super::connect::Target::parse(self).map_err(|error| InvalidSetting::new("url", error.to_string()))?;
         in_range("pool_size", self.pool_size, 1..=200)?;
         in_range("queue_limit", self.queue_limit, 1..=100_000)?;
         in_range("wait_ms", self.wait_ms, 10..=60_000)?;

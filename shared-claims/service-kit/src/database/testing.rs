@@ -1,16 +1,12 @@
 //! Databases for tests: created empty, and dropped at the end.
 
-mod pgbouncer;
-mod process;
-mod server;
-mod standby;
+mod servers;
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use rand::RngExt;
 
-pub use self::pgbouncer::PgBouncer;
-pub use self::standby::Standby;
+pub use self::servers::{PgBouncer, Standby};
 use super::{Backend, DatabaseSettings};
 
 /// A database of one test. Dropping it drops the database, even if clients are still connected.
@@ -18,10 +14,10 @@ pub struct TestDatabase {
     url: String,
     backend: Backend,
     // Kept because dropping it deletes the database.
-    _place: Place,
+    _storage: Storage,
 }
 
-enum Place {
+enum Storage {
     Folder(#[expect(dead_code, reason = "removes the folder when dropped")] tempfile::TempDir),
     Server { admin: &'static str, name: String },
 }
@@ -38,16 +34,16 @@ impl TestDatabase {
             Backend::Sqlite => {
                 let folder = tempfile::tempdir().expect("a temporary folder");
                 let url = format!("sqlite://{}/test.db", folder.path().display());
-                Self { url, backend, _place: Place::Folder(folder) }
+                Self { url, backend, _storage: Storage::Folder(folder) }
             }
             Backend::Postgres => {
-                let admin = server::url();
+                let admin = servers::server_url();
                 let name = format!("latchkey_test_{:016x}", rand::rng().random::<u64>());
                 let mut connection = PgConnection::establish(admin).expect("the server for tests answers");
                 connection.batch_execute(&format!("CREATE DATABASE {name}")).expect("may create a database");
                 let mut url = url::Url::parse(admin).expect("the URL of the server for tests is one");
                 url.set_path(&name);
-                Self { url: url.into(), backend, _place: Place::Server { admin, name } }
+                Self { url: url.into(), backend, _storage: Storage::Server { admin, name } }
             }
         }
     }
@@ -96,7 +92,7 @@ impl TestDatabase {
     }
 }
 
-impl Drop for Place {
+impl Drop for Storage {
     fn drop(&mut self) {
         if let Self::Server { admin, name } = self
             && let Ok(mut connection) = PgConnection::establish(admin)

@@ -4,15 +4,15 @@ use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection, T
 use diesel::sql_types::Bool;
 use diesel::{PgConnection, QueryResult, RunQueryDsl};
 
-use super::error::Trouble;
-use super::pooled::Pooled;
+use super::connections::ManagedConnection;
+use super::error::FailureKind;
 use super::{DatabaseError, DbConnection};
 
-type Manager = <DbConnection as Connection>::TransactionManager;
+type DieselTransactions = <DbConnection as Connection>::TransactionManager;
 
 /// How a connection is opened for a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum AccessMode {
     /// Each statement in its own transaction. Behind a pooler in transaction mode, one transaction, so that its
     /// settings apply.
     Read,
@@ -23,7 +23,7 @@ pub(super) enum Way {
     Snapshot,
 }
 
-impl Way {
+impl AccessMode {
     fn sql(self) -> (&'static str, &'static str) {
         match self {
             Self::Read => ("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "BEGIN DEFERRED"),
@@ -34,15 +34,15 @@ impl Way {
 }
 
 /// Sends the first statement on a connection, which shows whether this work can run on it.
-pub(super) fn open(pooled: &mut Pooled, way: Way) -> Result<(), DatabaseError> {
-    match way {
-        Way::Read if !pooled.begins_reads() => match &mut pooled.connection {
+pub(super) fn prepare(pooled: &mut ManagedConnection, mode: AccessMode) -> Result<(), DatabaseError> {
+    match mode {
+        AccessMode::Read if !pooled.reads_in_transaction() => match &mut pooled.connection {
             DbConnection::Postgres(connection) => Ok(connection.batch_execute("SELECT 1")?),
             DbConnection::Sqlite(_) => Ok(()),
         },
-        Way::Read | Way::Write => begin(pooled, way),
-        Way::Snapshot => {
-            begin(pooled, way)?;
+        AccessMode::Read | AccessMode::Write => begin(pooled, mode),
+        AccessMode::Snapshot => {
+            begin(pooled, mode)?;
             if let DbConnection::Postgres(connection) = &mut pooled.connection
                 && is_standby(connection)?
             {
@@ -54,16 +54,16 @@ pub(super) fn open(pooled: &mut Pooled, way: Way) -> Result<(), DatabaseError> {
 }
 
 /// Begins a transaction.
-pub(super) fn begin(pooled: &mut Pooled, way: Way) -> Result<(), DatabaseError> {
-    let (postgres, sqlite) = way.sql();
+pub(super) fn begin(pooled: &mut ManagedConnection, mode: AccessMode) -> Result<(), DatabaseError> {
+    let (postgres, sqlite) = mode.sql();
     let begun = match &mut pooled.connection {
         DbConnection::Postgres(inner) => {
-            let sql = format!("{postgres}{}", pooled.settings_of_a_transaction);
+            let sql = format!("{postgres}{}", pooled.transaction_settings);
             let begun = AnsiTransactionManager::begin_transaction_sql(inner, &sql);
-            begun.map_err(|error| match Trouble::of(&error) {
+            begun.map_err(|error| match FailureKind::of(&error) {
                 // "Cannot set transaction read-write mode during recovery" has no error kind of its own, and its text
                 // may be in any language.
-                Trouble::Unreadable if is_standby(inner).is_ok_and(|is_standby| is_standby) => {
+                FailureKind::Unclassified if is_standby(inner).is_ok_and(|is_standby| is_standby) => {
                     DatabaseError::Standby
                 }
                 _ => error.into(),
@@ -77,24 +77,24 @@ pub(super) fn begin(pooled: &mut Pooled, way: Way) -> Result<(), DatabaseError> 
     begun
 }
 
-/// Runs the work on the connection that [`open`] prepared, and commits. An error of the work rolls back.
-pub(super) fn finish<T, E>(
-    pooled: &mut Pooled,
-    way: Way,
+/// Runs the work on the connection that [`prepare`] has prepared, and commits. An error of the work rolls back.
+pub(super) fn run<T, E>(
+    pooled: &mut ManagedConnection,
+    mode: AccessMode,
     work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
 ) -> Result<T, E>
 where
     E: From<DatabaseError>,
 {
-    pooled.trouble = None;
-    let worked = work(&mut pooled.connection);
-    if way == Way::Read && !pooled.begins_reads() {
-        return worked.map_err(|error| explain(pooled, error));
+    pooled.failure = None;
+    let result = work(&mut pooled.connection);
+    if mode == AccessMode::Read && !pooled.reads_in_transaction() {
+        return result.map_err(|error| record_failure(pooled, error));
     }
-    match worked {
-        Ok(value) if !pooled.pulse.is_abandoned() => {
-            Manager::commit_transaction(&mut pooled.connection).map_err(|error| {
-                pooled.trouble = pooled.pulse.trouble();
+    match result {
+        Ok(value) if !pooled.activity.is_abandoned() => {
+            DieselTransactions::commit_transaction(&mut pooled.connection).map_err(|error| {
+                pooled.failure = pooled.activity.failure();
                 DatabaseError::from(error)
             })?;
             Ok(value)
@@ -102,10 +102,10 @@ where
         // The caller has already got an error, so nothing may be committed.
         Ok(_) => {
             roll_back(pooled);
-            Err(DatabaseError::Unavailable("no answer in time".to_owned()).into())
+            Err(DatabaseError::Unavailable("no response in time".to_owned()).into())
         }
         Err(error) => {
-            let error = explain(pooled, error);
+            let error = record_failure(pooled, error);
             roll_back(pooled);
             Err(error)
         }
@@ -114,18 +114,18 @@ where
 
 /// Records why the work failed, if its last statement did. If the server's language hides whether the failure is
 /// temporary, it counts as temporary: 503 for a fault of the service is less wrong than 500 for every lock time-out.
-fn explain<E: From<DatabaseError>>(pooled: &mut Pooled, error: E) -> E {
-    pooled.trouble = pooled.pulse.trouble();
-    match pooled.trouble {
-        Some(Trouble::Unreadable) if !pooled.speaks_english => {
+fn record_failure<E: From<DatabaseError>>(pooled: &mut ManagedConnection, error: E) -> E {
+    pooled.failure = pooled.activity.failure();
+    match pooled.failure {
+        Some(FailureKind::Unclassified) if !pooled.has_english_messages => {
             DatabaseError::Unavailable("refused in a language other than English".to_owned()).into()
         }
         _ => error,
     }
 }
 
-fn roll_back(pooled: &mut Pooled) {
-    if let Err(error) = Manager::rollback_transaction(&mut pooled.connection) {
+fn roll_back(pooled: &mut ManagedConnection) {
+    if let Err(error) = DieselTransactions::rollback_transaction(&mut pooled.connection) {
         tracing::warn!(%error, "database.rollback_failed");
     }
 }

@@ -30,8 +30,8 @@ async fn a_full_disk_passes_is_shown_and_heals() {
     limit(20).await.unwrap();
     database.ping().await.unwrap();
     let refused = database.write(fill).await.unwrap_err();
-    assert!(matches!(refused, DatabaseError::Full(_)) && refused.is_transient(), "{refused:?}");
-    assert!(matches!(database.ping().await, Err(DatabaseError::Full(_))));
+    assert!(matches!(refused, DatabaseError::DiskFull(_)) && refused.is_transient(), "{refused:?}");
+    assert!(matches!(database.ping().await, Err(DatabaseError::DiskFull(_))));
     limit(100_000).await.unwrap();
     database.write(fill).await.unwrap();
 }
@@ -53,8 +53,8 @@ async fn a_full_disk_of_the_server_passes_and_is_shown() {
     let test = TestDatabase::create(Backend::Postgres);
     let database = migrated(&test).await;
     let refused = refused_with(&database, "53100", FULL).await;
-    assert!(matches!(refused, DatabaseError::Full(_)), "{refused:?}");
-    assert!(matches!(database.ping().await, Err(DatabaseError::Full(_))));
+    assert!(matches!(refused, DatabaseError::DiskFull(_)), "{refused:?}");
+    assert!(matches!(database.ping().await, Err(DatabaseError::DiskFull(_))));
 }
 
 /// A role without the right to choose the language, on a database that is set to German. (The German messages need not

@@ -18,7 +18,7 @@ fn through(pooler: &PgBouncer) -> DatabaseSettings {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_works_behind_a_pooler_in_transaction_mode() {
     let test = TestDatabase::create(Backend::Postgres);
-    let pooler = PgBouncer::before(&test, 2);
+    let pooler = PgBouncer::in_front_of(&test, 2);
     for expected in [2, 0, 0] {
         let database = Database::connect(&through(&pooler)).await.unwrap();
         assert_eq!(database.migrate(migrations()).await.unwrap().len(), expected);
@@ -53,7 +53,7 @@ async fn everything_works_behind_a_pooler_in_transaction_mode() {
 async fn the_bounds_hold_behind_a_pooler() {
     let test = TestDatabase::create(Backend::Postgres);
     let direct = migrated(&test).await;
-    let pooler = PgBouncer::before(&test, 4);
+    let pooler = PgBouncer::in_front_of(&test, 4);
     let settings = DatabaseSettings { statement_timeout_ms: 200, ..through(&pooler) };
     let database = Database::connect(&settings).await.unwrap();
     let slow =
@@ -70,7 +70,7 @@ async fn the_bounds_hold_behind_a_pooler() {
 #[tokio::test]
 async fn a_pooler_that_was_not_named_stops_the_start_in_one_line() {
     let test = TestDatabase::create(Backend::Postgres);
-    let pooler = PgBouncer::before(&test, 4);
+    let pooler = PgBouncer::in_front_of(&test, 4);
     let Err(error) = Database::connect(&DatabaseSettings::at(pooler.url())).await else {
         panic!("connected");
     };

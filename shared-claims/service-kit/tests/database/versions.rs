@@ -17,7 +17,7 @@ async fn a_newer_schema_is_served_until_it_says_that_it_must_not_be() {
         execute(&database, "INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')")
             .await;
         assert!(database.migrate(migrations()).await.unwrap().is_empty());
-        database.expect_schema(migrations()).await.unwrap();
+        database.require_schema(migrations()).await.unwrap();
 
         // The table as the services' migrations create it.
         execute(&database, "CREATE TABLE required_migrations (version TEXT NOT NULL PRIMARY KEY)").await;
@@ -25,7 +25,7 @@ async fn a_newer_schema_is_served_until_it_says_that_it_must_not_be() {
         database.migrate(migrations()).await.unwrap();
         execute(&database, "INSERT INTO required_migrations VALUES ('20990101000000')").await;
         for refused in
-            [database.migrate(migrations()).await.map(drop), database.expect_schema(migrations()).await]
+            [database.migrate(migrations()).await.map(drop), database.require_schema(migrations()).await]
         {
             let line = refused.unwrap_err().to_string();
             assert!(line.contains("20990101000000") && !line.contains('\n'), "{line}");
@@ -37,11 +37,11 @@ async fn a_newer_schema_is_served_until_it_says_that_it_must_not_be() {
 async fn a_command_changes_no_schema_but_makes_that_of_an_empty_database() {
     for test in TestDatabase::both() {
         let database = Database::connect(&test.settings()).await.unwrap();
-        database.expect_schema(migrations()).await.unwrap();
+        database.require_schema(migrations()).await.unwrap();
         assert!(database.migrate(migrations()).await.unwrap().is_empty());
         execute(&database, "DROP TABLE notes").await;
         execute(&database, "DELETE FROM __diesel_schema_migrations WHERE version = '20260102000000'").await;
-        let line = database.expect_schema(migrations()).await.unwrap_err().to_string();
+        let line = database.require_schema(migrations()).await.unwrap_err().to_string();
         assert!(line.contains("2026-01-02-000000_notes") && line.contains("migrate"), "{line}");
         assert_eq!(database.migrate(migrations()).await.unwrap(), ["2026-01-02-000000_notes"]);
     }

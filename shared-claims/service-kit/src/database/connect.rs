@@ -1,4 +1,4 @@
-//! Opens connections to the database that the URL names, and sets their session parameters.
+//! A connection to either of the two databases: how it is opened, and its session parameters.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +7,35 @@ use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::{Connection, PgConnection, SqliteConnection};
 
 use super::url::ConnectionInfo;
-use super::{Backend, DatabaseError, DatabaseSettings, Pooler};
+use super::{DatabaseError, DatabaseSettings, Pooler};
+
+/// A connection to the database that the URL names.
+#[derive(diesel::MultiConnection)]
+pub enum DbConnection {
+    /// PostgreSQL.
+    Postgres(PgConnection),
+    /// SQLite.
+    Sqlite(SqliteConnection),
+}
+
+/// The supported databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// PostgreSQL, a server that several replicas can share.
+    Postgres,
+    /// SQLite, a file on this machine.
+    Sqlite,
+}
+
+impl DbConnection {
+    /// The database behind this connection. Match on it where the SQL has to differ.
+    pub fn backend(&self) -> Backend {
+        match self {
+            Self::Postgres(_) => Backend::Postgres,
+            Self::Sqlite(_) => Backend::Sqlite,
+        }
+    }
+}
 
 /// The database that the URL names.
 #[derive(Clone)]
@@ -118,7 +146,7 @@ pub(super) fn set_up_postgres(
 }
 
 /// The settings that a transaction makes itself where the session cannot keep them.
-pub(super) fn settings_of_a_transaction(settings: &DatabaseSettings) -> String {
+pub(super) fn transaction_settings(settings: &DatabaseSettings) -> String {
     match settings.pooler {
         Pooler::None => String::new(),
         Pooler::Transaction => {
@@ -144,7 +172,7 @@ fn time_outs(settings: &DatabaseSettings) -> [String; 3] {
 pub(super) fn open_sqlite(
     path: &Path,
     settings: &DatabaseSettings,
-    role: super::pooled::Role,
+    role: super::connections::Role,
 ) -> Result<SqliteConnection, DatabaseError> {
     let file = path.to_str().ok_or_else(|| refused("a path in UTF-8"))?;
     // SQLite reads a leading `file:` as a URI, and Diesel reads a leading scheme. With `./` it is a plain path for
@@ -155,12 +183,12 @@ pub(super) fn open_sqlite(
     connection.batch_execute(&format!("PRAGMA busy_timeout = {}", settings.lock_timeout_ms))?;
     connection.batch_execute("PRAGMA foreign_keys = ON")?;
     match role {
-        super::pooled::Role::Writer => {
+        super::connections::Role::Writer => {
             connection.batch_execute("PRAGMA journal_mode = WAL")?;
             connection.batch_execute("PRAGMA synchronous = FULL")?;
         }
         // A write on a reader's connection could fail with SQLITE_BUSY under load, so it is always refused.
-        super::pooled::Role::Reader => connection.batch_execute("PRAGMA query_only = ON")?,
+        super::connections::Role::Reader => connection.batch_execute("PRAGMA query_only = ON")?,
     }
     Ok(connection)
 }

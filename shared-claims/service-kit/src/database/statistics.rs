@@ -16,9 +16,9 @@ const FULL_FOR: Duration = Duration::from_secs(10);
 /// so there is a limit. Beyond it, a connection that hangs keeps its place in the pool.
 pub(super) const MAX_ABANDONED: u32 = 128;
 
-/// Counters and times that the lanes of one database share.
+/// Counters and times that the pools of one database share.
 #[derive(Debug)]
-pub(super) struct Vitals {
+pub(super) struct Statistics {
     answered_at: Mutex<Instant>,
     full_at: Mutex<Option<Instant>>,
     abandoned: AtomicU32,
@@ -26,7 +26,7 @@ pub(super) struct Vitals {
     repeated_total: AtomicU64,
 }
 
-impl Vitals {
+impl Statistics {
     pub(super) fn new() -> Self {
         Self {
             answered_at: Mutex::new(Instant::now()),
