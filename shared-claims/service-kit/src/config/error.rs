@@ -1,6 +1,8 @@
-//! The error that stops the start, as one line.
+//! The errors that stop the start, each as one line, and the rules for values that were parsed.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 use config::ConfigError as LayerError;
 
@@ -22,9 +24,9 @@ impl ConfigError {
 
 /// Where each key was given, as the user wrote it.
 #[derive(Debug, Default)]
-pub(super) struct Origins(BTreeMap<String, String>);
+pub(super) struct WrittenKeys(BTreeMap<String, String>);
 
-impl Origins {
+impl WrittenKeys {
     pub(super) fn insert(&mut self, key: String, written: String) {
         self.0.insert(key, written);
     }
@@ -51,7 +53,7 @@ impl Origins {
 /// The key and the message of an error of the crate `config`.
 pub(super) fn explain(error: LayerError) -> (Option<String>, String) {
     match error {
-        LayerError::Type { expected, key, .. } => (key, format!("must be {}", plain(expected))),
+        LayerError::Type { expected, key, .. } => (key, format!("must be {}", describe_integer(expected))),
         LayerError::At { error, key, .. } => {
             let (inner, what) = explain(*error);
             (key.or(inner), what)
@@ -62,7 +64,7 @@ pub(super) fn explain(error: LayerError) -> (Option<String>, String) {
     }
 }
 
-fn plain(expected: &str) -> String {
+fn describe_integer(expected: &str) -> String {
     match expected.split_once("signed ") {
         Some((before, bits)) if before.ends_with("un") => format!("a whole number from 0 ({bits})"),
         Some((_, bits)) => format!("a whole number ({bits})"),
@@ -90,4 +92,47 @@ pub(super) fn without_value(message: &str) -> String {
             None => other.to_owned(),
         },
     }
+}
+
+/// A setting of the right type whose value is not allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: must be {allowed}")]
+pub struct InvalidSetting {
+    /// The dotted key, relative to the struct whose `validate` failed.
+    pub key: String,
+    /// What is allowed, as words that follow "must be". Never contains the value.
+    pub allowed: String,
+}
+
+impl InvalidSetting {
+    /// `key` must be `allowed`.
+    pub fn new(key: impl Into<String>, allowed: impl Into<String>) -> Self {
+        Self { key: key.into(), allowed: allowed.into() }
+    }
+
+    /// The same error, with the key relative to the parent struct.
+    #[must_use]
+    pub fn under(self, parent: &str) -> Self {
+        Self { key: format!("{parent}.{}", self.key), ..self }
+    }
+}
+
+/// Rules beyond the types of settings. Call the parts' `validate` with `.map_err(|e| e.under("part"))`.
+pub trait Validate {
+    /// Returns the first rule that is broken.
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        Ok(())
+    }
+}
+
+/// The value must be in this range.
+pub fn in_range<N: PartialOrd + Display + Copy>(
+    key: &str,
+    value: N,
+    range: RangeInclusive<N>,
+) -> Result<(), InvalidSetting> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(InvalidSetting::new(key, format!("from {} to {}", range.start(), range.end())))
 }

@@ -1,13 +1,14 @@
-//! Combines the layers of settings.
+//! Loads the settings from their layers, and prints the effective settings for the command `check-config`.
 
 use std::path::PathBuf;
 
 use config::{Config, ValueKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::error::{ConfigError, Origins, explain};
-use super::{Validate, environment, file, known, secret};
+use super::error::{ConfigError, WrittenKeys, explain};
+use super::{Validate, known, secret, sources};
 
 /// The sources of the settings.
 #[derive(Clone, Default)]
@@ -45,12 +46,12 @@ where
 {
     let defaults = secret::revealed(|| serde_json::to_value(T::default()))
         .map_err(|error| ConfigError::new(format!("the built-in defaults: {error}")))?;
-    let mut origins = Origins::default();
+    let mut written_keys = WrittenKeys::default();
     let file = match &spec.file {
-        Some(path) => file::read(&defaults, path, &mut origins)?,
-        None => file::Given::default(),
+        Some(path) => sources::read_file(&defaults, path, &mut written_keys)?,
+        None => sources::Layer::default(),
     };
-    let environment = environment::read(&defaults, &spec.prefix, &spec.env, &mut origins)?;
+    let environment = sources::read_environment(&defaults, &spec.prefix, &spec.env, &mut written_keys)?;
 
     let ValueKind::Table(lowest) = known::to_layer(&defaults).kind else {
         return Err(ConfigError::new("the built-in defaults are no group of settings"));
@@ -67,10 +68,10 @@ where
 
     let settings: T = match merged.clone().try_deserialize() {
         Ok(settings) => settings,
-        Err(error) => return Err(describe::<T>(merged, error, &origins)),
+        Err(error) => return Err(describe::<T>(merged, error, &written_keys)),
     };
     settings.validate().map_err(|invalid| {
-        ConfigError::at(&origins.written(&invalid.key), &format!("must be {}", invalid.allowed))
+        ConfigError::at(&written_keys.written(&invalid.key), &format!("must be {}", invalid.allowed))
     })?;
     Ok(settings)
 }
@@ -79,12 +80,12 @@ where
 fn describe<T: DeserializeOwned>(
     merged: Config,
     error: config::ConfigError,
-    origins: &Origins,
+    written_keys: &WrittenKeys,
 ) -> ConfigError {
     let (key, mut what) = explain(error);
     if what.starts_with("enum ") {
         // The crate `config` does not list the allowed variants, but serde's own message does.
-        let strict = merged.try_deserialize().and_then(|json: serde_json::Value| {
+        let strict = merged.try_deserialize().and_then(|json: Value| {
             serde_json::from_value::<T>(json).map_err(|error| config::ConfigError::Message(error.to_string()))
         });
         what = match strict.err().map(explain) {
@@ -95,7 +96,55 @@ fn describe<T: DeserializeOwned>(
         };
     }
     match key {
-        Some(key) => ConfigError::at(&origins.written(&key), &what),
+        Some(key) => ConfigError::at(&written_keys.written(&key), &what),
         None => ConfigError::new(what),
     }
+}
+
+/// The settings as TOML, one line per key, with secrets masked.
+pub fn render<T: Serialize>(settings: &T) -> Result<String, ConfigError> {
+    let tree = serde_json::to_value(settings).map_err(|error| ConfigError::new(error.to_string()))?;
+    let mut lines = String::new();
+    write_lines(&mut lines, "", &tree);
+    Ok(lines)
+}
+
+fn write_lines(lines: &mut String, key: &str, value: &Value) {
+    match value {
+        Value::Object(group) => {
+            for (name, inner) in group {
+                let name = quoted(name);
+                let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+                write_lines(lines, &key, inner);
+            }
+        }
+        // TOML has no null.
+        Value::Null => lines.extend(["# ", key, " is unset\n"]),
+        _ => lines.extend([key, " = ", &inline(value), "\n"]),
+    }
+}
+
+/// A value within a line. TOML's inline tables differ from JSON objects, and TOML has no null.
+fn inline(value: &Value) -> String {
+    let listed = |open: &str, items: Vec<String>, close: &str| format!("{open}{}{close}", items.join(", "));
+    match value {
+        Value::Array(items) => listed("[", items.iter().map(inline).collect(), "]"),
+        Value::Object(members) => {
+            let given = members.iter().filter(|(_, value)| !value.is_null());
+            listed(
+                "{ ",
+                given.map(|(name, value)| format!("{} = {}", quoted(name), inline(value))).collect(),
+                " }",
+            )
+        }
+        plain => plain.to_string(),
+    }
+}
+
+fn quoted(name: &str) -> String {
+    if is_bare(name) { name.to_owned() } else { Value::from(name).to_string() }
+}
+
+fn is_bare(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }

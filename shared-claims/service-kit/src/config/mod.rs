@@ -9,17 +9,12 @@
 //! # Ok::<(), service_kit::config::ConfigError>(())
 //! ```
 
-mod environment;
 mod error;
-mod file;
 mod known;
 mod load;
-mod render;
 mod secret;
-mod validate;
+mod sources;
 
-pub use error::ConfigError;
-pub use load::{LoadSpec, load};
-pub use render::render;
+pub use error::{ConfigError, InvalidSetting, Validate, in_range};
+pub use load::{LoadSpec, load, render};
 pub use secret::{Secret, UrlWithSecret, trimmed};
-pub use validate::{InvalidSetting, Validate, in_range};

@@ -15,14 +15,14 @@ thread_local! {
 
 /// Serialises without masking secrets. Used only to turn the defaults into the lowest layer.
 pub(super) fn revealed<T>(serialise: impl FnOnce() -> T) -> T {
-    struct Cover;
-    impl Drop for Cover {
+    struct MaskAgain;
+    impl Drop for MaskAgain {
         fn drop(&mut self) {
             REVEALED.set(false);
         }
     }
     REVEALED.set(true);
-    let _cover = Cover;
+    let _mask_again = MaskAgain;
     serialise()
 }
 
