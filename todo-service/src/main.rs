@@ -30,9 +30,9 @@ enum Command {
     Serve,
     /// Print the effective settings, secrets masked
     CheckConfig,
-    /// Bring the database up to date
+    /// Apply the missing migrations to the database
     Migrate,
-    /// Ask the running service whether it can serve; exits non-zero if not
+    /// Check whether the running service is ready; fails if it is not
     Healthcheck,
 }
 
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         match run(Arguments::parse()).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
-                complain(&failure);
+                print_error(&failure);
                 ExitCode::FAILURE
             }
         }
@@ -60,7 +60,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Migrate => {
             let _log = telemetry::init(&settings.log)?;
-            startup::open(&settings).await.map_err(StartError::from)?;
+            startup::open_database(&settings).await.map_err(StartError::from)?;
             print("The database is up to date");
             Ok(())
         }
@@ -76,12 +76,12 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     Ok(application.run_until_stopped().await?)
 }
 
-#[expect(clippy::print_stdout, reason = "what a command prints")]
+#[expect(clippy::print_stdout, reason = "a command prints its result here")]
 fn print(text: &str) {
     println!("{text}");
 }
 
-#[expect(clippy::print_stderr, reason = "the one line that says why the program ends")]
-fn complain(failure: &Failure) {
+#[expect(clippy::print_stderr, reason = "the error that ends the program is shown here")]
+fn print_error(failure: &Failure) {
     eprintln!("error: {failure}");
 }

@@ -7,16 +7,20 @@ use shared_claims::verifier::{Verifier, VerifierStatus};
 
 /// Adds the verifier's checks to `/readyz`. Without keys no token can be checked. Without the revocation list every
 /// token is refused, unless `serves_without_list`.
-pub fn checks(health: HealthChecks, verifier: &Verifier, serves_without_list: bool) -> HealthChecks {
-    let of_keys = verifier.clone();
+pub fn add_health_checks(
+    health: HealthChecks,
+    verifier: &Verifier,
+    serves_without_list: bool,
+) -> HealthChecks {
+    let keys_verifier = verifier.clone();
     let health = health.required("key_set", move || {
-        let finding = key_set(&of_keys.status());
-        async move { finding }
+        let result = key_set(&keys_verifier.status());
+        async move { result }
     });
-    let of_list = verifier.clone();
+    let list_verifier = verifier.clone();
     let check = move || {
-        let finding = revocations(&of_list.status());
-        async move { finding }
+        let result = revocations(&list_verifier.status());
+        async move { result }
     };
     if serves_without_list {
         health.reported("revocation_list", check)
@@ -26,25 +30,25 @@ pub fn checks(health: HealthChecks, verifier: &Verifier, serves_without_list: bo
 }
 
 fn key_set(status: &VerifierStatus) -> CheckResult {
-    let finding = match (status.keys_loaded, &status.keys_error) {
+    let result = match (status.keys_loaded, &status.keys_error) {
         (true, None) => CheckResult::ok(),
-        (true, Some(_)) => CheckResult::degraded("the issuer does not answer, its last keys serve"),
+        (true, Some(_)) => CheckResult::degraded("the issuer does not respond; its last known keys are used"),
         (false, _) => CheckResult::down("the issuer's keys are not known"),
     };
-    finding.with("keys", status.keys).with("age_seconds", status.keys_age_ms.map(|ms| ms / 1000))
+    result.with("keys", status.keys).with("age_seconds", status.keys_age_ms.map(|ms| ms / 1000))
 }
 
 fn revocations(status: &VerifierStatus) -> CheckResult {
     let Some(list) = &status.revocation else {
-        return CheckResult::down("there is no source");
+        return CheckResult::down("no source is configured");
     };
-    let finding = match (list.current, list.connected, list.age_ms) {
+    let result = match (list.current, list.connected, list.age_ms) {
         (true, true, _) => CheckResult::ok(),
-        (true, false, _) => CheckResult::degraded("its source does not answer, what is known holds for now"),
-        (false, _, Some(_)) => CheckResult::down("too old to prove anything"),
-        (false, _, None) => CheckResult::down("never seen complete yet"),
+        (true, false, _) => CheckResult::degraded("the source does not respond; the last known list is used"),
+        (false, _, Some(_)) => CheckResult::down("the list is too old"),
+        (false, _, None) => CheckResult::down("the list was never complete"),
     };
-    finding
+    result
         .with("source", list.source)
         .with("age_ms", list.age_ms)
         .with("entries", list.entries)
@@ -52,7 +56,7 @@ fn revocations(status: &VerifierStatus) -> CheckResult {
 }
 
 /// Shows the verifier's metrics on `/metrics`.
-pub fn watch(metrics: &Metrics, verifier: &Verifier) -> prometheus::Result<()> {
+pub fn register_metrics(metrics: &Metrics, verifier: &Verifier) -> prometheus::Result<()> {
     for metric in Metric::ALL {
         let verifier = verifier.clone();
         let read = move || {

@@ -68,7 +68,7 @@ pub struct Application(server::Application);
 impl Application {
     /// Opens and migrates the database, starts to follow keys and revocations, and opens the listeners.
     pub async fn build(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
-        let database = open(&settings).await?;
+        let database = open_database(&settings).await?;
         let verifier = verifier(&settings, clock.clone()).await?;
         let auth = BearerAuth::new(verifier.clone())
             .cookie(settings.cookie_rules().access_token())
@@ -76,9 +76,13 @@ impl Application {
 
         let metrics = Metrics::new()?;
         metrics.watch_database(&database)?;
-        observe::watch(&metrics, &verifier)?;
+        observe::register_metrics(&metrics, &verifier)?;
         let serves_without_list = settings.revocation.on_outage == OnOutage::Accept;
-        let health = observe::checks(HealthChecks::new().database(&database), &verifier, serves_without_list);
+        let health = observe::add_health_checks(
+            HealthChecks::new().database(&database),
+            &verifier,
+            serves_without_list,
+        );
 
         let ids = TodoIds::new(StdRng::from_rng(&mut rand::rng()));
         let allowance = Allowance {
@@ -118,7 +122,7 @@ impl Application {
 }
 
 /// Opens the database and applies the missing migrations.
-pub async fn open(settings: &Settings) -> Result<Database, DatabaseError> {
+pub async fn open_database(settings: &Settings) -> Result<Database, DatabaseError> {
     let database = Database::connect(&settings.database).await?;
     for applied in database.migrate(migrations()).await? {
         tracing::info!(migration = applied, "database.migrated");

@@ -7,7 +7,9 @@ use service_kit::database::{Database, DatabaseError, DbConnection};
 use shared_claims::clock::SharedClock;
 use uuid::Uuid;
 
-use crate::domain::{Allowance, Cursor, NewTodo, NoRoom, Page, Todo, TodoChange, TodoIds, Usage};
+use crate::domain::{
+    Allowance, Cursor, LimitReached, NewTodo, PageRequest, Todo, TodoChange, TodoIds, Usage,
+};
 use crate::storage::todos as table;
 
 /// The todos of all users. Cheap to clone.
@@ -24,7 +26,7 @@ pub struct Todos {
 pub enum WriteError {
     /// The user has reached a limit.
     #[error(transparent)]
-    NoRoom(#[from] NoRoom),
+    LimitReached(#[from] LimitReached),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -35,7 +37,7 @@ pub const LIST_BYTES: u64 = 1024 * 1024;
 
 /// A page of a user's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listing {
+pub struct TodoPage {
     /// Newest first.
     pub todos: Vec<Todo>,
     /// The cursor of the next page, if there is one.
@@ -55,7 +57,9 @@ impl Todos {
         let (owner, allowance) = (owner.to_owned(), self.allowance);
         self.database
             .write(move |connection| {
-                within(allowance, connection, &owner, |connection| table::insert(connection, &owner, &todo))?;
+                write_within_allowance(allowance, connection, &owner, |connection| {
+                    table::insert(connection, &owner, &todo)
+                })?;
                 Ok(todo.clone())
             })
             .await
@@ -69,7 +73,7 @@ impl Todos {
 
     /// Returns a page of this user's list. It may have fewer todos than requested, so that their texts have about
     /// [`LIST_BYTES`] at most. It has at least one if there is one.
-    pub async fn list(&self, owner: &str, page: Page) -> Result<Listing, DatabaseError> {
+    pub async fn list(&self, owner: &str, page: PageRequest) -> Result<TodoPage, DatabaseError> {
         let owner = owner.to_owned();
         self.database
             .read(move |connection| {
@@ -82,7 +86,7 @@ impl Todos {
                 });
                 let ids: Vec<Uuid> = fits.map(|(id, _)| *id).collect();
                 let next = ids.last().filter(|_| ids.len() < sizes.len()).copied().map(Cursor::after);
-                Ok(Listing { todos: table::all_of(connection, &owner, &ids)?, next })
+                Ok(TodoPage { todos: table::find_all(connection, &owner, &ids)?, next })
             })
             .await
     }
@@ -101,7 +105,7 @@ impl Todos {
         let allowance = allowance.unwrap_or(Allowance { todos: None, bytes: None });
         self.database
             .write(move |connection| {
-                let is_there = within(allowance, connection, &owner, |connection| {
+                let is_there = write_within_allowance(allowance, connection, &owner, |connection| {
                     table::update(connection, &owner, id, change.clone(), now_ms)
                 })?;
                 if !is_there {
@@ -121,7 +125,7 @@ impl Todos {
 
 /// Writes, and returns an error if the user then exceeds a limit; the transaction is rolled back. Writers for the same
 /// user wait for each other, so that the counts stay correct.
-fn within<T>(
+fn write_within_allowance<T>(
     allowance: Allowance,
     connection: &mut DbConnection,
     owner: &str,
@@ -133,7 +137,7 @@ fn within<T>(
     table::lock_owner(connection, owner)?;
     let before: Usage = table::usage(connection, owner)?;
     let written = write(connection)?;
-    allowance.admit(before, table::usage(connection, owner)?)?;
+    allowance.check(before, table::usage(connection, owner)?)?;
     Ok(written)
 }
 

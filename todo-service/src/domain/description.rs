@@ -11,7 +11,7 @@ pub enum InvalidDescription {
     #[error("must be at most 10000 characters long")]
     TooLong,
     /// A control character such as NUL.
-    #[error("must not hold control characters other than line breaks and tabs")]
+    #[error("must not contain control characters other than line breaks and tabs")]
     ControlCharacter,
 }
 

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 /// The request for a page of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct PageRequest {
     /// The greatest number of todos on the page.
     pub limit: Limit,
     /// Only todos that are older than this one.

@@ -14,7 +14,7 @@ pub enum InvalidTitle {
     #[error("must be at most 200 characters long")]
     TooLong,
     /// A control character such as a line break or NUL.
-    #[error("must not hold control characters")]
+    #[error("must not contain control characters")]
     ControlCharacter,
 }
 

@@ -20,7 +20,7 @@ pub struct Allowance {
 
 /// The error when a change would exceed a limit of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoRoom {
+pub enum LimitReached {
     /// The user has the greatest number of todos.
     #[error("At most {0} todos are allowed: delete some to create more")]
     Todos(u64),
@@ -37,15 +37,15 @@ impl Allowance {
 
     /// Whether the user may change what is stored from `before` to `after`. A user who is over a limit, because it was
     /// lowered, may still store less.
-    pub fn admit(self, before: Usage, after: Usage) -> Result<(), NoRoom> {
+    pub fn check(self, before: Usage, after: Usage) -> Result<(), LimitReached> {
         let exceeds = |limit: Option<u64>, before: u64, after: u64| {
             limit.filter(|limit| after > before && after > *limit)
         };
         if let Some(limit) = exceeds(self.todos, before.todos, after.todos) {
-            return Err(NoRoom::Todos(limit));
+            return Err(LimitReached::Todos(limit));
         }
         match exceeds(self.bytes, before.bytes, after.bytes) {
-            Some(limit) => Err(NoRoom::Bytes(limit)),
+            Some(limit) => Err(LimitReached::Bytes(limit)),
             None => Ok(()),
         }
     }
@@ -64,15 +64,15 @@ mod tests {
         let allowance = Allowance { todos: Some(2), bytes: Some(10) };
         for (before, after, expected) in [
             (usage(1, 5), usage(2, 10), Ok(())),
-            (usage(2, 5), usage(3, 6), Err(NoRoom::Todos(2))),
-            (usage(1, 5), usage(2, 11), Err(NoRoom::Bytes(10))),
+            (usage(2, 5), usage(3, 6), Err(LimitReached::Todos(2))),
+            (usage(1, 5), usage(2, 11), Err(LimitReached::Bytes(10))),
             (usage(5, 50), usage(5, 49), Ok(())),
             (usage(5, 50), usage(5, 50), Ok(())),
-            (usage(5, 50), usage(5, 51), Err(NoRoom::Bytes(10))),
+            (usage(5, 50), usage(5, 51), Err(LimitReached::Bytes(10))),
         ] {
-            assert_eq!(allowance.admit(before, after), expected);
+            assert_eq!(allowance.check(before, after), expected);
         }
         let unlimited = Allowance { todos: None, bytes: None };
-        assert_eq!(unlimited.admit(usage(0, 0), usage(u64::MAX, u64::MAX)), Ok(()));
+        assert_eq!(unlimited.check(usage(0, 0), usage(u64::MAX, u64::MAX)), Ok(()));
     }
 }

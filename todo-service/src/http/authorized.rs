@@ -14,7 +14,7 @@ pub(super) struct Authorized<S: Requirement, T> {
     /// The user.
     pub(super) user: Authenticated<S>,
     /// The extracted value.
-    pub(super) sent: T,
+    pub(super) input: T,
 }
 
 impl<S, T> FromRequest for Authorized<S, T>
@@ -30,8 +30,8 @@ where
         let mut payload = payload.take();
         Box::pin(async move {
             let user = Authenticated::from_request(&request, &mut payload).await?;
-            let sent = T::from_request(&request, &mut payload).await.map_err(Into::into)?;
-            Ok(Self { user, sent })
+            let input = T::from_request(&request, &mut payload).await.map_err(Into::into)?;
+            Ok(Self { user, input })
         })
     }
 }

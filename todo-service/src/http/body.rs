@@ -13,16 +13,16 @@ use crate::domain::{Description, NewTodo, Title, TodoChange};
 #[schema(as = NewTodo)]
 pub(super) struct CreateRequest {
     /// 1 to 200 characters, not blank, no control characters.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = true, min_length = 1, max_length = 200, example = "Buy milk")]
-    title: Given,
+    title: Member,
     /// Up to 10,000 characters.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, required = false, max_length = 10_000)]
-    description: Given,
-    #[serde(default, deserialize_with = "given")]
+    description: Member,
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = bool, required = false, default = false)]
-    completed: Given,
+    completed: Member,
 }
 
 /// A change: members that are left out keep their value.
@@ -30,22 +30,22 @@ pub(super) struct CreateRequest {
 #[schema(as = TodoChange)]
 pub(super) struct ChangeRequest {
     /// 1 to 200 characters, not blank, no control characters.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
-    title: Given,
+    title: Member,
     /// Up to 10,000 characters; `null` for none.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, required = false, max_length = 10_000)]
-    description: Given,
-    #[serde(default, deserialize_with = "given")]
+    description: Member,
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = bool, required = false, example = true)]
-    completed: Given,
+    completed: Member,
 }
 
 /// A member as it was sent; `None` if it is absent. A JSON `null` is `Some(Value::Null)`.
-type Given = Option<Value>;
+type Member = Option<Value>;
 
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Given, D::Error> {
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Member, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
@@ -54,12 +54,13 @@ impl CreateRequest {
     pub(super) fn parse(self) -> Result<NewTodo, HttpError> {
         let mut errors = Errors::default();
         let title = match self.title {
-            Some(value) => errors.keep("title", title(value)),
-            None => errors.keep("title", Err("is required".to_owned())),
+            Some(value) => errors.collect("title", title(value)),
+            None => errors.collect("title", Err("is required".to_owned())),
         };
-        let description = self.description.and_then(|value| errors.keep("description", description(value)));
-        let completed = self.completed.and_then(|value| errors.keep("completed", completed(&value)));
-        errors.none_or_refuse()?;
+        let description =
+            self.description.and_then(|value| errors.collect("description", description(value)));
+        let completed = self.completed.and_then(|value| errors.collect("completed", completed(&value)));
+        errors.into_result()?;
         let title = title.ok_or_else(|| HttpError::internal("a title without error is missing"))?;
         Ok(NewTodo { title, description: description.flatten(), completed: completed.unwrap_or(false) })
     }
@@ -70,11 +71,11 @@ impl ChangeRequest {
     pub(super) fn parse(self) -> Result<TodoChange, HttpError> {
         let mut errors = Errors::default();
         let change = TodoChange {
-            title: self.title.and_then(|value| errors.keep("title", title(value))),
-            description: self.description.and_then(|value| errors.keep("description", description(value))),
-            completed: self.completed.and_then(|value| errors.keep("completed", completed(&value))),
+            title: self.title.and_then(|value| errors.collect("title", title(value))),
+            description: self.description.and_then(|value| errors.collect("description", description(value))),
+            completed: self.completed.and_then(|value| errors.collect("completed", completed(&value))),
         };
-        errors.none_or_refuse()?;
+        errors.into_result()?;
         Ok(change)
     }
 }
@@ -103,11 +104,11 @@ fn completed(value: &Value) -> Result<bool, String> {
 struct Errors(Vec<FieldError>);
 
 impl Errors {
-    fn keep<T>(&mut self, field: &str, parsed: Result<T, String>) -> Option<T> {
+    fn collect<T>(&mut self, field: &str, parsed: Result<T, String>) -> Option<T> {
         parsed.map_err(|message| self.0.push(FieldError { field: field.to_owned(), message })).ok()
     }
 
-    fn none_or_refuse(self) -> Result<(), HttpError> {
+    fn into_result(self) -> Result<(), HttpError> {
         if self.0.is_empty() { Ok(()) } else { Err(Problem::validation(self.0).into()) }
     }
 }

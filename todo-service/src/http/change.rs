@@ -16,8 +16,8 @@ use crate::todos::Todos;
     path = "/todos/{id}",
     tag = "todos",
     summary = "Change a todo",
-    description = "Members that are left out keep their value.",
-    params(("id" = String, Path, format = Uuid, description = "Whose id")),
+    description = "Members that are absent keep their value.",
+    params(("id" = String, Path, format = Uuid, description = "The id of the todo")),
     request_body = ChangeRequest,
     responses(
         (status = 200, body = TodoResponse),
@@ -33,7 +33,7 @@ pub(super) async fn change(
     request: Authorized<TodosWrite, (TodoId, Json<ChangeRequest>)>,
     todos: web::Data<Todos>,
 ) -> Result<HttpResponse, HttpError> {
-    let Authorized { user, sent: (TodoId(id), body) } = request;
+    let Authorized { user, input: (TodoId(id), body) } = request;
     let changed = todos.change(&user.sub, id, body.into_inner().parse()?).await.map_err(write_error)?;
     Ok(HttpResponse::Ok().json(TodoResponse::from(changed.ok_or_else(not_found)?)))
 }

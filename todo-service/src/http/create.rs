@@ -19,7 +19,7 @@ use crate::todos::Todos;
     summary = "Create a todo",
     request_body = CreateRequest,
     responses(
-        (status = 201, body = TodoResponse, headers(("Location" = String, description = "Where it stands"))),
+        (status = 201, body = TodoResponse, headers(("Location" = String, description = "The path of the new todo"))),
         (status = 409, response = service_kit::docs::ProblemDetails),
         (status = 413, response = service_kit::docs::ProblemDetails),
         (status = 415, response = service_kit::docs::ProblemDetails),
@@ -32,8 +32,8 @@ pub(super) async fn create(
     todos: web::Data<Todos>,
     base_path: BasePath,
 ) -> Result<HttpResponse, HttpError> {
-    let Authorized { user, sent } = request;
-    let todo = todos.create(&user.sub, sent.into_inner().parse()?).await.map_err(write_error)?;
+    let Authorized { user, input } = request;
+    let todo = todos.create(&user.sub, input.into_inner().parse()?).await.map_err(write_error)?;
     let location = (header::LOCATION, path_of(&base_path, todo.id));
     Ok(HttpResponse::Created().insert_header(location).json(TodoResponse::from(todo)))
 }

@@ -9,7 +9,7 @@ use utoipa::openapi::security::Scopes;
 #[openapi(
     info(
         title = "todo-service",
-        description = "Todos, each user's apart. Authorize with the user name and password of an account of the issuer."
+        description = "The todos of each user. Authorize with the user name and password of an account at the issuer."
     ),
     paths(
         super::list::list,

@@ -9,7 +9,7 @@ use super::authorized::Authorized;
 use super::page;
 use super::render::TodoResponse;
 use super::scopes::TodosRead;
-use crate::domain::{Cursor, Limit, Page};
+use crate::domain::{Cursor, Limit, PageRequest};
 use crate::todos::Todos;
 
 #[utoipa::path(
@@ -17,11 +17,11 @@ use crate::todos::Todos;
     path = "/todos/",
     tag = "todos",
     summary = "List todos",
-    description = "Newest first. A page holds `limit` todos, or fewer where these have more than 1 MiB. Where there is more, the header `Link` has the next page's address.",
+    description = "Returns the newest todos first. A page has `limit` todos, or fewer if these have more than 1 MiB. If there are more, the header `Link` has the URL of the next page.",
     params(
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 200, description = "How many: 50 unless said"),
-        ("cursor" = Option<String>, Query, description = "From a `Link` header"),
-        ("completed" = Option<bool>, Query, description = "Only the completed ones, or only the others"),
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 200, description = "The number of todos on the page; 50 by default"),
+        ("cursor" = Option<String>, Query, description = "The cursor from a `Link` header"),
+        ("completed" = Option<bool>, Query, description = "Only completed todos (true), or only the others (false)"),
     ),
     responses(
         (status = 200, body = [TodoResponse], headers(("Link" = String, description = "rel=\"next\""))),
@@ -34,14 +34,14 @@ pub(super) async fn list(
     todos: web::Data<Todos>,
     base_path: BasePath,
 ) -> Result<HttpResponse, HttpError> {
-    let Authorized { user, sent } = request;
-    let wanted = Wanted::parse(sent.into_inner())?;
-    let page = page::render(todos.list(&user.sub, wanted.page).await?)?;
-    let mut answer = HttpResponse::Ok();
+    let Authorized { user, input } = request;
+    let list = ListRequest::parse(input.into_inner())?;
+    let page = page::render(todos.list(&user.sub, list.page).await?)?;
+    let mut response = HttpResponse::Ok();
     if let Some(next) = page.next {
-        answer.insert_header((header::LINK, format!("<{}>; rel=\"next\"", wanted.path_to(&base_path, next))));
+        response.insert_header((header::LINK, format!("<{}>; rel=\"next\"", list.path_to(&base_path, next))));
     }
-    Ok(answer.content_type(ContentType::json()).body(page.json))
+    Ok(response.content_type(ContentType::json()).body(page.json))
 }
 
 /// The query parameters. Unknown parameters are ignored.
@@ -54,41 +54,42 @@ struct Parameters {
 
 impl Parameters {
     fn read(pairs: Vec<(String, String)>) -> Result<Self, HttpError> {
-        let mut read = Self::default();
+        let mut parameters = Self::default();
         for (name, value) in pairs {
-            let place = match name.as_str() {
-                "limit" => &mut read.limit,
-                "cursor" => &mut read.cursor,
-                "completed" => &mut read.completed,
+            let parameter = match name.as_str() {
+                "limit" => &mut parameters.limit,
+                "cursor" => &mut parameters.cursor,
+                "completed" => &mut parameters.completed,
                 _ => continue,
             };
-            if place.replace(value).is_some() {
+            if parameter.replace(value).is_some() {
                 return Err(HttpError::field(name, "is given twice"));
             }
         }
-        Ok(read)
+        Ok(parameters)
     }
 }
 
 /// The requested page, and the parameters for the link to the next one.
 #[derive(Debug)]
-struct Wanted {
-    page: Page,
+struct ListRequest {
+    page: PageRequest,
     limit: Option<String>,
     completed: Option<String>,
 }
 
-impl Wanted {
+impl ListRequest {
     fn parse(pairs: Vec<(String, String)>) -> Result<Self, HttpError> {
         let Parameters { limit, cursor, completed } = Parameters::read(pairs)?;
-        let page = Page {
+        let page = PageRequest {
             limit: match &limit {
-                Some(text) => Limit::parse(text).map_err(|invalid| refuse("limit", &invalid))?,
+                Some(text) => Limit::parse(text).map_err(|invalid| invalid_parameter("limit", &invalid))?,
                 None => Limit::default(),
             },
             after: match &cursor {
                 Some(text) => {
-                    let cursor: Cursor = text.parse().map_err(|invalid| refuse("cursor", &invalid))?;
+                    let cursor: Cursor =
+                        text.parse().map_err(|invalid| invalid_parameter("cursor", &invalid))?;
                     Some(cursor.id())
                 }
                 None => None,
@@ -96,7 +97,7 @@ impl Wanted {
             completed: match completed.as_deref() {
                 Some("true") => Some(true),
                 Some("false") => Some(false),
-                Some(_) => return Err(refuse("completed", &"must be true or false")),
+                Some(_) => return Err(invalid_parameter("completed", &"must be true or false")),
                 None => None,
             },
         };
@@ -118,6 +119,6 @@ impl Wanted {
     }
 }
 
-fn refuse(field: &str, message: &impl ToString) -> HttpError {
+fn invalid_parameter(field: &str, message: &impl ToString) -> HttpError {
     HttpError::field(field, message.to_string())
 }

@@ -4,7 +4,7 @@ use service_kit::http::HttpError;
 
 use super::render::TodoResponse;
 use crate::domain::{Cursor, Todo};
-use crate::todos::Listing;
+use crate::todos::TodoPage;
 
 /// The greatest size of a page, in bytes. Escaped characters make it longer than the texts in it.
 const PAGE_BYTES: usize = 1024 * 1024;
@@ -16,27 +16,27 @@ pub(super) struct RenderedPage {
 }
 
 /// Renders as many todos as fit, and at least one.
-pub(super) fn render(listing: Listing) -> Result<RenderedPage, HttpError> {
-    let mut page = RenderedPage { json: String::from("["), next: listing.next };
+pub(super) fn render(page: TodoPage) -> Result<RenderedPage, HttpError> {
+    let mut rendered = RenderedPage { json: String::from("["), next: page.next };
     let mut last = None;
-    for todo in listing.todos {
+    for todo in page.todos {
         let id = todo.id;
-        let rendered = one(todo)?;
+        let json = render_todo(todo)?;
         if let Some(last) = last {
             // Two bytes: the comma before the todo and the bracket after it.
-            if page.json.len() + rendered.len() + 2 > PAGE_BYTES {
-                page.next = Some(Cursor::after(last));
+            if rendered.json.len() + json.len() + 2 > PAGE_BYTES {
+                rendered.next = Some(Cursor::after(last));
                 break;
             }
-            page.json.push(',');
+            rendered.json.push(',');
         }
-        page.json.push_str(&rendered);
+        rendered.json.push_str(&json);
         last = Some(id);
     }
-    page.json.push(']');
-    Ok(page)
+    rendered.json.push(']');
+    Ok(rendered)
 }
 
-fn one(todo: Todo) -> Result<String, HttpError> {
+fn render_todo(todo: Todo) -> Result<String, HttpError> {
     serde_json::to_string(&TodoResponse::from(todo)).map_err(HttpError::internal)
 }

@@ -12,7 +12,7 @@ pub(super) fn not_found() -> HttpError {
 
 pub(super) fn write_error(error: WriteError) -> HttpError {
     match error {
-        WriteError::NoRoom(why) => HttpError::new(StatusCode::CONFLICT, why.to_string()),
+        WriteError::LimitReached(why) => HttpError::new(StatusCode::CONFLICT, why.to_string()),
         WriteError::Database(error) => error.into(),
     }
 }

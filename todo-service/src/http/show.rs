@@ -15,7 +15,7 @@ use crate::todos::Todos;
     path = "/todos/{id}",
     tag = "todos",
     summary = "Show a todo",
-    params(("id" = String, Path, format = Uuid, description = "Whose id")),
+    params(("id" = String, Path, format = Uuid, description = "The id of the todo")),
     responses((status = 200, body = TodoResponse), (status = 404, response = service_kit::docs::ProblemDetails)),
     security(("password" = ["todos:read"]), ("bearer" = [])),
 )]
@@ -23,7 +23,7 @@ pub(super) async fn show(
     request: Authorized<TodosRead, TodoId>,
     todos: web::Data<Todos>,
 ) -> Result<HttpResponse, HttpError> {
-    let Authorized { user, sent: TodoId(id) } = request;
+    let Authorized { user, input: TodoId(id) } = request;
     let todo = todos.find(&user.sub, id).await?.ok_or_else(not_found)?;
     Ok(HttpResponse::Ok().json(TodoResponse::from(todo)))
 }

@@ -7,7 +7,7 @@ use shared_claims::claims::Roles;
 use shared_claims::scope::Scopes;
 use utoipa::ToSchema;
 
-/// The token's holder.
+/// The user or client of the token.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Whoami)]
 pub(super) struct WhoamiResponse<'a> {
@@ -18,7 +18,7 @@ pub(super) struct WhoamiResponse<'a> {
     scope: &'a Scopes,
     #[schema(value_type = Vec<String>)]
     roles: &'a Roles,
-    /// When the token ends, seconds since the epoch.
+    /// When the token expires, seconds since the Unix epoch.
     exp: i64,
 }
 
@@ -26,8 +26,8 @@ pub(super) struct WhoamiResponse<'a> {
     get,
     path = "/whoami",
     tag = "token",
-    summary = "What a service sees of the token",
-    description = "Any good token will do. Touches no database.",
+    summary = "The claims of the token",
+    description = "Accepts any valid token. Does not use the database.",
     responses((status = 200, body = WhoamiResponse)),
     security(("password" = []), ("bearer" = [])),
 )]

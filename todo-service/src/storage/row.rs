@@ -38,7 +38,7 @@ pub(super) fn key(id: Uuid) -> String {
 /// Parses the id of a row.
 pub(super) fn parse_key(text: &str) -> Result<Uuid, DatabaseError> {
     Uuid::try_parse(text).map_err(|_| {
-        let message = format!("the id of todo {text} is not of ours");
+        let message = format!("the id of todo {text} is not a UUID");
         DatabaseError::Query(diesel::result::Error::DeserializationError(message.into()))
     })
 }

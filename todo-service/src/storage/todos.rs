@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::row::{Changes, TodoRow, key, parse_key};
 use super::schema::todos::dsl::{completed, description, id, owner, title, todos};
-use crate::domain::{Page, Todo, TodoChange, Usage};
+use crate::domain::{PageRequest, Todo, TodoChange, Usage};
 
 diesel::define_sql_function! {
     /// The number of bytes of a text.
@@ -20,26 +20,30 @@ diesel::define_sql_function! {
     fn octet_length_or_null(text: Nullable<Text>) -> Nullable<Integer>;
 }
 
-type Outcome<T> = Result<T, DatabaseError>;
+type DatabaseResult<T> = Result<T, DatabaseError>;
 
 /// Inserts a todo.
-pub fn insert(connection: &mut DbConnection, of: &str, todo: &Todo) -> Outcome<()> {
-    diesel::insert_into(todos).values(TodoRow::new(of, todo)).execute(connection)?;
+pub fn insert(connection: &mut DbConnection, owner_id: &str, todo: &Todo) -> DatabaseResult<()> {
+    diesel::insert_into(todos).values(TodoRow::new(owner_id, todo)).execute(connection)?;
     Ok(())
 }
 
 /// Finds a todo of this owner.
-pub fn find(connection: &mut DbConnection, of: &str, wanted: Uuid) -> Outcome<Option<Todo>> {
-    let query = todos.filter(id.eq(key(wanted))).filter(owner.eq(of)).select(TodoRow::as_select());
+pub fn find(connection: &mut DbConnection, owner_id: &str, todo_id: Uuid) -> DatabaseResult<Option<Todo>> {
+    let query = todos.filter(id.eq(key(todo_id))).filter(owner.eq(owner_id)).select(TodoRow::as_select());
     let row: Option<TodoRow> = query.first(connection).optional()?;
     row.map(TodoRow::into_todo).transpose()
 }
 
 /// The ids of one page of this owner's todos, newest first, with the bytes of their texts. Returns one more than the
 /// page holds if there are more. Neither database reads the texts for this query.
-pub fn sizes(connection: &mut DbConnection, of: &str, page: &Page) -> Outcome<Vec<(Uuid, u64)>> {
+pub fn sizes(
+    connection: &mut DbConnection,
+    owner_id: &str,
+    page: &PageRequest,
+) -> DatabaseResult<Vec<(Uuid, u64)>> {
     let columns = (id, octet_length(title), octet_length_or_null(description));
-    let mut query = todos.filter(owner.eq(of)).select(columns).into_boxed();
+    let mut query = todos.filter(owner.eq(owner_id)).select(columns).into_boxed();
     if let Some(state) = page.completed {
         query = query.filter(completed.eq(state));
     }
@@ -54,9 +58,9 @@ pub fn sizes(connection: &mut DbConnection, of: &str, page: &Page) -> Outcome<Ve
 }
 
 /// The todos with these ids that this owner (still) has, newest first.
-pub fn all_of(connection: &mut DbConnection, of: &str, ids: &[Uuid]) -> Outcome<Vec<Todo>> {
+pub fn find_all(connection: &mut DbConnection, owner_id: &str, ids: &[Uuid]) -> DatabaseResult<Vec<Todo>> {
     let keys = ids.iter().copied().map(key);
-    let query = todos.filter(owner.eq(of)).filter(id.eq_any(keys)).select(TodoRow::as_select());
+    let query = todos.filter(owner.eq(owner_id)).filter(id.eq_any(keys)).select(TodoRow::as_select());
     let rows: Vec<TodoRow> = query.order(id.desc()).load(connection)?;
     rows.into_iter().map(TodoRow::into_todo).collect()
 }
@@ -64,27 +68,27 @@ pub fn all_of(connection: &mut DbConnection, of: &str, ids: &[Uuid]) -> Outcome<
 /// Changes a todo of this owner. Returns `false` if there is none.
 pub fn update(
     connection: &mut DbConnection,
-    of: &str,
-    wanted: Uuid,
+    owner_id: &str,
+    todo_id: Uuid,
     change: TodoChange,
     now_ms: i64,
-) -> Outcome<bool> {
-    let target = todos.filter(id.eq(key(wanted))).filter(owner.eq(of.to_owned()));
+) -> DatabaseResult<bool> {
+    let target = todos.filter(id.eq(key(todo_id))).filter(owner.eq(owner_id.to_owned()));
     let changed = diesel::update(target).set(Changes::new(change, now_ms)).execute(connection)?;
     Ok(changed == 1)
 }
 
 /// Deletes a todo of this owner. Returns `false` if there is none.
-pub fn delete(connection: &mut DbConnection, of: &str, wanted: Uuid) -> Outcome<bool> {
-    let target = todos.filter(id.eq(key(wanted))).filter(owner.eq(of.to_owned()));
+pub fn delete(connection: &mut DbConnection, owner_id: &str, todo_id: Uuid) -> DatabaseResult<bool> {
+    let target = todos.filter(id.eq(key(todo_id))).filter(owner.eq(owner_id.to_owned()));
     Ok(diesel::delete(target).execute(connection)? == 1)
 }
 
 /// What this owner has stored.
-pub fn usage(connection: &mut DbConnection, of: &str) -> Outcome<Usage> {
+pub fn usage(connection: &mut DbConnection, owner_id: &str) -> DatabaseResult<Usage> {
     let columns = (count_star(), sum(octet_length(title)), sum(octet_length_or_null(description)));
     let (count, titles, descriptions): (i64, Option<i64>, Option<i64>) =
-        todos.filter(owner.eq(of)).select(columns).get_result(connection)?;
+        todos.filter(owner.eq(owner_id)).select(columns).get_result(connection)?;
     let bytes = titles.unwrap_or_default().saturating_add(descriptions.unwrap_or_default());
     Ok(Usage { todos: unsigned(count), bytes: unsigned(bytes) })
 }
@@ -100,10 +104,10 @@ fn unsigned(number: i64) -> u64 {
 
 /// Locks an owner's todos for writers until the end of the transaction, so that a count of them stays correct. SQLite
 /// needs no lock, because it has one writer at a time.
-pub fn lock_owner(connection: &mut DbConnection, of: &str) -> Outcome<()> {
+pub fn lock_owner(connection: &mut DbConnection, owner_id: &str) -> DatabaseResult<()> {
     if let DbConnection::Postgres(inner) = connection {
         diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-            .bind::<Text, _>(of)
+            .bind::<Text, _>(owner_id)
             .execute(inner)?;
     }
     Ok(())
