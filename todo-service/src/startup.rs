@@ -91,7 +91,7 @@ impl Application {
         };
         let todos = Todos::new(database, clock, ids, allowance);
         let service = Service {
-            api: http::docs::document(&settings.auth.issuer_path("/auth/token")),
+            api: http::api_document(&settings.auth.issuer_path("/auth/token")),
             token_origin: settings.auth.issuer_origin(),
             // The service has no setting for its public URL: only a trusted proxy can tell that a client uses https.
             is_https: false,

@@ -1,17 +1,11 @@
 //! Todos and the rules for their values. Knows neither HTTP nor the database.
 
-mod cursor;
-mod description;
+mod allowance;
 mod id;
 mod page;
-mod title;
 mod todo;
-mod usage;
 
-pub use cursor::{Cursor, InvalidCursor};
-pub use description::{Description, InvalidDescription};
+pub use allowance::{Allowance, LimitReached, Usage};
 pub use id::TodoIds;
-pub use page::{InvalidLimit, Limit, PageRequest};
-pub use title::{InvalidTitle, Title};
-pub use todo::{NewTodo, Todo, TodoChange};
-pub use usage::{Allowance, LimitReached, Usage};
+pub use page::{Cursor, InvalidCursor, InvalidLimit, Limit, PageRequest};
+pub use todo::{Description, InvalidDescription, InvalidTitle, NewTodo, Title, Todo, TodoChange};

@@ -5,12 +5,10 @@ use actix_web::{HttpResponse, web};
 use service_kit::http::{BasePath, HttpError, Query};
 use url::form_urlencoded;
 
-use super::authorized::Authorized;
-use super::page;
-use super::render::TodoResponse;
-use super::scopes::TodosRead;
-use crate::domain::{Cursor, Limit, PageRequest};
-use crate::todos::Todos;
+use super::extract::{Authorized, TodosRead};
+use super::messages::TodoResponse;
+use crate::domain::{Cursor, Limit, PageRequest, Todo};
+use crate::todos::{TodoPage, Todos};
 
 #[utoipa::path(
     get,
@@ -36,7 +34,7 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, HttpError> {
     let Authorized { user, input } = request;
     let list = ListRequest::parse(input.into_inner())?;
-    let page = page::render(todos.list(&user.sub, list.page).await?)?;
+    let page = render_page(todos.list(&user.sub, list.page).await?)?;
     let mut response = HttpResponse::Ok();
     if let Some(next) = page.next {
         response.insert_header((header::LINK, format!("<{}>; rel=\"next\"", list.path_to(&base_path, next))));
@@ -121,4 +119,39 @@ impl ListRequest {
 
 fn invalid_parameter(field: &str, message: &impl ToString) -> HttpError {
     HttpError::field(field, message.to_string())
+}
+
+/// The greatest size of a page, in bytes. Escaped characters make it longer than the texts in it.
+const PAGE_BYTES: usize = 1024 * 1024;
+
+/// A JSON array, and the cursor of the next page if there is one.
+struct RenderedPage {
+    json: String,
+    next: Option<Cursor>,
+}
+
+/// Renders as many todos as fit, and at least one.
+fn render_page(page: TodoPage) -> Result<RenderedPage, HttpError> {
+    let mut rendered = RenderedPage { json: String::from("["), next: page.next };
+    let mut last = None;
+    for todo in page.todos {
+        let id = todo.id;
+        let json = render_todo(todo)?;
+        if let Some(last) = last {
+            // Two bytes: the comma before the todo and the bracket after it.
+            if rendered.json.len() + json.len() + 2 > PAGE_BYTES {
+                rendered.next = Some(Cursor::after(last));
+                break;
+            }
+            rendered.json.push(',');
+        }
+        rendered.json.push_str(&json);
+        last = Some(id);
+    }
+    rendered.json.push(']');
+    Ok(rendered)
+}
+
+fn render_todo(todo: Todo) -> Result<String, HttpError> {
+    serde_json::to_string(&TodoResponse::from(todo)).map_err(HttpError::internal)
 }

@@ -1,12 +1,13 @@
-//! The request bodies that create or change a todo.
+//! The request bodies that create or change a todo, and a todo in a response.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use service_kit::http::HttpError;
+use service_kit::timestamp::rfc3339;
 use shared_claims::problem::{FieldError, Problem};
 use utoipa::ToSchema;
 
-use crate::domain::{Description, NewTodo, Title, TodoChange};
+use crate::domain::{Description, NewTodo, Title, Todo, TodoChange};
 
 /// A todo to be created.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -110,5 +111,34 @@ impl Errors {
 
     fn into_result(self) -> Result<(), HttpError> {
         if self.0.is_empty() { Ok(()) } else { Err(Problem::validation(self.0).into()) }
+    }
+}
+
+/// A todo.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Todo)]
+pub(super) struct TodoResponse {
+    #[schema(format = Uuid, example = "019ab5a0-1c00-7000-8000-00000000000a")]
+    id: String,
+    #[schema(example = "Buy milk")]
+    title: String,
+    description: Option<String>,
+    completed: bool,
+    #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
+    created_at: String,
+    #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
+    updated_at: String,
+}
+
+impl From<Todo> for TodoResponse {
+    fn from(todo: Todo) -> Self {
+        Self {
+            id: todo.id.hyphenated().to_string(),
+            title: todo.title.into_string(),
+            description: todo.description.map(Description::into_string),
+            completed: todo.completed,
+            created_at: rfc3339(todo.created_at_ms),
+            updated_at: rfc3339(todo.updated_at_ms),
+        }
     }
 }
