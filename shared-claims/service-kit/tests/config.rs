@@ -95,7 +95,7 @@ fn toml(content: &str) -> Result<Settings, String> {
 }
 
 #[test]
-fn the_environment_goes_over_the_file_and_the_file_over_the_defaults() {
+fn the_environment_overrides_the_file_and_the_file_overrides_the_defaults() {
     let file = "issuer = 'from-file'\n[passwords]\nbcrypt_cost = 10\n[http]\nworkers = 3\n";
     let settings =
         from(Some(("settings.toml", file)), &[("AUTH__PASSWORDS__BCRYPT_COST", "11"), ("PATH", "/bin")])
@@ -108,7 +108,7 @@ fn the_environment_goes_over_the_file_and_the_file_over_the_defaults() {
 }
 
 #[test]
-fn yaml_and_json_say_the_same_as_toml() {
+fn yaml_and_json_files_are_equivalent_to_toml() {
     let yaml = "http:\n  cors_origins:\n    - https://a.example\n    - https://b.example\n";
     let json = r#"{"http": {"cors_origins": ["https://a.example", "https://b.example"]}}"#;
     let toml = "[http]\ncors_origins = ['https://a.example', 'https://b.example']\n";
@@ -130,7 +130,7 @@ fn lists_are_comma_separated_in_the_environment_and_replace_the_default() {
 }
 
 #[test]
-fn what_looks_like_a_number_stays_what_was_written() {
+fn a_string_that_looks_like_a_number_is_kept_as_written() {
     for text in ["12345", "0x10", "1e9", "007", "true", "null", " spaced ", "a,b"] {
         let settings = from(None, &[("AUTH__ISSUER", text), ("AUTH__KEYS__ENCRYPTION_KEY", text)]).unwrap();
         assert_eq!(settings.issuer, text);
@@ -175,7 +175,7 @@ fn an_optional_number_comes_from_the_environment_too() {
 }
 
 #[test]
-fn a_key_that_is_none_stops_the_start() {
+fn an_unknown_key_stops_the_start() {
     assert_eq!(
         env("AUTH__PASSWORDS__BCRYPT_COTS", "12").unwrap_err(),
         "AUTH__PASSWORDS__BCRYPT_COTS: unknown setting; known here: BCRYPT_COST, PEPPERED"
@@ -194,7 +194,7 @@ fn a_key_that_is_none_stops_the_start() {
 }
 
 #[test]
-fn a_bad_value_is_named_by_its_key_in_the_words_of_who_gave_it() {
+fn an_invalid_value_is_reported_with_its_key_as_the_user_wrote_it() {
     for (name, text, line) in [
         ("AUTH__PASSWORDS__BCRYPT_COST", "high", "must be a whole number"),
         ("AUTH__PASSWORDS__BCRYPT_COST", "12.5", "must be a whole number"),
@@ -245,7 +245,7 @@ fn a_bad_value_is_named_by_its_key_in_the_words_of_who_gave_it() {
 }
 
 #[test]
-fn secrets_come_from_files_too() {
+fn secrets_may_be_read_from_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     for (content, secret) in [
@@ -292,7 +292,7 @@ fn secrets_come_from_files_too() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named_and_not_quoted() {
+fn an_unreadable_file_is_named_and_not_quoted() {
     let missing = load::<Settings>(LoadSpec {
         prefix: "AUTH".to_owned(),
         file: Some(PathBuf::from("/nowhere/settings.toml")),
@@ -318,7 +318,7 @@ fn a_file_that_cannot_be_read_is_named_and_not_quoted() {
 }
 
 #[test]
-fn a_database_url_that_is_not_encoded_is_refused_by_name_and_never_shown() {
+fn a_database_url_that_is_not_encoded_is_refused_and_never_shown() {
     const RAW: [&str; 13] = [
         "Zq9%Kd7Yt",
         "Zq9@Kd7Yt",
@@ -415,7 +415,7 @@ fn no_error_and_no_listing_shows_a_secret() {
 }
 
 #[test]
-fn a_list_whose_items_have_parts_is_tables_in_a_file_and_json_in_the_environment() {
+fn a_list_of_groups_is_given_as_tables_in_a_file_and_as_json_in_the_environment() {
     let expected = [
         App {
             id: "a".into(),
@@ -463,7 +463,7 @@ fn a_list_whose_items_have_parts_is_tables_in_a_file_and_json_in_the_environment
 }
 
 #[test]
-fn the_listing_is_a_file_that_loads_again() {
+fn the_rendered_settings_can_be_loaded_as_a_file() {
     let listing = render(&env("AUTH__ISSUER", "say \"hi\"\\").unwrap()).unwrap();
     let again = toml(&listing).unwrap();
     assert_eq!(again.issuer, "say \"hi\"\\");
@@ -471,7 +471,7 @@ fn the_listing_is_a_file_that_loads_again() {
 }
 
 #[test]
-fn a_masked_default_is_not_taken_for_the_value() {
+fn a_masked_default_does_not_replace_the_value() {
     #[derive(Serialize, Deserialize)]
     #[serde(default)]
     struct WithSecret {

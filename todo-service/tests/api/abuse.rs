@@ -24,7 +24,7 @@ impl Drop for Program {
 }
 
 #[actix_web::test]
-async fn slow_readers_slow_senders_and_large_bodies_cost_little_and_give_it_back() {
+async fn an_attack_by_slow_clients_and_large_bodies_is_bounded_and_leaves_nothing() {
     let database = TestDatabase::create(Backend::Sqlite);
     let (issuer, feed) = (TestIssuer::start([TestKey::shared(0)]), TestFeed::start());
     let port = free_port();

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::helpers::{ADA, Answer, BOTH, spawn_app};
 
 #[actix_web::test]
-async fn every_field_that_breaks_a_rule_is_named() {
+async fn every_invalid_field_is_named() {
     let app = spawn_app(BOTH[0]).await;
     let token = app.token(ADA);
     let path = format!("/todos/{}", app.create(&token, "a").await["id"].as_str().unwrap());
@@ -38,7 +38,7 @@ async fn every_field_that_breaks_a_rule_is_named() {
 }
 
 #[actix_web::test]
-async fn members_that_are_none_of_ours_are_ignored() {
+async fn unknown_members_are_ignored() {
     for backend in BOTH {
         let app = spawn_app(backend).await;
         let token = app.token(ADA);
@@ -58,7 +58,7 @@ async fn members_that_are_none_of_ours_are_ignored() {
 }
 
 #[actix_web::test]
-async fn text_of_any_kind_comes_back_as_it_was_typed() {
+async fn any_text_is_stored_as_it_was_typed() {
     for backend in BOTH {
         let app = spawn_app(backend).await;
         let token = app.token(ADA);
@@ -78,7 +78,7 @@ async fn text_of_any_kind_comes_back_as_it_was_typed() {
 }
 
 #[actix_web::test]
-async fn what_is_no_json_is_refused_before_it_is_read() {
+async fn a_body_of_another_type_is_refused_before_it_is_read() {
     let app = spawn_app(BOTH[0]).await;
     let token = app.token(ADA);
     let post = |kind: &'static str, body: Vec<u8>| {

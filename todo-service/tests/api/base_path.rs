@@ -26,7 +26,7 @@ impl Proxied<'_> {
 }
 
 #[actix_web::test]
-async fn what_answers_point_at_is_found_below_the_base_path() {
+async fn urls_in_responses_are_below_the_base_path() {
     let app = spawn_app_with(BOTH[0], |settings| settings.base_path = "/api".to_owned()).await;
     for strips in [true, false] {
         let proxied = Proxied { app: &app, strips };

@@ -12,7 +12,7 @@ async fn post(app: &TestApp, cookie: &str, headers: &[(&str, &str)]) -> Answer {
 }
 
 #[actix_web::test]
-async fn a_cookie_reads_from_anywhere_and_writes_from_known_origins() {
+async fn a_cookie_may_read_from_any_origin_and_write_only_from_known_origins() {
     let app = spawn_app_with(BOTH[0], |settings| {
         settings.http.cors_origins = vec!["https://app.example.com".to_owned()];
     })
@@ -47,7 +47,7 @@ async fn a_cookie_reads_from_anywhere_and_writes_from_known_origins() {
 }
 
 #[actix_web::test]
-async fn with_a_header_cookies_are_ignored() {
+async fn cookies_are_ignored_if_there_is_an_authorization_header() {
     let app = spawn_app(BOTH[0]).await;
     let cookie = format!("__Host-access_token={}", app.token(ADA));
     let bad =
@@ -61,7 +61,7 @@ async fn with_a_header_cookies_are_ignored() {
 }
 
 #[actix_web::test]
-async fn the_cookie_has_no_prefix_where_cookies_are_not_secure() {
+async fn the_cookie_has_no_prefix_if_cookies_are_not_secure() {
     let insecure = spawn_app_with(BOTH[0], |settings| settings.cookies.secure = Some(false)).await;
     let secure = spawn_app(BOTH[0]).await;
     for (app, name, status) in [
@@ -79,7 +79,7 @@ async fn the_cookie_has_no_prefix_where_cookies_are_not_secure() {
 /// Cookie names are compared as they were sent. A cookie that is sent twice is refused, because another host of the
 /// same domain may have set one of the two.
 #[actix_web::test]
-async fn a_name_that_only_decodes_to_ours_is_another_and_ours_comes_once() {
+async fn cookie_names_are_not_decoded_and_a_repeated_cookie_is_refused() {
     let app = spawn_app(BOTH[0]).await;
     let token = app.token(ADA);
     for (cookies, status) in [
@@ -106,7 +106,7 @@ async fn a_suffix_is_part_of_the_name() {
 }
 
 #[actix_web::test]
-async fn unless_set_cookies_are_as_secure_as_the_issuer() {
+async fn cookies_are_secure_by_default_if_the_issuer_uses_https() {
     let unset = spawn_app_with(BOTH[0], |settings| settings.cookies.secure = None).await;
     for (name, status) in [("access_token", 200), ("__Host-access_token", 401)] {
         let request = unset.request(Method::GET, "/todos/", None);
@@ -116,7 +116,7 @@ async fn unless_set_cookies_are_as_secure_as_the_issuer() {
 }
 
 #[actix_web::test]
-async fn scripts_of_listed_origins_may_read_answers() {
+async fn scripts_of_listed_origins_may_read_responses() {
     let app = spawn_app(BOTH[0]).await;
     let asked = |origin: &'static str| {
         let request = app.request(Method::OPTIONS, "/todos/", None).header("origin", origin);

@@ -50,7 +50,7 @@ async fn a_listed_front_end_sends_any_header_and_uses_every_method_of_a_path() {
 }
 
 #[actix_web::test]
-async fn another_origin_reads_nothing() {
+async fn another_origin_may_not_read_responses() {
     let app = spawn_app(BOTH[0]).await;
     let token = app.token(ADA);
     for origin in ["https://evil.example", "null", "http://localhost:5174"] {

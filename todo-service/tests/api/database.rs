@@ -44,7 +44,7 @@ async fn connections_that_hang_are_replaced() {
 }
 
 #[actix_web::test]
-async fn all_works_behind_a_pooler_in_transaction_mode() {
+async fn the_service_works_behind_a_pooler_in_transaction_mode() {
     let place = TestDatabase::create(Backend::Postgres);
     let pooler = PgBouncer::in_front_of(&place, 2);
     let app = spawn_app_with(Backend::Postgres, |settings| {
@@ -66,7 +66,7 @@ const POSTGRES_FULL: &str = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAG
      RAISE EXCEPTION 'could not extend file \"base/1/2\": No space left on device' USING ERRCODE = '53100'; END $$";
 
 #[actix_web::test]
-async fn a_disk_that_is_full_passes_and_is_shown() {
+async fn a_full_disk_is_503_and_shown_by_readyz() {
     for backend in BOTH {
         let app = spawn_app(backend).await;
         let token = app.token(ADA);

@@ -23,24 +23,24 @@ async fn the_document_shows_every_endpoint_and_the_password_flow() {
     let flow = &document["components"]["securitySchemes"]["password"]["flows"]["password"];
     assert_eq!(flow["tokenUrl"], format!("{}/auth/token", app.issuer.url()));
     assert!(flow["scopes"]["todos:read"].is_string() && flow["scopes"]["todos:write"].is_string());
-    assert!(refers_only_to_what_is_there(&document, &document));
+    assert!(has_no_broken_reference(&document, &document));
 }
 
-fn refers_only_to_what_is_there(document: &Value, part: &Value) -> bool {
+fn has_no_broken_reference(document: &Value, part: &Value) -> bool {
     match part {
         Value::Object(members) => members.iter().all(|(name, value)| match value {
             Value::String(place) if name == "$ref" => {
                 document.pointer(place.trim_start_matches('#')).is_some()
             }
-            value => refers_only_to_what_is_there(document, value),
+            value => has_no_broken_reference(document, value),
         }),
-        Value::Array(items) => items.iter().all(|item| refers_only_to_what_is_there(document, item)),
+        Value::Array(items) => items.iter().all(|item| has_no_broken_reference(document, item)),
         _ => true,
     }
 }
 
 #[actix_web::test]
-async fn the_page_may_ask_the_issuer_for_a_token() {
+async fn the_page_may_request_a_token_from_the_issuer() {
     let app = spawn_app(BOTH[0]).await;
     for path in ["/docs", "/docs/"] {
         let page = app.get(path, None).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::helpers::{ADA, BOB, BOTH, spawn_app_with};
 
 #[actix_web::test]
-async fn no_more_than_allowed_also_when_asked_for_at_once() {
+async fn the_limit_of_todos_also_holds_for_concurrent_requests() {
     for backend in BOTH {
         let app = spawn_app_with(backend, |settings| settings.limits.todos_per_user = 3).await;
         let (ada, body) = (app.token(ADA), json!({ "title": "a" }));
@@ -32,7 +32,7 @@ fn large() -> String {
 }
 
 #[actix_web::test]
-async fn no_more_bytes_than_allowed_however_they_are_written() {
+async fn the_limit_of_bytes_holds_for_creating_and_for_changing() {
     for backend in BOTH {
         let app = spawn_app_with(backend, |settings| settings.limits.bytes_per_user = 100_000).await;
         let ada = app.token(ADA);

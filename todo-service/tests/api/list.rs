@@ -32,7 +32,7 @@ async fn walk(app: &TestApp, token: &str, first: &str) -> Vec<Vec<String>> {
 }
 
 #[actix_web::test]
-async fn newest_first_in_pages_that_neither_lose_nor_repeat() {
+async fn pages_are_newest_first_and_contain_every_todo_once() {
     for backend in BOTH {
         let app = spawn_app(backend).await;
         let token = app.token(ADA);
@@ -52,7 +52,7 @@ async fn newest_first_in_pages_that_neither_lose_nor_repeat() {
 /// A text that was stored by another version or by hand is shown to its owner, can be corrected, and does not hide the
 /// other todos.
 #[actix_web::test]
-async fn a_text_of_other_rules_is_shown_as_it_stands() {
+async fn a_text_that_breaks_the_current_rules_is_shown_unchanged() {
     for backend in BOTH {
         let app = spawn_app(backend).await;
         let token = app.token(ADA);
@@ -69,7 +69,7 @@ async fn a_text_of_other_rules_is_shown_as_it_stands() {
 }
 
 #[actix_web::test]
-async fn a_page_goes_on_where_it_was_although_the_list_changes() {
+async fn a_cursor_stays_valid_although_the_list_changes() {
     for backend in BOTH {
         let app = spawn_app(backend).await;
         let token = app.token(ADA);
@@ -102,7 +102,7 @@ async fn the_filter_is_kept_from_page_to_page() {
 }
 
 #[actix_web::test]
-async fn fifty_at_a_time_unless_said_and_two_hundred_at_most() {
+async fn the_default_limit_is_50_and_the_maximum_is_200() {
     let app = spawn_app(BOTH[0]).await;
     let token = app.token(ADA);
     for number in 0..51 {
@@ -115,7 +115,7 @@ async fn fifty_at_a_time_unless_said_and_two_hundred_at_most() {
 }
 
 #[actix_web::test]
-async fn what_is_no_page_is_refused_by_name() {
+async fn an_invalid_page_parameter_is_refused_by_name() {
     let app = spawn_app(BOTH[0]).await;
     let token = app.token(ADA);
     for (query, field) in [
@@ -142,7 +142,7 @@ async fn what_is_no_page_is_refused_by_name() {
 }
 
 #[actix_web::test]
-async fn a_page_has_at_most_a_mebibyte_and_the_pages_together_have_everything() {
+async fn a_page_has_at_most_one_mebibyte_and_all_pages_together_are_complete() {
     const MEBIBYTE: usize = 1024 * 1024;
     for backend in BOTH {
         let app = spawn_app(backend).await;

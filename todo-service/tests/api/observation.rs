@@ -10,7 +10,7 @@ use shared_claims::testing::{TestIssuer, TestKey, eventually};
 use crate::helpers::{ADA, BOTH, spawn_app, spawn_unready};
 
 #[actix_web::test]
-async fn ready_names_every_dependency() {
+async fn readyz_names_every_dependency() {
     for backend in BOTH {
         let app = spawn_app(backend).await;
         assert_eq!(app.get("/healthz", None).await.status, 200);
@@ -25,7 +25,7 @@ async fn ready_names_every_dependency() {
 }
 
 #[actix_web::test]
-async fn without_keys_or_list_it_is_not_ready_and_says_503() {
+async fn without_keys_or_list_the_service_is_not_ready_and_responds_503() {
     let app = spawn_unready(BOTH[0], Arc::new(SystemClock), |settings| {
         settings.revocation.feed_url = Some("http://127.0.0.1:9/revocations".parse().unwrap());
     })
@@ -43,7 +43,7 @@ async fn without_keys_or_list_it_is_not_ready_and_says_503() {
 }
 
 #[actix_web::test]
-async fn it_starts_without_its_issuer_and_serves_once_that_is_there() {
+async fn the_service_starts_without_its_issuer_and_serves_when_it_is_available() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let app = spawn_unready(BOTH[0], Arc::new(SystemClock), |settings| {
         settings.auth.issuer = format!("http://{address}");

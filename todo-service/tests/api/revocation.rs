@@ -24,7 +24,7 @@ async fn refused_within_a_second(app: &TestApp, token: &str) {
 }
 
 #[actix_web::test]
-async fn every_kind_of_fact_counts_and_only_for_whom_it_concerns() {
+async fn every_kind_of_revocation_applies_only_to_its_own_tokens() {
     let app = spawn_app(BOTH[0]).await;
     let now_ms = SystemClock.now_ms();
     let session = "0198d2c4-0000-7000-8000-00000000005e";
@@ -54,7 +54,7 @@ async fn every_kind_of_fact_counts_and_only_for_whom_it_concerns() {
 }
 
 #[actix_web::test]
-async fn past_the_bound_nothing_is_accepted_and_soon_after_all_is_again() {
+async fn a_stale_list_accepts_no_token_until_it_is_current_again() {
     let app = spawn_app_with(BOTH[0], |settings| settings.revocation.max_staleness_seconds = 3).await;
     let (good, bad) = (app.token(ADA), app.token(BOB));
     app.feed.revoke(RevocationKind::Sub, BOB, Some(SystemClock.now_ms() + 1000));
@@ -78,7 +78,7 @@ async fn past_the_bound_nothing_is_accepted_and_soon_after_all_is_again() {
 }
 
 #[actix_web::test]
-async fn an_outage_may_be_accepted_and_is_counted() {
+async fn tokens_may_be_accepted_during_an_outage_and_are_counted() {
     let app = spawn_app_with(BOTH[0], |settings| {
         settings.revocation.feed_url = Some("http://127.0.0.1:9/revocations".parse().unwrap());
         settings.revocation.on_outage = OnOutage::Accept;
@@ -100,7 +100,7 @@ fn by_redis(redis: &RedisProcess, mode: RevocationMode) -> impl FnOnce(&mut Sett
 }
 
 #[actix_web::test]
-async fn by_redis_as_mirror_and_as_lookup() {
+async fn revocations_work_through_redis_as_mirror_and_as_lookup() {
     for (mode, source) in [(RevocationMode::Mirror, "redis"), (RevocationMode::Lookup, "lookup")] {
         let redis = RedisProcess::start().await;
         let mut list = ListWriter::new(redis.connection().await, "{test}");

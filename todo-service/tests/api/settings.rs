@@ -135,7 +135,7 @@ fn no_command_repeats_a_password_of_the_database_url() {
 }
 
 #[test]
-fn the_commands_say_what_they_are() {
+fn the_help_lists_the_commands() {
     let help = text(&program(&["--help"], &[]).stdout);
     for command in ["serve", "check-config", "migrate", "healthcheck", "--config"] {
         assert!(help.contains(command), "{help}");
@@ -146,7 +146,7 @@ fn the_commands_say_what_they_are() {
 }
 
 #[test]
-fn migrating_makes_the_database_and_twice_is_once() {
+fn migrate_creates_the_database_and_may_be_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/todo.db", folder.path().display());
     for _ in 0..2 {
@@ -157,7 +157,7 @@ fn migrating_makes_the_database_and_twice_is_once() {
 }
 
 #[test]
-fn a_health_check_of_nobody_fails() {
+fn a_health_check_without_a_service_fails() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     assert!(!program(&["healthcheck"], &[("TODO__HTTP__BIND", &free)]).status.success());
 }

@@ -72,7 +72,7 @@ async fn members_that_are_left_out_keep_their_value() {
 }
 
 #[actix_web::test]
-async fn somebody_else_s_todo_is_no_different_from_none() {
+async fn a_todo_of_another_user_is_404() {
     for backend in BOTH {
         let app = spawn_app(backend).await;
         let (ada, bob) = (app.token(ADA), app.token(BOB));
@@ -97,7 +97,7 @@ async fn somebody_else_s_todo_is_no_different_from_none() {
 }
 
 #[actix_web::test]
-async fn paths_work_with_and_without_the_slash() {
+async fn paths_work_with_and_without_a_trailing_slash() {
     let app = spawn_app(BOTH[0]).await;
     let token = app.token(ADA);
     for path in ["/todos", "/todos/"] {
@@ -114,7 +114,7 @@ async fn paths_work_with_and_without_the_slash() {
 }
 
 #[actix_web::test]
-async fn other_methods_are_405_and_say_which_there_are() {
+async fn other_methods_are_405_with_allow() {
     let app = spawn_app(BOTH[0]).await;
     let token = app.token(ADA);
     let answer = app.delete("/todos/", &token).await;

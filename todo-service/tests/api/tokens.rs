@@ -13,7 +13,7 @@ fn challenge(answer: &Answer) -> &str {
 }
 
 #[actix_web::test]
-async fn without_a_token_nothing_is_said_but_that_one_is_needed() {
+async fn without_a_token_the_response_only_says_that_one_is_needed() {
     let app = spawn_app(BOTH[0]).await;
     let one = format!("/todos/{ID}");
     for (method, path) in [
@@ -88,7 +88,7 @@ async fn reading_and_writing_need_their_scopes() {
 }
 
 #[actix_web::test]
-async fn a_token_is_sent_once_and_in_the_header() {
+async fn a_token_is_accepted_only_once_and_only_in_the_header() {
     let app = spawn_app(BOTH[0]).await;
     let token = app.token(ADA);
     let query = format!("/todos/?access_token={token}");

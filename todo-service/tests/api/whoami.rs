@@ -13,7 +13,7 @@ async fn the_wire_shape() {
 }
 
 #[actix_web::test]
-async fn what_the_token_lacks_is_null_or_empty() {
+async fn claims_that_the_token_lacks_are_null_or_empty() {
     let app = spawn_app(BOTH[0]).await;
     let token = app.token_of("reporter").claim("client_id", "reporter");
     let token = token.without_claim("username").without_claim("sid").without_claim("scope").sign();

@@ -6,7 +6,7 @@ use service_kit::database::Backend;
 use crate::carriers::{Carrier, World};
 
 #[actix_web::test]
-async fn a_service_s_token_is_taken_and_dies_alone_and_with_its_client() {
+async fn a_client_s_token_is_accepted_until_it_or_its_client_is_revoked() {
     for (carrier, backend) in [
         (Carrier::Feed, Backend::Sqlite),
         (Carrier::RedisMirror, Backend::Postgres),

@@ -20,7 +20,7 @@ struct AddressCounts {
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A connection of an address, counts until it is dropped.
+/// A connection of an address, counted until it is dropped.
 #[derive(Debug)]
 pub(super) struct AddressSlot {
     counts: Arc<AddressCounts>,
@@ -43,7 +43,7 @@ impl AddressLimit {
         Self { counts }
     }
 
-    /// Counts a connection of this address; `None` if the address is not counts.
+    /// Counts a connection of this address; `None` if the address is not counted.
     pub(super) fn acquire(&self, address: IpAddr) -> Result<Option<AddressSlot>, TooManyConnections> {
         let address = address.to_canonical();
         let Some(counts) = &self.counts else { return Ok(None) };

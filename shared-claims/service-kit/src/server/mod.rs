@@ -162,7 +162,7 @@ impl Application {
 }
 
 /// Logs that something did not end in time. That is not an error of the shutdown: the process ends all the same.
-#[expect(clippy::unnecessary_wraps, reason = "stands in for the outcome that did not come")]
+#[expect(clippy::unnecessary_wraps, reason = "the same type as the result that did not arrive in time")]
 fn log_unfinished(what: &str) -> io::Result<()> {
     tracing::warn!(what, "server.stop_cut_short");
     Ok(())

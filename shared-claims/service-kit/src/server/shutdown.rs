@@ -27,11 +27,11 @@ const LAST_GRACE: Duration = Duration::from_millis(800);
 
 /// Completes at the first SIGTERM or SIGINT. Signals count from this call on, not from the first poll.
 ///
-/// After the signal, a separate thread ends the process when `patience` and a little less than a second have passed,
+/// After the signal, a separate thread ends the process when `shutdown_timeout` and a little less than a second have passed,
 /// even if another thread is blocked in a system call, for example in a write to a log that nobody reads. The exit code
 /// is then 0, as after a normal shutdown: the stop was requested, and everything that was acknowledged is stored
 /// durably.
-pub fn stop_signal(patience: Duration) -> io::Result<impl Future<Output = ()>> {
+pub fn stop_signal(shutdown_timeout: Duration) -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -40,7 +40,7 @@ pub fn stop_signal(patience: Duration) -> io::Result<impl Future<Output = ()>> {
     std::thread::Builder::new().name("stop".to_owned()).spawn(move || {
         // An error means that the sender is gone and no signal will come.
         if end.recv().is_ok() {
-            let _ = end.recv_timeout(patience + LAST_GRACE);
+            let _ = end.recv_timeout(shutdown_timeout + LAST_GRACE);
             std::process::exit(0);
         }
     })?;

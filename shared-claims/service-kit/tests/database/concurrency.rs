@@ -10,7 +10,7 @@ use service_kit::database::{Backend, Database, DatabaseError, DatabaseSettings};
 use crate::{count_up, hits, migrated, migrations};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_writers_at_once_all_write() {
+async fn fifty_concurrent_writers_all_succeed() {
     for test in TestDatabase::both() {
         let database = migrated(&test).await;
         let writers: Vec<_> = (0..50)
@@ -46,7 +46,7 @@ async fn two_processes_write_to_one_database() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_that_start_together_migrate_once() {
+async fn replicas_that_start_at_the_same_time_migrate_once() {
     for test in TestDatabase::both() {
         let starts: Vec<_> = (0..6)
             .map(|_| {
@@ -75,7 +75,7 @@ async fn a_second_start_applies_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_snapshot_is_one_moment_and_cannot_write() {
+async fn a_snapshot_is_consistent_and_read_only() {
     for test in TestDatabase::both() {
         let database = migrated(&test).await;
         let (go, wait) = mpsc::channel::<()>();

@@ -16,7 +16,7 @@ fn raise(c: &mut DbConnection, state: &str) -> Result<(), DatabaseError> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_transaction_that_loses_a_deadlock_is_repeated_and_both_are_done() {
+async fn a_transaction_that_was_rolled_back_by_a_deadlock_is_repeated() {
     let test = TestDatabase::create(Backend::Postgres);
     let database = migrated(&test).await;
     let add = |name: &'static str| {
@@ -54,7 +54,7 @@ async fn a_transaction_that_loses_a_deadlock_is_repeated_and_both_are_done() {
 }
 
 #[tokio::test]
-async fn a_transaction_is_repeated_once_and_what_it_did_at_first_is_gone() {
+async fn a_transaction_is_repeated_once_and_the_first_attempt_leaves_nothing() {
     let test = TestDatabase::create(Backend::Postgres);
     let database = migrated(&test).await;
     for state in ["40P01", "40001"] {

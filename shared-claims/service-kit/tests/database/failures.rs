@@ -17,7 +17,7 @@ async fn refusal(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_url_that_cannot_be_is_refused_in_one_line_without_the_url() {
+async fn an_invalid_url_is_refused_in_one_line_that_does_not_show_it() {
     for url in [
         "mysql://u:hunter2@h/d",
         "hunter2",
@@ -37,7 +37,7 @@ async fn a_url_that_cannot_be_is_refused_in_one_line_without_the_url() {
 
 #[cfg(not(feature = "postgres-tls"))]
 #[tokio::test]
-async fn tls_that_is_not_built_in_names_the_feature() {
+async fn tls_without_the_feature_is_refused_with_the_name_of_the_feature() {
     for mode in ["require", "verify-ca", "verify-full"] {
         let line = refusal(&format!("postgres://u:hunter2@h/d?application_name=a&sslmode={mode}")).await;
         assert!(line.contains("postgres-tls") && line.contains(mode), "{line}");
@@ -46,7 +46,7 @@ async fn tls_that_is_not_built_in_names_the_feature() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_quickly_and_without_the_password() {
+async fn an_unreachable_server_is_reported_quickly_and_without_the_password() {
     let began = tokio::time::Instant::now();
     let error = Database::connect(&DatabaseSettings::at("postgres://u:hunter2@127.0.0.1:1/d")).await;
     let Err(error) = error else { panic!("connected") };
@@ -57,7 +57,7 @@ async fn a_server_that_is_not_there_is_told_quickly_and_without_the_password() {
 }
 
 #[tokio::test]
-async fn connections_that_died_in_the_pool_fail_no_request() {
+async fn closed_connections_in_the_pool_fail_no_request() {
     let test = TestDatabase::create(Backend::Postgres);
     let database = migrated(&test).await;
     database.write(count_up).await.unwrap();
@@ -85,7 +85,7 @@ async fn connections_that_died_in_the_pool_fail_no_request() {
 }
 
 #[tokio::test]
-async fn a_statement_that_runs_too_long_is_cancelled_and_may_be_tried_again() {
+async fn a_statement_that_runs_too_long_is_cancelled_with_a_transient_error() {
     let test = TestDatabase::create(Backend::Postgres);
     let settings = DatabaseSettings { statement_timeout_ms: 100, ..test.settings() };
     let database = Database::connect(&settings).await.unwrap();
@@ -97,7 +97,7 @@ async fn a_statement_that_runs_too_long_is_cancelled_and_may_be_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lock_that_another_process_holds_is_waited_for_and_not_for_ever() {
+async fn waiting_for_a_lock_of_another_process_has_a_time_limit() {
     for test in TestDatabase::both() {
         let settings = DatabaseSettings { lock_timeout_ms: 200, ..test.settings() };
         let ours = migrated_with(&settings).await;
@@ -125,7 +125,7 @@ async fn a_lock_that_another_process_holds_is_waited_for_and_not_for_ever() {
 }
 
 #[tokio::test]
-async fn a_constraint_is_no_passing_trouble() {
+async fn a_violated_constraint_is_not_a_transient_error() {
     for test in TestDatabase::both() {
         let database = migrated(&test).await;
         let orphan = database
@@ -146,7 +146,7 @@ const PRETENDER: &str = "CREATE SCHEMA fake; CREATE TABLE fake.role (standby BOO
      CREATE FUNCTION fake.pg_is_in_recovery() RETURNS BOOLEAN LANGUAGE SQL AS 'SELECT standby FROM fake.role'";
 
 #[tokio::test]
-async fn a_snapshot_of_a_standby_is_refused_and_the_primary_is_looked_for_again() {
+async fn a_snapshot_fails_on_a_standby_and_then_reconnects_to_the_primary() {
     use diesel::connection::SimpleConnection;
     let test = TestDatabase::create(Backend::Postgres);
     let primary = migrated(&test).await;

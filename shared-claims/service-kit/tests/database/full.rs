@@ -20,7 +20,7 @@ fn fill(c: &mut DbConnection) -> Result<(), DatabaseError> {
 }
 
 #[tokio::test]
-async fn a_full_disk_passes_is_shown_and_heals() {
+async fn a_full_disk_is_transient_and_shown_by_ping_until_there_is_space() {
     let test = TestDatabase::create(Backend::Sqlite);
     let database = migrated(&test).await;
     let limit = |pages: u32| {
@@ -49,7 +49,7 @@ async fn refused_with(database: &Database, state: &'static str, words: &'static 
 const FULL: &str = "could not extend file \"base/16/17\": No space left on device";
 
 #[tokio::test]
-async fn a_full_disk_of_the_server_passes_and_is_shown() {
+async fn a_full_disk_of_the_server_is_transient_and_shown_by_ping() {
     let test = TestDatabase::create(Backend::Postgres);
     let database = migrated(&test).await;
     let refused = refused_with(&database, "53100", FULL).await;
@@ -74,7 +74,7 @@ async fn of_a_foreign_database(test: &TestDatabase) -> DatabaseSettings {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_speaks_another_language_is_asked_for_english_or_believed() {
+async fn errors_in_another_language_are_switched_to_english_or_treated_as_transient() {
     let test = TestDatabase::create(Backend::Postgres);
     let foreign = of_a_foreign_database(&test).await;
     // A superuser may switch to English, and then the messages are understood.

@@ -44,7 +44,7 @@ async fn use_all(database: &Database) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn idle_connections_that_hang_fail_nothing_and_are_replaced() {
+async fn idle_connections_that_hang_are_replaced_and_fail_no_request() {
     let Shaky { test: _test, proxy, database, .. } = shaky(|settings| settings.wait_ms = 4_000).await;
     use_all(&database).await;
     proxy.hang_standing();
@@ -65,7 +65,7 @@ async fn idle_connections_that_hang_fail_nothing_and_are_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn work_that_hangs_is_given_up_neither_acknowledged_nor_repeated() {
+async fn work_that_hangs_fails_and_is_neither_committed_nor_repeated() {
     let short = |settings: &mut DatabaseSettings| {
         (settings.statement_timeout_ms, settings.lock_timeout_ms) = (500, 500);
     };
@@ -105,7 +105,7 @@ async fn work_that_hangs_is_given_up_neither_acknowledged_nor_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_lets_nobody_through_is_down_and_one_that_is_busy_is_not() {
+async fn ping_distinguishes_a_database_that_is_down_from_a_busy_one() {
     let Shaky { test: _test, proxy, database, .. } = shaky(|settings| {
         settings.pool_size = 1;
         settings.wait_ms = 300;
@@ -135,7 +135,7 @@ async fn a_database_that_lets_nobody_through_is_down_and_one_that_is_busy_is_not
 }
 
 #[test]
-fn the_end_of_the_runtime_waits_for_no_thread_that_hangs() {
+fn the_runtime_shuts_down_without_waiting_for_threads_that_hang() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let shaky = runtime.block_on(async {
         let shaky = shaky(|settings| settings.wait_ms = 4_000).await;

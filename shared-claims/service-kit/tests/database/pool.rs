@@ -27,7 +27,7 @@ async fn occupy(database: &Database) -> (mpsc::Sender<()>, tokio::task::JoinHand
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_that_is_full_refuses_at_once_and_one_that_stands_still_in_time() {
+async fn a_full_queue_refuses_at_once_and_waiting_in_the_queue_has_a_time_limit() {
     for test in TestDatabase::both() {
         let settings = DatabaseSettings { pool_size: 1, queue_limit: 1, wait_ms: 300, ..test.settings() };
         let database = migrated_with(&settings).await;
@@ -52,7 +52,7 @@ async fn a_queue_that_is_full_refuses_at_once_and_one_that_stands_still_in_time(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn work_that_has_begun_is_finished_though_nobody_waits() {
+async fn work_that_has_started_completes_although_its_caller_is_gone() {
     for test in TestDatabase::both() {
         let database = migrated(&test).await;
         let (release, held) = mpsc::channel::<()>();
@@ -104,7 +104,7 @@ async fn an_error_and_a_panic_roll_back() {
 }
 
 #[tokio::test]
-async fn the_error_may_be_the_callers_own() {
+async fn work_may_return_an_error_type_of_the_caller() {
     #[derive(Debug)]
     enum Mine {
         Database(String),
@@ -147,7 +147,7 @@ async fn the_error_may_be_the_callers_own() {
 }
 
 #[tokio::test]
-async fn the_callers_span_is_carried() {
+async fn work_runs_within_the_span_of_its_caller() {
     use tracing::Instrument;
     // A subscriber for the whole process, because the blocking thread must have the span too.
     tracing::subscriber::set_global_default(tracing_subscriber::fmt().with_writer(std::io::sink).finish())

@@ -50,7 +50,7 @@ async fn everything_works_behind_a_pooler_in_transaction_mode() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_bounds_hold_behind_a_pooler() {
+async fn the_time_limits_apply_behind_a_pooler() {
     let test = TestDatabase::create(Backend::Postgres);
     let direct = migrated(&test).await;
     let pooler = PgBouncer::in_front_of(&test, 4);
@@ -68,7 +68,7 @@ async fn the_bounds_hold_behind_a_pooler() {
 }
 
 #[tokio::test]
-async fn a_pooler_that_was_not_named_stops_the_start_in_one_line() {
+async fn a_pooler_that_the_settings_do_not_name_stops_the_start() {
     let test = TestDatabase::create(Backend::Postgres);
     let pooler = PgBouncer::in_front_of(&test, 4);
     let Err(error) = Database::connect(&DatabaseSettings::at(pooler.url())).await else {

@@ -60,7 +60,7 @@ async fn insert(database: &Database, row: TokenRow) -> Result<usize, DatabaseErr
 }
 
 #[tokio::test]
-async fn a_row_comes_back_as_it_went_in_newtypes_and_bytes_included() {
+async fn a_row_with_newtypes_and_bytes_is_read_as_it_was_written() {
     for test in TestDatabase::both() {
         let database = migrated(&test).await;
         let row = TokenRow { consumed_at_ms: Some(i64::MAX), ..token(0xff) };
@@ -108,7 +108,7 @@ fn rotate(c: &mut DbConnection, child: u8) -> Result<bool, DatabaseError> {
 }
 
 #[tokio::test]
-async fn of_many_rotations_at_once_exactly_one_succeeds() {
+async fn exactly_one_of_many_concurrent_rotations_succeeds() {
     for test in TestDatabase::both() {
         let database = migrated(&test).await;
         insert(&database, token(1)).await.unwrap();
@@ -127,7 +127,7 @@ async fn of_many_rotations_at_once_exactly_one_succeeds() {
 }
 
 #[tokio::test]
-async fn a_unique_violation_is_told_apart_and_a_savepoint_saves_the_transaction() {
+async fn a_unique_violation_is_recognised_and_a_savepoint_keeps_the_transaction_usable() {
     for test in TestDatabase::both() {
         let database = migrated(&test).await;
         insert(&database, token(1)).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_unique_violation_is_told_apart_and_a_savepoint_saves_the_transaction(
 }
 
 #[tokio::test]
-async fn rows_are_locked_where_there_are_row_locks() {
+async fn rows_are_locked_on_a_database_with_row_locks() {
     for test in TestDatabase::both() {
         let database = migrated(&test).await;
         let locked: i64 = database

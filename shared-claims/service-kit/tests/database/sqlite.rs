@@ -33,7 +33,7 @@ async fn a_commit_is_on_the_disk_before_it_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn the_file_and_its_folder_are_made_for_their_owner_alone() {
+async fn the_file_and_its_folder_are_readable_only_by_their_owner() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data/deep/auth.db");
     let url = format!("sqlite://{}", path.display());
@@ -50,7 +50,7 @@ async fn the_file_and_its_folder_are_made_for_their_owner_alone() {
 }
 
 #[tokio::test]
-async fn a_write_outside_of_its_turn_is_refused() {
+async fn a_write_on_a_read_connection_is_refused() {
     let test = TestDatabase::create(Backend::Sqlite);
     let database = migrated(&test).await;
     assert!(database.read(count_up).await.is_err());

@@ -8,7 +8,7 @@ use shared_claims::testing::{Proxy, eventually};
 use crate::{count_up, hits, migrated};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standby_is_not_ready_and_its_connections_cost_nothing_after_the_switch() {
+async fn a_standby_is_not_ready_and_its_connections_are_replaced_after_a_failover() {
     use std::time::Duration;
     let test = TestDatabase::create(Backend::Postgres);
     let primary = migrated(&test).await;

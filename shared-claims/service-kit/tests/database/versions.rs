@@ -11,7 +11,7 @@ async fn execute(database: &Database, sql: &'static str) {
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_served_until_it_says_that_it_must_not_be() {
+async fn a_newer_schema_is_accepted_unless_it_requires_a_newer_release() {
     for test in TestDatabase::both() {
         let database = migrated(&test).await;
         execute(&database, "INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')")
@@ -34,7 +34,7 @@ async fn a_newer_schema_is_served_until_it_says_that_it_must_not_be() {
 }
 
 #[tokio::test]
-async fn a_command_changes_no_schema_but_makes_that_of_an_empty_database() {
+async fn a_command_only_creates_a_schema_in_an_empty_database() {
     for test in TestDatabase::both() {
         let database = Database::connect(&test.settings()).await.unwrap();
         database.require_schema(migrations()).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_command_changes_no_schema_but_makes_that_of_an_empty_database() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_with_nothing_to_do_waits_for_nobody_who_migrates() {
+async fn a_start_without_missing_migrations_does_not_wait_for_the_lock() {
     use diesel::{Connection, PgConnection};
     let test = TestDatabase::create(Backend::Postgres);
     migrated(&test).await;

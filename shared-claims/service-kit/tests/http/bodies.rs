@@ -7,7 +7,7 @@ const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[test]
-fn a_good_body_arrives() {
+fn a_valid_body_is_accepted() {
     let service = start();
     for kind in [JSON, "application/json; charset=utf-8", "APPLICATION/JSON", "application/merge-patch+json"]
     {
@@ -61,7 +61,7 @@ fn a_body_above_64_kib_is_413_however_it_is_sent() {
 }
 
 #[test]
-fn what_is_no_json_is_400_and_is_not_quoted() {
+fn invalid_json_is_400_and_is_not_quoted() {
     let service = start();
     let deep = format!("{{\"x\":{}", "[".repeat(60_000));
     for body in [
@@ -83,7 +83,7 @@ fn what_is_no_json_is_400_and_is_not_quoted() {
 }
 
 #[test]
-fn a_field_of_the_wrong_shape_is_422_and_named() {
+fn a_field_of_the_wrong_type_is_422_and_named() {
     let service = start();
     let errors = |body: &str| post(service.address, "/notes", JSON, body).errors();
     assert_eq!(errors("{}"), ["title: is required"]);
@@ -104,7 +104,7 @@ fn a_field_of_the_wrong_shape_is_422_and_named() {
 }
 
 #[test]
-fn broken_utf_8_and_nul_are_400() {
+fn invalid_utf_8_and_nul_are_400() {
     let service = start();
     post(service.address, "/login", FORM, "username=%ff&password=b").problem(400);
     post(service.address, "/login", FORM, b"username=\xff&password=b").problem(400);
@@ -117,7 +117,7 @@ fn broken_utf_8_and_nul_are_400() {
 }
 
 #[test]
-fn a_password_may_hold_anything() {
+fn a_password_may_contain_any_character() {
     let service = start();
     let answer = post(service.address, "/login", FORM, "username=a&password=a%00b");
     assert_eq!(answer.json()["password"], "a\0b");
@@ -128,7 +128,7 @@ fn a_password_may_hold_anything() {
 }
 
 #[test]
-fn a_path_that_names_nothing_is_404() {
+fn a_path_parameter_that_does_not_parse_is_404() {
     let service = start();
     let id = "0190163d-8694-739b-aea5-966c26f8ad91";
     assert_eq!(get(service.address, &format!("/notes/{id}")).body, id);
@@ -150,7 +150,7 @@ fn a_form_is_percent_encoded_utf_8_whatever_its_charset_says() {
 }
 
 #[test]
-fn an_encoded_body_is_415_and_says_what_would_do() {
+fn an_encoded_body_is_415_with_accept_encoding() {
     let service = start();
     for (path, kind, body) in
         [("/notes", JSON, r#"{"title":"x"}"#), ("/login", FORM, "username=a&password=b")]

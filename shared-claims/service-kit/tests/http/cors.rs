@@ -50,7 +50,7 @@ fn varies_by_origin(answer: &Answer) -> bool {
 }
 
 #[test]
-fn listed_origins_read_every_answer_with_credentials() {
+fn listed_origins_may_read_every_response_with_credentials() {
     let service = start_with(|http, _| http.request_timeout_seconds = 1, HealthChecks::new());
     for (path, status) in [
         ("/notes", 200),
@@ -83,7 +83,7 @@ fn listed_origins_read_every_answer_with_credentials() {
 }
 
 #[test]
-fn other_origins_are_answered_and_read_nothing() {
+fn other_origins_get_a_response_that_they_may_not_read() {
     let service = start();
     for origin in OTHERS {
         let answer = get(&service, "/notes", origin);
@@ -101,7 +101,7 @@ fn other_origins_are_answered_and_read_nothing() {
 }
 
 #[test]
-fn a_preflight_echoes_the_headers_and_names_the_methods_of_the_path() {
+fn a_preflight_allows_the_requested_headers_and_the_methods_of_the_path() {
     let service = start();
     for (path, methods) in [
         ("/notes", "GET, HEAD, POST, OPTIONS"),
@@ -140,7 +140,7 @@ fn a_preflight_echoes_the_headers_and_names_the_methods_of_the_path() {
 }
 
 #[test]
-fn a_public_resource_is_read_by_everybody_without_credentials() {
+fn a_public_resource_may_be_read_by_any_origin_without_credentials() {
     let service = start();
     for origin in OTHERS.into_iter().chain([LISTED]) {
         for answer in [
@@ -163,7 +163,7 @@ fn a_public_resource_is_read_by_everybody_without_credentials() {
 }
 
 #[test]
-fn a_page_is_read_by_nobody_listed_ones_neither() {
+fn a_page_may_not_be_read_by_any_origin() {
     let service = start();
     for origin in OTHERS.into_iter().chain([LISTED]) {
         for answer in [
@@ -179,7 +179,7 @@ fn a_page_is_read_by_nobody_listed_ones_neither() {
 }
 
 #[test]
-fn origins_that_a_resource_knows_itself_read_it_without_credentials() {
+fn origins_that_the_check_of_a_resource_accepts_may_read_it_without_credentials() {
     let service = start();
     let known = "https://client.example";
     for answer in [
@@ -197,7 +197,7 @@ fn origins_that_a_resource_knows_itself_read_it_without_credentials() {
 }
 
 #[test]
-fn a_question_about_an_origin_that_is_not_answered_holds_nobody_up() {
+fn a_check_of_an_origin_that_hangs_has_a_time_limit() {
     let service = start();
     let answer = get(&service, "/unanswered", "https://client.example");
     assert_eq!((answer.status, answer.body.as_str()), (200, "answered"));

@@ -13,7 +13,7 @@ fn the_document_is_served_as_json() {
 }
 
 #[test]
-fn the_page_and_everything_it_loads_is_served_from_here() {
+fn the_page_and_all_files_that_it_loads_are_served_by_the_service() {
     let service = start();
     for path in ["/docs", "/docs/", "/base/docs", "/base/docs/"] {
         let page = get(service.address, path);

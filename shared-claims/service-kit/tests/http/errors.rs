@@ -16,7 +16,7 @@ fn an_unknown_route_is_404() {
 }
 
 #[test]
-fn another_method_is_405_with_what_is_allowed() {
+fn another_method_is_405_with_allow() {
     let service = start();
     for (method, path, allow) in [
         ("DELETE", "/notes", "GET, HEAD, POST, OPTIONS"),
@@ -37,7 +37,7 @@ fn another_method_is_405_with_what_is_allowed() {
 }
 
 #[test]
-fn options_tells_and_head_answers_like_get() {
+fn options_lists_the_methods_and_head_is_handled_like_get() {
     let service = start();
     let answer = request(service.address, "OPTIONS", "/notes", &[]);
     assert_eq!((answer.status, answer.header("allow")), (204, Some("GET, HEAD, POST, OPTIONS")));
@@ -58,7 +58,7 @@ fn a_path_is_the_same_with_and_without_the_slash_at_its_end() {
 
 /// A path that a proxy blocks cannot be reached with another spelling of it.
 #[test]
-fn another_spelling_is_another_path() {
+fn another_spelling_of_a_path_is_404() {
     let service = start();
     assert_eq!(get(service.address, "/metrics").status, 200);
     for path in
@@ -69,7 +69,7 @@ fn another_spelling_is_another_path() {
 }
 
 #[test]
-fn a_panic_is_500_without_its_words_and_the_service_lives_on() {
+fn a_panic_is_500_without_its_message_and_the_service_continues() {
     let service = start();
     for path in ["/panic", "/fails"] {
         let answer = get(service.address, path);
@@ -82,7 +82,7 @@ fn a_panic_is_500_without_its_words_and_the_service_lives_on() {
 }
 
 #[test]
-fn an_error_in_plain_text_is_dressed_and_its_text_dropped() {
+fn an_error_in_plain_text_becomes_a_problem_without_its_text() {
     let service = start();
     let answer = get(service.address, "/teapot");
     answer.problem(418);
@@ -90,7 +90,7 @@ fn an_error_in_plain_text_is_dressed_and_its_text_dropped() {
 }
 
 #[test]
-fn no_bytes_make_a_5xx_or_kill_the_service() {
+fn random_bytes_cause_no_5xx_and_do_not_stop_the_service() {
     let service = start_with(|http, _| http.client_timeout_seconds = 1, HealthChecks::new());
     let long = "a".repeat(1_000_000);
     for bytes in [

@@ -23,7 +23,7 @@ fn assert_secure(answer: &Answer) {
 }
 
 #[test]
-fn every_answer_is_secured_errors_included() {
+fn every_response_has_the_security_headers_errors_included() {
     let service = start();
     for (method, path) in [
         ("GET", "/notes"),
@@ -44,7 +44,7 @@ fn every_answer_is_secured_errors_included() {
 }
 
 #[test]
-fn what_a_handler_set_stands() {
+fn headers_that_a_handler_sets_are_kept() {
     let service = start();
     let answer = get(service.address, "/own");
     assert_eq!(answer.header("cache-control"), Some("public, max-age=60"));
@@ -53,7 +53,7 @@ fn what_a_handler_set_stands() {
 }
 
 #[test]
-fn every_request_has_an_id_of_its_own_and_the_answer_repeats_the_callers() {
+fn every_request_has_a_unique_id_and_the_response_repeats_the_id_of_the_caller() {
     let service = start();
     let ids = [(); 2].map(|()| {
         let answer = request(service.address, "GET", "/who", &["X-Request-Id: abc-1"]);
@@ -70,7 +70,7 @@ fn every_request_has_an_id_of_its_own_and_the_answer_repeats_the_callers() {
 }
 
 #[test]
-fn a_forwarded_address_counts_from_a_trusted_proxy_only() {
+fn a_forwarded_address_is_accepted_only_from_a_trusted_proxy() {
     let forwarded = &["X-Forwarded-For: 198.51.100.7"];
     let service = start();
     assert!(request(service.address, "GET", "/who", forwarded).body.starts_with("127.0.0.1 "));
@@ -86,7 +86,7 @@ type Change<'a> = &'a dyn Fn(&mut HttpSettings);
 
 /// RFC 6797 §7.2: never over http. The public URL decides, or a trusted proxy for its own request.
 #[test]
-fn strict_transport_security_is_sent_over_https_alone() {
+fn strict_transport_security_is_sent_only_over_https() {
     let proxy = |http: &mut HttpSettings| http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     let (plain, covering) = ("max-age=31536000", "max-age=31536000; includeSubDomains");
     let no_proxy = |_: &mut HttpSettings| {};

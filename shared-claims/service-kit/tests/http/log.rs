@@ -40,7 +40,7 @@ fn lines_of(id: &str) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn a_request_has_one_line_with_what_is_needed_to_find_it() {
+fn a_request_has_one_log_line_with_the_fields_that_identify_it() {
     LazyLock::force(&LOGGED);
     let service = start();
     let id = "0190163d-8694-739b-aea5-966c26f8ad91";
@@ -60,7 +60,7 @@ fn a_request_has_one_line_with_what_is_needed_to_find_it() {
 }
 
 #[test]
-fn the_level_follows_the_status_and_the_cause_of_a_500_is_told() {
+fn the_level_follows_the_status_and_the_cause_of_a_500_is_logged() {
     LazyLock::force(&LOGGED);
     let service = start();
     for (path, id, level) in
@@ -76,7 +76,7 @@ fn the_level_follows_the_status_and_the_cause_of_a_500_is_told() {
 }
 
 #[test]
-fn probes_are_quiet_while_they_succeed() {
+fn successful_probes_are_not_logged() {
     LazyLock::force(&LOGGED);
     let service = start();
     for path in ["/healthz", "/readyz", "/metrics"] {
@@ -86,7 +86,7 @@ fn probes_are_quiet_while_they_succeed() {
 }
 
 #[test]
-fn nothing_that_was_sent_in_query_header_or_body_is_logged() {
+fn query_headers_and_body_are_not_logged() {
     LazyLock::force(&LOGGED);
     let service = start();
     let secret = "correct-horse-battery";

@@ -35,7 +35,7 @@ fn requests_are_counted_by_route_and_not_by_path() {
 }
 
 #[test]
-fn metrics_stand_on_their_own_listener_when_they_have_one() {
+fn metrics_are_served_only_on_their_own_listener_if_they_have_one() {
     let service =
         start_with(|_, metrics| metrics.bind = Some("127.0.0.1:0".parse().unwrap()), HealthChecks::new());
     get(service.address, "/metrics").problem(404);
@@ -51,7 +51,7 @@ fn metrics_stand_on_their_own_listener_when_they_have_one() {
 }
 
 #[test]
-fn alive_is_alive() {
+fn healthz_is_200() {
     let service = start();
     let answer = get(service.address, "/healthz");
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"ok"}"#));
@@ -79,7 +79,7 @@ fn ready_names_each_dependency() {
 }
 
 #[test]
-fn a_check_that_hangs_is_down_and_facts_are_told() {
+fn a_check_that_hangs_is_down_and_values_are_shown() {
     let health = HealthChecks::new()
         .required("database", std::future::pending::<CheckResult>)
         .reported("list", || async { CheckResult::ok().with("age_ms", 12) });

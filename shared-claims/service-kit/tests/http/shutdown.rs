@@ -34,7 +34,7 @@ fn in_flight(service: &Running, count: u32) {
 }
 
 #[test]
-fn what_runs_is_finished_and_nothing_new_is_accepted() {
+fn running_requests_complete_and_no_new_connections_are_accepted() {
     let mut service = start_with(|http, _| http.shutdown_seconds = 10, HealthChecks::new());
     // An idle connection must not delay the shutdown.
     let mut idle = open(&service, "/notes");
@@ -52,7 +52,7 @@ fn what_runs_is_finished_and_nothing_new_is_accepted() {
 }
 
 #[test]
-fn who_waits_for_news_is_told_of_the_stop() {
+fn a_handler_that_waits_is_notified_of_the_shutdown() {
     let mut service = start_with(|http, _| http.shutdown_seconds = 10, HealthChecks::new());
     let mut waiting = open(&service, "/news");
     in_flight(&service, 1);
@@ -64,7 +64,7 @@ fn who_waits_for_news_is_told_of_the_stop() {
 }
 
 #[test]
-fn what_runs_too_long_is_closed() {
+fn requests_that_run_too_long_are_closed() {
     let mut service = start();
     let mut running = open(&service, "/slow/30000");
     in_flight(&service, 1);
@@ -77,7 +77,7 @@ fn what_runs_too_long_is_closed() {
 }
 
 #[test]
-fn a_client_that_never_ends_its_headers_is_cut_off() {
+fn a_client_that_never_completes_its_headers_is_disconnected() {
     let service = start_with(|http, _| http.client_timeout_seconds = 1, HealthChecks::new());
     let mut stream = TcpStream::connect(service.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -89,7 +89,7 @@ fn a_client_that_never_ends_its_headers_is_cut_off() {
 }
 
 #[test]
-fn a_body_that_never_ends_meets_the_deadline() {
+fn a_body_that_never_ends_is_stopped_by_the_request_timeout() {
     let service = start_with(|http, _| http.request_timeout_seconds = 1, HealthChecks::new());
     let mut stream = TcpStream::connect(service.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -102,13 +102,13 @@ fn a_body_that_never_ends_meets_the_deadline() {
 }
 
 #[test]
-fn a_handler_that_hangs_meets_the_deadline() {
+fn a_handler_that_hangs_is_stopped_by_the_request_timeout() {
     let service = start_with(|http, _| http.request_timeout_seconds = 1, HealthChecks::new());
     get(service.address, "/slow/30000").problem(503);
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_by_its_setting() {
+fn a_port_in_use_is_reported_with_its_setting() {
     use service_kit::http::HttpSettings;
     use service_kit::metrics::{Metrics, MetricsSettings};
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

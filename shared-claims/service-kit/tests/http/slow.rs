@@ -71,7 +71,7 @@ fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn who_never_reads_is_ended_and_nothing_stays_in_the_kernel() {
+fn a_client_that_never_reads_is_disconnected_and_the_kernel_keeps_nothing() {
     let service = impatient(|_| {});
     let mut stalled: Vec<_> = (0..20).map(|_| connect(service.address)).collect();
     for stream in &mut stalled {
@@ -87,7 +87,7 @@ fn who_never_reads_is_ended_and_nothing_stays_in_the_kernel() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn nobody_stalls_the_listener_of_the_metrics_either() {
+fn the_metrics_listener_disconnects_clients_that_never_read() {
     let service = start_with(
         |http, metrics| {
             http.stalled_seconds = 1;
@@ -116,7 +116,7 @@ fn nobody_stalls_the_listener_of_the_metrics_either() {
 }
 
 #[test]
-fn who_takes_a_few_bytes_at_a_time_is_ended_too() {
+fn a_client_that_reads_a_few_bytes_at_a_time_is_disconnected() {
     let service = impatient(|_| {});
     let mut stream = connect(service.address);
     rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 4096).unwrap();
@@ -133,7 +133,7 @@ fn who_takes_a_few_bytes_at_a_time_is_ended_too() {
 }
 
 #[test]
-fn who_reads_slowly_but_steadily_gets_everything() {
+fn a_client_that_reads_slowly_but_steadily_gets_the_whole_response() {
     let service = impatient(|_| {});
     let whole = get(service.address, LARGE).body.len();
     let mut stream = connect(service.address);
@@ -150,7 +150,7 @@ fn who_reads_slowly_but_steadily_gets_everything() {
 }
 
 #[test]
-fn who_begins_a_second_request_and_does_not_go_on_is_ended() {
+fn a_client_that_does_not_complete_a_second_request_is_disconnected() {
     let service = impatient(|_| {});
     let mut stream = connect(service.address);
     ask(&mut stream, "/notes", 1);
@@ -170,7 +170,7 @@ fn who_begins_a_second_request_and_does_not_go_on_is_ended() {
 }
 
 #[test]
-fn an_address_has_no_more_connections_than_it_may() {
+fn the_connections_of_an_address_are_limited() {
     let service = start_with(|http, _| http.max_connections_per_address = 3, HealthChecks::new());
     let mut open: Vec<_> = (0..3).map(|_| connect(service.address)).collect();
     for stream in &mut open {
@@ -195,7 +195,7 @@ fn an_address_has_no_more_connections_than_it_may() {
 }
 
 #[test]
-fn a_trusted_proxy_may_have_any_number() {
+fn the_connections_of_a_trusted_proxy_are_not_limited() {
     let service = start_with(
         |http, _| {
             http.max_connections_per_address = 1;
