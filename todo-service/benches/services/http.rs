@@ -6,7 +6,7 @@ use std::path::Path;
 
 use actix_web::{App, HttpServer, web};
 
-use crate::process::{Place, service_tokens};
+use crate::process::{Environment, service_tokens};
 use crate::report::{median, row};
 use crate::wrk::{processor_us, requests_a_second, requests_a_second_by};
 
@@ -34,12 +34,12 @@ async fn hello() -> &'static str {
 }
 
 pub(crate) async fn measure() {
-    let place = Place::new(None);
-    let auth = place.auth_service();
+    let environment = Environment::new(None);
+    let auth = environment.auth_service();
     auth.ready().await;
-    let tokens = place.path("tokens");
-    std::fs::write(&tokens, service_tokens(&place, &auth, TOKENS).await.join("\n")).unwrap();
-    let todo = place.todo_service();
+    let tokens = environment.path("tokens");
+    std::fs::write(&tokens, service_tokens(&environment, &auth, TOKENS).await.join("\n")).unwrap();
+    let todo = environment.todo_service();
     todo.ready().await;
     // The same version of actix-web, the same number of workers as the services, and a path of the same length.
     let workers = std::thread::available_parallelism().unwrap().get();
@@ -49,7 +49,7 @@ pub(crate) async fn measure() {
     let server = server.run();
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
-    let script = place.path("tokens.lua");
+    let script = environment.path("tokens.lua");
     std::fs::write(&script, TOKENS_IN_TURN).unwrap();
     let urls = Urls {
         bare,

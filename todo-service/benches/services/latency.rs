@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use shared_claims::testing::RedisProcess;
 
-use crate::process::{Place, Service, log_in, register};
+use crate::process::{Environment, Service, log_in, register};
 use crate::report::{percentile, row};
 
 const LOGOUTS: usize = 1_000;
@@ -18,15 +18,15 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 pub(crate) async fn measure() {
     let redis = RedisProcess::start().await;
-    row_of("Redis", "p99 < 20 ms", &Place::new(Some(redis.url()))).await;
-    row_of("the feed", "p99 < 100 ms", &Place::new(None)).await;
+    row_of("Redis", "p99 < 20 ms", &Environment::new(Some(redis.url()))).await;
+    row_of("the feed", "p99 < 100 ms", &Environment::new(None)).await;
 }
 
-async fn row_of(through: &str, target: &str, place: &Place) {
-    let auth = place.auth_service();
+async fn row_of(through: &str, target: &str, environment: &Environment) {
+    let auth = environment.auth_service();
     auth.ready().await;
     register(&auth).await;
-    let verifiers: Vec<Service> = (0..VERIFIERS).map(|_| place.todo_service()).collect();
+    let verifiers: Vec<Service> = (0..VERIFIERS).map(|_| environment.todo_service()).collect();
     join_all(verifiers.iter().map(Service::ready)).await;
     let mut micros = Vec::new();
     for _ in 0..LOGOUTS {

@@ -1,4 +1,4 @@
-//! Measures the services as processes: how fast they answer, how fast a revoked token is refused, and what a million
+//! Measures the services as processes: how fast they response, how fast a revoked token is refused, and what a million
 //! revocations cost. Run with `cargo bench -p todo-service --bench services -- http | latency | memory`. The
 //! auth-service must be built in the same profile before: `scripts/bench` does both.
 #![allow(

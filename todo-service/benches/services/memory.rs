@@ -7,19 +7,19 @@ use diesel::{Connection as _, SqliteConnection};
 use shared_claims::clock::{Clock as _, SystemClock};
 use shared_claims::testing::{RedisProcess, eventually};
 
-use crate::process::{Place, ms_since};
+use crate::process::{Environment, ms_since};
 use crate::report::row;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) async fn measure() {
-    let empty = Place::new(None);
+    let empty = Environment::new(None);
     let auth = empty.auth_service();
     auth.ready().await;
     row_of(&empty, "nothing revoked", "feed").await;
     drop(auth);
 
-    let full = Place::new(None);
+    let full = Environment::new(None);
     fill(&full).await;
     let auth = full.auth_service();
     auth.ready().await;
@@ -27,11 +27,11 @@ pub(crate) async fn measure() {
     drop(auth);
 
     let redis = RedisProcess::start().await;
-    let full = Place::new(Some(redis.url()));
+    let full = Environment::new(Some(redis.url()));
     fill(&full).await;
     let auth = full.auth_service();
     let began = Instant::now();
-    projected(&redis).await;
+    wait_until_projected(&redis).await;
     row(
         "a million revocations written to an empty Redis",
         "-",
@@ -42,9 +42,9 @@ pub(crate) async fn measure() {
 }
 
 /// Starts a todo-service and waits until it has read the whole list.
-async fn row_of(place: &Place, list: &str, through: &str) {
+async fn row_of(environment: &Environment, list: &str, through: &str) {
     let began = Instant::now();
-    let todo = place.todo_service();
+    let todo = environment.todo_service();
     todo.ready().await;
     let took = ms_since(began) / 1_000.0;
     row(&format!("todo-service, {list}: start to ready, through {through}"), "-", &format!("{took:.2} s"));
@@ -53,13 +53,14 @@ async fn row_of(place: &Place, list: &str, through: &str) {
 }
 
 /// Creates the database of an auth-service, with a million unexpired facts in its revocation log.
-async fn fill(place: &Place) {
-    let auth = place.auth_service();
+async fn fill(environment: &Environment) {
+    let auth = environment.auth_service();
     // Wait until it is ready: the empty list was then written to Redis.
     auth.ready().await;
     drop(auth);
     let now = SystemClock.now_seconds();
-    let mut database = SqliteConnection::establish(&place.path("auth.db").display().to_string()).unwrap();
+    let mut database =
+        SqliteConnection::establish(&environment.path("auth.db").display().to_string()).unwrap();
     let uuid = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-7' || substr(hex(randomblob(2)), 2) \
                 || '-8' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))";
     let fill = format!(
@@ -75,9 +76,9 @@ async fn fill(place: &Place) {
 }
 
 /// Waits until Redis contains the whole list.
-async fn projected(redis: &RedisProcess) {
+async fn wait_until_projected(redis: &RedisProcess) {
     let connection = redis.connection().await;
-    eventually("the list is in Redis", PATIENCE, async || {
+    eventually("the list is in Redis", TIME_LIMIT, async || {
         let mut connection = connection.clone();
         let length = redis::cmd("XLEN").arg("{revoked}:events").query_async::<u64>(&mut connection).await;
         length.is_ok_and(|length| length == 1_000_000)

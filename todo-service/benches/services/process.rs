@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared_claims::testing::eventually;
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 const CREDENTIALS: [(&str, &str); 2] = [("username", "ada"), ("password", "a good long password")];
 
 /// A service process. It is killed when dropped.
@@ -33,12 +33,12 @@ impl Service {
 
     /// Waits until the service is ready.
     pub(crate) async fn ready(&self) {
-        eventually("the service is ready", PATIENCE, async || self.get("/readyz", "").await == 200).await;
+        eventually("the service is ready", TIME_LIMIT, async || self.get("/readyz", "").await == 200).await;
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> u16 {
         let asked = self.client.get(format!("{}{path}", self.url)).bearer_auth(token).send().await;
-        asked.map_or(0, |answer| answer.status().as_u16())
+        asked.map_or(0, |response| response.status().as_u16())
     }
 
     pub(crate) async fn post(&self, path: &str, token: &str) -> StatusCode {
@@ -67,13 +67,13 @@ impl Drop for Service {
 }
 
 /// The databases, and the issuer's URL.
-pub(crate) struct Place {
+pub(crate) struct Environment {
     directory: TempDir,
     pub(crate) issuer: String,
     redis: Option<String>,
 }
 
-impl Place {
+impl Environment {
     /// Revocations are delivered through this Redis, or through the feed if it is `None`.
     pub(crate) fn new(redis: Option<String>) -> Self {
         let issuer = format!("http://{}", free_address());
@@ -124,10 +124,10 @@ fn auth_program() -> PathBuf {
 }
 
 /// Tokens that a client of the auth-service gets with the `client_credentials` grant.
-pub(crate) async fn service_tokens(place: &Place, auth: &Service, count: usize) -> Vec<String> {
+pub(crate) async fn service_tokens(environment: &Environment, auth: &Service, count: usize) -> Vec<String> {
     let made = Command::new(auth_program())
         .env_clear()
-        .envs(place.auth_environment())
+        .envs(environment.auth_environment())
         .args(["clients", "create", "--json", "--name", "bench", "--id", "bench"])
         .args(["--grants", "client_credentials", "--scopes", "todos:read", "--audiences", "todo-service"])
         .output()
@@ -137,11 +137,11 @@ pub(crate) async fn service_tokens(place: &Place, auth: &Service, count: usize) 
     let secret = made["client_secret"].as_str().unwrap();
     let form = [("grant_type", "client_credentials"), ("client_id", "bench"), ("client_secret", secret)];
     let ask = || auth.client.post(format!("{}/oauth2/token", auth.url)).form(&form).send();
-    eventually("the client is known", PATIENCE, async || ask().await.unwrap().status().is_success()).await;
+    eventually("the client is known", TIME_LIMIT, async || ask().await.unwrap().status().is_success()).await;
     let mut tokens = Vec::with_capacity(count);
     for _ in 0..count {
-        let answer: Value = ask().await.unwrap().json().await.unwrap();
-        tokens.push(answer["access_token"].as_str().unwrap().to_owned());
+        let response: Value = ask().await.unwrap().json().await.unwrap();
+        tokens.push(response["access_token"].as_str().unwrap().to_owned());
     }
     tokens
 }
@@ -149,16 +149,16 @@ pub(crate) async fn service_tokens(place: &Place, auth: &Service, count: usize) 
 /// Registers the user of the benchmark.
 pub(crate) async fn register(auth: &Service) {
     let body = json!({ CREDENTIALS[0].0: CREDENTIALS[0].1, CREDENTIALS[1].0: CREDENTIALS[1].1 });
-    let answer = auth.client.post(format!("{}/auth/register", auth.url)).json(&body).send().await.unwrap();
-    assert!(answer.status().is_success(), "register: {}", answer.status());
+    let response = auth.client.post(format!("{}/auth/register", auth.url)).json(&body).send().await.unwrap();
+    assert!(response.status().is_success(), "register: {}", response.status());
 }
 
 /// Logs in and returns the access token of the new session.
 pub(crate) async fn log_in(auth: &Service) -> String {
-    let answer =
+    let response =
         auth.client.post(format!("{}/auth/token", auth.url)).form(&CREDENTIALS).send().await.unwrap();
-    let answer: Value = answer.json().await.unwrap();
-    answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    let response: Value = response.json().await.unwrap();
+    response["access_token"].as_str().unwrap_or_else(|| panic!("{response}")).to_owned()
 }
 
 /// The time since `began`, in milliseconds.

@@ -51,7 +51,7 @@ async fn an_attack_by_slow_clients_and_large_bodies_is_bounded_and_leaves_nothin
     let program = Program(program);
     let (client, url) = (Client::new(), format!("http://127.0.0.1:{port}"));
     eventually("the program is ready", Duration::from_secs(30), || async {
-        client.get(format!("{url}/readyz")).send().await.is_ok_and(|answer| answer.status() == 200)
+        client.get(format!("{url}/readyz")).send().await.is_ok_and(|response| response.status() == 200)
     })
     .await;
 
@@ -60,8 +60,8 @@ async fn an_attack_by_slow_clients_and_large_bodies_is_bounded_and_leaves_nothin
     let token = TestKey::shared(0).token(issuer.url(), AUDIENCE, &*clock).claim("sub", ADA).sign();
     let body = json!({ "title": "a", "description": "😀".repeat(10_000) });
     for _ in 0..200 {
-        let answer = client.post(format!("{url}/todos/")).bearer_auth(&token).json(&body).send().await;
-        assert_eq!(answer.unwrap().status(), 201);
+        let response = client.post(format!("{url}/todos/")).bearer_auth(&token).json(&body).send().await;
+        assert_eq!(response.unwrap().status(), 201);
     }
     let pid = program.0.id();
     let attack = tokio::task::spawn_blocking(move || {

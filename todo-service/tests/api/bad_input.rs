@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::helpers::{ADA, Answer, BOTH, spawn_app};
+use crate::helpers::{ADA, BOTH, TestResponse, spawn_app};
 
 #[actix_web::test]
 async fn every_invalid_field_is_named() {
@@ -83,7 +83,7 @@ async fn a_body_of_another_type_is_refused_before_it_is_read() {
     let token = app.token(ADA);
     let post = |kind: &'static str, body: Vec<u8>| {
         let request = app.request(Method::POST, "/todos/", Some(&token));
-        Answer::of(request.header("content-type", kind).body(body))
+        TestResponse::of(request.header("content-type", kind).body(body))
     };
     let good = br#"{"title":"a"}"#.to_vec();
     for kind in
@@ -91,7 +91,8 @@ async fn a_body_of_another_type_is_refused_before_it_is_read() {
     {
         assert_eq!(post(kind, good.clone()).await.status, 415, "{kind}");
     }
-    let without = Answer::of(app.request(Method::POST, "/todos/", Some(&token)).body(good.clone())).await;
+    let without =
+        TestResponse::of(app.request(Method::POST, "/todos/", Some(&token)).body(good.clone())).await;
     without.problem(415);
     for kind in ["application/json", "Application/JSON; charset=UTF-8", "application/merge-patch+json"] {
         assert_eq!(post(kind, good.clone()).await.status, 201, "{kind}");
@@ -109,12 +110,12 @@ async fn a_body_of_another_type_is_refused_before_it_is_read() {
         nested.as_bytes(),
     ];
     for body in broken {
-        let answer = post("application/json", body.to_vec()).await;
-        answer.problem(400);
+        let response = post("application/json", body.to_vec()).await;
+        response.problem(400);
     }
     for body in ["[]", "null", "\"a\"", "7", "{\"title\":\"a\",\"title\":\"b\"}"] {
-        let answer = post("application/json", body.into()).await;
-        assert_eq!(answer.refused_fields().len(), 1, "{body}");
+        let response = post("application/json", body.into()).await;
+        assert_eq!(response.refused_fields().len(), 1, "{body}");
     }
 }
 

@@ -3,7 +3,7 @@
 use reqwest::{Method, Url};
 use serde_json::json;
 
-use crate::helpers::{ADA, Answer, BOTH, TestApp, spawn_app_with};
+use crate::helpers::{ADA, BOTH, TestApp, TestResponse, spawn_app_with};
 
 /// The service as its callers see it: `https://example.com/api/…`.
 struct Proxied<'a> {
@@ -12,12 +12,12 @@ struct Proxied<'a> {
 }
 
 impl Proxied<'_> {
-    async fn ask(&self, method: Method, address: &Url, body: Option<serde_json::Value>) -> Answer {
+    async fn ask(&self, method: Method, address: &Url, body: Option<serde_json::Value>) -> TestResponse {
         let path = address.path();
         let path = if self.strips { path.strip_prefix("/api").expect("the base path") } else { path };
         let query = address.query().map(|query| format!("?{query}")).unwrap_or_default();
         let request = self.app.request(method, &format!("{path}{query}"), Some(&self.app.token(ADA)));
-        Answer::of(match body {
+        TestResponse::of(match body {
             Some(body) => request.json(&body),
             None => request,
         })

@@ -3,12 +3,12 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::helpers::{ADA, Answer, BOTH, TestApp, spawn_app, spawn_app_with};
+use crate::helpers::{ADA, BOTH, TestApp, TestResponse, spawn_app, spawn_app_with};
 
-async fn post(app: &TestApp, cookie: &str, headers: &[(&str, &str)]) -> Answer {
+async fn post(app: &TestApp, cookie: &str, headers: &[(&str, &str)]) -> TestResponse {
     let request = app.request(Method::POST, "/todos/", None).header("cookie", cookie);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    Answer::of(request.json(&json!({ "title": "a" }))).await
+    TestResponse::of(request.json(&json!({ "title": "a" }))).await
 }
 
 #[actix_web::test]
@@ -20,7 +20,7 @@ async fn a_cookie_may_read_from_any_origin_and_write_only_from_known_origins() {
     let cookie = format!("__Host-access_token={}", app.token(ADA));
     let own = app.url.clone();
     let read = app.request(Method::GET, "/todos/", None).header("cookie", &cookie);
-    assert_eq!(Answer::of(read.header("origin", "https://evil.example")).await.status, 200);
+    assert_eq!(TestResponse::of(read.header("origin", "https://evil.example")).await.status, 200);
 
     for headers in [
         [("origin", "https://app.example.com")],
@@ -51,13 +51,14 @@ async fn cookies_are_ignored_if_there_is_an_authorization_header() {
     let app = spawn_app(BOTH[0]).await;
     let cookie = format!("__Host-access_token={}", app.token(ADA));
     let bad =
-        Answer::of(app.request(Method::GET, "/todos/", Some("garbage")).header("cookie", &cookie)).await;
+        TestResponse::of(app.request(Method::GET, "/todos/", Some("garbage")).header("cookie", &cookie))
+            .await;
     bad.problem(401);
     // A request with a bearer token is accepted from any origin, whatever cookies it has.
     let good =
         app.request(Method::POST, "/todos/", Some(&app.token(ADA))).header("cookie", "__Host-access_token=x");
     let good = good.header("origin", "https://evil.example").json(&json!({ "title": "a" }));
-    assert_eq!(Answer::of(good).await.status, 201);
+    assert_eq!(TestResponse::of(good).await.status, 201);
 }
 
 #[actix_web::test]
@@ -72,7 +73,7 @@ async fn the_cookie_has_no_prefix_if_cookies_are_not_secure() {
     ] {
         let request = app.request(Method::GET, "/todos/", None);
         let request = request.header("cookie", format!("theme=dark; {name}={}", app.token(ADA)));
-        assert_eq!(Answer::of(request).await.status, status, "{name}");
+        assert_eq!(TestResponse::of(request).await.status, status, "{name}");
     }
 }
 
@@ -91,7 +92,7 @@ async fn cookie_names_are_not_decoded_and_a_repeated_cookie_is_refused() {
     ] {
         let value = reqwest::header::HeaderValue::from_bytes(cookies.as_bytes()).unwrap();
         let request = app.request(Method::GET, "/todos/", None).header("cookie", value);
-        assert_eq!(Answer::of(request).await.status, status, "{cookies}");
+        assert_eq!(TestResponse::of(request).await.status, status, "{cookies}");
     }
 }
 
@@ -101,7 +102,7 @@ async fn a_suffix_is_part_of_the_name() {
     for (name, status) in [("__Host-access_token-b", 200), ("__Host-access_token", 401)] {
         let request = app.request(Method::GET, "/todos/", None);
         let request = request.header("cookie", format!("{name}={}", app.token(ADA)));
-        assert_eq!(Answer::of(request).await.status, status, "{name}");
+        assert_eq!(TestResponse::of(request).await.status, status, "{name}");
     }
 }
 
@@ -111,7 +112,7 @@ async fn cookies_are_secure_by_default_if_the_issuer_uses_https() {
     for (name, status) in [("access_token", 200), ("__Host-access_token", 401)] {
         let request = unset.request(Method::GET, "/todos/", None);
         let request = request.header("cookie", format!("{name}={}", unset.token(ADA)));
-        assert_eq!(Answer::of(request).await.status, status, "{name}");
+        assert_eq!(TestResponse::of(request).await.status, status, "{name}");
     }
 }
 
@@ -120,14 +121,14 @@ async fn scripts_of_listed_origins_may_read_responses() {
     let app = spawn_app(BOTH[0]).await;
     let asked = |origin: &'static str| {
         let request = app.request(Method::OPTIONS, "/todos/", None).header("origin", origin);
-        Answer::of(
+        TestResponse::of(
             request
                 .header("access-control-request-method", "POST")
                 .header("access-control-request-headers", "authorization,content-type"),
         )
     };
-    let answer = asked("http://localhost:5173").await;
-    assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:5173"));
-    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+    let response = asked("http://localhost:5173").await;
+    assert_eq!(response.header("access-control-allow-origin"), Some("http://localhost:5173"));
+    assert_eq!(response.header("access-control-allow-credentials"), Some("true"));
     assert_eq!(asked("https://evil.example").await.header("access-control-allow-origin"), None);
 }

@@ -5,15 +5,15 @@ use reqwest::Method;
 use reqwest::header::ORIGIN;
 use serde_json::json;
 
-use crate::helpers::{ADA, Answer, BOTH, TestApp, spawn_app};
+use crate::helpers::{ADA, BOTH, TestApp, TestResponse, spawn_app};
 
 const LISTED: &str = "http://localhost:5173";
 const TRACING: &str = "authorization,baggage,content-type,sentry-trace,traceparent";
 
-async fn preflight(app: &TestApp, path: &str, origin: &str, method: &str) -> Answer {
+async fn preflight(app: &TestApp, path: &str, origin: &str, method: &str) -> TestResponse {
     let request = app.request(Method::OPTIONS, path, None).header(ORIGIN, origin);
     let request = request.header("access-control-request-method", method);
-    Answer::of(request.header("access-control-request-headers", TRACING)).await
+    TestResponse::of(request.header("access-control-request-headers", TRACING)).await
 }
 
 #[actix_web::test]
@@ -35,17 +35,23 @@ async fn a_listed_front_end_sends_any_header_and_uses_every_method_of_a_path() {
         assert_eq!(asked.header("access-control-allow-methods"), Some(methods));
     }
     let change = app.request(Method::PUT, &path, Some(&token)).json(&json!({"completed": true}));
-    let answers = [
-        (Answer::of(change.header(ORIGIN, LISTED)).await, 200),
-        (Answer::of(app.request(Method::GET, "/todos/x", Some(&token)).header(ORIGIN, LISTED)).await, 404),
-        (Answer::of(app.request(Method::GET, "/todos", None).header(ORIGIN, LISTED)).await, 401),
-        (Answer::of(app.request(Method::PATCH, &path, None).header(ORIGIN, LISTED)).await, 405),
-        (Answer::of(app.request(Method::DELETE, &path, Some(&token)).header(ORIGIN, LISTED)).await, 204),
+    let responses = [
+        (TestResponse::of(change.header(ORIGIN, LISTED)).await, 200),
+        (
+            TestResponse::of(app.request(Method::GET, "/todos/x", Some(&token)).header(ORIGIN, LISTED)).await,
+            404,
+        ),
+        (TestResponse::of(app.request(Method::GET, "/todos", None).header(ORIGIN, LISTED)).await, 401),
+        (TestResponse::of(app.request(Method::PATCH, &path, None).header(ORIGIN, LISTED)).await, 405),
+        (
+            TestResponse::of(app.request(Method::DELETE, &path, Some(&token)).header(ORIGIN, LISTED)).await,
+            204,
+        ),
     ];
-    for (answer, status) in answers {
-        assert_eq!(answer.status, status);
-        assert_eq!(answer.header("access-control-allow-origin"), Some(LISTED), "{answer:?}");
-        assert_eq!(answer.header("vary"), Some("origin"));
+    for (response, status) in responses {
+        assert_eq!(response.status, status);
+        assert_eq!(response.header("access-control-allow-origin"), Some(LISTED), "{response:?}");
+        assert_eq!(response.header("vary"), Some("origin"));
     }
 }
 
@@ -56,9 +62,9 @@ async fn another_origin_may_not_read_responses() {
     for origin in ["https://evil.example", "null", "http://localhost:5174"] {
         let asked = preflight(&app, "/todos/", origin, "GET").await;
         let read = app.request(Method::GET, "/todos/", Some(&token)).header(ORIGIN, origin);
-        for answer in [asked, Answer::of(read).await] {
-            assert_eq!(answer.header("access-control-allow-origin"), None, "{answer:?}");
-            assert!(answer.header("vary").is_some_and(|vary| vary.contains("origin")));
+        for response in [asked, TestResponse::of(read).await] {
+            assert_eq!(response.header("access-control-allow-origin"), None, "{response:?}");
+            assert!(response.header("vary").is_some_and(|vary| vary.contains("origin")));
         }
     }
 }

@@ -12,9 +12,9 @@ use shared_claims::testing::{Proxy, eventually};
 use crate::helpers::{ADA, BOTH, TestApp, spawn_app, spawn_app_with};
 
 async fn create(app: &TestApp, token: &str) -> u16 {
-    let answer = app.post("/todos/", token, &json!({"title": "milk"})).await;
-    assert_eq!(answer.status == 503, answer.header("retry-after").is_some(), "{}", answer.status);
-    answer.status
+    let response = app.post("/todos/", token, &json!({"title": "milk"})).await;
+    assert_eq!(response.status == 503, response.header("retry-after").is_some(), "{}", response.status);
+    response.status
 }
 
 #[actix_web::test]
@@ -37,7 +37,7 @@ async fn connections_that_hang_are_replaced() {
     let writes = join_all((0..10).map(|_| create(&app, &token)));
     let (reads, writes) = futures_util::future::join(reads, writes).await;
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    assert!(reads.iter().all(|answer| [200, 503].contains(&answer.status)));
+    assert!(reads.iter().all(|response| [200, 503].contains(&response.status)));
     assert!(writes.iter().all(|status| [201, 503].contains(status)));
     assert_eq!(create(&app, &token).await, 201);
     assert_eq!(app.get("/readyz", None).await.status, 200);

@@ -7,9 +7,9 @@ use crate::helpers::{BOTH, spawn_app};
 #[actix_web::test]
 async fn the_document_shows_every_endpoint_and_the_password_flow() {
     let app = spawn_app(BOTH[0]).await;
-    let answer = app.get("/openapi.json", None).await;
-    assert_eq!(answer.status, 200);
-    let document = answer.json();
+    let response = app.get("/openapi.json", None).await;
+    assert_eq!(response.status, 200);
+    let document = response.json();
     for (path, methods) in [
         ("/todos/", vec!["get", "post"]),
         ("/todos/{id}", vec!["delete", "get", "put"]),

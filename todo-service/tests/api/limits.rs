@@ -10,8 +10,8 @@ async fn the_limit_of_todos_also_holds_for_concurrent_requests() {
     for backend in BOTH {
         let app = spawn_app_with(backend, |settings| settings.limits.todos_per_user = 3).await;
         let (ada, body) = (app.token(ADA), json!({ "title": "a" }));
-        let answers = join_all((0..8).map(|_| app.post("/todos/", &ada, &body))).await;
-        let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        let responses = join_all((0..8).map(|_| app.post("/todos/", &ada, &body))).await;
+        let mut statuses: Vec<u16> = responses.iter().map(|response| response.status).collect();
         statuses.sort_unstable();
         assert_eq!(statuses, [201, 201, 201, 409, 409, 409, 409, 409]);
         let list = app.get("/todos/", Some(&ada)).await.json();
@@ -37,8 +37,8 @@ async fn the_limit_of_bytes_holds_for_creating_and_for_changing() {
         let app = spawn_app_with(backend, |settings| settings.limits.bytes_per_user = 100_000).await;
         let ada = app.token(ADA);
         let body = json!({ "title": "a", "description": large() });
-        let answers = join_all((0..5).map(|_| app.post("/todos/", &ada, &body))).await;
-        let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        let responses = join_all((0..5).map(|_| app.post("/todos/", &ada, &body))).await;
+        let mut statuses: Vec<u16> = responses.iter().map(|response| response.status).collect();
         statuses.sort_unstable();
         assert_eq!(statuses, [201, 201, 409, 409, 409]);
         let refused = app.post("/todos/", &ada, &body).await;

@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::helpers::{ADA, Answer, BOB, BOTH, TestApp, spawn_app};
+use crate::helpers::{ADA, BOB, BOTH, TestApp, TestResponse, spawn_app};
 
-fn titles(answer: &Answer) -> Vec<String> {
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let list = answer.json();
+fn titles(response: &TestResponse) -> Vec<String> {
+    assert_eq!(response.status, 200, "{response:?}");
+    let list = response.json();
     list.as_array().unwrap().iter().map(|todo| todo["title"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The URL of the next page, from the `Link` header.
-fn next(answer: &Answer) -> Option<String> {
-    let link = answer.header("link")?;
+fn next(response: &TestResponse) -> Option<String> {
+    let link = response.header("link")?;
     let (address, relation) = link.strip_prefix('<').unwrap().split_once(">; ").unwrap();
     assert_eq!(relation, "rel=\"next\"");
     Some(address.to_owned())
@@ -23,9 +23,9 @@ async fn walk(app: &TestApp, token: &str, first: &str) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut path = Some(first.to_owned());
     while let Some(at) = path {
-        let answer = app.get(&at, Some(token)).await;
-        pages.push(titles(&answer));
-        path = next(&answer);
+        let response = app.get(&at, Some(token)).await;
+        pages.push(titles(&response));
+        path = next(&response);
         assert!(pages.len() < 100, "the list has too many pages");
     }
     pages
@@ -108,9 +108,9 @@ async fn the_default_limit_is_50_and_the_maximum_is_200() {
     for number in 0..51 {
         app.create(&token, &number.to_string()).await;
     }
-    let answer = app.get("/todos/", Some(&token)).await;
-    assert_eq!(titles(&answer).len(), 50);
-    assert!(next(&answer).is_some());
+    let response = app.get("/todos/", Some(&token)).await;
+    assert_eq!(titles(&response).len(), 50);
+    assert!(next(&response).is_some());
     assert_eq!(titles(&app.get("/todos/?limit=200", Some(&token)).await).len(), 51);
 }
 
@@ -132,8 +132,8 @@ async fn an_invalid_page_parameter_is_refused_by_name() {
         ("completed=maybe", "completed"),
         ("completed=", "completed"),
     ] {
-        let answer = app.get(&format!("/todos/?{query}"), Some(&token)).await;
-        assert_eq!(answer.refused_fields(), [field], "{query}");
+        let response = app.get(&format!("/todos/?{query}"), Some(&token)).await;
+        assert_eq!(response.refused_fields(), [field], "{query}");
     }
     for query in ["cursor=%ff", "cursor=%00"] {
         assert_eq!(app.get(&format!("/todos/?{query}"), Some(&token)).await.status, 400, "{query}");
@@ -154,10 +154,10 @@ async fn a_page_has_at_most_one_mebibyte_and_all_pages_together_are_complete() {
         }
         let (mut path, mut seen, mut pages) = (Some("/todos/?limit=200".to_owned()), Vec::new(), 0);
         while let Some(at) = path {
-            let answer = app.get(&at, Some(&token)).await;
-            assert!(answer.body.len() <= MEBIBYTE, "{}", answer.body.len());
-            seen.extend(titles(&answer));
-            path = next(&answer);
+            let response = app.get(&at, Some(&token)).await;
+            assert!(response.body.len() <= MEBIBYTE, "{}", response.body.len());
+            seen.extend(titles(&response));
+            path = next(&response);
             pages += 1;
         }
         let expected: Vec<String> = (0..80).rev().map(|number| number.to_string()).collect();

@@ -35,9 +35,9 @@ async fn without_keys_or_list_the_service_is_not_ready_and_responds_503() {
     assert_eq!(ready.json()["dependencies"]["revocation_list"]["state"], "down");
     assert_eq!(ready.json()["dependencies"]["database"]["state"], "ok");
     assert_eq!(app.get("/healthz", None).await.status, 200);
-    let answer = app.get("/whoami", Some(&app.token(ADA))).await;
-    answer.problem(503);
-    assert!(answer.header("retry-after").is_some());
+    let response = app.get("/whoami", Some(&app.token(ADA))).await;
+    response.problem(503);
+    assert!(response.header("retry-after").is_some());
     // An invalid token is still answered with 401.
     app.get("/whoami", Some("garbage")).await.problem(401);
 }
@@ -88,7 +88,7 @@ async fn the_verifier_s_counters_are_metrics() {
 
 #[actix_web::test]
 async fn whoami_needs_no_database() {
-    // The test also sees what the other endpoints do without the database: they answer 503, not 500.
+    // The test also sees what the other endpoints do without the database: they response 503, not 500.
     let app = spawn_app(BOTH[1]).await;
     let token = app.token(ADA);
     app.drop_database();

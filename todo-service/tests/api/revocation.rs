@@ -17,10 +17,10 @@ async fn refused_within_a_second(app: &TestApp, token: &str) {
         app.get("/todos/", Some(token)).await.status == 401
     })
     .await;
-    let answer = app.get("/todos/", Some(token)).await;
-    let challenge = answer.header("www-authenticate").unwrap();
+    let response = app.get("/todos/", Some(token)).await;
+    let challenge = response.header("www-authenticate").unwrap();
     assert!(challenge.starts_with("Bearer error=\"invalid_token\""), "{challenge}");
-    answer.problem(401);
+    response.problem(401);
 }
 
 #[actix_web::test]

@@ -81,14 +81,14 @@ async fn a_todo_of_another_user_is_404() {
         let unknown = "/todos/019ab5a0-1c00-7000-8000-00000000000a";
 
         for path in [foreign.as_str(), unknown, "/todos/1", "/todos/not-a-uuid", "/todos/%00"] {
-            let answers = [
+            let responses = [
                 app.get(path, Some(&bob)).await,
                 app.put(path, &bob, &json!({ "title": "mine now" })).await,
                 app.delete(path, &bob).await,
             ];
-            for answer in answers {
-                assert_eq!(answer.problem(404), "Todo not found", "{path}");
-                assert_eq!(answer.body, app.get(unknown, Some(&bob)).await.body);
+            for response in responses {
+                assert_eq!(response.problem(404), "Todo not found", "{path}");
+                assert_eq!(response.body, app.get(unknown, Some(&bob)).await.body);
             }
         }
         assert_eq!(app.get("/todos/", Some(&bob)).await.json(), json!([]));
@@ -117,8 +117,8 @@ async fn paths_work_with_and_without_a_trailing_slash() {
 async fn other_methods_are_405_with_allow() {
     let app = spawn_app(BOTH[0]).await;
     let token = app.token(ADA);
-    let answer = app.delete("/todos/", &token).await;
-    assert_eq!(answer.problem(405), "Method not allowed");
-    let allowed = answer.header("allow").unwrap();
+    let response = app.delete("/todos/", &token).await;
+    assert_eq!(response.problem(405), "Method not allowed");
+    let allowed = response.header("allow").unwrap();
     assert!(allowed.contains("GET") && allowed.contains("POST") && !allowed.contains("DELETE"), "{allowed}");
 }

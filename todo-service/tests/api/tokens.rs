@@ -4,12 +4,12 @@ use reqwest::Method;
 use serde_json::json;
 use shared_claims::testing::TestKey;
 
-use crate::helpers::{ADA, Answer, BOTH, spawn_app};
+use crate::helpers::{ADA, BOTH, TestResponse, spawn_app};
 
 const ID: &str = "019ab5a0-1c00-7000-8000-00000000000a";
 
-fn challenge(answer: &Answer) -> &str {
-    answer.header("www-authenticate").unwrap_or_default()
+fn challenge(response: &TestResponse) -> &str {
+    response.header("www-authenticate").unwrap_or_default()
 }
 
 #[actix_web::test]
@@ -26,13 +26,13 @@ async fn without_a_token_the_response_only_says_that_one_is_needed() {
         (Method::GET, "/todos/?limit=0"),
         (Method::GET, "/whoami"),
     ] {
-        let answer = Answer::of(app.request(method.clone(), path, None)).await;
-        answer.problem(401);
-        assert_eq!(challenge(&answer), "Bearer", "{method} {path}");
+        let response = TestResponse::of(app.request(method.clone(), path, None)).await;
+        response.problem(401);
+        assert_eq!(challenge(&response), "Bearer", "{method} {path}");
     }
     // Without a token the body is not looked at either.
     let request = app.request(Method::POST, "/todos/", None).body("x".repeat(100_000));
-    Answer::of(request).await.problem(401);
+    TestResponse::of(request).await.problem(401);
 }
 
 #[actix_web::test]
@@ -49,9 +49,12 @@ async fn a_bad_token_is_401_invalid_token() {
         ("alg none", good.clone().header("alg", "none").with_signature(b"")),
     ] {
         for path in ["/todos/", "/whoami"] {
-            let answer = app.get(path, Some(&token)).await;
-            answer.problem(401);
-            assert!(challenge(&answer).starts_with("Bearer error=\"invalid_token\""), "{what}: {answer:?}");
+            let response = app.get(path, Some(&token)).await;
+            response.problem(401);
+            assert!(
+                challenge(&response).starts_with("Bearer error=\"invalid_token\""),
+                "{what}: {response:?}"
+            );
         }
     }
 }
@@ -65,21 +68,21 @@ async fn reading_and_writing_need_their_scopes() {
     let writer = app.token_of(ADA).claim("scope", "todos:write").sign();
     for path in ["/todos/", &one] {
         assert_eq!(app.get(path, Some(&reader)).await.status, 200);
-        let answer = app.get(path, Some(&writer)).await;
-        answer.problem(403);
-        assert_eq!(challenge(&answer), "Bearer error=\"insufficient_scope\", scope=\"todos:read\"");
+        let response = app.get(path, Some(&writer)).await;
+        response.problem(403);
+        assert_eq!(challenge(&response), "Bearer error=\"insufficient_scope\", scope=\"todos:read\"");
     }
     let body = json!({ "title": "b" });
     let nothing = app.token_of(ADA).without_claim("scope").sign();
     let close = app.token_of(ADA).claim("scope", "todos:readwrite todos TODOS:WRITE openid").sign();
     for token in [&reader, &nothing, &close] {
-        for answer in [
+        for response in [
             app.post("/todos/", token, &body).await,
             app.put(&one, token, &body).await,
             app.delete(&one, token).await,
         ] {
-            answer.problem(403);
-            assert_eq!(challenge(&answer), "Bearer error=\"insufficient_scope\", scope=\"todos:write\"");
+            response.problem(403);
+            assert_eq!(challenge(&response), "Bearer error=\"insufficient_scope\", scope=\"todos:write\"");
         }
     }
     assert_eq!(app.get(&one, Some(&reader)).await.json(), todo);
@@ -97,11 +100,11 @@ async fn a_token_is_accepted_only_once_and_only_in_the_header() {
     assert_eq!(challenge(&in_query), "Bearer");
     app.get(&query, Some(&token)).await.problem(400);
     let twice = app.request(Method::GET, "/todos/", Some(&token)).bearer_auth(&token);
-    Answer::of(twice).await.problem(400);
+    TestResponse::of(twice).await.problem(400);
     let basic = app.request(Method::GET, "/todos/", None).basic_auth("ada", Some("password"));
-    Answer::of(basic).await.problem(401);
+    TestResponse::of(basic).await.problem(401);
     let lower = app.request(Method::GET, "/todos/", None).header("authorization", format!("bearer {token}"));
-    assert_eq!(Answer::of(lower).await.status, 200);
+    assert_eq!(TestResponse::of(lower).await.status, 200);
 }
 
 #[actix_web::test]

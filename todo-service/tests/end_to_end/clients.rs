@@ -3,23 +3,23 @@
 
 use service_kit::database::Backend;
 
-use crate::carriers::{Carrier, World};
+use crate::delivery::{Delivery, Services};
 
 #[actix_web::test]
 async fn a_client_s_token_is_accepted_until_it_or_its_client_is_revoked() {
-    for (carrier, backend) in [
-        (Carrier::Feed, Backend::Sqlite),
-        (Carrier::RedisMirror, Backend::Postgres),
-        (Carrier::RedisLookup, Backend::Sqlite),
+    for (delivery, backend) in [
+        (Delivery::Feed, Backend::Sqlite),
+        (Delivery::RedisMirror, Backend::Postgres),
+        (Delivery::RedisLookup, Backend::Sqlite),
     ] {
-        let World { issuer, service, .. } = &World::start(carrier, backend).await;
+        let Services { issuer, service, .. } = &Services::start(delivery, backend).await;
         let (one, other, reader) = (
             issuer.token_of_service("").await,
             issuer.token_of_service("").await,
             issuer.token_of_service("todos:read").await,
         );
         let (status, todo) = service.create(&one).await;
-        assert_eq!(status, 201, "{carrier:?}");
+        assert_eq!(status, 201, "{delivery:?}");
         assert_eq!(service.get(&todo, &other).await, 200);
         assert_eq!(service.create(&reader).await.0, 403);
         // A todo that a client created belongs to that client; other users cannot read it.

@@ -57,9 +57,9 @@ impl Issuer {
 
     pub(crate) async fn register(&self, username: &str) {
         let body = json!({ "username": username, "password": PASSWORD });
-        let answer =
+        let response =
             self.client.post(format!("{}/auth/register", self.url)).json(&body).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::CREATED);
+        assert_eq!(response.status(), StatusCode::CREATED);
     }
 
     pub(crate) async fn login(&self, username: &str) -> Login {
@@ -75,9 +75,9 @@ impl Issuer {
     }
 
     async fn token(&self, form: &[(&str, &str)]) -> Login {
-        let answer = self.client.post(format!("{}/auth/token", self.url)).form(form).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        let tokens: Value = answer.json().await.unwrap();
+        let response = self.client.post(format!("{}/auth/token", self.url)).form(form).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let tokens: Value = response.json().await.unwrap();
         let member = |name: &str| tokens[name].as_str().unwrap().to_owned();
         Login { access: member("access_token"), refresh: member("refresh_token") }
     }
@@ -91,26 +91,26 @@ impl Issuer {
     /// Revokes one access token (RFC 7009).
     pub(crate) async fn revoke(&self, token: &str) {
         let form = [("token", token), ("client_id", "first-party")];
-        let answer =
+        let response =
             self.client.post(format!("{}/oauth2/revoke", self.url)).form(&form).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(response.status(), StatusCode::OK);
     }
 
     /// A `client_credentials` token of the declared client with this scope; with all its scopes if `scope` is empty.
     pub(crate) async fn token_of_service(&self, scope: &str) -> String {
         let form = [("grant_type", "client_credentials"), ("scope", scope)];
         let request = self.client.post(format!("{}/oauth2/token", self.url)).form(&form);
-        let answer = request.basic_auth(SERVICE, Some(SECRET)).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        let answer: Value = answer.json().await.unwrap();
-        answer["access_token"].as_str().unwrap().to_owned()
+        let response = request.basic_auth(SERVICE, Some(SECRET)).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let response: Value = response.json().await.unwrap();
+        response["access_token"].as_str().unwrap().to_owned()
     }
 
     /// Revokes one of the declared client's tokens, as that client (RFC 7009).
     pub(crate) async fn revoke_as_service(&self, token: &str) {
         let request = self.client.post(format!("{}/oauth2/revoke", self.url)).form(&[("token", token)]);
-        let answer = request.basic_auth(SERVICE, Some(SECRET)).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
+        let response = request.basic_auth(SERVICE, Some(SECRET)).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
     }
 
     /// Does what `auth-service clients disable` does in its own process.

@@ -2,8 +2,8 @@
 //! which revocations are delivered.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod carriers;
 mod clients;
+mod delivery;
 mod issuer;
 mod journey;
 mod paused;

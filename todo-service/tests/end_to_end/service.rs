@@ -43,9 +43,9 @@ impl Process {
             Some(body) => request.json(&body),
             None => request,
         };
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, answer.json().await.unwrap_or(Value::Null))
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.json().await.unwrap_or(Value::Null))
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> u16 {

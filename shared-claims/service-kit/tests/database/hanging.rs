@@ -14,7 +14,7 @@ use shared_claims::testing::{Proxy, ProxyMode, eventually};
 
 use crate::{count_up, hits, migrated};
 
-struct Shaky {
+struct ProxiedDatabase {
     test: TestDatabase,
     proxy: Proxy,
     database: Database,
@@ -22,7 +22,7 @@ struct Shaky {
     direct: Database,
 }
 
-async fn shaky(change: impl FnOnce(&mut DatabaseSettings)) -> Shaky {
+async fn proxied_database(change: impl FnOnce(&mut DatabaseSettings)) -> ProxiedDatabase {
     let test = TestDatabase::create(Backend::Postgres);
     let direct = migrated(&test).await;
     let proxy = Proxy::before(&test.address()).await;
@@ -32,10 +32,10 @@ async fn shaky(change: impl FnOnce(&mut DatabaseSettings)) -> Shaky {
     };
     change(&mut settings);
     let database = Database::connect(&settings).await.unwrap();
-    Shaky { test, proxy, database, direct }
+    ProxiedDatabase { test, proxy, database, direct }
 }
 
-async fn use_all(database: &Database) {
+async fn use_every_connection(database: &Database) {
     let sleep = || database.read(|c| Ok::<_, DatabaseError>(sql_query("SELECT pg_sleep(0.3)").execute(c)?));
     for done in join_all((0..8).map(|_| sleep())).await {
         done.unwrap();
@@ -45,8 +45,9 @@ async fn use_all(database: &Database) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_connections_that_hang_are_replaced_and_fail_no_request() {
-    let Shaky { test: _test, proxy, database, .. } = shaky(|settings| settings.wait_ms = 4_000).await;
-    use_all(&database).await;
+    let ProxiedDatabase { test: _test, proxy, database, .. } =
+        proxied_database(|settings| settings.wait_ms = 4_000).await;
+    use_every_connection(&database).await;
     proxy.hang_standing();
     let began = tokio::time::Instant::now();
     for (n, written) in join_all((0..10).map(|_| database.write(count_up))).await.into_iter().enumerate() {
@@ -69,7 +70,7 @@ async fn work_that_hangs_fails_and_is_neither_committed_nor_repeated() {
     let short = |settings: &mut DatabaseSettings| {
         (settings.statement_timeout_ms, settings.lock_timeout_ms) = (500, 500);
     };
-    let Shaky { test: _test, proxy, database, direct } = shaky(short).await;
+    let ProxiedDatabase { test: _test, proxy, database, direct } = proxied_database(short).await;
     let runs = Arc::new(AtomicUsize::new(0));
     let (began, beginning) = mpsc::channel();
     let (go, wait) = mpsc::channel::<()>();
@@ -106,7 +107,7 @@ async fn work_that_hangs_fails_and_is_neither_committed_nor_repeated() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ping_distinguishes_a_database_that_is_down_from_a_busy_one() {
-    let Shaky { test: _test, proxy, database, .. } = shaky(|settings| {
+    let ProxiedDatabase { test: _test, proxy, database, .. } = proxied_database(|settings| {
         settings.pool_size = 1;
         settings.wait_ms = 300;
         settings.connect_timeout_seconds = 2;
@@ -131,21 +132,22 @@ async fn ping_distinguishes_a_database_that_is_down_from_a_busy_one() {
     .await;
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     proxy.set(ProxyMode::Forward);
-    eventually("it answers again", Duration::from_secs(3), async || database.ping().await.is_ok()).await;
+    eventually("the database responds again", Duration::from_secs(3), async || database.ping().await.is_ok())
+        .await;
 }
 
 #[test]
 fn the_runtime_shuts_down_without_waiting_for_threads_that_hang() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let shaky = runtime.block_on(async {
-        let shaky = shaky(|settings| settings.wait_ms = 4_000).await;
-        use_all(&shaky.database).await;
-        shaky.proxy.hang_standing();
-        shaky.database.write(count_up).await.unwrap();
-        assert!(shaky.database.status().abandoned > 0);
-        shaky
+    let proxied_database = runtime.block_on(async {
+        let proxied_database = proxied_database(|settings| settings.wait_ms = 4_000).await;
+        use_every_connection(&proxied_database.database).await;
+        proxied_database.proxy.hang_standing();
+        proxied_database.database.write(count_up).await.unwrap();
+        assert!(proxied_database.database.status().abandoned > 0);
+        proxied_database
     });
-    let Shaky { test, proxy, database, direct } = shaky;
+    let ProxiedDatabase { test, proxy, database, direct } = proxied_database;
     let began = tokio::time::Instant::now();
     drop((database, direct));
     drop(runtime);

@@ -10,7 +10,7 @@ use service_kit::database::{Database, DatabaseError, DatabaseSettings};
 use crate::{count_up, hits, migrated, migrated_with};
 
 /// Occupies the only writer until the sender is dropped.
-async fn occupy(database: &Database) -> (mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
+async fn occupy_the_writer(database: &Database) -> (mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
     let (release, held) = mpsc::channel::<()>();
     let (began, beginning) = tokio::sync::oneshot::channel();
     let database = database.clone();
@@ -31,7 +31,7 @@ async fn a_full_queue_refuses_at_once_and_waiting_in_the_queue_has_a_time_limit(
     for test in TestDatabase::both() {
         let settings = DatabaseSettings { pool_size: 1, queue_limit: 1, wait_ms: 300, ..test.settings() };
         let database = migrated_with(&settings).await;
-        let (release, busy) = occupy(&database).await;
+        let (release, busy) = occupy_the_writer(&database).await;
 
         let waiting = database.clone();
         let patient = tokio::spawn(async move { waiting.write(count_up).await });
@@ -106,17 +106,17 @@ async fn an_error_and_a_panic_roll_back() {
 #[tokio::test]
 async fn work_may_return_an_error_type_of_the_caller() {
     #[derive(Debug)]
-    enum Mine {
+    enum CallerError {
         Database(String),
         Query(String),
         Refused,
     }
-    impl From<DatabaseError> for Mine {
+    impl From<DatabaseError> for CallerError {
         fn from(error: DatabaseError) -> Self {
             Self::Database(error.to_string())
         }
     }
-    impl From<diesel::result::Error> for Mine {
+    impl From<diesel::result::Error> for CallerError {
         fn from(error: diesel::result::Error) -> Self {
             Self::Query(error.to_string())
         }
@@ -126,21 +126,21 @@ async fn work_may_return_an_error_type_of_the_caller() {
         let refused = database
             .write(|c| {
                 diesel::delete(crate::schema::counters::table).execute(c)?;
-                Err::<(), _>(Mine::Refused)
+                Err::<(), _>(CallerError::Refused)
             })
             .await;
-        assert!(matches!(refused, Err(Mine::Refused)));
+        assert!(matches!(refused, Err(CallerError::Refused)));
         assert_eq!(hits(&database).await, 0);
-        let broken = database.write(|c| Ok::<_, Mine>(diesel::sql_query("SELEKT").execute(c)?)).await;
-        let Err(Mine::Query(text)) = broken else { panic!("{broken:?}") };
+        let broken = database.write(|c| Ok::<_, CallerError>(diesel::sql_query("SELEKT").execute(c)?)).await;
+        let Err(CallerError::Query(text)) = broken else { panic!("{broken:?}") };
         assert!(text.contains("SELEKT"), "{text}");
     }
     let test = TestDatabase::create(service_kit::database::Backend::Sqlite);
     let settings = DatabaseSettings { pool_size: 1, queue_limit: 1, wait_ms: 10, ..test.settings() };
     let database = migrated_with(&settings).await;
-    let (release, busy) = occupy(&database).await;
-    let late = database.write(|_| Ok::<_, Mine>(())).await;
-    let Err(Mine::Database(line)) = late else { panic!("{late:?}") };
+    let (release, busy) = occupy_the_writer(&database).await;
+    let late = database.write(|_| Ok::<_, CallerError>(())).await;
+    let Err(CallerError::Database(line)) = late else { panic!("{late:?}") };
     assert_eq!(line, "the database is overloaded");
     drop(release);
     busy.await.unwrap();

@@ -11,14 +11,17 @@ fn a_valid_body_is_accepted() {
     let service = start();
     for kind in [JSON, "application/json; charset=utf-8", "APPLICATION/JSON", "application/merge-patch+json"]
     {
-        let answer = post(service.address, "/notes", kind, r#"{"title":"é","unknown":1}"#);
-        assert_eq!((answer.status, answer.json()["title"].as_str()), (200, Some("é")), "{kind}");
+        let response = post(service.address, "/notes", kind, r#"{"title":"é","unknown":1}"#);
+        assert_eq!((response.status, response.json()["title"].as_str()), (200, Some("é")), "{kind}");
     }
-    let answer = post(service.address, "/login", FORM, "username=a+b&password=%E2%82%AC");
-    assert_eq!(answer.json()["username"], "a b");
-    assert_eq!(answer.json()["password"], "€");
-    let answer = get(service.address, "/page?limit=3&cursor=a%26b");
-    assert_eq!((answer.json()["limit"].as_u64(), answer.json()["cursor"].as_str()), (Some(3), Some("a&b")));
+    let response = post(service.address, "/login", FORM, "username=a+b&password=%E2%82%AC");
+    assert_eq!(response.json()["username"], "a b");
+    assert_eq!(response.json()["password"], "€");
+    let response = get(service.address, "/page?limit=3&cursor=a%26b");
+    assert_eq!(
+        (response.json()["limit"].as_u64(), response.json()["cursor"].as_str()),
+        (Some(3), Some("a&b"))
+    );
 }
 
 #[test]
@@ -73,9 +76,9 @@ fn invalid_json_is_400_and_is_not_quoted() {
         "{\"title\":\"\0\"}",
         deep.as_str(),
     ] {
-        let answer = post(service.address, "/notes", JSON, body);
-        answer.problem(400);
-        assert!(!answer.body.contains("hunter2"));
+        let response = post(service.address, "/notes", JSON, body);
+        response.problem(400);
+        assert!(!response.body.contains("hunter2"));
     }
     post(service.address, "/notes", JSON, b"{\"title\":\"\xff\xfe\"}").problem(400);
     post(service.address, "/notes", JSON, br#"{"title":"\ud800"}"#).problem(400);
@@ -119,10 +122,10 @@ fn invalid_utf_8_and_nul_are_400() {
 #[test]
 fn a_password_may_contain_any_character() {
     let service = start();
-    let answer = post(service.address, "/login", FORM, "username=a&password=a%00b");
-    assert_eq!(answer.json()["password"], "a\0b");
-    let answer = post(service.address, "/notes", JSON, r#"{"title":"a","new_password":"a\u0000b"}"#);
-    assert_eq!(answer.json()["new_password"], "a\0b");
+    let response = post(service.address, "/login", FORM, "username=a&password=a%00b");
+    assert_eq!(response.json()["password"], "a\0b");
+    let response = post(service.address, "/notes", JSON, r#"{"title":"a","new_password":"a\u0000b"}"#);
+    assert_eq!(response.json()["new_password"], "a\0b");
     // A `%` without two hexadecimal digits is plain text.
     assert_eq!(post(service.address, "/login", FORM, "username=100%&password=%zz").json()["password"], "%zz");
 }
@@ -144,8 +147,8 @@ fn a_form_is_percent_encoded_utf_8_whatever_its_charset_says() {
     let service = start();
     for charset in ["ISO-8859-1", "us-ascii", "utf-8", "UTF-16", "nonsense"] {
         let kind = format!("{FORM}; charset={charset}");
-        let answer = post(service.address, "/login", &kind, "username=a&password=%E2%82%AC");
-        assert_eq!((answer.status, answer.json()["password"].as_str()), (200, Some("€")), "{charset}");
+        let response = post(service.address, "/login", &kind, "username=a&password=%E2%82%AC");
+        assert_eq!((response.status, response.json()["password"].as_str()), (200, Some("€")), "{charset}");
     }
 }
 
@@ -157,9 +160,9 @@ fn an_encoded_body_is_415_with_accept_encoding() {
     {
         for coding in ["gzip", "br", "gzip, identity", "x"] {
             let kind = format!("{kind}\r\nContent-Encoding: {coding}");
-            let answer = post(service.address, path, &kind, body);
-            answer.problem(415);
-            assert_eq!(answer.header("accept-encoding"), Some("identity"), "{coding}");
+            let response = post(service.address, path, &kind, body);
+            response.problem(415);
+            assert_eq!(response.header("accept-encoding"), Some("identity"), "{coding}");
         }
         let kind = format!("{kind}\r\nContent-Encoding: identity");
         assert_eq!(post(service.address, path, &kind, body).status, 200);

@@ -3,7 +3,7 @@
 use service_kit::health::HealthChecks;
 
 use crate::wire::request;
-use crate::{Answer, Running, start, start_with};
+use crate::{Running, TestResponse, start, start_with};
 
 const LISTED: &str = "http://localhost:5173";
 const OTHERS: [&str; 5] = [
@@ -16,11 +16,11 @@ const OTHERS: [&str; 5] = [
 /// The headers that a front end with tracing sends.
 const TRACING: &str = "authorization,baggage,content-type,sentry-trace,traceparent";
 
-fn get(service: &Running, path: &str, origin: &str) -> Answer {
+fn get(service: &Running, path: &str, origin: &str) -> TestResponse {
     request(service.address, "GET", path, &[&format!("Origin: {origin}")])
 }
 
-fn preflight(service: &Running, path: &str, origin: &str, method: &str, headers: &str) -> Answer {
+fn preflight(service: &Running, path: &str, origin: &str, method: &str, headers: &str) -> TestResponse {
     let lines = [
         &format!("Origin: {origin}"),
         &format!("Access-Control-Request-Method: {method}"),
@@ -31,21 +31,21 @@ fn preflight(service: &Running, path: &str, origin: &str, method: &str, headers:
 
 /// Asserts that the response may be read with credentials.
 #[track_caller]
-fn assert_listed(answer: &Answer) {
-    assert_eq!(answer.header("access-control-allow-origin"), Some(LISTED), "{answer:?}");
-    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"), "{answer:?}");
-    assert!(varies_by_origin(answer), "{answer:?}");
+fn assert_listed(response: &TestResponse) {
+    assert_eq!(response.header("access-control-allow-origin"), Some(LISTED), "{response:?}");
+    assert_eq!(response.header("access-control-allow-credentials"), Some("true"), "{response:?}");
+    assert!(varies_by_origin(response), "{response:?}");
 }
 
 #[track_caller]
-fn assert_unreadable(answer: &Answer) {
+fn assert_unreadable(response: &TestResponse) {
     let named: Vec<_> =
-        answer.headers.iter().filter(|(name, _)| name.starts_with("access-control-")).collect();
+        response.headers.iter().filter(|(name, _)| name.starts_with("access-control-")).collect();
     assert!(named.is_empty(), "{named:?}");
 }
 
-fn varies_by_origin(answer: &Answer) -> bool {
-    let lines = answer.headers.iter().filter(|(name, _)| name == "vary");
+fn varies_by_origin(response: &TestResponse) -> bool {
+    let lines = response.headers.iter().filter(|(name, _)| name == "vary");
     lines.flat_map(|(_, value)| value.split(',')).any(|name| name.trim().eq_ignore_ascii_case("origin"))
 }
 
@@ -63,10 +63,10 @@ fn listed_origins_may_read_every_response_with_credentials() {
         ("/slow/60000", 503),
         ("/news/", 503),
     ] {
-        let answer = get(&service, path, LISTED);
-        assert_eq!(answer.status, status, "{path}");
-        assert_listed(&answer);
-        let exposed = answer.header("access-control-expose-headers").unwrap();
+        let response = get(&service, path, LISTED);
+        assert_eq!(response.status, status, "{path}");
+        assert_listed(&response);
+        let exposed = response.header("access-control-expose-headers").unwrap();
         for name in ["link", "location", "x-request-id", "www-authenticate", "retry-after"] {
             assert!(exposed.split(", ").any(|header| header == name), "{name} in {exposed}");
         }
@@ -77,19 +77,19 @@ fn listed_origins_may_read_every_response_with_credentials() {
          Content-Length: {}\r\nConnection: close\r\n\r\n",
         large.len()
     );
-    let answer = crate::send(service.address, format!("{headers}{large}"));
-    answer.problem(413);
-    assert_listed(&answer);
+    let response = crate::send(service.address, format!("{headers}{large}"));
+    response.problem(413);
+    assert_listed(&response);
 }
 
 #[test]
 fn other_origins_get_a_response_that_they_may_not_read() {
     let service = start();
     for origin in OTHERS {
-        let answer = get(&service, "/notes", origin);
-        assert_eq!((answer.status, answer.body.as_str()), (200, "all"), "{origin}");
-        assert_unreadable(&answer);
-        assert!(varies_by_origin(&answer), "a cache must not give it to a listed one");
+        let response = get(&service, "/notes", origin);
+        assert_eq!((response.status, response.body.as_str()), (200, "all"), "{origin}");
+        assert_unreadable(&response);
+        assert!(varies_by_origin(&response), "a cache must not give it to a listed one");
         let asked = preflight(&service, "/notes", origin, "POST", TRACING);
         assert_eq!(asked.status, 204, "{origin}");
         assert_unreadable(&asked);
@@ -108,23 +108,23 @@ fn a_preflight_allows_the_requested_headers_and_the_methods_of_the_path() {
         ("/notes/", "GET, HEAD, POST, OPTIONS"),
         ("/notes/0190163d-8694-739b-aea5-966c26f8ad91", "GET, HEAD, DELETE, OPTIONS"),
     ] {
-        let answer = preflight(&service, path, LISTED, "POST", TRACING);
-        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{answer:?}");
-        assert_listed(&answer);
-        assert_eq!(answer.header("access-control-allow-headers"), Some(TRACING));
-        assert_eq!(answer.header("access-control-allow-methods"), Some(methods));
-        assert_eq!(answer.header("access-control-max-age"), Some("600"));
-        let vary = answer.header("vary").unwrap();
+        let response = preflight(&service, path, LISTED, "POST", TRACING);
+        assert_eq!((response.status, response.body.as_str()), (204, ""), "{response:?}");
+        assert_listed(&response);
+        assert_eq!(response.header("access-control-allow-headers"), Some(TRACING));
+        assert_eq!(response.header("access-control-allow-methods"), Some(methods));
+        assert_eq!(response.header("access-control-max-age"), Some("600"));
+        let vary = response.header("vary").unwrap();
         for name in ["origin", "access-control-request-method", "access-control-request-headers"] {
             assert!(vary.contains(name), "{vary}");
         }
     }
     // The script can read the 404, so that its author does not look for a mistake in CORS.
-    let answer = preflight(&service, "/nothing", LISTED, "PUT", "x-any");
-    assert_eq!((answer.status, answer.body.as_str()), (204, ""));
-    assert_eq!(answer.header("content-type"), None);
-    assert_listed(&answer);
-    assert_eq!(answer.header("access-control-allow-methods"), Some("PUT"));
+    let response = preflight(&service, "/nothing", LISTED, "PUT", "x-any");
+    assert_eq!((response.status, response.body.as_str()), (204, ""));
+    assert_eq!(response.header("content-type"), None);
+    assert_listed(&response);
+    assert_eq!(response.header("access-control-allow-methods"), Some("PUT"));
     // Only header names are repeated in the response.
     for odd in ["x: y", "\"x\"", "x;y", "x(y)"] {
         assert_eq!(
@@ -134,22 +134,22 @@ fn a_preflight_allows_the_requested_headers_and_the_methods_of_the_path() {
         );
     }
     // OPTIONS without `Access-Control-Request-Method` is not a preflight.
-    let answer = request(service.address, "OPTIONS", "/notes", &[&format!("Origin: {LISTED}")]);
-    assert_listed(&answer);
-    assert_eq!(answer.header("access-control-allow-methods"), None);
+    let response = request(service.address, "OPTIONS", "/notes", &[&format!("Origin: {LISTED}")]);
+    assert_listed(&response);
+    assert_eq!(response.header("access-control-allow-methods"), None);
 }
 
 #[test]
 fn a_public_resource_may_be_read_by_any_origin_without_credentials() {
     let service = start();
     for origin in OTHERS.into_iter().chain([LISTED]) {
-        for answer in [
+        for response in [
             get(&service, "/public", origin),
             request(service.address, "DELETE", "/public", &[&format!("Origin: {origin}")]),
         ] {
-            assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{answer:?}");
-            assert_eq!(answer.header("access-control-allow-credentials"), None);
-            assert_eq!(answer.header("vary"), None, "it is the same for everybody");
+            assert_eq!(response.header("access-control-allow-origin"), Some("*"), "{response:?}");
+            assert_eq!(response.header("access-control-allow-credentials"), None);
+            assert_eq!(response.header("vary"), None, "it is the same for everybody");
         }
         let asked = preflight(&service, "/public", origin, "GET", TRACING);
         assert_eq!(asked.status, 204);
@@ -166,14 +166,14 @@ fn a_public_resource_may_be_read_by_any_origin_without_credentials() {
 fn a_page_may_not_be_read_by_any_origin() {
     let service = start();
     for origin in OTHERS.into_iter().chain([LISTED]) {
-        for answer in [
+        for response in [
             get(&service, "/page-of-ours", origin),
             request(service.address, "DELETE", "/page-of-ours", &[&format!("Origin: {origin}")]),
             preflight(&service, "/page-of-ours", origin, "POST", TRACING),
             get(&service, "/docs", origin),
         ] {
-            assert_unreadable(&answer);
-            assert_eq!(answer.header("vary"), None, "{answer:?}");
+            assert_unreadable(&response);
+            assert_eq!(response.header("vary"), None, "{response:?}");
         }
     }
 }
@@ -182,14 +182,14 @@ fn a_page_may_not_be_read_by_any_origin() {
 fn origins_that_the_check_of_a_resource_accepts_may_read_it_without_credentials() {
     let service = start();
     let known = "https://client.example";
-    for answer in [
+    for response in [
         get(&service, "/for-clients", known),
         request(service.address, "DELETE", "/for-clients", &[&format!("Origin: {known}")]),
         preflight(&service, "/for-clients", known, "POST", TRACING),
     ] {
-        assert_eq!(answer.header("access-control-allow-origin"), Some(known), "{answer:?}");
-        assert_eq!(answer.header("access-control-allow-credentials"), None);
-        assert!(varies_by_origin(&answer));
+        assert_eq!(response.header("access-control-allow-origin"), Some(known), "{response:?}");
+        assert_eq!(response.header("access-control-allow-credentials"), None);
+        assert!(varies_by_origin(&response));
     }
     assert_listed(&get(&service, "/for-clients", LISTED));
     assert_unreadable(&get(&service, "/for-clients", "https://other.example"));
@@ -199,7 +199,7 @@ fn origins_that_the_check_of_a_resource_accepts_may_read_it_without_credentials(
 #[test]
 fn a_check_of_an_origin_that_hangs_has_a_time_limit() {
     let service = start();
-    let answer = get(&service, "/unanswered", "https://client.example");
-    assert_eq!((answer.status, answer.body.as_str()), (200, "answered"));
-    assert_unreadable(&answer);
+    let response = get(&service, "/unanswered", "https://client.example");
+    assert_eq!((response.status, response.body.as_str()), (200, "answered"));
+    assert_unreadable(&response);
 }

@@ -5,11 +5,11 @@ use crate::{get, start};
 #[test]
 fn the_document_is_served_as_json() {
     let service = start();
-    let answer = get(service.address, "/openapi.json");
-    assert_eq!(answer.json()["info"]["title"], "A small service");
-    let flow = &answer.json()["components"]["securitySchemes"]["password"]["flows"]["password"];
+    let response = get(service.address, "/openapi.json");
+    assert_eq!(response.json()["info"]["title"], "A small service");
+    let flow = &response.json()["components"]["securitySchemes"]["password"]["flows"]["password"];
     assert_eq!(flow["tokenUrl"], "/auth/token");
-    assert_eq!(answer.json()["servers"][0]["url"], "/base");
+    assert_eq!(response.json()["servers"][0]["url"], "/base");
 }
 
 #[test]

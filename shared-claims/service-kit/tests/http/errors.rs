@@ -25,26 +25,29 @@ fn another_method_is_405_with_allow() {
         ("BREW", "/login", "POST, OPTIONS"),
         ("POST", "/healthz", "GET, HEAD, OPTIONS"),
     ] {
-        let answer = request(service.address, method, path, &["Content-Length: 0"]);
-        assert_eq!(answer.problem(405), "Method not allowed");
-        assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
+        let response = request(service.address, method, path, &["Content-Length: 0"]);
+        assert_eq!(response.problem(405), "Method not allowed");
+        assert_eq!(response.header("allow"), Some(allow), "{method} {path}");
     }
     for method in ["TRACE", "CONNECT"] {
-        let answer = request(service.address, method, "/notes", &["X-Secret: hunter2"]);
-        answer.problem(405);
-        assert!(answer.header("allow").is_some() && !answer.body.contains("hunter2"));
+        let response = request(service.address, method, "/notes", &["X-Secret: hunter2"]);
+        response.problem(405);
+        assert!(response.header("allow").is_some() && !response.body.contains("hunter2"));
     }
 }
 
 #[test]
 fn options_lists_the_methods_and_head_is_handled_like_get() {
     let service = start();
-    let answer = request(service.address, "OPTIONS", "/notes", &[]);
-    assert_eq!((answer.status, answer.header("allow")), (204, Some("GET, HEAD, POST, OPTIONS")));
-    let answer = request(service.address, "HEAD", "/notes", &[]);
-    assert_eq!((answer.status, answer.header("content-length"), answer.body.as_str()), (200, Some("3"), ""));
-    let answer = request(service.address, "HEAD", "/nothing", &[]);
-    assert_eq!((answer.status, answer.body.as_str()), (404, ""));
+    let response = request(service.address, "OPTIONS", "/notes", &[]);
+    assert_eq!((response.status, response.header("allow")), (204, Some("GET, HEAD, POST, OPTIONS")));
+    let response = request(service.address, "HEAD", "/notes", &[]);
+    assert_eq!(
+        (response.status, response.header("content-length"), response.body.as_str()),
+        (200, Some("3"), "")
+    );
+    let response = request(service.address, "HEAD", "/nothing", &[]);
+    assert_eq!((response.status, response.body.as_str()), (404, ""));
 }
 
 #[test]
@@ -72,11 +75,11 @@ fn another_spelling_of_a_path_is_404() {
 fn a_panic_is_500_without_its_message_and_the_service_continues() {
     let service = start();
     for path in ["/panic", "/fails"] {
-        let answer = get(service.address, path);
-        assert_eq!(answer.problem(500), "Internal server error");
-        assert!(!answer.body.contains("hunter2"));
-        assert!(answer.header("x-request-id").is_some());
-        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        let response = get(service.address, path);
+        assert_eq!(response.problem(500), "Internal server error");
+        assert!(!response.body.contains("hunter2"));
+        assert!(response.header("x-request-id").is_some());
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
     }
     assert_eq!(get(service.address, "/notes").status, 200);
 }
@@ -84,9 +87,9 @@ fn a_panic_is_500_without_its_message_and_the_service_continues() {
 #[test]
 fn an_error_in_plain_text_becomes_a_problem_without_its_text() {
     let service = start();
-    let answer = get(service.address, "/teapot");
-    answer.problem(418);
-    assert!(!answer.body.contains("hunter2"));
+    let response = get(service.address, "/teapot");
+    response.problem(418);
+    assert!(!response.body.contains("hunter2"));
 }
 
 #[test]
@@ -104,9 +107,9 @@ fn random_bytes_cause_no_5xx_and_do_not_stop_the_service() {
         format!("GET /{long} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").into_bytes(),
         format!("GET /notes HTTP/1.1\r\nHost: h\r\nX: {long}\r\nConnection: close\r\n\r\n").into_bytes(),
     ] {
-        let answer = std::panic::catch_unwind(|| send(service.address, &bytes));
-        if let Ok(answer) = answer {
-            assert!((400..500).contains(&answer.status), "{answer:?}");
+        let response = std::panic::catch_unwind(|| send(service.address, &bytes));
+        if let Ok(response) = response {
+            assert!((400..500).contains(&response.status), "{response:?}");
         }
         assert_eq!(get(service.address, "/notes").status, 200);
     }

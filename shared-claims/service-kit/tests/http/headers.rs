@@ -4,9 +4,9 @@ use service_kit::health::HealthChecks;
 use service_kit::http::HttpSettings;
 
 use crate::wire::request;
-use crate::{Answer, get, start, start_at, start_with};
+use crate::{TestResponse, get, start, start_at, start_with};
 
-fn assert_secure(answer: &Answer) {
+fn assert_secure(response: &TestResponse) {
     let expected = [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
@@ -15,10 +15,14 @@ fn assert_secure(answer: &Answer) {
         ("cache-control", "no-store"),
     ];
     for (name, value) in expected {
-        assert_eq!(answer.header(name), Some(value), "{answer:?}");
+        assert_eq!(response.header(name), Some(value), "{response:?}");
     }
-    assert_eq!(answer.header("strict-transport-security"), None, "the request came over http: {answer:?}");
-    let policy = answer.header("content-security-policy").unwrap();
+    assert_eq!(
+        response.header("strict-transport-security"),
+        None,
+        "the request came over http: {response:?}"
+    );
+    let policy = response.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
 }
 
@@ -46,19 +50,19 @@ fn every_response_has_the_security_headers_errors_included() {
 #[test]
 fn headers_that_a_handler_sets_are_kept() {
     let service = start();
-    let answer = get(service.address, "/own");
-    assert_eq!(answer.header("cache-control"), Some("public, max-age=60"));
-    assert_eq!(answer.header("content-security-policy"), Some("default-src 'self'"));
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    let response = get(service.address, "/own");
+    assert_eq!(response.header("cache-control"), Some("public, max-age=60"));
+    assert_eq!(response.header("content-security-policy"), Some("default-src 'self'"));
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
 }
 
 #[test]
 fn every_request_has_a_unique_id_and_the_response_repeats_the_id_of_the_caller() {
     let service = start();
     let ids = [(); 2].map(|()| {
-        let answer = request(service.address, "GET", "/who", &["X-Request-Id: abc-1"]);
-        assert_eq!(answer.header("x-request-id"), Some("abc-1"));
-        answer.body.strip_prefix("127.0.0.1 ").unwrap().to_owned()
+        let response = request(service.address, "GET", "/who", &["X-Request-Id: abc-1"]);
+        assert_eq!(response.header("x-request-id"), Some("abc-1"));
+        response.body.strip_prefix("127.0.0.1 ").unwrap().to_owned()
     });
     assert_ne!(ids[0], ids[1], "the service gives each request its own id");
     let made = request(service.address, "GET", "/who", &["X-Request-Id: a b\"c"]);
@@ -107,8 +111,12 @@ fn strict_transport_security_is_sent_only_over_https() {
     for (change, is_https, headers, expected) in cases {
         let service = start_at(is_https, |http, _| change(http), HealthChecks::new());
         for path in ["/notes", "/nothing", "/panic"] {
-            let answer = request(service.address, "GET", path, headers);
-            assert_eq!(answer.header("strict-transport-security"), expected, "{is_https} {headers:?} {path}");
+            let response = request(service.address, "GET", path, headers);
+            assert_eq!(
+                response.header("strict-transport-security"),
+                expected,
+                "{is_https} {headers:?} {path}"
+            );
         }
     }
 }

@@ -14,4 +14,4 @@ mod slow;
 mod wire;
 
 use service::{Running, start, start_at, start_with};
-use wire::{Answer, get, send};
+use wire::{TestResponse, get, send};

@@ -14,9 +14,9 @@ fn requests_are_counted_by_route_and_not_by_path() {
     get(service.address, "/notes/nothing");
     get(service.address, "/made-up-1");
     request(service.address, "BREW", "/made-up-2", &[]);
-    let answer = get(service.address, "/metrics");
-    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4"));
-    let has = |line: &str| assert!(answer.body.lines().any(|l| l == line), "{line} in {}", answer.body);
+    let response = get(service.address, "/metrics");
+    assert_eq!(response.header("content-type"), Some("text/plain; version=0.0.4"));
+    let has = |line: &str| assert!(response.body.lines().any(|l| l == line), "{line} in {}", response.body);
     has(r#"latchkey_http_requests_total{method="GET",route="/notes/{id}",status="2xx"} 1"#);
     has(r#"latchkey_http_requests_total{method="GET",route="/notes/{id}",status="4xx"} 1"#);
     has(r#"latchkey_http_requests_total{method="GET",route="unmatched",status="4xx"} 1"#);
@@ -24,14 +24,16 @@ fn requests_are_counted_by_route_and_not_by_path() {
     has(r#"latchkey_http_request_duration_seconds_count{method="GET",route="/notes/{id}"} 2"#);
     has("latchkey_http_requests_in_flight 1");
     let process = |name: &str| {
-        let value = answer.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("{name} in {}", answer.body)).parse::<i64>().unwrap()
+        let value = response.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name} in {}", response.body)).parse::<i64>().unwrap()
     };
     let age = SystemClock.now_seconds() - process("process_start_time_seconds");
     assert!((0..3_600).contains(&age), "the process began {age} s ago");
     assert!(process("process_resident_memory_bytes") > 1_000_000);
     assert!(process("process_open_fds") > 3 && process("process_threads") > 1);
-    assert!(!answer.body.contains("made-up") && !answer.body.contains("BREW") && !answer.body.contains(id));
+    assert!(
+        !response.body.contains("made-up") && !response.body.contains("BREW") && !response.body.contains(id)
+    );
 }
 
 #[test]
@@ -40,10 +42,10 @@ fn metrics_are_served_only_on_their_own_listener_if_they_have_one() {
         start_with(|_, metrics| metrics.bind = Some("127.0.0.1:0".parse().unwrap()), HealthChecks::new());
     get(service.address, "/metrics").problem(404);
     let beside = service.metrics_address.unwrap();
-    let answer = get(beside, "/metrics");
-    assert_eq!(answer.status, 200);
+    let response = get(beside, "/metrics");
+    assert_eq!(response.status, 200);
     assert!(
-        answer
+        response
             .body
             .contains(r#"latchkey_http_requests_total{method="GET",route="unmatched",status="4xx"} 1"#)
     );
@@ -53,8 +55,8 @@ fn metrics_are_served_only_on_their_own_listener_if_they_have_one() {
 #[test]
 fn healthz_is_200() {
     let service = start();
-    let answer = get(service.address, "/healthz");
-    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"ok"}"#));
+    let response = get(service.address, "/healthz");
+    assert_eq!((response.status, response.body.as_str()), (200, r#"{"status":"ok"}"#));
 }
 
 #[test]
@@ -71,10 +73,10 @@ fn ready_names_each_dependency() {
         (|| CheckResult::down("unreachable"), CheckResult::ok, 503, "unready"),
     ] {
         let service = start_with(|_, _| {}, health(database, redis));
-        let answer = get(service.address, "/readyz");
-        assert_eq!((answer.status, answer.json()["status"].as_str()), (code, Some(status)));
-        assert!(answer.json()["dependencies"]["redis"]["state"].is_string());
-        assert_eq!(answer.header("retry-after").is_some(), code == 503);
+        let response = get(service.address, "/readyz");
+        assert_eq!((response.status, response.json()["status"].as_str()), (code, Some(status)));
+        assert!(response.json()["dependencies"]["redis"]["state"].is_string());
+        assert_eq!(response.header("retry-after").is_some(), code == 503);
     }
 }
 
@@ -84,10 +86,10 @@ fn a_check_that_hangs_is_down_and_values_are_shown() {
         .required("database", std::future::pending::<CheckResult>)
         .reported("list", || async { CheckResult::ok().with("age_ms", 12) });
     let service = start_with(|_, _| {}, health);
-    let answer = get(service.address, "/readyz");
-    assert_eq!(answer.status, 503);
-    assert_eq!(answer.json()["dependencies"]["database"]["state"], "down");
-    assert_eq!(answer.json()["dependencies"]["list"]["age_ms"], 12);
+    let response = get(service.address, "/readyz");
+    assert_eq!(response.status, 503);
+    assert_eq!(response.json()["dependencies"]["database"]["state"], "down");
+    assert_eq!(response.json()["dependencies"]["list"]["age_ms"], 12);
 }
 
 #[tokio::test]

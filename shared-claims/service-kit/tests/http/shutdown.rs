@@ -44,8 +44,8 @@ fn running_requests_complete_and_no_new_connections_are_accepted() {
     let began = now();
     let address = service.address;
     let thread = service.stop();
-    let answer = parse(&read_some(&mut running));
-    assert_eq!((answer.status, answer.body.as_str()), (200, "slept"));
+    let response = parse(&read_some(&mut running));
+    assert_eq!((response.status, response.body.as_str()), (200, "slept"));
     thread.join().unwrap();
     assert!(began.elapsed() < Duration::from_secs(5), "stopped only after {:?}", began.elapsed());
     assert!(TcpStream::connect(address).is_err());
@@ -96,9 +96,9 @@ fn a_body_that_never_ends_is_stopped_by_the_request_timeout() {
     let head =
         "POST /notes HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{";
     stream.write_all(head.as_bytes()).unwrap();
-    let answer = parse(&read_some(&mut stream));
-    answer.problem(503);
-    assert_eq!(answer.header("retry-after"), Some("1"));
+    let response = parse(&read_some(&mut stream));
+    response.problem(503);
+    assert_eq!(response.header("retry-after"), Some("1"));
 }
 
 #[test]

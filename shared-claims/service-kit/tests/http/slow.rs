@@ -13,7 +13,7 @@ use crate::{Running, get, start_with};
 /// The largest response that needs no account.
 const LARGE: &str = "/docs/swagger-ui-bundle.js";
 
-fn impatient(change: impl FnOnce(&mut HttpSettings)) -> Running {
+fn start_with_short_limits(change: impl FnOnce(&mut HttpSettings)) -> Running {
     start_with(
         |http, _| {
             http.stalled_seconds = 1;
@@ -32,13 +32,13 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-fn ask(stream: &mut TcpStream, path: &str, times: usize) {
+fn send_requests(stream: &mut TcpStream, path: &str, times: usize) {
     let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").repeat(times);
     stream.write_all(request.as_bytes()).unwrap();
 }
 
 /// The value of a metric.
-fn number(address: SocketAddr, name: &str) -> u64 {
+fn metric_value(address: SocketAddr, name: &str) -> u64 {
     let page = get(address, "/metrics").body;
     let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {name} in {page}")).parse().unwrap()
@@ -72,16 +72,16 @@ fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_client_that_never_reads_is_disconnected_and_the_kernel_keeps_nothing() {
-    let service = impatient(|_| {});
+    let service = start_with_short_limits(|_| {});
     let mut stalled: Vec<_> = (0..20).map(|_| connect(service.address)).collect();
     for stream in &mut stalled {
-        ask(stream, LARGE, 8);
+        send_requests(stream, LARGE, 8);
     }
     // Other clients are served meanwhile.
     assert_eq!(get(service.address, "/notes").status, 200);
     eventually("no connection is left", || known_to_the_kernel(service.address.port()) == 0);
-    assert!(number(service.address, "latchkey_http_connections_stalled_total") >= 20);
-    assert_eq!(number(service.address, "latchkey_http_connections"), 1, "that of /metrics");
+    assert!(metric_value(service.address, "latchkey_http_connections_stalled_total") >= 20);
+    assert_eq!(metric_value(service.address, "latchkey_http_connections"), 1, "that of /metrics");
     drop(stalled);
 }
 
@@ -117,24 +117,24 @@ fn the_metrics_listener_disconnects_clients_that_never_read() {
 
 #[test]
 fn a_client_that_reads_a_few_bytes_at_a_time_is_disconnected() {
-    let service = impatient(|_| {});
+    let service = start_with_short_limits(|_| {});
     let mut stream = connect(service.address);
     rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 4096).unwrap();
-    ask(&mut stream, LARGE, 8);
+    send_requests(&mut stream, LARGE, 8);
     // Enough that the kernel sees progress, but less than a client must read on average.
     let mut taken = 0;
     eventually("the server has closed the connection", || {
         let mut some = [0; 150];
         taken += stream.read(&mut some).unwrap_or_default();
-        number(service.address, "latchkey_http_connections") == 1
+        metric_value(service.address, "latchkey_http_connections") == 1
     });
     assert!(taken < 200_000, "{taken}");
-    assert_eq!(number(service.address, "latchkey_http_connections_stalled_total"), 1);
+    assert_eq!(metric_value(service.address, "latchkey_http_connections_stalled_total"), 1);
 }
 
 #[test]
 fn a_client_that_reads_slowly_but_steadily_gets_the_whole_response() {
-    let service = impatient(|_| {});
+    let service = start_with_short_limits(|_| {});
     let whole = get(service.address, LARGE).body.len();
     let mut stream = connect(service.address);
     write!(stream, "GET {LARGE} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
@@ -151,9 +151,9 @@ fn a_client_that_reads_slowly_but_steadily_gets_the_whole_response() {
 
 #[test]
 fn a_client_that_does_not_complete_a_second_request_is_disconnected() {
-    let service = impatient(|_| {});
+    let service = start_with_short_limits(|_| {});
     let mut stream = connect(service.address);
-    ask(&mut stream, "/notes", 1);
+    send_requests(&mut stream, "/notes", 1);
     let mut some = [0; 4096];
     assert!(stream.read(&mut some).unwrap() > 0);
     stream.write_all(b"G").unwrap();
@@ -174,7 +174,7 @@ fn the_connections_of_an_address_are_limited() {
     let service = start_with(|http, _| http.max_connections_per_address = 3, HealthChecks::new());
     let mut open: Vec<_> = (0..3).map(|_| connect(service.address)).collect();
     for stream in &mut open {
-        ask(stream, "/notes", 1);
+        send_requests(stream, "/notes", 1);
         assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
     }
     let mut refused = connect(service.address);
@@ -182,16 +182,16 @@ fn the_connections_of_an_address_are_limited() {
     drop(open.pop());
     eventually("there is room again", || {
         let mut stream = connect(service.address);
-        ask(&mut stream, "/notes", 1);
+        send_requests(&mut stream, "/notes", 1);
         matches!(stream.read(&mut [0; 4096]), Ok(1..))
     });
     drop(open);
     eventually("the refusals are counted", || {
         let mut stream = connect(service.address);
-        ask(&mut stream, "/metrics", 1);
+        send_requests(&mut stream, "/metrics", 1);
         stream.read(&mut [0; 64]).is_ok_and(|length| length > 0)
     });
-    assert!(number(service.address, "latchkey_http_connections_refused_total") >= 1);
+    assert!(metric_value(service.address, "latchkey_http_connections_refused_total") >= 1);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn the_connections_of_a_trusted_proxy_are_not_limited() {
     );
     let mut open: Vec<_> = (0..3).map(|_| connect(service.address)).collect();
     for stream in &mut open {
-        ask(stream, "/notes", 1);
+        send_requests(stream, "/notes", 1);
         assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
     }
     assert_eq!(request(service.address, "GET", "/notes", &[]).status, 200);

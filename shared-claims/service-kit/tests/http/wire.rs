@@ -6,13 +6,13 @@ use std::time::Duration;
 
 /// A parsed response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl TestResponse {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
@@ -47,28 +47,28 @@ impl Answer {
 
 /// Sends bytes and reads until the server closes the connection.
 #[track_caller]
-pub(crate) fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> Answer {
+pub(crate) fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> TestResponse {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     // An error is ignored: the server may refuse the request and close before it has read everything.
     let _ = stream.write_all(request.as_ref());
     let mut bytes = Vec::new();
     let read = stream.read_to_end(&mut bytes);
-    assert!(read.is_ok() || !bytes.is_empty(), "no answer: {read:?}");
+    assert!(read.is_ok() || !bytes.is_empty(), "no response: {read:?}");
     parse(&bytes)
 }
 
 #[track_caller]
-pub(crate) fn parse(bytes: &[u8]) -> Answer {
+pub(crate) fn parse(bytes: &[u8]) -> TestResponse {
     let text = String::from_utf8_lossy(bytes);
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response: {text:?}"));
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers: Vec<(String, String)> =
         lines.map(|line| line.split_once(": ").unwrap()).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
     let chunked = headers.iter().any(|(n, v)| n.eq_ignore_ascii_case("transfer-encoding") && v == "chunked");
     let body = if chunked { unchunk(body) } else { body.to_owned() };
-    Answer { status, headers, body }
+    TestResponse { status, headers, body }
 }
 
 fn unchunk(mut rest: &str) -> String {
@@ -86,7 +86,7 @@ fn unchunk(mut rest: &str) -> String {
 
 /// Sends a request with extra header lines.
 #[track_caller]
-pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Answer {
+pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> TestResponse {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
     for header in headers {
         text.push_str(header);
@@ -97,12 +97,12 @@ pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &[
 }
 
 #[track_caller]
-pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, path: &str) -> TestResponse {
     request(address, "GET", path, &[])
 }
 
 #[track_caller]
-pub(crate) fn post(address: SocketAddr, path: &str, kind: &str, body: impl AsRef<[u8]>) -> Answer {
+pub(crate) fn post(address: SocketAddr, path: &str, kind: &str, body: impl AsRef<[u8]>) -> TestResponse {
     let body = body.as_ref();
     let mut bytes = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",

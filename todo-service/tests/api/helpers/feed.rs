@@ -61,7 +61,7 @@ impl TestFeed {
         self.state.lock().unwrap().facts.push(fact);
     }
 
-    /// Makes the feed answer 500, or work again.
+    /// Makes the feed response 500, or work again.
     pub(crate) fn set_down(&self, is_down: bool) {
         self.state.lock().unwrap().is_down = is_down;
     }

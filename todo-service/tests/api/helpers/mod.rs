@@ -1,7 +1,7 @@
 //! Starts an application for one test, and sends requests to it.
 
-mod answer;
 mod feed;
+mod response;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,8 +16,8 @@ use shared_claims::testing::{TestIssuer, TestKey, TokenBuilder, eventually};
 use todo_service::config::Settings;
 use todo_service::startup::Application;
 
-pub(crate) use answer::Answer;
 pub(crate) use feed::TestFeed;
+pub(crate) use response::TestResponse;
 
 pub(crate) const BOTH: [Backend; 2] = [Backend::Sqlite, Backend::Postgres];
 pub(crate) const AUDIENCE: &str = "todo-service";
@@ -119,26 +119,26 @@ impl TestApp {
         }
     }
 
-    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
-        Answer::of(self.request(Method::GET, path, token)).await
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> TestResponse {
+        TestResponse::of(self.request(Method::GET, path, token)).await
     }
 
-    pub(crate) async fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
-        Answer::of(self.request(Method::POST, path, Some(token)).json(body)).await
+    pub(crate) async fn post(&self, path: &str, token: &str, body: &Value) -> TestResponse {
+        TestResponse::of(self.request(Method::POST, path, Some(token)).json(body)).await
     }
 
-    pub(crate) async fn put(&self, path: &str, token: &str, body: &Value) -> Answer {
-        Answer::of(self.request(Method::PUT, path, Some(token)).json(body)).await
+    pub(crate) async fn put(&self, path: &str, token: &str, body: &Value) -> TestResponse {
+        TestResponse::of(self.request(Method::PUT, path, Some(token)).json(body)).await
     }
 
-    pub(crate) async fn delete(&self, path: &str, token: &str) -> Answer {
-        Answer::of(self.request(Method::DELETE, path, Some(token))).await
+    pub(crate) async fn delete(&self, path: &str, token: &str) -> TestResponse {
+        TestResponse::of(self.request(Method::DELETE, path, Some(token))).await
     }
 
     /// Creates a todo and returns it.
     pub(crate) async fn create(&self, token: &str, title: &str) -> Value {
-        let answer = self.post("/todos/", token, &json!({ "title": title })).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
-        answer.json()
+        let response = self.post("/todos/", token, &json!({ "title": title })).await;
+        assert_eq!(response.status, 201, "{response:?}");
+        response.json()
     }
 }

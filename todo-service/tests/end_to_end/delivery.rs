@@ -11,7 +11,7 @@ use crate::service::Process;
 
 /// How revocations are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Carrier {
+pub(crate) enum Delivery {
     Feed,
     RedisMirror,
     RedisLookup,
@@ -21,7 +21,7 @@ pub(crate) enum Carrier {
 pub(crate) const BOUND: Duration = Duration::from_secs(3);
 
 /// Both services, connected.
-pub(crate) struct World {
+pub(crate) struct Services {
     pub(crate) issuer: Issuer,
     pub(crate) service: Process,
     pub(crate) redis: Option<RedisProcess>,
@@ -29,11 +29,11 @@ pub(crate) struct World {
     database: TestDatabase,
 }
 
-impl World {
-    pub(crate) async fn start(carrier: Carrier, backend: Backend) -> Self {
-        let redis = match carrier {
-            Carrier::Feed => None,
-            Carrier::RedisMirror | Carrier::RedisLookup => Some(RedisProcess::start().await),
+impl Services {
+    pub(crate) async fn start(delivery: Delivery, backend: Backend) -> Self {
+        let redis = match delivery {
+            Delivery::Feed => None,
+            Delivery::RedisMirror | Delivery::RedisLookup => Some(RedisProcess::start().await),
         };
         let issuer = Issuer::start(backend, redis.as_ref()).await;
         let mut settings = vec![
@@ -43,7 +43,7 @@ impl World {
         if let Some(redis) = &redis {
             settings.push(("TODO__REVOCATION__REDIS_URL", redis.url()));
         }
-        if carrier == Carrier::RedisLookup {
+        if delivery == Delivery::RedisLookup {
             settings.push(("TODO__REVOCATION__MODE", "lookup".to_owned()));
         }
         let database = TestDatabase::create(backend);
