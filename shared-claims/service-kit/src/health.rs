@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn only_200_is_ready() {
+    fn only_a_200_response_is_ready() {
         readiness_for("HTTP/1.1 200 OK\r\n\r\n{}").unwrap();
         let error =
             readiness_for("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"status\":\"unready\"}").unwrap_err();
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_there_is_an_error() {
+    fn a_service_that_does_not_listen_is_an_error() {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         request_readiness(free).unwrap_err();
     }

@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_rfc_3339_in_utc() {
+    fn timestamps_are_rfc_3339_in_utc() {
         assert_eq!(rfc3339(1_764_000_000_007), "2025-11-24T16:00:00.007Z");
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(i64::MAX), "1970-01-01T00:00:00.000Z");

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn later_ids_are_higher_whatever_the_clock_does() {
+    fn later_ids_are_higher_even_if_the_clock_goes_back() {
         let ids = ids(1);
         let moments = std::iter::repeat_n(NOW, 10_000).chain([NOW - 50, NOW + 1, NOW + 2, NOW - 1]);
         let made: Vec<Uuid> = moments.map(|now| ids.next(now)).collect();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_a_version_7_of_its_moment() {
+    fn an_id_is_a_uuid_of_version_7_with_its_time() {
         let id = ids(1).next(NOW);
         assert_eq!(id.get_version_num(), 7);
         assert_eq!(id.get_timestamp().unwrap().to_unix(), (1_764_000_000, 0));

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn from_one_to_two_hundred() {
+    fn a_limit_is_a_number_from_1_to_200() {
         assert_eq!(Limit::parse("1").unwrap().rows(), 1);
         assert_eq!(Limit::parse("200").unwrap().rows(), 200);
         for text in ["", "0", "201", "-1", "+5", "1.5", "1e2", "ten", "99999999999999999999", "٣"] {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_comes_back_as_it_went() {
+    fn a_cursor_is_parsed_from_its_own_text() {
         let id = Uuid::try_parse("019ab5a0-1c00-7000-8000-000000000001").unwrap();
         let cursor = Cursor::after(id);
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn any_other_text_is_not_a_cursor() {
         for text in
             ["", "1", "AAAA", "AAAAAAAAAAAAAAAAAAAAAA", "019ab5a0-1c00-7000-8000-000000000001", "ä", "%00"]
         {

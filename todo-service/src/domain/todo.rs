@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_to_two_hundred_characters_of_any_script() {
+    fn a_title_has_1_to_200_characters_of_any_script() {
         for text in ["a", &"ä".repeat(200), &"🦀".repeat(200), " kept as typed ", "'; DROP TABLE todos; --"]
         {
             assert_eq!(Title::parse(text).unwrap().as_str(), text);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_and_unprintable_titles_are_refused() {
+    fn blank_titles_and_control_characters_are_refused() {
         for text in ["", " ", "\t\n", "\u{2003}\u{a0}"] {
             assert_eq!(Title::parse(text), Err(InvalidTitle::Blank), "{text:?}");
         }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_tabs_are_kept_and_the_length_is_bounded() {
+    fn a_description_may_have_line_breaks_and_tabs_and_has_a_length_limit() {
         for text in ["", "two\r\nlines\tand a tab", &"ä".repeat(10_000)] {
             assert_eq!(Description::parse(text).unwrap().as_str(), text);
         }

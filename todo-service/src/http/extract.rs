@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_usual_form_names_a_todo() {
+    fn only_a_uuid_with_hyphens_is_a_todo_id() {
         let id = "019ab5a0-1c00-7000-8000-00000000000a";
         assert!(TodoId::parse(id).is_some());
         assert_eq!(TodoId::parse(&id.to_uppercase()), TodoId::parse(id));

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_libpq_takes_is_taken() {
+    fn urls_that_libpq_accepts_are_accepted() {
         for (url, keywords) in [
             ("", ""),
             ("db", "host='db'"),
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_encoded_is_refused_without_being_repeated() {
+    fn a_url_that_is_not_encoded_is_refused_and_not_shown() {
         let raw = ["%", "%K", "@", "/", "?", "#", " ", "\n", "a/b@c", "?x=", "%00", "%ff"];
         for part in raw {
             let url = format!("auth:Zq9{part}Kd7Yt@127.0.0.1:5432/auth");
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_one_line_and_holds_no_password() {
+    fn a_message_is_one_line_without_the_password() {
         let info = ConnectionInfo::parse("auth:s3cr%2Fet@h/n").unwrap();
         assert_eq!(info.censor("bad \"s3cr/et\"\n\ts3cr%2Fet"), "bad \"********\"; ********");
         assert!(!format!("{info:?}").contains("s3cr"));
@@ -327,7 +327,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_encoded_arrives_at_libpq(password in "[^\0]{1,20}") {
+        fn an_encoded_password_is_passed_to_libpq_decoded(password in "[^\0]{1,20}") {
             let url = format!("auth:{}@db/name", encoded(&password));
             let info = ConnectionInfo::parse(&url).unwrap();
             prop_assert_eq!(info.get("password"), Some(password.as_str()));

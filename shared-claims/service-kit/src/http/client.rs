@@ -108,14 +108,14 @@ mod tests {
     const PROXIES: &[&str] = &["10.0.0.0/8", "::1"];
 
     #[test]
-    fn a_stranger_cannot_choose_an_address() {
+    fn an_untrusted_peer_cannot_choose_its_address() {
         let forged = [("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.2")];
         assert_eq!(client("203.0.113.9", PROXIES, &forged), "203.0.113.9");
         assert_eq!(client("203.0.113.9", &[], &forged), "203.0.113.9");
     }
 
     #[test]
-    fn a_proxy_names_the_client_and_only_the_rightmost_stranger_counts() {
+    fn the_client_is_the_rightmost_untrusted_address_from_a_trusted_proxy() {
         let one = |list| client("10.0.0.1", PROXIES, &[("x-forwarded-for", list)]);
         assert_eq!(one("203.0.113.9"), "203.0.113.9");
         assert_eq!(one("1.1.1.1, 203.0.113.9"), "203.0.113.9");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trail_that_breaks_off_ends_at_the_last_proxy() {
+    fn an_entry_that_cannot_be_parsed_ends_the_search() {
         for list in ["", "unknown", "203.0.113.9, _hidden", "x' OR 1=1", "999.1.1.1", ",,,"] {
             assert_eq!(client("10.0.0.1", PROXIES, &[("x-forwarded-for", list)]), "10.0.0.1", "{list}");
         }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_standard_header_serves_where_the_customary_one_is_not_sent() {
+    fn forwarded_is_used_if_x_forwarded_for_is_absent() {
         let one = |list| client("::1", PROXIES, &[("forwarded", list)]);
         assert_eq!(one("for=192.0.2.60;proto=http;by=203.0.113.43"), "192.0.2.60");
         assert_eq!(one("for=1.1.1.1, For=\"[2001:db8:cafe::17]:4711\""), "2001:db8:cafe::17");

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_holds_its_addresses_and_no_others() {
+    fn a_network_contains_its_addresses_and_no_others() {
         assert!(holds("10.0.0.0/8", "10.255.0.1"));
         assert!(!holds("10.0.0.0/8", "11.0.0.1"));
         assert!(holds("192.0.2.7", "192.0.2.7"));
@@ -112,20 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv4_mapped_address_is_the_ipv4_address() {
+    fn an_ipv4_mapped_address_counts_as_its_ipv4_address() {
         assert!(holds("127.0.0.1", "::ffff:127.0.0.1"));
         assert!(holds("::ffff:127.0.0.1", "127.0.0.1"));
     }
 
     #[test]
-    fn what_is_no_network_is_refused() {
+    fn an_invalid_network_is_refused() {
         for text in ["", "proxy", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "::/129", "10.0.0/8"] {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn loopback_names_and_addresses_mean_this_machine() {
+    fn loopback_names_and_addresses_are_recognised() {
         for local in [
             "localhost",
             "LOCALHOST:8000",
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_of_a_url_counts() {
+    fn only_the_host_of_a_url_is_checked() {
         let is_local = |url: &str| is_loopback_url(&Url::parse(url).unwrap());
         assert!(
             is_local("http://localhost:8000") && is_local("https://[::1]/id") && is_local("http://127.0.0.1")

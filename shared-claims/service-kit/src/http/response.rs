@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn a_large_body_comes_in_pieces_and_a_small_one_at_once() {
+    async fn a_large_body_is_sent_in_chunks_and_a_small_one_at_once() {
         let text: Bytes = (0..CHUNK_SIZE * 2 + 5).map(|at| u8::try_from(at % 251).unwrap()).collect();
         let mut body = in_chunks(BoxBody::new(text.clone()));
         assert_eq!(body.size(), BodySize::Sized(text.len() as u64));

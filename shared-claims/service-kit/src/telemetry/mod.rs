@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_one_object_a_line_with_the_request_in_it() {
+    fn a_json_line_is_one_object_with_the_request() {
         let text = logged("debug", LogFormat::Json);
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_logged_stays_one_object() {
+    fn special_characters_are_escaped_in_json_lines() {
         let lines = Lines::default();
         let writer = lines.clone();
         let settings = LogSettings { level: "info".to_owned(), format: LogFormat::Json };
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_filters() {
+    fn events_below_the_level_are_not_logged() {
         assert_eq!(logged("info", LogFormat::Json).lines().count(), 1);
         assert_eq!(logged("warn", LogFormat::Json).lines().count(), 0);
         assert_eq!(logged("off,service_kit=info", LogFormat::Pretty).lines().count(), 1);

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_program_says_stays_and_what_it_quotes_goes() {
+    fn a_panic_message_keeps_its_text_and_loses_quoted_values() {
         for (message, shown) in [
             ("index out of bounds: the len is 3 but the index is 7", None),
             ("attempt to subtract with overflow", None),

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_written_to_the_microsecond_whatever_was_written_before() {
+    fn a_timestamp_has_microseconds_and_does_not_depend_on_the_line_before() {
         for (seconds, micros, expected) in [
             (0, 0, "1970-01-01T00:00:00.000000Z"),
             (1_764_000_000, 7, "2025-11-24T16:00:00.000007Z"),
