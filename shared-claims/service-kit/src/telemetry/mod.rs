@@ -2,36 +2,38 @@
 
 mod json;
 mod panics;
-mod pretty;
 mod request;
-mod settings;
-mod timestamp;
 mod writer;
 
 use std::io::BufWriter;
 
+use serde::{Deserialize, Serialize};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Format, Writer};
+use tracing_subscriber::fmt::{self, FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, Registry, fmt};
-
-pub use request::{LogFields, LogScope, with_request};
-pub use settings::{LogFormat, LogSettings};
-pub use writer::lost_lines;
+use tracing_subscriber::{Layer, Registry};
 
 use self::writer::Lines;
+use crate::config::{InvalidSetting, Validate};
+use crate::timestamp;
+
+pub use request::{LogFields, LogScope, with_request};
+pub use writer::lost_lines;
 
 /// Why logging could not be started.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot begin to log: {0}")]
+#[error("cannot start logging: {0}")]
 pub struct TelemetryError(String);
 
 /// The most bytes that are written at once.
 const BUFFER: usize = 64 * 1024;
 
 /// Keeps logging running. Drop it at the end of the program: that writes the remaining lines.
-#[must_use = "without it what was logged last is lost"]
+#[must_use = "without it the last lines are lost"]
 pub struct Log {
     lines: Lines,
 }
@@ -66,10 +68,79 @@ pub fn subscriber(
         }
         LogFormat::Pretty => {
             let format = fmt::format().with_ansi(false);
-            Box::new(fmt::layer().event_format(pretty::Pretty(format)).with_ansi(false).with_writer(writer))
+            Box::new(fmt::layer().event_format(TextLine(format)).with_ansi(false).with_writer(writer))
         }
     };
     Ok(tracing_subscriber::registry().with(lines).with(filter))
+}
+
+/// The level and format of the log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// A level, or directives like `info,auth_service=debug`.
+    pub level: String,
+    /// The format of a line.
+    pub format: LogFormat,
+}
+
+/// The format of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object per line, for machines.
+    Json,
+    /// Text, for a terminal.
+    Pretty,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Json }
+    }
+}
+
+impl Validate for LogSettings {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        match self.level.parse::<Targets>() {
+            Ok(_) if !self.level.trim().is_empty() => Ok(()),
+            _ => Err(InvalidSetting::new(
+                "level",
+                "error, warn, info, debug, trace or off, or directives like info,auth_service=debug",
+            )),
+        }
+    }
+}
+
+/// Formats events as text for a terminal: the format of `tracing-subscriber`, followed by the request.
+struct TextLine(Format);
+
+impl<S, N> FormatEvent<S, N> for TextLine
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        writer.write_str(line.trim_end())?;
+        let shown = request::show(|request| {
+            let mut outcome = Ok(());
+            request.visit(&mut |name, value| {
+                if outcome.is_ok() {
+                    outcome = write!(writer, " {name}={:?}", value.to_string());
+                }
+            });
+            outcome
+        });
+        shown.unwrap_or(Ok(()))?;
+        writer.write_char('\n')
+    }
 }
 
 #[cfg(test)]
