@@ -215,7 +215,7 @@ impl r2d2::ManageConnection for ConnectionManager {
             Target::Sqlite(path) => DbConnection::Sqlite(open_sqlite(path, &self.settings, self.role)?),
         };
         let activity = Arc::new(ConnectionActivity::default());
-        connection.set_instrumentation(activity.listener());
+        connection.set_instrumentation(activity.instrumentation());
         Ok(ManagedConnection {
             connection,
             activity,

@@ -228,12 +228,12 @@ struct ActivityState {
 
 impl ConnectionActivity {
     /// The instrumentation that a connection needs to report here.
-    pub(super) fn listener(self: &Arc<Self>) -> impl Instrumentation + use<> {
+    pub(super) fn instrumentation(self: &Arc<Self>) -> impl Instrumentation + use<> {
         let activity = Arc::clone(self);
-        move |event: InstrumentationEvent<'_>| activity.note(&event)
+        move |event: InstrumentationEvent<'_>| activity.record(&event)
     }
 
-    fn note(&self, event: &InstrumentationEvent<'_>) {
+    fn record(&self, event: &InstrumentationEvent<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             InstrumentationEvent::StartQuery { .. } => state.asked_at = Some(Instant::now()),

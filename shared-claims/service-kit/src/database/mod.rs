@@ -180,7 +180,7 @@ impl Database {
             }
             // Gives the other transaction time to take its locks: until it wakes up, any transaction may take them.
             std::thread::park_timeout(REPEAT_AFTER);
-            statistics.repeat();
+            statistics.record_repeat();
             tracing::debug!("database.transaction_repeated");
             transaction::prepare(pooled, AccessMode::Write)?;
             transaction::run(pooled, AccessMode::Write, &work)
@@ -224,10 +224,12 @@ impl Database {
             }
         };
         match asked {
-            Err(DatabaseError::Overloaded) if self.statistics.is_silent() => {
+            Err(DatabaseError::Overloaded) if self.statistics.is_unresponsive() => {
                 Err(DatabaseError::Unavailable("no work has got through for some seconds".to_owned()))
             }
-            Ok(()) if self.statistics.is_full() => Err(DatabaseError::DiskFull("a moment ago".to_owned())),
+            Ok(()) if self.statistics.is_disk_full() => {
+                Err(DatabaseError::DiskFull("a moment ago".to_owned()))
+            }
             asked => asked,
         }
     }

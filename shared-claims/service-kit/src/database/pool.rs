@@ -169,7 +169,7 @@ impl Shared {
                     match opened.and_then(|()| transaction::prepare(&mut pooled, job.mode)) {
                         Ok(()) if job.advance(attempt, Stage::Working) => {
                             pooled.discard = false;
-                            self.statistics.answered();
+                            self.statistics.record_response();
                             return Acquired::Ready(Box::new(pooled));
                         }
                         Ok(()) => return Acquired::GivenUp,
@@ -231,12 +231,12 @@ impl Shared {
     /// Shares what this work found out about the database with the other work.
     fn record_outcome(&self, pooled: &ManagedConnection) {
         match pooled.failure {
-            Some(FailureKind::DiskFull) => self.statistics.found_full(),
+            Some(FailureKind::DiskFull) => self.statistics.record_disk_full(),
             Some(FailureKind::Standby) => self.connections.replace_all(),
             Some(FailureKind::ConnectionClosed) => return,
             _ => {}
         }
-        self.statistics.answered();
+        self.statistics.record_response();
     }
 
     fn finish(&self, job: &Arc<InFlightJob>) {
@@ -250,7 +250,7 @@ impl Shared {
     }
 
     fn record_return(&self, job: &Arc<InFlightJob>) {
-        self.statistics.returned();
+        self.statistics.record_return();
         job.returned();
     }
 
@@ -259,7 +259,7 @@ impl Shared {
         let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for job in in_flight {
             let Some(overdue) = job.give_up(&self.time_limits) else { continue };
-            let may_replace = self.statistics.abandon();
+            let may_replace = self.statistics.record_abandoned();
             tracing::warn!(
                 ?overdue,
                 abandoned = self.statistics.abandoned(),

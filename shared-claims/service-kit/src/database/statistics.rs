@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// If the database has answered no work for this long while work was waiting, it counts as down, not as busy.
-const SILENCE: Duration = Duration::from_secs(5);
+const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(5);
 
 /// For how long `/readyz` reports that a write failed because the disk is full.
-const FULL_FOR: Duration = Duration::from_secs(10);
+const DISK_FULL_FOR: Duration = Duration::from_secs(10);
 
 /// The most threads that may hang at the same time in calls that were given up. Each holds a thread and a connection,
 /// so there is a limit. Beyond it, a connection that hangs keeps its place in the pool.
@@ -19,7 +19,7 @@ pub(super) const MAX_ABANDONED: u32 = 128;
 /// Counters and times that the pools of one database share.
 #[derive(Debug)]
 pub(super) struct Statistics {
-    answered_at: Mutex<Instant>,
+    responded_at: Mutex<Instant>,
     full_at: Mutex<Option<Instant>>,
     abandoned: AtomicU32,
     abandoned_total: AtomicU64,
@@ -29,7 +29,7 @@ pub(super) struct Statistics {
 impl Statistics {
     pub(super) fn new() -> Self {
         Self {
-            answered_at: Mutex::new(Instant::now()),
+            responded_at: Mutex::new(Instant::now()),
             full_at: Mutex::new(None),
             abandoned: AtomicU32::new(0),
             abandoned_total: AtomicU64::new(0),
@@ -38,34 +38,34 @@ impl Statistics {
     }
 
     /// Records that the database answered.
-    pub(super) fn answered(&self) {
-        *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    pub(super) fn record_response(&self) {
+        *self.responded_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Whether the database has answered nothing for some seconds. Says something only while work is waiting.
-    pub(super) fn is_silent(&self) -> bool {
-        self.answered_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= SILENCE
+    pub(super) fn is_unresponsive(&self) -> bool {
+        self.responded_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= UNRESPONSIVE_AFTER
     }
 
     /// Records that a write failed because the disk is full.
-    pub(super) fn found_full(&self) {
+    pub(super) fn record_disk_full(&self) {
         *self.full_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Whether a write failed a moment ago because the disk is full.
-    pub(super) fn is_full(&self) -> bool {
+    pub(super) fn is_disk_full(&self) -> bool {
         let full_at = *self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        full_at.is_some_and(|at| at.elapsed() < FULL_FOR)
+        full_at.is_some_and(|at| at.elapsed() < DISK_FULL_FOR)
     }
 
     /// Counts a call that is given up. Returns whether another connection may take its place.
-    pub(super) fn abandon(&self) -> bool {
+    pub(super) fn record_abandoned(&self) -> bool {
         self.abandoned_total.fetch_add(1, Ordering::Relaxed);
         self.abandoned.fetch_add(1, Ordering::Relaxed) < MAX_ABANDONED
     }
 
     /// Records that a call that was given up has returned.
-    pub(super) fn returned(&self) {
+    pub(super) fn record_return(&self) {
         self.abandoned.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -78,7 +78,7 @@ impl Statistics {
     }
 
     /// Counts a transaction that is repeated.
-    pub(super) fn repeat(&self) {
+    pub(super) fn record_repeat(&self) {
         self.repeated_total.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -80,9 +80,9 @@ impl RequestContext {
         &self.0.method
     }
 
-    /// Runs `part` so that its log lines name the request.
-    pub(super) fn logging<T>(&self, part: impl FnOnce() -> T) -> T {
-        telemetry::with_request(self.0.clone(), part)
+    /// Runs `work` so that its log lines name the request.
+    pub(super) fn log_within<T>(&self, work: impl FnOnce() -> T) -> T {
+        telemetry::with_request(self.0.clone(), work)
     }
 
     /// The route, after the request's path matched one.

@@ -53,9 +53,9 @@ impl RequestInProgress {
         }
     }
 
-    /// Runs `part` so that its log lines name the request.
-    pub(super) fn logging<T>(&self, part: impl FnOnce() -> T) -> T {
-        self.context.logging(part)
+    /// Runs `work` so that its log lines name the request.
+    pub(super) fn log_within<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.context.log_within(work)
     }
 
     pub(super) fn deadline(&self) -> Instant {
@@ -111,7 +111,7 @@ impl RequestInProgress {
         }
         let status_code = status.as_u16();
         let duration_ms = (duration_ms * 1000.0).round() / 1000.0;
-        self.logging(|| {
+        self.log_within(|| {
             if status.is_server_error() {
                 tracing::error!(route, status = status_code, duration_ms, cause, "request");
             } else if status.is_client_error() {
@@ -230,7 +230,7 @@ fn poll_handler<F>(
 where
     F: Future<Output = Result<ServiceResponse<BoxBody>, Error>>,
 {
-    let polled = in_progress.logging(|| catch_unwind(AssertUnwindSafe(|| handler.poll(context))));
+    let polled = in_progress.log_within(|| catch_unwind(AssertUnwindSafe(|| handler.poll(context))));
     match polled {
         Ok(Poll::Ready(Ok(response))) => return Poll::Ready(Outcome::WithRequest(response)),
         Ok(Poll::Ready(Err(error))) => {

@@ -37,10 +37,10 @@ pub(super) fn show(shown: impl FnOnce(&dyn LogFields) -> fmt::Result) -> Option<
     CURRENT.with_borrow(|current| current.as_deref().map(shown))
 }
 
-/// Runs `part` for a request: its log lines name the request.
-pub fn with_request<T>(request: Current, part: impl FnOnce() -> T) -> T {
+/// Runs `work` for a request: its log lines name the request.
+pub fn with_request<T>(request: Current, work: impl FnOnce() -> T) -> T {
     let _restored = Entered(CURRENT.replace(Some(request)));
-    part()
+    work()
 }
 
 /// Restores the earlier request when dropped, also after a panic.
@@ -65,11 +65,11 @@ impl LogScope {
         Self { span: Span::current(), request: current() }
     }
 
-    /// Runs `part` in this scope.
-    pub fn run<T>(&self, part: impl FnOnce() -> T) -> T {
+    /// Runs `work` in this scope.
+    pub fn run<T>(&self, work: impl FnOnce() -> T) -> T {
         match &self.request {
-            Some(request) => with_request(Arc::clone(request), || self.span.in_scope(part)),
-            None => self.span.in_scope(part),
+            Some(request) => with_request(Arc::clone(request), || self.span.in_scope(work)),
+            None => self.span.in_scope(work),
         }
     }
 
