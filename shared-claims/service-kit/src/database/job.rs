@@ -1,5 +1,5 @@
-//! A job (one piece of work in the database) in progress: which attempt may still act on it, and for how long it has waited
-//! for the database.
+//! A job (one piece of work in the database) in progress: which attempt may still act on it, and for how long it has
+//! waited for the database.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

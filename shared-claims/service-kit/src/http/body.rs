@@ -159,7 +159,8 @@ fn describe(path: &str, text: &str) -> (String, String) {
         return (below(name), "is unknown".to_owned());
     }
     let field = if path == "." { "body".to_owned() } else { path.to_owned() };
-    // serde puts the value before the word `expected`. It is removed: the client knows the value, and it does not have to be logged.
+    // serde puts the value before the word `expected`. It is removed: the client knows the value, and it does not have
+    // to be logged.
     let message = match text.rsplit_once(", expected ") {
         Some((_, expected)) => format!("must be {}", json_type_name(expected)),
         None => rewrite_message(text).to_owned(),

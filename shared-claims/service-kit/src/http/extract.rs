@@ -171,7 +171,8 @@ pub async fn form_body(request: &HttpRequest, payload: &mut Payload) -> Result<S
 /// stands for itself, as in browsers.
 ///
 /// # Errors
-/// If a name or a value is not UTF-8. The parser would replace such bytes, so that two different names could become equal.
+/// If a name or a value is not UTF-8. The parser would replace such bytes, so that two different names could become
+/// equal.
 pub fn parameters(text: &str) -> Result<form_urlencoded::Parse<'_>, BodyError> {
     percent_decode_str(text).decode_utf8().map_err(|_| BodyError::NotUtf8)?;
     Ok(form_urlencoded::parse(text.as_bytes()))

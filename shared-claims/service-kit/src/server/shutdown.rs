@@ -27,10 +27,10 @@ const LAST_GRACE: Duration = Duration::from_millis(800);
 
 /// Completes at the first SIGTERM or SIGINT. Signals count from this call on, not from the first poll.
 ///
-/// After the signal, a separate thread ends the process when `shutdown_timeout` and a little less than a second have passed,
-/// even if another thread is blocked in a system call, for example in a write to a log that nobody reads. The exit code
-/// is then 0, as after a normal shutdown: the stop was requested, and everything that was acknowledged is stored
-/// durably.
+/// After the signal, a separate thread ends the process when `shutdown_timeout` and a little less than a second have
+/// passed, even if another thread is blocked in a system call, for example in a write to a log that nobody reads. The
+/// exit code is then 0, as after a normal shutdown: the stop was requested, and everything that was acknowledged is
+/// stored durably.
 pub fn stop_signal(shutdown_timeout: Duration) -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;

@@ -58,7 +58,7 @@ impl Drop for Log {
 pub fn subscriber(
     settings: &LogSettings,
     writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
-) -> Result<impl tracing::Subscriber + Send + Sync, TelemetryError> {
+) -> Result<impl Subscriber + Send + Sync, TelemetryError> {
     // Only levels per module. Directives for spans are not supported, because they would cost every request a lock and
     // a look-up.
     let filter: Targets = settings.level.parse().map_err(|_| TelemetryError("log.level".to_owned()))?;
