@@ -12,11 +12,11 @@
     reason = "a panic is a finding"
 )]
 
-mod loose;
+mod lenient_json;
 #[cfg(test)]
 mod replay;
 
-pub(crate) use loose::Loose;
+pub(crate) use lenient_json::LenientJson;
 
 #[cfg(feature = "feed")]
 pub use crate::revocation::fuzzing::feed;

@@ -70,5 +70,5 @@ pub use metric::{Metric, MetricKind};
 pub use observer::Observer;
 pub use sample::MetricSample;
 
-pub(crate) use observer::Observed;
+pub(crate) use observer::OptionalObserver;
 pub(crate) use sample::metric_samples;

@@ -59,7 +59,7 @@ pub trait Requirement: 'static {
     }
 }
 
-/// Requires nothing: any valid token is accepted.
+/// The requirement that any valid token meets: no scope and no role is needed.
 ///
 /// ```
 /// use shared_claims::require::{AnyToken, Requirement};

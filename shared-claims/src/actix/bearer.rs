@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 
 use super::origin::{InvalidOrigin, OriginRule};
 use super::problem::ProblemResponse;
-use crate::bearer::{self, Refusal};
+use crate::bearer::{self, BearerError};
 use crate::claims::CustomClaims;
 use crate::verifier::{Verified, Verifier};
 
@@ -96,12 +96,12 @@ impl<C: CustomClaims> BearerAuth<C> {
     pub fn authenticate_now(&self, request: &HttpRequest) -> Option<Result<Verified<C>, ProblemResponse>> {
         let outcome = match self.find_token(request) {
             Ok(token) => bearer::verify_now(&self.verifier, token)?,
-            Err(refusal) => Err(refusal),
+            Err(error) => Err(error),
         };
         Some(outcome.map_err(ProblemResponse::from))
     }
 
-    fn find_token<'a>(&self, request: &'a HttpRequest) -> Result<&'a str, Refusal> {
+    fn find_token<'a>(&self, request: &'a HttpRequest) -> Result<&'a str, BearerError> {
         bearer::find_token(request, self.cookie.as_deref(), &self.origins.origins)
     }
 }

@@ -19,15 +19,14 @@
 
 mod authenticated;
 mod bearer;
-mod cookies;
 mod origin;
 mod problem;
 mod request;
 
 pub use authenticated::{Authenticated, Extraction};
 pub use bearer::BearerAuth;
-pub use cookies::cookie;
 pub use origin::{InvalidOrigin, OriginRule};
 pub use problem::ProblemResponse;
+pub use request::cookie;
 
 pub use crate::require::AnyToken;

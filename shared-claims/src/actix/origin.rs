@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 
 use super::problem::ProblemResponse;
 pub use crate::bearer::InvalidOrigin;
-use crate::bearer::Origins;
+use crate::bearer::OriginCheck;
 
 /// The origins from which a browser may change something with a cookie: the listed ones and the service's own.
 ///
@@ -23,7 +23,7 @@ use crate::bearer::Origins;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct OriginRule {
-    pub(super) origins: Origins,
+    pub(super) origins: OriginCheck,
 }
 
 impl OriginRule {
@@ -36,7 +36,7 @@ impl OriginRule {
         I: IntoIterator<Item = S>,
         S: AsRef<str>,
     {
-        Ok(Self { origins: Origins::new(allowed)? })
+        Ok(Self { origins: OriginCheck::new(allowed)? })
     }
 
     /// Accepts a request whose method is safe (RFC 9110 §9.2.1) or that comes from a listed origin or the service's

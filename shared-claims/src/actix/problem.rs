@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 
-use crate::bearer::Refusal;
+use crate::bearer::BearerError;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::require::Denied;
 use crate::verifier::{Missing, VerifyError};
@@ -44,8 +44,8 @@ impl ProblemResponse {
     /// use shared_claims::problem::Problem;
     ///
     /// let problem = Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, "Notes are not deleted");
-    /// let answer = ProblemResponse::new(problem).header(ALLOW, HeaderValue::from_static("GET"));
-    /// assert_eq!(answer.retry_after(60).problem().status, 405);
+    /// let response = ProblemResponse::new(problem).header(ALLOW, HeaderValue::from_static("GET"));
+    /// assert_eq!(response.retry_after(60).problem().status, 405);
     /// ```
     pub fn new(problem: Problem) -> Self {
         Self { inner: Box::new(Inner { problem, headers: Vec::new() }) }
@@ -87,26 +87,26 @@ impl ProblemResponse {
     ///     ProblemResponse::foreign_origin(),
     ///     ProblemResponse::unavailable(),
     /// ]
-    /// .map(|answer| answer.problem().status);
+    /// .map(|response| response.problem().status);
     /// assert_eq!(statuses, [401, 400, 401, 403, 503]);
     /// ```
     pub fn no_credentials() -> Self {
-        Refusal::NoCredentials.into()
+        BearerError::NoCredentials.into()
     }
 
     /// Response to a request that sends its credentials in more than one way: 400 (RFC 6750 §3.1).
     pub fn ambiguous_credentials() -> Self {
-        Refusal::AmbiguousCredentials.into()
+        BearerError::AmbiguousCredentials.into()
     }
 
     /// Response to a token that is not accepted: 401 (RFC 6750 §3.1).
     pub fn invalid_token() -> Self {
-        Refusal::INVALID_TOKEN.into()
+        BearerError::INVALID_TOKEN.into()
     }
 
     /// Response to a request authenticated by cookie that may come from another site: 403.
     pub fn foreign_origin() -> Self {
-        Refusal::ForeignOrigin.into()
+        BearerError::ForeignOrigin.into()
     }
 
     /// Response when a token cannot be checked now: 503.
@@ -115,24 +115,24 @@ impl ProblemResponse {
     }
 }
 
-impl From<Refusal> for ProblemResponse {
-    fn from(refusal: Refusal) -> Self {
-        let mut answer = Self::new(refusal.problem());
-        answer.inner.headers.extend(refusal.headers());
-        answer
+impl From<BearerError> for ProblemResponse {
+    fn from(error: BearerError) -> Self {
+        let mut response = Self::new(error.problem());
+        response.inner.headers.extend(error.headers());
+        response
     }
 }
 
 impl From<VerifyError> for ProblemResponse {
     fn from(error: VerifyError) -> Self {
-        Refusal::from(error).into()
+        BearerError::from(error).into()
     }
 }
 
 /// Responds with 403 (RFC 6750 §3.1).
 impl From<Denied> for ProblemResponse {
     fn from(denied: Denied) -> Self {
-        Refusal::from(denied).into()
+        BearerError::from(denied).into()
     }
 }
 
@@ -157,15 +157,15 @@ impl ResponseError for ProblemResponse {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut answer = HttpResponse::build(self.status_code());
+        let mut response = HttpResponse::build(self.status_code());
         for (name, value) in &self.inner.headers {
             // actix-web uses http 0.2. Every valid value of http 1 is valid there.
             if let Ok(value) = actix_http::header::HeaderValue::from_bytes(value.as_bytes()) {
-                answer.append_header((name.as_str(), value));
+                response.append_header((name.as_str(), value));
             }
         }
-        answer.insert_header((CONTENT_TYPE.as_str(), PROBLEM_JSON));
-        answer.body(self.inner.problem.to_json())
+        response.insert_header((CONTENT_TYPE.as_str(), PROBLEM_JSON));
+        response.body(self.inner.problem.to_json())
     }
 }
 

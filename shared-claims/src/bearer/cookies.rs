@@ -4,21 +4,21 @@
 //! `__Host-…` only by decoding was set without the checks by which browsers protect that prefix. They trim more white
 //! space than HTTP allows, with the same effect. And a malformed cookie can make them drop the valid ones beside it.
 
-use super::refusal::Refusal;
+use super::error::BearerError;
 use super::request::{Request, ascii};
 
 /// The value of the cookie with this name, exactly as it was sent. `None` if the cookie is absent or empty.
 ///
 /// A cookie that is sent twice is refused: another host of the same domain may have set one of the two, and their order
 /// does not tell which.
-pub(crate) fn find<'a>(request: &'a impl Request, name: &str) -> Result<Option<&'a str>, Refusal> {
+pub(crate) fn find<'a>(request: &'a impl Request, name: &str) -> Result<Option<&'a str>, BearerError> {
     let pairs = request.bytes("cookie").flat_map(|header| header.split(|byte| *byte == b';'));
     let mut values = pairs.filter_map(|pair| value_of(pair, name));
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Refusal::AmbiguousCookie);
+        return Err(BearerError::AmbiguousCookie);
     }
-    let value = ascii(value).ok_or(Refusal::INVALID_TOKEN)?;
+    let value = ascii(value).ok_or(BearerError::INVALID_TOKEN)?;
     Ok((!value.is_empty()).then_some(value))
 }
 
@@ -68,7 +68,7 @@ mod tests {
         }
     }
 
-    fn read(headers: &[&[u8]]) -> Result<Option<String>, Refusal> {
+    fn read(headers: &[&[u8]]) -> Result<Option<String>, BearerError> {
         let sent = Sent(headers.iter().map(|header| header.to_vec()).collect());
         find(&sent, "__Host-a").map(|value| value.map(str::to_owned))
     }
@@ -116,14 +116,14 @@ mod tests {
             &[b"__Host-a=x", b"__Host-a=y"],
             &[b"__Host-a=\xff; __Host-a=y"],
         ] {
-            assert_eq!(read(headers), Err(Refusal::AmbiguousCookie));
+            assert_eq!(read(headers), Err(BearerError::AmbiguousCookie));
         }
     }
 
     #[test]
     fn what_others_wrote_hides_nothing() {
         assert_eq!(read(&["b=ä; __Host-a=x; c=\u{1f600}".as_bytes()]), Ok(Some(text("x"))));
-        assert_eq!(read(&["__Host-a=ä".as_bytes()]), Err(Refusal::INVALID_TOKEN));
+        assert_eq!(read(&["__Host-a=ä".as_bytes()]), Err(BearerError::INVALID_TOKEN));
         assert_eq!(read(&[b";;=;= ;,; __Host-a=x;"]), Ok(Some(text("x"))));
     }
 

@@ -24,7 +24,7 @@ pub enum MetricKind {
 /// let metric = Metric::TokensRefused;
 /// assert_eq!((metric.name(), metric.label()), ("latchkey_tokens_refused_total", Some("reason")));
 /// assert_eq!(metric.kind(), MetricKind::Counter);
-/// assert_eq!(metric.help(), "Tokens bad in themselves, by reason.");
+/// assert_eq!(metric.help(), "Tokens that are not valid, by reason.");
 /// assert!(Metric::ALL.contains(&metric));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,22 +115,22 @@ impl Metric {
     pub fn help(self) -> &'static str {
         match self {
             Self::TokensAccepted => "Tokens accepted.",
-            Self::TokensRefused => "Tokens bad in themselves, by reason.",
+            Self::TokensRefused => "Tokens that are not valid, by reason.",
             Self::TokensRevoked => "Tokens refused as revoked, by kind of fact.",
             Self::TokensUnavailable => "Tokens that could not be checked, by what was missing.",
-            Self::TokensAcceptedOnOutage => "Tokens accepted although their revocation could not be known.",
-            Self::TokenCache => "Well signed tokens, by whether that was known before.",
-            Self::KeySetFetches => "Readings of the key set, by outcome.",
-            Self::KeySetKeys => "Keys that serve.",
-            Self::KeySetAge => "How long ago the issuer last gave or confirmed its keys.",
-            Self::ListCurrent => "1 while it can be known what is revoked.",
-            Self::ListConnected => "1 if the source of the list answered last time.",
-            Self::ListAge => "How long ago the list was complete.",
-            Self::ListEntries => "Facts held in memory.",
-            Self::ListResyncs => "Readings of the list from its beginning.",
-            Self::ListErrors => "Readings of the list that failed.",
-            Self::ListMalformed => "Entries of the list that could not be read.",
-            Self::ListRestarts => "Panics of what follows the list, each followed by a new start.",
+            Self::TokensAcceptedOnOutage => "Tokens accepted although it was not known whether they were revoked.",
+            Self::TokenCache => "Tokens with a valid signature, by whether the cache had them.",
+            Self::KeySetFetches => "Requests for the key set, by outcome.",
+            Self::KeySetKeys => "Keys in use.",
+            Self::KeySetAge => "Time since the issuer last sent or confirmed its keys.",
+            Self::ListCurrent => "1 while the list is recent enough to decide.",
+            Self::ListConnected => "1 if the source of the list answered the last request.",
+            Self::ListAge => "Time since the list was last known to be complete.",
+            Self::ListEntries => "Revocation facts in memory.",
+            Self::ListResyncs => "Times that the list was read again from its beginning.",
+            Self::ListErrors => "Failed attempts to read the list.",
+            Self::ListMalformed => "Entries of the list that could not be parsed.",
+            Self::ListRestarts => "Panics of the task that follows the list, each followed by a restart.",
         }
     }
 

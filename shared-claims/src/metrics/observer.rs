@@ -20,51 +20,51 @@ use crate::verifier::{Missing, Reason};
 /// use shared_claims::verifier::{Missing, Reason, Verifier};
 ///
 /// /// Sends each event to another thread.
-/// struct Tell(Sender<String>);
+/// struct EventSender(Sender<String>);
 ///
-/// impl Tell {
-///     fn tell(&self, what: &str) {
+/// impl EventSender {
+///     fn send(&self, what: &str) {
 ///         // An error means that the receiver is gone, so there is nobody to inform.
 ///         let _ = self.0.send(what.to_owned());
 ///     }
 /// }
 ///
-/// impl Observer for Tell {
+/// impl Observer for EventSender {
 ///     fn accepted(&self) {
-///         self.tell("accepted");
+///         self.send("accepted");
 ///     }
 ///
 ///     fn refused(&self, reason: Reason) {
-///         self.tell(reason.as_str());
+///         self.send(reason.as_str());
 ///     }
 ///
 ///     fn revoked(&self, kind: RevocationKind) {
-///         self.tell(kind.as_str());
+///         self.send(kind.as_str());
 ///     }
 ///
 ///     fn unavailable(&self, missing: Missing) {
-///         self.tell(missing.as_str());
+///         self.send(missing.as_str());
 ///     }
 ///
 ///     fn accepted_on_outage(&self) {
-///         self.tell("blind");
+///         self.send("accepted on outage");
 ///     }
 ///
 ///     fn cache_asked(&self, hit: bool) {
-///         self.tell(if hit { "hit" } else { "miss" });
+///         self.send(if hit { "hit" } else { "miss" });
 ///     }
 ///
 ///     fn keys_refreshed(&self) {
-///         self.tell("keys");
+///         self.send("keys");
 ///     }
 ///
 ///     fn key_refresh_failed(&self, why: &str) {
-///         self.tell(why);
+///         self.send(why);
 ///     }
 /// }
 ///
 /// let (sender, _receiver) = std::sync::mpsc::channel();
-/// let builder = Verifier::builder("http://localhost:8000").observer(Tell(sender));
+/// let builder = Verifier::builder("http://localhost:8000").observer(EventSender(sender));
 /// ```
 pub trait Observer: Send + Sync + 'static {
     /// A token was accepted.
@@ -105,32 +105,32 @@ pub trait Observer: Send + Sync + 'static {
 
 /// The observer of a verifier, if it has one. Its panics are caught.
 #[derive(Clone, Default)]
-pub(crate) struct Observed(Option<Arc<Guarded>>);
+pub(crate) struct OptionalObserver(Option<Arc<Guarded>>);
 
 struct Guarded {
     observer: Box<dyn Observer>,
     panicked: AtomicBool,
 }
 
-impl Observed {
-    pub(crate) fn by(observer: impl Observer) -> Self {
+impl OptionalObserver {
+    pub(crate) fn new(observer: impl Observer) -> Self {
         Self(Some(Arc::new(Guarded { observer: Box::new(observer), panicked: AtomicBool::new(false) })))
     }
 
     #[inline]
-    pub(crate) fn tell(&self, event: impl FnOnce(&dyn Observer)) {
+    pub(crate) fn notify(&self, event: impl FnOnce(&dyn Observer)) {
         if let Some(guarded) = &self.0 {
-            guarded.tell(event);
+            guarded.notify(event);
         }
     }
 }
 
 impl Guarded {
-    fn tell(&self, event: impl FnOnce(&dyn Observer)) {
+    fn notify(&self, event: impl FnOnce(&dyn Observer)) {
         // The observer shares no state with the verifier, so a panic in it leaves nothing of the verifier half changed.
-        let told = catch_unwind(AssertUnwindSafe(|| event(&*self.observer)));
-        if told.is_err() && !self.panicked.swap(true, Ordering::Relaxed) {
-            tracing::error!("the observer of a verifier panicked; this is said once");
+        let called = catch_unwind(AssertUnwindSafe(|| event(&*self.observer)));
+        if called.is_err() && !self.panicked.swap(true, Ordering::Relaxed) {
+            tracing::error!("the observer of a verifier panicked; further panics of it are not logged");
         }
     }
 }

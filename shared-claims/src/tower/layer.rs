@@ -4,11 +4,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use http::HeaderValue;
+use http::uri::{Authority, Scheme};
 use tower_layer::Layer;
 
-use super::request::Incoming;
 use super::service::BearerService;
-use crate::bearer::{self, InvalidOrigin, Origins, Refusal};
+use crate::bearer::{self, BearerError, InvalidOrigin, OriginCheck, Request};
 use crate::claims::CustomClaims;
 use crate::require::{AnyToken, Requirement};
 use crate::verifier::{Verified, Verifier};
@@ -41,13 +42,13 @@ pub struct BearerLayer<S = AnyToken, C = ()> {
 struct Settings<C> {
     verifier: Verifier<C>,
     cookie: Option<String>,
-    origins: Origins,
+    origins: OriginCheck,
     over_tls: bool,
 }
 
 /// The result of looking at a request.
 pub(super) enum Decision<C> {
-    Known(Result<Verified<C>, Refusal>),
+    Known(Result<Verified<C>, BearerError>),
     /// The check of this token has to wait, for a key set or for a revocation source.
     Pending(String),
 }
@@ -62,7 +63,7 @@ impl<C: CustomClaims> BearerLayer<AnyToken, C> {
     /// }
     /// ```
     pub fn new(verifier: Verifier<C>) -> Self {
-        let settings = Settings { verifier, cookie: None, origins: Origins::default(), over_tls: false };
+        let settings = Settings { verifier, cookie: None, origins: OriginCheck::default(), over_tls: false };
         Self { settings: Arc::new(settings), required: PhantomData }
     }
 }
@@ -100,7 +101,7 @@ impl<S, C: CustomClaims> BearerLayer<S, C> {
         I: IntoIterator<Item = T>,
         T: AsRef<str>,
     {
-        let origins = Origins::new(origins)?;
+        let origins = OriginCheck::new(origins)?;
         Ok(self.with(|settings| settings.origins = origins))
     }
 
@@ -146,7 +147,7 @@ impl<S: Requirement, C: CustomClaims> BearerLayer<S, C> {
         let incoming = Incoming { request, over_tls: *over_tls };
         let token = match bearer::find_token(&incoming, cookie.as_deref(), origins) {
             Ok(token) => token,
-            Err(refusal) => return Decision::Known(Err(refusal)),
+            Err(error) => return Decision::Known(Err(error)),
         };
         match bearer::verify_now(verifier, token) {
             Some(outcome) => Decision::Known(outcome.and_then(Self::admit)),
@@ -155,13 +156,43 @@ impl<S: Requirement, C: CustomClaims> BearerLayer<S, C> {
     }
 
     /// Checks a token that has to wait.
-    pub(super) async fn wait(self, token: String) -> Result<Verified<C>, Refusal> {
+    pub(super) async fn wait(self, token: String) -> Result<Verified<C>, BearerError> {
         bearer::verify(&self.settings.verifier, &token).await.and_then(Self::admit)
     }
 
-    fn admit(verified: Verified<C>) -> Result<Verified<C>, Refusal> {
+    fn admit(verified: Verified<C>) -> Result<Verified<C>, BearerError> {
         S::check(&verified)?;
         Ok(verified)
+    }
+}
+
+/// A request, with what the service knows of its connection.
+struct Incoming<'r, B> {
+    request: &'r http::Request<B>,
+    /// Whether the connection uses TLS, as far as the service knows.
+    over_tls: bool,
+}
+
+impl<B> Request for Incoming<'_, B> {
+    fn bytes<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        self.request.headers().get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+
+    fn is_safe(&self) -> bool {
+        self.request.method().is_safe()
+    }
+
+    fn query(&self) -> &str {
+        self.request.uri().query().unwrap_or_default()
+    }
+
+    fn authority(&self) -> Option<&str> {
+        self.request.uri().authority().map(Authority::as_str)
+    }
+
+    fn scheme(&self) -> Option<&str> {
+        let target = self.request.uri().scheme().map(Scheme::as_str);
+        target.or_else(|| self.over_tls.then_some("https"))
     }
 }
 

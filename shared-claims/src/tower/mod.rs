@@ -52,17 +52,13 @@
 //! where HTTP has 401 or 400, `PERMISSION_DENIED` for 403, `UNAVAILABLE` for 503. The challenge is in
 //! `www-authenticate`, and `grpc-retry-pushback-ms` says when a retry makes sense.
 
-mod answer;
 mod body;
-mod future;
-mod grpc;
 mod layer;
-mod request;
+mod response;
 mod service;
 
 pub use body::ResponseBody;
-pub use future::ResponseFuture;
 pub use layer::BearerLayer;
-pub use service::BearerService;
+pub use service::{BearerService, ResponseFuture};
 
 pub use crate::bearer::InvalidOrigin;

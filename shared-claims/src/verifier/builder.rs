@@ -1,4 +1,4 @@
-//! Putting a verifier together.
+//! The settings of a verifier.
 
 mod build;
 
@@ -8,36 +8,36 @@ use std::time::Duration;
 
 use super::keys::KeySetHandle;
 use super::payload::{Audience, ReadCustom, custom_claims, no_custom_claims};
-use super::source::Source;
+use super::source::SourceChoice;
 use crate::claims::{Claims, CustomClaims};
 use crate::clock::{SharedClock, SystemClock};
-use crate::metrics::{Observed, Observer};
+use crate::metrics::{Observer, OptionalObserver};
 use crate::outbound::ProxyUrl;
 use crate::revocation::RevocationSource;
 
-/// What happens to a good token while the revocation source cannot tell.
+/// What happens to a valid token while it is not known whether it is revoked.
 ///
 /// ```
 /// use shared_claims::verifier::{OnOutage, Verifier};
 ///
-/// // Rather a revoked token now and then than no service while Redis is away.
+/// // A revoked token may be accepted while Redis is unreachable, so that the service goes on.
 /// let builder = Verifier::builder("https://id.example").audience("notes").on_outage(OnOutage::Accept);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnOutage {
-    /// 503: nothing is accepted that might be revoked.
+    /// The token is refused with 503, because it might be revoked.
     #[default]
     Refuse,
-    /// Accepted, logged and counted: a revoked token may live on until it expires.
+    /// The token is accepted; this is logged and counted. A revoked token may be used until it expires.
     Accept,
 }
 
-/// A rule of the service's own, asked after the claims were found good.
+/// A rule of the service for the claims of a valid token.
 pub(super) type Policy<C> = Box<dyn Fn(&Claims<C>) -> bool + Send + Sync>;
 
-/// Builds a [`Verifier`](super::Verifier). `HAS_POLICY` says whether a [`policy`](Self::policy) was set: claims of the service's own
-/// ([`custom_claims`](VerifierBuilder::custom_claims)) are named before that.
+/// Builds a [`Verifier`](super::Verifier). `HAS_POLICY` says whether a [`policy`](Self::policy) was set:
+/// [`custom_claims`](VerifierBuilder::custom_claims) must be called before that.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -83,12 +83,12 @@ pub struct VerifierBuilder<C = (), const HAS_POLICY: bool = false> {
     jwks_max_age: Duration,
     proxy: Option<ProxyUrl>,
     keys: Option<KeySetHandle>,
-    source: Source,
+    source: SourceChoice,
     on_outage: OnOutage,
     token_cache_entries: usize,
     custom: ReadCustom<C>,
     policies: Vec<Policy<C>>,
-    observed: Observed,
+    observer: OptionalObserver,
     clock: SharedClock,
 }
 
@@ -104,18 +104,18 @@ impl VerifierBuilder {
             jwks_max_age: Duration::from_secs(86_400),
             proxy: None,
             keys: None,
-            source: Source::Unsaid,
+            source: SourceChoice::NotChosen,
             on_outage: OnOutage::default(),
             token_cache_entries: 50_000,
             custom: no_custom_claims,
             policies: Vec::new(),
-            observed: Observed::default(),
+            observer: OptionalObserver::default(),
             clock: Arc::new(SystemClock),
         }
     }
 
-    /// Reads claims of the service's own too, into [`Claims::custom`]: `T` is deserialised from the members that no other
-    /// field of [`Claims`] takes, and a token from which it cannot be is refused
+    /// Also reads the service's custom claims, into [`Claims::custom`]. `T` is deserialised from the members of the payload
+    /// for which [`Claims`] has no other field. A token for which this fails is refused
     /// ([`Reason::Claims`](super::Reason::Claims)).
     ///
     /// ```
@@ -131,7 +131,7 @@ impl VerifierBuilder {
     ///     .policy(|claims| claims.custom.tenant == "acme");
     /// ```
     ///
-    /// A [`policy`](Self::policy) that was set before could not be asked about these claims, so that does not compile:
+    /// A [`policy`](Self::policy) that was set before could not read these claims, so this order does not compile:
     ///
     /// ```compile_fail,E0599
     /// # use shared_claims::verifier::Verifier;
@@ -149,18 +149,18 @@ impl VerifierBuilder {
 }
 
 impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
-    /// The resource identifier of this service, which `aud` must hold. Required.
+    /// Sets the resource identifier of this service, which must be in the token's `aud`. Required.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(Audience::This(audience.into()));
         self
     }
 
-    /// Takes tokens whomever they are for: for the issuer itself, which has to look at what it gave others. A service names
-    /// its [`audience`](Self::audience); without that, a token that was given for another service would open this one.
+    /// Accepts tokens with any audience. For the issuer itself, which checks tokens that it issued for others. A service sets
+    /// its [`audience`](Self::audience): otherwise it would accept a token that was issued for another service.
     ///
     /// ```
     /// # use shared_claims::verifier::{BuildError, KeySetHandle, Verifier};
-    /// /// What an introspection endpoint asks.
+    /// /// The verifier of an introspection endpoint.
     /// async fn issued(keys: KeySetHandle) -> Result<Verifier, BuildError> {
     ///     Verifier::builder("https://id.example").any_audience().keys(keys).without_revocation().build().await
     /// }
@@ -170,18 +170,18 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
         self
     }
 
-    /// How far the clocks of issuer and verifier may be apart: 10 s unless said otherwise, at most 30.
+    /// Sets how far the clocks of issuer and verifier may differ. The default is 10 s; at most 30 are allowed.
     pub fn leeway_seconds(mut self, seconds: u64) -> Self {
         self.leeway_seconds = seconds;
         self
     }
 
-    /// Takes tokens that have expired, too: for the issuer itself, which has to know what an old token of its own names. No
-    /// token is a credential for a service that says this.
+    /// Also accepts expired tokens. For the issuer itself, which has to know the session of an old token that it issued. A
+    /// service that does this must not treat a token as a credential.
     ///
     /// ```
     /// # use shared_claims::verifier::{BuildError, KeySetHandle, Verifier};
-    /// /// What a logout asks, to know which session a browser's old cookie belongs to.
+    /// /// The verifier of a logout, which has to find the session of a browser's old cookie.
     /// async fn named(keys: KeySetHandle) -> Result<Verifier, BuildError> {
     ///     let builder = Verifier::builder("https://id.example").audience("https://id.example").keys(keys);
     ///     builder.without_revocation().accept_expired().build().await
@@ -192,58 +192,58 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
         self
     }
 
-    /// Where the key set is (an `http` or `https` URL); found by discovery unless said.
+    /// Sets the URL of the key set (`http` or `https`). By default it is found by discovery.
     pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
         self.jwks_url = Some(url.into());
         self
     }
 
-    /// How long unknown `kid`s cause no further fetch after they caused one: 10 s.
+    /// Sets the shortest time between two requests for the key set that unknown `kid`s cause. The default is 10 s.
     pub fn jwks_cooldown(mut self, cooldown: Duration) -> Self {
         self.jwks_cooldown = cooldown;
         self
     }
 
-    /// How long the last good key set serves while the issuer is away: a day.
+    /// Sets how long the last good key set may be used while the issuer is unreachable. The default is a day.
     pub fn jwks_max_age(mut self, max_age: Duration) -> Self {
         self.jwks_max_age = max_age;
         self
     }
 
-    /// Keys that someone in this process holds, instead of fetching them: for the issuer itself.
+    /// Uses the keys of this handle instead of requesting them. For the issuer itself.
     pub fn keys(mut self, keys: KeySetHandle) -> Self {
         self.keys = Some(keys);
         self
     }
 
-    /// Revocations are learnt from the issuer's feed, `<issuer>/revocations`, as [`Mirror::follow_feed`] does unless told
-    /// otherwise. This, or another source, or [`without_revocation`](Self::without_revocation) is required; the last one
-    /// said counts.
+    /// Learns revocations from the issuer's feed (`<issuer>/revocations`), with the default settings of
+    /// [`Mirror::follow_feed`]. This, another source, or [`without_revocation`](Self::without_revocation) is required; the
+    /// last call counts.
     ///
     /// [`Mirror::follow_feed`]: crate::revocation::Mirror::follow_feed
     #[cfg(feature = "feed")]
     pub fn follow_feed(mut self) -> Self {
-        self.source = Source::feed();
+        self.source = SourceChoice::feed();
         self
     }
 
-    /// Revocations are learnt from Redis at that URL, as [`Mirror::follow_redis`] does unless told otherwise.
+    /// Learns revocations from Redis at this URL, with the default settings of [`Mirror::follow_redis`].
     ///
     /// [`Mirror::follow_redis`]: crate::revocation::Mirror::follow_redis
     #[cfg(feature = "redis")]
     pub fn follow_redis(mut self, url: impl Into<String>) -> Self {
-        self.source = Source::redis(url.into());
+        self.source = SourceChoice::redis(url.into());
         self
     }
 
-    /// Where revocations are learnt, in full: under settings of its own, by lookup, or from a source of the service's own.
+    /// Sets the revocation source: a mirror with other settings, a lookup, or a custom source.
     pub fn revocation(mut self, source: RevocationSource) -> Self {
-        self.source = Source::Given(source);
+        self.source = SourceChoice::Source(source);
         self
     }
 
-    /// Asks the issuer, for its keys and for the feed of [`follow_feed`](Self::follow_feed), through this proxy. Without it
-    /// no proxy is used: the environment's `HTTP_PROXY` and the like are ignored.
+    /// Sends the requests to the issuer (for its keys, and for the feed of [`follow_feed`](Self::follow_feed)) through this
+    /// proxy. By default no proxy is used: the environment's `HTTP_PROXY` and similar variables are ignored.
     ///
     /// ```
     /// # use shared_claims::{outbound::{InvalidProxyUrl, ProxyUrl}, verifier::Verifier};
@@ -256,26 +256,26 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
         self
     }
 
-    /// Tokens are accepted until they expire, revoked or not.
+    /// Does not check revocation: a revoked token is accepted until it expires.
     pub fn without_revocation(mut self) -> Self {
-        self.source = Source::None;
+        self.source = SourceChoice::WithoutRevocation;
         self
     }
 
-    /// What happens while the revocation source cannot tell: [`OnOutage::Refuse`] unless said otherwise.
+    /// Sets what happens while it is not known whether a token is revoked. The default is [`OnOutage::Refuse`].
     pub fn on_outage(mut self, on_outage: OnOutage) -> Self {
         self.on_outage = on_outage;
         self
     }
 
-    /// How many tokens are remembered as well signed: 50,000; 0 for none.
+    /// Sets how many tokens the cache of valid signatures holds. The default is 50,000; 0 means no cache.
     pub fn token_cache_entries(mut self, entries: usize) -> Self {
         self.token_cache_entries = entries;
         self
     }
 
-    /// A rule of the service's own over the claims; a token that breaks it is `invalid_token`. It is asked on every
-    /// check, after the signature was found good. Of several, all have to hold.
+    /// Adds a rule of the service for the claims. A token that breaks it is refused as `invalid_token`. The rule is called on
+    /// every check, after the signature was verified. If there are several rules, a token must follow all of them.
     ///
     /// ```
     /// # use shared_claims::verifier::Verifier;
@@ -293,7 +293,7 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
         self.with(custom, policies)
     }
 
-    /// The same settings with other claims, or with other rules.
+    /// The same settings with other custom claims and rules.
     fn with<T, const WITH_POLICY: bool>(
         self,
         custom: ReadCustom<T>,
@@ -314,18 +314,18 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
             token_cache_entries: self.token_cache_entries,
             custom,
             policies,
-            observed: self.observed,
+            observer: self.observer,
             clock: self.clock,
         }
     }
 
-    /// Who is told of each outcome as it happens. One at a time: the last one said.
+    /// Sets the observer, which is called for each outcome. There is only one: the last call counts.
     pub fn observer(mut self, observer: impl Observer) -> Self {
-        self.observed = Observed::by(observer);
+        self.observer = OptionalObserver::new(observer);
         self
     }
 
-    /// The clock; the system's unless said otherwise.
+    /// Sets the clock. The default is the system's.
     pub fn clock(mut self, clock: SharedClock) -> Self {
         self.clock = clock;
         self

@@ -35,7 +35,7 @@ const UNKNOWN_KEY: VerifyError = VerifyError::Invalid(Reason::UnknownKey);
 ///     .await?;
 /// match verifier.verify(token).await {
 ///     Ok(claims) => println!("{} may {}", claims.sub, claims.scope),
-///     Err(VerifyError::Unavailable(_)) => println!("ask again in a second"),
+///     Err(VerifyError::Unavailable(_)) => println!("retry in a second"),
 ///     Err(error) => println!("{}: {error}", error.status()),
 /// }
 /// # Ok(())
@@ -144,10 +144,10 @@ impl<C: CustomClaims> Verifier<C> {
     /// ```
     pub fn status(&self) -> VerifierStatus {
         let inner = &self.inner;
-        let keys = inner.keys.look(&*inner.clock, KeySet::len);
+        let keys = inner.keys.with_keys(&*inner.clock, KeySet::len);
         let (keys_age_ms, keys_error) = match &inner.keys {
             KeySource::Handle(_) => (None, None),
-            KeySource::Fetched(follower) => (follower.age_ms(), follower.last_error()),
+            KeySource::Fetched(refresher) => (refresher.age_ms(), refresher.last_error()),
         };
         VerifierStatus {
             keys_loaded: keys.is_some(),
@@ -210,7 +210,7 @@ impl<C: CustomClaims> Inner<C> {
     async fn verify(&self, token: &str) -> Result<Verified<C>, VerifyError> {
         let verified = match self.identify(token) {
             // The issuer may have a new key. Only a token with an unknown key waits for the new key set.
-            Err(UNKNOWN_KEY) if self.keys.refetched().await => self.identify(token)?,
+            Err(UNKNOWN_KEY) if self.keys.refresh_for_unknown_kid().await => self.identify(token)?,
             outcome => outcome?,
         };
         let verdict = match &self.revocation {
@@ -248,7 +248,7 @@ impl<C: CustomClaims> Inner<C> {
             return Err(Reason::TooLong.into());
         }
         let digest = cache::digest(token);
-        if let Some(verified) = self.remembered(cache, &digest)? {
+        if let Some(verified) = self.find_cached(cache, &digest)? {
             self.counters.cache_asked(true);
             return Ok(verified);
         }
@@ -260,16 +260,16 @@ impl<C: CustomClaims> Inner<C> {
 
     /// Looks a token up in the cache. It counts only if the key with which it was checked is still in the key set. The
     /// times and the policies are checked again, because their result can change during a token's life.
-    fn remembered(&self, cache: &TokenCache<C>, digest: &Digest) -> Result<Option<Verified<C>>, VerifyError> {
+    fn find_cached(&self, cache: &TokenCache<C>, digest: &Digest) -> Result<Option<Verified<C>>, VerifyError> {
         let Some(verified) = cache.get(digest) else { return Ok(None) };
         if let Err(reason) = self.check_times(&verified) {
             cache.remove(digest);
             return Err(reason.into());
         }
         let key = verified.key();
-        let serves =
+        let is_current =
             |set: &KeySet| set.get(key.kid()).is_some_and(|now| now.fingerprint() == key.fingerprint());
-        if !self.look_at_keys(serves)? {
+        if !self.with_keys(is_current)? {
             cache.remove(digest);
             return Ok(None);
         }
@@ -284,7 +284,7 @@ impl<C: CustomClaims> Inner<C> {
         parts.require_access_token()?;
         let claims = self.expected.read(&parts.payload)?;
         self.check_times(&claims)?;
-        let key = self.look_at_keys(|set| set.get(&parts.kid).map(Arc::clone))?.ok_or(UNKNOWN_KEY)?;
+        let key = self.with_keys(|set| set.get(&parts.kid).map(Arc::clone))?.ok_or(UNKNOWN_KEY)?;
         if !key.verifies(parts.signed.as_bytes(), &parts.signature) {
             return Err(Reason::Signature.into());
         }
@@ -292,8 +292,8 @@ impl<C: CustomClaims> Inner<C> {
         Ok(Verified::new(claims, key))
     }
 
-    fn look_at_keys<T>(&self, look: impl FnOnce(&KeySet) -> T) -> Result<T, VerifyError> {
-        self.keys.look(&*self.clock, look).ok_or(VerifyError::Unavailable(Missing::Keys))
+    fn with_keys<T>(&self, read: impl FnOnce(&KeySet) -> T) -> Result<T, VerifyError> {
+        self.keys.with_keys(&*self.clock, read).ok_or(VerifyError::Unavailable(Missing::Keys))
     }
 
     fn check_policies(&self, claims: &Claims<C>) -> Result<(), Reason> {

@@ -148,7 +148,7 @@ pub enum VerifyError {
 
 impl VerifyError {
     /// Status, challenge and seconds for `Retry-After` of the response. The only place that decides them.
-    const fn answer(self) -> (http::StatusCode, Option<&'static str>, Option<u32>) {
+    const fn response_parts(self) -> (http::StatusCode, Option<&'static str>, Option<u32>) {
         match self {
             Self::Invalid(_) | Self::Revoked(_) => {
                 (http::StatusCode::UNAUTHORIZED, Some(INVALID_TOKEN), None)
@@ -160,18 +160,18 @@ impl VerifyError {
     /// The `WWW-Authenticate` challenge of the response (RFC 6750 §3); `None` if the token cannot be checked now. It is
     /// the same for every invalid token, so that an attacker does not learn which check failed.
     pub fn challenge(&self) -> Option<&'static str> {
-        self.answer().1
+        self.response_parts().1
     }
 
     /// The HTTP status of the response.
     pub fn status(&self) -> http::StatusCode {
-        self.answer().0
+        self.response_parts().0
     }
 
     /// After how many seconds a retry makes sense (`Retry-After`, RFC 9110 §10.2.3); `None` for a token that will not
     /// become valid.
     pub fn retry_after_seconds(&self) -> Option<u32> {
-        self.answer().2
+        self.response_parts().2
     }
 
     /// The text that the client may see.
@@ -196,8 +196,8 @@ impl From<Reason> for VerifyError {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use shared_claims::verifier::{BuildError, Verifier};
 ///
-/// let nothing_said = Verifier::builder("https://id.example").audience("notes").build().await;
-/// assert!(matches!(nothing_said, Err(BuildError::NoRevocation)));
+/// let without_source = Verifier::builder("https://id.example").audience("notes").build().await;
+/// assert!(matches!(without_source, Err(BuildError::NoRevocation)));
 /// # Ok(())
 /// # }
 /// ```
@@ -211,19 +211,19 @@ pub enum BuildError {
     #[error("the key set URL must be an http or https URL, not {0:?}")]
     JwksUrl(String),
     /// No audience was set.
-    #[error("no audience: name the resource identifier of this service")]
+    #[error("no audience: call audience() with the resource identifier of this service")]
     NoAudience,
     /// The leeway is greater than the contract allows.
     #[error("leeway of {0} s: at most 30 are allowed")]
     Leeway(u64),
     /// Neither a revocation source nor `without_revocation()` was set.
-    #[error("no revocation source: name one, or say without_revocation()")]
+    #[error("no revocation source: choose one, or call without_revocation()")]
     NoRevocation,
     /// The revocation source cannot be used with its settings. The message contains no secrets.
     #[error("the revocation source: {0}")]
     Source(String),
     /// The HTTP client could not be built.
-    #[error("the HTTP client could not be made: {0}")]
+    #[error("the HTTP client could not be built: {0}")]
     Http(String),
     /// The RS256 implementation failed its self-test.
     #[error("the RS256 self-test failed")]

@@ -22,7 +22,7 @@ pub use token::token;
 
 use super::json::{self, Members, read_object};
 use super::token::{Parts, STRICT_BASE64};
-use crate::fuzzing::Loose;
+use crate::fuzzing::LenientJson;
 
 struct Anything;
 
@@ -35,7 +35,7 @@ impl<'de> Members<'de> for Anything {
 /// The strict parser accepts exactly the objects of bounded size and depth in which no member is repeated.
 pub fn json(data: &[u8]) {
     let accepted = read_object(data, Anything).is_ok();
-    let Some(value) = Loose::parse(data) else { return assert!(!accepted, "no JSON") };
+    let Some(value) = LenientJson::parse(data) else { return assert!(!accepted, "no JSON") };
     let is_plain = value.members().is_some() && !value.repeats() && value.width() <= 256;
     if accepted {
         assert!(is_plain && value.depth() <= 17, "accepted");
@@ -59,8 +59,8 @@ pub fn header(data: &[u8]) {
 
 /// The `kid` of a valid header.
 fn good_header(json: &[u8]) -> Option<String> {
-    let header = Loose::parse(json)?;
-    let text = |name: &str| header.get(name).and_then(Loose::text);
+    let header = LenientJson::parse(json)?;
+    let text = |name: &str| header.get(name).and_then(LenientJson::text);
     let typ = text("typ")?.to_ascii_lowercase();
     let forbidden = ["crit", "b64", "jku", "jwk", "x5u", "x5c"].iter().any(|name| header.get(name).is_some());
     let kid = text("kid")?;
@@ -74,5 +74,5 @@ fn good_header(json: &[u8]) -> Option<String> {
 
 /// Whether the input is beyond one of the parser's limits.
 fn is_unusual(json: &[u8]) -> bool {
-    json.len() > 8_000 || Loose::parse(json).is_none_or(|value| value.depth() >= 16 || value.width() > 200)
+    json.len() > 8_000 || LenientJson::parse(json).is_none_or(|value| value.depth() >= 16 || value.width() > 200)
 }

@@ -1,10 +1,10 @@
 //! The counters of a verifier.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::error::{Missing, Reason, VerifyError};
-use super::striped::Striped;
-use crate::metrics::{Observed, Observer};
+use crate::metrics::{OptionalObserver, Observer};
 use crate::revocation::RevocationKind;
 
 /// The counters of a verifier since it was built. They are read one after the other, so they may be of slightly
@@ -43,14 +43,14 @@ pub struct VerifierMetrics {
 /// The atomic counters. Those that every valid token increments are striped. Each event is also passed to the observer.
 #[derive(Default)]
 pub(super) struct Counters {
-    observed: Observed,
-    verified: Striped,
+    observer: OptionalObserver,
+    verified: StripedCounter,
     refused: [AtomicU64; Reason::ALL.len()],
     revoked: [AtomicU64; RevocationKind::ALL.len()],
     unavailable: [AtomicU64; Missing::ALL.len()],
     accepted_on_outage: AtomicU64,
-    cache_hits: Striped,
-    cache_misses: Striped,
+    cache_hits: StripedCounter,
+    cache_misses: StripedCounter,
     key_refreshes: AtomicU64,
     key_refresh_failures: AtomicU64,
 }
@@ -70,27 +70,27 @@ fn read_all<T: Copy>(names: &[T], counters: &[AtomicU64]) -> Vec<(T, u64)> {
 }
 
 impl Counters {
-    pub(super) fn observed(observed: Observed) -> Self {
-        Self { observed, ..Self::default() }
+    pub(super) fn new(observer: OptionalObserver) -> Self {
+        Self { observer, ..Self::default() }
     }
 
     pub(super) fn outcome<T>(&self, outcome: &Result<T, VerifyError>) {
         match outcome {
             Ok(_) => {
                 self.verified.count();
-                self.observed.tell(Observer::accepted);
+                self.observer.notify(Observer::accepted);
             }
             Err(VerifyError::Invalid(reason)) => {
                 count_in(Reason::ALL, &self.refused, reason);
-                self.observed.tell(|observer| observer.refused(*reason));
+                self.observer.notify(|observer| observer.refused(*reason));
             }
             Err(VerifyError::Revoked(kind)) => {
                 count_in(RevocationKind::ALL, &self.revoked, kind);
-                self.observed.tell(|observer| observer.revoked(*kind));
+                self.observer.notify(|observer| observer.revoked(*kind));
             }
             Err(VerifyError::Unavailable(missing)) => {
                 count_in(Missing::ALL, &self.unavailable, missing);
-                self.observed.tell(|observer| observer.unavailable(*missing));
+                self.observer.notify(|observer| observer.unavailable(*missing));
             }
         }
     }
@@ -98,24 +98,24 @@ impl Counters {
     /// Counts one more token and returns the total.
     pub(super) fn accepted_on_outage(&self) -> u64 {
         let before = self.accepted_on_outage.fetch_add(1, Ordering::Relaxed);
-        self.observed.tell(Observer::accepted_on_outage);
+        self.observer.notify(Observer::accepted_on_outage);
         before.wrapping_add(1)
     }
 
     pub(super) fn cache_asked(&self, hit: bool) {
         let counter = if hit { &self.cache_hits } else { &self.cache_misses };
         counter.count();
-        self.observed.tell(|observer| observer.cache_asked(hit));
+        self.observer.notify(|observer| observer.cache_asked(hit));
     }
 
     pub(super) fn keys_refreshed(&self) {
         count(&self.key_refreshes);
-        self.observed.tell(Observer::keys_refreshed);
+        self.observer.notify(Observer::keys_refreshed);
     }
 
     pub(super) fn key_refresh_failed(&self, why: &str) {
         count(&self.key_refresh_failures);
-        self.observed.tell(|observer| observer.key_refresh_failed(why));
+        self.observer.notify(|observer| observer.key_refresh_failed(why));
     }
 
     pub(super) fn snapshot(&self) -> VerifierMetrics {
@@ -131,5 +131,53 @@ impl Counters {
             key_refreshes: read(&self.key_refreshes),
             key_refresh_failures: read(&self.key_refresh_failures),
         }
+    }
+}
+
+const STRIPES: usize = 16;
+
+/// A counter that many threads can increment without contention. Each thread counts in its own cache lines (with more than 16 threads they are shared). Reading adds up all stripes.
+#[derive(Debug, Default)]
+struct StripedCounter([Stripe; STRIPES]);
+
+/// Two cache lines, because some processors fetch them in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe(AtomicU64);
+
+impl StripedCounter {
+    fn count(&self) {
+        if let Some(stripe) = self.0.get(own_stripe()) {
+            stripe.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn read(&self) -> u64 {
+        self.0.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
+    }
+}
+
+/// The index of the current thread's stripe. Threads get the stripes in turn.
+fn own_stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: Cell<usize> = Cell::new(NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES);
+    }
+    OWN.with(Cell::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_all_threads_counted_is_read() {
+        let counter = StripedCounter::default();
+        std::thread::scope(|scope| {
+            for _ in 0..2 * STRIPES {
+                scope.spawn(|| (0..100).for_each(|_| counter.count()));
+            }
+        });
+        assert_eq!(counter.read(), 3_200);
     }
 }

@@ -35,7 +35,6 @@ mod metrics;
 mod payload;
 mod self_test;
 mod source;
-mod striped;
 mod token;
 mod verified;
 #[cfg(test)]

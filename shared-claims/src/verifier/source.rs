@@ -1,4 +1,4 @@
-//! The revocation source of a verifier that is being built.
+//! The revocation source that was chosen for a verifier that is being built.
 
 use super::error::BuildError;
 use crate::clock::SharedClock;
@@ -9,11 +9,11 @@ use crate::revocation::RevocationSource;
 type Follow =
     Box<dyn FnOnce(&str, SharedClock, Option<&ProxyUrl>) -> Result<RevocationSource, String> + Send>;
 
-/// The revocation source that the builder was given.
-pub(super) enum Source {
-    Unsaid,
-    None,
-    Given(RevocationSource),
+/// The choice that was made on the builder.
+pub(super) enum SourceChoice {
+    NotChosen,
+    WithoutRevocation,
+    Source(RevocationSource),
     #[cfg_attr(
         not(any(feature = "feed", feature = "redis")),
         expect(dead_code, reason = "there is nothing that could be followed")
@@ -21,18 +21,18 @@ pub(super) enum Source {
     Follow(Follow),
 }
 
-impl Source {
-    /// Starts to follow the source.
-    pub(super) fn open(
+impl SourceChoice {
+    /// Starts to follow the source, if one was chosen.
+    pub(super) fn start(
         self,
         issuer: &str,
         clock: &SharedClock,
         proxy: Option<&ProxyUrl>,
     ) -> Result<Option<RevocationSource>, BuildError> {
         match self {
-            Self::Unsaid => Err(BuildError::NoRevocation),
-            Self::None => Ok(None),
-            Self::Given(revocation) => Ok(Some(revocation)),
+            Self::NotChosen => Err(BuildError::NoRevocation),
+            Self::WithoutRevocation => Ok(None),
+            Self::Source(source) => Ok(Some(source)),
             Self::Follow(follow) => {
                 follow(issuer, SharedClock::clone(clock), proxy).map(Some).map_err(BuildError::Source)
             }
@@ -41,7 +41,7 @@ impl Source {
 }
 
 #[cfg(feature = "feed")]
-impl Source {
+impl SourceChoice {
     /// The issuer's own feed.
     pub(super) fn feed() -> Self {
         use crate::revocation::{FeedSettings, Mirror, MirrorSettings};
@@ -57,7 +57,7 @@ impl Source {
 }
 
 #[cfg(feature = "redis")]
-impl Source {
+impl SourceChoice {
     /// The list in Redis at this URL.
     pub(super) fn redis(url: String) -> Self {
         use crate::revocation::{Mirror, MirrorSettings, RedisSettings};

@@ -1,4 +1,4 @@
-//! From the settings to a verifier that runs.
+//! Builds a verifier from its settings.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -13,35 +13,36 @@ use crate::revocation::contract::MAX_LEEWAY_S;
 use crate::verifier::cache::TokenCache;
 use crate::verifier::check::{Inner, Verifier};
 use crate::verifier::error::BuildError;
-use crate::verifier::keys::{Fetcher, FollowSettings, Follower, KeySource};
+use crate::verifier::keys::{Fetcher, KeySetRefresher, KeySource, RefreshSettings};
 use crate::verifier::metrics::Counters;
 use crate::verifier::payload::{Audience, Expected};
 use crate::verifier::self_test;
 
-/// How long `build` waits for the first reading of the key set.
-const FIRST_READING: Duration = Duration::from_secs(2);
+/// How long `build` waits for the first key set.
+const FIRST_REFRESH_LIMIT: Duration = Duration::from_secs(2);
 
 impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
-    /// Builds the verifier and, unless it was given [`keys`](Self::keys), reads the issuer's. When the issuer is
-    /// away it is built all the same: it goes on trying, and cannot verify until then.
+    /// Builds the verifier. Unless [`keys`](Self::keys) was called, it requests the issuer's keys and waits up to two seconds
+    /// for them. If the issuer is unreachable, the verifier is built all the same: it retries in the background and cannot
+    /// verify a token until it has the keys.
     ///
     /// # Errors
-    /// [`BuildError`] for settings that cannot be meant.
+    /// [`BuildError`] for settings that are missing or not valid.
     pub async fn build(self) -> Result<Verifier<C>, BuildError> {
         // RFC 8414 §2: an issuer has no query and no fragment.
         if web_url(&self.issuer).is_none() || self.issuer.contains(['?', '#']) {
             return Err(BuildError::Issuer(self.issuer));
         }
-        let named = self.audience.filter(|audience| *audience != Audience::This(String::new()));
-        let audience = named.ok_or(BuildError::NoAudience)?;
+        let audience = self.audience.filter(|audience| *audience != Audience::This(String::new()));
+        let audience = audience.ok_or(BuildError::NoAudience)?;
         let Ok(leeway_seconds @ 0..=MAX_LEEWAY_S) = i64::try_from(self.leeway_seconds) else {
             return Err(BuildError::Leeway(self.leeway_seconds));
         };
         if !self_test::passes() {
             return Err(BuildError::SelfTest);
         }
-        let revocation = self.source.open(&self.issuer, &self.clock, self.proxy.as_ref())?;
-        let counters = Arc::new(Counters::observed(self.observed));
+        let revocation = self.source.start(&self.issuer, &self.clock, self.proxy.as_ref())?;
+        let counters = Arc::new(Counters::new(self.observer));
         let keys = if let Some(handle) = self.keys {
             KeySource::Handle(handle)
         } else {
@@ -51,14 +52,14 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
             };
             let fetcher = Fetcher::new(self.issuer.clone(), jwks_url, self.proxy.as_ref())
                 .map_err(|error| BuildError::Http(error.to_string()))?;
-            let settings = FollowSettings {
+            let settings = RefreshSettings {
                 cooldown: self.jwks_cooldown,
                 max_age: self.jwks_max_age,
                 jitter: Jitter::system(),
             };
-            let follower = Follower::start(fetcher, settings, Arc::clone(&self.clock), Arc::clone(&counters));
-            follower.first_reading(FIRST_READING).await;
-            KeySource::Fetched(follower)
+            let refresher = KeySetRefresher::start(fetcher, settings, Arc::clone(&self.clock), Arc::clone(&counters));
+            refresher.wait_for_first(FIRST_REFRESH_LIMIT).await;
+            KeySource::Fetched(refresher)
         };
         Ok(Verifier::new(Inner {
             expected: Expected {
@@ -80,7 +81,7 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
     }
 }
 
-/// It may be plain http: on localhost, or inside.
+/// Parses an `http` or `https` URL. Plain `http` is for an issuer on the same machine or in a private network.
 fn web_url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::fuzzing::Loose;
+use crate::fuzzing::LenientJson;
 
 /// The issuer that the verifiers of the fuzz targets expect.
 pub(super) const ISSUER: &str = "https://issuer.example";
@@ -12,18 +12,18 @@ const LEEWAY_S: i64 = 10;
 
 /// Whether these are the claims of a token that is valid at [`NOW_S`].
 pub(super) fn are_good(json: &[u8]) -> bool {
-    let Some(claims) = Loose::parse(json) else { return false };
+    let Some(claims) = LenientJson::parse(json) else { return false };
     if claims.members().is_none() || claims.repeats() {
         return false;
     }
-    let text = |name: &str| claims.get(name).and_then(Loose::text);
-    let seconds = |name: &str| claims.get(name).and_then(Loose::whole);
-    let optional = |name: &str, is_good: fn(&Loose) -> bool| claims.get(name).is_none_or(is_good);
+    let text = |name: &str| claims.get(name).and_then(LenientJson::text);
+    let seconds = |name: &str| claims.get(name).and_then(LenientJson::whole);
+    let optional = |name: &str, is_good: fn(&LenientJson) -> bool| claims.get(name).is_none_or(is_good);
     let id = |name: &str| {
         text(name).is_some_and(|id| (1..=255).contains(&id.len()) && !id.chars().any(char::is_control))
     };
     let for_us = match claims.get("aud") {
-        Some(Loose::Text(one)) => one == AUDIENCE,
+        Some(LenientJson::Text(one)) => one == AUDIENCE,
         Some(many) => many.texts().is_some_and(|texts| texts.contains(&AUDIENCE)),
         None => false,
     };

@@ -6,7 +6,7 @@ use base64::Engine as _;
 
 use super::super::KeySet;
 use super::STRICT_BASE64;
-use crate::fuzzing::Loose;
+use crate::fuzzing::LenientJson;
 
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
@@ -14,14 +14,14 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 pub fn key_set(data: &[u8]) {
     let Ok(set) = KeySet::from_json(data) else { return };
     assert!(set.len() <= KeySet::MAX_KEYS);
-    let document = Loose::parse(data).expect("a set is JSON");
-    let Some(Loose::List(entries)) = document.get("keys") else { panic!("a set without keys") };
+    let document = LenientJson::parse(data).expect("a set is JSON");
+    let Some(LenientJson::List(entries)) = document.get("keys") else { panic!("a set without keys") };
     // An entry with a repeated member is not a key.
-    let entries: Vec<&Loose> =
+    let entries: Vec<&LenientJson> =
         entries.iter().filter(|entry| entry.members().is_some() && !repeats_itself(entry)).collect();
-    let mut by_kid: HashMap<&str, Vec<&Loose>> = HashMap::new();
+    let mut by_kid: HashMap<&str, Vec<&LenientJson>> = HashMap::new();
     for entry in &entries {
-        if let Some(kid) = entry.get("kid").and_then(Loose::text) {
+        if let Some(kid) = entry.get("kid").and_then(LenientJson::text) {
             by_kid.entry(kid).or_default().push(entry);
         }
     }
@@ -39,13 +39,13 @@ pub fn key_set(data: &[u8]) {
 }
 
 /// Whether the object itself has a repeated member. Nested objects are not looked at.
-fn repeats_itself(entry: &Loose) -> bool {
+fn repeats_itself(entry: &LenientJson) -> bool {
     let members = entry.members().unwrap_or_default();
     members.iter().enumerate().any(|(at, (name, _))| members.iter().take(at).any(|(other, _)| other == name))
 }
 
-fn is_fit(entry: &Loose) -> bool {
-    let text = |name: &str| entry.get(name).and_then(Loose::text);
+fn is_fit(entry: &LenientJson) -> bool {
+    let text = |name: &str| entry.get(name).and_then(LenientJson::text);
     let bytes = |name: &str| text(name).and_then(|text| STRICT_BASE64.decode(text).ok());
     let absent_or = |name: &str, wanted: &str| match entry.get(name) {
         None => true,
@@ -53,7 +53,7 @@ fn is_fit(entry: &Loose) -> bool {
     };
     let verifies = match entry.get("key_ops") {
         None => true,
-        Some(Loose::List(operations)) => operations.iter().any(|name| name.text() == Some("verify")),
+        Some(LenientJson::List(operations)) => operations.iter().any(|name| name.text() == Some("verify")),
         Some(_) => false,
     };
     let Some((modulus, exponent)) = bytes("n").zip(bytes("e")) else { return false };

@@ -16,8 +16,8 @@ const MAX_TOKEN: usize = 16 * 1024;
 
 /// Two verifiers that must give the same result: one with a cache, one without.
 struct Pair {
-    forgetful: Verifier,
-    remembering: Verifier,
+    without_cache: Verifier,
+    with_cache: Verifier,
     good: Vec<u8>,
 }
 
@@ -51,7 +51,7 @@ pub fn token(data: &[u8]) {
     match Input::of(data) {
         Input::Signed(header, claims) => {
             let token = sign(header, claims);
-            let accepted = pair.ask(&token).is_ok();
+            let accepted = pair.verify(&token).is_ok();
             let good = good_header(header).as_deref() == Some(KID) && are_good(claims);
             if accepted {
                 assert!(good, "accepted");
@@ -63,11 +63,11 @@ pub fn token(data: &[u8]) {
         Input::Mutation(changes) => {
             let token = mutated(&pair.good, changes);
             let Ok(text) = str::from_utf8(&token) else { return };
-            assert_eq!(pair.ask(text).is_ok(), token == pair.good, "a mutated token");
+            assert_eq!(pair.verify(text).is_ok(), token == pair.good, "a mutated token");
         }
         Input::Token(bytes) => {
             let Ok(text) = str::from_utf8(bytes) else { return };
-            assert!(pair.ask(text).is_err(), "a forged token");
+            assert!(pair.verify(text).is_err(), "a forged token");
         }
     }
 }
@@ -76,20 +76,20 @@ pub fn token(data: &[u8]) {
 #[cfg(test)]
 pub(crate) fn is_accepted(data: &[u8]) -> bool {
     match Input::of(data) {
-        Input::Signed(header, claims) => pair().ask(&sign(header, claims)).is_ok(),
+        Input::Signed(header, claims) => pair().verify(&sign(header, claims)).is_ok(),
         Input::Mutation(_) | Input::Token(_) => false,
     }
 }
 
 impl Pair {
-    fn ask(&self, token: &str) -> Result<Claims, VerifyError> {
+    fn verify(&self, token: &str) -> Result<Claims, VerifyError> {
         let now = |verifier: &Verifier| {
             let outcome = verifier.verify_now(token).expect("nothing is waited for");
             outcome.map(|verified| verified.claims().clone())
         };
-        let first = now(&self.forgetful);
+        let first = now(&self.without_cache);
         for _ in 0..2 {
-            assert_eq!(now(&self.remembering), first);
+            assert_eq!(now(&self.with_cache), first);
         }
         first
     }
@@ -142,6 +142,6 @@ fn pair() -> &'static Pair {
             NOW_S + 900
         );
         let good = sign(header.as_bytes(), claims.as_bytes()).into_bytes();
-        Pair { forgetful: build(0), remembering: build(4), good }
+        Pair { without_cache: build(0), with_cache: build(4), good }
     })
 }

@@ -83,16 +83,16 @@ impl Fetcher {
         if let Some(etag) = &known.etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let answer = Answer::read(request, &url).await?;
-        let max_age = max_age(&answer.headers);
-        if answer.status == StatusCode::NOT_MODIFIED && known.etag.is_some() {
+        let response = LimitedResponse::read(request, &url).await?;
+        let max_age = max_age(&response.headers);
+        if response.status == StatusCode::NOT_MODIFIED && known.etag.is_some() {
             return Ok(Fetched { known: Known { jwks_url: Some(url), ..known }, keys: None, max_age });
         }
-        if answer.status != StatusCode::OK {
-            return Err(FetchError::Status(url, answer.status));
+        if response.status != StatusCode::OK {
+            return Err(FetchError::Status(url, response.status));
         }
-        let keys = KeySet::from_json(&answer.body).map_err(|_| FetchError::KeySet(url.clone()))?;
-        let etag = answer.headers.get(ETAG).cloned();
+        let keys = KeySet::from_json(&response.body).map_err(|_| FetchError::KeySet(url.clone()))?;
+        let etag = response.headers.get(ETAG).cloned();
         Ok(Fetched { known: Known { jwks_url: Some(url), etag }, keys: Some(keys), max_age })
     }
 
@@ -105,13 +105,13 @@ impl Fetcher {
         }
         let address = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let url = Url::parse(&address).map_err(|_| FetchError::Issuer(self.issuer.clone()))?;
-        let answer =
-            Answer::read(self.client.get(url.clone()).header(ACCEPT, "application/json"), &url).await?;
-        if answer.status != StatusCode::OK {
-            return Err(FetchError::Status(url, answer.status));
+        let response =
+            LimitedResponse::read(self.client.get(url.clone()).header(ACCEPT, "application/json"), &url).await?;
+        if response.status != StatusCode::OK {
+            return Err(FetchError::Status(url, response.status));
         }
         let document: Discovery =
-            serde_json::from_slice(&answer.body).map_err(|_| FetchError::Discovery(url.clone()))?;
+            serde_json::from_slice(&response.body).map_err(|_| FetchError::Discovery(url.clone()))?;
         if document.issuer != self.issuer {
             return Err(FetchError::Issuer(document.issuer));
         }
@@ -125,13 +125,13 @@ impl Fetcher {
     }
 }
 
-struct Answer {
+struct LimitedResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl LimitedResponse {
     async fn read(request: reqwest::RequestBuilder, url: &Url) -> Result<Self, FetchError> {
         let failed = |error: reqwest::Error| FetchError::Http(url.clone(), outbound::cause(error));
         let mut response = request.send().await.map_err(failed)?;

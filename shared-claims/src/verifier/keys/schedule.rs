@@ -1,36 +1,37 @@
-//! When the key set is read next.
+//! When the key set is refreshed next.
 
 use std::time::Duration;
 
 use crate::jitter::{Jitter, Retry};
 
-/// Without `max-age`.
+/// The delay for a response without `max-age`.
 const DEFAULT: Duration = Duration::from_secs(300);
 
-/// With a `max-age` of 0, which cannot be kept.
+/// The delay for a `max-age` of 0. To request the keys for every token would be too often.
 const UNCACHEABLE: Duration = Duration::from_secs(5);
 
+/// The limits of the delay.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// After a good reading: ahead of `max-age`, and well before the set is too old to serve.
-/// Up to a fifth sooner than that, so that verifiers started together do not stay together.
-pub(super) fn after_success(max_age: Option<Duration>, serves_for: Duration, jitter: &Jitter) -> Duration {
+/// The delay after a successful refresh. It ends before `max-age` does, and well before the set is too old to be used. A random
+/// part of up to a fifth is taken off, so that verifiers that were started together do not refresh together.
+pub(super) fn after_success(max_age: Option<Duration>, usable_for: Duration, jitter: &Jitter) -> Duration {
     let fresh = match max_age {
         None => DEFAULT,
         Some(Duration::ZERO) => UNCACHEABLE,
         Some(max_age) => max_age.mul_f64(0.75),
     };
-    jitter.shortened(fresh.min(serves_for / 2).clamp(SHORTEST, LONGEST))
+    jitter.shortened(fresh.min(usable_for / 2).clamp(SHORTEST, LONGEST))
 }
 
-/// The pauses after failed readings while an older set serves.
-pub(super) fn while_a_set_serves(jitter: Jitter) -> Retry {
+/// The pauses after failed requests while an older key set is in use.
+pub(super) fn retry_with_a_set(jitter: Jitter) -> Retry {
     Retry::new(jitter, Duration::from_secs(1), Duration::from_secs(20))
 }
 
-/// The pauses between attempts while there is no set: short at first, never more than a second.
-pub(super) fn while_there_is_none(jitter: Jitter) -> Retry {
+/// The pauses between requests while there is no key set: short at first, never more than a second.
+pub(super) fn retry_without_a_set(jitter: Jitter) -> Retry {
     Retry::new(jitter, Duration::from_millis(200), Duration::from_secs(1))
 }
 
@@ -66,7 +67,7 @@ mod tests {
             assert_eq!(retry(Jitter::by(|| 0.0)).pause(), Duration::ZERO);
             (0..7).map(|_| longest.pause().as_millis()).collect::<Vec<_>>()
         };
-        assert_eq!(windows(while_a_set_serves), [1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
-        assert_eq!(windows(while_there_is_none), [200, 400, 800, 1_000, 1_000, 1_000, 1_000]);
+        assert_eq!(windows(retry_with_a_set), [1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
+        assert_eq!(windows(retry_without_a_set), [200, 400, 800, 1_000, 1_000, 1_000, 1_000]);
     }
 }

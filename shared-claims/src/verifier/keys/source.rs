@@ -1,7 +1,10 @@
-//! Where a verifier's keys come from.
+//! Where a verifier's keys come from: a key set that its owner replaces, or the issuer.
 
-use super::follower::Follower;
-use super::handle::KeySetHandle;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use super::refresher::KeySetRefresher;
 use super::set::KeySet;
 use crate::clock::Clock;
 
@@ -9,16 +12,16 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub(crate) enum KeySource {
     Handle(KeySetHandle),
-    Fetched(Follower),
+    Fetched(KeySetRefresher),
 }
 
 impl KeySource {
-    /// Calls `look` with the current key set; returns `None` if there is none that may be used. The set is not cloned:
+    /// Calls `read` with the current key set; returns `None` if there is none that may be used. The set is not cloned:
     /// with a shared reference count, every thread would write to the same memory.
-    pub(crate) fn look<T>(&self, clock: &dyn Clock, look: impl FnOnce(&KeySet) -> T) -> Option<T> {
+    pub(crate) fn with_keys<T>(&self, clock: &dyn Clock, read: impl FnOnce(&KeySet) -> T) -> Option<T> {
         match self {
-            Self::Handle(handle) => handle.look(look),
-            Self::Fetched(follower) => follower.look(clock, look),
+            Self::Handle(handle) => handle.with_keys(read),
+            Self::Fetched(refresher) => refresher.with_keys(clock, read),
         }
     }
 
@@ -28,10 +31,49 @@ impl KeySource {
     }
 
     /// Requests a new key set after an unknown `kid`. Returns true if a newer set may be there now.
-    pub(crate) async fn refetched(&self) -> bool {
+    pub(crate) async fn refresh_for_unknown_kid(&self) -> bool {
         match self {
             Self::Handle(_) => false,
-            Self::Fetched(follower) => follower.refetched().await,
+            Self::Fetched(refresher) => refresher.refresh_for_unknown_kid().await,
         }
+    }
+}
+
+/// The key set of a verifier that does not fetch its keys, for example the issuer's own verifier. The owner replaces
+/// the set when keys rotate. Clones share the set.
+///
+/// ```
+/// use shared_claims::verifier::{KeySet, KeySetHandle};
+///
+/// let handle = KeySetHandle::new();
+/// assert!(handle.get().is_none());
+/// handle.set(KeySet::from_json(br#"{"keys":[]}"#)?);
+/// assert!(handle.get().is_some());
+/// # Ok::<(), shared_claims::verifier::InvalidKeySet>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct KeySetHandle {
+    shared: Arc<ArcSwapOption<KeySet>>,
+}
+
+impl KeySetHandle {
+    /// Creates a handle without a key set. Until [`set`](Self::set) is called, verifiers report that tokens cannot be
+    /// checked now.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Replaces the key set. The next token is checked with the new one.
+    pub fn set(&self, keys: KeySet) {
+        self.shared.store(Some(Arc::new(keys)));
+    }
+
+    /// The current key set; `None` before the first [`set`](Self::set).
+    pub fn get(&self) -> Option<Arc<KeySet>> {
+        self.shared.load_full()
+    }
+
+    fn with_keys<T>(&self, read: impl FnOnce(&KeySet) -> T) -> Option<T> {
+        self.shared.load().as_deref().map(read)
     }
 }

@@ -8,16 +8,16 @@ use serde_json::Number;
 
 /// A JSON value. Objects keep every member, in order, also when a name is repeated.
 #[derive(Clone, Debug)]
-pub(crate) enum Loose {
+pub(crate) enum LenientJson {
     Null,
     Bool,
     Number(Number),
     Text(String),
-    List(Vec<Loose>),
-    Object(Vec<(String, Loose)>),
+    List(Vec<LenientJson>),
+    Object(Vec<(String, LenientJson)>),
 }
 
-impl Loose {
+impl LenientJson {
     /// Parses one value; nothing may follow it.
     pub(crate) fn parse(json: &[u8]) -> Option<Self> {
         serde_json::from_slice(json).ok()
@@ -81,58 +81,58 @@ impl Loose {
     }
 }
 
-impl<'de> Deserialize<'de> for Loose {
+impl<'de> Deserialize<'de> for LenientJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LooseVisitor)
+        deserializer.deserialize_any(LenientJsonVisitor)
     }
 }
 
-struct LooseVisitor;
+struct LenientJsonVisitor;
 
-impl<'de> Visitor<'de> for LooseVisitor {
-    type Value = Loose;
+impl<'de> Visitor<'de> for LenientJsonVisitor {
+    type Value = LenientJson;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Loose, E> {
-        Ok(Loose::Null)
+    fn visit_unit<E>(self) -> Result<LenientJson, E> {
+        Ok(LenientJson::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Loose, E> {
-        Ok(Loose::Bool)
+    fn visit_bool<E>(self, _: bool) -> Result<LenientJson, E> {
+        Ok(LenientJson::Bool)
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Loose, E> {
-        Ok(Loose::Number(number.into()))
+    fn visit_u64<E>(self, number: u64) -> Result<LenientJson, E> {
+        Ok(LenientJson::Number(number.into()))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Loose, E> {
-        Ok(Loose::Number(number.into()))
+    fn visit_i64<E>(self, number: i64) -> Result<LenientJson, E> {
+        Ok(LenientJson::Number(number.into()))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Loose, E> {
-        Ok(Number::from_f64(number).map_or(Loose::Null, Loose::Number))
+    fn visit_f64<E>(self, number: f64) -> Result<LenientJson, E> {
+        Ok(Number::from_f64(number).map_or(LenientJson::Null, LenientJson::Number))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
-        Ok(Loose::Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<LenientJson, E> {
+        Ok(LenientJson::Text(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Loose, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<LenientJson, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = seq.next_element()? {
             items.push(item);
         }
-        Ok(Loose::List(items))
+        Ok(LenientJson::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LenientJson, A::Error> {
         let mut members = Vec::new();
         while let Some(member) = map.next_entry()? {
             members.push(member);
         }
-        Ok(Loose::Object(members))
+        Ok(LenientJson::Object(members))
     }
 }

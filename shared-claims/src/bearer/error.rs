@@ -11,7 +11,7 @@ use crate::verifier::{Reason, VerifyError};
 
 /// Why a request is refused before it reaches its handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum BearerError {
     /// There are no credentials of a supported scheme (RFC 6750 §3: the response has no error code).
     NoCredentials,
     /// Credentials were sent in more than one way (RFC 6750 §3.1).
@@ -26,7 +26,7 @@ pub(crate) enum Refusal {
     NotVerified(VerifyError),
 }
 
-impl Refusal {
+impl BearerError {
     /// The value that was sent as a token cannot be one.
     pub(crate) const INVALID_TOKEN: Self = Self::NotVerified(VerifyError::Invalid(Reason::Malformed));
 
@@ -93,13 +93,13 @@ impl Refusal {
     }
 }
 
-impl From<VerifyError> for Refusal {
+impl From<VerifyError> for BearerError {
     fn from(error: VerifyError) -> Self {
         Self::NotVerified(error)
     }
 }
 
-impl From<Denied> for Refusal {
+impl From<Denied> for BearerError {
     fn from(denied: Denied) -> Self {
         Self::Denied(denied)
     }
