@@ -59,7 +59,7 @@ fn projection(status: ProjectionStatus) -> CheckResult {
         ProjectionState::Current if status.is_full => CheckResult::degraded("memory_full"),
         ProjectionState::Current => CheckResult::ok(),
         ProjectionState::Starting
-        | ProjectionState::Outrun
+        | ProjectionState::Conflict
         | ProjectionState::Contested
         | ProjectionState::Full
         | ProjectionState::MayEvict

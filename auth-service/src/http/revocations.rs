@@ -83,7 +83,7 @@ impl From<FeedError> for HttpError {
             FeedError::Cursor(cursor) => {
                 Self::new(StatusCode::GONE, format!("{cursor}: start again without one"))
             }
-            FeedError::Unread | FeedError::TooManyFollowers | FeedError::NoRoom => {
+            FeedError::ReadFailed | FeedError::TooManyFollowers | FeedError::NoMemory => {
                 Self::unavailable(1).with_cause(error)
             }
         }

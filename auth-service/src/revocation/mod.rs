@@ -1,15 +1,13 @@
-//! Revocation, the writing side: the truth in the database, its projection to Redis, and the feed.
+//! Revocation, the writing side: the log of facts in the database, its copy in Redis, and the feed.
 //!
 //! A use case appends a fact to the log in the transaction that ends the state, and after the commit the fact is
-//! announced ([`crate::storage::UnitOfWork`]). Nothing else has to succeed: what is in the log reaches every verifier,
-//! whatever dies in between.
+//! announced ([`crate::storage::UnitOfWork`]). Nothing else has to succeed: a fact in the log reaches every verifier, even
+//! if processes die in between.
 
-mod admission;
 pub mod feed;
 mod projector;
 mod rebuild;
 pub mod redis;
-mod shared;
 mod status;
 
 use std::future::Future;
@@ -25,24 +23,29 @@ use tokio::task::JoinHandle;
 use self::feed::Feed;
 use self::projector::Projector;
 use self::redis::{RedisError, RevocationList};
-use self::shared::Shared;
+use self::status::SharedStatus;
 pub use self::status::{ProjectionState, ProjectionStatus};
 use crate::random::Random;
 use crate::storage::Announce;
 
-/// How long an answer waits for Redis to have the fact. The fact is durable before.
+/// How long a response waits until Redis has the fact. The fact is durable before.
 const ANNOUNCE_LIMIT: Duration = Duration::from_secs(1);
 
-/// Where the list is projected to, and for how long one proof of its wholeness counts.
+/// The interval and the number of checks whether another database's list is being renewed. Together they cover more
+/// than two renewals.
+const FOREIGN_CHECK_EVERY: Duration = Duration::from_millis(250);
+const FOREIGN_CHECKS: usize = 10;
+
+/// Where the list is copied to, and how long it counts as complete after a renewal.
 #[derive(Clone, Debug)]
 pub struct ProjectionSettings {
-    /// The Redis URL. Holds a password, perhaps: never logged.
+    /// The Redis URL. It may hold a password and is never logged.
     pub url: String,
-    /// What the keys begin with; a hash tag (`{…}`) keeps them in one slot.
+    /// The prefix of the keys. A hash tag (`{…}`) keeps them in one slot of a cluster.
     pub prefix: String,
-    /// How long after its proof the list counts as whole.
+    /// How long the list counts as complete after a renewal.
     pub list_ttl: Duration,
-    /// Whether to go on although Redis may evict; evictions are then looked for each second.
+    /// Whether a Redis that may evict keys is accepted. Evictions are then checked for each second.
     pub allow_eviction: bool,
 }
 
@@ -52,13 +55,14 @@ pub enum StartError {
     /// The settings do not name a Redis.
     #[error("revocation.redis_url: {0}")]
     Redis(#[from] RedisError),
-    /// Redis may drop facts when its memory is full: a revoked token would come back to life.
+    /// Redis may evict facts when its memory is full. A revoked token would then be accepted again.
     #[error(
         "revocation.redis_url: this Redis has a maxmemory and a maxmemory-policy other than noeviction, so it may \
          drop revocations; set `maxmemory-policy noeviction`, or revocation.allow_eviction = true to go on all the same"
     )]
     MayEvict,
-    /// Two issuers would replace each other's list for ever, and verifiers would take the one's for the other's.
+    /// Another issuer renews a list under the same keys. Both would replace each other's list again and again, and verifiers
+    /// would read the wrong one.
     #[error(
         "revocation.prefix: another auth-service, with another database, keeps its revocation list in this Redis under \
          this prefix; give this one, and its verifiers, another prefix"
@@ -66,7 +70,7 @@ pub enum StartError {
     ForeignList,
 }
 
-/// The handle that use cases and the feed hold.
+/// The handle to announce facts and to read the projection's status. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Revocations {
     inner: Arc<Inner>,
@@ -75,16 +79,16 @@ pub struct Revocations {
 
 #[derive(Debug)]
 struct Inner {
-    projection: Option<Shared>,
+    projection: Option<SharedStatus>,
     stop: watch::Sender<bool>,
     tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Revocations {
-    /// Starts the background work: the projection, where a Redis is configured.
+    /// Starts the projection, if a Redis is configured.
     ///
-    /// A Redis that cannot be reached does not stop the start; one that may evict, or in which another issuer keeps its list
-    /// under the same prefix, does.
+    /// The start goes on if Redis cannot be reached. It fails if Redis may evict keys, or if another issuer renews its list
+    /// there under the same prefix.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -110,35 +114,35 @@ impl Revocations {
         Ok(Self { inner: Arc::new(Inner { projection: shared, stop, tasks }), feed: None })
     }
 
-    /// The same, which tells this feed of each fact.
+    /// Also announces each fact to this feed.
     #[must_use]
     pub fn with_feed(self, feed: Feed) -> Self {
         Self { feed: Some(feed), ..self }
     }
 
-    /// Tells everybody of a committed fact; waits up to a second for Redis to have it.
+    /// Announces a committed fact to the feed and to the projector. Waits up to a second until Redis has it.
     pub async fn announce(&self, seq: i64) {
         if let Some(feed) = &self.feed {
             feed.announce(seq);
         }
         if let Some(projection) = &self.inner.projection {
-            // Late is not lost: the fact is committed and the projector goes on with it.
-            let _ = tokio::time::timeout(ANNOUNCE_LIMIT, projection.delivered(seq)).await;
+            // A time-out is no failure: the fact is committed, and the projector goes on to deliver it.
+            let _ = tokio::time::timeout(ANNOUNCE_LIMIT, projection.deliver(seq)).await;
         }
     }
 
-    /// How the projection stands; `None` without Redis.
+    /// The status of the projection; `None` without Redis.
     pub fn status(&self) -> Option<ProjectionStatus> {
-        self.inner.projection.as_ref().map(Shared::status)
+        self.inner.projection.as_ref().map(SharedStatus::status)
     }
 
-    /// Ends the background work; requests to the feed are answered.
+    /// Stops the projection and the feed.
     pub async fn stop(&self) {
         self.inner.stop.send_replace(true);
         let tasks =
             std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         for task in tasks {
-            // Only a panic makes this an error, and that was logged where it happened.
+            // An error means that the task panicked, which was logged already.
             let _ = task.await;
         }
         if let Some(feed) = &self.feed {
@@ -150,5 +154,47 @@ impl Revocations {
 impl Announce for Revocations {
     fn announce(&self, seq: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(self.announce(seq))
+    }
+}
+
+/// The checks at the start, which refuse a Redis in which the revocation list cannot be kept.
+impl Projector {
+    /// Refuses a Redis that may evict keys, unless the settings allow eviction. If Redis cannot be reached, the start
+    /// continues and the projector retries.
+    async fn refuse_eviction(&mut self) -> Result<(), StartError> {
+        match self.list.read_state(true).await {
+            Ok(list) if list.may_evict && !self.settings.allow_eviction => Err(StartError::MayEvict),
+            Ok(list) => {
+                if list.may_evict {
+                    tracing::warn!("revocation.redis.may_evict: revoked tokens may come back to life");
+                }
+                self.shared.update(|status| status.evicted_keys = list.evicted_keys);
+                Ok(())
+            }
+            Err(error @ RedisError::Url) => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "revocation.redis.unavailable: facts stay in the database until it is back");
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses a Redis in which another issuer keeps its list under the same keys. Otherwise the verifiers of both
+    /// issuers would read the wrong list at times, and each issuer would replace the other's list again and again. A
+    /// list that is not renewed was left by a former database, and is replaced.
+    async fn refuse_foreign_list(&mut self) -> Result<(), StartError> {
+        let mut first = None;
+        for _ in 0..FOREIGN_CHECKS {
+            // If Redis cannot be reached, the start continues and the projector retries.
+            let Ok(list) = self.list.read_state(false).await else { return Ok(()) };
+            if !list.is_renewed_by_another(&self.database_id) {
+                return Ok(());
+            }
+            if *first.get_or_insert(list.as_of_ms) != list.as_of_ms {
+                return Err(StartError::ForeignList);
+            }
+            tokio::time::sleep(FOREIGN_CHECK_EVERY).await;
+        }
+        Ok(())
     }
 }

@@ -11,9 +11,8 @@ use shared_claims::clock::SharedClock;
 use tokio::sync::watch;
 
 use super::ProjectionSettings;
-use super::redis::{Delivery, Look, RedisError, RevocationList};
-use super::shared::Shared;
-use super::status::ProjectionState;
+use super::redis::{ListState, RedisError, RevocationList, WriteOutcome};
+use super::status::{ProjectionState, SharedStatus};
 use crate::background;
 use crate::random::Random;
 use crate::storage::revocations::{self, LogPage};
@@ -25,9 +24,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// How long a read of the revocation log may take.
 const READ_LIMIT: Duration = Duration::from_secs(2);
 /// How often a round is retried because another auth-service changed the list in the meantime.
-const TRIES: usize = 8;
+const MAX_ATTEMPTS: usize = 8;
 /// The most facts that one script writes.
-pub(super) const FACTS_A_STEP: i64 = 500;
+pub(super) const FACTS_PER_SCRIPT: i64 = 500;
 /// How long the list counts as contested after another issuer's list was last found, in milliseconds.
 const CONTESTED_FOR_MS: u64 = 5_000;
 /// The interval at which expired entries at the beginning of the stream are removed, in milliseconds.
@@ -42,6 +41,7 @@ pub(super) enum RoundError {
     Log(#[from] DatabaseError),
 }
 
+/// Keeps the revocation list in Redis complete.
 pub(super) struct Projector {
     pub(super) database: Database,
     pub(super) database_id: String,
@@ -49,9 +49,9 @@ pub(super) struct Projector {
     pub(super) settings: ProjectionSettings,
     pub(super) clock: SharedClock,
     pub(super) random: Random,
-    pub(super) shared: Shared,
+    pub(super) shared: SharedStatus,
     /// When the memory figures of Redis were last read (boot clock), and from which Redis process (`run_id`).
-    memory_looked_at: Option<u64>,
+    memory_read_at: Option<u64>,
     run_id: String,
     /// Whether Redis had evicted keys since the list was built, when the memory figures were last read.
     pub(super) evicted: bool,
@@ -72,7 +72,7 @@ impl Projector {
         clock: SharedClock,
         random: Random,
     ) -> Self {
-        let shared = Shared::default();
+        let shared = SharedStatus::default();
         let trimmed_at = clock.boot_ms();
         Self {
             database,
@@ -82,7 +82,7 @@ impl Projector {
             clock,
             random,
             shared,
-            memory_looked_at: None,
+            memory_read_at: None,
             run_id: String::new(),
             evicted: false,
             trimmed_at,
@@ -91,33 +91,33 @@ impl Projector {
         }
     }
 
-    pub(super) fn shared(&self) -> Shared {
+    pub(super) fn shared(&self) -> SharedStatus {
         self.shared.clone()
     }
 
     pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         loop {
             let pause = match background::step(self.round()).await {
-                None => self.note(ProjectionState::Panicked, None),
-                Some(Ok(state)) => self.note(state, None),
+                None => self.record(ProjectionState::Panicked, None),
+                Some(Ok(state)) => self.record(state, None),
                 Some(Err(error)) => {
                     let state = match error {
                         RoundError::Redis(_) => ProjectionState::RedisUnavailable,
                         RoundError::Log(_) => ProjectionState::DatabaseUnavailable,
                     };
-                    self.note(state, Some(&error))
+                    self.record(state, Some(&error))
                 }
             };
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
-                () = self.shared.woken() => {}
+                () = self.shared.wait_for_announcement() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    /// Notes the state of the round and logs it if it has changed. Returns the pause before the next round.
-    fn note(&self, state: ProjectionState, error: Option<&RoundError>) -> Duration {
+    /// Records the state of the round and logs it if it has changed. Returns the pause before the next round.
+    fn record(&self, state: ProjectionState, error: Option<&RoundError>) -> Duration {
         let before = self.shared.status().state;
         self.shared.update(|status| {
             status.state = state;
@@ -149,55 +149,55 @@ impl Projector {
                 (_, None) => tracing::warn!(state = state.as_str(), "revocation.projection.behind"),
             }
         }
-        let is_settled = matches!(
+        let is_regular = matches!(
             state,
             ProjectionState::Current | ProjectionState::Contested | ProjectionState::MayEvict
         );
-        if is_settled { ROUND_EVERY } else { RETRY_AFTER }
+        if is_regular { ROUND_EVERY } else { RETRY_AFTER }
     }
 
     async fn round(&mut self) -> Result<ProjectionState, RoundError> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let memory = self.memory_is_due();
-            let look = self.list.look(memory).await?;
-            if !memory && look.run_id != self.run_id {
+            let list = self.list.read_state(memory).await?;
+            if !memory && list.run_id != self.run_id {
                 // This is another Redis process than the one whose memory figures were read: read them again.
-                self.memory_looked_at = None;
+                self.memory_read_at = None;
                 continue;
             }
             if memory {
-                self.note_memory(&look);
+                self.record_memory(&list);
             }
-            self.note_contest(&look);
+            self.record_contest(&list);
             let may_prove = self.settings.allow_eviction || !self.shared.status().may_evict;
             // While the list must not be proven, an eviction does not cause a rebuild: verifiers still follow what is
             // left of the list, so facts are added to it.
             let rebuild = self.evicted && may_prove;
-            let whole_up_to = look.whole_up_to(&self.database_id).filter(|_| !rebuild);
+            let complete_up_to = list.complete_up_to(&self.database_id).filter(|_| !rebuild);
             let now = self.clock.now_seconds();
-            let after = whole_up_to.unwrap_or(0);
+            let after = complete_up_to.unwrap_or(0);
             let page = self.read_page(after, None, now).await?;
-            let done = match whole_up_to {
+            let done = match complete_up_to {
                 // The log should never end before the list, because the list is made from the log and was read first.
                 // If it does, for example after the database was restored, the list is rebuilt.
-                Some(last) if last <= page.last_seq => self.deliver(&look, last, page, may_prove).await?,
-                _ if may_prove => self.rebuild(&look).await?,
-                _ => Delivery::Done,
+                Some(last) if last <= page.last_seq => self.deliver(&list, last, page, may_prove).await?,
+                _ if may_prove => self.rebuild(&list).await?,
+                _ => WriteOutcome::Done,
             };
             let state = match done {
-                Delivery::Outrun => continue,
-                Delivery::Full => ProjectionState::Full,
-                Delivery::Done if !may_prove => ProjectionState::MayEvict,
-                Delivery::Done => {
+                WriteOutcome::Conflict => continue,
+                WriteOutcome::Full => ProjectionState::Full,
+                WriteOutcome::Done if !may_prove => ProjectionState::MayEvict,
+                WriteOutcome::Done => {
                     self.has_proven = true;
                     if self.is_contested() { ProjectionState::Contested } else { ProjectionState::Current }
                 }
             };
             // Also done if Redis is full, because it frees memory.
-            self.trim_if_due(&look, now).await?;
+            self.trim_if_due(&list, now).await?;
             return Ok(state);
         }
-        Ok(ProjectionState::Outrun)
+        Ok(ProjectionState::Conflict)
     }
 
     /// Reads facts after `after`, up to `up_to` if given, else up to the current end of the log.
@@ -208,36 +208,36 @@ impl Projector {
         now: i64,
     ) -> Result<LogPage, DatabaseError> {
         let read =
-            self.database.snapshot(move |conn| revocations::page(conn, after, up_to, now, FACTS_A_STEP));
-        // A read that hangs is left to itself; the next round uses another connection.
+            self.database.snapshot(move |conn| revocations::page(conn, after, up_to, now, FACTS_PER_SCRIPT));
+        // A read that hangs is abandoned; the next round uses another connection.
         match tokio::time::timeout(READ_LIMIT, read).await {
             Ok(page) => page,
             Err(_) => Err(DatabaseError::Unavailable(format!("no answer within {} s", READ_LIMIT.as_secs()))),
         }
     }
 
-    /// Delivers the facts that the list lacks. Then proves the list complete as of the time of `look`, which was
-    /// taken before the facts were read.
+    /// Delivers the facts that the list lacks. Then proves the list complete as of the time of `list`, which was
+    /// read before the facts were read.
     async fn deliver(
         &mut self,
-        look: &Look,
+        list: &ListState,
         mut after: i64,
         mut page: LogPage,
         may_prove: bool,
-    ) -> Result<Delivery, RoundError> {
+    ) -> Result<WriteOutcome, RoundError> {
         let end = page.last_seq;
         let now = self.clock.now_seconds();
         loop {
-            let last = page.is_last(FACTS_A_STEP);
+            let last = page.is_last(FACTS_PER_SCRIPT);
             let up_to = if last { end } else { page.last_read(after) };
             let proof = (last && may_prove).then_some(self.settings.list_ttl);
-            match self.list.deliver(look, after, &page.facts, up_to, proof).await? {
-                Delivery::Done => {}
-                refused => return Ok(refused),
+            match self.list.deliver(list, after, &page.facts, up_to, proof).await? {
+                WriteOutcome::Done => {}
+                not_done => return Ok(not_done),
             }
-            self.shared.reached(up_to);
+            self.shared.record_delivered(up_to);
             if last {
-                return Ok(Delivery::Done);
+                return Ok(WriteOutcome::Done);
             }
             after = up_to;
             page = self.read_page(after, Some(end), now).await?;
@@ -246,12 +246,12 @@ impl Projector {
 
     fn memory_is_due(&self) -> bool {
         let now = self.clock.boot_ms();
-        self.memory_looked_at.is_none_or(|at| now.saturating_sub(at) >= 1000)
+        self.memory_read_at.is_none_or(|at| now.saturating_sub(at) >= 1000)
     }
 
-    /// Notes whether another issuer has replaced this issuer's list.
-    fn note_contest(&mut self, look: &Look) {
-        if self.has_proven && look.is_kept_by_another(&self.database_id) {
+    /// Records whether another issuer has replaced this issuer's list.
+    fn record_contest(&mut self, list: &ListState) {
+        if self.has_proven && list.is_renewed_by_another(&self.database_id) {
             self.contested_at = Some(self.clock.boot_ms());
             self.shared.update(|status| status.contests += 1);
         }
@@ -262,33 +262,33 @@ impl Projector {
         self.contested_at.is_some_and(|at| now.saturating_sub(at) <= CONTESTED_FOR_MS)
     }
 
-    /// Notes whether Redis is full, whether it may evict keys, and whether it has evicted any since the list was
+    /// Records whether Redis is full, whether it may evict keys, and whether it has evicted any since the list was
     /// built.
-    fn note_memory(&mut self, look: &Look) {
-        if look.is_full && !self.shared.status().is_full {
+    fn record_memory(&mut self, list: &ListState) {
+        if list.is_full && !self.shared.status().is_full {
             tracing::warn!(
                 "revocation.redis.memory_full: the list is kept beyond maxmemory, up to a quarter of it"
             );
         }
-        self.memory_looked_at = Some(self.clock.boot_ms());
-        look.run_id.clone_into(&mut self.run_id);
+        self.memory_read_at = Some(self.clock.boot_ms());
+        list.run_id.clone_into(&mut self.run_id);
         self.shared.update(|status| {
-            status.is_full = look.is_full;
-            status.may_evict = look.may_evict;
-            status.evicted_keys = look.evicted_keys;
+            status.is_full = list.is_full;
+            status.may_evict = list.may_evict;
+            status.evicted_keys = list.evicted_keys;
         });
-        let before = std::mem::replace(&mut self.evicted, look.evicted_since());
-        if self.evicted && !before && look.whole_up_to(&self.database_id).is_some() {
-            tracing::error!(keys = look.evicted_keys, "revocation.redis.evicted: the list is to be rebuilt");
+        let before = std::mem::replace(&mut self.evicted, list.evicted_since());
+        if self.evicted && !before && list.complete_up_to(&self.database_id).is_some() {
+            tracing::error!(keys = list.evicted_keys, "revocation.redis.evicted: the list is to be rebuilt");
         }
     }
 
-    async fn trim_if_due(&mut self, look: &Look, now: i64) -> Result<(), RoundError> {
+    async fn trim_if_due(&mut self, list: &ListState, now: i64) -> Result<(), RoundError> {
         if self.clock.boot_ms().saturating_sub(self.trimmed_at) < TRIM_EVERY_MS {
             return Ok(());
         }
         let first_live = self.database.read(move |conn| revocations::first_live(conn, now)).await;
-        self.list.trim(look, first_live?).await?;
+        self.list.trim(list, first_live?).await?;
         self.trimmed_at = self.clock.boot_ms();
         Ok(())
     }

@@ -1,38 +1,38 @@
 //! Rebuilds the list if it is not complete: after a flush, a restart, a failover, the return of older data, an
 //! eviction, or a change of the database.
 
-use super::projector::{FACTS_A_STEP, Projector, RoundError};
-use super::redis::{Delivery, Look, Rebuilt};
+use super::projector::{FACTS_PER_SCRIPT, Projector, RoundError};
+use super::redis::{ListState, RebuiltStream, WriteOutcome};
 
 impl Projector {
     /// Fills a new stream next to the current one and then replaces the current one, if its epoch is still the one
-    /// that `look` saw.
+    /// in `list`.
     ///
     /// Most facts are read first. The facts that were committed in the meantime are read last, after another `TIME`,
     /// so that the proof is fresh however long the first part took.
-    pub(super) async fn rebuild(&mut self, look: &Look) -> Result<Delivery, RoundError> {
+    pub(super) async fn rebuild(&mut self, list: &ListState) -> Result<WriteOutcome, RoundError> {
         let epoch = self.random.uuid().to_string();
         let stream = format!("events:rebuild:{epoch}");
         let (mut facts, mut after, mut began) = (0, 0, None);
         let (taken_ms, evicted_before) = loop {
-            let taken = self.list.look(began.is_none()).await?;
+            let taken = self.list.read_state(began.is_none()).await?;
             let evicted_before = *began.get_or_insert(taken.evicted_keys);
-            if taken.run_id != look.run_id {
-                return Ok(Delivery::Outrun);
+            if taken.run_id != list.run_id {
+                return Ok(WriteOutcome::Conflict);
             }
             let now = self.clock.now_seconds();
             let mut page = self.read_page(after, None, now).await?;
             let end = page.last_seq;
-            let at_once = page.is_last(FACTS_A_STEP);
+            let fits_in_one = page.is_last(FACTS_PER_SCRIPT);
             loop {
-                let last = page.is_last(FACTS_A_STEP);
+                let last = page.is_last(FACTS_PER_SCRIPT);
                 if !page.facts.is_empty() {
                     facts += page.facts.len();
                     match self.list.fill(&stream, &page.facts).await? {
-                        Some(held) if held == facts => {}
+                        Some(filled) if filled == facts => {}
                         // The new stream expired or was lost while it was being filled.
-                        Some(_) => return Ok(Delivery::Outrun),
-                        None => return Ok(Delivery::Full),
+                        Some(_) => return Ok(WriteOutcome::Conflict),
+                        None => return Ok(WriteOutcome::Full),
                     }
                 }
                 after = if last { end } else { page.last_read(after) };
@@ -41,11 +41,11 @@ impl Projector {
                 }
                 page = self.read_page(after, Some(end), now).await?;
             }
-            if at_once {
+            if fits_in_one {
                 break (taken.time_ms, evicted_before);
             }
         };
-        let rebuilt = Rebuilt {
+        let rebuilt = RebuiltStream {
             stream: &stream,
             epoch: &epoch,
             database: &self.database_id,
@@ -53,11 +53,11 @@ impl Projector {
             up_to: after,
             evicted_before,
         };
-        let outcome = self.list.install(look, taken_ms, &rebuilt, self.settings.list_ttl).await?;
-        if outcome == Delivery::Done {
+        let outcome = self.list.install(list, taken_ms, &rebuilt, self.settings.list_ttl).await?;
+        if outcome == WriteOutcome::Done {
             self.evicted = false;
             self.shared.update(|status| status.rebuilds += 1);
-            self.shared.reached(after);
+            self.shared.record_delivered(after);
             tracing::info!(facts, "revocation.projection.rebuilt");
         }
         Ok(outcome)

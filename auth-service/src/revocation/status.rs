@@ -1,4 +1,9 @@
-//! The status of the projection to Redis, for `/readyz` and `/metrics`.
+//! The status of the projection to Redis (for `/readyz` and `/metrics`), and the state that the projector shares with
+//! those who announce facts.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, watch};
 
 /// The result of the projector's last round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,8 +26,8 @@ pub enum ProjectionState {
     /// The database did not answer, or failed.
     DatabaseUnavailable,
     /// Other auth-services changed the list during every attempt. The next round tries again.
-    Outrun,
-    /// The round panicked. The next one starts afresh.
+    Conflict,
+    /// The round panicked. The next one starts again.
     Panicked,
 }
 
@@ -37,7 +42,7 @@ impl ProjectionState {
             Self::MayEvict => "may_evict",
             Self::RedisUnavailable => "unavailable",
             Self::DatabaseUnavailable => "database_unavailable",
-            Self::Outrun => "outrun",
+            Self::Conflict => "outrun",
             Self::Panicked => "panicked",
         }
     }
@@ -66,4 +71,52 @@ pub struct ProjectionStatus {
     pub evicted_keys: u64,
     /// When the proof was last renewed, milliseconds since the Unix epoch on this process's clock; 0 for never.
     pub renewed_at_ms: i64,
+}
+
+/// The shared state of the projector. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct SharedStatus {
+    wake: Arc<Notify>,
+    delivered: Arc<watch::Sender<i64>>,
+    status: Arc<Mutex<ProjectionStatus>>,
+}
+
+impl Default for SharedStatus {
+    fn default() -> Self {
+        Self {
+            wake: Arc::new(Notify::new()),
+            delivered: Arc::new(watch::Sender::new(0)),
+            status: Arc::default(),
+        }
+    }
+}
+
+impl SharedStatus {
+    /// Waits until a fact is announced.
+    pub(super) async fn wait_for_announcement(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Wakes the projector and waits until Redis has everything up to `seq`.
+    pub(super) async fn deliver(&self, seq: i64) {
+        let mut delivered = self.delivered.subscribe();
+        self.wake.notify_one();
+        // An error means that the projector has stopped. The fact stays in the log and is delivered after the next
+        // start.
+        let _ = delivered.wait_for(|delivered| *delivered >= seq).await;
+    }
+
+    pub(super) fn status(&self) -> ProjectionStatus {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut ProjectionStatus)) {
+        change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Records that Redis has everything up to `seq`.
+    pub(super) fn record_delivered(&self, seq: i64) {
+        self.delivered.send_replace(seq);
+        self.update(|status| status.delivered = seq);
+    }
 }

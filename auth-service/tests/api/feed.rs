@@ -1,4 +1,4 @@
-//! The feed, as its followers meet it.
+//! The feed, as a follower sees it.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use serde_json::Value;
 use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Backend, DatabaseError};
 use shared_claims::clock::ManualClock;
+use shared_claims::testing::eventually;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -18,10 +19,10 @@ use crate::helpers::{START_MS, TestApp, both, settings, spawn_replica};
 /// More facts than are kept in memory.
 const MANY: usize = 36_000;
 
-/// The most entries of an answer.
+/// The most entries of a response.
 const PAGE: usize = 5_000;
 
-/// A lock on the log that somebody else holds.
+/// A lock on the log that another connection holds.
 pub(crate) struct Locked {
     release: std::sync::mpsc::Sender<()>,
     holding: tokio::task::JoinHandle<()>,
@@ -35,7 +36,7 @@ impl Locked {
 }
 
 impl TestApp {
-    /// An answer of the feed, and how long it took.
+    /// A response of the feed, and how long it took.
     pub(crate) async fn feed(&self, query: &str) -> (StatusCode, Value, Duration) {
         let began = Instant::now();
         let answer = self.get(&format!("/revocations{query}")).send().await.unwrap();
@@ -47,7 +48,7 @@ impl TestApp {
         done.await.unwrap();
     }
 
-    /// Logs in and out so many times: as many facts.
+    /// Logs in and out this many times. Each logout is one fact.
     pub(crate) async fn log_in_and_out(&self, times: usize) {
         for _ in 0..times {
             let tokens = self.login("alice").await;
@@ -55,7 +56,7 @@ impl TestApp {
         }
     }
 
-    /// Nobody can read the log until the lock is released. PostgreSQL alone.
+    /// Locks the log, so that nobody can read it until the lock is released. For PostgreSQL only.
     pub(crate) async fn lock_the_log(&self) -> Locked {
         let (release, released) = std::sync::mpsc::channel();
         let (locked, locking) = oneshot::channel();
@@ -113,7 +114,7 @@ async fn after_a_restored_database_a_request_is_held_and_a_later_cursor_is_gone(
         assert_eq!((status, entries(&page).len()), (StatusCode::OK, 0));
         assert!(took >= Duration::from_secs(1), "answered after {took:?}");
 
-        // What is committed in the place of what was lost is carried, also to those who stand before it.
+        // Facts that are committed in place of the lost ones are sent, also to a follower whose cursor is before them.
         app.log_in_and_out(3).await;
         let (_, page, _) = app.feed(&format!("?after={}", cursor(&first))).await;
         let (_, whole, _) = app.feed("").await;
@@ -122,9 +123,9 @@ async fn after_a_restored_database_a_request_is_held_and_a_later_cursor_is_gone(
     }
 }
 
-/// The anchor of what is in memory is gone, and the log is longer than it was.
+/// The anchor of the facts in memory is gone, and the log is longer than it was.
 #[tokio::test]
-async fn what_a_restored_database_holds_replaces_what_was_in_memory() {
+async fn the_facts_of_a_restored_database_replace_those_in_memory() {
     for app in both().await {
         app.user("alice").await;
         app.log_in_and_out(3).await;
@@ -150,7 +151,7 @@ async fn what_a_restored_database_holds_replaces_what_was_in_memory() {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_at_one_replica_hears_of_what_the_other_commits() {
+async fn a_request_that_waits_at_one_replica_gets_a_fact_that_another_commits() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let place = Arc::new(TestDatabase::create(backend));
         let replica = |seed| spawn_replica(&place, settings(&place), ManualClock::at(START_MS), seed);
@@ -160,14 +161,14 @@ async fn a_request_that_waits_at_one_replica_hears_of_what_the_other_commits() {
         let query = format!("?wait=20&after={}", cursor(&page));
         let ((status, news, took), ()) = tokio::join!(one.feed(&query), other.log_in_and_out(1));
         assert_eq!((status, entries(&news).len()), (StatusCode::OK, 1));
-        assert!(took < Duration::from_secs(10), "heard after {took:?}");
+        assert!(took < Duration::from_secs(10), "answered after {took:?}");
         let (_, same, _) = other.feed(&query).await;
         assert_eq!(same, news, "cursors hold on every replica");
     }
 }
 
 #[tokio::test]
-async fn a_list_longer_than_memory_is_read_in_pages_that_all_share() {
+async fn a_list_that_is_longer_than_memory_is_read_in_pages_that_followers_share() {
     for app in both().await {
         app.user("alice").await;
         app.feed("").await;
@@ -192,10 +193,10 @@ async fn a_list_longer_than_memory_is_read_in_pages_that_all_share() {
         assert!((1..=MANY).map(|n| format!("session-{n}")).eq(ids.iter().map(|id| id.as_str().unwrap())));
         assert!(lists[0].iter().all(|page| entries(page).len() <= PAGE));
         let reads = app.metric("latchkey_feed_reads_total").await - before;
-        let asked = u64::try_from(lists.iter().map(Vec::len).sum::<usize>()).unwrap();
-        assert!(reads < asked, "{reads} reads for {asked} requests within {:?}", began.elapsed());
+        let requests = u64::try_from(lists.iter().map(Vec::len).sum::<usize>()).unwrap();
+        assert!(reads < requests, "{reads} reads for {requests} requests within {:?}", began.elapsed());
 
-        // Beside the whole list a waiting request goes on.
+        // A request that waits is answered while others read the whole list.
         let (_, last, _) = app.feed(&format!("?after={}", cursor(lists[0].last().unwrap()))).await;
         let query = format!("?wait=20&after={}", cursor(&last));
         let ((_, news, _), ()) = tokio::join!(app.feed(&query), app.log_in_and_out(1));
@@ -204,7 +205,7 @@ async fn a_list_longer_than_memory_is_read_in_pages_that_all_share() {
 }
 
 #[tokio::test]
-async fn a_cursor_before_much_that_has_expired_goes_on_with_what_has_not() {
+async fn a_cursor_before_many_expired_facts_continues_with_the_live_ones() {
     for app in both().await {
         app.user("alice").await;
         app.feed("").await;
@@ -214,7 +215,7 @@ async fn a_cursor_before_much_that_has_expired_goes_on_with_what_has_not() {
         let (_, first, _) = app.feed("").await;
         assert_eq!(entries(&first).len(), PAGE);
         app.clock.advance_ms(200_000);
-        // Memory does not reach back to the cursor, and up to where it does nothing is left.
+        // The cursor is before the facts in memory, and all facts between the two have expired.
         let (status, page, _) = app.feed(&format!("?wait=20&after={}", cursor(&first))).await;
         assert_eq!((status, entries(&page).len(), &page["complete"]), (StatusCode::OK, 1, &true.into()));
         let (status, rest, took) = app.feed(&format!("?wait=1&after={}", cursor(&page))).await;
@@ -224,16 +225,15 @@ async fn a_cursor_before_much_that_has_expired_goes_on_with_what_has_not() {
 }
 
 #[tokio::test]
-async fn a_log_that_cannot_be_read_is_a_503_and_whoever_is_held_waits_for_it() {
+async fn a_log_that_cannot_be_read_is_a_503_and_held_requests_go_on_waiting() {
     for app in both().await {
         app.user("alice").await;
         let (_, page, _) = app.feed("").await;
         let query = format!("?wait=20&after={}", cursor(&page));
         let held = app.feed(&query);
         let failing = async {
-            while app.metric("latchkey_feed_followers").await == 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            let is_held = async || app.metric("latchkey_feed_followers").await > 0;
+            eventually("the request is held", Duration::from_secs(20), is_held).await;
             app.execute("ALTER TABLE revocation_log RENAME TO away").await;
             for _ in 0..2 {
                 let refused = app.get("/revocations").send().await.unwrap();

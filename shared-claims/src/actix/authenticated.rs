@@ -90,7 +90,8 @@ impl<S: Requirement, C: CustomClaims> FromRequest for Authenticated<S, C> {
             tracing::error!(
                 "no web::Data<BearerAuth<C>> of this C in the app data: nothing can be authenticated"
             );
-            let response = ProblemResponse::of(StatusCode::INTERNAL_SERVER_ERROR, "The service is not set up");
+            let response =
+                ProblemResponse::of(StatusCode::INTERNAL_SERVER_ERROR, "The service is not set up");
             return Extraction::ready(Err(response));
         };
         if let Some(outcome) = auth.authenticate_now(request) {

@@ -42,7 +42,10 @@ struct SentToken<'a> {
 /// Finds the token of a request. A token in the query is never accepted, because URLs are written to logs; together
 /// with an `Authorization` header it makes the request ambiguous. If there is an `Authorization` header, cookies are
 /// ignored.
-fn find_credentials<'a>(request: &'a impl Request, cookie: Option<&str>) -> Result<SentToken<'a>, BearerError> {
+fn find_credentials<'a>(
+    request: &'a impl Request,
+    cookie: Option<&str>,
+) -> Result<SentToken<'a>, BearerError> {
     let mut headers = request.values("authorization");
     let Some(header) = headers.next() else {
         let token = cookie.map(|name| cookies::find(request, name)).transpose()?.flatten();

@@ -118,7 +118,9 @@ impl Metric {
             Self::TokensRefused => "Tokens that are not valid, by reason.",
             Self::TokensRevoked => "Tokens refused as revoked, by kind of fact.",
             Self::TokensUnavailable => "Tokens that could not be checked, by what was missing.",
-            Self::TokensAcceptedOnOutage => "Tokens accepted although it was not known whether they were revoked.",
+            Self::TokensAcceptedOnOutage => {
+                "Tokens accepted although it was not known whether they were revoked."
+            }
             Self::TokenCache => "Tokens with a valid signature, by whether the cache had them.",
             Self::KeySetFetches => "Requests for the key set, by outcome.",
             Self::KeySetKeys => "Keys in use.",

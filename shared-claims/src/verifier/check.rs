@@ -260,7 +260,11 @@ impl<C: CustomClaims> Inner<C> {
 
     /// Looks a token up in the cache. It counts only if the key with which it was checked is still in the key set. The
     /// times and the policies are checked again, because their result can change during a token's life.
-    fn find_cached(&self, cache: &TokenCache<C>, digest: &Digest) -> Result<Option<Verified<C>>, VerifyError> {
+    fn find_cached(
+        &self,
+        cache: &TokenCache<C>,
+        digest: &Digest,
+    ) -> Result<Option<Verified<C>>, VerifyError> {
         let Some(verified) = cache.get(digest) else { return Ok(None) };
         if let Err(reason) = self.check_times(&verified) {
             cache.remove(digest);

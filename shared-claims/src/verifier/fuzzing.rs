@@ -74,5 +74,6 @@ fn good_header(json: &[u8]) -> Option<String> {
 
 /// Whether the input is beyond one of the parser's limits.
 fn is_unusual(json: &[u8]) -> bool {
-    json.len() > 8_000 || LenientJson::parse(json).is_none_or(|value| value.depth() >= 16 || value.width() > 200)
+    json.len() > 8_000
+        || LenientJson::parse(json).is_none_or(|value| value.depth() >= 16 || value.width() > 200)
 }

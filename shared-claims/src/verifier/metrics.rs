@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::error::{Missing, Reason, VerifyError};
-use crate::metrics::{OptionalObserver, Observer};
+use crate::metrics::{Observer, OptionalObserver};
 use crate::revocation::RevocationKind;
 
 /// The counters of a verifier since it was built. They are read one after the other, so they may be of slightly

@@ -1,5 +1,5 @@
--- Shared by the scripts below; each is sent as the contract's names (FIELD_KIND and so on, see scripts.rs), common.lua and its
--- own text.
+-- Functions that all scripts share. Each script is sent as the contract's names (FIELD_KIND and so on, see mod.rs), this file
+-- and its own text.
 
 -- Returns the `run_id` of `INFO server`, which changes with every start and every failover.
 local function run_id()
@@ -31,10 +31,10 @@ end
 -- Whether that bound is reached: `maxmemory` plus a quarter of it, and at least plus 16 MiB.
 local function is_beyond_bound()
   local memory = redis.call('INFO', 'memory')
-  local most = tonumber(string.match(memory, 'maxmemory:(%d+)') or '0')
-  if most == 0 then return false end
+  local limit = tonumber(string.match(memory, 'maxmemory:(%d+)') or '0')
+  if limit == 0 then return false end
   local used = tonumber(string.match(memory, 'used_memory:(%d+)') or '0')
-  return used > most + math.max(most / 4, 16777216)
+  return used > limit + math.max(limit / 4, 16777216)
 end
 
 -- Returns the last id that the stream has assigned, even if that entry was removed; '' if there is no stream. A list
@@ -49,7 +49,7 @@ end
 
 -- Whether the stream has the number of entries that was noted after the last change of this service. Another number
 -- shows that another program has trimmed the stream or deleted entries.
-local function holds_what_was_noted(stream, entries)
+local function has_noted_entries(stream, entries)
   return is_stream(stream) and redis.call('XLEN', stream) == tonumber(get(entries) or '-1')
 end
 
@@ -80,9 +80,9 @@ local function put_facts(stream, first_key, first_arg)
     else
       redis.call('XADD', stream, seq .. '-0', FIELD_KIND, kind, FIELD_ID, id, FIELD_AT, at, FIELD_EXP, exp)
       -- If there is a cut already, the later cut and the later expiry are kept.
-      local standing = tonumber(get(KEYS[k]) or '')
+      local current = tonumber(get(KEYS[k]) or '')
       local cut = at
-      if standing and standing > tonumber(at) then cut = string.format('%.0f', standing) end
+      if current and current > tonumber(at) then cut = string.format('%.0f', current) end
       local ends = tonumber(exp) * 1000
       local left = redis.call('PTTL', KEYS[k])
       if left > 0 and now_ms() + left > ends then ends = now_ms() + left end

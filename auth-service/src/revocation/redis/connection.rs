@@ -25,14 +25,14 @@ pub enum RedisError {
     /// Redis or the network failed.
     #[error("Redis failed: {0}")]
     Failed(#[from] DriverError),
-    /// The answer does not have the form that the script returns.
-    #[error("Redis gave an answer that cannot be read")]
-    Answer,
+    /// The reply does not have the form that the script returns.
+    #[error("Redis sent a reply that cannot be read")]
+    Reply,
 }
 
 /// How often the Sentinels are asked whether the connected Redis is still the master. An old master may still run,
 /// but be cut off from the Sentinels.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+const LOCATE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Finds the Redis and connects on the first call, and drops the connection at the first error.
 #[derive(Debug)]
@@ -40,15 +40,15 @@ pub(super) struct Connection {
     address: RedisAddress,
     /// The key whose slot determines the cluster node that has the list.
     key: String,
-    open: Option<Open>,
+    open: Option<OpenConnection>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenConnection {
     redis: MultiplexedConnection,
     node: RedisNode,
     /// When the location of the list was last asked for.
-    looked_at: Instant,
+    located_at: Instant,
 }
 
 impl Connection {
@@ -62,28 +62,28 @@ impl Connection {
         script: &ScriptInvocation<'_>,
     ) -> Result<T, RedisError> {
         let kept = match self.open.take() {
-            Some(mut open) => self.is_still_the_one(&mut open).await.then_some(open),
+            Some(mut open) => self.is_still_right(&mut open).await.then_some(open),
             None => None,
         };
         let mut open = match kept {
             Some(open) => open,
             None => self.connect().await?,
         };
-        let answer = limited(script.invoke_async(&mut open.redis)).await;
-        if answer.is_ok() {
+        let reply = limited(script.invoke_async(&mut open.redis)).await;
+        if reply.is_ok() {
             self.open = Some(open);
         }
-        answer
+        reply
     }
 
     /// Whether the connected Redis is still the right one. If its location cannot be determined, the connection is
     /// kept.
-    async fn is_still_the_one(&self, open: &mut Open) -> bool {
-        if !self.address.may_move_silently() || open.looked_at.elapsed() < LOOK_AGAIN_AFTER {
+    async fn is_still_right(&self, open: &mut OpenConnection) -> bool {
+        if !self.address.may_move_silently() || open.located_at.elapsed() < LOCATE_AGAIN_AFTER {
             return true;
         }
         let found = self.find().await;
-        open.looked_at = Instant::now();
+        open.located_at = Instant::now();
         found.map_or(true, |node| node == open.node)
     }
 
@@ -94,20 +94,20 @@ impl Connection {
         }
     }
 
-    async fn connect(&self) -> Result<Open, RedisError> {
+    async fn connect(&self) -> Result<OpenConnection, RedisError> {
         let node = self.find().await?;
         let client = Client::open(node.expose_url()).map_err(|_| RedisError::Url)?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CALL_LIMIT))
             .set_response_timeout(Some(CALL_LIMIT));
         let redis = limited(client.get_multiplexed_async_connection_with_config(&config)).await?;
-        Ok(Open { redis, node, looked_at: Instant::now() })
+        Ok(OpenConnection { redis, node, located_at: Instant::now() })
     }
 }
 
 async fn limited<T>(call: impl Future<Output = Result<T, DriverError>>) -> Result<T, RedisError> {
     match tokio::time::timeout(CALL_LIMIT, call).await {
-        Ok(Ok(answer)) => Ok(answer),
+        Ok(Ok(reply)) => Ok(reply),
         Ok(Err(error)) if error.is_timeout() => Err(RedisError::TimedOut),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(RedisError::TimedOut),

@@ -7,15 +7,15 @@
 if get(KEYS[1]) ~= ARGV[1] then return 'epoch' end
 if run_id() ~= ARGV[2] then return 'run_id' end
 if last_id(KEYS[3]) ~= ARGV[3] then return 'predecessor' end
-if not holds_what_was_noted(KEYS[3], KEYS[4]) then return 'entries' end
+if not has_noted_entries(KEYS[3], KEYS[4]) then return 'entries' end
 if #KEYS > 4 and is_beyond_bound() then return 'full' end
 may_exceed_maxmemory(KEYS[3])
 put_facts(KEYS[3], 5, 7)
 note_entries(KEYS[3], KEYS[4])
 set_last_id(KEYS[3], ARGV[4])
 if ARGV[5] ~= '' then
-  local standing = tonumber(get(KEYS[2]) or '')
-  if not standing or tonumber(ARGV[5]) > standing then
+  local current = tonumber(get(KEYS[2]) or '')
+  if not current or tonumber(ARGV[5]) > current then
     prove(KEYS[1], KEYS[2], ARGV[1], ARGV[5], ARGV[6])
   end
 end

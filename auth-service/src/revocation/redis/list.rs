@@ -1,17 +1,17 @@
-//! The keys and scripts of the revocation list (CONTRACT: Redis).
+//! The state of the revocation list in Redis, and the changes to it.
 
 use std::time::Duration;
 
 use redis::ScriptInvocation;
 use shared_claims::issuer::contract::{self, AS_OF, DATABASE, EPOCH, EVENTS, MAX_CLOCK_STEP_MS, is_epoch_of};
 
+use super::Scripts;
 use super::connection::{Connection, RedisError};
-use super::scripts::Scripts;
 use crate::storage::revocations::SequencedFact;
 
 /// The state of the list in Redis at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct ListState {
     /// `TIME`, milliseconds on Redis's clock.
     pub time_ms: i64,
     /// The `run_id` of the Redis process.
@@ -24,7 +24,7 @@ pub struct Look {
     /// service.
     pub last_seq: Option<i64>,
     /// Whether the stream still has all entries that the auth-service added and has not trimmed.
-    pub undiminished: bool,
+    pub has_all_entries: bool,
     /// The time as of which the list is proven complete, milliseconds on Redis's clock; 0 if it is not proven.
     pub as_of_ms: i64,
     /// Whether Redis has reached its `maxmemory`, so that it refuses other writes. Only read on request.
@@ -38,22 +38,22 @@ pub struct Look {
     pub evicted_before: Option<u64>,
 }
 
-impl Look {
+impl ListState {
     /// The sequence number up to which the list is complete, if it is: it was made by this Redis process and from
     /// this database, and its proof is not from the future. (A proof from the future occurs when Redis's clock was
     /// set back; until the clock has caught up, a renewal would have no effect.)
-    pub fn whole_up_to(&self, database: &str) -> Option<i64> {
+    pub fn complete_up_to(&self, database: &str) -> Option<i64> {
         let made_here = is_epoch_of(&self.epoch, &self.run_id);
         let proven = self.as_of_ms <= self.time_ms.saturating_add(MAX_CLOCK_STEP_MS);
-        let whole = made_here && proven && self.undiminished && self.database == database;
-        if whole { self.last_seq } else { None }
+        let is_complete = made_here && proven && self.has_all_entries && self.database == database;
+        if is_complete { self.last_seq } else { None }
     }
 
     /// Whether this is the list of another database and was proven a short time ago, which means that another issuer
     /// maintains it.
-    pub fn is_kept_by_another(&self, database: &str) -> bool {
+    pub fn is_renewed_by_another(&self, database: &str) -> bool {
         let made_here = is_epoch_of(&self.epoch, &self.run_id);
-        let is_fresh = self.time_ms.saturating_sub(self.as_of_ms) <= KEPT_WITHIN_MS;
+        let is_fresh = self.time_ms.saturating_sub(self.as_of_ms) <= RENEWED_WITHIN_MS;
         made_here && is_fresh && !self.database.is_empty() && self.database != database
     }
 
@@ -64,14 +64,14 @@ impl Look {
     }
 }
 
-/// The outcome of a delivery or an installation.
+/// The outcome of a change to the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub enum WriteOutcome {
     /// The change was made.
     Done,
     /// Another auth-service changed the list in the meantime, or the Redis process is another one than before: read
     /// the state again.
-    Outrun,
+    Conflict,
     /// Redis is so full that not even facts are written. Nothing was changed or proven.
     Full,
 }
@@ -89,11 +89,11 @@ pub struct RevocationList {
 const ENTRIES: &str = "entries";
 const EVICTED: &str = "evicted";
 
-/// The age in milliseconds up to which a proof counts as maintained. An active issuer renews it every second.
-const KEPT_WITHIN_MS: i64 = 5_000;
+/// If a proof is not older than this, milliseconds, an issuer is renewing it. An active issuer does so every second.
+const RENEWED_WITHIN_MS: i64 = 5_000;
 
-/// How long a stream that is being filled is kept after its last extension, in milliseconds, in case the process that
-/// fills it dies.
+/// How long a new stream is kept after facts were last added to it, milliseconds. After that the process that filled it
+/// must have died.
 const FILL_LIFE_MS: u64 = 60_000;
 
 impl RevocationList {
@@ -111,37 +111,37 @@ impl RevocationList {
     }
 
     /// Reads the state of the list. With `memory` it also reads the memory figures.
-    pub async fn look(&mut self, memory: bool) -> Result<Look, RedisError> {
-        let mut call = self.scripts.look.prepare_invoke();
+    pub async fn read_state(&mut self, memory: bool) -> Result<ListState, RedisError> {
+        let mut call = self.scripts.read_state.prepare_invoke();
         for name in [EPOCH, AS_OF, EVENTS, ENTRIES, DATABASE, EVICTED] {
             call.key(self.key(name));
         }
         call.arg(if memory { "1" } else { "0" });
-        let answer: Vec<String> = self.connection.call(&call).await?;
+        let reply: Vec<String> = self.connection.call(&call).await?;
         let [
             time,
             run_id,
             epoch,
             database,
             last_id,
-            undiminished,
+            has_all_entries,
             as_of,
             used_memory,
             maxmemory,
             policy,
             evicted,
             evicted_before,
-        ] = <[String; 12]>::try_from(answer).map_err(|_| RedisError::Answer)?;
-        let number = |text: &str| text.parse::<u64>().map_err(|_| RedisError::Answer);
+        ] = <[String; 12]>::try_from(reply).map_err(|_| RedisError::Reply)?;
+        let number = |text: &str| text.parse::<u64>().map_err(|_| RedisError::Reply);
         let (used_memory, maxmemory) = (number(&used_memory)?, number(&maxmemory)?);
-        Ok(Look {
-            time_ms: time.parse().map_err(|_| RedisError::Answer)?,
+        Ok(ListState {
+            time_ms: time.parse().map_err(|_| RedisError::Reply)?,
             run_id,
             epoch,
             database,
             last_seq: parse_id(&last_id),
-            undiminished: undiminished == "1",
-            as_of_ms: as_of.parse().map_err(|_| RedisError::Answer)?,
+            has_all_entries: has_all_entries == "1",
+            as_of_ms: as_of.parse().map_err(|_| RedisError::Reply)?,
             is_full: maxmemory > 0 && used_memory >= maxmemory,
             may_evict: maxmemory > 0 && policy != "noeviction",
             evicted_keys: number(&evicted)?,
@@ -149,28 +149,28 @@ impl RevocationList {
         })
     }
 
-    /// Appends `facts`, which follow `after`, and moves the list's end to `up_to`. With `proven_at` (a `TIME` taken
-    /// before the facts were read) the list counts as complete for `list_ttl` from then on.
+    /// Appends `facts`, which follow `after`, and moves the list's end to `up_to`. With a `proof`, the list counts as complete
+    /// for this long after the time of `state`, which was read before the facts.
     pub async fn deliver(
         &mut self,
-        look: &Look,
+        state: &ListState,
         after: i64,
         facts: &[SequencedFact],
         up_to: i64,
         proof: Option<Duration>,
-    ) -> Result<Delivery, RedisError> {
+    ) -> Result<WriteOutcome, RedisError> {
         let mut call = self.scripts.deliver.prepare_invoke();
         for name in [EPOCH, AS_OF, EVENTS, ENTRIES] {
             call.key(self.key(name));
         }
-        call.arg(&look.epoch).arg(&look.run_id).arg(stream_id(after)).arg(stream_id(up_to));
+        call.arg(&state.epoch).arg(&state.run_id).arg(stream_id(after)).arg(stream_id(up_to));
         match proof {
-            Some(life) => call.arg(look.time_ms).arg(millis(life)),
+            Some(life) => call.arg(state.time_ms).arg(millis(life)),
             None => call.arg("").arg(""),
         };
         self.add_facts(&mut call, facts);
         let outcome: String = self.connection.call(&call).await?;
-        Ok(delivery(&outcome))
+        Ok(write_outcome(&outcome))
     }
 
     /// Appends `facts` to the stream that is being filled under `name`. Returns the number of facts in it, or `None`
@@ -184,21 +184,21 @@ impl RevocationList {
     }
 
     /// Replaces the current stream by the filled one under a new epoch, if the current epoch is still the one that
-    /// `look` saw.
+    /// in `state`.
     pub async fn install(
         &mut self,
-        look: &Look,
+        state: &ListState,
         taken_ms: i64,
-        rebuilt: &Rebuilt<'_>,
+        rebuilt: &RebuiltStream<'_>,
         life: Duration,
-    ) -> Result<Delivery, RedisError> {
+    ) -> Result<WriteOutcome, RedisError> {
         let mut call = self.scripts.install.prepare_invoke();
         for name in [EPOCH, AS_OF, EVENTS, ENTRIES, DATABASE, EVICTED, rebuilt.stream] {
             call.key(self.key(name));
         }
-        call.arg(&look.epoch)
-            .arg(&look.run_id)
-            .arg(contract::epoch(&look.run_id, rebuilt.epoch))
+        call.arg(&state.epoch)
+            .arg(&state.run_id)
+            .arg(contract::epoch(&state.run_id, rebuilt.epoch))
             .arg(rebuilt.database)
             .arg(rebuilt.facts)
             .arg(stream_id(rebuilt.up_to))
@@ -206,16 +206,16 @@ impl RevocationList {
             .arg(millis(life))
             .arg(rebuilt.evicted_before);
         let outcome: String = self.connection.call(&call).await?;
-        Ok(delivery(&outcome))
+        Ok(write_outcome(&outcome))
     }
 
     /// Removes the entries of the stream before `first_live`. Returns how many were removed.
-    pub async fn trim(&mut self, look: &Look, first_live: i64) -> Result<u64, RedisError> {
+    pub async fn trim(&mut self, state: &ListState, first_live: i64) -> Result<u64, RedisError> {
         let mut call = self.scripts.trim.prepare_invoke();
         call.key(self.key(EPOCH))
             .key(self.key(EVENTS))
             .key(self.key(ENTRIES))
-            .arg(&look.epoch)
+            .arg(&state.epoch)
             .arg(stream_id(first_live));
         self.connection.call(&call).await
     }
@@ -235,7 +235,7 @@ impl RevocationList {
 
 /// A new stream that was filled next to the current one.
 #[derive(Clone, Copy, Debug)]
-pub struct Rebuilt<'a> {
+pub struct RebuiltStream<'a> {
     /// Its name under the prefix.
     pub stream: &'a str,
     /// The random part of the new epoch.
@@ -251,11 +251,11 @@ pub struct Rebuilt<'a> {
     pub evicted_before: u64,
 }
 
-fn delivery(outcome: &str) -> Delivery {
+fn write_outcome(outcome: &str) -> WriteOutcome {
     match outcome {
-        "ok" => Delivery::Done,
-        "full" => Delivery::Full,
-        _ => Delivery::Outrun,
+        "ok" => WriteOutcome::Done,
+        "full" => WriteOutcome::Full,
+        _ => WriteOutcome::Conflict,
     }
 }
 
@@ -275,14 +275,14 @@ fn parse_id(id: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn look(run_id: &str, epoch: &str, last_seq: Option<i64>) -> Look {
-        Look {
+    fn state(run_id: &str, epoch: &str, last_seq: Option<i64>) -> ListState {
+        ListState {
             time_ms: 1,
             run_id: run_id.to_owned(),
             epoch: epoch.to_owned(),
             database: "db".to_owned(),
             last_seq,
-            undiminished: true,
+            has_all_entries: true,
             as_of_ms: 0,
             is_full: false,
             may_evict: false,
@@ -292,20 +292,20 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_whole_only_in_the_process_and_from_the_database_that_made_it() {
-        assert_eq!(look("a", "a:1", Some(4)).whole_up_to("db"), Some(4));
-        assert_eq!(look("b", "a:1", Some(4)).whole_up_to("db"), None, "restarted, or failed over");
-        assert_eq!(look("a", "", Some(4)).whole_up_to("db"), None, "flushed, or expired");
-        assert_eq!(look("a", "a:1", Some(4)).whole_up_to("other"), None, "another database");
-        let set_back = Look { as_of_ms: 5_000, ..look("a", "a:1", Some(4)) };
-        assert_eq!(set_back.whole_up_to("db"), None, "proven as of a moment yet to come");
-        let diminished = Look { undiminished: false, ..look("a", "a:1", Some(4)) };
-        assert_eq!(diminished.whole_up_to("db"), None, "trimmed by somebody else");
-        assert_eq!(look("a", "a:1", None).whole_up_to("db"), None, "a stream that is not ours");
+    fn a_list_is_complete_only_in_the_process_and_from_the_database_that_made_it() {
+        assert_eq!(state("a", "a:1", Some(4)).complete_up_to("db"), Some(4));
+        assert_eq!(state("b", "a:1", Some(4)).complete_up_to("db"), None, "restarted, or failed over");
+        assert_eq!(state("a", "", Some(4)).complete_up_to("db"), None, "flushed, or expired");
+        assert_eq!(state("a", "a:1", Some(4)).complete_up_to("other"), None, "another database");
+        let set_back = ListState { as_of_ms: 5_000, ..state("a", "a:1", Some(4)) };
+        assert_eq!(set_back.complete_up_to("db"), None, "proven as of a future moment");
+        let trimmed = ListState { has_all_entries: false, ..state("a", "a:1", Some(4)) };
+        assert_eq!(trimmed.complete_up_to("db"), None, "trimmed by another program");
+        assert_eq!(state("a", "a:1", None).complete_up_to("db"), None, "a stream that is not ours");
     }
 
     #[test]
-    fn stream_ids_are_places() {
+    fn stream_ids_are_sequence_numbers() {
         assert_eq!(parse_id(&stream_id(17)), Some(17));
         assert_eq!(parse_id("17-1"), None);
         assert_eq!(parse_id("x-0"), None);

@@ -57,7 +57,8 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
                 max_age: self.jwks_max_age,
                 jitter: Jitter::system(),
             };
-            let refresher = KeySetRefresher::start(fetcher, settings, Arc::clone(&self.clock), Arc::clone(&counters));
+            let refresher =
+                KeySetRefresher::start(fetcher, settings, Arc::clone(&self.clock), Arc::clone(&counters));
             refresher.wait_for_first(FIRST_REFRESH_LIMIT).await;
             KeySource::Fetched(refresher)
         };

@@ -106,7 +106,8 @@ impl Fetcher {
         let address = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let url = Url::parse(&address).map_err(|_| FetchError::Issuer(self.issuer.clone()))?;
         let response =
-            LimitedResponse::read(self.client.get(url.clone()).header(ACCEPT, "application/json"), &url).await?;
+            LimitedResponse::read(self.client.get(url.clone()).header(ACCEPT, "application/json"), &url)
+                .await?;
         if response.status != StatusCode::OK {
             return Err(FetchError::Status(url, response.status));
         }

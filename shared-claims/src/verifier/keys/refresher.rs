@@ -164,9 +164,9 @@ impl Shared {
     fn request_extra_refresh(&self) -> bool {
         let now = self.clock.boot_ms();
         let mut extra = self.extra();
-        let is_cooldown_over = extra
-            .requested_ms
-            .is_none_or(|before| u128::from(now.saturating_sub(before)) >= self.settings.cooldown.as_millis());
+        let is_cooldown_over = extra.requested_ms.is_none_or(|before| {
+            u128::from(now.saturating_sub(before)) >= self.settings.cooldown.as_millis()
+        });
         if is_cooldown_over && !extra.is_pending {
             *extra = ExtraRefresh { requested_ms: Some(now), is_pending: true };
             self.requested.notify_one();

@@ -11,7 +11,7 @@ return {
   get(KEYS[1]) or '',
   get(KEYS[5]) or '',
   last_id(KEYS[3]),
-  holds_what_was_noted(KEYS[3], KEYS[4]) and '1' or '0',
+  has_noted_entries(KEYS[3], KEYS[4]) and '1' or '0',
   get(KEYS[2]) or '0',
   string.match(memory, 'used_memory:(%d+)') or '0',
   string.match(memory, 'maxmemory:(%d+)') or '0',
