@@ -15,7 +15,7 @@ var (
 	uuidV7 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 )
 
-// Claims of an access token. Not jwt.Claims: that cuts fractions off, and a token without exp never expires for it.
+// Claims of an access token. jwt.Claims is not used, because it cuts off fractions of times and accepts a token without exp.
 type Claims struct {
 	Issuer    string       `json:"iss"`
 	Audience  jwt.Audience `json:"aud"`

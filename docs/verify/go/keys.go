@@ -11,7 +11,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Keys is the issuer's key set: read anew every four minutes, and for an unknown kid, then at most every ten seconds.
+// Keys is the issuer's key set. It is read again every four minutes, and for an unknown kid, but then at most every ten seconds.
 type Keys struct{ set jwkset.Storage }
 
 func NewKeys(url string) (*Keys, error) {
@@ -34,7 +34,7 @@ func NewKeys(url string) (*Keys, error) {
 	return &Keys{set}, err
 }
 
-// Get gives the key, ErrInvalid or ErrUnavailable.
+// Get returns the key, ErrInvalid or ErrUnavailable.
 func (k *Keys) Get(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	_, _ = k.set.KeyRead(ctx, kid) // looks for an unknown one at the issuer
 	all, err := k.set.KeyReadAll(ctx)

@@ -11,7 +11,7 @@ import (
 
 const limit, prefix = time.Second, "{revoked}:"
 
-// RevocationList is Latchkey's revocation list in Redis, asked with one MGET.
+// RevocationList looks tokens up in Latchkey's revocation list in Redis, with one MGET.
 type RevocationList struct{ redis *redis.Client }
 
 func NewRevocationList(url string) (*RevocationList, error) {
@@ -19,13 +19,13 @@ func NewRevocationList(url string) (*RevocationList, error) {
 	if err != nil {
 		return nil, err
 	}
-	// By default go-redis tries four times, five seconds each, and ignores the context's deadline.
+	// By default go-redis tries a command four times, for five seconds each, and ignores the context's deadline.
 	options.MaxRetries, options.DialerRetries, options.ContextTimeoutEnabled = -1, 1, true
 	options.DialTimeout, options.ReadTimeout, options.PoolTimeout = limit, limit, limit
 	return &RevocationList{redis.NewClient(options)}, nil
 }
 
-// Check gives nil, ErrInvalid (401) or ErrUnavailable (503).
+// Check returns nil, ErrInvalid (401) or ErrUnavailable (503).
 func (list *RevocationList) Check(ctx context.Context, claims *Claims, kid string) error {
 	names := []string{"epoch", "as_of", "jti:" + claims.ID, "sid:" + claims.SessionID, "sub:" + claims.Subject,
 		"client:" + claims.ClientID, "key:" + kid}
@@ -45,8 +45,8 @@ func (list *RevocationList) Check(ctx context.Context, claims *Claims, kid strin
 		until, err := strconv.ParseInt(text, 10, 64)
 		return found && (err != nil || issued <= until)
 	}
-	// A fact that was found counts in any case; that none was found, only while the list is known to be whole, and only
-	// in time: this process may have been stopped between the question and the answer.
+	// A fact that was found always counts. If none was found, the token is live only if the list is known to be whole and
+	// the reply came in time: this process may have been paused between the request and the reply.
 	if found[2] != nil || found[3] != nil || cut(found[4]) || cut(found[5]) || found[6] != nil {
 		return fmt.Errorf("%w: revoked", ErrInvalid)
 	}

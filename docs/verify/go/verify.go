@@ -19,14 +19,14 @@ var (
 	atJWT   = regexp.MustCompile(`^(?i:(application/)?at\+jwt)$`)
 )
 
-// Verifier tells whether an access token is good, and not revoked.
+// Verifier verifies access tokens and checks that they are not revoked.
 type Verifier struct {
 	Issuer, Audience string
 	Keys             *Keys
 	List             *RevocationList
 }
 
-// Verify gives the claims, ErrInvalid or ErrUnavailable.
+// Verify returns the claims, ErrInvalid or ErrUnavailable.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil || !compact.MatchString(token) {

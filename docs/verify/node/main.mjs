@@ -1,4 +1,4 @@
-// A token a line on standard input, a verdict a line on standard output.
+// Reads one token from each line of the standard input and writes one verdict for each to the standard output.
 import { createInterface } from 'node:readline'
 import { Invalid, TokenVerifier, Unavailable } from './verify.mjs'
 

@@ -1,4 +1,4 @@
-// Is this access token good, and not revoked?
+// Verifies an access token and checks that it is not revoked.
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { RevocationList } from './revocations.mjs'
 
@@ -11,30 +11,30 @@ const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/ // jose takes padding, too
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
-// A regular expression takes ["x"] for "x": look at the type first.
+// A regular expression also matches the array ["x"], so the type is checked first.
 const isText = (value, form = /./) => typeof value === 'string' && form.test(value)
 const isTime = (value) => Number.isSafeInteger(value) && value >= 0
 
 export class TokenVerifier {
   constructor({ issuer, audience, redisUrl }) {
-    // `typ` is compared as a media type: application/at+jwt is the same, in any case.
+    // jose compares `typ` as a media type, so it also accepts application/at+jwt, in upper or lower case.
     const claims = { issuer, audience, requiredClaims: REQUIRED, clockTolerance: LEEWAY_S }
     this.expected = { algorithms: ['RS256'], typ: 'at+jwt', ...claims }
-    // The last good set serves for a day while the issuer is away. It is read anew before its max-age runs out, and for
-    // an unknown kid, then at most every ten seconds.
+    // The last good key set is used for up to a day while the issuer is unreachable. It is read again before its max-age
+    // ends, and for an unknown kid, but then at most every ten seconds.
     const limits = { cacheMaxAge: 86_400_000, cooldownDuration: 10_000, timeoutDuration: 5_000 }
     this.keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`), limits)
     setInterval(() => this.keys.reload().catch(() => {}), 240_000).unref()
     this.list = new RevocationList(redisUrl)
   }
 
-  /** The claims; throws Invalid or Unavailable. */
+  /** Returns the claims. Throws Invalid or Unavailable. */
   async verify(token) {
     if (!isText(token, COMPACT)) throw new Invalid('malformed')
     const { payload: claims, protectedHeader } = await this.#checked(token)
     const { iat, exp, nbf = 0, jti, sid, sub, client_id: client } = claims
     const ids = isText(jti, UUID_V7) && (sid === undefined || isText(sid, UUID)) && isText(sub) && isText(client)
-    // jose lets fractions pass as times, and looks at iat only for `maxTokenAge`.
+    // jose accepts fractions as times, and checks iat only with `maxTokenAge`.
     const times = [iat, exp, nbf].every(isTime) && iat <= Math.floor(Date.now() / 1000) + LEEWAY_S
     if (!ids || !times) throw new Invalid('claims')
 
@@ -45,11 +45,11 @@ export class TokenVerifier {
 
   async #checked(token) {
     const findKey = async (header) => {
-      // Without kid, a lone key of the set would do; and jose understands crit: ["b64"].
+      // Without kid, jose would use the only key of a set. It also accepts crit: ["b64"].
       if (!isText(header.kid) || 'crit' in header) throw new Invalid('header')
       const noSet = (error) => { throw this.keys.jwks() ? error : new Unavailable('no key set') }
       const key = await this.keys(header).catch(noSet)
-      // Of two keys of one kid, jose would take the one that is not for something else.
+      // If two keys have the same kid, jose would use the one that is for signatures.
       if (this.keys.jwks().keys.filter(({ kid }) => kid === header.kid).length > 1) throw new Invalid('kid')
       return key
     }

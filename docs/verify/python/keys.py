@@ -24,8 +24,8 @@ class Keys:
             named = self._named(kid)
         except (jwt.PyJWTError, ValueError) as error:
             raise NoKeySet from error
-        # PyJWT's own search holds a lock while it fetches, so that good tokens would wait for an issuer that hangs; and
-        # it takes the first of two keys of one name.
+        # PyJWT's own search holds a lock while it fetches, so good tokens would wait for an issuer that hangs. It also uses
+        # the first of two keys with the same kid.
         if not named:
             self.client.get_signing_key(kid)
             named = self._named(kid)

@@ -14,7 +14,7 @@ class RevocationList:
 
     def __init__(self, redis_url: str, prefix: str = "{revoked}") -> None:
         self.prefix = prefix
-        # By default redis-py tries eleven times, waiting in between. An error is better than a late answer.
+        # By default redis-py repeats a command ten times, with pauses. Here an error is better than a late reply.
         limits = {"socket_timeout": LIMIT_S, "socket_connect_timeout": LIMIT_S, "retry": Retry(NoBackoff(), 0)}
         self.redis = redis.Redis.from_url(redis_url, decode_responses=True, **limits)
 
@@ -29,8 +29,8 @@ class RevocationList:
         epoch, _, by_jti, by_sid, by_sub, by_client, by_key = answer
         issued = int(jti.replace("-", "")[:12], 16)  # a UUIDv7 begins with its time, milliseconds
         cut = any(until is not None and issued <= int(until) for until in (by_sub, by_client))
-        # A fact that was found counts in any case; that none was found, only while the list is known to be whole, and
-        # only in time: this process may have been stopped between the question and the answer.
+        # A fact that was found always counts. If none was found, the token is live only if the list is known to be whole
+        # and the reply came in time: this process may have been paused between the request and the reply.
         if cut or any(fact is not None for fact in (by_jti, by_sid, by_key)):
             return "revoked"
         return "live" if epoch is not None and time.monotonic() - asked <= LIMIT_S else "unknown"

@@ -44,11 +44,11 @@ class TokenVerifier:
     def _checked(self, token: str) -> tuple[dict, str]:
         header = jwt.get_unverified_header(token)
         typ, kid = header.get("typ"), header.get("kid")
-        # PyJWT takes padded segments, any `typ`, and crit: ["b64"].
+        # PyJWT accepts padded segments, any `typ`, and crit: ["b64"].
         if not TOKEN.fullmatch(token) or typ.lower() not in ("at+jwt", "application/at+jwt") or "crit" in header:
             raise ValueError("not an access token")
         claims = jwt.decode(token, self.keys.get(kid), options=OPTIONS, **self.expected)
-        # It takes "17", 1.7 and true for times, and leaves the rest to us.
+        # PyJWT accepts "17", 1.7 and true as times, and does not check the other claims.
         times = (claims["exp"], claims["iat"], claims.get("nbf", 0))
         times = all(type(time) is int and 0 <= time < 1 << 53 for time in times)
         ids = UUID_V7.fullmatch(claims["jti"]) and UUID.fullmatch(claims.get("sid", claims["jti"]))

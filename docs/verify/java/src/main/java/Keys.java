@@ -20,8 +20,8 @@ public final class Keys {
                 return connection;
             }
         };
-        // Read anew a minute before its five are over, and for an unknown kid, then at most every ten seconds; the last
-        // good set serves for a day while the issuer is away.
+        // The set is read again every four minutes, and for an unknown kid, but then at most every ten seconds. The last good
+        // set is used for up to a day while the issuer is unreachable.
         set = JWKSourceBuilder.create(URI.create(url).toURL(), retriever)
             .cache(300_000, 5_000).refreshAheadCache(60_000, true)
             .rateLimited(10_000).outageTolerant(86_400_000).build();
@@ -37,9 +37,9 @@ public final class Keys {
         try {
             if (kid != null) named = set.get(new JWKSelector(new JWKMatcher.Builder().keyID(kid).build()), null);
         } catch (KeySourceException unknown) {
-            // The issuer was asked a moment ago, or is away.
+            // The key set was requested a moment ago, or the issuer is unreachable.
         }
-        // Nimbus tries each key of that name, of any size.
+        // Nimbus would try each key with this kid, of any size.
         if (named.size() == 1 && named.get(0) instanceof RSAKey key && key.size() >= 2048 && !key.isPrivate()
             && (key.getKeyUse() == null || key.getKeyUse().equals(KeyUse.SIGNATURE))
             && (key.getAlgorithm() == null || key.getAlgorithm().equals(JWSAlgorithm.RS256))) return key;

@@ -1,6 +1,6 @@
 import java.io.*;
 
-/** A token a line on standard input, a verdict a line on standard output. */
+/** Reads one token from each line of the standard input and writes one verdict for each to the standard output. */
 public final class Main {
     public static void main(String[] arguments) throws IOException {
         String issuer = System.getenv("ISSUER");

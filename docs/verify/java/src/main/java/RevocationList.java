@@ -6,16 +6,16 @@ import io.lettuce.core.resource.*;
 import java.time.Duration;
 import java.util.*;
 
-/** Latchkey's revocation list in Redis, asked with one MGET. */
+/** A lookup in Latchkey's revocation list in Redis, with one MGET. */
 public final class RevocationList {
     private static final Duration LIMIT = Duration.ofSeconds(1);
     private final RedisCommands<String, String> redis;
     private final String prefix = "{revoked}";
 
-    /** Needs Redis to be there at the start, as Lettuce does. */
+    /** Redis must be reachable at the start, because Lettuce requires it. */
     public RevocationList(String url) {
-        // By default Lettuce waits a minute for an answer, queues what is asked while there is no connection, and tries
-        // to connect more and more seldom. An error is better than a late answer.
+        // By default Lettuce waits a minute for a reply, queues commands while there is no connection, and connects again at
+        // growing intervals. Here an error is better than a late reply.
         var resources = ClientResources.builder().reconnectDelay(Delay.constant(Duration.ofMillis(250))).build();
         var uri = RedisURI.create(url);
         uri.setTimeout(LIMIT);
@@ -39,13 +39,13 @@ public final class RevocationList {
         } catch (RedisException error) {
             throw new TokenVerifier.Unavailable(error.toString());
         }
-        // A UUIDv7 begins with its time, milliseconds.
+        // A UUIDv7 begins with its time in milliseconds.
         long issued = Long.parseLong(jti.replace("-", "").substring(0, 12), 16);
         boolean revoked = found.get(2).hasValue() || found.get(3).hasValue() || found.get(6).hasValue();
         for (KeyValue<String, String> cut : found.subList(4, 6)) // sub, client
             revoked |= cut.hasValue() && issued <= Long.parseLong(cut.getValue());
-        // A fact that was found counts in any case; that none was found, only while the list is known to be whole, and
-        // only in time: this process may have been stopped between the question and the answer.
+        // A fact that was found always counts. If none was found, the token is live only if the list is known to be whole
+        // and the reply came in time: this process may have been paused between the request and the reply.
         if (revoked) throw new TokenVerifier.Invalid("revoked");
         if (!found.get(0).hasValue() || System.nanoTime() - asked > LIMIT.toNanos())
             throw new TokenVerifier.Unavailable("the list is not known to be whole");

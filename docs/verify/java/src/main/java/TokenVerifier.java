@@ -5,7 +5,7 @@ import com.nimbusds.jwt.proc.*;
 import java.text.ParseException;
 import java.util.*;
 
-/** Is this access token good, and not revoked? Threads may share it. */
+/** Verifies access tokens and checks that they are not revoked. Safe to share between threads. */
 public final class TokenVerifier {
     /** 401, WWW-Authenticate: Bearer error="invalid_token". */
     public static final class Invalid extends Exception { Invalid(String why) { super(why); } }
@@ -34,13 +34,13 @@ public final class TokenVerifier {
             require(token.matches("[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+){2}")); // Nimbus skips what is no base64url
             SignedJWT jwt = SignedJWT.parse(token);
             JWSHeader header = jwt.getHeader();
-            // Nimbus' RSA verifier takes RS512 and PS256 as well: pin the algorithm. It understands crit: ["b64"].
+            // Nimbus' RSA verifier also accepts RS512 and PS256, so the algorithm is checked here. It also accepts crit: ["b64"].
             require(JWSAlgorithm.RS256.equals(header.getAlgorithm()) && header.getCriticalParams() == null);
             require(header.getType() != null && header.getType().getType().matches("(?i)(application/)?at\\+jwt"));
             require(jwt.verify(new RSASSAVerifier(keys.get(header.getKeyID()))));
             JWTClaimsSet claims = jwt.getJWTClaimsSet();
             expected.verify(claims, null);
-            // Nimbus cuts fractions off times, does not look at iat, and makes a text of a number in sub.
+            // Nimbus cuts off fractions of times, does not check iat, and turns a number in sub into a string.
             Map<String, Object> raw = jwt.getPayload().toJSONObject();
             for (String time : List.of("exp", "iat", "nbf"))
                 require(raw.getOrDefault(time, 0L) instanceof Long seconds && seconds >= 0);
