@@ -20,11 +20,11 @@ pub(crate) async fn until_done<F: Future<Output = ()>>(
 ) {
     while AssertUnwindSafe(work()).catch_unwind().await.is_err() {
         // The panic hook has already logged the panic's own message.
-        tracing::error!(what, "background work panicked and is begun anew");
-        let told = catch_unwind(AssertUnwindSafe(&panicked));
+        tracing::error!(what, "background work panicked and is started again");
+        let reported = catch_unwind(AssertUnwindSafe(&panicked));
         // `panicked` may call the same code that panicked and panic too. That second panic is ignored: the first one is
         // already logged.
-        drop(told);
+        drop(reported);
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where pauses take their randomness from: a source of shares between 0 and 1. Cheap to clone.
+/// The source of randomness for pauses: random numbers from 0 to 1. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Jitter(Arc<dyn Fn() -> f64 + Send + Sync>);
 
 impl Jitter {
-    /// The randomness of the operating system's generator.
+    /// Uses the operating system's random numbers.
     pub(crate) fn system() -> Self {
         Self(Arc::new(|| {
             let mut bytes = [0; 4];
@@ -22,24 +22,24 @@ impl Jitter {
         }))
     }
 
-    /// Shares that the caller decides.
+    /// Uses the numbers that the caller returns.
     #[cfg(test)]
     pub(crate) fn by(share: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(share))
     }
 
-    /// A random share of the window, from nothing to all of it.
+    /// A random part of the window, from none to all of it.
     pub(crate) fn within(&self, window: Duration) -> Duration {
         window.mul_f64((self.0)().clamp(0.0, 1.0))
     }
 
-    /// The delay, half as long to one and a half times as long.
+    /// A random delay between half of `delay` and one and a half times `delay`.
     #[cfg(any(feature = "feed", test))]
     pub(crate) fn around(&self, delay: Duration) -> Duration {
         delay / 2 + self.within(delay)
     }
 
-    /// The delay, up to a fifth shorter.
+    /// The delay, shortened by a random part of up to a fifth.
     pub(crate) fn shortened(&self, delay: Duration) -> Duration {
         delay.saturating_sub(self.within(delay / 5))
     }
@@ -51,8 +51,8 @@ impl fmt::Debug for Jitter {
     }
 }
 
-/// The pauses between tries that fail one after the other: each a random share of a window ("full jitter") that doubles with
-/// every failure, up to a longest one.
+/// The pauses between attempts that fail one after the other. Each is a random part of a window ("full jitter"). The window
+/// doubles with every failure, up to a longest one.
 #[derive(Clone, Debug)]
 pub(crate) struct Retry {
     jitter: Jitter,
@@ -67,14 +67,14 @@ impl Retry {
         Self { jitter, first, longest, window: first }
     }
 
-    /// A try failed: how long to wait before the next one.
+    /// Called after a failed attempt. Returns how long to wait before the next one.
     pub(crate) fn pause(&mut self) -> Duration {
         let window = self.window;
         self.window = window.saturating_mul(2).min(self.longest);
         self.jitter.within(window)
     }
 
-    /// A try succeeded: the next failure counts as the first.
+    /// Called after a successful attempt. The next failure counts as the first one.
     pub(crate) fn succeeded(&mut self) {
         self.window = self.first;
     }
@@ -103,15 +103,15 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_any_share_of_the_window() {
+    fn a_pause_is_any_part_of_the_window() {
         assert_eq!(retry(0.0).pause(), Duration::ZERO);
         assert_eq!(retry(0.25).pause(), FIRST / 4);
-        // A source that goes wrong bends no bound.
+        // A source with wrong numbers does not break the limits.
         assert_eq!((retry(7.0).pause(), retry(-7.0).pause()), (FIRST, Duration::ZERO));
     }
 
     #[test]
-    fn delays_are_bent_within_their_bounds() {
+    fn delays_stay_within_their_limits() {
         let second = Duration::from_secs(1);
         let [least, most] = [0.0, 1.0].map(|share| Jitter::by(move || share));
         assert_eq!((least.around(second), most.around(second)), (second / 2, second * 3 / 2));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_shares_differ() {
+    fn the_systems_numbers_differ() {
         let jitter = Jitter::system();
         let pauses: std::collections::BTreeSet<Duration> =
             (0..100).map(|_| jitter.within(Duration::from_secs(1))).collect();

@@ -1,7 +1,7 @@
 //! Verify Latchkey access tokens offline, and refuse them the moment they are revoked.
 //!
-//! A [`Verifier`](verifier::Verifier) holds the issuer's keys and a copy of its revocation list, both kept fresh in the
-//! background, so that checking a token is a matter of microseconds and of no network:
+//! A [`Verifier`](verifier::Verifier) holds the issuer's keys and a copy of its revocation list, and refreshes both in the
+//! background. So a check of a token takes microseconds and needs no network:
 //!
 //! ```no_run
 //! # async fn example(token: &str) -> Result<(), Box<dyn std::error::Error>> {
@@ -15,7 +15,7 @@
 //! # }
 //! ```
 //!
-//! With actix-web, a handler says in its signature what it needs:
+//! With actix-web, a handler names the scope that it needs in its signature:
 //!
 //! ```no_run
 //! use actix_web::{App, HttpServer, web};
@@ -40,24 +40,25 @@
 //! }
 //! ```
 //!
-//! With axum or tonic, a layer stands before the handlers and answers likewise: `tower::BearerLayer`, of the feature `tower`.
+//! With axum or tonic, a layer in front of the handlers sends the same responses: `tower::BearerLayer`, in the feature `tower`.
 //!
-//! Scopes and roles are types ([`require`]); a service reads claims of its own
-//! ([`custom_claims`](verifier::VerifierBuilder::custom_claims)), adds rules of its own
-//! ([`policy`](verifier::VerifierBuilder::policy)), and has its registry show what is counted ([`metrics`]).
+//! Scopes and roles are types ([`require`]). A service can read custom claims
+//! ([`custom_claims`](verifier::VerifierBuilder::custom_claims)), add its own rules
+//! ([`policy`](verifier::VerifierBuilder::policy)), and show the verifier's counters in its registry ([`metrics`]).
 //!
 //! # What is promised
 //! - A token is accepted only if it is signed with RS256 by a key of the issuer's set, of the type `at+jwt`, for this
-//!   audience, within its times, and nothing revoked concerns it.
+//!   audience, within its times, and not revoked.
 //! - Once the issuer has acknowledged a revocation, no token that it concerns is accepted later than the bound
-//!   ([`MirrorSettings::max_staleness`](revocation::MirrorSettings::max_staleness), 30 s) after that, whatever fails.
-//!   Who cannot know refuses: [`VerifyError::Unavailable`](verifier::VerifyError::Unavailable).
-//! - The check of a good token waits for no fetch of keys, and with a mirror for nothing at all.
+//!   ([`MirrorSettings::max_staleness`](revocation::MirrorSettings::max_staleness), 30 s) after that, whatever fails. A
+//!   verifier that cannot know whether a token is revoked refuses it:
+//!   [`VerifyError::Unavailable`](verifier::VerifyError::Unavailable).
+//! - The check of a valid token never waits for a request for keys. With a mirror it does not wait at all.
 //!
 //! # Features
 //! - `actix`: extractors and error answers for actix-web.
-//! - `tower`: a layer for axum, tonic and whatever else is built of tower's services.
-//! - `feed`, `redis`: where revocations are learnt.
+//! - `tower`: a layer for axum, tonic and other services that are built with tower.
+//! - `feed`, `redis`: the sources from which revocations are learnt.
 //! - `testing`: an issuer, keys and tokens for the tests of your service.
 
 #![deny(missing_docs)]
@@ -89,17 +90,17 @@ pub mod verifier;
 /// with each web framework. (actix-web itself uses `http` 0.2; the module `actix` converts.)
 pub use http;
 
-/// What the README shows has to compile.
+/// Compiles the examples in the README of the repository.
 #[cfg(all(doctest, feature = "actix", feature = "feed", feature = "tower"))]
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
-/// So has what the guide shows.
+/// Compiles the examples in the guide.
 #[cfg(all(doctest, feature = "actix", feature = "feed", feature = "tower"))]
 #[doc = include_str!("../../docs/protect-a-service.md")]
 mod guide {}
 
-/// So has what the crate's own page shows.
+/// Compiles the examples in the README of this crate.
 #[cfg(all(doctest, feature = "actix", feature = "feed"))]
 #[doc = include_str!("../README.md")]
 mod crate_page {}

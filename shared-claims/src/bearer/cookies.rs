@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn twice_is_once_too_often() {
+    fn a_cookie_that_is_sent_twice_is_refused() {
         for headers in [
             &[&b"__Host-a=x; __Host-a=x"[..]][..],
             &[b"__Host-a=x; b=1;__Host-a="],
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_hides_nothing() {
+    fn malformed_cookies_beside_it_hide_nothing() {
         assert_eq!(read(&["b=ä; __Host-a=x; c=\u{1f600}".as_bytes()]), Ok(Some(text("x"))));
         assert_eq!(read(&["__Host-a=ä".as_bytes()]), Err(BearerError::INVALID_TOKEN));
         assert_eq!(read(&[b";;=;= ;,; __Host-a=x;"]), Ok(Some(text("x"))));

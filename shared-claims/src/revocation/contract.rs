@@ -100,16 +100,16 @@ pub const FACT_OUTLIVES_TOKENS_S: i64 = 60;
 /// ```
 pub const MAX_ACCESS_TOKEN_LIFE_S: i64 = 24 * 3_600;
 
-/// The longest time for which a verifier may serve from a key set that it cannot read anew, seconds. A revoked key is held in
-/// the list for at least as long.
+/// The longest time for which a verifier may use a key set that it cannot refresh, seconds. A revoked key stays in the list for
+/// at least as long.
 ///
 /// ```
 /// assert_eq!(shared_claims::revocation::MAX_KEY_SET_AGE_S, 30 * 24 * 3_600);
 /// ```
 pub const MAX_KEY_SET_AGE_S: i64 = 30 * 24 * 3_600;
 
-/// How long a fact counts at most from its arrival at a verifier, whatever its `exp` says, seconds; for a key's it is
-/// [`MAX_KEY_FACT_LIFE_S`]. See [`RevocationKind::counts_for_s`].
+/// The longest time for which a fact counts after its arrival at a verifier, whatever its `exp` is, seconds. For a fact about a
+/// signing key it is [`MAX_KEY_FACT_LIFE_S`]. See [`RevocationKind::counts_for_s`].
 ///
 /// ```
 /// assert_eq!(shared_claims::issuer::contract::MAX_FACT_LIFE_S, 25 * 3_600);
@@ -123,16 +123,16 @@ pub const MAX_FACT_LIFE_S: i64 = MAX_ACCESS_TOKEN_LIFE_S + 3_600;
 /// ```
 pub const MAX_KEY_FACT_LIFE_S: i64 = MAX_KEY_SET_AGE_S + 24 * 3_600;
 
-/// The bound within which a revocation reaches every verifier, and for how long a proof of the list counts, unless they are
-/// configured; seconds.
+/// The default of two settings, seconds: the bound within which a revocation reaches every verifier, and the time for which a
+/// proof of the list counts.
 ///
 /// ```
 /// assert_eq!(shared_claims::revocation::DEFAULT_BOUND_S, 30);
 /// ```
 pub const DEFAULT_BOUND_S: u64 = 30;
 
-/// By how much Redis's clock may stand behind a moment that was taken from it, milliseconds. More shows that the clock was
-/// set back: then the moment proves nothing to a verifier, and the issuer rebuilds the list.
+/// How far Redis's clock may be behind a moment that was read from it before, milliseconds. A greater difference shows that the
+/// clock was set back. Then the moment proves nothing to a verifier, and the issuer rebuilds the list.
 ///
 /// ```
 /// assert_eq!(shared_claims::issuer::contract::MAX_CLOCK_STEP_MS, 1_000);
@@ -146,21 +146,21 @@ pub const MAX_CLOCK_STEP_MS: i64 = 1_000;
 /// ```
 pub const MAX_FEED_WAIT_S: u64 = 30;
 
-/// The most entries of one answer of the feed.
+/// The most entries of one response of the feed.
 ///
 /// ```
 /// assert_eq!(shared_claims::issuer::contract::MAX_FEED_ENTRIES, 10_000);
 /// ```
 pub const MAX_FEED_ENTRIES: usize = 10_000;
 
-// What a verifier believes must be longer than what the issuer needs.
+// The limits of verifiers must be longer than the times that the issuer needs.
 const _: () = {
     assert!(MAX_LEEWAY_S < FACT_OUTLIVES_TOKENS_S);
     assert!(MAX_ACCESS_TOKEN_LIFE_S + FACT_OUTLIVES_TOKENS_S < MAX_FACT_LIFE_S);
     assert!(MAX_KEY_SET_AGE_S + FACT_OUTLIVES_TOKENS_S < MAX_KEY_FACT_LIFE_S);
 };
 
-/// The key of that name, as [`EPOCH`] and [`EVENTS`] are.
+/// The full key of a name such as [`EPOCH`] or [`EVENTS`].
 ///
 /// ```
 /// use shared_claims::issuer::contract;

@@ -46,7 +46,7 @@ struct Settings<C> {
     over_tls: bool,
 }
 
-/// The result of looking at a request.
+/// The decision about a request.
 pub(super) enum Decision<C> {
     Known(Result<Verified<C>, BearerError>),
     /// The check of this token has to wait, for a key set or for a revocation source.

@@ -224,7 +224,7 @@ impl<C: CustomClaims> Inner<C> {
     }
 
     fn verify_now(&self, token: &str) -> Option<Result<Verified<C>, VerifyError>> {
-        // Decided before the token is looked at, so that no signature is checked for nothing.
+        // Decided before the token is parsed, so that no signature is checked in vain.
         let answers_at_once = matches!(self.revocation, None | Some(RevocationSource::Mirror(_)));
         if !answers_at_once {
             return None;

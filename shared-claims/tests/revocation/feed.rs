@@ -102,7 +102,7 @@ async fn no_fault_lets_a_revoked_token_live() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_is_always_gone_is_told() {
+async fn a_cursor_that_is_always_gone_is_reported() {
     let server = FeedServer::start().await;
     server.change(|feed| feed.behaviour = Behaviour::Status("410 Gone"));
     let mirror = follow(&server, MirrorSettings::default());
@@ -111,7 +111,7 @@ async fn a_cursor_that_is_always_gone_is_told() {
 }
 
 #[tokio::test]
-async fn the_token_is_shown_to_the_feed_alone() {
+async fn the_feed_token_is_sent_only_to_the_feed() {
     let server = FeedServer::start().await;
     let feed = FeedSettings::new(&server.url()).unwrap().token("feed-token-1").unwrap();
     let mirror = Mirror::follow_feed(feed, MirrorSettings::default());
@@ -139,7 +139,7 @@ async fn an_issuer_that_does_not_hold_requests_is_not_asked_without_end() {
 
 /// An issuer that stops answers everybody who waits in one moment.
 #[tokio::test]
-async fn who_is_let_go_early_does_not_ask_again_at_once() {
+async fn a_request_that_is_released_early_is_not_repeated_at_once() {
     let server = FeedServer::start().await;
     let mirror = follow(&server, MirrorSettings::default());
     let held_since = async || {
@@ -171,7 +171,7 @@ async fn under_a_small_bound_the_feed_is_polled() {
 }
 
 #[tokio::test]
-async fn nothing_runs_on_when_the_last_handle_is_gone() {
+async fn background_tasks_stop_with_the_last_handle() {
     let server = FeedServer::start().await;
     server.change(|feed| feed.behaviour = Behaviour::Hasty);
     let mirror = follow(&server, MirrorSettings::default());

@@ -54,7 +54,7 @@ async fn each_kind_of_fact_is_found() {
 }
 
 #[tokio::test]
-async fn no_list_no_answer() {
+async fn without_a_list_the_verdict_is_unknown() {
     let redis = RedisProcess::start().await;
     let lookup = RedisLookup::new(settings(&redis.address()), MirrorSettings::default());
     assert_eq!(lookup.check(&token(1)).await, Verdict::Unknown, "there is no list");
@@ -90,7 +90,7 @@ async fn what_redis_may_have_expired_by_its_own_clock_is_not_live() {
 }
 
 #[tokio::test]
-async fn what_was_met_stays_met() {
+async fn a_fact_that_was_found_stays_found() {
     let mut redis = RedisProcess::start().await;
     let mut list = list_in(&redis).await;
     redis::cmd("SAVE").exec_async(&mut redis.connection().await).await.unwrap();

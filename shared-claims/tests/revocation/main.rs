@@ -2,9 +2,9 @@
 //! feed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod believed;
 mod feed;
 mod feed_server;
+mod forged_facts;
 mod lookup;
 mod mirror;
 mod mirror_faults;

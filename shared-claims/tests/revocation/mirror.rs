@@ -78,7 +78,7 @@ async fn prefix_database_and_user_are_those_of_the_settings() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_told_without_secrets() {
+async fn errors_are_reported_without_secrets() {
     let redis = RedisProcess::start_with(&["--requirepass", "right"]).await;
     let wrong = RedisSettings::new(&format!("redis://:hunter2@{}", redis.address())).unwrap();
     let mirror = Mirror::follow_redis(wrong, MirrorSettings::default());
@@ -107,7 +107,7 @@ async fn a_list_that_is_not_renewed_grows_old() {
 }
 
 #[tokio::test]
-async fn a_list_of_the_future_proves_nothing() {
+async fn a_list_with_a_future_as_of_proves_nothing() {
     let redis = RedisProcess::start().await;
     let mut list = list_in(&redis).await;
     let ahead_ms = list.now_ms().await + 3_600_000;
@@ -145,7 +145,7 @@ async fn a_malformed_entry_is_not_passed_over() {
 }
 
 #[tokio::test]
-async fn nothing_runs_on_when_the_last_handle_is_gone() {
+async fn background_tasks_stop_with_the_last_handle() {
     let redis = RedisProcess::start().await;
     let mut connection = redis.connection().await;
     let mut clients = async || {

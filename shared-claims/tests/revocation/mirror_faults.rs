@@ -83,7 +83,7 @@ async fn an_older_dump_proves_nothing() {
 }
 
 #[tokio::test]
-async fn a_hanging_redis_is_as_good_as_a_dead_one() {
+async fn a_hanging_redis_is_treated_like_a_dead_one() {
     let redis = RedisProcess::start().await;
     let clock = manual_clock();
     let mut list = list_in(&redis).await;
@@ -155,7 +155,7 @@ async fn no_fault_on_the_wire_lets_a_revoked_token_live() {
 }
 
 #[tokio::test]
-async fn slow_answers_do_not_make_an_old_list_young() {
+async fn a_slow_response_does_not_make_an_old_list_current() {
     let redis = RedisProcess::start().await;
     let proxy = Proxy::before(&redis.address()).await;
     let mut list = list_in(&redis).await;

@@ -116,7 +116,7 @@ async fn a_proxy_that_is_named_is_asked_for_key_set_and_feed() {
 
 /// A TLS server whose certificate comes from an unknown authority.
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_is_told_as_such() {
+async fn an_untrusted_certificate_is_named_in_the_error() {
     let (_redis, url) = redis_with_tls().await;
     let issuer = url.replace("rediss://", "https://");
     let verifier = Verifier::builder(&issuer).audience("notes").follow_feed().build().await.unwrap();
@@ -130,7 +130,7 @@ async fn a_certificate_that_is_not_trusted_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_told_as_such() {
+async fn a_refused_connection_is_named_in_the_error() {
     let issuer = format!("http://me:hunter2@127.0.0.1:{}", shared_claims::testing::free_port());
     let verifier = Verifier::builder(&issuer).audience("notes").follow_feed().build().await.unwrap();
     let told = || {

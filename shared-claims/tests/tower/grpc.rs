@@ -68,7 +68,7 @@ fn assert_status(status: &Status, code: Code, challenge: Option<&str>) {
 }
 
 #[tokio::test]
-async fn a_good_call_learns_who_asks() {
+async fn a_valid_call_has_the_verified_token() {
     for source in [Source::None, Source::Waited] {
         let (_server, channel) = start(verifier(source).await).await;
         let answer = ask(channel, &bearer(&token().claim("sub", "ada").sign())).await.unwrap();

@@ -20,7 +20,7 @@ async fn post(layer: BearerLayer, target: &str, headers: &[(&str, &str)]) -> u16
 }
 
 #[tokio::test]
-async fn a_service_that_ends_tls_itself_has_no_pages_in_the_clear() {
+async fn for_a_service_that_ends_tls_itself_a_plain_http_page_is_foreign() {
     let layer = BearerLayer::new(verifier(Source::None).await).cookie(COOKIE);
     let clear = [("host", "todo.example"), ("origin", "http://todo.example")];
     let tls = [("host", "todo.example"), ("origin", "https://todo.example")];

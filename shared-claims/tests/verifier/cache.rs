@@ -33,7 +33,7 @@ async fn without_entries_nothing_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_token_dies_with_its_key() {
+async fn a_token_is_refused_when_its_key_is_removed() {
     let clock = clock();
     let keys = handle(&[TestKey::shared(0)]);
     let verifier = builder(&clock).keys(keys.clone()).build().await.unwrap();
@@ -55,7 +55,7 @@ async fn a_token_dies_with_its_key() {
 }
 
 #[tokio::test]
-async fn what_is_revoked_is_remembered_no_longer() {
+async fn a_revoked_token_is_removed_from_the_cache() {
     let clock = clock();
     let source = ScriptedSource::always(Verdict::NotRevoked);
     let verifier = builder(&clock).revocation(source.revocation()).build().await.unwrap();

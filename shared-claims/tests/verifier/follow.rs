@@ -157,7 +157,7 @@ async fn a6_unknown_kids_cause_one_fetch_per_cooldown_and_delay_nobody() {
 }
 
 #[tokio::test]
-async fn a6_what_is_no_token_of_ours_causes_no_fetch() {
+async fn a6_a_token_that_is_not_ours_causes_no_fetch() {
     let clock = clock();
     let issuer = TestIssuer::start([TestKey::shared(0)]);
     let verifier = following(issuer.url(), &clock).build().await.unwrap();
@@ -186,7 +186,7 @@ async fn a28_the_first_token_of_a_new_key_is_accepted() {
 }
 
 #[tokio::test]
-async fn a28_also_through_http() {
+async fn a28_rotation_through_http() {
     let clock = clock();
     let issuer = TestIssuer::start([TestKey::shared(0)]);
     let verifier = following(issuer.url(), &clock).build().await.unwrap();
@@ -200,7 +200,7 @@ async fn a28_also_through_http() {
 }
 
 #[tokio::test]
-async fn a20_whatever_the_issuer_answers_the_last_good_set_serves() {
+async fn a20_the_last_good_key_set_stays_in_use_whatever_the_issuer_answers() {
     let behaviours = [
         Behaviour::Status(500),
         Behaviour::Status(404),
@@ -240,7 +240,7 @@ async fn a20(behaviour: Behaviour) {
 }
 
 #[tokio::test]
-async fn a20_the_limit_counts_what_is_unpacked() {
+async fn a20_the_size_limit_counts_decompressed_bytes() {
     let clock = clock();
     let issuer = TestIssuer::start([TestKey::shared(0)]);
     let client = reqwest::Client::builder().no_gzip().build().unwrap();
@@ -301,7 +301,7 @@ async fn the_last_good_set_serves_for_a_while_and_no_longer() {
 }
 
 #[tokio::test]
-async fn nothing_goes_on_after_the_last_clone() {
+async fn background_tasks_stop_with_the_last_clone() {
     let issuer = TestIssuer::start([TestKey::shared(0)]);
     issuer.cache_control("max-age=1");
     let builder = Verifier::builder(issuer.url()).audience(AUDIENCE).without_revocation();

@@ -20,7 +20,7 @@ async fn service() -> Service {
 }
 
 #[tokio::test]
-async fn a21_without_credentials_the_challenge_is_bare() {
+async fn a21_without_credentials_the_challenge_has_no_error_code() {
     let service = service().await;
     for path in ["/whoami", "/write"] {
         let answer = Answer::of(service.get(path)).await;
@@ -32,7 +32,7 @@ async fn a21_without_credentials_the_challenge_is_bare() {
 }
 
 #[tokio::test]
-async fn a22_the_scheme_knows_no_case() {
+async fn a22_the_scheme_is_case_insensitive() {
     let service = service().await;
     let token = token(&clock()).sign();
     for scheme in ["Bearer", "bearer", "BEARER", "bEARER"] {
@@ -90,7 +90,7 @@ async fn a23_other_credentials() {
 }
 
 #[tokio::test]
-async fn a24_a_token_in_the_query_is_none() {
+async fn a24_a_token_in_the_query_is_not_accepted() {
     let service = service().await;
     let token = token(&clock()).sign();
     let answer = Answer::of(service.get(&format!("/whoami?access_token={token}"))).await;

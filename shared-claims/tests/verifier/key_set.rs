@@ -32,7 +32,7 @@ fn modulus_of(bits: usize) -> String {
 }
 
 #[test]
-fn a_key_that_is_good_in_all_it_says_serves() {
+fn a_key_with_valid_members_is_used() {
     for changes in [
         json!({}),
         json!({"use": null}),
@@ -52,7 +52,7 @@ fn a_key_that_is_good_in_all_it_says_serves() {
 }
 
 #[test]
-fn a_bad_key_is_left_out_and_the_rest_serve() {
+fn a_bad_key_is_left_out_and_the_others_are_used() {
     for changes in [
         json!({"n": modulus_of(1024)}),
         json!({"n": modulus_of(2040)}),
@@ -107,7 +107,7 @@ fn entries_that_are_no_keys_do_no_harm() {
 }
 
 #[test]
-fn a_member_twice_spoils_a_key() {
+fn a_key_with_a_repeated_member_is_left_out() {
     let jwk = TestKey::shared(0).jwk().to_string();
     for twice in [r#""e":"AQAB","#, r#""kid":"k","#, r#""use":"enc","#] {
         let document = format!(r#"{{"keys":[{{{twice}{}]}}"#, &jwk[1..]);

@@ -108,7 +108,7 @@ impl Observer for Witness {
 }
 
 #[tokio::test]
-async fn an_observer_is_told_as_it_happens() {
+async fn an_observer_is_called_for_each_event() {
     let clock = clock();
     let source = ScriptedSource::always(Verdict::NotRevoked);
     let keys = KeySetHandle::new();

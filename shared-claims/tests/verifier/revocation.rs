@@ -23,7 +23,7 @@ async fn outcome(verifier: &Verifier, token: &str) -> Result<(), VerifyError> {
 }
 
 #[tokio::test]
-async fn a_fact_of_any_kind_ends_a_token_that_was_accepted_before() {
+async fn a_fact_of_any_kind_revokes_a_token_that_was_accepted_before() {
     let clock = clock();
     let jti = token_id(NOW_MS).to_string();
     let token = token(&clock).claim("jti", jti.clone()).sign();
@@ -51,7 +51,7 @@ async fn a_fact_of_any_kind_ends_a_token_that_was_accepted_before() {
 }
 
 #[tokio::test]
-async fn a_cut_ends_what_was_issued_until_then_and_nothing_later() {
+async fn a_cut_revokes_tokens_issued_until_then_and_no_later_ones() {
     let clock = clock();
     let (mirror, writer) = Mirror::by_hand(MirrorSettings::default().clock(clock.clone()));
     let verifier = builder(&clock).revocation(mirror.into()).build().await.unwrap();
@@ -93,7 +93,7 @@ async fn a_list_that_is_too_old_proves_nothing() {
 }
 
 #[tokio::test]
-async fn a_bad_token_stays_bad_while_the_source_cannot_tell() {
+async fn an_invalid_token_is_invalid_also_while_revocation_is_unknown() {
     let clock = clock();
     let source = ScriptedSource::always(Verdict::Unknown);
     let verifier = with_source(&clock, &source).await;
@@ -110,7 +110,7 @@ async fn a_bad_token_stays_bad_while_the_source_cannot_tell() {
 }
 
 #[tokio::test]
-async fn without_keys_only_what_is_bad_in_any_case_is_bad() {
+async fn without_keys_only_tokens_that_no_key_could_make_valid_are_invalid() {
     let clock = clock();
     let keys = shared_claims::verifier::KeySetHandle::new();
     let verifier = builder(&clock).keys(keys.clone()).build().await.unwrap();
@@ -132,7 +132,7 @@ async fn without_keys_only_what_is_bad_in_any_case_is_bad() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_while_the_source_thinks_is_expired() {
+async fn a_token_that_expires_during_the_revocation_check_is_refused() {
     let clock = clock();
     let source = ScriptedSource::always(Verdict::NotRevoked);
     let moved = clock.clone();
@@ -166,7 +166,7 @@ async fn an_outage_may_be_accepted_and_is_counted() {
 }
 
 #[tokio::test]
-async fn a_verifier_needs_a_word_on_revocation() {
+async fn a_verifier_needs_a_choice_on_revocation() {
     let unsaid = Verifier::builder(ISSUER).audience(AUDIENCE).keys(handle(&[]));
     assert!(matches!(unsaid.build().await, Err(BuildError::NoRevocation)));
     let nameless = Verifier::builder(ISSUER).keys(handle(&[])).without_revocation();
@@ -211,7 +211,7 @@ async fn the_issuers_feed_is_found_beside_it() {
 }
 
 #[tokio::test]
-async fn a_redis_that_cannot_be_meant_is_told_without_its_password() {
+async fn an_invalid_redis_url_is_reported_without_its_password() {
     let builder = builder(&clock()).follow_redis("http://reader:hunter2@localhost");
     let Err(error) = builder.build().await else { panic!("it was built") };
     assert!(matches!(error, BuildError::Source(_)));

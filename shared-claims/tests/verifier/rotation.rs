@@ -30,7 +30,7 @@ fn publish(issuer: &TestIssuer, active: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a28_keys_that_rotate_under_load_cost_no_good_token_a_refusal() {
+async fn a28_no_valid_token_is_refused_while_keys_rotate_under_load() {
     let issuer = Arc::new(TestIssuer::start([TestKey::shared(3), TestKey::shared(0), TestKey::shared(1)]));
     issuer.cache_control("public, max-age=1");
     let verifier = following(&issuer).build().await.unwrap();
@@ -72,7 +72,7 @@ async fn a28_keys_that_rotate_under_load_cost_no_good_token_a_refusal() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a6_a_thousand_strangers_on_sixteen_connections_cost_one_fetch_and_delay_nobody() {
+async fn a6_a_thousand_unknown_kids_on_sixteen_connections_cause_one_fetch_and_delay_nobody() {
     let issuer = TestIssuer::start([TestKey::shared(0)]);
     let verifier = following(&issuer).token_cache_entries(0).build().await.unwrap();
     let service = Arc::new(Service::start(BearerAuth::new(verifier)));
@@ -110,7 +110,7 @@ async fn a6_a_thousand_strangers_on_sixteen_connections_cost_one_fetch_and_delay
 }
 
 #[tokio::test]
-async fn a_reading_that_panics_is_one_that_failed() {
+async fn a_refresh_that_panics_counts_as_failed() {
     let issuer = TestIssuer::start([TestKey::shared(0)]);
     issuer.cache_control("public, max-age=1");
     let clock = StumblingClock::new();

@@ -1,4 +1,4 @@
-//! Where the Redis with the list is: at the address in the URL, or where a cluster or Sentinels say.
+//! The address of the Redis that has the list: the one in the URL, or the one that a cluster or Sentinels name.
 //!
 //! The protocol needs one connection to one process, whose `run_id` was compared with the list's epoch. A cluster or
 //! Sentinels are therefore asked only for the address of that process. The connection to it is an ordinary one, and it

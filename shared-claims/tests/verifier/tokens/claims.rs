@@ -57,7 +57,7 @@ async fn a15_issuer() {
 }
 
 #[tokio::test]
-async fn a16_times_of_another_form() {
+async fn a16_malformed_times() {
     let clock = clock();
     let good = token(&clock);
     let mut cases = Vec::new();

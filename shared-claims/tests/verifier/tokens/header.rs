@@ -69,7 +69,7 @@ async fn a3_other_algorithms_with_the_right_key() {
 }
 
 #[tokio::test]
-async fn a4_alg_of_another_form() {
+async fn a4_malformed_alg() {
     let clock = clock();
     let good = token(&clock);
     let mut cases = vec![case("missing", good.clone().without_header("alg").sign(), Reason::Algorithm)];
@@ -83,7 +83,7 @@ async fn a4_alg_of_another_form() {
 }
 
 #[tokio::test]
-async fn a5_kid_of_another_form() {
+async fn a5_malformed_kid() {
     let clock = clock();
     let good = token(&clock);
     let mut cases = vec![
@@ -173,7 +173,7 @@ async fn a12_other_tokens() {
 }
 
 #[tokio::test]
-async fn a13_typ_without_regard_to_case() {
+async fn a13_typ_is_case_insensitive() {
     let clock = clock();
     let good = token(&clock);
     let cases = ["at+jwt", "AT+JWT", "At+jWt", "application/at+jwt", "APPLICATION/AT+JWT"];

@@ -5,7 +5,7 @@ use super::*;
 const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 #[tokio::test]
-async fn a9_members_twice() {
+async fn a9_repeated_members() {
     let clock = clock();
     let good = token(&clock);
     let twice = |json: &[u8], first: &str, last: &str| {
