@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::helpers::{World, cut, eventually, now_ms, session};
 
 #[actix_web::test]
-async fn an_announced_fact_stands_in_redis_when_the_answer_is_sent() {
+async fn an_announced_fact_is_in_redis_when_the_response_is_sent() {
     for place in TestDatabase::both() {
         let world = World::new(place).await;
         let revocations = world.start().await;
@@ -72,7 +72,7 @@ async fn of_several_cuts_the_highest_and_the_longest_life_count() {
 }
 
 #[actix_web::test]
-async fn more_facts_than_one_step_takes_are_all_delivered() {
+async fn more_facts_than_one_script_writes_are_all_delivered() {
     let world = World::sqlite().await;
     let mut last = 0;
     for id in 1..=1203_u128 {
@@ -101,7 +101,7 @@ async fn facts_that_ended_a_while_ago_are_not_delivered_and_leave_no_gap() {
 }
 
 #[actix_web::test]
-async fn a_redis_that_hangs_holds_an_answer_for_a_second_at_most_and_loses_nothing() {
+async fn a_redis_that_hangs_delays_a_response_for_a_second_at_most_and_no_fact_is_lost() {
     let world = World::sqlite().await;
     let revocations = world.start().await;
     eventually("the list is proven", async || world.exists("epoch").await).await;
@@ -115,7 +115,7 @@ async fn a_redis_that_hangs_holds_an_answer_for_a_second_at_most_and_loses_nothi
 }
 
 #[actix_web::test]
-async fn a_round_that_panics_is_one_that_failed() {
+async fn a_round_that_panics_counts_as_failed() {
     let world = World::sqlite().await;
     let clock = StumblingClock::new();
     let revocations = world.start_under(world.settings(), clock.clone()).await.unwrap();

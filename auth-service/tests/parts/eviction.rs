@@ -25,7 +25,7 @@ async fn a_redis_that_may_evict_stops_the_start() {
 }
 
 #[actix_web::test]
-async fn one_that_comes_to_evict_later_is_not_renewed_until_it_no_longer_does() {
+async fn a_redis_that_may_evict_later_is_not_renewed_until_it_may_not_any_more() {
     let world = World::sqlite().await;
     let revocations = world.start().await;
     eventually("the list is proven", async || world.exists("epoch").await).await;
@@ -72,7 +72,7 @@ async fn an_allowed_eviction_is_answered_by_a_rebuild() {
 }
 
 #[actix_web::test]
-async fn one_that_may_evict_and_is_met_only_later_is_not_proven_once() {
+async fn a_redis_that_may_evict_and_is_reached_only_later_is_never_proven() {
     let world = World::sqlite().await;
     let_it_evict(&world).await;
     let between = Proxy::before(&world.redis.address()).await;
@@ -108,7 +108,7 @@ async fn is_under_another_epoch_than(world: &World, epoch: Option<&String>) -> b
 }
 
 #[actix_web::test]
-async fn what_was_evicted_while_nothing_could_be_proven_is_rebuilt_afterwards() {
+async fn facts_that_were_evicted_while_nothing_could_be_proven_are_rebuilt_afterwards() {
     let world = World::sqlite().await;
     let revocations = world.start().await;
     let seq = world.commit(session(1)).await;
@@ -125,7 +125,7 @@ async fn what_was_evicted_while_nothing_could_be_proven_is_rebuilt_afterwards() 
 }
 
 #[actix_web::test]
-async fn what_was_evicted_while_no_service_ran_is_rebuilt_by_the_next() {
+async fn facts_that_were_evicted_while_no_service_ran_are_rebuilt_at_the_next_start() {
     let world = World::sqlite().await;
     let revocations = world.start().await;
     let seq = world.commit(session(1)).await;

@@ -91,7 +91,7 @@ async fn fill(world: &World, most: usize) {
 }
 
 #[actix_web::test]
-async fn when_others_fill_redis_good_tokens_are_accepted_and_revoked_ones_refused() {
+async fn while_others_fill_redis_good_tokens_are_accepted_and_revoked_ones_refused() {
     let parties = Parties::start().await;
     // A megabyte beyond the limit. At the limit itself, Redis would be full at one moment and not at the next.
     fill(&parties.world, 150).await;
@@ -114,7 +114,7 @@ async fn when_others_fill_redis_good_tokens_are_accepted_and_revoked_ones_refuse
 }
 
 #[actix_web::test]
-async fn a_fact_that_cannot_be_delivered_is_waited_for_and_nothing_is_proven_meanwhile() {
+async fn while_a_fact_cannot_be_delivered_nothing_is_proven() {
     let parties = Parties::start().await;
     // Far beyond the bound up to which the list may be written.
     fill(&parties.world, 1_500).await;

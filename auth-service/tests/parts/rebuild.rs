@@ -29,7 +29,7 @@ async fn a_flushed_redis_is_filled_again_under_a_new_epoch() {
 }
 
 #[actix_web::test]
-async fn a_redis_that_restarted_with_older_data_is_not_believed() {
+async fn the_list_of_a_redis_that_restarted_with_older_data_is_rebuilt() {
     let mut world = World::sqlite().await;
     let revocations = world.start().await;
     let before = standing(&world, [session(1)]).await;
@@ -66,7 +66,7 @@ async fn a_list_from_another_database_is_replaced() {
 }
 
 #[actix_web::test]
-async fn no_stream_is_left_beside() {
+async fn a_rebuild_leaves_no_other_stream() {
     let world = World::sqlite().await;
     let revocations = world.start().await;
     standing(&world, [session(1)]).await;
@@ -81,7 +81,7 @@ async fn no_stream_is_left_beside() {
 }
 
 #[actix_web::test]
-async fn a_stream_that_is_lost_alone_is_missed() {
+async fn a_list_that_lost_only_its_stream_is_rebuilt() {
     let world = World::sqlite().await;
     let revocations = world.start().await;
     let before = standing(&world, [session(1)]).await;

@@ -38,7 +38,7 @@ pub(crate) async fn let_in(redis: &RedisProcess) {
 }
 
 #[test]
-fn the_rights_of_a_verifier_are_told_alike() {
+fn all_documents_name_the_same_rights_of_a_verifier() {
     let told = documented(RUSTDOC, "/// too");
     assert_eq!(told, documented(DOCUMENT, "An ACL for a verifier"));
 }

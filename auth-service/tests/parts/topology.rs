@@ -23,7 +23,7 @@ async fn eventually<F: Future<Output = bool>>(what: &str, condition: impl FnMut(
     testing::eventually(what, Duration::from_secs(60), condition).await;
 }
 
-/// The marks of a token of this session.
+/// The revocation query for a token of this session.
 pub(crate) fn token(id: u128) -> RevocationQuery<'static> {
     RevocationQuery {
         jti: TokenId::new(now_ms(), [0; 10]),
@@ -203,7 +203,7 @@ async fn a_cluster_whose_master_dies_is_followed_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_cluster_of_which_nobody_answers_proves_nothing() {
+async fn a_cluster_of_which_no_node_answers_proves_nothing() {
     let dead = free_port();
     let parties = Parties::at(&format!("redis-cluster://127.0.0.1:{dead}")).await;
     parties.revoke(1).await;
@@ -302,7 +302,7 @@ async fn sentinels_are_asked_who_is_master_and_asked_again_when_it_dies() {
 /// The old master is cut off from the Sentinels, but not from the services. No connection fails, but all services
 /// must move to the new master.
 #[tokio::test]
-async fn a_master_that_is_one_no_more_is_left_although_it_still_answers() {
+async fn a_former_master_is_left_although_it_still_answers() {
     let watched = Watched::start().await;
     let parties = Parties::at(&watched.url()).await;
     parties.revoke(1).await;

@@ -28,7 +28,7 @@ async fn the_second_one_does_not_start() {
 }
 
 #[actix_web::test]
-async fn two_that_run_all_the_same_say_so_and_no_revoked_token_lives() {
+async fn two_issuers_that_run_all_the_same_report_it_and_no_revoked_token_is_accepted() {
     let (world, other) = (World::sqlite().await, World::sqlite().await);
     let first = world.start().await;
     let between = Proxy::before(&world.redis.address()).await;

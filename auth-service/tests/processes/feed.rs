@@ -1,4 +1,4 @@
-//! The feed as a verifier in any language meets it.
+//! The feed over HTTP, as a verifier in any language uses it.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ async fn a_cursor_of_another_list_is_gone_and_a_wait_has_its_limit() {
 }
 
 #[actix_web::test]
-async fn without_a_token_it_answers_this_machine_alone() {
+async fn without_a_token_it_answers_only_this_machine() {
     let (_database, recipe) = recipe();
     let service = recipe.start().await;
     let get = || service.client.get(format!("{}/revocations", service.url));
@@ -77,7 +77,7 @@ async fn without_a_token_it_answers_this_machine_alone() {
     for host in ["localhost:8000", "LOCALHOST", "127.0.0.1", "[::1]:8000", "id.localhost"] {
         assert_eq!(status(get().header("Host", host)).await, StatusCode::OK, "{host}");
     }
-    // What a page can have a browser ask once it let its own name lead to 127.0.0.1.
+    // Host names that a web page can make a browser send, if the page's own name resolves to 127.0.0.1.
     for host in ["evil.example", "evil.example:8000", "localhost.evil.example", "10.0.0.1", "me@localhost"] {
         assert_eq!(status(get().header("Host", host)).await, StatusCode::FORBIDDEN, "{host}");
     }
@@ -123,9 +123,9 @@ async fn the_host_that_the_url_names_counts_as_well() {
     }
 }
 
-/// The peer's address would be the proxy's, and whoever may reach a public issuer is not on this machine.
+/// Behind a proxy every request comes from the proxy's address, and a public issuer is reached from other machines.
 #[actix_web::test]
-async fn behind_a_proxy_or_a_public_name_it_answers_nobody_without_a_token() {
+async fn behind_a_proxy_or_with_a_public_name_it_needs_a_token() {
     let (_database, local) = recipe();
     let public = local.clone().with("AUTH__ISSUER", "https://id.example.com");
     for recipe in [local.with("AUTH__HTTP__TRUSTED_PROXIES", "192.0.2.7"), public] {
@@ -142,7 +142,7 @@ async fn behind_a_proxy_or_a_public_name_it_answers_nobody_without_a_token() {
 }
 
 #[actix_web::test]
-async fn with_a_token_it_answers_who_has_it() {
+async fn with_a_token_it_answers_those_who_send_it() {
     let (_database, recipe) = recipe();
     let service = recipe.with("AUTH__REVOCATION__FEED_TOKEN", "a-feed-token-of-some-length").start().await;
     let get = || service.client.get(format!("{}/revocations", service.url));
@@ -156,17 +156,17 @@ async fn with_a_token_it_answers_who_has_it() {
 }
 
 #[actix_web::test]
-async fn it_is_compressed_for_who_asks() {
+async fn it_is_compressed_on_request() {
     let (_database, recipe) = recipe();
     let service = recipe.start().await;
-    // A client that does not take the encoding off again.
+    // A client that does not decompress the response.
     let plain = reqwest::Client::builder().no_gzip().build().unwrap();
     let get = plain.get(format!("{}/revocations", service.url)).header("Accept-Encoding", "gzip");
     assert_eq!(get.send().await.unwrap().headers()["Content-Encoding"], "gzip");
 }
 
 #[actix_web::test]
-async fn a_stop_answers_who_waits() {
+async fn a_stop_answers_waiting_requests() {
     let (_database, recipe) = recipe();
     let service = recipe.start().await;
     let (_, list) = answer(&service, "").await;
@@ -182,7 +182,7 @@ async fn a_stop_answers_who_waits() {
     assert_eq!(waiting.await.unwrap().unwrap().status(), StatusCode::OK);
 }
 
-/// A number of `/metrics`.
+/// The value of a metric.
 async fn metric(service: &Service, name: &str) -> u64 {
     let told = service.client.get(format!("{}/metrics", service.url)).send().await.unwrap();
     let told = told.text().await.unwrap();
@@ -190,13 +190,13 @@ async fn metric(service: &Service, name: &str) -> u64 {
     line.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-/// Waits for what is behind `after`, on a connection of its own.
+/// Sends a request that waits for facts after `after`, on a connection of its own.
 async fn ask(stream: &mut TcpStream, after: &str) {
     let request = format!("GET /revocations?wait=30&after={after} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
 }
 
-/// Reads an answer with a body of a stated length; how long it is.
+/// Reads a response that has a `Content-Length`. Returns the length of its body.
 async fn take(stream: &mut TcpStream) -> usize {
     let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
     loop {
@@ -214,9 +214,9 @@ async fn take(stream: &mut TcpStream) -> usize {
     }
 }
 
-/// What a follower takes while it waits: buffers of the connection and its request, and nothing of the answers that it got.
+/// A waiting follower uses memory for the buffers of its connection and for its request, but none for earlier responses.
 #[actix_web::test]
-async fn a_waiting_follower_takes_forty_kibibytes_at_most_also_after_a_burst() {
+async fn a_waiting_follower_uses_at_most_forty_kibibytes_even_after_a_burst() {
     const FOLLOWERS: u64 = 2_000;
     service_kit::server::raise_open_file_limit();
     let (place, recipe) = recipe();
