@@ -8,16 +8,13 @@
 //! }
 //! ```
 
-mod custom;
 mod id;
-mod roles;
 
-pub use custom::CustomClaims;
 pub use id::{InvalidId, SessionId, TokenId};
-pub use roles::Roles;
 
-pub(crate) use custom::REGISTERED;
+use std::fmt::Debug;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::scope::Scopes;
@@ -164,6 +161,79 @@ impl<C> Claims<C> {
             acr: self.acr,
             custom,
         }
+    }
+}
+
+/// The custom claims that a service reads from a token. Any type qualifies that deserialises from an object of the
+/// payload's members for which [`Claims`] has no field. Implemented automatically for every such type.
+///
+/// ```
+/// #[derive(Clone, Debug, serde::Deserialize)]
+/// struct Tenant {
+///     tenant: String,
+/// }
+///
+/// fn is_custom<C: shared_claims::claims::CustomClaims>() {}
+/// is_custom::<Tenant>();
+/// is_custom::<()>();
+/// ```
+pub trait CustomClaims: DeserializeOwned + Clone + Debug + Send + Sync + 'static {}
+
+impl<C: DeserializeOwned + Clone + Debug + Send + Sync + 'static> CustomClaims for C {}
+
+/// The members that [`Claims`] reads itself. They are not part of the custom claims.
+pub(crate) const REGISTERED: [&str; 15] = [
+    "iss",
+    "sub",
+    "aud",
+    "client_id",
+    "scope",
+    "iat",
+    "nbf",
+    "exp",
+    "jti",
+    "sid",
+    "username",
+    "roles",
+    "auth_time",
+    "amr",
+    "acr",
+];
+
+/// The roles of the token's subject (RFC 9068 §2.2.3.1), in the order of the claim: names that the issuer assigns to users.
+///
+/// ```
+/// use shared_claims::claims::Roles;
+///
+/// let roles: Roles = ["editor", "admin"].into_iter().collect();
+/// assert!(!roles.is_empty());
+/// assert!(roles.contains("admin") && !roles.contains("Admin"));
+/// assert_eq!(roles.iter().collect::<Vec<_>>(), ["editor", "admin"]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Roles(Vec<String>);
+
+impl Roles {
+    /// Whether `role` is one of the roles.
+    pub fn contains(&self, role: &str) -> bool {
+        self.0.iter().any(|known| known == role)
+    }
+
+    /// Whether there are no roles.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The roles, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+impl<R: Into<String>> FromIterator<R> for Roles {
+    fn from_iter<I: IntoIterator<Item = R>>(roles: I) -> Self {
+        Self(roles.into_iter().map(Into::into).collect())
     }
 }
 

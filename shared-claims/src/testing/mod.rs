@@ -26,24 +26,20 @@
     reason = "test support: what goes wrong is a failed test"
 )]
 
-mod clock;
 mod issuer;
 mod key;
 mod list;
-mod port;
 mod proxy;
 mod redis;
 mod source;
+mod time;
 mod token;
-mod wait;
 
-pub use clock::StumblingClock;
 pub use issuer::{Behaviour, Fetches, TestIssuer};
 pub use key::{SignatureKind, TestKey};
 pub use list::ListWriter;
-pub use port::free_port;
 pub use proxy::{Proxy, ProxyMode};
-pub use redis::RedisProcess;
+pub use redis::{RedisProcess, free_port};
 pub use source::ScriptedSource;
+pub use time::{StumblingClock, eventually};
 pub use token::{TokenBuilder, token_id};
-pub use wait::eventually;

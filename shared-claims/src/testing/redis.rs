@@ -1,14 +1,19 @@
-//! A `redis-server` process that a test controls.
+//! A `redis-server` process that a test controls, and free ports for processes that are started, killed and started again.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::port::free_port;
+/// The first port to try. Operating systems assign dynamic ports above this range (Linux from 32768, IANA's range from
+/// 49152), so a port that is free here stays free while the test's process is down.
+const FIRST_PORT: u32 = 15_000;
+const PORTS: u32 = 15_000;
 
 /// A Redis process on a free port, with its own directory. Killed when dropped.
 ///
@@ -155,4 +160,25 @@ async fn answers(port: u16) -> bool {
     };
     let read = tokio::time::timeout(Duration::from_secs(1), exchange).await;
     matches!(read, Ok(Ok(n)) if answer.get(..n).is_some_and(|answer| answer.starts_with(b"+PONG") || answer.starts_with(b"-NOAUTH")))
+}
+
+/// A free port of 127.0.0.1 that no other call in this process has returned.
+///
+/// ```
+/// use shared_claims::testing::free_port;
+///
+/// assert_ne!(free_port(), free_port());
+/// ```
+pub fn free_port() -> u16 {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Test processes that run at the same time start at different ports.
+    let begin = std::process::id().wrapping_mul(611);
+    for _ in 0..PORTS {
+        let next = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = u16::try_from(FIRST_PORT + next).expect("a port");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
 }

@@ -33,7 +33,6 @@ mod json;
 mod keys;
 mod metrics;
 mod payload;
-mod self_test;
 mod source;
 mod token;
 mod verified;

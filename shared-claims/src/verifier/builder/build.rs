@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use base64::Engine as _;
 use url::Url;
 
 use super::VerifierBuilder;
@@ -13,10 +14,10 @@ use crate::revocation::contract::MAX_LEEWAY_S;
 use crate::verifier::cache::TokenCache;
 use crate::verifier::check::{Inner, Verifier};
 use crate::verifier::error::BuildError;
-use crate::verifier::keys::{Fetcher, KeySetRefresher, KeySource, RefreshSettings};
+use crate::verifier::keys::{Fetcher, KeySetRefresher, KeySource, PublicKey, RefreshSettings};
 use crate::verifier::metrics::Counters;
 use crate::verifier::payload::{Audience, Expected};
-use crate::verifier::self_test;
+use crate::verifier::token::STRICT_BASE64;
 
 /// How long `build` waits for the first key set.
 const FIRST_REFRESH_LIMIT: Duration = Duration::from_secs(2);
@@ -38,7 +39,7 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
         let Ok(leeway_seconds @ 0..=MAX_LEEWAY_S) = i64::try_from(self.leeway_seconds) else {
             return Err(BuildError::Leeway(self.leeway_seconds));
         };
-        if !self_test::passes() {
+        if !rs256_works() {
             return Err(BuildError::SelfTest);
         }
         let revocation = self.source.start(&self.issuer, &self.clock, self.proxy.as_ref())?;
@@ -85,4 +86,28 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
 /// Parses an `http` or `https` URL. Plain `http` is for an issuer on the same machine or in a private network.
 fn web_url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+// The example of RFC 7515 appendix A.2, for the self-test.
+const MODULUS: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ";
+const SIGNED: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+const SIGNATURE: &str = "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+
+/// Tests at the start that RS256 works in this process: a valid signature is accepted and an invalid one refused.
+fn rs256_works() -> bool {
+    let (Ok(key), Ok(good)) =
+        (PublicKey::from_base64url("self-test", MODULUS, "AQAB"), STRICT_BASE64.decode(SIGNATURE))
+    else {
+        return false;
+    };
+    let bad: Vec<u8> = good.iter().map(|byte| byte ^ 1).collect();
+    key.verifies(SIGNED.as_bytes(), &good) && !key.verifies(SIGNED.as_bytes(), &bad)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_example_of_the_rfc_is_accepted() {
+        assert!(super::rs256_works());
+    }
 }

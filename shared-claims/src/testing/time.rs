@@ -1,7 +1,9 @@
-//! A clock that panics on demand.
+//! A clock that panics on demand, and a way to wait for a condition instead of for a fixed time.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 
@@ -49,4 +51,28 @@ impl Clock for StumblingClock {
         assert!(!stumbles, "the clock panics, as the test requested");
         SystemClock.boot_ms()
     }
+}
+
+/// Waits until `condition` holds; checks it every few milliseconds.
+///
+/// ```
+/// use std::time::Duration;
+/// use shared_claims::testing::eventually;
+/// use shared_claims::verifier::Verifier;
+///
+/// async fn is_ready(verifier: &Verifier) {
+///     eventually("the keys are there", Duration::from_secs(5), || async { verifier.status().is_ready() }).await;
+/// }
+/// ```
+pub async fn eventually<F: Future<Output = bool>>(
+    what: &str,
+    limit: Duration,
+    mut condition: impl FnMut() -> F,
+) {
+    let waiting = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(limit, waiting).await.is_ok(), "not fulfilled within {limit:?}: {what}");
 }
