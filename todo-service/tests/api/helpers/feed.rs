@@ -26,7 +26,7 @@ pub(crate) struct TestFeed {
 }
 
 #[derive(Deserialize)]
-struct Question {
+struct FeedQuery {
     after: Option<usize>,
     wait: Option<u64>,
 }
@@ -38,7 +38,7 @@ impl TestFeed {
         let state = Shared::default();
         let data = web::Data::new(Arc::clone(&state));
         let server = HttpServer::new(move || {
-            App::new().app_data(data.clone()).route("/revocations", web::get().to(tell))
+            App::new().app_data(data.clone()).route("/revocations", web::get().to(serve_page))
         })
         .workers(1)
         .disable_signals()
@@ -73,19 +73,20 @@ impl Drop for TestFeed {
     }
 }
 
-async fn tell(state: web::Data<Shared>, question: web::Query<Question>) -> HttpResponse {
-    let after = question.after.unwrap_or(0);
-    let rounds = question.wait.unwrap_or(0) * 100;
+async fn serve_page(state: web::Data<Shared>, query: web::Query<FeedQuery>) -> HttpResponse {
+    let after = query.after.unwrap_or(0);
+    let rounds = query.wait.unwrap_or(0) * 100;
     for round in 0..=rounds {
         {
             let state = state.lock().unwrap();
             if state.is_down {
                 return HttpResponse::InternalServerError().finish();
             }
-            let news = &state.facts[after..];
-            if !news.is_empty() || round == rounds {
+            let new_facts = &state.facts[after..];
+            if !new_facts.is_empty() || round == rounds {
                 let cursor = state.facts.len().to_string();
-                let page = json!({ "epoch": "test", "cursor": cursor, "complete": true, "entries": news });
+                let page =
+                    json!({ "epoch": "test", "cursor": cursor, "complete": true, "entries": new_facts });
                 return HttpResponse::Ok().json(page);
             }
         }
