@@ -3,6 +3,7 @@
 
 mod administration;
 mod error;
+mod metadata;
 mod registered;
 mod registry;
 mod snapshot;
@@ -16,6 +17,7 @@ pub use self::administration::{
     Administration, AdministrationError, AdministrationSettings, Changed, Declared, DeclaredSecret, Switched,
 };
 pub use self::error::ClientsError;
+pub use self::metadata::{ClientMetadata, CurrentMetadata, Lifetime};
 pub use self::registered::RegisteredClient;
 use self::registry::Registry;
 pub use self::registry::RegistryStatus;

@@ -6,10 +6,8 @@ use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Secret, trimmed};
 
 use super::strength::is_varied;
-use crate::clients::{Declared, DeclaredSecret};
-use crate::domain::{
-    Client, ClientChange, ClientField, ClientId, ClientSecretPlain, ClientWords, InvalidClient,
-};
+use crate::clients::{ClientMetadata, Declared, DeclaredSecret, Lifetime};
+use crate::domain::{Client, ClientId, ClientSecretPlain, InvalidClient};
 
 /// The fewest characters of a declared secret, so that a random one cannot be guessed. A secret of few different
 /// characters is refused too.
@@ -17,7 +15,8 @@ const MIN_SECRET_LENGTH: usize = 32;
 /// The longest time that a previous secret may stay valid, in seconds: one year.
 const MAX_KEEP_S: i64 = 31_536_000;
 
-/// A client that the configuration declares.
+/// A client that the configuration declares. `ClientMetadata` defines the properties, and says why they stand here
+/// again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(
     deny_unknown_fields,
@@ -91,29 +90,44 @@ pub(crate) fn read(
 
 impl DeclaredClient {
     fn read(&self, id: ClientId, default_audience: &str) -> Result<Declared, InvalidSetting> {
-        let described = self.described(default_audience).map_err(|invalid| in_our_words(&invalid))?;
-        described.apply(&Client::blank(id.clone(), 0)).map_err(|invalid| in_our_words(&invalid))?;
+        let metadata = self.metadata(default_audience);
+        metadata.apply(&Client::blank(id.clone(), 0)).map_err(|invalid| invalid_setting(&invalid))?;
         if !(0..=MAX_KEEP_S).contains(&self.keep_old_secret_seconds) {
             return Err(InvalidSetting::new("keep_old_secret_seconds", format!("from 0 to {MAX_KEEP_S}")));
         }
-        Ok(Declared { id, described, secret: self.read_secret()? })
+        Ok(Declared { id, metadata, secret: self.read_secret()? })
     }
 
-    fn described(&self, default_audience: &str) -> Result<ClientChange, InvalidClient> {
-        let audiences = self.audiences.clone();
-        let words = ClientWords {
-            name: Some(self.name.clone().unwrap_or_else(|| self.id.clone())),
-            is_public: Some(self.public),
-            grants: Some(self.grants.clone()),
-            scopes: Some(self.scopes.clone()),
+    /// The metadata with every property given, so that what is not declared gets its default again.
+    fn metadata(&self, default_audience: &str) -> ClientMetadata {
+        let Self {
+            id,
+            name,
+            public,
+            grants,
+            scopes,
+            audiences,
+            redirect_uris,
+            post_logout_redirect_uris,
+            pkce_optional,
+            access_ttl_seconds,
+            refresh_ttl_seconds,
+            secret: _,
+            secret_file: _,
+            keep_old_secret_seconds: _,
+        } = self.clone();
+        ClientMetadata {
+            name: Some(name.unwrap_or(id)),
+            public: Some(public),
+            grants: Some(grants),
+            scopes: Some(scopes),
             audiences: Some(audiences.unwrap_or_else(|| vec![default_audience.to_owned()])),
-            redirect_uris: Some(self.redirect_uris.clone()),
-            post_logout_redirect_uris: Some(self.post_logout_redirect_uris.clone()),
-            pkce_optional: Some(self.pkce_optional),
-            access_ttl_s: Some(self.access_ttl_seconds),
-            refresh_ttl_s: Some(self.refresh_ttl_seconds),
-        };
-        words.parse()
+            redirect_uris: Some(redirect_uris),
+            post_logout_redirect_uris: Some(post_logout_redirect_uris),
+            pkce_optional: Some(pkce_optional),
+            access_ttl: Some(Lifetime(access_ttl_seconds)),
+            refresh_ttl: Some(Lifetime(refresh_ttl_seconds)),
+        }
     }
 
     fn read_secret(&self) -> Result<Option<DeclaredSecret>, InvalidSetting> {
@@ -158,12 +172,8 @@ fn is_strong(secret: &str) -> bool {
         && secret.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Converts the error to one that names the key as it is written in the configuration.
-fn in_our_words(invalid: &InvalidClient) -> InvalidSetting {
-    let key = match invalid.field {
-        ClientField::AccessTtl => "access_ttl_seconds".to_owned(),
-        ClientField::RefreshTtl => "refresh_ttl_seconds".to_owned(),
-        field => field.as_str().replace('-', "_"),
-    };
-    InvalidSetting::new(key, &invalid.rule)
+/// Converts the error to one that names the key of the configuration, which has the unit of a lifetime.
+fn invalid_setting(invalid: &InvalidClient) -> InvalidSetting {
+    let unit = if invalid.field.ends_with("_ttl") { "_seconds" } else { "" };
+    InvalidSetting::new(format!("{}{unit}", invalid.field), &invalid.rule)
 }

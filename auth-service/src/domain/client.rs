@@ -1,7 +1,5 @@
 //! An OAuth client (RFC 6749 §2): which tokens it may request, and how.
 
-use std::fmt;
-
 use shared_claims::issuer::contract::MAX_ACCESS_TOKEN_LIFE_S;
 use shared_claims::scope::Scopes;
 
@@ -45,65 +43,31 @@ pub struct Client {
     pub updated_at_ms: i64,
 }
 
-/// Why a description of a client is refused. The message never contains a value, because the value may be a secret in
+/// Why the metadata of a client is not valid. The message never contains a value, because the value may be a secret in
 /// the wrong place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: must be {rule}")]
+#[error("{}: must be {rule}", option_name(field))]
 pub struct InvalidClient {
-    /// The property that is not valid.
-    pub field: ClientField,
+    /// The name of the property that is not valid, as in `ClientMetadata`.
+    pub field: &'static str,
     /// What is allowed, as a text that follows "must be".
     pub rule: String,
 }
 
-/// A property in the description of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "as the client has them")]
-pub enum ClientField {
-    Name,
-    Public,
-    Grants,
-    Scopes,
-    Audiences,
-    RedirectUris,
-    PostLogoutRedirectUris,
-    PkceOptional,
-    AccessTtl,
-    RefreshTtl,
-}
-
-impl ClientField {
-    /// The name of the command-line option.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Public => "public",
-            Self::Grants => "grants",
-            Self::Scopes => "scopes",
-            Self::Audiences => "audiences",
-            Self::RedirectUris => "redirect-uris",
-            Self::PostLogoutRedirectUris => "post-logout-redirect-uris",
-            Self::PkceOptional => "pkce-optional",
-            Self::AccessTtl => "access-ttl",
-            Self::RefreshTtl => "refresh-ttl",
-        }
-    }
-}
-
-impl fmt::Display for ClientField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl InvalidClient {
-    pub(super) fn new(field: ClientField, rule: impl Into<String>) -> Self {
+    /// An error about this property.
+    pub fn new(field: &'static str, rule: impl Into<String>) -> Self {
         Self { field, rule: rule.into() }
     }
 }
 
+/// The command-line option for a property of a client, without its dashes: `redirect-uris` for `redirect_uris`.
+pub fn option_name(field: &str) -> String {
+    field.replace('_', "-")
+}
+
 /// The list of grant types, for an error message.
-pub(super) const GRANTS: &str = "of authorization_code, refresh_token, client_credentials, password";
+pub const ALLOWED_GRANTS: &str = "of authorization_code, refresh_token, client_credentials, password";
 
 impl Client {
     /// A client that has no grant types, scopes or redirect URIs yet.
@@ -128,7 +92,7 @@ impl Client {
         }
     }
 
-    /// Checks that the description is valid as a whole.
+    /// Checks the rules that the metadata as a whole must keep.
     pub fn check(&self) -> Result<(), InvalidClient> {
         let is_printable = !self.name.chars().any(char::is_control);
         let has = |grant| self.grants.contains(&grant);
@@ -139,46 +103,42 @@ impl Client {
         let rules = [
             (
                 !self.name.trim().is_empty() && self.name.chars().count() <= 100 && is_printable,
-                ClientField::Name,
+                "name",
                 "1 to 100 printable characters".to_owned(),
             ),
-            (!self.grants.is_empty(), ClientField::Grants, format!("at least one {GRANTS}")),
+            (!self.grants.is_empty(), "grants", format!("at least one {ALLOWED_GRANTS}")),
             // RFC 6749 §4.4: only a client that authenticates may use client_credentials.
             (
                 !(self.is_public && has(GrantType::ClientCredentials)),
-                ClientField::Grants,
+                "grants",
                 "without client_credentials for a public client".to_owned(),
             ),
             (
                 !has(GrantType::RefreshToken) || may_begin,
-                ClientField::Grants,
+                "grants",
                 "with authorization_code or password where refresh_token is".to_owned(),
             ),
             // RFC 9068 §2.2: a token must have an audience.
             (
                 !self.audiences.is_empty() && self.audiences.iter().all(is_resource),
-                ClientField::Audiences,
+                "audiences",
                 "at least one resource identifier, of visible ASCII characters".to_owned(),
             ),
             (
                 !has(GrantType::AuthorizationCode) || !self.redirect_uris.is_empty(),
-                ClientField::RedirectUris,
+                "redirect_uris",
                 "at least one for authorization_code".to_owned(),
             ),
             // OAuth 2.1 §4.1.1: public clients must use PKCE.
-            (
-                !(self.is_public && self.pkce_optional),
-                ClientField::PkceOptional,
-                "off for a public client".to_owned(),
-            ),
+            (!(self.is_public && self.pkce_optional), "pkce_optional", "off for a public client".to_owned()),
             (
                 within(self.access_ttl_s, MAX_ACCESS_TOKEN_LIFE_S),
-                ClientField::AccessTtl,
+                "access_ttl",
                 format!("1 to {MAX_ACCESS_TOKEN_LIFE_S} seconds"),
             ),
             (
                 within(self.refresh_ttl_s, MAX_REFRESH_TTL_S),
-                ClientField::RefreshTtl,
+                "refresh_ttl",
                 format!("1 to {MAX_REFRESH_TTL_S} seconds"),
             ),
         ];
@@ -191,26 +151,6 @@ impl Client {
     pub fn cut_at(&self, moment_ms: i64, clock_skew_ms: i64) -> i64 {
         let past_the_last = self.token_cut_ms.map_or(i64::MIN, |cut| cut.saturating_add(1));
         moment_ms.saturating_add(clock_skew_ms).max(past_the_last)
-    }
-
-    /// The properties of the description that differ from those of `other`.
-    pub fn differs_in(&self, other: &Self) -> Vec<ClientField> {
-        let fields = [
-            (ClientField::Name, self.name != other.name),
-            (ClientField::Public, self.is_public != other.is_public),
-            (ClientField::Grants, self.grants != other.grants),
-            (ClientField::Scopes, self.scopes != other.scopes),
-            (ClientField::Audiences, self.audiences != other.audiences),
-            (ClientField::RedirectUris, self.redirect_uris != other.redirect_uris),
-            (
-                ClientField::PostLogoutRedirectUris,
-                self.post_logout_redirect_uris != other.post_logout_redirect_uris,
-            ),
-            (ClientField::PkceOptional, self.pkce_optional != other.pkce_optional),
-            (ClientField::AccessTtl, self.access_ttl_s != other.access_ttl_s),
-            (ClientField::RefreshTtl, self.refresh_ttl_s != other.refresh_ttl_s),
-        ];
-        fields.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect()
     }
 
     /// Whether it may use this grant type.
@@ -239,7 +179,7 @@ mod tests {
         assert_eq!(client.cut_at(0, 0), 6001, "a clock that was set back");
     }
 
-    fn client(change: impl FnOnce(&mut Client)) -> Result<(), ClientField> {
+    fn client(change: impl FnOnce(&mut Client)) -> Result<(), &'static str> {
         let mut client = Client {
             name: "Billing".to_owned(),
             grants: vec![GrantType::ClientCredentials],
@@ -251,16 +191,16 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn invalid_metadata_is_refused() {
         assert_eq!(client(|_| {}), Ok(()));
         for name in ["", " ", "a\nb", &"x".repeat(101)] {
-            assert_eq!(client(|client| client.name = name.to_owned()), Err(ClientField::Name), "{name:?}");
+            assert_eq!(client(|client| client.name = name.to_owned()), Err("name"), "{name:?}");
         }
-        assert_eq!(client(|client| client.grants.clear()), Err(ClientField::Grants));
-        assert_eq!(client(|client| client.is_public = true), Err(ClientField::Grants));
-        assert_eq!(client(|client| client.grants.push(GrantType::RefreshToken)), Err(ClientField::Grants));
+        assert_eq!(client(|client| client.grants.clear()), Err("grants"));
+        assert_eq!(client(|client| client.is_public = true), Err("grants"));
+        assert_eq!(client(|client| client.grants.push(GrantType::RefreshToken)), Err("grants"));
         let grants = vec![GrantType::AuthorizationCode];
-        assert_eq!(client(|client| client.grants = grants), Err(ClientField::RedirectUris));
+        assert_eq!(client(|client| client.grants = grants), Err("redirect_uris"));
         let grants = vec![GrantType::Password, GrantType::RefreshToken];
         assert_eq!(client(|client| client.grants.clone_from(&grants)), Ok(()));
         let public = |client: &mut Client| {
@@ -268,15 +208,15 @@ mod tests {
             client.is_public = true;
             client.pkce_optional = true;
         };
-        assert_eq!(client(public), Err(ClientField::PkceOptional));
-        assert_eq!(client(|client| client.audiences.clear()), Err(ClientField::Audiences));
+        assert_eq!(client(public), Err("pkce_optional"));
+        assert_eq!(client(|client| client.audiences.clear()), Err("audiences"));
         for bad in ["", "a b", "a\n", "ä"] {
             let refused = client(|client| client.audiences.push(bad.to_owned()));
-            assert_eq!(refused, Err(ClientField::Audiences), "{bad:?}");
+            assert_eq!(refused, Err("audiences"), "{bad:?}");
         }
-        assert_eq!(client(|client| client.access_ttl_s = Some(0)), Err(ClientField::AccessTtl));
-        assert_eq!(client(|client| client.access_ttl_s = Some(86_401)), Err(ClientField::AccessTtl));
-        assert_eq!(client(|client| client.refresh_ttl_s = Some(i64::MAX)), Err(ClientField::RefreshTtl));
+        assert_eq!(client(|client| client.access_ttl_s = Some(0)), Err("access_ttl"));
+        assert_eq!(client(|client| client.access_ttl_s = Some(86_401)), Err("access_ttl"));
+        assert_eq!(client(|client| client.refresh_ttl_s = Some(i64::MAX)), Err("refresh_ttl"));
     }
 
     proptest! {

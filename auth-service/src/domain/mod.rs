@@ -5,7 +5,6 @@ mod audit;
 mod authorization_code;
 mod bcrypt_hash;
 mod client;
-mod client_change;
 mod client_id;
 mod client_secret;
 mod device_name;
@@ -30,8 +29,7 @@ pub use authorization_code::{
     AuthorizationCode, CodeChallenge, CodeHash, CodePlain, PresentedCode, Redemption,
 };
 pub use bcrypt_hash::{BCRYPT_SCHEME, BcryptHash, InvalidBcryptHash};
-pub use client::{Client, ClientField, InvalidClient, MAX_REFRESH_TTL_S};
-pub use client_change::{ClientChange, ClientWords};
+pub use client::{ALLOWED_GRANTS, Client, InvalidClient, MAX_REFRESH_TTL_S, option_name};
 pub use client_id::{ClientId, InvalidClientId};
 pub use client_secret::{ClientSecret, ClientSecretHash, ClientSecretPlain};
 pub use device_name::device_name;

@@ -8,6 +8,7 @@ use super::schema::{client_registry, clients};
 use super::{Listed, unreadable};
 use crate::domain::{Client, ClientId, GrantType, RedirectUri};
 
+/// The columns of a client. The two conversions below do not compile if a field of [`Client`] is missing here.
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = clients, treat_none_as_null = true)]
 #[expect(clippy::struct_excessive_bools, reason = "as the table has them")]

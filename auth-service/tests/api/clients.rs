@@ -1,11 +1,10 @@
 //! Tests of creating, changing, disabling and deleting clients, as commands and maintenance do it.
 
 use auth_service::clients::{
-    Administration, AdministrationError, AdministrationSettings, ClientParts, Clients,
+    Administration, AdministrationError, AdministrationSettings, ClientMetadata, ClientParts, Clients,
+    Lifetime,
 };
-use auth_service::domain::{
-    AuditKind, ClientChange, ClientId, ClientSecretPlain, ClientWords, Initiator, Session,
-};
+use auth_service::domain::{AuditKind, ClientId, ClientSecretPlain, Initiator, Session};
 use auth_service::random::Random;
 use auth_service::storage::{UnitOfWork, clients, sessions};
 use rand::SeedableRng;
@@ -32,14 +31,14 @@ fn operator(app: &TestApp) -> (Administration, Clients) {
     (operator.caused_by(Initiator::operator()), clients)
 }
 
-fn machine() -> ClientChange {
-    words(|words| words.grants = Some(vec!["client_credentials".to_owned()]))
+fn machine() -> ClientMetadata {
+    metadata(|metadata| metadata.grants = Some(vec!["client_credentials".to_owned()]))
 }
 
-fn words(change: impl FnOnce(&mut ClientWords)) -> ClientChange {
-    let mut words = ClientWords { name: Some("Billing".to_owned()), ..ClientWords::default() };
-    change(&mut words);
-    words.parse().unwrap()
+fn metadata(change: impl FnOnce(&mut ClientMetadata)) -> ClientMetadata {
+    let mut metadata = ClientMetadata { name: Some("Billing".to_owned()), ..ClientMetadata::default() };
+    change(&mut metadata);
+    metadata
 }
 
 fn id(text: &str) -> ClientId {
@@ -92,12 +91,12 @@ async fn a_client_that_is_switched_off_is_cut_and_its_id_stays_cut() {
 async fn a_fact_is_remembered_for_as_long_as_the_longest_token() {
     for app in both().await {
         let (operator, _) = operator(&app);
-        let described = words(|words| {
-            words.grants = Some(vec!["client_credentials".to_owned()]);
-            words.access_ttl_s = Some(Some(3600));
+        let described = metadata(|metadata| {
+            metadata.grants = Some(vec!["client_credentials".to_owned()]);
+            metadata.access_ttl = Some(Lifetime(Some(3600)));
         });
         operator.create(Some(id("billing")), described).await.unwrap();
-        let shorter = ClientChange { access_ttl_s: Some(Some(60)), ..ClientChange::default() };
+        let shorter = ClientMetadata { access_ttl: Some(Lifetime(Some(60))), ..ClientMetadata::default() };
         operator.update("billing", shorter).await.unwrap();
         operator.disable("billing").await.unwrap();
         let exp = cuts(&app).await[0]["exp"].as_i64().unwrap();
@@ -265,17 +264,17 @@ async fn secrets_rotate_and_two_are_valid_at_most() {
         let found = known.find("billing").await.unwrap().unwrap();
         assert_eq!(valid(&found, &[&first, &second, &third, &fourth], 0), [false, false, false, true]);
 
-        let public = words(|words| {
-            words.is_public = Some(true);
-            words.grants = Some(vec!["password".to_owned()]);
+        let public = metadata(|metadata| {
+            metadata.public = Some(true);
+            metadata.grants = Some(vec!["password".to_owned()]);
         });
         assert!(operator.create(Some(id("app")), public).await.unwrap().secret.is_none());
         let refused = operator.rotate_secret("app", 0).await;
         assert!(matches!(refused, Err(AdministrationError::NoSecret(_))));
-        let confidential = ClientChange { is_public: Some(false), ..ClientChange::default() };
+        let confidential = ClientMetadata { public: Some(false), ..ClientMetadata::default() };
         let secret = operator.update("app", confidential).await.unwrap().secret.unwrap();
         assert!(known.find("app").await.unwrap().unwrap().accepts(&secret, START_MS));
-        let public = ClientChange { is_public: Some(true), ..ClientChange::default() };
+        let public = ClientMetadata { public: Some(true), ..ClientMetadata::default() };
         assert!(operator.update("app", public).await.unwrap().secret.is_none());
         assert!(known.find("app").await.unwrap().unwrap().secrets.is_empty());
     }
@@ -286,7 +285,7 @@ async fn each_change_is_recorded_once() {
     for app in both().await {
         let (operator, _) = operator(&app);
         operator.create(Some(id("billing")), machine()).await.unwrap();
-        let changed = words(|words| words.scopes = Some(vec!["todos:read".to_owned()]));
+        let changed = metadata(|metadata| metadata.scopes = Some(vec!["todos:read".to_owned()]));
         for _ in 0..2 {
             // The same update changes nothing the second time.
             operator.update("billing", changed.clone()).await.unwrap();

@@ -54,7 +54,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("actix_web", &["http", "startup"]),
     ("askama", &["pages"]),
-    ("clap", &["cli"]),
+    // `clients` defines the options that describe a client, so that there is one list of them.
+    ("clap", &["cli", "clients"]),
     ("diesel", &["storage"]),
     ("diesel_migrations", &["storage"]),
     ("fluent_bundle", &["pages"]),

@@ -6,7 +6,6 @@ mod disable;
 mod enable;
 mod entry;
 mod list;
-mod options;
 mod rotate_secret;
 mod show;
 mod update;
@@ -27,6 +26,7 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Make a client; its secret is shown now and never again
+    #[command(mut_arg("name", |name| name.required(true)))]
     Create(Box<create::Arguments>),
     /// List the clients
     List,

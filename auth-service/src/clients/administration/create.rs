@@ -1,7 +1,8 @@
 //! Creates a client.
 
 use super::{Administration, AdministrationError, Changed};
-use crate::domain::{AuditKind, Client, ClientChange, ClientId};
+use crate::clients::ClientMetadata;
+use crate::domain::{AuditKind, Client, ClientId};
 
 impl Administration {
     /// Creates a client. Without an id, one is generated. A confidential client gets a secret.
@@ -11,15 +12,15 @@ impl Administration {
     pub async fn create(
         &self,
         id: Option<ClientId>,
-        described: ClientChange,
+        metadata: ClientMetadata,
     ) -> Result<Changed, AdministrationError> {
         let id = match id {
             Some(id) => id,
             None => self.new_id()?,
         };
-        let audiences = described.audiences.or_else(|| Some(vec![self.inner.settings.audience.clone()]));
-        let described = ClientChange { audiences, ..described };
-        let client = described.apply(&Client::blank(id, self.inner.unit_of_work.clock().now_ms()))?;
+        let audiences = metadata.audiences.or_else(|| Some(vec![self.inner.settings.audience.clone()]));
+        let metadata = ClientMetadata { audiences, ..metadata };
+        let client = metadata.apply(&Client::blank(id, self.inner.unit_of_work.clock().now_ms()))?;
         let secret = (!client.is_public).then(|| self.new_secret());
         let hash = secret.as_ref().map(crate::domain::ClientSecretPlain::hash);
         let created = self.change(move |change| {

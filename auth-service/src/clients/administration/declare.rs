@@ -1,9 +1,9 @@
 //! Creates and updates the clients that the configuration declares.
 
 use super::change::RegistryChange;
-use super::update::named;
 use super::{Administration, AdministrationError};
-use crate::domain::{AuditKind, Client, ClientChange, ClientId, ClientSecretHash};
+use crate::clients::metadata::{ClientMetadata, CurrentMetadata};
+use crate::domain::{AuditKind, Client, ClientId, ClientSecretHash};
 use crate::storage::{client_secrets, clients};
 
 /// A client that the configuration declares.
@@ -11,8 +11,8 @@ use crate::storage::{client_secrets, clients};
 pub struct Declared {
     /// Its `client_id`.
     pub id: ClientId,
-    /// Its description.
-    pub described: ClientChange,
+    /// Its metadata, with every property given.
+    pub metadata: ClientMetadata,
     /// Its secret; `None` for a public client.
     pub secret: Option<DeclaredSecret>,
 }
@@ -57,21 +57,19 @@ fn declare(change: &mut RegistryChange<'_, '_>, declared: &Declared) -> Result<(
     let id = declared.id.as_str();
     let Some(before) = clients::find(change.conn(), id)? else {
         let blank = Client { is_declared: true, ..Client::blank(declared.id.clone(), change.now_ms) };
-        change.insert(&declared.described.apply(&blank)?)?;
+        change.insert(&declared.metadata.apply(&blank)?)?;
         if let Some(secret) = &declared.secret {
             change.set_secret(id, &secret.hash, 0)?;
         }
         change.record(AuditKind::ClientCreated, id, |event| event.reason("declared"));
         return Ok(());
     };
-    let client = Client { is_declared: true, ..declared.described.apply(&before)? };
+    let client = Client { is_declared: true, ..declared.metadata.apply(&before)? };
     if client != before {
         change.update(&client)?;
     }
-    let differs = client.differs_in(&before);
-    if !differs.is_empty() {
-        let tell = |event: crate::domain::AuditEvent| event.subject(named(&differs)).reason("declared");
-        change.record(AuditKind::ClientUpdated, id, tell);
+    if let Some(names) = CurrentMetadata::of(&client).changed_from(&CurrentMetadata::of(&before)) {
+        change.record(AuditKind::ClientUpdated, id, |event| event.subject(names).reason("declared"));
     }
     match &declared.secret {
         None => Ok(client_secrets::delete_all(change.conn(), id)?),

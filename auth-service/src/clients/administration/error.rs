@@ -19,7 +19,7 @@ pub enum AdministrationError {
     /// The id is not valid.
     #[error("{0}")]
     Id(#[from] InvalidClientId),
-    /// The description is not valid.
+    /// The metadata is not valid.
     #[error("{0}")]
     Invalid(#[from] InvalidClient),
     /// A public client has no secret.

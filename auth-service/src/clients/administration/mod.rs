@@ -26,7 +26,7 @@ use crate::storage::{Committed, UnitOfWork};
 /// The settings that concern clients.
 #[derive(Clone, Debug)]
 pub struct AdministrationSettings {
-    /// The audience of a client whose description has none.
+    /// The audience of a client whose metadata has none.
     pub audience: String,
     /// The lifetime of access tokens, in seconds, for clients without a lifetime of their own.
     pub access_ttl_s: i64,

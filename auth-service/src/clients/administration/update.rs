@@ -1,7 +1,8 @@
-//! Updates the description of a client.
+//! Updates the metadata of a client.
 
 use super::{Administration, AdministrationError, Changed};
-use crate::domain::{AuditKind, Client, ClientChange, ClientField};
+use crate::clients::metadata::{ClientMetadata, CurrentMetadata};
+use crate::domain::{AuditKind, Client};
 use crate::storage::client_secrets;
 
 impl Administration {
@@ -10,13 +11,13 @@ impl Administration {
     ///
     /// # Errors
     /// [`AdministrationError::Unknown`], [`AdministrationError::Invalid`].
-    pub async fn update(&self, id: &str, changed: ClientChange) -> Result<Changed, AdministrationError> {
+    pub async fn update(&self, id: &str, metadata: ClientMetadata) -> Result<Changed, AdministrationError> {
         let secret = self.new_secret();
         let (id, hash) = (id.to_owned(), secret.hash());
         let updated = self.change(move |change| {
             let before = change.find(&id)?;
-            let client = Client { is_declared: false, ..changed.apply(&before)? };
-            let differs = client.differs_in(&before);
+            let client = Client { is_declared: false, ..metadata.apply(&before)? };
+            let changed = CurrentMetadata::of(&client).changed_from(&CurrentMetadata::of(&before));
             if client != before {
                 change.update(&client)?;
             }
@@ -26,17 +27,12 @@ impl Administration {
             } else if client.is_public {
                 client_secrets::delete_all(change.conn(), &id)?;
             }
-            if !differs.is_empty() {
-                change.record(AuditKind::ClientUpdated, &id, |event| event.subject(named(&differs)));
+            if let Some(names) = changed {
+                change.record(AuditKind::ClientUpdated, &id, |event| event.subject(names));
             }
             Ok((change.registered(&id)?, gets_secret))
         });
         let (registered, gets_secret) = updated.await?.value;
         Ok(Changed { registered, secret: gets_secret.then_some(secret) })
     }
-}
-
-/// The names of the changed fields, for the audit event.
-pub(super) fn named(fields: &[ClientField]) -> String {
-    fields.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(" ")
 }

@@ -1,0 +1,342 @@
+//! The metadata of a client (RFC 7591 §2): the properties that an operator chooses. This is the one place that defines
+//! them. The options of `clients create` and `clients update`, the changes, the names in audit events, and the output of
+//! the commands follow from it.
+//!
+//! Two other lists of these properties remain, and do not compile if one is missing there: the row of the table in
+//! `storage::clients`, because only `storage` may use Diesel, and the configuration's `DeclaredClient`, because serde's
+//! `flatten` would lose the key in the message about a value of the wrong type.
+
+use clap::Args;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+use shared_claims::scope::Scopes;
+
+use crate::domain::{ALLOWED_GRANTS, Client, GrantType, InvalidClient, RedirectUri, option_name};
+
+/// The metadata of a client as an operator writes it; `None` for what is not given. The comments of the fields are the
+/// help texts of the options.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientMetadata {
+    /// A name for people
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Whether it is a public client, which has no secret: a program on a user's machine or in a browser
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub public: Option<bool>,
+    /// The grant types it may use: `authorization_code`, `refresh_token`, `client_credentials`, `password`
+    #[arg(long, value_delimiter = ',', value_name = "GRANTS")]
+    pub grants: Option<Vec<String>>,
+    /// The scopes its tokens may have, separated by spaces
+    #[arg(long, value_delimiter = ' ', value_name = "SCOPES")]
+    pub scopes: Option<Vec<String>>,
+    /// The resource servers its tokens may be for; default: `tokens.audience`
+    #[arg(long, value_delimiter = ',', value_name = "AUDIENCES")]
+    pub audiences: Option<Vec<String>>,
+    /// The allowed redirect URIs, which are compared as exact text
+    #[arg(long, value_delimiter = ',', value_name = "URIS")]
+    pub redirect_uris: Option<Vec<String>>,
+    /// The allowed redirect URIs after a logout
+    #[arg(long, value_delimiter = ',', value_name = "URIS")]
+    pub post_logout_redirect_uris: Option<Vec<String>>,
+    /// Let a confidential client ask for a code without PKCE
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub pkce_optional: Option<bool>,
+    /// Lifetime of its access tokens, or `default` for the one in the settings
+    #[arg(long, value_parser = Lifetime::parse, value_name = "SECONDS")]
+    pub access_ttl: Option<Lifetime>,
+    /// Lifetime of its refresh tokens, or `default` for the one in the settings
+    #[arg(long, value_parser = Lifetime::parse, value_name = "SECONDS")]
+    pub refresh_ttl: Option<Lifetime>,
+}
+
+/// A lifetime in seconds; `None` for the default from the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime(pub Option<i64>);
+
+impl Lifetime {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "default" => Ok(Self(None)),
+            _ => text
+                .parse()
+                .map(|seconds| Self(Some(seconds)))
+                .map_err(|_| "a number of seconds, or `default`"),
+        }
+    }
+}
+
+impl ClientMetadata {
+    /// Parses what is given and applies it to a client, if the result is valid. What is not given stays unchanged.
+    pub fn apply(&self, client: &Client) -> Result<Client, InvalidClient> {
+        let Self {
+            name,
+            public,
+            grants,
+            scopes,
+            audiences,
+            redirect_uris,
+            post_logout_redirect_uris,
+            pkce_optional,
+            access_ttl,
+            refresh_ttl,
+        } = self;
+        let now = client.clone();
+        let changed = Client {
+            name: name.clone().unwrap_or(now.name),
+            is_public: public.unwrap_or(now.is_public),
+            grants: grants.as_deref().map_or(Ok(now.grants), parse_grants)?,
+            scopes: scopes.as_deref().map_or(Ok(now.scopes), parse_scopes)?,
+            audiences: audiences.clone().map_or(now.audiences, distinct),
+            redirect_uris: redirect_uris
+                .as_deref()
+                .map_or(Ok(now.redirect_uris), |uris| parse_uris("redirect_uris", uris))?,
+            post_logout_redirect_uris: post_logout_redirect_uris
+                .as_deref()
+                .map_or(Ok(now.post_logout_redirect_uris), |uris| {
+                    parse_uris("post_logout_redirect_uris", uris)
+                })?,
+            pkce_optional: pkce_optional.unwrap_or(now.pkce_optional),
+            access_ttl_s: access_ttl.map_or(now.access_ttl_s, |Lifetime(seconds)| seconds),
+            refresh_ttl_s: refresh_ttl.map_or(now.refresh_ttl_s, |Lifetime(seconds)| seconds),
+            ..now
+        };
+        changed.check()?;
+        Ok(changed)
+    }
+
+    /// Removes blank items from the lists, as options have them: `--scopes ""` gives one, and means the empty list.
+    #[must_use]
+    pub fn without_blanks(mut self) -> Self {
+        let lists = [
+            &mut self.grants,
+            &mut self.scopes,
+            &mut self.audiences,
+            &mut self.redirect_uris,
+            &mut self.post_logout_redirect_uris,
+        ];
+        for items in lists.into_iter().flatten() {
+            let trimmed = items.iter().map(|item| item.trim().to_owned());
+            *items = trimmed.filter(|item| !item.is_empty()).collect();
+        }
+        self
+    }
+}
+
+fn parse_grants(grants: &[String]) -> Result<Vec<GrantType>, InvalidClient> {
+    let parsed = grants.iter().map(|grant| GrantType::parse(grant)).collect::<Option<Vec<_>>>();
+    parsed.map(distinct).ok_or_else(|| InvalidClient::new("grants", ALLOWED_GRANTS))
+}
+
+fn parse_scopes(scopes: &[String]) -> Result<Scopes, InvalidClient> {
+    Scopes::parse(&distinct(scopes.to_vec()).join(" "))
+        .map_err(|invalid| InvalidClient::new("scopes", format!("a list of scopes; {invalid}")))
+}
+
+fn parse_uris(field: &'static str, uris: &[String]) -> Result<Vec<RedirectUri>, InvalidClient> {
+    let parsed = uris.iter().map(|uri| RedirectUri::parse(uri)).collect::<Result<Vec<_>, _>>();
+    parsed
+        .map(distinct)
+        .map_err(|invalid| InvalidClient::new(field, format!("a list of URIs; each {invalid}")))
+}
+
+fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut kept = Vec::with_capacity(items.len());
+    for item in items {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
+}
+
+/// The metadata that a client has: each property with its name and its value. Serializes as a map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CurrentMetadata([(&'static str, Value); 10]);
+
+impl CurrentMetadata {
+    /// Reads the metadata of a client.
+    pub fn of(client: &Client) -> Self {
+        let Client {
+            name,
+            is_public,
+            grants,
+            scopes,
+            audiences,
+            redirect_uris,
+            post_logout_redirect_uris,
+            pkce_optional,
+            access_ttl_s,
+            refresh_ttl_s,
+            // Not chosen by the operator as metadata.
+            id: _,
+            is_active: _,
+            is_declared: _,
+            token_cut_ms: _,
+            created_at_ms: _,
+            updated_at_ms: _,
+        } = client;
+        let uris = |uris: &[RedirectUri]| uris.iter().map(RedirectUri::as_str).collect::<Value>();
+        Self([
+            ("name", json!(name)),
+            ("public", json!(is_public)),
+            ("grants", grants.iter().map(|grant| grant.as_str()).collect()),
+            ("scopes", scopes.iter().collect()),
+            ("audiences", json!(audiences)),
+            ("redirect_uris", uris(redirect_uris)),
+            ("post_logout_redirect_uris", uris(post_logout_redirect_uris)),
+            ("pkce_optional", json!(pkce_optional)),
+            ("access_ttl", json!(access_ttl_s)),
+            ("refresh_ttl", json!(refresh_ttl_s)),
+        ])
+    }
+
+    /// Each property as the name of its option and its value as text.
+    pub fn texts(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        self.0.iter().map(|(name, value)| (option_name(name), text(value)))
+    }
+
+    /// The option names of the properties that differ from those of `other`, separated by spaces; `None` if none does.
+    pub(super) fn changed_from(&self, other: &Self) -> Option<String> {
+        let pairs = self.0.iter().zip(&other.0);
+        let names: Vec<_> =
+            pairs.filter(|(now, before)| now != before).map(|((name, _), _)| option_name(name)).collect();
+        (!names.is_empty()).then(|| names.join(" "))
+    }
+}
+
+impl Serialize for CurrentMetadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "default".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::ClientId;
+
+    fn list(items: &[&str]) -> Option<Vec<String>> {
+        Some(items.iter().map(|item| (*item).to_owned()).collect())
+    }
+
+    fn billing() -> Client {
+        Client {
+            name: "Billing".to_owned(),
+            grants: vec![GrantType::ClientCredentials],
+            audiences: vec!["todo-service".to_owned()],
+            ..Client::blank(ClientId::parse("billing").unwrap(), 0)
+        }
+    }
+
+    #[test]
+    fn the_output_has_the_names_of_the_options() {
+        let options = ClientMetadata::augment_args(Command::new("test"));
+        let options: Vec<_> = options.get_arguments().filter_map(clap::Arg::get_long).collect();
+        let texts = CurrentMetadata::of(&billing());
+        let names: Vec<_> = texts.texts().map(|(name, _)| name).collect();
+        assert_eq!(names, options);
+    }
+
+    #[test]
+    fn values_are_parsed_or_the_property_is_named() {
+        let metadata = ClientMetadata {
+            grants: list(&["password", "refresh_token", "password"]),
+            scopes: list(&["todos:read", "openid", "todos:read"]),
+            redirect_uris: list(&["https://app.example/cb", "https://app.example/cb"]),
+            ..ClientMetadata::default()
+        };
+        let client = metadata.apply(&billing()).unwrap();
+        assert_eq!(client.grants, [GrantType::Password, GrantType::RefreshToken]);
+        assert_eq!(Some(&client.scopes), Scopes::parse("todos:read openid").ok().as_ref());
+        assert_eq!(client.redirect_uris.len(), 1);
+        assert_eq!(client.audiences, ["todo-service"]);
+        let cleared = ClientMetadata { scopes: list(&[""]), ..ClientMetadata::default() }.without_blanks();
+        assert_eq!(cleared.apply(&client).unwrap().scopes, Scopes::default());
+        let changed = CurrentMetadata::of(&client).changed_from(&CurrentMetadata::of(&billing()));
+        assert_eq!(changed.as_deref(), Some("grants scopes redirect-uris"));
+
+        let secret = "hunter2\"";
+        let none = ClientMetadata::default;
+        for (field, metadata) in [
+            ("grants", ClientMetadata { grants: list(&[secret]), ..none() }),
+            ("scopes", ClientMetadata { scopes: list(&[secret]), ..none() }),
+            ("redirect_uris", ClientMetadata { redirect_uris: list(&[secret]), ..none() }),
+            (
+                "post_logout_redirect_uris",
+                ClientMetadata { post_logout_redirect_uris: list(&[secret]), ..none() },
+            ),
+        ] {
+            let invalid = metadata.apply(&billing()).unwrap_err();
+            assert_eq!(invalid.field, field);
+            assert!(!invalid.to_string().contains("hunter2"), "{invalid}");
+        }
+    }
+
+    fn changes() -> impl Strategy<Value = ClientMetadata> {
+        let grants = prop::sample::subsequence(GrantType::ALL.map(GrantType::as_str).to_vec(), 0..=4);
+        let uris = prop::sample::subsequence(vec!["https://a.example/cb", "https://b.example/"], 0..=2);
+        let owned = |items: Vec<&str>| items.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let names = prop::sample::select(vec!["", "Billing", "App"]).prop_map(str::to_owned);
+        (
+            option::of(names),
+            option::of(any::<bool>()),
+            option::of(grants.prop_map(owned)),
+            option::of(prop::collection::vec("[a-z]{0,3}", 0..3)),
+            option::of(uris.prop_map(owned)),
+            option::of(any::<bool>()),
+            option::of(option::of(-1..100_000_i64).prop_map(Lifetime)),
+        )
+            .prop_map(
+                |(name, public, grants, audiences, redirect_uris, pkce_optional, access_ttl)| {
+                    ClientMetadata {
+                        name,
+                        public,
+                        grants,
+                        audiences,
+                        redirect_uris,
+                        pkce_optional,
+                        access_ttl,
+                        ..ClientMetadata::default()
+                    }
+                },
+            )
+    }
+
+    proptest! {
+        /// For any sequence of changes: the result is valid, what was left out is unchanged, and applying the same
+        /// change again changes nothing.
+        #[test]
+        fn a_change_keeps_a_client_valid(changes in prop::collection::vec(changes(), 1..6)) {
+            let mut client = billing();
+            for change in changes {
+                let Ok(changed) = change.apply(&client) else { continue };
+                let names = |client: &Client| client.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>();
+                prop_assert_eq!(changed.check(), Ok(()));
+                prop_assert_eq!(change.apply(&changed), Ok(changed.clone()));
+                prop_assert_eq!(&changed.name, change.name.as_ref().unwrap_or(&client.name));
+                prop_assert_eq!(changed.is_public, change.public.unwrap_or(client.is_public));
+                match &change.grants {
+                    Some(grants) => prop_assert_eq!(names(&changed), grants.clone()),
+                    None => prop_assert_eq!(&changed.grants, &client.grants),
+                }
+                let Lifetime(access_ttl_s) = change.access_ttl.unwrap_or(Lifetime(client.access_ttl_s));
+                prop_assert_eq!(changed.access_ttl_s, access_ttl_s);
+                prop_assert_eq!((&changed.id, &changed.scopes), (&client.id, &client.scopes));
+                client = changed;
+            }
+        }
+    }
+}
