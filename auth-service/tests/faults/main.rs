@@ -1,7 +1,7 @@
 //! The fault matrix: an auth-service process, a Redis process, a proxy on each side of Redis, and verifiers of every
 //! kind. The verifiers check valid and revoked tokens all the time, while faults are injected one after the other.
 //!
-//! All answers are then checked against the four points of the promise in `docs/revocation.md`: see [`judge`]. A row
+//! All answers are then checked against the four points of the promise in `docs/revocation.md`: see [`promise`]. A row
 //! is a [`fault::Fault`] of the table, and can be run alone by its name:
 //!
 //! ```text
@@ -20,33 +20,33 @@
     reason = "tests"
 )]
 
+mod deployment;
 mod fault;
 #[expect(dead_code, reason = "shared with tests/processes, which uses all of it")]
 #[path = "../processes/helpers.rs"]
 mod helpers;
-mod judge;
+mod promise;
 mod random;
 mod row;
-mod site;
 mod table;
 mod watch;
 
 use libtest_mimic::{Arguments, Trial};
 
 /// The number of rows that run at the same time. A row mostly waits.
-const AT_ONCE: usize = 8;
+const PARALLEL_ROWS: usize = 8;
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(AT_ONCE);
-    let mut trials = vec![Trial::test("at_random", || in_runtime(random::run()))];
+    arguments.test_threads.get_or_insert(PARALLEL_ROWS);
+    let mut trials = vec![Trial::test("at_random", || run_in_runtime(random::run()))];
     for (name, fault) in table::rows() {
-        trials.push(Trial::test(name, move || in_runtime(row::run(fault))));
+        trials.push(Trial::test(name, move || run_in_runtime(row::run(fault))));
     }
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-fn in_runtime(row: impl Future<Output = ()>) -> Result<(), libtest_mimic::Failed> {
+fn run_in_runtime(row: impl Future<Output = ()>) -> Result<(), libtest_mimic::Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(row);
     Ok(())

@@ -9,7 +9,7 @@ use shared_claims::verifier::{Verifier, VerifyError};
 use tokio::task::JoinSet;
 
 /// The pause between two rounds of checks with one verifier.
-const PACE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The gap between two pulses, in milliseconds, from which on the machine counts as stalled: the delay is then not
 /// the code's fault.
@@ -17,19 +17,19 @@ const STALL_MS: u64 = 300;
 
 /// The channel by which a verifier gets the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Carrier {
+pub(crate) enum Channel {
     Redis,
     Feed,
 }
 
 /// A verifier's answer about a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Say {
+pub(crate) enum Decision {
     Accepted,
-    Refused,
-    CannotKnow,
+    Revoked,
+    Unavailable,
     /// The token was refused as invalid, which no token in these tests is.
-    Bad,
+    Invalid,
 }
 
 /// One check and its answer, in milliseconds since boot.
@@ -39,14 +39,14 @@ pub(crate) struct Answer {
     pub(crate) token: usize,
     pub(crate) asked: u64,
     pub(crate) answered: u64,
-    pub(crate) say: Say,
+    pub(crate) say: Decision,
 }
 
 /// A verifier under test.
 #[derive(Clone)]
-pub(crate) struct Watched {
+pub(crate) struct WatchedVerifier {
     pub(crate) name: String,
-    pub(crate) carrier: Carrier,
+    pub(crate) channel: Channel,
     pub(crate) since: u64,
     verifier: Verifier,
 }
@@ -62,7 +62,7 @@ struct Shared {
 #[derive(Default)]
 pub(crate) struct Watch {
     shared: Arc<Shared>,
-    pub(crate) verifiers: Vec<Watched>,
+    pub(crate) verifiers: Vec<WatchedVerifier>,
     tasks: JoinSet<()>,
 }
 
@@ -73,23 +73,23 @@ pub(crate) fn now() -> u64 {
 impl Watch {
     pub(crate) fn start() -> Self {
         let mut watch = Self::default();
-        watch.tasks.spawn(pulse(Arc::clone(&watch.shared)));
+        watch.tasks.spawn(detect_stalls(Arc::clone(&watch.shared)));
         watch
     }
 
-    pub(crate) fn add(&mut self, name: String, carrier: Carrier, verifier: Verifier) {
-        let watched = Watched { name, carrier, since: now(), verifier };
-        self.tasks.spawn(ask(self.verifiers.len(), watched.clone(), Arc::clone(&self.shared)));
+    pub(crate) fn add(&mut self, name: String, channel: Channel, verifier: Verifier) {
+        let watched = WatchedVerifier { name, channel, since: now(), verifier };
+        self.tasks.spawn(check_repeatedly(self.verifiers.len(), watched.clone(), Arc::clone(&self.shared)));
         self.verifiers.push(watched);
     }
 
     /// Adds a token to the checks.
-    pub(crate) fn ask_about(&self, number: usize, token: &str) {
+    pub(crate) fn add_token(&self, number: usize, token: &str) {
         self.shared.tokens.lock().unwrap().push((number, token.into()));
     }
 
     /// Removes a token from the checks.
-    pub(crate) fn leave_out(&self, number: usize) {
+    pub(crate) fn remove_token(&self, number: usize) {
         self.shared.tokens.lock().unwrap().retain(|(known, _)| *known != number);
     }
 
@@ -104,11 +104,11 @@ impl Watch {
     }
 
     /// Whether each verifier now gives the expected answer for each token.
-    pub(crate) async fn all_say(&self, expected: impl Fn(usize) -> Option<Say>) -> bool {
+    pub(crate) async fn all_decide(&self, expected: impl Fn(usize) -> Option<Decision>) -> bool {
         let tokens = self.shared.tokens.lock().unwrap().clone();
         for watched in &self.verifiers {
             for (number, token) in &tokens {
-                let say = said(&watched.verifier, token).await;
+                let say = decide(&watched.verifier, token).await;
                 if expected(*number).is_some_and(|expected| say != expected) {
                     return false;
                 }
@@ -118,30 +118,30 @@ impl Watch {
     }
 }
 
-async fn ask(verifier: usize, watched: Watched, shared: Arc<Shared>) {
+async fn check_repeatedly(verifier: usize, watched: WatchedVerifier, shared: Arc<Shared>) {
     loop {
         let tokens = shared.tokens.lock().unwrap().clone();
-        let questions = tokens.iter().map(async |(token, text)| {
+        let checks = tokens.iter().map(async |(token, text)| {
             let asked = now();
-            let say = said(&watched.verifier, text).await;
+            let say = decide(&watched.verifier, text).await;
             Answer { verifier, token: *token, asked, answered: now(), say }
         });
-        let answers = join_all(questions).await;
+        let answers = join_all(checks).await;
         shared.answers.lock().unwrap().extend(answers);
-        tokio::time::sleep(PACE).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn said(verifier: &Verifier, token: &str) -> Say {
+async fn decide(verifier: &Verifier, token: &str) -> Decision {
     match verifier.verify(token).await {
-        Ok(_) => Say::Accepted,
-        Err(VerifyError::Revoked(_)) => Say::Refused,
-        Err(VerifyError::Unavailable(_)) => Say::CannotKnow,
-        Err(_) => Say::Bad,
+        Ok(_) => Decision::Accepted,
+        Err(VerifyError::Revoked(_)) => Decision::Revoked,
+        Err(VerifyError::Unavailable(_)) => Decision::Unavailable,
+        Err(_) => Decision::Invalid,
     }
 }
 
-async fn pulse(shared: Arc<Shared>) {
+async fn detect_stalls(shared: Arc<Shared>) {
     let mut last = now();
     loop {
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -6,17 +6,17 @@ use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use service_kit::denial_of_service::Target;
 
-use crate::helpers::Recipe;
+use crate::helpers::ServiceSettings;
 
 #[actix_web::test]
 async fn slow_readers_slow_senders_and_large_bodies_cost_little_and_give_it_back() {
     let database = TestDatabase::create(Backend::Sqlite);
-    let recipe = Recipe::on(&database)
+    let settings = ServiceSettings::on(&database)
         .with("AUTH__HTTP__STALLED_SECONDS", "2")
         .with("AUTH__HTTP__CLIENT_TIMEOUT_SECONDS", "10")
         .with("AUTH__HTTP__KEEP_ALIVE_SECONDS", "2")
         .with("AUTH__HTTP__REQUEST_TIMEOUT_SECONDS", "31");
-    let service = recipe.start_under(&["--nofile=256:2048"]).await;
+    let service = settings.start_under(&["--nofile=256:2048"]).await;
     let (address, pid) = (service.address(), service.pid());
     let attack = tokio::task::spawn_blocking(move || {
         Target {

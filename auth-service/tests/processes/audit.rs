@@ -14,24 +14,24 @@ use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Backend, Database, DatabaseError};
 use shared_claims::clock::{Clock as _, SystemClock};
 
-use crate::helpers::{PATIENCE, Recipe};
+use crate::helpers::{ServiceSettings, WAIT_LIMIT};
 
-fn command(recipe: &Recipe, arguments: &[&str]) -> Command {
-    let mut command = recipe.command();
+fn command(settings: &ServiceSettings, arguments: &[&str]) -> Command {
+    let mut command = settings.command();
     command.arg("audit").args(arguments);
     command
 }
 
 /// Runs a command, which must succeed. Returns its output.
-fn printed(recipe: &Recipe, arguments: &[&str]) -> String {
-    let output = command(recipe, arguments).output().unwrap();
+fn printed(settings: &ServiceSettings, arguments: &[&str]) -> String {
+    let output = command(settings, arguments).output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && err.is_empty(), "{arguments:?}: {err}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn events(recipe: &Recipe, arguments: &[&str]) -> Vec<Value> {
-    printed(recipe, arguments).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+fn events(settings: &ServiceSettings, arguments: &[&str]) -> Vec<Value> {
+    printed(settings, arguments).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn kinds(events: &[Value]) -> Vec<&str> {
@@ -45,8 +45,8 @@ struct Follower {
 }
 
 impl Follower {
-    fn start(recipe: &Recipe, arguments: &[&str]) -> Self {
-        let mut command = command(recipe, arguments);
+    fn start(settings: &ServiceSettings, arguments: &[&str]) -> Self {
+        let mut command = command(settings, arguments);
         let mut child = command.arg("--follow").stdout(Stdio::piped()).spawn().unwrap();
         let out: ChildStdout = child.stdout.take().unwrap();
         let (sender, lines) = channel();
@@ -60,7 +60,7 @@ impl Follower {
     }
 
     fn next(&self) -> Value {
-        self.lines.recv_timeout(PATIENCE).unwrap()
+        self.lines.recv_timeout(WAIT_LIMIT).unwrap()
     }
 
     fn subject(&self) -> String {
@@ -105,15 +105,15 @@ async fn record(database: &Database, subject: &str, at_ms: i64, before_commit: O
 #[actix_web::test]
 async fn a_line_says_what_happened_and_options_choose() {
     for database in TestDatabase::both() {
-        let recipe = Recipe::on(&database);
-        assert_eq!(printed(&recipe, &[]), "", "a database that no service has used yet");
-        let service = recipe.start().await;
+        let settings = ServiceSettings::on(&database);
+        assert_eq!(printed(&settings, &[]), "", "a database that no service has used yet");
+        let service = settings.start().await;
         service.register("alice").await;
         service.register("bob").await;
         service.access_token("alice").await;
         service.access_token("bob").await;
 
-        let all = events(&recipe, &[]);
+        let all = events(&settings, &[]);
         assert_eq!(
             kinds(&all),
             ["key.generated", "user.registered", "user.registered", "login.ok", "login.ok"]
@@ -143,23 +143,23 @@ async fn a_line_says_what_happened_and_options_choose() {
         let at = login["at"].as_str().unwrap();
         assert!(at.len() == 24 && at.ends_with('Z'), "{at}");
 
-        assert_eq!(events(&recipe, &["--json"]), all);
-        assert_eq!(events(&recipe, &["--since", "1h"]), all);
-        assert_eq!(events(&recipe, &["--since", "2020-01-01T00:00:00Z"]), all);
-        assert_eq!(events(&recipe, &["--since", at]), all[3..]);
-        assert_eq!(printed(&recipe, &["--since", "0s"]), "");
-        assert_eq!(events(&recipe, &["--limit", "2"]), all[3..]);
-        assert_eq!(events(&recipe, &["--limit", "9"]), all);
-        assert_eq!(printed(&recipe, &["--limit", "0"]), "");
-        assert_eq!(events(&recipe, &["--kind", "login"]), all[3..]);
-        assert_eq!(kinds(&events(&recipe, &["--kind", "key,login.ok", "--limit", "3"])).len(), 3);
-        assert_eq!(printed(&recipe, &["--kind", "login.refused"]), "");
+        assert_eq!(events(&settings, &["--json"]), all);
+        assert_eq!(events(&settings, &["--since", "1h"]), all);
+        assert_eq!(events(&settings, &["--since", "2020-01-01T00:00:00Z"]), all);
+        assert_eq!(events(&settings, &["--since", at]), all[3..]);
+        assert_eq!(printed(&settings, &["--since", "0s"]), "");
+        assert_eq!(events(&settings, &["--limit", "2"]), all[3..]);
+        assert_eq!(events(&settings, &["--limit", "9"]), all);
+        assert_eq!(printed(&settings, &["--limit", "0"]), "");
+        assert_eq!(events(&settings, &["--kind", "login"]), all[3..]);
+        assert_eq!(kinds(&events(&settings, &["--kind", "key,login.ok", "--limit", "3"])).len(), 3);
+        assert_eq!(printed(&settings, &["--kind", "login.refused"]), "");
         let alice = all[1]["user_id"].as_str().unwrap();
-        assert_eq!(events(&recipe, &["--user", alice]), events(&recipe, &["--user", "Alice"]));
-        assert_eq!(kinds(&events(&recipe, &["--user", "alice"])), ["user.registered", "login.ok"]);
-        assert_eq!(events(&recipe, &["--client", "first-party"]), all[3..]);
-        assert_eq!(printed(&recipe, &["--client", "another"]), "");
-        let text = printed(&recipe, &["--text", "--kind", "login"]);
+        assert_eq!(events(&settings, &["--user", alice]), events(&settings, &["--user", "Alice"]));
+        assert_eq!(kinds(&events(&settings, &["--user", "alice"])), ["user.registered", "login.ok"]);
+        assert_eq!(events(&settings, &["--client", "first-party"]), all[3..]);
+        assert_eq!(printed(&settings, &["--client", "another"]), "");
+        let text = printed(&settings, &["--text", "--kind", "login"]);
         assert!(text.lines().count() == 2 && text.contains("login.ok") && text.contains(alice), "{text}");
     }
 }
@@ -167,7 +167,7 @@ async fn a_line_says_what_happened_and_options_choose() {
 #[actix_web::test]
 async fn what_cannot_be_asked_is_said_on_standard_error() {
     let database = TestDatabase::create(Backend::Sqlite);
-    let recipe = Recipe::on(&database);
+    let settings = ServiceSettings::on(&database);
     for refused in [
         ["--since", "yesterday"],
         ["--since", "15"],
@@ -176,7 +176,7 @@ async fn what_cannot_be_asked_is_said_on_standard_error() {
         ["--user", "nobody"],
         ["--text", "--json"],
     ] {
-        let output = command(&recipe, &refused).output().unwrap();
+        let output = command(&settings, &refused).output().unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && output.stdout.is_empty(), "{refused:?}");
         assert!(err.starts_with("error: "), "{refused:?}: {err}");
@@ -186,10 +186,10 @@ async fn what_cannot_be_asked_is_said_on_standard_error() {
 #[actix_web::test]
 async fn who_follows_sees_what_happens_within_a_second_or_so_and_ends_well() {
     for (place, signal) in TestDatabase::both().iter().zip([Signal::TERM, Signal::INT]) {
-        let recipe = Recipe::on(place);
-        let service = recipe.start().await;
+        let settings = ServiceSettings::on(place);
+        let service = settings.start().await;
         service.register("alice").await;
-        let follower = Follower::start(&recipe, &["--kind", "user,login"]);
+        let follower = Follower::start(&settings, &["--kind", "user,login"]);
         assert_eq!(follower.next()["kind"], "user.registered");
         service.access_token("alice").await;
         let committed_ms = SystemClock.now_ms();
@@ -204,12 +204,12 @@ async fn who_follows_sees_what_happens_within_a_second_or_so_and_ends_well() {
 #[actix_web::test]
 async fn who_follows_misses_nothing_that_is_committed_late() {
     for place in TestDatabase::both() {
-        let (recipe, database) = (Recipe::on(&place), migrated(&place).await);
+        let (settings, database) = (ServiceSettings::on(&place), migrated(&place).await);
         let began_ms = SystemClock.now_ms();
         record(&database, "first", began_ms, None).await;
         record(&database, "second", began_ms, None).await;
         // `--limit` skips the first event, but must not skip an event that is committed later with a similar id.
-        let follower = Follower::start(&recipe, &["--limit", "1"]);
+        let follower = Follower::start(&settings, &["--limit", "1"]);
         let [shown, passed] =
             if follower.subject() == "first" { ["first", "second"] } else { ["second", "first"] };
 
@@ -251,12 +251,12 @@ async fn who_follows_misses_nothing_that_is_committed_late() {
 #[actix_web::test]
 async fn a_reader_that_has_read_enough_ends_it() {
     let place = TestDatabase::create(Backend::Sqlite);
-    let (recipe, database) = (Recipe::on(&place), migrated(&place).await);
+    let (settings, database) = (ServiceSettings::on(&place), migrated(&place).await);
     for _ in 0..3 {
         record(&database, "event", SystemClock.now_ms(), None).await;
     }
     for arguments in [&["--follow"][..], &[]] {
-        let mut command = command(&recipe, arguments);
+        let mut command = command(&settings, arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut String::new()).unwrap();
@@ -273,7 +273,7 @@ async fn a_reader_that_has_read_enough_ends_it() {
 #[actix_web::test]
 async fn a_long_record_is_read_in_pages() {
     let place = TestDatabase::create(Backend::Sqlite);
-    let (recipe, database) = (Recipe::on(&place), migrated(&place).await);
+    let (settings, database) = (ServiceSettings::on(&place), migrated(&place).await);
     let filled = database.write(|conn| {
         let (random, now_ms) = (Random::system(), SystemClock.now_ms());
         for number in 0..20_000 {
@@ -285,12 +285,12 @@ async fn a_long_record_is_read_in_pages() {
     });
     filled.await.unwrap();
     let subjects: Vec<_> =
-        events(&recipe, &[]).iter().map(|event| event["subject"].as_str().unwrap().to_owned()).collect();
+        events(&settings, &[]).iter().map(|event| event["subject"].as_str().unwrap().to_owned()).collect();
     assert_eq!(subjects, (0..20_000).map(|number| number.to_string()).collect::<Vec<_>>());
-    let newest = events(&recipe, &["--limit", "1200"]);
+    let newest = events(&settings, &["--limit", "1200"]);
     assert_eq!((newest.len(), &newest[0]["subject"]), (1200, &"18800".into()));
 
-    let mut child = command(&recipe, &[]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command(&settings, &[]).stdout(Stdio::piped()).spawn().unwrap();
     actix_web::rt::time::sleep(Duration::from_secs(1)).await;
     assert!(child.try_wait().unwrap().is_none(), "the pipe is full");
     kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::TERM).unwrap();

@@ -12,7 +12,7 @@ use service_kit::database::Backend;
 use service_kit::database::testing::{PgBouncer, Standby, TestDatabase};
 use shared_claims::testing::{Proxy, RedisProcess};
 
-use crate::helpers::{PASSWORD, PATIENCE, Recipe, Resource, Say, Service, eventually};
+use crate::helpers::{PASSWORD, WAIT_LIMIT, ServiceSettings, ResourceServer, Decision, Service, eventually};
 
 fn postgres() -> TestDatabase {
     TestDatabase::create(Backend::Postgres)
@@ -23,8 +23,8 @@ fn execute(database: &TestDatabase, sql: &str) {
 }
 
 /// Runs a command. Returns whether it succeeded, and its standard error.
-fn run(recipe: &Recipe, arguments: &[&str]) -> (bool, String) {
-    let output = recipe.command().args(arguments).stderr(Stdio::piped()).output().unwrap();
+fn run(settings: &ServiceSettings, arguments: &[&str]) -> (bool, String) {
+    let output = settings.command().args(arguments).stderr(Stdio::piped()).output().unwrap();
     (output.status.success(), String::from_utf8(output.stderr).unwrap())
 }
 
@@ -46,14 +46,14 @@ async fn ready(service: &Service) -> (StatusCode, Value) {
 async fn connections_that_hang_are_replaced_and_the_list_goes_on() {
     let (database, redis) = (postgres(), RedisProcess::start().await);
     let proxy = Proxy::before(&database.address()).await;
-    let recipe = Recipe::on(&database)
+    let settings = ServiceSettings::on(&database)
         .with("AUTH__DATABASE__URL", &database.url_at(&proxy.address()))
         .projecting_to(&redis.address());
-    let service = recipe.start().await;
+    let service = settings.start().await;
     service.register("alice").await;
     let (ended, standing) = (service.access_token("alice").await, service.access_token("alice").await);
-    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
-    resource.comes_to(Say::Accepted, &standing).await;
+    let resource = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
+    resource.eventually_decides(Decision::Accepted, &standing).await;
     // Uses all connections of the pool once.
     for status in join_all((0..40).map(|_| login(&service))).await {
         assert_eq!(status, StatusCode::OK);
@@ -66,9 +66,9 @@ async fn connections_that_hang_are_replaced_and_the_list_goes_on() {
     assert!(asked.iter().all(|status| [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE].contains(status)));
     eventually("logins work", Duration::from_secs(3), async || login(&service).await == StatusCode::OK).await;
     assert_eq!(ready(&service).await.0, StatusCode::OK);
-    resource.comes_to(Say::Accepted, &standing).await;
+    resource.eventually_decides(Decision::Accepted, &standing).await;
     assert_eq!(service.post("/auth/logout", &ended).await, StatusCode::NO_CONTENT);
-    resource.comes_to(Say::Refused, &ended).await;
+    resource.eventually_decides(Decision::Revoked, &ended).await;
     let numbers = service.client.get(format!("{}/metrics", service.url)).send().await.unwrap();
     let numbers = numbers.text().await.unwrap();
     let abandoned = numbers.lines().find(|line| line.contains("database_connections_abandoned_total "));
@@ -83,19 +83,19 @@ async fn connections_that_hang_are_replaced_and_the_list_goes_on() {
 async fn all_works_behind_a_pooler_in_transaction_mode() {
     let (database, redis) = (postgres(), RedisProcess::start().await);
     let pooler = PgBouncer::in_front_of(&database, 3);
-    let direct = Recipe::on(&database);
-    let recipe = direct
+    let direct = ServiceSettings::on(&database);
+    let settings = direct
         .clone()
         .with("AUTH__DATABASE__URL", pooler.url())
         .with("AUTH__DATABASE__POOLER", "transaction")
         .projecting_to(&redis.address());
-    for recipe in [&recipe, &recipe, &recipe, &direct] {
-        let (is_done, told) = run(recipe, &["migrate"]);
-        assert!(is_done, "{told}");
+    for settings in [&settings, &settings, &settings, &direct] {
+        let (is_done, stderr) = run(settings, &["migrate"]);
+        assert!(is_done, "{stderr}");
     }
-    let (service, replica) = (recipe.start().await, recipe.replica().start().await);
+    let (service, replica) = (settings.start().await, settings.replica().start().await);
     service.register("alice").await;
-    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+    let resource = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
     for status in join_all((0..30).flat_map(|_| [login(&service), login(&replica)])).await {
         assert_eq!(status, StatusCode::OK);
     }
@@ -107,9 +107,9 @@ async fn all_works_behind_a_pooler_in_transaction_mode() {
             replica.client.post(format!("{}/auth/token", replica.url)).form(&refresh).send().await;
         let refreshed: Value = refreshed.unwrap().error_for_status().unwrap().json().await.unwrap();
         let token = refreshed["access_token"].as_str().unwrap();
-        resource.comes_to(Say::Accepted, token).await;
+        resource.eventually_decides(Decision::Accepted, token).await;
         assert_eq!(service.post("/auth/logout", token).await, StatusCode::NO_CONTENT);
-        resource.comes_to(Say::Refused, token).await;
+        resource.eventually_decides(Decision::Revoked, token).await;
     }
     for command in [
         vec!["keys", "list"],
@@ -120,13 +120,13 @@ async fn all_works_behind_a_pooler_in_transaction_mode() {
         vec!["clients", "disable", "app"],
         vec!["audit"],
     ] {
-        let (is_done, told) = run(&recipe, &command);
-        assert!(is_done, "{command:?}: {told}");
+        let (is_done, stderr) = run(&settings, &command);
+        assert!(is_done, "{command:?}: {stderr}");
     }
     assert_eq!(login(&replica).await, StatusCode::OK);
 
-    let (is_done, told) = run(&recipe.with("AUTH__DATABASE__POOLER", "none"), &["serve"]);
-    assert!(!is_done && told.contains("database.pooler"), "{told}");
+    let (is_done, stderr) = run(&settings.with("AUTH__DATABASE__POOLER", "none"), &["serve"]);
+    assert!(!is_done && stderr.contains("database.pooler"), "{stderr}");
 }
 
 #[actix_web::test]
@@ -134,12 +134,12 @@ async fn on_a_standby_it_is_not_ready_and_after_the_switch_nothing_fails() {
     let database = postgres();
     let primary = Proxy::before(&database.address()).await;
     let address = Proxy::before(&primary.address()).await;
-    let recipe = Recipe::on(&database).with("AUTH__DATABASE__URL", &database.url_at(&address.address()));
-    let service = recipe.start().await;
+    let settings = ServiceSettings::on(&database).with("AUTH__DATABASE__URL", &database.url_at(&address.address()));
+    let service = settings.start().await;
     service.register("alice").await;
     let standby = Standby::of(&database);
     address.redirect(standby.address());
-    eventually("it is not ready", PATIENCE, async || {
+    eventually("it is not ready", WAIT_LIMIT, async || {
         let (status, report) = ready(&service).await;
         status == StatusCode::SERVICE_UNAVAILABLE && report["dependencies"]["database"]["state"] == "down"
     })
@@ -155,7 +155,7 @@ async fn on_a_standby_it_is_not_ready_and_after_the_switch_nothing_fails() {
 #[actix_web::test]
 async fn a_disk_that_is_full_passes_and_is_shown() {
     let database = postgres();
-    let service = Recipe::on(&database).start().await;
+    let service = ServiceSettings::on(&database).start().await;
     service.register("alice").await;
     execute(
         &database,
@@ -169,54 +169,54 @@ async fn a_disk_that_is_full_passes_and_is_shown() {
     assert_eq!(report["dependencies"]["database"]["detail"], "disk full", "{report}");
     execute(&database, "DROP TRIGGER full_disk ON sessions");
     assert_eq!(login(&service).await, StatusCode::OK);
-    eventually("it is ready", PATIENCE, async || ready(&service).await.0 == StatusCode::OK).await;
+    eventually("it is ready", WAIT_LIMIT, async || ready(&service).await.0 == StatusCode::OK).await;
 }
 
 #[actix_web::test]
 async fn an_older_release_says_what_it_does_not_know_and_refuses_what_it_must_not_serve() {
     let database = postgres();
-    let recipe = Recipe::on(&database);
-    assert!(run(&recipe, &["migrate"]).0);
+    let settings = ServiceSettings::on(&database);
+    assert!(run(&settings, &["migrate"]).0);
     execute(&database, "INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')");
-    let (is_done, told) = run(&recipe, &["migrate"]);
-    assert!(is_done && told.contains("20990101000000"), "{told}");
-    recipe.start().await.terminate();
+    let (is_done, stderr) = run(&settings, &["migrate"]);
+    assert!(is_done && stderr.contains("20990101000000"), "{stderr}");
+    settings.start().await.terminate();
     execute(&database, "INSERT INTO required_migrations (version) VALUES ('20990101000000')");
     for command in ["serve", "migrate", "users"] {
         let arguments: &[&str] = if command == "users" { &["users", "list"] } else { &[command] };
-        let (is_done, told) = run(&recipe, arguments);
-        assert!(!is_done && told.contains("error: ") && told.contains("20990101000000"), "{command}: {told}");
+        let (is_done, stderr) = run(&settings, arguments);
+        assert!(!is_done && stderr.contains("error: ") && stderr.contains("20990101000000"), "{command}: {stderr}");
     }
 }
 
 #[actix_web::test]
 async fn a_command_changes_no_schema() {
     let database = postgres();
-    let recipe = Recipe::on(&database);
-    assert!(run(&recipe, &["migrate"]).0);
+    let settings = ServiceSettings::on(&database);
+    assert!(run(&settings, &["migrate"]).0);
     // The schema as an earlier release, without the last migration, left it.
     execute(
         &database,
         "DROP TABLE required_migrations; DELETE FROM __diesel_schema_migrations WHERE version = '20261129200001'",
     );
     for arguments in [["users", "list"], ["keys", "list"], ["clients", "list"], ["keys", "rotate"]] {
-        let (is_done, told) = run(&recipe, &arguments);
-        assert!(!is_done && told.contains("migrate"), "{arguments:?}: {told}");
-        assert_eq!(told.lines().count(), 1, "{told}");
+        let (is_done, stderr) = run(&settings, &arguments);
+        assert!(!is_done && stderr.contains("migrate"), "{arguments:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
-    assert!(run(&recipe, &["migrate"]).0);
-    assert!(run(&recipe, &["users", "list"]).0);
+    assert!(run(&settings, &["migrate"]).0);
+    assert!(run(&settings, &["users", "list"]).0);
 }
 
 #[actix_web::test]
 async fn a_client_is_disabled_while_its_user_ends_all_sessions() {
     let database = postgres();
-    let recipe = Recipe::on(&database);
-    let service = recipe.start().await;
+    let settings = ServiceSettings::on(&database);
+    let service = settings.start().await;
     service.register("alice").await;
     let create = ["clients", "create", "--name", "App", "--id", "app", "--public"];
     let grants = ["--grants", "password,refresh_token", "--scopes", "openid todos:read"];
-    assert!(run(&recipe, &[create.as_slice(), grants.as_slice()].concat()).0);
+    assert!(run(&settings, &[create.as_slice(), grants.as_slice()].concat()).0);
     let form =
         json!({"grant_type": "password", "client_id": "app", "username": "alice", "password": PASSWORD});
     let begin = async || {
@@ -224,15 +224,15 @@ async fn a_client_is_disabled_while_its_user_ends_all_sessions() {
         asked.unwrap().status()
     };
     for round in 0..4 {
-        assert!(run(&recipe, &["clients", "enable", "app"]).0);
-        eventually("it gets tokens", PATIENCE, async || begin().await == StatusCode::OK).await;
+        assert!(run(&settings, &["clients", "enable", "app"]).0);
+        eventually("it gets tokens", WAIT_LIMIT, async || begin().await == StatusCode::OK).await;
         for _ in 0..6 {
             for status in join_all((0..15).map(|_| begin())).await {
                 assert_eq!(status, StatusCode::OK);
             }
         }
         let token = service.access_token("alice").await;
-        let disabling = recipe.clone();
+        let disabling = settings.clone();
         let disabling = tokio::task::spawn_blocking(move || run(&disabling, &["clients", "disable", "app"]));
         // Sessions are ended again and again until the command is done, so also while it starts.
         loop {
@@ -243,7 +243,7 @@ async fn a_client_is_disabled_while_its_user_ends_all_sessions() {
                 break;
             }
         }
-        let (is_done, told) = disabling.await.unwrap();
-        assert!(is_done, "round {round}: {told}");
+        let (is_done, stderr) = disabling.await.unwrap();
+        assert!(is_done, "round {round}: {stderr}");
     }
 }

@@ -11,12 +11,12 @@ use service_kit::database::{Database, DatabaseError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::helpers::{PATIENCE, Recipe, Service, eventually};
+use crate::helpers::{WAIT_LIMIT, ServiceSettings, Service, eventually};
 
-fn recipe() -> (TestDatabase, Recipe) {
+fn settings() -> (TestDatabase, ServiceSettings) {
     let database = TestDatabase::create(Backend::Sqlite);
-    let recipe = Recipe::on(&database);
-    (database, recipe)
+    let settings = ServiceSettings::on(&database);
+    (database, settings)
 }
 
 async fn answer(service: &Service, query: &str) -> (StatusCode, Value) {
@@ -26,8 +26,8 @@ async fn answer(service: &Service, query: &str) -> (StatusCode, Value) {
 
 #[actix_web::test]
 async fn the_list_is_followed_by_its_cursor() {
-    let (_database, recipe) = recipe();
-    let service = recipe.start().await;
+    let (_database, settings) = settings();
+    let service = settings.start().await;
     service.register("alice").await;
     let (one, other) = (service.access_token("alice").await, service.access_token("alice").await);
     let (status, empty) = answer(&service, "").await;
@@ -54,8 +54,8 @@ async fn the_list_is_followed_by_its_cursor() {
 
 #[actix_web::test]
 async fn a_cursor_of_another_list_is_gone_and_a_wait_has_its_limit() {
-    let (_database, recipe) = recipe();
-    let service = recipe.start().await;
+    let (_database, settings) = settings();
+    let service = settings.start().await;
     let (_, list) = answer(&service, "").await;
     let epoch = list["epoch"].as_str().unwrap();
     for cursor in ["1", "garbage", "other.1", &format!("{epoch}.99"), &format!("{epoch}.-1"), ""] {
@@ -70,8 +70,8 @@ async fn a_cursor_of_another_list_is_gone_and_a_wait_has_its_limit() {
 
 #[actix_web::test]
 async fn without_a_token_it_answers_only_this_machine() {
-    let (_database, recipe) = recipe();
-    let service = recipe.start().await;
+    let (_database, settings) = settings();
+    let service = settings.start().await;
     let get = || service.client.get(format!("{}/revocations", service.url));
     let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status();
     for host in ["localhost:8000", "LOCALHOST", "127.0.0.1", "[::1]:8000", "id.localhost"] {
@@ -100,8 +100,8 @@ async fn without_a_token_it_answers_only_this_machine() {
 
 #[actix_web::test]
 async fn the_host_that_the_url_names_counts_as_well() {
-    let (_database, recipe) = recipe();
-    let service = recipe.start().await;
+    let (_database, settings) = settings();
+    let service = settings.start().await;
     let address = service.url.strip_prefix("http://").unwrap();
     let ask = async |target: &str, hosts: &str| {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -126,16 +126,16 @@ async fn the_host_that_the_url_names_counts_as_well() {
 /// Behind a proxy every request comes from the proxy's address, and a public issuer is reached from other machines.
 #[actix_web::test]
 async fn behind_a_proxy_or_with_a_public_name_it_needs_a_token() {
-    let (_database, local) = recipe();
+    let (_database, local) = settings();
     let public = local.clone().with("AUTH__ISSUER", "https://id.example.com");
-    for recipe in [local.with("AUTH__HTTP__TRUSTED_PROXIES", "192.0.2.7"), public] {
-        let service = recipe.start().await;
+    for settings in [local.with("AUTH__HTTP__TRUSTED_PROXIES", "192.0.2.7"), public] {
+        let service = settings.start().await;
         let (status, problem) = answer(&service, "").await;
         assert_eq!(status, StatusCode::FORBIDDEN);
         assert!(problem["detail"].as_str().unwrap().contains("revocation.feed_token"), "{problem}");
         assert!(service.terminate().success());
         let token = "a-feed-token-of-some-length";
-        let service = recipe.with("AUTH__REVOCATION__FEED_TOKEN", token).start().await;
+        let service = settings.with("AUTH__REVOCATION__FEED_TOKEN", token).start().await;
         let get = service.client.get(format!("{}/revocations", service.url)).bearer_auth(token);
         assert_eq!(get.send().await.unwrap().status(), StatusCode::OK);
     }
@@ -143,8 +143,8 @@ async fn behind_a_proxy_or_with_a_public_name_it_needs_a_token() {
 
 #[actix_web::test]
 async fn with_a_token_it_answers_those_who_send_it() {
-    let (_database, recipe) = recipe();
-    let service = recipe.with("AUTH__REVOCATION__FEED_TOKEN", "a-feed-token-of-some-length").start().await;
+    let (_database, settings) = settings();
+    let service = settings.with("AUTH__REVOCATION__FEED_TOKEN", "a-feed-token-of-some-length").start().await;
     let get = || service.client.get(format!("{}/revocations", service.url));
     for refused in [get(), get().bearer_auth("another"), get().header("Authorization", "Basic YTpi")] {
         let refused = refused.send().await.unwrap();
@@ -157,8 +157,8 @@ async fn with_a_token_it_answers_those_who_send_it() {
 
 #[actix_web::test]
 async fn it_is_compressed_on_request() {
-    let (_database, recipe) = recipe();
-    let service = recipe.start().await;
+    let (_database, settings) = settings();
+    let service = settings.start().await;
     // A client that does not decompress the response.
     let plain = reqwest::Client::builder().no_gzip().build().unwrap();
     let get = plain.get(format!("{}/revocations", service.url)).header("Accept-Encoding", "gzip");
@@ -167,8 +167,8 @@ async fn it_is_compressed_on_request() {
 
 #[actix_web::test]
 async fn a_stop_answers_waiting_requests() {
-    let (_database, recipe) = recipe();
-    let service = recipe.start().await;
+    let (_database, settings) = settings();
+    let service = settings.start().await;
     let (_, list) = answer(&service, "").await;
     let url = format!("{}/revocations?wait=30&after={}", service.url, list["cursor"].as_str().unwrap());
     let waiting = tokio::spawn(service.client.get(url).send());
@@ -219,8 +219,8 @@ async fn take(stream: &mut TcpStream) -> usize {
 async fn a_waiting_follower_uses_at_most_forty_kibibytes_even_after_a_burst() {
     const FOLLOWERS: u64 = 2_000;
     service_kit::server::raise_open_file_limit();
-    let (place, recipe) = recipe();
-    let service = recipe.start().await;
+    let (place, settings) = settings();
+    let service = settings.start().await;
     let (_, page) = answer(&service, "").await;
     let mut cursor = page["cursor"].as_str().unwrap().to_owned();
     let before = metric(&service, "process_resident_memory_bytes").await;
@@ -233,7 +233,7 @@ async fn a_waiting_follower_uses_at_most_forty_kibibytes_even_after_a_burst() {
         for follower in &mut followers {
             ask(follower, &cursor).await;
         }
-        eventually("all wait", PATIENCE, async || {
+        eventually("all wait", WAIT_LIMIT, async || {
             metric(&service, "latchkey_feed_followers").await == FOLLOWERS
         })
         .await;

@@ -16,18 +16,18 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// The settings of a process. The same values start its replica, or restart it.
 #[derive(Clone)]
-pub(crate) struct Recipe {
+pub(crate) struct ServiceSettings {
     pub(crate) issuer: String,
     environment: Vec<(String, String)>,
     config: Option<String>,
 }
 
-impl Recipe {
+impl ServiceSettings {
     pub(crate) fn on(database: &TestDatabase) -> Self {
         let port = free_port();
-        let recipe =
+        let settings =
             Self { issuer: format!("http://127.0.0.1:{port}"), environment: Vec::new(), config: None };
-        recipe
+        settings
             .with("AUTH__HTTP__BIND", &format!("127.0.0.1:{port}"))
             .with("AUTH__DATABASE__URL", database.url())
             .with("AUTH__PASSWORDS__BCRYPT_COST", "4")
@@ -188,21 +188,21 @@ impl Drop for Service {
 
 /// A verifier's answer about a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Say {
+pub(crate) enum Decision {
     Accepted,
-    Refused,
-    CannotKnow,
+    Revoked,
+    Unavailable,
 }
 
-pub(crate) struct Resource(Verifier);
+pub(crate) struct ResourceServer(Verifier);
 
 /// How long a test waits for a condition. Speed is measured elsewhere.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
 /// The bound of the verifiers in these tests.
 const BOUND: Duration = Duration::from_secs(3);
 
-impl Resource {
+impl ResourceServer {
     /// A resource server that mirrors the list from Redis.
     pub(crate) async fn mirroring(issuer: &str, redis_url: &str) -> Self {
         let settings = MirrorSettings::default().max_staleness(BOUND);
@@ -219,18 +219,18 @@ impl Resource {
         Self(builder.revocation(mirror.into()).build().await.unwrap())
     }
 
-    pub(crate) async fn asked(&self, token: &str) -> Say {
+    pub(crate) async fn decide(&self, token: &str) -> Decision {
         match self.0.verify(token).await {
-            Ok(_) => Say::Accepted,
-            Err(VerifyError::Revoked(_)) => Say::Refused,
-            Err(VerifyError::Unavailable(_)) => Say::CannotKnow,
+            Ok(_) => Decision::Accepted,
+            Err(VerifyError::Revoked(_)) => Decision::Revoked,
+            Err(VerifyError::Unavailable(_)) => Decision::Unavailable,
             Err(error) => panic!("{error}"),
         }
     }
 
-    pub(crate) async fn comes_to(&self, say: Say, token: &str) {
-        let same = async || self.asked(token).await == say;
-        eventually(&format!("{say:?}"), PATIENCE, same).await;
+    pub(crate) async fn eventually_decides(&self, expected: Decision, token: &str) {
+        let same = async || self.decide(token).await == expected;
+        eventually(&format!("{expected:?}"), WAIT_LIMIT, same).await;
     }
 }
 

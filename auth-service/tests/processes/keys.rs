@@ -16,27 +16,27 @@ use shared_claims::revocation::{FeedSettings, Mirror, MirrorSettings};
 use shared_claims::testing::RedisProcess;
 use shared_claims::verifier::Verifier;
 
-use crate::helpers::{PATIENCE, Recipe, Resource, Say, Service, eventually};
+use crate::helpers::{Decision, ResourceServer, Service, ServiceSettings, WAIT_LIMIT, eventually};
 
 /// Whether a command succeeded, its standard output and its standard error.
-fn told(output: Output) -> (bool, String, String) {
+fn outcome(output: Output) -> (bool, String, String) {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
-fn keys(recipe: &Recipe, arguments: &[&str]) -> (bool, String, String) {
-    told(recipe.command().arg("keys").args(arguments).output().unwrap())
+fn keys(settings: &ServiceSettings, arguments: &[&str]) -> (bool, String, String) {
+    outcome(settings.command().arg("keys").args(arguments).output().unwrap())
 }
 
 /// Runs a command, which must succeed without a warning. Returns its JSON document.
-fn document(recipe: &Recipe, arguments: &[&str]) -> Value {
-    let (ok, out, err) = keys(recipe, &[arguments, &["--json"]].concat());
+fn document(settings: &ServiceSettings, arguments: &[&str]) -> Value {
+    let (ok, out, err) = keys(settings, &[arguments, &["--json"]].concat());
     assert!(ok && err.is_empty(), "{arguments:?}: {err}");
     serde_json::from_str(&out).unwrap()
 }
 
-fn kids(recipe: &Recipe, state: &str) -> Vec<String> {
-    let listed = document(recipe, &["list"]);
+fn kids(settings: &ServiceSettings, state: &str) -> Vec<String> {
+    let listed = document(settings, &["list"]);
     let listed = listed.as_array().unwrap().iter().filter(|key| key["state"] == state);
     listed.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
@@ -48,8 +48,8 @@ async fn published(service: &Service) -> String {
 
 /// Settings with a max-age of one second for the key set and no clock skew: a key signs three seconds after it is
 /// published.
-fn hasty(database: &TestDatabase) -> Recipe {
-    Recipe::on(database)
+fn hasty(database: &TestDatabase) -> ServiceSettings {
+    ServiceSettings::on(database)
         .with("AUTH__KEYS__JWKS_MAX_AGE_SECONDS", "1")
         .with("AUTH__REVOCATION__CLOCK_SKEW_MS", "0")
 }
@@ -57,15 +57,19 @@ fn hasty(database: &TestDatabase) -> Recipe {
 #[actix_web::test]
 async fn a_command_prints_one_document_and_its_errors_elsewhere() {
     for database in TestDatabase::both() {
-        let recipe = Recipe::on(&database);
-        assert_eq!(document(&recipe, &["list"]), serde_json::json!([]), "a database that nobody served yet");
-        let first = document(&recipe, &["rotate"]);
+        let settings = ServiceSettings::on(&database);
+        assert_eq!(
+            document(&settings, &["list"]),
+            serde_json::json!([]),
+            "a database that nobody served yet"
+        );
+        let first = document(&settings, &["rotate"]);
         let mut members: Vec<_> = first[0].as_object().unwrap().keys().map(String::as_str).collect();
         members.sort_unstable();
         assert_eq!(members, ["activates_at", "created_at", "kid", "retires_at", "state"]);
         assert_eq!((&first[0]["state"], &first[0]["retires_at"]), (&"active".into(), &Value::Null));
-        let service = recipe.start().await;
-        let second = document(&recipe, &["rotate"]);
+        let service = settings.start().await;
+        let second = document(&settings, &["rotate"]);
         assert_eq!(second[1]["state"], "next");
         let time = |name: &str| {
             let text = second[1][name].as_str().unwrap();
@@ -75,22 +79,22 @@ async fn a_command_prints_one_document_and_its_errors_elsewhere() {
         let published_for = (time("activates_at") - time("created_at")).rem_euclid(86_400);
         assert!((600..=605).contains(&published_for), "{published_for}");
         let kid = second[1]["kid"].as_str().unwrap();
-        eventually("the server publishes it", PATIENCE, async || published(&service).await.contains(kid))
+        eventually("the server publishes it", WAIT_LIMIT, async || published(&service).await.contains(kid))
             .await;
-        assert_eq!(document(&recipe, &["rotate"]), second, "a rotation is in progress already");
+        assert_eq!(document(&settings, &["rotate"]), second, "a rotation is in progress already");
 
-        let exported = document(&recipe, &["export-public"]);
+        let exported = document(&settings, &["export-public"]);
         assert_eq!(exported[1]["jwk"]["kid"], *kid);
-        let (ok, set, _) = keys(&recipe, &["export-public"]);
+        let (ok, set, _) = keys(&settings, &["export-public"]);
         assert!(ok);
         let set: Value = serde_json::from_str(&set).unwrap();
         assert_eq!(set, serde_json::from_str::<Value>(&published(&service).await).unwrap());
-        let (ok, pem, _) = keys(&recipe, &["export-public", "--pem"]);
+        let (ok, pem, _) = keys(&settings, &["export-public", "--pem"]);
         assert!(ok && pem.matches("-----BEGIN PUBLIC KEY-----").count() == 2, "{pem}");
-        let (ok, table, _) = keys(&recipe, &["list"]);
+        let (ok, table, _) = keys(&settings, &["list"]);
         assert!(ok && table.starts_with("KID") && table.lines().count() == 3, "{table}");
 
-        let (_, _, err) = keys(&recipe, &["rotate", "--compromised", "-begins-with-a-hyphen"]);
+        let (_, _, err) = keys(&settings, &["rotate", "--compromised", "-begins-with-a-hyphen"]);
         assert!(err.contains("no signing key has the id -begins"), "{err}");
         for refused in [
             ["rotate", "--compromised", "unknown"].as_slice(),
@@ -100,7 +104,7 @@ async fn a_command_prints_one_document_and_its_errors_elsewhere() {
             &["burn"],
         ] {
             for json in [[].as_slice(), &["--json"]] {
-                let (ok, out, err) = keys(&recipe, &[refused, json].concat());
+                let (ok, out, err) = keys(&settings, &[refused, json].concat());
                 assert!(!ok && out.is_empty() && err.starts_with("error: "), "{refused:?}: {out}{err}");
             }
         }
@@ -117,17 +121,17 @@ fn seconds_of_the_day(rfc3339: &str) -> i64 {
 async fn a_compromised_key_is_dead_for_redis_and_feed_alike() {
     for database in TestDatabase::both() {
         let redis = RedisProcess::start().await;
-        let recipe = Recipe::on(&database).projecting_to(&redis.address());
-        let service = recipe.start().await;
+        let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
+        let service = settings.start().await;
         service.register("alice").await;
         let token = service.access_token("alice").await;
-        let by_redis = Resource::mirroring(&recipe.issuer, &redis.url()).await;
-        let by_feed = Resource::following(&recipe.issuer).await;
-        by_redis.comes_to(Say::Accepted, &token).await;
-        by_feed.comes_to(Say::Accepted, &token).await;
+        let by_redis = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
+        let by_feed = ResourceServer::following(&settings.issuer).await;
+        by_redis.eventually_decides(Decision::Accepted, &token).await;
+        by_feed.eventually_decides(Decision::Accepted, &token).await;
 
-        let [kid] = kids(&recipe, "active").try_into().unwrap();
-        let left = document(&recipe, &["rotate", "--compromised", &kid]);
+        let [kid] = kids(&settings, "active").try_into().unwrap();
+        let left = document(&settings, &["rotate", "--compromised", &kid]);
         assert_eq!((left.as_array().unwrap().len(), &left[0]["state"]), (1, &"active".into()));
         assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
         // The command itself has delivered the fact to Redis.
@@ -135,23 +139,25 @@ async fn a_compromised_key_is_dead_for_redis_and_feed_alike() {
         let fact = format!("{{revoked}}:key:{kid}");
         let stands: bool = redis::cmd("EXISTS").arg(fact).query_async(&mut connection).await.unwrap();
         assert!(stands);
-        by_redis.comes_to(Say::Refused, &token).await;
-        by_feed.comes_to(Say::Refused, &token).await;
-        eventually("it is out of the key set", PATIENCE, async || !published(&service).await.contains(&kid))
-            .await;
+        by_redis.eventually_decides(Decision::Revoked, &token).await;
+        by_feed.eventually_decides(Decision::Revoked, &token).await;
+        eventually("it is out of the key set", WAIT_LIMIT, async || {
+            !published(&service).await.contains(&kid)
+        })
+        .await;
         let token = service.access_token("alice").await;
-        by_redis.comes_to(Say::Accepted, &token).await;
-        by_feed.comes_to(Say::Accepted, &token).await;
+        by_redis.eventually_decides(Decision::Accepted, &token).await;
+        by_feed.eventually_decides(Decision::Accepted, &token).await;
     }
 }
 
 #[actix_web::test]
 async fn a_key_from_standard_input_and_another_encryption_key() {
     for database in TestDatabase::both() {
-        let recipe = Recipe::on(&database);
-        let service = recipe.start().await;
+        let settings = ServiceSettings::on(&database);
+        let service = settings.start().await;
         service.register("alice").await;
-        let mut command = recipe.command();
+        let mut command = settings.command();
         command.args(["keys", "import", "-", "--json"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -160,13 +166,13 @@ async fn a_key_from_standard_input_and_another_encryption_key() {
         let pem = rsa::pkcs8::der::SecretDocument::try_from(der.as_ref()).unwrap();
         let pem = pem.to_pem("PRIVATE KEY", rsa::pkcs8::LineEnding::LF).unwrap();
         child.stdin.take().unwrap().write_all(pem.as_bytes()).unwrap();
-        let (ok, out, err) = told(child.wait_with_output().unwrap());
+        let (ok, out, err) = outcome(child.wait_with_output().unwrap());
         assert!(ok, "{err}");
         let imported: Value = serde_json::from_str(&out).unwrap();
         assert_eq!(imported[1]["state"], "next");
 
         let (old, new) = ("0123456789abcdef".repeat(4), "fedcba9876543210".repeat(4));
-        let both = recipe
+        let both = settings
             .replica()
             .with("AUTH__KEYS__ENCRYPTION_KEY", &new)
             .with("AUTH__KEYS__PREVIOUS_ENCRYPTION_KEYS", &old);
@@ -176,10 +182,10 @@ async fn a_key_from_standard_input_and_another_encryption_key() {
         assert!(ok && again.starts_with("Everything"), "{again}");
         // A running process continues. A new process needs the new encryption key only.
         let token = service.access_token("alice").await;
-        let renewed = recipe.replica().with("AUTH__KEYS__ENCRYPTION_KEY", &new).start().await;
+        let renewed = settings.replica().with("AUTH__KEYS__ENCRYPTION_KEY", &new).start().await;
         assert_eq!(renewed.me(&token).await, StatusCode::OK);
         renewed.access_token("alice").await;
-        let (ok, _, err) = keys(&recipe, &["reencrypt"]);
+        let (ok, _, err) = keys(&settings, &["reencrypt"]);
         assert!(!ok && err.starts_with("error: keys.encryption_key: ") && err.lines().count() == 1, "{err}");
     }
 }
@@ -200,16 +206,17 @@ async fn resource(issuer: &str) -> Verifier {
 #[expect(clippy::print_stdout, reason = "the figure")]
 async fn no_good_token_is_refused_while_keys_rotate_five_times() {
     let database = TestDatabase::create(Backend::Postgres);
-    let recipe = hasty(&database);
-    let (one, two) = (recipe.start().await, recipe.replica().start().await);
+    let settings = hasty(&database);
+    let (one, two) = (settings.start().await, settings.replica().start().await);
     one.register("alice").await;
-    let verifier = resource(&recipe.issuer).await;
+    let verifier = resource(&settings.issuer).await;
     let first = one.access_token("alice").await;
-    eventually("the resource server serves", PATIENCE, async || verifier.verify(&first).await.is_ok()).await;
+    eventually("the resource server serves", WAIT_LIMIT, async || verifier.verify(&first).await.is_ok())
+        .await;
     // A token with an unknown key id uses up the one extra reading of the key set.
     let _ = verifier.verify(&with_another_kid(&first)).await;
 
-    let secret = billing(&recipe);
+    let secret = billing(&settings);
     let stop = AtomicBool::new(false);
     let checked = Mutex::new(Checked::default());
     let verify = async |kind: &'static str, token: &str| {
@@ -248,11 +255,11 @@ async fn no_good_token_is_refused_while_keys_rotate_five_times() {
     };
     let rotate = async {
         for round in 1..=5 {
-            let command = recipe.clone();
+            let command = settings.clone();
             let rotated = tokio::task::spawn_blocking(move || document(&command, &["rotate"])).await.unwrap();
             let next = rotated.as_array().unwrap().iter().find(|key| key["state"] == "next").unwrap();
             let next = next["kid"].as_str().unwrap().to_owned();
-            eventually("tokens of the new key are verified", PATIENCE, async || {
+            eventually("tokens of the new key are verified", WAIT_LIMIT, async || {
                 checked.lock().unwrap().kids.contains(&next)
             })
             .await;
@@ -261,7 +268,7 @@ async fn no_good_token_is_refused_while_keys_rotate_five_times() {
         stop.store(true, Ordering::Relaxed);
     };
     tokio::join!(hammer, rotate);
-    assert_eq!(kids(&recipe, "retired").len(), 5, "each stays as long as its tokens");
+    assert_eq!(kids(&settings, "retired").len(), 5, "each stays as long as its tokens");
     let checked = checked.into_inner().unwrap();
     println!("verified, none refused: {:?}", checked.tokens);
     assert!(checked.tokens.len() == 4 && checked.tokens.values().all(|count| *count >= 5), "{checked:?}");
@@ -276,10 +283,10 @@ struct Checked {
 }
 
 /// Creates a client for `client_credentials`. Returns its secret.
-fn billing(recipe: &Recipe) -> String {
+fn billing(settings: &ServiceSettings) -> String {
     let arguments =
         ["clients", "create", "--name", "B", "--id", "billing", "--grants", "client_credentials", "--json"];
-    let (ok, out, err) = told(recipe.command().args(arguments).output().unwrap());
+    let (ok, out, err) = outcome(settings.command().args(arguments).output().unwrap());
     assert!(ok, "{err}");
     text(&serde_json::from_str(&out).unwrap(), "client_secret").to_owned()
 }
@@ -306,20 +313,21 @@ fn with_another_kid(token: &str) -> String {
 #[actix_web::test]
 async fn a_replica_that_slept_through_rotations_gives_good_tokens_when_it_wakes() {
     let database = TestDatabase::create(Backend::Postgres);
-    let recipe = hasty(&database);
-    let (one, sleeper) = (recipe.start().await, recipe.replica().start().await);
+    let settings = hasty(&database);
+    let (one, sleeper) = (settings.start().await, settings.replica().start().await);
     one.register("alice").await;
-    let verifier = resource(&recipe.issuer).await;
+    let verifier = resource(&settings.issuer).await;
     let token = sleeper.access_token("alice").await;
-    eventually("the resource server serves", PATIENCE, async || verifier.verify(&token).await.is_ok()).await;
-    let [before] = kids(&recipe, "active").try_into().unwrap();
+    eventually("the resource server serves", WAIT_LIMIT, async || verifier.verify(&token).await.is_ok())
+        .await;
+    let [before] = kids(&settings, "active").try_into().unwrap();
 
     sleeper.signal(Signal::STOP);
-    document(&recipe, &["rotate"]);
-    eventually("another key signs", PATIENCE, async || kids(&recipe, "active") != [before.clone()]).await;
+    document(&settings, &["rotate"]);
+    eventually("another key signs", WAIT_LIMIT, async || kids(&settings, "active") != [before.clone()]).await;
     // The request has arrived already when the stopped process continues.
     let (woken, ()) = tokio::join!(sleeper.access_token("alice"), async { sleeper.signal(Signal::CONT) });
     assert!(verifier.verify(&woken).await.is_ok());
     assert_eq!(one.me(&woken).await, StatusCode::OK);
-    assert!(published(&sleeper).await.contains(&kids(&recipe, "active")[0]));
+    assert!(published(&sleeper).await.contains(&kids(&settings, "active")[0]));
 }

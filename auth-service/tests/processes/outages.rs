@@ -6,7 +6,7 @@ use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::testing::{Proxy, ProxyMode, RedisProcess};
 
-use crate::helpers::{PATIENCE, Recipe, Resource, Say, eventually};
+use crate::helpers::{Decision, ResourceServer, ServiceSettings, WAIT_LIMIT, eventually};
 
 fn sqlite() -> TestDatabase {
     TestDatabase::create(Backend::Sqlite)
@@ -16,12 +16,12 @@ fn sqlite() -> TestDatabase {
 async fn a_revocation_whose_author_died_before_delivery_is_delivered_by_the_next_start() {
     let (database, redis) = (sqlite(), RedisProcess::start().await);
     let between = Proxy::before(&redis.address()).await;
-    let recipe = Recipe::on(&database).projecting_to(&between.address());
-    let service = recipe.start().await;
+    let settings = ServiceSettings::on(&database).projecting_to(&between.address());
+    let service = settings.start().await;
     service.register("alice").await;
     let (ended, standing) = (service.access_token("alice").await, service.access_token("alice").await);
-    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
-    resource.comes_to(Say::Accepted, &ended).await;
+    let resource = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
+    resource.eventually_decides(Decision::Accepted, &ended).await;
 
     between.set(ProxyMode::Refuse);
     assert_eq!(
@@ -31,78 +31,79 @@ async fn a_revocation_whose_author_died_before_delivery_is_delivered_by_the_next
     );
     service.kill();
     // The verifier cannot learn of the revocation, so it accepts no token after its bound.
-    resource.comes_to(Say::CannotKnow, &ended).await;
-    resource.comes_to(Say::CannotKnow, &standing).await;
+    resource.eventually_decides(Decision::Unavailable, &ended).await;
+    resource.eventually_decides(Decision::Unavailable, &standing).await;
 
     between.set(ProxyMode::Forward);
-    let _service = recipe.start().await;
-    resource.comes_to(Say::Refused, &ended).await;
-    resource.comes_to(Say::Accepted, &standing).await;
+    let _service = settings.start().await;
+    resource.eventually_decides(Decision::Revoked, &ended).await;
+    resource.eventually_decides(Decision::Accepted, &standing).await;
 }
 
 #[actix_web::test]
 async fn a_flushed_redis_brings_no_revoked_token_back() {
     let (database, redis) = (sqlite(), RedisProcess::start().await);
-    let recipe = Recipe::on(&database).projecting_to(&redis.address());
-    let service = recipe.start().await;
+    let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
+    let service = settings.start().await;
     service.register("alice").await;
     let (ended, standing) = (service.access_token("alice").await, service.access_token("alice").await);
-    let before = Resource::mirroring(&recipe.issuer, &redis.url()).await;
-    before.comes_to(Say::Accepted, &standing).await;
+    let before = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
+    before.eventually_decides(Decision::Accepted, &standing).await;
     assert_eq!(service.post("/auth/logout", &ended).await, StatusCode::NO_CONTENT);
-    before.comes_to(Say::Refused, &ended).await;
+    before.eventually_decides(Decision::Revoked, &ended).await;
 
     for _ in 0..5 {
         let mut connection = redis.connection().await;
         let () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
         // A verifier that knew the list, and one that starts when the list is empty.
-        let after = Resource::mirroring(&recipe.issuer, &redis.url()).await;
-        eventually("the good one is accepted again", PATIENCE, async || {
-            assert_eq!(before.asked(&ended).await, Say::Refused);
-            assert_ne!(after.asked(&ended).await, Say::Accepted);
-            before.asked(&standing).await == Say::Accepted && after.asked(&standing).await == Say::Accepted
+        let after = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
+        eventually("the good one is accepted again", WAIT_LIMIT, async || {
+            assert_eq!(before.decide(&ended).await, Decision::Revoked);
+            assert_ne!(after.decide(&ended).await, Decision::Accepted);
+            before.decide(&standing).await == Decision::Accepted
+                && after.decide(&standing).await == Decision::Accepted
         })
         .await;
-        assert_eq!(after.asked(&ended).await, Say::Refused);
+        assert_eq!(after.decide(&ended).await, Decision::Revoked);
     }
 }
 
 #[actix_web::test]
 async fn a_paused_issuer_proves_nothing_when_it_wakes() {
     let (database, redis) = (sqlite(), RedisProcess::start().await);
-    let recipe = Recipe::on(&database).projecting_to(&redis.address());
-    let (service, replica) = (recipe.start().await, recipe.replica().start().await);
+    let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
+    let (service, replica) = (settings.start().await, settings.replica().start().await);
     service.register("alice").await;
     let ended = service.access_token("alice").await;
-    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
-    resource.comes_to(Say::Accepted, &ended).await;
+    let resource = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
+    resource.eventually_decides(Decision::Accepted, &ended).await;
 
     replica.signal(Signal::STOP);
     assert_eq!(service.post("/auth/logout", &ended).await, StatusCode::NO_CONTENT);
-    resource.comes_to(Say::Refused, &ended).await;
+    resource.eventually_decides(Decision::Revoked, &ended).await;
     replica.signal(Signal::CONT);
     let standing = replica.access_token("alice").await;
-    resource.comes_to(Say::Accepted, &standing).await;
-    assert_eq!(resource.asked(&ended).await, Say::Refused);
+    resource.eventually_decides(Decision::Accepted, &standing).await;
+    assert_eq!(resource.decide(&ended).await, Decision::Revoked);
 }
 
 #[actix_web::test]
 async fn a_hanging_redis_is_as_safe_as_a_dead_one() {
     let (database, redis) = (sqlite(), RedisProcess::start().await);
-    let recipe = Recipe::on(&database).projecting_to(&redis.address());
-    let service = recipe.start().await;
+    let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
+    let service = settings.start().await;
     service.register("alice").await;
     let (ended, standing) = (service.access_token("alice").await, service.access_token("alice").await);
-    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
-    resource.comes_to(Say::Accepted, &ended).await;
+    let resource = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
+    resource.eventually_decides(Decision::Accepted, &ended).await;
 
     redis.pause();
     assert_eq!(service.post("/auth/logout", &ended).await, StatusCode::NO_CONTENT);
     assert_eq!(service.me(&ended).await, StatusCode::UNAUTHORIZED, "the issuer itself reads the database");
-    resource.comes_to(Say::CannotKnow, &standing).await;
+    resource.eventually_decides(Decision::Unavailable, &standing).await;
     redis.resume();
-    resource.comes_to(Say::Refused, &ended).await;
-    resource.comes_to(Say::Accepted, &standing).await;
+    resource.eventually_decides(Decision::Revoked, &ended).await;
+    resource.eventually_decides(Decision::Accepted, &standing).await;
 }
 
 #[actix_web::test]
@@ -112,19 +113,20 @@ async fn an_issuer_cut_off_from_its_database_proves_nothing_until_it_is_back() {
     let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
     let between = Proxy::before(&server).await;
     url.set_port(between.address().rsplit_once(':').unwrap().1.parse().ok()).unwrap();
-    let recipe =
-        Recipe::on(&database).with("AUTH__DATABASE__URL", url.as_str()).projecting_to(&redis.address());
-    let service = recipe.start().await;
+    let settings = ServiceSettings::on(&database)
+        .with("AUTH__DATABASE__URL", url.as_str())
+        .projecting_to(&redis.address());
+    let service = settings.start().await;
     service.register("alice").await;
     let token = service.access_token("alice").await;
-    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
+    let resource = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
     for cut in [ProxyMode::Hang, ProxyMode::Refuse] {
-        resource.comes_to(Say::Accepted, &token).await;
+        resource.eventually_decides(Decision::Accepted, &token).await;
         between.set(cut);
-        resource.comes_to(Say::CannotKnow, &token).await;
+        resource.eventually_decides(Decision::Unavailable, &token).await;
         between.set(ProxyMode::Forward);
     }
-    resource.comes_to(Say::Accepted, &token).await;
+    resource.eventually_decides(Decision::Accepted, &token).await;
     assert_eq!(service.me(&token).await, StatusCode::OK);
 }
 
@@ -140,9 +142,10 @@ async fn with_the_database_away_two_hundred_requests_at_once_are_answered_within
     let clients = format!(
         r#"[{{"id":"billing","secret":"{secret}","grants":["client_credentials"],"scopes":["todos:read"]}}]"#
     );
-    let recipe =
-        Recipe::on(&database).with("AUTH__DATABASE__URL", url.as_str()).with("AUTH__CLIENTS", &clients);
-    let service = recipe.start().await;
+    let settings = ServiceSettings::on(&database)
+        .with("AUTH__DATABASE__URL", url.as_str())
+        .with("AUTH__CLIENTS", &clients);
+    let service = settings.start().await;
     let ask = async || {
         let began = tokio::time::Instant::now();
         let token = service.client.post(format!("{}/oauth2/token", service.url));
@@ -153,13 +156,13 @@ async fn with_the_database_away_two_hundred_requests_at_once_are_answered_within
     for mode in [ProxyMode::Hang, ProxyMode::Refuse] {
         between.set(mode);
         // The last reading stays valid for a short time.
-        eventually("it is noticed", PATIENCE, async || ask().await.0 == StatusCode::SERVICE_UNAVAILABLE)
+        eventually("it is noticed", WAIT_LIMIT, async || ask().await.0 == StatusCode::SERVICE_UNAVAILABLE)
             .await;
         let answers = futures_util::future::join_all((0..200).map(|_| ask())).await;
         assert!(answers.iter().all(|(status, _)| *status == StatusCode::SERVICE_UNAVAILABLE), "{mode:?}");
         let slowest = answers.iter().map(|(_, took)| *took).max().unwrap();
         assert!(slowest < std::time::Duration::from_secs(3), "{mode:?}: {slowest:?}");
         between.set(ProxyMode::Forward);
-        eventually("it is back", PATIENCE, async || ask().await.0 == StatusCode::OK).await;
+        eventually("it is back", WAIT_LIMIT, async || ask().await.0 == StatusCode::OK).await;
     }
 }

@@ -7,33 +7,33 @@ use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::testing::RedisProcess;
 
-use crate::helpers::{Recipe, Resource, Say, eventually};
+use crate::helpers::{Decision, ResourceServer, ServiceSettings, eventually};
 
 #[actix_web::test]
 async fn replicas_that_start_at_once_share_keys_users_and_revocations() {
     let (database, redis) = (TestDatabase::create(Backend::Postgres), RedisProcess::start().await);
-    let recipe = Recipe::on(&database).projecting_to(&redis.address());
-    let beside = recipe.replica();
+    let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
+    let beside = settings.replica();
     // Both run the migrations and create a key if there is none. They take turns.
-    let (one, other) = tokio::join!(recipe.start(), beside.start());
+    let (one, other) = tokio::join!(settings.start(), beside.start());
 
     assert_eq!(one.register("alice").await, StatusCode::CREATED);
     assert_eq!(other.register("Alice").await, StatusCode::BAD_REQUEST);
     let token = other.access_token("alice").await;
     assert_eq!(one.me(&token).await, StatusCode::OK, "both replicas have the same key set");
 
-    let resource = Resource::mirroring(&recipe.issuer, &redis.url()).await;
-    resource.comes_to(Say::Accepted, &token).await;
+    let resource = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
+    resource.eventually_decides(Decision::Accepted, &token).await;
     assert_eq!(other.post("/auth/logout", &token).await, StatusCode::NO_CONTENT);
     assert_eq!(one.me(&token).await, StatusCode::UNAUTHORIZED, "one truth");
-    resource.comes_to(Say::Refused, &token).await;
+    resource.eventually_decides(Decision::Revoked, &token).await;
 }
 
 #[actix_web::test]
 async fn a_feed_that_waits_at_one_replica_hears_of_the_other() {
     let database = TestDatabase::create(Backend::Postgres);
-    let recipe = Recipe::on(&database);
-    let (one, other) = (recipe.start().await, recipe.replica().start().await);
+    let settings = ServiceSettings::on(&database);
+    let (one, other) = (settings.start().await, settings.replica().start().await);
     one.register("alice").await;
     let token = one.access_token("alice").await;
     let feed = async |query: String| -> serde_json::Value {

@@ -4,11 +4,11 @@ use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::testing::RedisProcess;
 
-use crate::helpers::Recipe;
+use crate::helpers::ServiceSettings;
 
 /// Starts a service, which must fail. Returns its one line of output.
-fn refusal(recipe: &Recipe) -> String {
-    let output = recipe.command().output().unwrap();
+fn refusal(settings: &ServiceSettings) -> String {
+    let output = settings.command().output().unwrap();
     assert!(!output.status.success(), "it must not start");
     let text = String::from_utf8(output.stderr).unwrap();
     let lines: Vec<&str> =
@@ -20,29 +20,29 @@ fn refusal(recipe: &Recipe) -> String {
 #[actix_web::test]
 async fn a_stop_is_orderly() {
     let database = TestDatabase::create(Backend::Sqlite);
-    let service = Recipe::on(&database).start().await;
+    let service = ServiceSettings::on(&database).start().await;
     assert!(service.terminate().success());
 }
 
 #[actix_web::test]
 async fn a_wrong_encryption_key_stops_the_start() {
     let database = TestDatabase::create(Backend::Sqlite);
-    let recipe = Recipe::on(&database);
-    recipe.start().await.terminate();
-    let line = refusal(&recipe.with("AUTH__KEYS__ENCRYPTION_KEY", &"fedcba9876543210".repeat(4)));
+    let settings = ServiceSettings::on(&database);
+    settings.start().await.terminate();
+    let line = refusal(&settings.with("AUTH__KEYS__ENCRYPTION_KEY", &"fedcba9876543210".repeat(4)));
     assert!(line.contains("keys.encryption_key"), "{line}");
 }
 
 #[actix_web::test]
 async fn an_unknown_key_or_a_bad_value_stops_the_start_and_is_named() {
     let database = TestDatabase::create(Backend::Sqlite);
-    let recipe = Recipe::on(&database);
-    let line = refusal(&recipe.clone().with("AUTH__TOKENS__ACESS_TTL_SECONDS", "900"));
+    let settings = ServiceSettings::on(&database);
+    let line = refusal(&settings.clone().with("AUTH__TOKENS__ACESS_TTL_SECONDS", "900"));
     assert!(line.contains("AUTH__TOKENS__ACESS_TTL_SECONDS"), "{line}");
-    let line = refusal(&recipe.clone().with("AUTH__TOKENS__ACCESS_TTL_SECONDS", "soon"));
+    let line = refusal(&settings.clone().with("AUTH__TOKENS__ACCESS_TTL_SECONDS", "soon"));
     assert!(line.contains("AUTH__TOKENS__ACCESS_TTL_SECONDS"), "{line}");
     // The timeout is below the longest wait of the feed, so requests to the feed would be answered with 503.
-    let line = refusal(&recipe.with("AUTH__HTTP__REQUEST_TIMEOUT_SECONDS", "30"));
+    let line = refusal(&settings.with("AUTH__HTTP__REQUEST_TIMEOUT_SECONDS", "30"));
     assert!(line.contains("AUTH__HTTP__REQUEST_TIMEOUT_SECONDS: must be more than 30"), "{line}");
 }
 
@@ -52,14 +52,14 @@ async fn a_redis_that_may_evict_stops_the_start() {
         TestDatabase::create(Backend::Sqlite),
         RedisProcess::start_with(&["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]).await,
     );
-    let line = refusal(&Recipe::on(&database).projecting_to(&redis.address()));
+    let line = refusal(&ServiceSettings::on(&database).projecting_to(&redis.address()));
     assert!(line.contains("noeviction"), "{line}");
 }
 
 #[actix_web::test]
 async fn every_setting_is_documented() {
     let database = TestDatabase::create(Backend::Sqlite);
-    let output = Recipe::on(&database).command().arg("check-config").output().unwrap();
+    let output = ServiceSettings::on(&database).command().arg("check-config").output().unwrap();
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(!text.contains(&"0123456789abcdef".repeat(4)), "secrets are masked");

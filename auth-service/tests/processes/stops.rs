@@ -10,14 +10,14 @@ use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::testing::{Proxy, ProxyMode, RedisProcess};
 
-use crate::helpers::{PATIENCE, Recipe, Service, eventually};
+use crate::helpers::{Service, ServiceSettings, WAIT_LIMIT, eventually};
 
 const SHUTDOWN_SECONDS: u64 = 2;
 /// The limit in the documentation, and a second of margin.
 const LIMIT: Duration = Duration::from_secs(SHUTDOWN_SECONDS + 1);
 
-fn recipe(database: &TestDatabase) -> Recipe {
-    Recipe::on(database).with("AUTH__HTTP__SHUTDOWN_SECONDS", &SHUTDOWN_SECONDS.to_string())
+fn settings(database: &TestDatabase) -> ServiceSettings {
+    ServiceSettings::on(database).with("AUTH__HTTP__SHUTDOWN_SECONDS", &SHUTDOWN_SECONDS.to_string())
 }
 
 async fn stops_in_time(service: Service) -> ExitStatus {
@@ -30,7 +30,8 @@ async fn stops_in_time(service: Service) -> ExitStatus {
 async fn overflow_the_log(service: &Service) {
     eventually("lines are lost", Duration::from_secs(60), async || {
         for _ in 0..50 {
-            let asked = service.client.get(format!("{}/auth/me", service.url)).timeout(PATIENCE).send().await;
+            let asked =
+                service.client.get(format!("{}/auth/me", service.url)).timeout(WAIT_LIMIT).send().await;
             assert_eq!(asked.unwrap().status(), StatusCode::UNAUTHORIZED);
         }
         number(service, "latchkey_log_lines_lost_total").await > 0.0
@@ -39,7 +40,8 @@ async fn overflow_the_log(service: &Service) {
 }
 
 async fn number(service: &Service, name: &str) -> f64 {
-    let page = service.client.get(format!("{}/metrics", service.url)).timeout(PATIENCE).send().await.unwrap();
+    let page =
+        service.client.get(format!("{}/metrics", service.url)).timeout(WAIT_LIMIT).send().await.unwrap();
     let page = page.text().await.unwrap();
     let line = page.lines().find(|line| !line.starts_with('#') && line.contains(name));
     line.unwrap_or_else(|| panic!("no {name}: {page}")).rsplit_once(' ').unwrap().1.parse().unwrap()
@@ -49,17 +51,17 @@ async fn number(service: &Service, name: &str) -> f64 {
 async fn a_log_that_nobody_reads_holds_up_neither_the_service_nor_its_stop() {
     let database = TestDatabase::create(Backend::Sqlite);
     let (_unread, log) = std::io::pipe().unwrap();
-    let service = recipe(&database).with("AUTH__LOG__LEVEL", "trace").start_logging_to(log).await;
+    let service = settings(&database).with("AUTH__LOG__LEVEL", "trace").start_logging_to(log).await;
     overflow_the_log(&service).await;
     // Requests are still served, and audit events are still recorded.
     assert_eq!(service.register("alice").await, StatusCode::CREATED);
     service.access_token("alice").await;
     for path in ["/healthz", "/readyz", "/.well-known/jwks.json"] {
-        let asked = service.client.get(format!("{}{path}", service.url)).timeout(PATIENCE).send().await;
+        let asked = service.client.get(format!("{}{path}", service.url)).timeout(WAIT_LIMIT).send().await;
         assert_eq!(asked.unwrap().status(), StatusCode::OK, "{path}");
     }
     stops_in_time(service).await;
-    let events = recipe(&database).command().arg("audit").output().unwrap();
+    let events = settings(&database).command().arg("audit").output().unwrap();
     let events = String::from_utf8(events.stdout).unwrap();
     assert!(events.contains("user.registered") && events.contains("login.ok"), "{events}");
 }
@@ -68,7 +70,7 @@ async fn a_log_that_nobody_reads_holds_up_neither_the_service_nor_its_stop() {
 async fn a_log_that_is_read_again_says_how_much_was_lost() {
     let database = TestDatabase::create(Backend::Sqlite);
     let (mut unread, log) = std::io::pipe().unwrap();
-    let service = recipe(&database).with("AUTH__LOG__LEVEL", "trace").start_logging_to(log).await;
+    let service = settings(&database).with("AUTH__LOG__LEVEL", "trace").start_logging_to(log).await;
     overflow_the_log(&service).await;
     let reading = std::thread::spawn(move || {
         let mut text = String::new();
@@ -77,7 +79,7 @@ async fn a_log_that_is_read_again_says_how_much_was_lost() {
     });
     let lost = number(&service, "latchkey_log_lines_lost_total").await;
     // When the log is read again, no more lines are lost: the line of this request is there.
-    eventually("lines are written again", PATIENCE, async || {
+    eventually("lines are written again", WAIT_LIMIT, async || {
         let before = number(&service, "latchkey_log_lines_lost_total").await;
         service.client.get(format!("{}/written-again", service.url)).send().await.unwrap();
         number(&service, "latchkey_log_lines_lost_total").await <= before
@@ -101,14 +103,14 @@ async fn a_database_that_never_answers_does_not_hold_up_the_stop() {
     let address: std::net::SocketAddr = between.address().parse().unwrap();
     url.set_ip_host(address.ip()).unwrap();
     url.set_port(Some(address.port())).unwrap();
-    let service = recipe(&database).with("AUTH__DATABASE__URL", url.as_str()).start().await;
+    let service = settings(&database).with("AUTH__DATABASE__URL", url.as_str()).start().await;
     service.register("alice").await;
 
     between.set(ProxyMode::Hang);
     let form = [("username", "alice"), ("password", crate::helpers::PASSWORD)];
     let login = service.client.post(format!("{}/auth/token", service.url)).form(&form).send();
     let login = tokio::spawn(login);
-    eventually("the login is under way", PATIENCE, async || {
+    eventually("the login is under way", WAIT_LIMIT, async || {
         number(&service, "latchkey_http_requests_in_flight").await > 1.0
     })
     .await;
@@ -119,7 +121,7 @@ async fn a_database_that_never_answers_does_not_hold_up_the_stop() {
 #[actix_web::test]
 async fn a_redis_that_never_answers_does_not_hold_up_the_stop() {
     let (database, redis) = (TestDatabase::create(Backend::Sqlite), RedisProcess::start().await);
-    let service = recipe(&database).projecting_to(&redis.address()).start().await;
+    let service = settings(&database).projecting_to(&redis.address()).start().await;
     service.register("alice").await;
     let token = service.access_token("alice").await;
     redis.pause();
@@ -131,7 +133,7 @@ async fn a_redis_that_never_answers_does_not_hold_up_the_stop() {
 #[actix_web::test]
 async fn a_client_that_never_reads_does_not_hold_up_the_stop() {
     let database = TestDatabase::create(Backend::Sqlite);
-    let service = recipe(&database).start().await;
+    let service = settings(&database).start().await;
     let address = service.url.trim_start_matches("http://").to_owned();
     let mut stalled = TcpStream::connect(&address).unwrap();
     let asked = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: h\r\n\r\n".repeat(8);
@@ -141,7 +143,7 @@ async fn a_client_that_never_reads_does_not_hold_up_the_stop() {
         b"POST /auth/login HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
     )
     .unwrap();
-    eventually("the slow one is under way", PATIENCE, async || {
+    eventually("the slow one is under way", WAIT_LIMIT, async || {
         number(&service, "latchkey_http_requests_in_flight").await > 1.0
     })
     .await;

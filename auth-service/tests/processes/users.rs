@@ -10,11 +10,11 @@ use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::testing::RedisProcess;
 
-use crate::helpers::{PASSWORD, Recipe, Resource, Say, Service, eventually};
+use crate::helpers::{Decision, PASSWORD, ResourceServer, Service, ServiceSettings, eventually};
 
 /// Runs a command with this standard input.
-fn run(recipe: &Recipe, arguments: &[&str], input: &str) -> (bool, String, String) {
-    let mut command = recipe.command();
+fn run(settings: &ServiceSettings, arguments: &[&str], input: &str) -> (bool, String, String) {
+    let mut command = settings.command();
     let command = command.arg("users").args(arguments);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -25,15 +25,15 @@ fn run(recipe: &Recipe, arguments: &[&str], input: &str) -> (bool, String, Strin
 }
 
 /// Runs a command, which must succeed without a warning. Returns its JSON document.
-fn document(recipe: &Recipe, arguments: &[&str], input: &str) -> Value {
-    let (ok, out, err) = run(recipe, &[arguments, &["--json"]].concat(), input);
+fn document(settings: &ServiceSettings, arguments: &[&str], input: &str) -> Value {
+    let (ok, out, err) = run(settings, &[arguments, &["--json"]].concat(), input);
     assert!(ok && err.is_empty(), "{arguments:?}: {err}");
     serde_json::from_str(&out).unwrap()
 }
 
 /// Runs a command, which must fail. Returns its one line of output.
-fn refusal(recipe: &Recipe, arguments: &[&str], input: &str) -> String {
-    let (ok, out, err) = run(recipe, arguments, input);
+fn refusal(settings: &ServiceSettings, arguments: &[&str], input: &str) -> String {
+    let (ok, out, err) = run(settings, arguments, input);
     assert!(!ok && out.is_empty() && err.lines().count() == 1, "{arguments:?}: {out}{err}");
     err.strip_prefix("error: ").unwrap().trim_end().to_owned()
 }
@@ -52,25 +52,25 @@ async fn refresh(service: &Service, tokens: &Value) -> StatusCode {
 #[actix_web::test]
 async fn a_user_made_by_command_is_the_document_of_registration() {
     for database in TestDatabase::both() {
-        let recipe = Recipe::on(&database);
+        let settings = ServiceSettings::on(&database);
         let create =
             ["create", "alice", "--email", "a@example.org", "--roles", "admin,editor", "--password-stdin"];
-        let alice = document(&recipe, &create, &format!("{PASSWORD}\n"));
-        let service = recipe.start().await;
+        let alice = document(&settings, &create, &format!("{PASSWORD}\n"));
+        let service = settings.start().await;
         let tokens = service.tokens("alice").await;
         let access = tokens["access_token"].as_str().unwrap();
         let me = service.client.get(format!("{}/auth/me", service.url)).bearer_auth(access);
         assert_eq!(me.send().await.unwrap().json::<Value>().await.unwrap(), alice);
         assert_eq!(alice["roles"], json!(["admin", "editor"]));
-        assert_eq!(document(&recipe, &["show", "ALICE"], ""), alice);
-        assert_eq!(document(&recipe, &["show", alice["id"].as_str().unwrap()], ""), alice);
-        assert_eq!(document(&recipe, &["list"], ""), json!([alice]));
-        let (ok, table, _) = run(&recipe, &["list"], "");
+        assert_eq!(document(&settings, &["show", "ALICE"], ""), alice);
+        assert_eq!(document(&settings, &["show", alice["id"].as_str().unwrap()], ""), alice);
+        assert_eq!(document(&settings, &["list"], ""), json!([alice]));
+        let (ok, table, _) = run(&settings, &["list"], "");
         assert!(ok && table.starts_with("ID") && table.lines().count() == 2, "{table}");
-        let (ok, shown, _) = run(&recipe, &["show", "alice"], "");
+        let (ok, shown, _) = run(&settings, &["show", "alice"], "");
         assert!(ok && shown.contains("admin,editor") && !shown.contains("$2"), "{shown}");
         // The newline is not part of the password, but a space is.
-        document(&recipe, &["create", "bob", "--password-stdin"], " twelve characters \r\n");
+        document(&settings, &["create", "bob", "--password-stdin"], " twelve characters \r\n");
         assert_eq!(login(&service, "bob", " twelve characters ").await, StatusCode::OK);
         assert_eq!(login(&service, "bob", " twelve characters").await, StatusCode::UNAUTHORIZED);
     }
@@ -79,8 +79,8 @@ async fn a_user_made_by_command_is_the_document_of_registration() {
 #[actix_web::test]
 async fn what_breaks_a_rule_is_said_in_one_line() {
     let database = TestDatabase::create(Backend::Sqlite);
-    let recipe = Recipe::on(&database);
-    document(&recipe, &["create", "alice", "--password-stdin"], PASSWORD);
+    let settings = ServiceSettings::on(&database);
+    document(&settings, &["create", "alice", "--password-stdin"], PASSWORD);
     for (arguments, input, word) in [
         (vec!["create", "ALICE", "--password-stdin"], PASSWORD, "taken"),
         (vec!["create", "a1ice", "--password-stdin"], PASSWORD, "taken"),
@@ -101,21 +101,22 @@ async fn what_breaks_a_rule_is_said_in_one_line() {
         (vec!["delete", "nobody"], "", "\"nobody\""),
         (vec!["import", "/does/not/exist"], "", "/does/not/exist"),
     ] {
-        let line = refusal(&recipe, &arguments, input);
+        let line = refusal(&settings, &arguments, input);
         assert!(line.contains(word), "{arguments:?}: {line}");
     }
-    assert_eq!(document(&recipe, &["list"], "").as_array().unwrap().len(), 1);
+    assert_eq!(document(&settings, &["list"], "").as_array().unwrap().len(), 1);
 }
 
 #[actix_web::test]
 async fn servers_and_verifiers_see_a_change_within_a_second() {
     for database in TestDatabase::both() {
         let redis = RedisProcess::start().await;
-        let recipe = Recipe::on(&database).projecting_to(&redis.address());
-        let service = recipe.start().await;
-        let mirror = Resource::mirroring(&recipe.issuer, &format!("redis://{}/0", redis.address())).await;
-        let feed = Resource::following(&recipe.issuer).await;
-        document(&recipe, &["create", "alice", "--roles", "admin", "--password-stdin"], PASSWORD);
+        let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
+        let service = settings.start().await;
+        let mirror =
+            ResourceServer::mirroring(&settings.issuer, &format!("redis://{}/0", redis.address())).await;
+        let feed = ResourceServer::following(&settings.issuer).await;
+        document(&settings, &["create", "alice", "--roles", "admin", "--password-stdin"], PASSWORD);
         for (arguments, input) in [
             (vec!["set-roles", "alice", "--roles", ""], ""),
             (vec!["revoke-tokens", "alice"], ""),
@@ -123,16 +124,16 @@ async fn servers_and_verifiers_see_a_change_within_a_second() {
             (vec!["disable", "alice"], ""),
             (vec!["delete", "alice"], ""),
         ] {
-            document(&recipe, &["enable", "alice"], "");
+            document(&settings, &["enable", "alice"], "");
             let tokens = service.tokens("alice").await;
             let access = tokens["access_token"].as_str().unwrap();
-            mirror.comes_to(Say::Accepted, access).await;
-            feed.comes_to(Say::Accepted, access).await;
-            document(&recipe, &arguments, input);
+            mirror.eventually_decides(Decision::Accepted, access).await;
+            feed.eventually_decides(Decision::Accepted, access).await;
+            document(&settings, &arguments, input);
             assert_eq!(service.me(access).await, StatusCode::UNAUTHORIZED, "{arguments:?}");
             // Redis has the fact when the command ends.
             for verifier in [&mirror, &feed] {
-                let refused = async || verifier.asked(access).await == Say::Refused;
+                let refused = async || verifier.decide(access).await == Decision::Revoked;
                 eventually("refused", Duration::from_secs(1), refused).await;
             }
             let sessions_go_on = arguments[0] == "set-roles";
@@ -162,8 +163,8 @@ async fn log_in_at_once(service: &Service, username: &str) -> Vec<Value> {
 #[actix_web::test]
 async fn logins_under_way_end_with_the_rest() {
     for database in TestDatabase::both() {
-        let recipe = Recipe::on(&database);
-        let service = recipe.start().await;
+        let settings = ServiceSettings::on(&database);
+        let service = settings.start().await;
         for (name, arguments, input) in [
             ("ann", vec!["disable", "ann"], ""),
             ("ben", vec!["set-password", "ben", "--password-stdin"], "another long password"),
@@ -174,11 +175,11 @@ async fn logins_under_way_end_with_the_rest() {
             let mut given = log_in_at_once(&service, name).await;
             assert_eq!(given.len(), 4, "no login was refused before the command");
             let command = {
-                let (recipe, arguments) = (recipe.clone(), arguments.clone());
+                let (settings, arguments) = (settings.clone(), arguments.clone());
                 let owned: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
                 tokio::task::spawn_blocking(move || {
                     let arguments: Vec<&str> = owned.iter().map(String::as_str).collect();
-                    document(&recipe, &arguments, input)
+                    document(&settings, &arguments, input)
                 })
             };
             while !command.is_finished() {
@@ -199,7 +200,7 @@ async fn logins_under_way_end_with_the_rest() {
 #[actix_web::test]
 async fn an_import_names_every_line_that_is_wrong_and_makes_all_users_or_none() {
     for database in TestDatabase::both() {
-        let recipe = Recipe::on(&database);
+        let settings = ServiceSettings::on(&database);
         let hash = bcrypt::hash(PASSWORD, 5).unwrap();
         let good = json!({"username": "alice", "email": "a@example.org", "email_verified": true,
             "roles": ["admin"], "password_hash": hash.replace("$2b$", "$2y$")});
@@ -214,32 +215,32 @@ async fn an_import_names_every_line_that_is_wrong_and_makes_all_users_or_none() 
             "{".to_owned(),
         ];
         let file = format!("{good}\n\n{}\n", wrong.join("\n"));
-        let line = refusal(&recipe, &["import", "-"], &file);
+        let line = refusal(&settings, &["import", "-"], &file);
         assert!(line.contains("nothing was imported"), "{line}");
         for number in 3..=8 {
             assert!(line.contains(&format!("line {number}: ")), "{line}");
         }
         assert!(!line.contains("line 1:") && !line.contains(&hash), "{line}");
-        assert_eq!(document(&recipe, &["list"], ""), json!([]));
+        assert_eq!(document(&settings, &["list"], ""), json!([]));
 
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("users.jsonl");
         std::fs::write(&path, format!("{good}\n{off}\n")).unwrap();
         let path = path.to_str().unwrap();
-        let made = document(&recipe, &["import", path], "");
+        let made = document(&settings, &["import", path], "");
         assert_eq!(made[0]["email_verified"], true);
         assert_eq!((&made[0]["roles"], &made[1]["is_active"]), (&json!(["admin"]), &json!(false)));
-        assert_eq!(document(&recipe, &["list"], ""), made);
-        let line = refusal(&recipe, &["import", path], "");
+        assert_eq!(document(&settings, &["list"], ""), made);
+        let line = refusal(&settings, &["import", path], "");
         assert!(line.contains("line 1: ") && line.contains("line 2: ") && line.contains("taken"), "{line}");
-        assert_eq!(document(&recipe, &["import", path, "--skip-existing"], ""), json!([]));
+        assert_eq!(document(&settings, &["import", path, "--skip-existing"], ""), json!([]));
 
-        let service = recipe.start().await;
+        let service = settings.start().await;
         for _ in 0..2 {
             assert_eq!(login(&service, "alice", PASSWORD).await, StatusCode::OK);
         }
         assert_eq!(login(&service, "bob", PASSWORD).await, StatusCode::UNAUTHORIZED);
-        document(&recipe, &["enable", "bob"], "");
+        document(&settings, &["enable", "bob"], "");
         assert_eq!(login(&service, "bob", PASSWORD).await, StatusCode::OK);
     }
 }
@@ -248,16 +249,16 @@ async fn an_import_names_every_line_that_is_wrong_and_makes_all_users_or_none() 
 #[actix_web::test]
 async fn what_an_operator_does_is_on_record() {
     let database = TestDatabase::create(Backend::Sqlite);
-    let recipe = Recipe::on(&database);
-    let alice = document(&recipe, &["create", "alice", "--password-stdin"], PASSWORD);
-    document(&recipe, &["set-roles", "alice", "admin"], "");
-    document(&recipe, &["disable", "alice"], "");
-    document(&recipe, &["enable", "alice"], "");
-    document(&recipe, &["enable", "alice"], "");
-    document(&recipe, &["set-password", "alice", "--password-stdin"], "another long password");
-    document(&recipe, &["revoke-tokens", "alice"], "");
-    document(&recipe, &["delete", "alice"], "");
-    let output = recipe.command().arg("audit").output().unwrap();
+    let settings = ServiceSettings::on(&database);
+    let alice = document(&settings, &["create", "alice", "--password-stdin"], PASSWORD);
+    document(&settings, &["set-roles", "alice", "admin"], "");
+    document(&settings, &["disable", "alice"], "");
+    document(&settings, &["enable", "alice"], "");
+    document(&settings, &["enable", "alice"], "");
+    document(&settings, &["set-password", "alice", "--password-stdin"], "another long password");
+    document(&settings, &["revoke-tokens", "alice"], "");
+    document(&settings, &["delete", "alice"], "");
+    let output = settings.command().arg("audit").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let rows: Vec<&Value> = rows.iter().filter(|row| row["user_id"] == alice["id"]).collect();

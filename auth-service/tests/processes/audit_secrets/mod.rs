@@ -10,7 +10,7 @@ use service_kit::database::testing::TestDatabase;
 use shared_claims::testing::free_port;
 
 use self::visitor::Visitor;
-use crate::helpers::{Recipe, Service};
+use crate::helpers::{Service, ServiceSettings};
 
 const ENCRYPTION_KEY: &str = "encryption0key0that0is0recognisable0anywhere";
 const FEED_TOKEN: &str = "feed0token0that0is0recognisable";
@@ -29,12 +29,12 @@ async fn no_secret_is_in_the_record_or_in_the_log() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let port = free_port();
-        let recipe = Recipe::on(&database)
+        let settings = ServiceSettings::on(&database)
             .with("AUTH__HTTP__BIND", &format!("127.0.0.1:{port}"))
             .with("AUTH__KEYS__ENCRYPTION_KEY", ENCRYPTION_KEY)
             .with("AUTH__REVOCATION__FEED_TOKEN", FEED_TOKEN)
             .with("AUTH__LOG__LEVEL", "info,auth_service=trace,service_kit=trace,shared_claims=trace");
-        let service = recipe.start_logging_to(File::create(&log).unwrap()).await;
+        let service = settings.start_logging_to(File::create(&log).unwrap()).await;
         let known = [
             ENCRYPTION_KEY,
             FEED_TOKEN,
@@ -47,7 +47,7 @@ async fn no_secret_is_in_the_record_or_in_the_log() {
             MADE_UP_CODE,
         ];
         let mut visitor = Visitor {
-            recipe: &recipe,
+            settings: &settings,
             service: &service,
             client: Client::new(),
             secrets: known.map(str::to_owned).to_vec(),
@@ -61,7 +61,7 @@ async fn no_secret_is_in_the_record_or_in_the_log() {
         let Visitor { secrets, complaints, .. } = visitor;
         assert!(service.terminate().success());
 
-        let record = recipe.command().arg("audit").output().unwrap();
+        let record = settings.command().arg("audit").output().unwrap();
         assert!(record.status.success());
         let record = String::from_utf8(record.stdout).unwrap();
         let log = std::fs::read_to_string(&log).unwrap();

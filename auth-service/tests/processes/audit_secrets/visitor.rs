@@ -11,7 +11,7 @@ use super::*;
 
 /// Performs the actions and collects the secrets that occur.
 pub(super) struct Visitor<'a> {
-    pub(super) recipe: &'a Recipe,
+    pub(super) settings: &'a ServiceSettings,
     pub(super) service: &'a Service,
     pub(super) client: Client,
     pub(super) secrets: Vec<String>,
@@ -63,7 +63,7 @@ impl Visitor<'_> {
 
     /// Runs a command with `--json`. Returns its output, if it succeeds.
     fn command(&mut self, arguments: &[&str], input: &str) -> Option<Value> {
-        let mut command = self.recipe.command();
+        let mut command = self.settings.command();
         command.args(arguments).arg("--json").stdin(Stdio::piped());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // The command may have ended without reading its input.

@@ -6,8 +6,8 @@ use serde_json::json;
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 
-use super::{asked, document, refusal, told};
-use crate::helpers::{PATIENCE, Recipe, eventually};
+use super::{asked, document, outcome, refusal};
+use crate::helpers::{ServiceSettings, WAIT_LIMIT, eventually};
 
 /// A settings file, deleted with its folder.
 struct File {
@@ -46,34 +46,34 @@ async fn declared_clients_are_there_after_the_start_of_however_many() {
         let file = File::new();
         let secret = file.write("secret", &format!("{DECLARED_SECRET}\n"));
         let config = file.write("auth.toml", &declared(&secret, "access_ttl_seconds = 60"));
-        let recipe = Recipe::on(&database).configured_by(&config);
-        let replicas = [recipe.clone(), recipe.replica(), recipe.replica()];
+        let settings = ServiceSettings::on(&database).configured_by(&config);
+        let replicas = [settings.clone(), settings.replica(), settings.replica()];
         let [one, two, three] = &replicas;
         let services = tokio::join!(one.start(), two.start(), three.start());
         for service in [&services.0, &services.1, &services.2] {
             let (status, token) = asked(service, DECLARED_SECRET).await;
             assert_eq!((status, &token["expires_in"]), (200, &60.into()), "{token}");
         }
-        let shown = document(&recipe, &["show", "billing"]);
+        let shown = document(&settings, &["show", "billing"]);
         assert_eq!((&shown["declared"], &shown["name"]), (&true.into(), &"billing".into()));
         assert_eq!(shown["secrets"].as_array().unwrap().len(), 1);
-        let again = recipe.replica().start().await;
-        assert_eq!(document(&recipe, &["show", "billing"]), shown, "a second start changes nothing");
+        let again = settings.replica().start().await;
+        assert_eq!(document(&settings, &["show", "billing"]), shown, "a second start changes nothing");
 
         // Whether a declared client is enabled is the operator's decision.
-        document(&recipe, &["disable", "billing"]);
+        document(&settings, &["disable", "billing"]);
         again.terminate();
-        let again = recipe.replica().start().await;
+        let again = settings.replica().start().await;
         let (status, refused) = asked(&again, DECLARED_SECRET).await;
         assert_eq!((status, &refused["error"]), (401, &"invalid_client".into()));
-        document(&recipe, &["enable", "billing"]);
+        document(&settings, &["enable", "billing"]);
         for command in [
             ["update", "billing", "--name", "Invoices"].as_slice(),
             &["rotate-secret", "billing"],
             &["delete", "billing"],
             &["create", "--name", "Invoices", "--id", "billing", "--grants", "client_credentials"],
         ] {
-            let line = refusal(&recipe, command);
+            let line = refusal(&settings, command);
             assert_eq!(line, "billing is declared in the configuration: change it there, and restart");
         }
     }
@@ -85,26 +85,26 @@ async fn another_declared_secret_takes_the_place_at_once_or_in_time() {
         let file = File::new();
         let secret = file.write("secret", DECLARED_SECRET);
         let config = file.write("auth.toml", &declared(&secret, ""));
-        let recipe = Recipe::on(&database).configured_by(&config);
-        recipe.start().await.terminate();
+        let settings = ServiceSettings::on(&database).configured_by(&config);
+        settings.start().await.terminate();
 
         file.write("secret", ANOTHER_SECRET);
         file.write("auth.toml", &declared(&secret, "keep_old_secret_seconds = 3600"));
-        let service = recipe.start().await;
+        let service = settings.start().await;
         assert_eq!(asked(&service, DECLARED_SECRET).await.0, 200, "the old secret is still valid");
         assert_eq!(asked(&service, ANOTHER_SECRET).await.0, 200);
         service.terminate();
 
         file.write("secret", DECLARED_SECRET);
         file.write("auth.toml", &declared(&secret, ""));
-        let service = recipe.start().await;
+        let service = settings.start().await;
         assert_eq!(asked(&service, DECLARED_SECRET).await.0, 200);
         assert_eq!(asked(&service, ANOTHER_SECRET).await.0, 401);
         service.terminate();
 
         // A client that is no longer in the file stays unchanged, and the operator can change it from then on.
         let log = file.path("log");
-        let mut command = recipe.clone().configured_by(&file.write("none.toml", "")).command();
+        let mut command = settings.clone().configured_by(&file.write("none.toml", "")).command();
         command.stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let warned = async || {
@@ -112,8 +112,8 @@ async fn another_declared_secret_takes_the_place_at_once_or_in_time() {
             log.lines()
                 .any(|line| line.contains("WARN") && line.contains("billing") && line.contains("no more"))
         };
-        eventually("it is told of", PATIENCE, warned).await;
-        let undeclared = recipe.configured_by(&file.path("none.toml"));
+        eventually("it is told of", WAIT_LIMIT, warned).await;
+        let undeclared = settings.configured_by(&file.path("none.toml"));
         assert_eq!(document(&undeclared, &["show", "billing"])["declared"], true);
         let updated = document(&undeclared, &["update", "billing", "--name", "Invoices"]);
         assert_eq!((&updated["declared"], &updated["active"]), (&false.into(), &true.into()));
@@ -127,10 +127,10 @@ async fn a_client_is_declared_in_the_environment_too() {
     let database = TestDatabase::create(Backend::Sqlite);
     let list =
         json!([{"id": "billing", "secret": DECLARED_SECRET, "grants": ["client_credentials"]}]).to_string();
-    let recipe = Recipe::on(&database).with("AUTH__CLIENTS", &list);
-    let service = recipe.start().await;
+    let settings = ServiceSettings::on(&database).with("AUTH__CLIENTS", &list);
+    let service = settings.start().await;
     assert_eq!(asked(&service, DECLARED_SECRET).await.0, 200);
-    let output = recipe.command().arg("check-config").output().unwrap();
+    let output = settings.command().arg("check-config").output().unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(shown.contains("id = \"billing\"") && !shown.contains(DECLARED_SECRET), "{shown}");
 }
@@ -184,8 +184,8 @@ async fn a_declaration_that_makes_no_sense_stops_the_start_and_is_named() {
     ] {
         let config = file.write("auth.toml", &format!("[[clients]]\n{client}\n"));
         for command in ["check-config", "serve"] {
-            let recipe = Recipe::on(&database).configured_by(&config);
-            let (ok, out, err) = told(recipe.command().arg(command).output().unwrap());
+            let settings = ServiceSettings::on(&database).configured_by(&config);
+            let (ok, out, err) = outcome(settings.command().arg(command).output().unwrap());
             assert!(!ok && out.is_empty() && err.contains(place), "{client}: {out}{err}");
             assert_eq!(err.trim_end().lines().count(), 1, "{err}");
             assert!(!err.contains("hunter2") && !err.contains(DECLARED_SECRET), "{err}");

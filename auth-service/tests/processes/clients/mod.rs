@@ -16,28 +16,28 @@ use service_kit::database::testing::TestDatabase;
 use shared_claims::clock::{Clock, SystemClock};
 use shared_claims::testing::RedisProcess;
 
-use crate::helpers::{PATIENCE, Recipe, Resource, Say, Service, eventually};
+use crate::helpers::{Decision, ResourceServer, Service, ServiceSettings, WAIT_LIMIT, eventually};
 
 /// Whether a command succeeded, its standard output and its standard error.
-fn told(output: Output) -> (bool, String, String) {
+fn outcome(output: Output) -> (bool, String, String) {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
-fn clients(recipe: &Recipe, arguments: &[&str]) -> (bool, String, String) {
-    told(recipe.command().arg("clients").args(arguments).output().unwrap())
+fn clients(settings: &ServiceSettings, arguments: &[&str]) -> (bool, String, String) {
+    outcome(settings.command().arg("clients").args(arguments).output().unwrap())
 }
 
 /// Runs a command, which must succeed without a warning. Returns its JSON document.
-fn document(recipe: &Recipe, arguments: &[&str]) -> Value {
-    let (ok, out, err) = clients(recipe, &[arguments, &["--json"]].concat());
+fn document(settings: &ServiceSettings, arguments: &[&str]) -> Value {
+    let (ok, out, err) = clients(settings, &[arguments, &["--json"]].concat());
     assert!(ok && err.is_empty(), "{arguments:?}: {err}");
     serde_json::from_str(&out).unwrap()
 }
 
 /// Runs a command, which must fail. Returns its one line of output.
-fn refusal(recipe: &Recipe, arguments: &[&str]) -> String {
-    let (ok, out, err) = clients(recipe, arguments);
+fn refusal(settings: &ServiceSettings, arguments: &[&str]) -> String {
+    let (ok, out, err) = clients(settings, arguments);
     let line = err.trim_end();
     assert!(!ok && out.is_empty() && line.starts_with("error: "), "{arguments:?}: {out}{err}");
     assert_eq!(line.lines().count(), 1, "{line}");
@@ -64,12 +64,12 @@ const MACHINE: &[&str] =
 #[actix_web::test]
 async fn a_client_is_made_shown_changed_and_deleted() {
     for database in TestDatabase::both() {
-        let recipe = Recipe::on(&database);
-        let _service = recipe.start().await;
+        let settings = ServiceSettings::on(&database);
+        let _service = settings.start().await;
         let known = known(&database).await;
-        assert_eq!(document(&recipe, &["list"]), json!([]));
+        assert_eq!(document(&settings, &["list"]), json!([]));
         let described = ["--scopes", "todos:read todos:write", "--access-ttl", "60"];
-        let made = document(&recipe, &[MACHINE, &described].concat());
+        let made = document(&settings, &[MACHINE, &described].concat());
         let secret = made["client_secret"].as_str().unwrap();
         assert!(secret.starts_with("lks_") && secret.len() == 47);
         let mut expected = json!({
@@ -78,22 +78,22 @@ async fn a_client_is_made_shown_changed_and_deleted() {
             "audiences": ["todo-service"], "redirect_uris": [], "post_logout_redirect_uris": [],
             "pkce_optional": false, "access_ttl": 60, "refresh_ttl": null,
         });
-        let shown = document(&recipe, &["show", "billing"]);
+        let shown = document(&settings, &["show", "billing"]);
         for (name, value) in expected.as_object().unwrap() {
             assert_eq!((&shown[name], &made[name]), (value, value), "{name}");
         }
         assert_eq!(shown.get("client_secret"), None, "shown once");
         assert_eq!(shown["secrets"][0]["expires_at"], Value::Null);
-        assert_eq!(document(&recipe, &["list"]), json!([shown]));
+        assert_eq!(document(&settings, &["list"]), json!([shown]));
         let found = known.find("billing").await.unwrap().unwrap();
         let now_ms = SystemClock.now_ms();
         assert!(found.accepts(&ClientSecretPlain::presented(secret), now_ms));
 
         document(
-            &recipe,
+            &settings,
             &["update", "billing", "--name", "Invoices", "--access-ttl", "default", "--scopes", ""],
         );
-        let shown = document(&recipe, &["show", "billing"]);
+        let shown = document(&settings, &["show", "billing"]);
         expected["name"] = "Invoices".into();
         expected["access_ttl"] = Value::Null;
         expected["scopes"] = json!([]);
@@ -101,7 +101,7 @@ async fn a_client_is_made_shown_changed_and_deleted() {
             assert_eq!(&shown[name], value, "{name}");
         }
 
-        let rotated = document(&recipe, &["rotate-secret", "billing"]);
+        let rotated = document(&settings, &["rotate-secret", "billing"]);
         let [old, new] = [&rotated["secrets"][0], &rotated["secrets"][1]];
         assert!(old["expires_at"].is_string() && new["expires_at"].is_null(), "{rotated}");
         let newer = ClientSecretPlain::presented(rotated["client_secret"].as_str().unwrap());
@@ -110,13 +110,13 @@ async fn a_client_is_made_shown_changed_and_deleted() {
             found.accepts(&newer, now_ms) && found.accepts(&ClientSecretPlain::presented(secret), now_ms)
         })
         .await;
-        document(&recipe, &["rotate-secret", "billing", "--keep-old", "0"]);
-        assert_eq!(document(&recipe, &["show", "billing"])["secrets"].as_array().unwrap().len(), 1);
+        document(&settings, &["rotate-secret", "billing", "--keep-old", "0"]);
+        assert_eq!(document(&settings, &["show", "billing"])["secrets"].as_array().unwrap().len(), 1);
 
-        assert_eq!(document(&recipe, &["disable", "billing"])["active"], false);
-        assert_eq!(document(&recipe, &["enable", "billing"])["active"], true);
-        assert_eq!(document(&recipe, &["delete", "billing"])["client_id"], "billing");
-        assert_eq!(document(&recipe, &["list"]), json!([]));
+        assert_eq!(document(&settings, &["disable", "billing"])["active"], false);
+        assert_eq!(document(&settings, &["enable", "billing"])["active"], true);
+        assert_eq!(document(&settings, &["delete", "billing"])["client_id"], "billing");
+        assert_eq!(document(&settings, &["list"]), json!([]));
         eventually("the servers know", Duration::from_secs(5), async || {
             known.find("billing").await.unwrap().is_none()
         })
@@ -127,9 +127,9 @@ async fn a_client_is_made_shown_changed_and_deleted() {
 #[actix_web::test]
 async fn what_cannot_be_is_refused_with_one_line() {
     for database in TestDatabase::both() {
-        let recipe = Recipe::on(&database);
-        document(&recipe, MACHINE);
-        let create = |more: &[&str]| refusal(&recipe, &[&["create", "--name", "App"], more].concat());
+        let settings = ServiceSettings::on(&database);
+        document(&settings, MACHINE);
+        let create = |more: &[&str]| refusal(&settings, &[&["create", "--name", "App"], more].concat());
         for (id, words) in [
             ("01a20c9b-1111-7222-8333-444455556666", "UUID"),
             ("01A20C9B111172228333444455556666", "UUID"),
@@ -157,26 +157,26 @@ async fn what_cannot_be_is_refused_with_one_line() {
             assert!(line.starts_with(&format!("{field}: must be ")), "{options:?}: {line}");
         }
         for command in ["show", "update", "rotate-secret", "disable", "enable", "delete"] {
-            assert_eq!(refusal(&recipe, &[command, "unknown", "--json"]), "there is no client unknown");
+            assert_eq!(refusal(&settings, &[command, "unknown", "--json"]), "there is no client unknown");
         }
-        let line = refusal(&recipe, &["update", "billing", "--public"]);
+        let line = refusal(&settings, &["update", "billing", "--public"]);
         assert!(line.starts_with("grants: "), "{line}");
-        document(&recipe, &["create", "--name", "App", "--id", "app", "--public", "--grants", "password"]);
-        assert!(refusal(&recipe, &["rotate-secret", "app"]).contains("no secret"));
+        document(&settings, &["create", "--name", "App", "--id", "app", "--public", "--grants", "password"]);
+        assert!(refusal(&settings, &["rotate-secret", "app"]).contains("no secret"));
         for malformed in [["create"].as_slice(), &["rotate-secret", "app", "--keep-old", "-1"], &["burn"]] {
-            let (ok, out, err) = clients(&recipe, malformed);
+            let (ok, out, err) = clients(&settings, malformed);
             assert!(!ok && out.is_empty() && err.starts_with("error: "), "{malformed:?}: {out}{err}");
         }
-        assert_eq!(document(&recipe, &["list"]).as_array().unwrap().len(), 2);
+        assert_eq!(document(&settings, &["list"]).as_array().unwrap().len(), 2);
     }
 }
 
 #[actix_web::test]
 async fn people_read_tables_and_see_the_secret_once() {
     for database in TestDatabase::both() {
-        let recipe = Recipe::on(&database);
+        let settings = ServiceSettings::on(&database);
         let people = |arguments: &[&str]| {
-            let (ok, out, err) = clients(&recipe, arguments);
+            let (ok, out, err) = clients(&settings, arguments);
             assert!(ok && err.is_empty(), "{err}");
             out
         };
@@ -208,18 +208,18 @@ async fn people_read_tables_and_see_the_secret_once() {
 async fn a_disabled_client_is_dead_for_redis_and_feed_alike() {
     for database in TestDatabase::both() {
         let redis = RedisProcess::start().await;
-        let recipe = Recipe::on(&database).projecting_to(&redis.address());
-        let (service, other) = (recipe.start().await, recipe.replica().start().await);
-        let made = document(&recipe, MACHINE);
+        let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
+        let (service, other) = (settings.start().await, settings.replica().start().await);
+        let made = document(&settings, MACHINE);
         let secret = made["client_secret"].as_str().unwrap();
-        let by_redis = Resource::mirroring(&recipe.issuer, &redis.url()).await;
-        let by_feed = Resource::following(&recipe.issuer).await;
+        let by_redis = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
+        let by_feed = ResourceServer::following(&settings.issuer).await;
         let token = token(&service, secret).await;
-        by_redis.comes_to(Say::Accepted, &token).await;
-        by_feed.comes_to(Say::Accepted, &token).await;
+        by_redis.eventually_decides(Decision::Accepted, &token).await;
+        by_feed.eventually_decides(Decision::Accepted, &token).await;
 
         let before_ms = SystemClock.now_ms();
-        document(&recipe, &["disable", "billing"]);
+        document(&settings, &["disable", "billing"]);
         for service in [&service, &other] {
             let (status, refused) = asked(service, secret).await;
             assert_eq!((status, &refused["error"]), (401, &"invalid_client".into()), "on every replica");
@@ -231,22 +231,22 @@ async fn a_disabled_client_is_dead_for_redis_and_feed_alike() {
         assert!((before_ms..=SystemClock.now_ms()).contains(&(stored - 1000)), "{stored}");
         let fact = cut(&service, "billing").await.unwrap();
         assert_eq!((&fact["at"], &fact["exp"]), (&stored.into(), &(stored / 1000 + 900 + 60).into()));
-        by_redis.comes_to(Say::Refused, &token).await;
-        by_feed.comes_to(Say::Refused, &token).await;
+        by_redis.eventually_decides(Decision::Revoked, &token).await;
+        by_feed.eventually_decides(Decision::Revoked, &token).await;
 
-        document(&recipe, &["enable", "billing"]);
+        document(&settings, &["enable", "billing"]);
         let again = self::token(&other, secret).await;
-        by_redis.comes_to(Say::Accepted, &again).await;
-        by_feed.comes_to(Say::Accepted, &again).await;
-        assert_eq!(by_redis.asked(&token).await, Say::Refused);
+        by_redis.eventually_decides(Decision::Accepted, &again).await;
+        by_feed.eventually_decides(Decision::Accepted, &again).await;
+        assert_eq!(by_redis.decide(&token).await, Decision::Revoked);
 
-        document(&recipe, &["delete", "billing"]);
-        by_redis.comes_to(Say::Refused, &again).await;
-        by_feed.comes_to(Say::Refused, &again).await;
-        let made = document(&recipe, MACHINE);
+        document(&settings, &["delete", "billing"]);
+        by_redis.eventually_decides(Decision::Revoked, &again).await;
+        by_feed.eventually_decides(Decision::Revoked, &again).await;
+        let made = document(&settings, MACHINE);
         let third = self::token(&service, made["client_secret"].as_str().unwrap()).await;
-        by_redis.comes_to(Say::Accepted, &third).await;
-        assert_eq!(by_redis.asked(&again).await, Say::Refused, "the cut still applies to the same id");
+        by_redis.eventually_decides(Decision::Accepted, &third).await;
+        assert_eq!(by_redis.decide(&again).await, Decision::Revoked, "the cut still applies to the same id");
     }
 }
 
@@ -260,19 +260,20 @@ async fn asked(service: &Service, secret: &str) -> (u16, Value) {
 
 /// Requests a token with `client_credentials`, waiting until the server knows the client.
 async fn token(service: &Service, secret: &str) -> String {
-    eventually("the server knows the client", PATIENCE, async || asked(service, secret).await.0 == 200).await;
+    eventually("the server knows the client", WAIT_LIMIT, async || asked(service, secret).await.0 == 200)
+        .await;
     let (_, token) = asked(service, secret).await;
     token["access_token"].as_str().unwrap().to_owned()
 }
 
 /// Runs a command and kills it in the half second between its two steps.
-async fn killed_half_way(recipe: &Recipe, database: &TestDatabase, command: &str) {
+async fn killed_half_way(settings: &ServiceSettings, database: &TestDatabase, command: &str) {
     let database = Database::connect(&database.settings()).await.unwrap();
     let is_switched_off = async || {
         let found = database.read(|conn| storage::clients::find(conn, "billing"));
         !found.await.unwrap().unwrap().is_active
     };
-    let mut child = recipe
+    let mut child = settings
         .command()
         .args(["clients", command, "billing"])
         .stdout(Stdio::null())
@@ -290,22 +291,22 @@ async fn killed_half_way(recipe: &Recipe, database: &TestDatabase, command: &str
 #[actix_web::test]
 async fn a_command_that_is_killed_half_way_is_finished() {
     for database in TestDatabase::both() {
-        let recipe = Recipe::on(&database);
-        document(&recipe, MACHINE);
-        killed_half_way(&recipe, &database, "disable").await;
+        let settings = ServiceSettings::on(&database);
+        document(&settings, MACHINE);
+        killed_half_way(&settings, &database, "disable").await;
         // A service that starts completes the interrupted command. If no service runs, repeating the command
         // completes it.
-        let service = recipe.start().await;
-        eventually("it is cut", PATIENCE, async || cut(&service, "billing").await.is_some()).await;
-        document(&recipe, &["enable", "billing"]);
+        let service = settings.start().await;
+        eventually("it is cut", WAIT_LIMIT, async || cut(&service, "billing").await.is_some()).await;
+        document(&settings, &["enable", "billing"]);
         service.terminate();
 
-        killed_half_way(&recipe, &database, "delete").await;
-        document(&recipe, &["delete", "billing"]);
-        assert_eq!(document(&recipe, &["list"]), json!([]));
-        let again = document(&recipe, MACHINE);
+        killed_half_way(&settings, &database, "delete").await;
+        document(&settings, &["delete", "billing"]);
+        assert_eq!(document(&settings, &["list"]), json!([]));
+        let again = document(&settings, MACHINE);
         assert_eq!(again["active"], true);
-        let service = recipe.start().await;
+        let service = settings.start().await;
         let cut = cut(&service, "billing").await.unwrap();
         let known = known(&database).await.find("billing").await.unwrap().unwrap();
         assert_eq!(known.client.token_cut_ms, cut["at"].as_i64(), "the cut still applies to the id");

@@ -8,7 +8,7 @@ use service_kit::database::testing::TestDatabase;
 use shared_claims::claims::TokenId;
 
 use super::{cut, document};
-use crate::helpers::{PASSWORD, PATIENCE, Recipe, Service, eventually};
+use crate::helpers::{PASSWORD, Service, ServiceSettings, WAIT_LIMIT, eventually};
 
 /// Sends a token request of the client. Returns the response; `None` if it is refused.
 async fn granted(service: &Service, secret: &str, form: &[(&str, &str)]) -> Option<Value> {
@@ -40,14 +40,14 @@ const LOGIN: &[(&str, &str)] = &[("grant_type", "password"), ("username", "alice
 async fn what_a_client_is_given_while_it_is_switched_off_is_cut() {
     for database in TestDatabase::both() {
         // Without clock skew, only the order of the steps ensures that no token is later than the cut.
-        let recipe = Recipe::on(&database).with("AUTH__REVOCATION__CLOCK_SKEW_MS", "0");
-        let (one, two) = (recipe.start().await, recipe.replica().start().await);
+        let settings = ServiceSettings::on(&database).with("AUTH__REVOCATION__CLOCK_SKEW_MS", "0");
+        let (one, two) = (settings.start().await, settings.replica().start().await);
         one.register("alice").await;
         let grants = ["--grants", "client_credentials,password,refresh_token", "--scopes", "todos:read"];
         let made =
-            document(&recipe, &[&["create", "--name", "App", "--id", "app"], grants.as_slice()].concat());
+            document(&settings, &[&["create", "--name", "App", "--id", "app"], grants.as_slice()].concat());
         let secret = made["client_secret"].as_str().unwrap();
-        eventually("both know it", PATIENCE, async || {
+        eventually("both know it", WAIT_LIMIT, async || {
             granted(&one, secret, LOGIN).await.is_some() && granted(&two, secret, LOGIN).await.is_some()
         })
         .await;
@@ -83,8 +83,8 @@ async fn what_a_client_is_given_while_it_is_switched_off_is_cut() {
             };
             let own_name: &[(&str, &str)] = &[("grant_type", "client_credentials")];
             let disable = async {
-                eventually("all are at it", PATIENCE, async || given.lock().unwrap().len() > 30).await;
-                let command = recipe.clone();
+                eventually("all are at it", WAIT_LIMIT, async || given.lock().unwrap().len() > 30).await;
+                let command = settings.clone();
                 tokio::task::spawn_blocking(move || document(&command, &["disable", "app"])).await.unwrap();
                 let after = granted(&one, secret, own_name).await.or(granted(&two, secret, LOGIN).await);
                 assert_eq!(after, None, "the client gets no token after the command has ended");
@@ -108,8 +108,8 @@ async fn what_a_client_is_given_while_it_is_switched_off_is_cut() {
             }
             last_cut = at;
 
-            document(&recipe, &["enable", "app"]);
-            eventually("both know that it is back", PATIENCE, async || {
+            document(&settings, &["enable", "app"]);
+            eventually("both know that it is back", WAIT_LIMIT, async || {
                 granted(&one, secret, own_name).await.is_some()
                     && granted(&two, secret, own_name).await.is_some()
             })

@@ -9,11 +9,11 @@ use serde_json::Value;
 use service_kit::database::testing::TestDatabase;
 
 use super::invariants;
-use crate::helpers::{PATIENCE, Recipe, Service, eventually};
+use crate::helpers::{Service, ServiceSettings, WAIT_LIMIT, eventually};
 
 /// Runs a command and kills it after this time.
-async fn killed(recipe: &Recipe, arguments: &[&str], after: Duration) {
-    let mut command = recipe.command();
+async fn killed(settings: &ServiceSettings, arguments: &[&str], after: Duration) {
+    let mut command = settings.command();
     let command = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     tokio::time::sleep(after).await;
@@ -22,8 +22,8 @@ async fn killed(recipe: &Recipe, arguments: &[&str], after: Duration) {
 }
 
 /// Runs a command to its end. It must succeed.
-async fn document(recipe: &Recipe, arguments: &[&str]) -> Value {
-    let mut command = recipe.command();
+async fn document(settings: &ServiceSettings, arguments: &[&str]) -> Value {
+    let mut command = settings.command();
     command.args(arguments).arg("--json");
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
@@ -32,37 +32,37 @@ async fn document(recipe: &Recipe, arguments: &[&str]) -> Value {
 }
 
 /// Kills the command at random moments, and then lets it end. The database must be consistent every time.
-async fn again_and_again(recipe: &Recipe, database: &TestDatabase, arguments: &[&str]) {
+async fn again_and_again(settings: &ServiceSettings, database: &TestDatabase, arguments: &[&str]) {
     const KILLS: usize = 4;
     let began = tokio::time::Instant::now();
-    document(recipe, &["users", "list"]).await;
+    document(settings, &["users", "list"]).await;
     let whole = began.elapsed();
     for _ in 0..KILLS {
         // Most of the time is the start of the command. The change comes at the end.
-        killed(recipe, arguments, whole.mul_f64(rand::rng().random_range(0.4..1.2))).await;
+        killed(settings, arguments, whole.mul_f64(rand::rng().random_range(0.4..1.2))).await;
         invariants::check(database).await;
     }
-    document(recipe, arguments).await;
+    document(settings, arguments).await;
     invariants::check(database).await;
 }
 
 /// Kills the command at random moments while `list` still shows what it is to remove, and then lets it end.
 async fn until_gone(
-    recipe: &Recipe,
+    settings: &ServiceSettings,
     database: &TestDatabase,
     arguments: &[&str],
     list: &[&str],
     (member, value): (&str, &str),
 ) {
     for after in [100, 150, 200, 300] {
-        killed(recipe, arguments, Duration::from_millis(after)).await;
+        killed(settings, arguments, Duration::from_millis(after)).await;
         invariants::check(database).await;
     }
     let is_there = |listed: &Value| listed.as_array().unwrap().iter().any(|item| item[member] == value);
-    if is_there(&document(recipe, list).await) {
-        document(recipe, arguments).await;
+    if is_there(&document(settings, list).await) {
+        document(settings, arguments).await;
     }
-    assert!(!is_there(&document(recipe, list).await), "{arguments:?}");
+    assert!(!is_there(&document(settings, list).await), "{arguments:?}");
     invariants::check(database).await;
 }
 
@@ -75,67 +75,67 @@ async fn facts(service: &Service, kind: &str, id: &str) -> usize {
 #[actix_web::test]
 async fn a_command_that_is_killed_is_done_or_not_done_and_may_be_given_again() {
     for database in TestDatabase::both() {
-        let recipe = Recipe::on(&database);
-        let service = recipe.start().await;
+        let settings = ServiceSettings::on(&database);
+        let service = settings.start().await;
 
         let create =
             ["clients", "create", "--name", "B", "--id", "billing", "--grants", "password,refresh_token"];
         // A second `create` finds the id taken, so the loop ends when the client exists.
         for after in [50, 100, 150, 200, 300, 400] {
-            killed(&recipe, &create, Duration::from_millis(after)).await;
+            killed(&settings, &create, Duration::from_millis(after)).await;
             invariants::check(&database).await;
         }
-        if document(&recipe, &["clients", "list"]).await.as_array().unwrap().is_empty() {
-            document(&recipe, &create).await;
+        if document(&settings, &["clients", "list"]).await.as_array().unwrap().is_empty() {
+            document(&settings, &create).await;
         }
-        again_and_again(&recipe, &database, &["clients", "rotate-secret", "billing"]).await;
-        again_and_again(&recipe, &database, &["clients", "update", "billing", "--name", "Billing"]).await;
-        assert_eq!(document(&recipe, &["clients", "show", "billing"]).await["name"], "Billing");
-        again_and_again(&recipe, &database, &["clients", "disable", "billing"]).await;
+        again_and_again(&settings, &database, &["clients", "rotate-secret", "billing"]).await;
+        again_and_again(&settings, &database, &["clients", "update", "billing", "--name", "Billing"]).await;
+        assert_eq!(document(&settings, &["clients", "show", "billing"]).await["name"], "Billing");
+        again_and_again(&settings, &database, &["clients", "disable", "billing"]).await;
         assert!(facts(&service, "client", "billing").await >= 1, "{:?}", database.backend());
-        assert_eq!(document(&recipe, &["clients", "show", "billing"]).await["active"], false);
-        killed(&recipe, &["clients", "delete", "billing"], Duration::from_millis(150)).await;
+        assert_eq!(document(&settings, &["clients", "show", "billing"]).await["active"], false);
+        killed(&settings, &["clients", "delete", "billing"], Duration::from_millis(150)).await;
         invariants::check(&database).await;
-        if !document(&recipe, &["clients", "list"]).await.as_array().unwrap().is_empty() {
-            document(&recipe, &["clients", "delete", "billing"]).await;
+        if !document(&settings, &["clients", "list"]).await.as_array().unwrap().is_empty() {
+            document(&settings, &["clients", "delete", "billing"]).await;
         }
-        assert_eq!(document(&recipe, &["clients", "list"]).await, Value::Array(Vec::new()));
+        assert_eq!(document(&settings, &["clients", "list"]).await, Value::Array(Vec::new()));
 
         assert_eq!(service.register("alice").await, StatusCode::CREATED);
         let token = service.access_token("alice").await;
-        again_and_again(&recipe, &database, &["users", "disable", "alice"]).await;
+        again_and_again(&settings, &database, &["users", "disable", "alice"]).await;
         assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
-        again_and_again(&recipe, &database, &["users", "enable", "alice"]).await;
+        again_and_again(&settings, &database, &["users", "enable", "alice"]).await;
         let token = service.access_token("alice").await;
-        again_and_again(&recipe, &database, &["users", "revoke-tokens", "alice"]).await;
+        again_and_again(&settings, &database, &["users", "revoke-tokens", "alice"]).await;
         assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
 
-        again_and_again(&recipe, &database, &["users", "set-roles", "alice", "editor"]).await;
+        again_and_again(&settings, &database, &["users", "set-roles", "alice", "editor"]).await;
         assert_eq!(
-            document(&recipe, &["users", "show", "alice"]).await["roles"],
+            document(&settings, &["users", "show", "alice"]).await["roles"],
             Value::from(vec!["editor"])
         );
 
         let token = service.access_token("alice").await;
-        again_and_again(&recipe, &database, &["keys", "rotate"]).await;
-        let keys = document(&recipe, &["keys", "list"]).await;
+        again_and_again(&settings, &database, &["keys", "rotate"]).await;
+        let keys = document(&settings, &["keys", "list"]).await;
         assert_eq!(keys.as_array().unwrap().len(), 2, "rotated once: {keys}");
         assert_eq!(service.me(&token).await, StatusCode::OK);
         service.kill();
-        let service = recipe.start().await;
-        eventually("the same keys go on", PATIENCE, async || service.me(&token).await == StatusCode::OK)
+        let service = settings.start().await;
+        eventually("the same keys go on", WAIT_LIMIT, async || service.me(&token).await == StatusCode::OK)
             .await;
 
         // What is deleted cannot be named again, so each loop ends when it is deleted.
         let stolen = keys.as_array().unwrap().iter().find(|key| key["state"] == "active").unwrap();
         let stolen = stolen["kid"].as_str().unwrap();
         let compromised = ["keys", "rotate", "--compromised", stolen];
-        until_gone(&recipe, &database, &compromised, &["keys", "list"], ("kid", stolen)).await;
+        until_gone(&settings, &database, &compromised, &["keys", "list"], ("kid", stolen)).await;
         assert_eq!(facts(&service, "key", stolen).await, 1);
         assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
         let token = service.access_token("alice").await;
         let delete = ["users", "delete", "alice"];
-        until_gone(&recipe, &database, &delete, &["users", "list"], ("username", "alice")).await;
+        until_gone(&settings, &database, &delete, &["users", "list"], ("username", "alice")).await;
         assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
     }
 }

@@ -7,7 +7,7 @@ use shared_claims::clock::{Clock as _, SystemClock};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use crate::helpers::{Recipe, Service};
+use crate::helpers::{Service, ServiceSettings};
 
 /// Facts in a long list, which comes in several answers.
 pub(super) const FACTS: usize = 20_000;
@@ -84,8 +84,8 @@ fn body(head: &str, mut rest: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Makes the database, with a long list in it.
-pub(super) fn fill(recipe: &Recipe, database: &TestDatabase) {
-    let made = recipe.command().arg("migrate").output().unwrap();
+pub(super) fn fill(settings: &ServiceSettings, database: &TestDatabase) {
+    let made = settings.command().arg("migrate").output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let file = database.url().trim_start_matches("sqlite://");
     let uuid = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-7' || substr(hex(randomblob(2)), 2) \

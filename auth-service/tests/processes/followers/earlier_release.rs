@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::crowd::{connect, exchange};
-use super::recipe;
+use super::settings;
 use crate::helpers::Service;
 
 /// Behind the request line, byte for byte; `HOST` stands for the issuer's.
@@ -46,8 +46,8 @@ async fn page(stream: &mut TcpStream) -> Value {
 
 #[actix_web::test]
 async fn it_follows_the_feed_by_the_requests_that_it_sends() {
-    let (_database, recipe) = recipe();
-    let service = recipe.start().await;
+    let (_database, settings) = settings();
+    let service = settings.start().await;
     service.register("ada").await;
     let (one, other) = (service.access_token("ada").await, service.access_token("ada").await);
     let mut stream = connect(&service).await;

@@ -18,7 +18,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use self::crowd::{FACTS, PAGE, Place, answer, connect, fill, place_of, request};
 use self::users::Users;
-use crate::helpers::{Recipe, Service, eventually};
+use crate::helpers::{ServiceSettings, Service, eventually};
 
 /// Connections that send half a request.
 const HALF_REQUESTS: usize = 1_500;
@@ -41,11 +41,11 @@ const APART_KIB: usize = 96 * 1024;
 /// Longer than a request is held.
 const LET_GO: Duration = Duration::from_secs(60);
 
-fn recipe() -> (TestDatabase, Recipe) {
+fn settings() -> (TestDatabase, ServiceSettings) {
     service_kit::server::raise_open_file_limit();
     let database = TestDatabase::create(Backend::Sqlite);
-    let recipe = Recipe::on(&database);
-    (database, recipe)
+    let settings = ServiceSettings::on(&database);
+    (database, settings)
 }
 
 async fn place(service: &Service) -> Place {
@@ -55,8 +55,8 @@ async fn place(service: &Service) -> Place {
 
 #[actix_web::test]
 async fn half_requests_keep_nobody_else_waiting() {
-    let (_database, recipe) = recipe();
-    let service = recipe.start().await;
+    let (_database, settings) = settings();
+    let service = settings.start().await;
     let users = Users::of(&service).await;
     let half = async || {
         let mut stream = connect(&service).await;
@@ -77,8 +77,8 @@ async fn half_requests_keep_nobody_else_waiting() {
 
 #[actix_web::test]
 async fn all_who_wait_hear_of_every_logout_and_none_is_refused() {
-    let (_database, recipe) = recipe();
-    let service = recipe.start().await;
+    let (_database, settings) = settings();
+    let service = settings.start().await;
     let users = Users::of(&service).await;
     service.register("carol").await;
     let beginning = place(&service).await;
@@ -107,9 +107,9 @@ async fn all_who_wait_hear_of_every_logout_and_none_is_refused() {
 
 #[actix_web::test]
 async fn many_who_have_nothing_get_the_whole_list_beside_many_who_do_not_read_it() {
-    let (database, recipe) = recipe();
-    fill(&recipe, &database);
-    let service = recipe.start().await;
+    let (database, settings) = settings();
+    fill(&settings, &database);
+    let service = settings.start().await;
     let users = Users::of(&service).await;
     let deaf = async || {
         let mut stream = connect(&service).await;
@@ -140,8 +140,8 @@ async fn many_who_have_nothing_get_the_whole_list_beside_many_who_do_not_read_it
 
 #[actix_web::test]
 async fn who_hangs_up_leaves_nothing_behind() {
-    let (_database, recipe) = recipe();
-    let service = recipe.start().await;
+    let (_database, settings) = settings();
+    let service = settings.start().await;
     let users = Users::of(&service).await;
     let cursor = place(&service).await.cursor;
     let asked = request(&format!("?wait=30&after={cursor}"), "");
@@ -169,9 +169,9 @@ async fn who_hangs_up_leaves_nothing_behind() {
 
 #[actix_web::test]
 async fn wrong_tokens_are_refused_and_cost_nobody_else_anything() {
-    let (_database, recipe) = recipe();
+    let (_database, settings) = settings();
     let right = "the-right-token-of-the-feed";
-    let service = recipe.with("AUTH__REVOCATION__FEED_TOKEN", right).start().await;
+    let service = settings.with("AUTH__REVOCATION__FEED_TOKEN", right).start().await;
     let users = Users::of(&service).await;
     let guess = async |number: usize| {
         let mut stream = connect(&service).await;

@@ -14,22 +14,22 @@ use shared_claims::testing::{Proxy, RedisProcess};
 use shared_claims::verifier::{KeySet, KeySetHandle, Verifier};
 use url::Url;
 
-use crate::helpers::{PASSWORD, Recipe, Service, eventually};
-use crate::judge::{Counted, Fate, History, Way, judge};
-use crate::watch::{Carrier, Say, Watch, now};
+use crate::helpers::{PASSWORD, Service, ServiceSettings, eventually};
+use crate::promise::{CheckCounts, History, PathState, TokenHistory, check};
+use crate::watch::{Channel, Decision, Watch, now};
 
 /// The bound of the verifiers in these tests, and the lifetime of a proof.
 pub(crate) const BOUND_MS: u64 = 3_000;
 
-/// How long the test waits for a condition. The limits of the contract are checked by the judge.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the test waits for a condition. The limits of the contract are checked in [`crate::promise`].
+const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long a request to the auth-service may take.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 
 /// An auth-service, and its proxy to Redis.
 pub(crate) struct Issuer {
-    pub(crate) recipe: Recipe,
+    pub(crate) settings: ServiceSettings,
     pub(crate) to_redis: Proxy,
     pub(crate) process: Option<Service>,
     url: String,
@@ -41,7 +41,7 @@ struct Token {
     user: String,
 }
 
-pub(crate) struct Site {
+pub(crate) struct Deployment {
     pub(crate) redis: RedisProcess,
     /// The Redis that replaces the first one after a failover.
     pub(crate) other_redis: Option<RedisProcess>,
@@ -60,14 +60,14 @@ pub(crate) struct Site {
     _database: TestDatabase,
 }
 
-impl Site {
+impl Deployment {
     /// Starts all parts, connected. With two auth-services, or with a proxy in front of it, the database is
     /// PostgreSQL.
     pub(crate) async fn start(issuers: usize, database_behind_proxy: bool) -> Self {
         let on_server = issuers > 1 || database_behind_proxy;
         let backend = if on_server { Backend::Postgres } else { Backend::Sqlite };
         let (database, redis) = (TestDatabase::create(backend), RedisProcess::start().await);
-        let mut first = Recipe::on(&database).with("AUTH__TOKENS__ACCESS_TTL_SECONDS", "7200");
+        let mut first = ServiceSettings::on(&database).with("AUTH__TOKENS__ACCESS_TTL_SECONDS", "7200");
         let mut to_database = None;
         if database_behind_proxy {
             let mut url = Url::parse(database.url()).unwrap();
@@ -77,21 +77,21 @@ impl Site {
             first = first.with("AUTH__DATABASE__URL", url.as_str());
             to_database = Some(between);
         }
-        let mut recipes = vec![first.clone()];
-        recipes.extend((1..issuers).map(|_| first.replica()));
-        let started = recipes.into_iter().map(async |recipe| {
+        let mut all_settings = vec![first.clone()];
+        all_settings.extend((1..issuers).map(|_| first.replica()));
+        let started = all_settings.into_iter().map(async |settings| {
             let to_redis = Proxy::before(&redis.address()).await;
-            let recipe = recipe.projecting_to(&to_redis.address());
-            let process = recipe.start().await;
+            let settings = settings.projecting_to(&to_redis.address());
+            let process = settings.start().await;
             let url = process.url.clone();
-            Issuer { recipe, to_redis, process: Some(process), url }
+            Issuer { settings, to_redis, process: Some(process), url }
         });
         let issuers = join_all(started).await;
         let client = Client::builder().timeout(REQUEST_LIMIT).build().unwrap();
         let keys = KeySetHandle::new();
         let jwks = client.get(format!("{}/.well-known/jwks.json", issuers[0].url)).send().await.unwrap();
         keys.set(KeySet::from_json(&jwks.bytes().await.unwrap()).unwrap());
-        let mut site = Self {
+        let mut deployment = Self {
             from_redis: Proxy::before(&redis.address()).await,
             feed: Proxy::before(issuers[0].url.trim_start_matches("http://")).await,
             redis,
@@ -105,13 +105,13 @@ impl Site {
             keys,
             _database: database,
         };
-        site.verifiers("").await;
-        site.turn(Way::Well, &[Carrier::Redis, Carrier::Feed]);
-        site.issue(12).await;
-        site
+        deployment.verifiers("").await;
+        deployment.set_path_state(PathState::Good, &[Channel::Redis, Channel::Feed]);
+        deployment.issue(12).await;
+        deployment
     }
 
-    /// Adds a new verifier of each kind, whose mirror is still empty.
+    /// Adds a new verifier of each kind, side mirror is still empty.
     pub(crate) async fn verifiers(&mut self, name: &str) {
         let settings = || MirrorSettings::default().max_staleness(Duration::from_millis(BOUND_MS));
         let redis = RedisSettings::new(&format!("redis://{}/0", self.from_redis.address())).unwrap();
@@ -119,23 +119,23 @@ impl Site {
         let kinds = [
             (
                 "mirror",
-                Carrier::Redis,
+                Channel::Redis,
                 RevocationSource::from(Mirror::follow_redis(redis.clone(), settings())),
             ),
-            ("lookup", Carrier::Redis, RevocationSource::from(RedisLookup::new(redis, settings()))),
-            ("feed", Carrier::Feed, RevocationSource::from(Mirror::follow_feed(feed, settings()))),
+            ("lookup", Channel::Redis, RevocationSource::from(RedisLookup::new(redis, settings()))),
+            ("feed", Channel::Feed, RevocationSource::from(Mirror::follow_feed(feed, settings()))),
         ];
-        for (kind, carrier, source) in kinds {
-            let builder = Verifier::builder(&self.issuers[0].recipe.issuer).audience("todo-service");
+        for (kind, channel, source) in kinds {
+            let builder = Verifier::builder(&self.issuers[0].settings.issuer).audience("todo-service");
             let verifier = builder.keys(self.keys.clone()).revocation(source).build().await.unwrap();
-            self.watch.add(format!("{name}{kind}"), carrier, verifier);
+            self.watch.add(format!("{name}{kind}"), channel, verifier);
         }
     }
 
-    /// Notes the state of the path over these carriers from now on.
-    pub(crate) fn turn(&mut self, way: Way, carriers: &[Carrier]) {
-        for carrier in carriers {
-            self.history.note(now(), *carrier, way);
+    /// Notes the state of the path over these channels from now on.
+    pub(crate) fn set_path_state(&mut self, path_state: PathState, channels: &[Channel]) {
+        for channel in channels {
+            self.history.note(now(), *channel, path_state);
         }
     }
 
@@ -164,24 +164,26 @@ impl Site {
     }
 
     fn keep(&mut self, user: String, text: String) {
-        self.watch.ask_about(self.tokens.len(), &text);
+        self.watch.add_token(self.tokens.len(), &text);
         self.tokens.push(Token { text, user });
-        self.history.tokens.push(Fate::default());
+        self.history.tokens.push(TokenHistory::default());
     }
 
-    /// The number of tokens whose revocation was not requested.
-    pub(crate) fn good(&self) -> usize {
-        self.history.tokens.iter().filter(|fate| fate.asked.is_none()).count()
+    /// The number of tokens side revocation was not requested.
+    pub(crate) fn unrevoked(&self) -> usize {
+        self.history.tokens.iter().filter(|token| token.revocation_sent.is_none()).count()
     }
 
-    /// Revokes the next tokens at this auth-service, each in another way: the token alone, its session, or everything
+    /// Revokes the next tokens at this auth-service, each in another path_state: the token alone, its session, or everything
     /// of its user (who then gets a new token, later than the cut).
     pub(crate) async fn revoke(&mut self, number: usize, at: usize) {
-        let next: Vec<usize> =
-            (0..self.tokens.len()).filter(|n| self.history.tokens[*n].asked.is_none()).take(number).collect();
+        let next: Vec<usize> = (0..self.tokens.len())
+            .filter(|n| self.history.tokens[*n].revocation_sent.is_none())
+            .take(number)
+            .collect();
         assert_eq!(next.len(), number, "enough tokens are left");
         for token in &next {
-            self.history.tokens[*token].asked = Some(now());
+            self.history.tokens[*token].revocation_sent = Some(now());
         }
         let url = self.issuers[at].url.clone();
         let done = join_all(next.iter().map(async |token| {
@@ -214,29 +216,29 @@ impl Site {
     }
 
     /// Stops checking the oldest revoked tokens, so that a long run does not get slower.
-    pub(crate) fn retire(&self, keep: usize) {
+    pub(crate) fn stop_checking_oldest(&self, keep: usize) {
         let revoked: Vec<usize> =
-            (0..self.tokens.len()).filter(|n| self.history.tokens[*n].asked.is_some()).collect();
+            (0..self.tokens.len()).filter(|n| self.history.tokens[*n].revocation_sent.is_some()).collect();
         for token in revoked.iter().take(revoked.len().saturating_sub(keep)) {
-            self.watch.leave_out(*token);
+            self.watch.remove_token(*token);
         }
     }
 
-    /// Waits until all verifiers refuse every token whose revocation was acknowledged, and accept every valid token.
-    pub(crate) async fn settled(&self) {
-        eventually("all verifiers say what is true", PATIENCE, async || {
+    /// Waits until all verifiers refuse every token side revocation was acknowledged, and accept every valid token.
+    pub(crate) async fn wait_until_settled(&self) {
+        eventually("all verifiers say what is true", WAIT_LIMIT, async || {
             let expected = |token: usize| match &self.history.tokens[token] {
-                Fate { acknowledged: Some(_), .. } => Some(Say::Refused),
-                Fate { asked: Some(_), .. } => None,
-                Fate { .. } => Some(Say::Accepted),
+                TokenHistory { acknowledged: Some(_), .. } => Some(Decision::Revoked),
+                TokenHistory { revocation_sent: Some(_), .. } => None,
+                TokenHistory { .. } => Some(Decision::Accepted),
             };
-            self.watch.all_say(expected).await
+            self.watch.all_decide(expected).await
         })
         .await;
     }
 
-    pub(crate) fn judge(&self) -> Counted {
-        judge(&self.history, &self.watch)
+    pub(crate) fn check(&self) -> CheckCounts {
+        check(&self.history, &self.watch)
     }
 
     pub(crate) async fn redis_command(&self, command: &str) {
