@@ -17,26 +17,26 @@ struct Rate {
 }
 
 /// The limit for all events of one kind.
-const OF_KIND: Rate = Rate { burst: 1000, interval_ms: 1000 };
+const KIND_RATE: Rate = Rate { burst: 1000, interval_ms: 1000 };
 /// The limit for events of one kind about one account, so that a flood about one account does not hide events about
 /// others.
-const OF_ACCOUNT: Rate = Rate { burst: 100, interval_ms: 10_000 };
+const ACCOUNT_RATE: Rate = Rate { burst: 100, interval_ms: 10_000 };
 /// The number of accounts that are counted separately. For any further account only the limit of the kind applies.
-const MOST_ACCOUNTS: usize = 10_000;
+const MAX_ACCOUNTS: usize = 10_000;
 
 /// The unused part of an allowance.
 #[derive(Clone, Copy)]
-struct Left {
+struct Remaining {
     rows: u64,
     /// The time up to which `rows` was refilled, milliseconds on the boot clock.
     as_of_ms: u64,
     /// The number of events dropped since the last stored one.
-    passed_over: u64,
+    dropped: u64,
 }
 
-impl Left {
+impl Remaining {
     fn full(rate: Rate, boot_ms: u64) -> Self {
-        Self { rows: rate.burst, as_of_ms: boot_ms, passed_over: 0 }
+        Self { rows: rate.burst, as_of_ms: boot_ms, dropped: 0 }
     }
 
     fn refill(&mut self, rate: Rate, boot_ms: u64) {
@@ -49,11 +49,11 @@ impl Left {
     fn take(&mut self, rate: Rate, boot_ms: u64) -> Option<u64> {
         self.refill(rate, boot_ms);
         if self.rows == 0 {
-            self.passed_over = self.passed_over.saturating_add(1);
+            self.dropped = self.dropped.saturating_add(1);
             return None;
         }
         self.rows -= 1;
-        Some(std::mem::take(&mut self.passed_over))
+        Some(std::mem::take(&mut self.dropped))
     }
 }
 
@@ -72,9 +72,9 @@ impl Account {
     }
 }
 
-/// The numbers that are stored with an event.
+/// How many events were dropped before the one that is stored now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Recorded {
+pub(super) struct Dropped {
     /// The number of dropped events of the same kind, about any account, since the last stored one.
     pub(super) of_kind: u64,
     /// The number of dropped events of the same kind about the same account.
@@ -87,48 +87,48 @@ pub(super) struct Allowance(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    kinds: HashMap<&'static str, Left>,
-    accounts: HashMap<(&'static str, Account), Left>,
-    swept_ms: u64,
+    kinds: HashMap<&'static str, Remaining>,
+    accounts: HashMap<(&'static str, Account), Remaining>,
+    swept_at_ms: u64,
 }
 
 impl Allowance {
     /// Returns `None` if the event is to be dropped.
-    pub(super) fn take(&self, event: &AuditEvent, boot_ms: u64) -> Option<Recorded> {
+    pub(super) fn take(&self, event: &AuditEvent, boot_ms: u64) -> Option<Dropped> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_account = match Account::of(event) {
             Some(account) => state.take_of_account(event.kind, account, boot_ms)?,
             None => 0,
         };
         let kind = state.kinds.entry(event.kind.as_str());
-        let of_kind = kind.or_insert(Left::full(OF_KIND, boot_ms)).take(OF_KIND, boot_ms)?;
-        Some(Recorded { of_kind, of_account })
+        let of_kind = kind.or_insert(Remaining::full(KIND_RATE, boot_ms)).take(KIND_RATE, boot_ms)?;
+        Some(Dropped { of_kind, of_account })
     }
 }
 
 impl State {
     fn take_of_account(&mut self, kind: AuditKind, account: Account, boot_ms: u64) -> Option<u64> {
         let key = (kind.as_str(), account);
-        if self.accounts.len() >= MOST_ACCOUNTS && !self.accounts.contains_key(&key) {
+        if self.accounts.len() >= MAX_ACCOUNTS && !self.accounts.contains_key(&key) {
             self.sweep(boot_ms);
-            if self.accounts.len() >= MOST_ACCOUNTS {
+            if self.accounts.len() >= MAX_ACCOUNTS {
                 return Some(0);
             }
         }
-        let left = self.accounts.entry(key).or_insert(Left::full(OF_ACCOUNT, boot_ms));
-        left.take(OF_ACCOUNT, boot_ms)
+        let remaining = self.accounts.entry(key).or_insert(Remaining::full(ACCOUNT_RATE, boot_ms));
+        remaining.take(ACCOUNT_RATE, boot_ms)
     }
 
     /// Removes accounts whose allowance is full again and that have no dropped events to report. Runs at most once a
     /// second.
     fn sweep(&mut self, boot_ms: u64) {
-        if boot_ms.saturating_sub(self.swept_ms) < 1000 {
+        if boot_ms.saturating_sub(self.swept_at_ms) < 1000 {
             return;
         }
-        self.swept_ms = boot_ms;
-        self.accounts.retain(|_, left| {
-            left.refill(OF_ACCOUNT, boot_ms);
-            left.rows < OF_ACCOUNT.burst
+        self.swept_at_ms = boot_ms;
+        self.accounts.retain(|_, remaining| {
+            remaining.refill(ACCOUNT_RATE, boot_ms);
+            remaining.rows < ACCOUNT_RATE.burst
         });
     }
 }
@@ -146,12 +146,12 @@ mod tests {
         event(AuditKind::LoginRefused)
     }
 
-    fn after(passed_over: u64) -> Recorded {
-        Recorded { of_kind: passed_over, of_account: 0 }
+    fn after(dropped: u64) -> Dropped {
+        Dropped { of_kind: dropped, of_account: 0 }
     }
 
     #[test]
-    fn a_flood_is_counted_and_what_is_rare_recorded() {
+    fn events_beyond_the_allowance_are_counted_and_other_kinds_recorded() {
         let allowance = Allowance::default();
         for _ in 0..1000 {
             assert_eq!(allowance.take(&refused(), 5), Some(after(0)));
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(allowance.take(&of(2), 5), Some(after(0)));
         let client = || event(AuditKind::TokenRevoked).client("billing");
         assert_eq!((0..5000).filter(|_| allowance.take(&client(), 5).is_some()).count(), 100);
-        let next = Some(Recorded { of_kind: 0, of_account: 4900 });
+        let next = Some(Dropped { of_kind: 0, of_account: 4900 });
         assert_eq!(allowance.take(&of(1), 10_005), next);
         assert_eq!(allowance.take(&of(1), 10_005), None);
     }
@@ -193,10 +193,10 @@ mod tests {
     fn accounts_are_remembered_in_bounded_number() {
         let allowance = Allowance::default();
         let of = |id: usize| event(AuditKind::LoggedIn).user(Uuid::from_u128(id.try_into().unwrap()));
-        for id in 0..3 * MOST_ACCOUNTS {
+        for id in 0..3 * MAX_ACCOUNTS {
             allowance.take(&of(id), 5);
         }
-        assert_eq!(allowance.0.lock().unwrap().accounts.len(), MOST_ACCOUNTS);
+        assert_eq!(allowance.0.lock().unwrap().accounts.len(), MAX_ACCOUNTS);
         allowance.take(&of(0), 100_000);
         allowance.take(&of(usize::MAX), 100_000);
         assert!(allowance.0.lock().unwrap().accounts.len() <= 2, "those that are full again are forgotten");

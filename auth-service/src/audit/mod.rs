@@ -13,14 +13,14 @@ use service_kit::database::{Database, DatabaseError};
 use service_kit::telemetry::LogScope;
 use shared_claims::clock::SharedClock;
 
-use self::allowance::{Allowance, Recorded};
+use self::allowance::{Allowance, Dropped};
 use crate::domain::{Actor, AuditEvent, Initiator};
 use crate::random::Random;
 use crate::storage::{AuditPolicy, audit};
 
 /// How long a response waits until the event of a refusal is written. After that the response is sent and the write
 /// continues.
-const PATIENCE: Duration = Duration::from_millis(250);
+const MAX_RESPONSE_DELAY: Duration = Duration::from_millis(250);
 
 /// Writes audit events. Cheap to clone; the clones share one allowance.
 #[derive(Clone)]
@@ -47,13 +47,12 @@ impl Recorder {
     /// events that were dropped before.
     fn within_allowance(&self, event: &AuditEvent) -> Vec<AuditEvent> {
         let inner = &self.inner;
-        let Some(Recorded { of_kind, of_account }) = inner.allowance.take(event, inner.clock.boot_ms())
-        else {
+        let Some(Dropped { of_kind, of_account }) = inner.allowance.take(event, inner.clock.boot_ms()) else {
             return Vec::new();
         };
-        let flood = |passed_over: u64| {
+        let flood = |dropped: u64| {
             let flood = AuditEvent::new(event.kind, &Initiator::system()).reason("flood");
-            (passed_over > 0).then(|| flood.subject(format!("{passed_over} more")))
+            (dropped > 0).then(|| flood.subject(format!("{dropped} more")))
         };
         let of_account = flood(of_account).map(|flood| AuditEvent {
             user_id: event.user_id,
@@ -98,7 +97,7 @@ impl Refusals {
         }
         let writing = tokio::spawn(LogScope::current().instrument(write(self.clone(), events)));
         // A panic in the task was logged where it happened. A late write does not change the response.
-        let _ = tokio::time::timeout(PATIENCE, writing).await;
+        let _ = tokio::time::timeout(MAX_RESPONSE_DELAY, writing).await;
     }
 }
 

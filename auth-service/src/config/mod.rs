@@ -3,7 +3,6 @@
 
 mod audit;
 mod clients;
-mod cookie_size;
 mod issuer;
 mod keys;
 mod pages;
@@ -137,7 +136,7 @@ impl Validate for Settings {
         self.keys.validate().map_err(|error| error.under("keys"))?;
         self.audit.validate().map_err(|error| error.under("audit"))?;
         self.pages.validate().map_err(|error| error.under("pages"))?;
-        cookie_size::check(self)?;
+        tokens::check_cookie_size(self)?;
         read_clients(&self.clients, &self.tokens.audience)?;
         self.log.validate().map_err(|error| error.under("log"))?;
         self.metrics.validate().map_err(|error| error.under("metrics"))

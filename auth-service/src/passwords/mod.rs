@@ -123,9 +123,9 @@ impl Inner {
         count: &pool::Counter,
     ) -> Result<Verification, PasswordError> {
         count.hash();
-        let held_against = stored.unwrap_or(&self.dummy);
-        let is_right = if let Some(scheme) = Scheme::of(held_against) {
-            scheme.verify(&self.pepper, password, held_against)?
+        let compared = stored.unwrap_or(&self.dummy);
+        let is_right = if let Some(scheme) = Scheme::of(compared) {
+            scheme.verify(&self.pepper, password, compared)?
         } else {
             // A newer version made the hash with a scheme that is unknown here. The cost is the same, and the result
             // is wrong.
@@ -135,7 +135,7 @@ impl Inner {
         };
         match stored.filter(|_| is_right) {
             None => {
-                Scheme::make_up_for_cheapness(held_against, self.cost)?;
+                Scheme::add_missing_rounds(compared, self.cost)?;
                 Ok(Verification::Wrong)
             }
             Some(stored) if Scheme::is_current(stored, self.cost) => {
@@ -208,16 +208,16 @@ mod tests {
         tokio::pin!(waiting);
         tokio::select! {
             biased;
-            _ = &mut waiting => panic!("it was told on this thread"),
+            _ = &mut waiting => panic!("the slow check ran on this thread"),
             () = tokio::task::yield_now() => {}
         }
         // A check that is fast does not need a hashing thread.
-        for (text, told) in [
+        for (text, expected) in [
             ("correct horse battery staple".to_owned(), None),
             ("short".to_owned(), Some(PasswordRule::TooShort(12))),
             ("\u{fdfa}".repeat(2000), Some(PasswordRule::TooLong(256))),
         ] {
-            assert_eq!(passwords.accept(&text, rules).await.unwrap().err(), told);
+            assert_eq!(passwords.accept(&text, rules).await.unwrap().err(), expected);
         }
         open.send(()).unwrap();
         busy.await.unwrap().unwrap();

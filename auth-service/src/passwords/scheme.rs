@@ -71,7 +71,7 @@ impl Scheme {
     /// Spends the time by which a verification at `cost` is slower than the one of `hash` was. Hashing once at each
     /// cost from that of `hash` up to `cost` - 1 takes exactly the difference, because each cost takes twice the
     /// rounds of the previous one.
-    pub(super) fn make_up_for_cheapness(hash: &PasswordHash, cost: u32) -> BcryptResult<()> {
+    pub(super) fn add_missing_rounds(hash: &PasswordHash, cost: u32) -> BcryptResult<()> {
         let Ok(paid) = hash.value.parse::<HashParts>() else { return Ok(()) };
         for missing in paid.get_cost()..cost {
             std::hint::black_box(bcrypt::hash_with_salt([], missing, paid.get_salt_raw())?);
