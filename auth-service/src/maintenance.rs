@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::background;
 use crate::clients::Administration;
 use crate::keys::KeyStore;
-use crate::pruning::{Pruner, Round};
+use crate::pruning::{PruneRound, Pruner};
 
 /// How often keys are read. A change must be noticed within a second.
 const KEYS_EVERY: Duration = Duration::from_millis(500);
@@ -31,7 +31,7 @@ impl Maintenance {
         let tasks = vec![
             tokio::spawn(read_keys(keys, stopped.clone())),
             tokio::spawn(prune(pruner, stopped.clone())),
-            tokio::spawn(settle_clients(clients, stopped)),
+            tokio::spawn(complete_disabling(clients, stopped)),
         ];
         Self { stop, tasks: Mutex::new(tasks) }
     }
@@ -77,7 +77,7 @@ async fn prune(pruner: Pruner, mut stopped: watch::Receiver<bool>) {
         }
         tokio::select! {
             outcome = background::step(pruner.round()) => match outcome {
-                Some(Ok(Round::Done(rows))) if rows > 0 => tracing::info!(rows, "prune.done"),
+                Some(Ok(PruneRound::Done(rows))) if rows > 0 => tracing::info!(rows, "prune.done"),
                 Some(Err(error)) => tracing::warn!(%error, "prune.failed"),
                 Some(Ok(_)) | None => {}
             },
@@ -87,7 +87,7 @@ async fn prune(pruner: Pruner, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-async fn settle_clients(clients: Administration, mut stopped: watch::Receiver<bool>) {
+async fn complete_disabling(clients: Administration, mut stopped: watch::Receiver<bool>) {
     let mut ticks = interval(CLIENTS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -95,7 +95,7 @@ async fn settle_clients(clients: Administration, mut stopped: watch::Receiver<bo
             _ = ticks.tick() => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        match background::step(clients.settle()).await {
+        match background::step(clients.complete_disabling()).await {
             Some(Ok(Some(_))) => tracing::warn!("clients.settled"),
             Some(Ok(None)) | None => {}
             Some(Err(error)) => tracing::warn!(%error, "clients.not_settled"),

@@ -45,7 +45,7 @@ fn signing_key(keys: &KeyStore) -> CheckResult {
         _ => CheckResult::ok(),
     };
     let finding = finding.with("kid", keys.active_kid());
-    match first_next(&keys.lives()) {
+    match first_next(&keys.lifecycles()) {
         None => finding,
         Some(next) => {
             finding.with("next", next.kid.clone()).with("next_activates_at", rfc3339(next.activates_at_ms))
@@ -114,9 +114,9 @@ pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock
         "Keys of the key set, by state.",
         &["state"],
         move || {
-            let lives = counted.lives();
+            let keys = counted.lifecycles();
             let states = [KeyState::Next, KeyState::Active, KeyState::Retired];
-            let count = |state| lives.iter().filter(|life| life.state == state).count();
+            let count = |state| keys.iter().filter(|key| key.state == state).count();
             let sample = |state: KeyState| LabeledValue {
                 labels: vec![("state", state.as_str().to_owned())],
                 value: number(u64::try_from(count(state)).unwrap_or(u64::MAX)),
@@ -131,8 +131,8 @@ pub(crate) fn watch_keys(metrics: &Metrics, keys: &KeyStore, clock: &SharedClock
         "For how long the active key has signed.",
         &[],
         move || {
-            let lives = active.lives();
-            let began = lives.iter().find(|life| life.state == KeyState::Active);
+            let keys = active.lifecycles();
+            let began = keys.iter().find(|key| key.state == KeyState::Active);
             let age_ms = began.map_or(0, |life| clock.now_ms().saturating_sub(life.activates_at_ms));
             LabeledValue::unlabeled(number(u64::try_from(age_ms / 1000).unwrap_or(0)))
         },

@@ -1,9 +1,9 @@
-//! Puts the parts together. The only place that does.
+//! Builds the components and connects them. Only this module does.
 
 mod components;
-mod followers;
 mod settings;
 mod verifiers;
+mod warnings;
 
 use std::future::Future;
 use std::io;
@@ -29,10 +29,9 @@ use crate::accounts::{AccountParts, Accounts};
 use crate::audit::{Recorder, Refusals};
 use crate::clients::AdministrationError;
 use crate::config::{Settings, read_clients};
-use crate::http::feed_access::FeedAccess;
 use crate::http::revocations::Feed;
 use crate::http::{self, ClientAuth, Cookies, Metadata, Published, Services};
-use crate::keys::{KeyStore, KeysError, SecretName, agree_on_database_id};
+use crate::keys::{KeyStore, KeysError, SecretName, ensure_database_id};
 use crate::maintenance::Maintenance;
 use crate::pages::{PageError, Pages};
 use crate::pruning::Pruner;
@@ -42,45 +41,45 @@ use crate::storage::UnitOfWork;
 use crate::tokens::{TokenParts, Tokens};
 use crate::{observe, storage};
 
-/// Why the service did not start. One line for the operator.
+/// Why the service did not start. The message is one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The database.
+    /// The database could not be opened or migrated.
     #[error("database.url: {0}")]
     Database(#[from] DatabaseError),
-    /// The keys.
+    /// The encryption key or the signing keys could not be opened.
     #[error("{0}")]
     Keys(#[from] KeysError),
-    /// The clients that are declared.
+    /// The declared clients could not be stored.
     #[error("clients: {0}")]
     Clients(#[from] AdministrationError),
-    /// A client that is declared, read again.
+    /// A declared client is not valid. Its secret's file may have changed since the settings were checked.
     #[error("{0}")]
     DeclaredClient(#[from] InvalidSetting),
-    /// The revocation list.
+    /// The projection of revocations, or the feed, did not start.
     #[error("{0}")]
     Revocation(#[from] revocation::StartError),
-    /// Our own verifier.
+    /// A verifier of this service's own endpoints could not be built.
     #[error("{0}")]
     Verifier(#[from] BuildError),
-    /// The origins that may use the cookies.
+    /// An origin that may use the cookies is not valid.
     #[error("http.cors_origins: {0}")]
     Origin(#[from] InvalidOrigin),
-    /// The scope of first-party tokens.
+    /// The scope of first-party tokens is not valid.
     #[error("tokens.default_scope: {0}")]
     Scope(#[from] InvalidScope),
-    /// The look of the hosted pages.
+    /// A setting of the hosted pages, or a file that it names, cannot be used.
     #[error("{0}")]
     Pages(#[from] PageError),
-    /// The numbers for Prometheus.
+    /// A metric could not be registered.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// The listeners.
+    /// A listener could not be opened.
     #[error("{0}")]
     Listen(#[from] io::Error),
 }
 
-/// What the service takes from the world; a test gives its own.
+/// The clocks, the randomness and the listener of the service. Tests replace them.
 pub struct World {
     /// The clocks.
     pub clock: SharedClock,
@@ -91,13 +90,13 @@ pub struct World {
 }
 
 impl World {
-    /// The operating system's.
+    /// Those of the operating system.
     pub fn system() -> Self {
         Self { clock: Arc::new(SystemClock), random: Random::system(), listener: None }
     }
 }
 
-/// The service, listening.
+/// The service. Its listeners are open, and its background tasks run.
 pub struct Application {
     server: server::Application,
     maintenance: Maintenance,
@@ -106,14 +105,14 @@ pub struct Application {
 }
 
 impl Application {
-    /// Opens and migrates the database, opens or makes the keys, begins to carry revocations, and listens.
+    /// Opens and migrates the database, opens the keys (the first start creates them), starts the projection of
+    /// revocations and the other background tasks, and opens the listeners.
     pub async fn build(settings: Settings, world: World) -> Result<Self, StartError> {
-        warn_of(&settings);
-        followers::warn_of_files(&settings);
+        warnings::log(&settings);
         let World { clock, random, listener } = world;
         let pages = pages(&settings)?;
         let database = open(&settings).await?;
-        let database_id = agree_on_database_id(&database, &random).await?;
+        let database_id = ensure_database_id(&database, &random).await?;
         let unit_of_work = UnitOfWork::new(database.clone(), clock.clone(), random.clone());
         let (keys, secrets) =
             open_keys(Components { settings: &settings, unit_of_work: &unit_of_work }).await?;
@@ -193,18 +192,18 @@ impl Application {
         Ok(Self { server, maintenance, revocations, feed })
     }
 
-    /// The port that it listens at.
+    /// The port of the HTTP listener.
     pub fn port(&self) -> u16 {
         self.server.port()
     }
 
-    /// Serves until SIGTERM or SIGINT. From the signal on, the process ends within `http.shutdown_seconds` and a second.
+    /// Serves until SIGTERM or SIGINT. After the signal, the process ends within `http.shutdown_seconds` and one second.
     pub async fn run_until_stopped(self) -> io::Result<()> {
         let stop = server::stop_signal(self.server.shutdown_timeout())?;
         self.run_until(stop).await
     }
 
-    /// Serves until `stop` is done; then finishes what runs.
+    /// Serves until `stop` completes. Then finishes the requests and the background tasks that are running.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (revocations, maintenance, feed) = (self.revocations, self.maintenance, self.feed);
         let stop = async move {
@@ -219,7 +218,7 @@ impl Application {
     }
 }
 
-/// Opens the database and applies what migrations are missing.
+/// Opens the database and applies the migrations that are missing.
 pub async fn open(settings: &Settings) -> Result<Database, DatabaseError> {
     let database = Database::connect(&settings.database).await?;
     for applied in database.migrate(storage::migrations()).await? {
@@ -239,35 +238,6 @@ pub(crate) async fn open_for_command(settings: &Settings) -> Result<Database, Da
     let database = Database::connect(&settings.database).await?;
     database.require_schema(storage::migrations()).await?;
     Ok(database)
-}
-
-/// Settings that are allowed and yet meant for development.
-fn warn_of(settings: &Settings) {
-    if settings.passwords.bcrypt_cost < 10 {
-        tracing::warn!(
-            cost = settings.passwords.bcrypt_cost,
-            "passwords.bcrypt_cost is low: for tests alone"
-        );
-    }
-    if settings.revocation.redis_url.is_none() && matches!(feed_access(settings), FeedAccess::Nobody) {
-        tracing::warn!(
-            "no verifier can learn of revocations: set revocation.redis_url, or revocation.feed_token for the feed"
-        );
-    }
-    if settings.is_exposed() {
-        tracing::warn!(
-            issuer = settings.issuer,
-            "issuer is plain http and not on this machine: passwords, tokens and cookies travel in the clear; use https"
-        );
-    } else if settings.cookies.secure == Some(false) && settings.issuer.starts_with("https://") {
-        tracing::warn!("cookies.secure is off: cookies travel in the clear");
-    }
-    if settings.keys.encryption_key.is_none() {
-        tracing::warn!(
-            path = %settings.keys.master_key_path.display(),
-            "keys.encryption_key is unset: the key is kept in a file; whoever has it and the database has the keys"
-        );
-    }
 }
 
 /// The server's own secrets.

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use service_kit::database::DatabaseError;
 use uuid::Uuid;
 
-pub use self::administration::{Administration, Creation, Draft, DraftRequest, Import, Imported};
+pub use self::administration::{
+    Administration, CreateUserRequest, ImportOutcome, UserCreation, UserDetails, UserImport,
+};
 pub use self::authenticate::Authentication;
-pub use self::register::{Registration, RegistrationField, RegistrationRequest};
+pub use self::register::{InvalidField, Registration, RegistrationRequest};
 use crate::audit::Refusals;
 use crate::domain::{PasswordRules, User};
 use crate::passwords::{PasswordError, Passwords};

@@ -15,9 +15,9 @@ pub struct RegistrationRequest<'a> {
     pub email: Option<&'a str>,
 }
 
-/// A field of a registration that breaks a rule.
+/// A field of a request that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegistrationField {
+pub struct InvalidField {
     /// The name of the field.
     pub field: &'static str,
     /// The rule, as a text for the user.
@@ -32,11 +32,11 @@ pub enum Registration {
     /// The name, or a confusable name, is taken.
     Taken,
     /// These fields break a rule.
-    Invalid(Vec<RegistrationField>),
+    Invalid(Vec<InvalidField>),
 }
 
 /// The parsed values, or the fields that break a rule.
-type Parsed = Result<(Username, Option<Email>, Password), Vec<RegistrationField>>;
+type Parsed = Result<(Username, Option<Email>, Password), Vec<InvalidField>>;
 
 impl Accounts {
     /// Creates an active user without roles.
@@ -48,7 +48,7 @@ impl Accounts {
         let parts = &self.parts;
         let (username, email, password) = match self.parse(&request).await? {
             Ok(parsed) => parsed,
-            Err(broken) => return Ok(Registration::Invalid(broken)),
+            Err(invalid) => return Ok(Registration::Invalid(invalid)),
         };
         // Checked before hashing, so that a taken name does not cost a hash. The unique index decides at the insert.
         let (key, skeleton) = (username.key().to_owned(), username.skeleton().to_owned());
@@ -84,12 +84,12 @@ impl Accounts {
     }
 
     async fn parse(&self, request: &RegistrationRequest<'_>) -> Result<Parsed, AccountError> {
-        let broken =
-            |field, error: &dyn std::fmt::Display| RegistrationField { field, message: error.to_string() };
+        let invalid =
+            |field, error: &dyn std::fmt::Display| InvalidField { field, message: error.to_string() };
         let password = self.parts.passwords.accept(request.password, self.parts.password_rules).await?;
-        let password = password.map_err(|error| broken("password", &error));
-        let username = Username::parse_new(request.username).map_err(|error| broken("username", &error));
-        let email = request.email.map(Email::parse).transpose().map_err(|error| broken("email", &error));
+        let password = password.map_err(|error| invalid("password", &error));
+        let username = Username::parse_new(request.username).map_err(|error| invalid("username", &error));
+        let email = request.email.map(Email::parse).transpose().map_err(|error| invalid("email", &error));
         Ok(match (username, email, password) {
             (Ok(username), Ok(email), Ok(password)) => Ok((username, email, password)),
             (username, email, password) => {

@@ -27,7 +27,7 @@ pub(super) struct Context {
 impl Context {
     /// Opens the database, whose schema must be up to date: only `serve` and `migrate` change it.
     pub(super) async fn open(settings: Settings) -> Result<Self, Failure> {
-        let log = telemetry::init(&log_of_a_command(&settings.log))?;
+        let log = telemetry::init(&command_log_settings(&settings.log))?;
         let database = startup::open_for_command(&settings).await.map_err(StartError::from)?;
         let World { clock, random, .. } = World::system();
         let unit_of_work =
@@ -46,7 +46,7 @@ impl Context {
     }
 
     /// The use cases for managing users. They need no encryption key.
-    pub(super) fn administration(&self) -> Administration {
+    pub(super) fn users(&self) -> Administration {
         self.components().users(Initiator::operator())
     }
 
@@ -69,7 +69,7 @@ impl Context {
     }
 
     /// Refuses a client that the configuration declares: the next start would undo the change.
-    pub(super) fn must_not_be_declared(&self, id: &str) -> Result<(), Failure> {
+    pub(super) fn ensure_not_declared(&self, id: &str) -> Result<(), Failure> {
         if self.settings.clients.iter().any(|declared| declared.id == id) {
             return Err(format!("{id} is declared in the configuration: change it there, and restart").into());
         }
@@ -78,8 +78,8 @@ impl Context {
 }
 
 /// Logs warnings and errors only, since the operator reads the output of the command.
-fn log_of_a_command(settings: &LogSettings) -> LogSettings {
-    let quieter = ["error", "off"].contains(&settings.level.as_str());
-    let level = if quieter { settings.level.clone() } else { "warn".to_owned() };
+fn command_log_settings(settings: &LogSettings) -> LogSettings {
+    let is_quieter = ["error", "off"].contains(&settings.level.as_str());
+    let level = if is_quieter { settings.level.clone() } else { "warn".to_owned() };
     LogSettings { level, format: settings.format }
 }

@@ -1,21 +1,15 @@
-//! The command line, one file for each command.
+//! The command line: this file has the small commands, and there is a module for each command that has sub-commands.
 //!
 //! A command that works on the database is a function of its arguments and a [`Context`], and returns a [`Report`]:
-//! one document for machines (`--json`), a text for people. It prints nothing itself, except for `audit`, which may
+//! a JSON document for programs (`--json`) and a text for people. It prints nothing itself, except for `audit`, which may
 //! run for ever. Errors and logs go to standard error. Secrets are read from a file or standard input, never from an
 //! argument, because other users of the machine can see arguments.
 
 mod audit;
-mod check_config;
 mod clients;
 mod context;
-mod healthcheck;
 mod keys;
-mod migrate;
 mod output;
-mod report;
-mod serve;
-mod table;
 mod users;
 
 use std::path::PathBuf;
@@ -23,13 +17,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use service_kit::config::{self, LoadSpec};
+use service_kit::{health, server, telemetry};
 
 use self::context::Context;
-use self::output::{complain, print};
-use self::report::Report;
+use self::output::{print, print_error};
 use crate::config::{PREFIX, Settings};
+use crate::keys::MasterKey;
+use crate::startup::{self, Application, StartError, World};
 
-/// Users, sessions, RS256 tokens, and the revocation list.
+/// The authorization server of Latchkey: users, OAuth clients, access tokens and their revocation.
 ///
 /// Settings: built-in defaults, then the file named by --config, then the environment (`AUTH__HTTP__BIND`).
 #[derive(Parser)]
@@ -44,21 +40,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve (the default)
+    /// Run the service (the default)
     Serve,
     /// Print the effective settings, secrets masked
     CheckConfig,
-    /// Bring the database up to date
+    /// Apply the migrations that the database lacks
     Migrate,
-    /// Ask the running service whether it can serve; exits non-zero if not
+    /// Check whether the running service is ready; exits non-zero if it is not
     Healthcheck,
-    /// The OAuth clients
+    /// Manage OAuth clients
     Clients(clients::Arguments),
-    /// The keys that tokens are signed with
+    /// Manage the keys that sign tokens
     Keys(keys::Arguments),
-    /// Users, by name or id
+    /// Manage users
     Users(users::Arguments),
-    /// Audit events, oldest first: one JSON object per line
+    /// Print audit events, oldest first: one JSON object per line
     Audit(audit::Arguments),
 }
 
@@ -70,7 +66,7 @@ pub async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            complain(&failure);
+            print_error(&failure);
             ExitCode::FAILURE
         }
     }
@@ -79,10 +75,10 @@ pub async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let settings: Settings = config::load(LoadSpec::from_process(PREFIX, arguments.config)?)?;
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(settings).await,
-        Command::CheckConfig => print(&check_config::run(&settings)?),
-        Command::Migrate => print(&migrate::run(&settings).await?),
-        Command::Healthcheck => healthcheck::run(&settings),
+        Command::Serve => serve(settings).await,
+        Command::CheckConfig => print(&check_config(&settings)?),
+        Command::Migrate => print(&migrate(&settings).await?),
+        Command::Healthcheck => Ok(health::request_readiness(settings.http.bind)?),
         Command::Clients(arguments) => {
             let format = arguments.format;
             clients::run(arguments, &Context::open(settings).await?).await?.print(format)
@@ -97,4 +93,28 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Audit(arguments) => audit::run(arguments, Context::open(settings).await?).await,
     }
+}
+
+async fn serve(settings: Settings) -> Result<(), Failure> {
+    let _log = telemetry::init(&settings.log)?;
+    server::raise_open_file_limit();
+    let application = Application::build(settings, World::system()).await?;
+    tracing::info!(port = application.port(), version = env!("CARGO_PKG_VERSION"), "server.listening");
+    Ok(application.run_until_stopped().await?)
+}
+
+/// Checks what else would stop a start. The settings themselves were validated when they were loaded. Nothing is
+/// created or changed.
+fn check_config(settings: &Settings) -> Result<String, Failure> {
+    if settings.keys.encryption_key.is_none() {
+        MasterKey::check_file(&settings.keys.master_key_path)?;
+    }
+    startup::pages(settings)?;
+    Ok(config::render(settings)?.trim_end().to_owned())
+}
+
+async fn migrate(settings: &Settings) -> Result<String, Failure> {
+    let _log = telemetry::init(&settings.log)?;
+    startup::open(settings).await.map_err(StartError::from)?;
+    Ok("The database is up to date".to_owned())
 }

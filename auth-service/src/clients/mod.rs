@@ -2,25 +2,23 @@
 //! half a second; commands, the configuration and maintenance create, change and delete them.
 
 mod administration;
-mod error;
 mod metadata;
-mod registered;
 mod registry;
 mod snapshot;
 
 use std::sync::Arc;
 
-use service_kit::database::Database;
+use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::SharedClock;
 
 pub use self::administration::{
-    Administration, AdministrationError, AdministrationSettings, Changed, Declared, DeclaredSecret, Switched,
+    ActivationChange, Administration, AdministrationError, AdministrationSettings, ChangedClient,
+    ClientDeclaration, DeclaredSecret,
 };
-pub use self::error::ClientsError;
 pub use self::metadata::{ClientMetadata, CurrentMetadata, Lifetime};
-pub use self::registered::RegisteredClient;
 use self::registry::Registry;
 pub use self::registry::RegistryStatus;
+use crate::domain::{Client, ClientSecret, ClientSecretPlain};
 
 /// The parts that [`Clients`] is built from.
 pub struct ClientParts {
@@ -67,12 +65,48 @@ impl Clients {
     }
 
     /// Drops the last reading because a client was changed in this process.
-    pub fn changed(&self) {
+    pub fn invalidate(&self) {
         self.registry.invalidate();
     }
 
     /// The state of the last reading, for metrics.
     pub fn status(&self) -> RegistryStatus {
         self.registry.status()
+    }
+}
+
+/// A client and its secrets.
+#[derive(Clone, Debug)]
+pub struct RegisteredClient {
+    /// The client, active or not.
+    pub client: Client,
+    /// Its secrets: none for a public client, two during a rotation. Expired ones may be among them.
+    pub secrets: Vec<ClientSecret>,
+}
+
+impl RegisteredClient {
+    /// Whether `secret` is one of the secrets that are valid at `now_ms`. Compares with every secret in constant
+    /// time, so that the time does not tell how much of a guess is right.
+    pub fn accepts(&self, secret: &ClientSecretPlain, now_ms: i64) -> bool {
+        let presented = secret.hash();
+        let valid = self.secrets.iter().filter(|known| known.is_valid(now_ms));
+        valid.fold(false, |found, known| found | (known.hash == presented))
+    }
+}
+
+/// Why clients could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientsError {
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl ClientsError {
+    /// Whether a retry may succeed soon: 503 with `Retry-After`.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_transient(),
+        }
     }
 }

@@ -36,7 +36,7 @@ pub struct RegistryStatus {
 pub(super) struct Registry {
     database: Database,
     clock: SharedClock,
-    known: Mutex<Known>,
+    state: Mutex<ReadingState>,
     /// Only one reading runs at a time, and it serves every request that waits.
     reading: SingleFlight,
     reads: AtomicU64,
@@ -44,7 +44,7 @@ pub(super) struct Registry {
 }
 
 #[derive(Default)]
-struct Known {
+struct ReadingState {
     /// The last reading, and the time on the boot clock when it was begun.
     last: Option<(Arc<Snapshot>, u64)>,
     /// The number of changes made by this process. A reading that was begun before a change is dropped.
@@ -56,7 +56,7 @@ impl Registry {
         Self {
             database,
             clock,
-            known: Mutex::default(),
+            state: Mutex::default(),
             reading: SingleFlight::default(),
             reads: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -67,7 +67,7 @@ impl Registry {
     pub(super) async fn snapshot(self: &Arc<Self>) -> Result<Arc<Snapshot>, ClientsError> {
         let called_at_ms = self.clock.boot_ms();
         if let Some(snapshot) = self.fresh() {
-            self.renew_in_time();
+            self.renew_if_old();
             return Ok(snapshot);
         }
         let _turn = self.reading.turn().await?;
@@ -100,16 +100,16 @@ impl Registry {
     }
 
     fn last(&self) -> Option<(Arc<Snapshot>, u64)> {
-        self.known().last.clone()
+        self.state().last.clone()
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn state(&self) -> std::sync::MutexGuard<'_, ReadingState> {
         // Every update is a plain assignment, so a panic cannot leave the value half changed.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a reading in the background if the last one is older than [`RENEW_MS`] and none is running.
-    fn renew_in_time(self: &Arc<Self>) {
+    fn renew_if_old(self: &Arc<Self>) {
         if self.last().is_some_and(|(_, begun_at_ms)| self.age_ms(begun_at_ms) <= RENEW_MS) {
             return;
         }
@@ -126,8 +126,8 @@ impl Registry {
     async fn read(&self) -> Result<Arc<Snapshot>, ClientsError> {
         let begun_at_ms = self.clock.boot_ms();
         let (before, changes) = {
-            let known = self.known();
-            (known.last.as_ref().map(|(snapshot, _)| Arc::clone(snapshot)), known.changes)
+            let state = self.state();
+            (state.last.as_ref().map(|(snapshot, _)| Arc::clone(snapshot)), state.changes)
         };
         self.reads.fetch_add(1, Ordering::Relaxed);
         let read = self
@@ -137,18 +137,18 @@ impl Registry {
         let snapshot = read.await.inspect_err(|_| {
             self.failures.fetch_add(1, Ordering::Relaxed);
         })?;
-        let mut known = self.known();
-        if known.changes == changes {
-            known.last = Some((Arc::clone(&snapshot), begun_at_ms));
+        let mut state = self.state();
+        if state.changes == changes {
+            state.last = Some((Arc::clone(&snapshot), begun_at_ms));
         }
         Ok(snapshot)
     }
 
     /// Drops the last reading because something changed.
     pub(super) fn invalidate(&self) {
-        let mut known = self.known();
-        known.changes += 1;
-        known.last = None;
+        let mut state = self.state();
+        state.changes += 1;
+        state.last = None;
     }
 
     pub(super) fn status(&self) -> RegistryStatus {

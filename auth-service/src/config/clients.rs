@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use service_kit::config::{InvalidSetting, Secret, trimmed};
 
 use super::strength::is_varied;
-use crate::clients::{ClientMetadata, Declared, DeclaredSecret, Lifetime};
+use crate::clients::{ClientDeclaration, ClientMetadata, DeclaredSecret, Lifetime};
 use crate::domain::{Client, ClientId, ClientSecretPlain, InvalidClient};
 
 /// The fewest characters of a declared secret, so that a random one cannot be guessed. A secret of few different
@@ -64,8 +64,8 @@ pub struct DeclaredClient {
 pub(crate) fn read(
     clients: &[DeclaredClient],
     default_audience: &str,
-) -> Result<Vec<Declared>, InvalidSetting> {
-    let mut read: Vec<Declared> = Vec::with_capacity(clients.len());
+) -> Result<Vec<ClientDeclaration>, InvalidSetting> {
+    let mut read: Vec<ClientDeclaration> = Vec::with_capacity(clients.len());
     for (index, client) in clients.iter().enumerate() {
         // The error names the client by its id, but only if the id parses: an invalid id may be a secret in the wrong
         // place, and then the position is used.
@@ -89,13 +89,13 @@ pub(crate) fn read(
 }
 
 impl DeclaredClient {
-    fn read(&self, id: ClientId, default_audience: &str) -> Result<Declared, InvalidSetting> {
+    fn read(&self, id: ClientId, default_audience: &str) -> Result<ClientDeclaration, InvalidSetting> {
         let metadata = self.metadata(default_audience);
         metadata.apply(&Client::blank(id.clone(), 0)).map_err(|invalid| invalid_setting(&invalid))?;
         if !(0..=MAX_KEEP_S).contains(&self.keep_old_secret_seconds) {
             return Err(InvalidSetting::new("keep_old_secret_seconds", format!("from 0 to {MAX_KEEP_S}")));
         }
-        Ok(Declared { id, metadata, secret: self.read_secret()? })
+        Ok(ClientDeclaration { id, metadata, secret: self.read_secret()? })
     }
 
     /// The metadata with every property given, so that what is not declared gets its default again.

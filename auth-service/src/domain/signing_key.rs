@@ -36,7 +36,7 @@ impl KeyState {
 
 /// The values of a key that decide on its life cycle.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyLife {
+pub struct KeyLifecycle {
     /// The key id: the RFC 7638 thumbprint.
     pub kid: String,
     /// The state.
@@ -63,11 +63,11 @@ pub struct RotationRules {
     pub keep_ms: i64,
 }
 
-/// When a new key begins to sign.
+/// When a key that an operator's rotation creates begins to sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub enum RotationStart {
     /// After it was published long enough that every verifier knows it.
-    Announced,
+    AfterPublishing,
     /// At once. Verifiers look it up when they meet its unknown `kid`.
     AtOnce,
 }
@@ -115,7 +115,7 @@ impl RotationRules {
     }
 
     /// The next step that is due, if any. The caller carries it out and calls again.
-    pub fn due(&self, keys: &[KeyLife], now_ms: i64) -> Option<KeyStep> {
+    pub fn due(&self, keys: &[KeyLifecycle], now_ms: i64) -> Option<KeyStep> {
         let active = keys.iter().find(|key| key.state == KeyState::Active);
         let next = first_next(keys);
         match (active, next) {
@@ -131,20 +131,20 @@ impl RotationRules {
             }
             (Some(_), _) => {}
         }
-        gone(keys, now_ms)
+        removal_of_unneeded(keys, now_ms)
     }
 
-    /// The step that begins a rotation on request. `None` if a key is published already and waits to sign, and `when`
+    /// The step that begins a rotation on request. `None` if a key is published already and waits to sign, and `start`
     /// does not require it to sign now.
-    pub fn asked(&self, keys: &[KeyLife], when: When, now_ms: i64) -> Option<KeyStep> {
-        let activates_at_ms = match when {
-            When::Announced => self.activation_of_new_ms(now_ms),
-            When::AtOnce => now_ms,
+    pub fn requested(&self, keys: &[KeyLifecycle], start: RotationStart, now_ms: i64) -> Option<KeyStep> {
+        let activates_at_ms = match start {
+            RotationStart::AfterPublishing => self.activation_of_new_ms(now_ms),
+            RotationStart::AtOnce => now_ms,
         };
-        match (first_next(keys), when) {
+        match (first_next(keys), start) {
             (None, _) => Some(KeyStep::Prepare { activates_at_ms }),
-            (Some(_), When::Announced) => None,
-            (Some(next), When::AtOnce) => {
+            (Some(_), RotationStart::AfterPublishing) => None,
+            (Some(next), RotationStart::AtOnce) => {
                 let active = keys.iter().find(|key| key.state == KeyState::Active);
                 Some(KeyStep::Activate { kid: next.kid.clone(), retires: active.map(|key| key.kid.clone()) })
             }
@@ -152,7 +152,7 @@ impl RotationRules {
     }
 
     /// Whether it is time to create the successor: early enough that it can sign when the active key reaches its age.
-    fn wants_successor(&self, active: &KeyLife, now_ms: i64) -> bool {
+    fn wants_successor(&self, active: &KeyLifecycle, now_ms: i64) -> bool {
         self.rotate_after_ms.is_some_and(|rotate_after_ms| {
             let due_ms = active.activates_at_ms.saturating_add(rotate_after_ms);
             self.activation_of_new_ms(now_ms) >= due_ms
@@ -160,21 +160,21 @@ impl RotationRules {
     }
 }
 
-impl KeyLife {
+impl KeyLifecycle {
     /// Whether the key is retired and no verifier needs it any more.
-    fn is_gone(&self, now_ms: i64) -> bool {
+    fn is_unneeded(&self, now_ms: i64) -> bool {
         self.state == KeyState::Retired && self.retires_at_ms.is_some_and(|at_ms| at_ms <= now_ms)
     }
 }
 
 /// Of the keys in state `next`, the one that begins to sign first.
-pub fn first_next(keys: &[KeyLife]) -> Option<&KeyLife> {
+pub fn first_next(keys: &[KeyLifecycle]) -> Option<&KeyLifecycle> {
     let waiting = keys.iter().filter(|key| key.state == KeyState::Next);
     waiting.min_by_key(|key| (key.activates_at_ms, key.created_at_ms))
 }
 
 /// The step that removes a key which no verifier needs any more, if there is one.
-pub fn gone(keys: &[KeyLife], now_ms: i64) -> Option<KeyStep> {
-    let gone = keys.iter().find(|key| key.is_gone(now_ms));
-    gone.map(|key| KeyStep::Forget { kid: key.kid.clone() })
+pub fn removal_of_unneeded(keys: &[KeyLifecycle], now_ms: i64) -> Option<KeyStep> {
+    let unneeded = keys.iter().find(|key| key.is_unneeded(now_ms));
+    unneeded.map(|key| KeyStep::Forget { kid: key.kid.clone() })
 }

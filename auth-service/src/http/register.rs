@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::body;
 use super::caller::Caller;
 use super::view::UserResponse;
-use crate::accounts::{Accounts, Registration, RegistrationField, RegistrationRequest};
+use crate::accounts::{Accounts, InvalidField, Registration, RegistrationRequest};
 use service_kit::docs::ProblemDetails;
 
 /// Members that are not named here are ignored.
@@ -57,7 +57,7 @@ pub(super) async fn register(
     }
 }
 
-fn invalid(broken: Vec<RegistrationField>) -> HttpError {
+fn invalid(broken: Vec<InvalidField>) -> HttpError {
     let errors = broken.into_iter();
     let errors = errors.map(|rule| FieldError { field: rule.field.to_owned(), message: rule.message });
     HttpError::from(Problem::validation(errors.collect()))

@@ -4,28 +4,83 @@ use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::issuer::contract::{MAX_KEY_SET_AGE_S, fact_expiry_s};
 use shared_claims::revocation::{RevocationFact, RevocationKind};
 
-use super::{KeyEvent, KeysError};
-use crate::domain::Initiator;
-use crate::domain::signing_key::{KeyLife, KeyState, KeyStep, MAX_KEYS, RotationRules, gone};
+use super::KeysError;
+use crate::domain::signing_key::{
+    KeyLifecycle, KeyState, KeyStep, MAX_KEYS, RotationRules, removal_of_unneeded,
+};
+use crate::domain::{AuditEvent, AuditKind, Initiator};
 use crate::storage::signing_keys::SigningKeyRow;
 use crate::storage::{Transaction, meta, revocations, signing_keys};
 
-/// Why a transaction was rolled back.
+/// Something that happened to the set of keys. Its audit event is committed in the same transaction: see
+/// [`KeyEvent::audit`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyEvent {
+    /// A key was generated.
+    Generated {
+        /// The key id.
+        kid: String,
+        /// The state: active, or published first.
+        state: KeyState,
+    },
+    /// A key was imported from a file.
+    Imported {
+        /// The key id.
+        kid: String,
+    },
+    /// Another key became the active one.
+    Rotated {
+        /// The id of the new active key.
+        kid: String,
+    },
+    /// A retired key left the set.
+    Forgotten {
+        /// The key id.
+        kid: String,
+    },
+    /// A compromised key was removed and revoked.
+    Compromised {
+        /// The key id.
+        kid: String,
+    },
+    /// A value that another encryption key had encrypted was encrypted anew.
+    Resealed {
+        /// The id of the signing key, or the name of the secret.
+        name: String,
+    },
+}
+
+impl KeyEvent {
+    /// The audit event for it.
+    pub(super) fn audit(&self, initiator: &Initiator) -> AuditEvent {
+        let about = |kind, subject: &String| AuditEvent::new(kind, initiator).subject(subject.clone());
+        match self {
+            Self::Generated { kid, state } => about(AuditKind::KeyGenerated, kid).reason(state.as_str()),
+            Self::Imported { kid } => about(AuditKind::KeyImported, kid),
+            Self::Rotated { kid } => about(AuditKind::KeyRotated, kid),
+            Self::Forgotten { kid } => about(AuditKind::KeyForgotten, kid),
+            Self::Compromised { kid } => about(AuditKind::KeyCompromised, kid),
+            Self::Resealed { name } => about(AuditKind::SecretsResealed, name),
+        }
+    }
+}
+
+/// Why the transaction of a change was rolled back.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum ChangeError {
     /// A new key is needed. Generating one takes too long under the lock: generate it, then retry.
     NeedsKey,
     /// The change failed.
     Failed(KeysError),
 }
 
-impl From<KeysError> for Stop {
+impl From<KeysError> for ChangeError {
     fn from(error: KeysError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<DatabaseError> for Stop {
+impl From<DatabaseError> for ChangeError {
     fn from(error: DatabaseError) -> Self {
         Self::Failed(error.into())
     }
@@ -38,7 +93,7 @@ pub(super) struct KeySetChange<'a, 'c> {
     pub(super) rules: RotationRules,
     pub(super) now_ms: i64,
     /// Keys that were generated for this change and are not in the set yet.
-    made: Vec<SigningKeyRow>,
+    generated: Vec<SigningKeyRow>,
 }
 
 impl<'a, 'c> KeySetChange<'a, 'c> {
@@ -47,11 +102,11 @@ impl<'a, 'c> KeySetChange<'a, 'c> {
         transaction: &'a mut Transaction<'c>,
         initiator: &'a Initiator,
         rules: RotationRules,
-        made: Vec<SigningKeyRow>,
-    ) -> Result<Self, Stop> {
+        generated: Vec<SigningKeyRow>,
+    ) -> Result<Self, ChangeError> {
         meta::lock(transaction.conn())?;
         let now_ms = transaction.now_ms();
-        Ok(Self { transaction, initiator, rules, now_ms, made })
+        Ok(Self { transaction, initiator, rules, now_ms, generated })
     }
 
     fn conn(&mut self) -> &mut DbConnection {
@@ -63,70 +118,75 @@ impl<'a, 'c> KeySetChange<'a, 'c> {
     }
 
     /// The keys as they are in this transaction.
-    pub(super) fn lives(&mut self) -> Result<Vec<KeyLife>, Stop> {
-        Ok(signing_keys::all(self.conn())?.iter().map(SigningKeyRow::life).collect::<Result<_, _>>()?)
+    pub(super) fn lifecycles(&mut self) -> Result<Vec<KeyLifecycle>, ChangeError> {
+        Ok(signing_keys::all(self.conn())?.iter().map(SigningKeyRow::lifecycle).collect::<Result<_, _>>()?)
     }
 
     /// Carries out every step that is due. Does nothing while a key has an unknown state: only the newer version that
     /// set this state knows what it means for the other keys, and that version carries out the steps.
-    pub(super) fn settle(&mut self) -> Result<(), Stop> {
-        if signing_keys::all(self.conn())?.iter().any(|row| row.life().is_err()) {
+    pub(super) fn apply_due_steps(&mut self) -> Result<(), ChangeError> {
+        if signing_keys::all(self.conn())?.iter().any(|row| row.lifecycle().is_err()) {
             return Ok(());
         }
         loop {
-            let lives = self.lives()?;
-            match self.rules.due(&lives, self.now_ms) {
-                Some(step) => self.take(step)?,
+            let keys = self.lifecycles()?;
+            match self.rules.due(&keys, self.now_ms) {
+                Some(step) => self.apply(step)?,
                 None => return Ok(()),
             }
         }
     }
 
     /// Removes keys that no verifier needs any more, to make room.
-    pub(super) fn tidy(&mut self) -> Result<(), Stop> {
+    pub(super) fn remove_unneeded(&mut self) -> Result<(), ChangeError> {
         loop {
-            let lives = self.lives()?;
-            match gone(&lives, self.now_ms) {
-                Some(step) => self.take(step)?,
+            let keys = self.lifecycles()?;
+            match removal_of_unneeded(&keys, self.now_ms) {
+                Some(step) => self.apply(step)?,
                 None => return Ok(()),
             }
         }
     }
 
     /// Carries out one step. Each statement names the state that the key must be in, and reports whether it was.
-    pub(super) fn take(&mut self, step: KeyStep) -> Result<(), Stop> {
+    pub(super) fn apply(&mut self, step: KeyStep) -> Result<(), ChangeError> {
         match step {
-            KeyStep::Begin => self.insert_made(KeyState::Active, self.now_ms),
-            KeyStep::Prepare { activates_at_ms } => self.insert_made(KeyState::Next, activates_at_ms),
+            KeyStep::Begin => self.insert_generated(KeyState::Active, self.now_ms),
+            KeyStep::Prepare { activates_at_ms } => self.insert_generated(KeyState::Next, activates_at_ms),
             KeyStep::Activate { kid, retires } => {
                 if let Some(retired) = &retires {
                     let (rules, now_ms) = (self.rules, self.now_ms);
                     let leaves_at_ms = |end_by_s| rules.leaves_at_ms(end_by_s, now_ms);
-                    must(signing_keys::retire(self.conn(), retired, leaves_at_ms)?, retired)?;
+                    ensure_found(signing_keys::retire(self.conn(), retired, leaves_at_ms)?, retired)?;
                 }
                 let now_ms = self.now_ms;
-                must(signing_keys::activate(self.conn(), &kid, now_ms)?, &kid)?;
+                ensure_found(signing_keys::activate(self.conn(), &kid, now_ms)?, &kid)?;
                 self.record(&KeyEvent::Rotated { kid });
                 Ok(())
             }
             KeyStep::Forget { kid } => {
-                must(signing_keys::forget(self.conn(), &kid)?, &kid)?;
+                ensure_found(signing_keys::forget(self.conn(), &kid)?, &kid)?;
                 self.record(&KeyEvent::Forgotten { kid });
                 Ok(())
             }
         }
     }
 
-    fn insert_made(&mut self, state: KeyState, activates_at_ms: i64) -> Result<(), Stop> {
-        let row = self.made.pop().ok_or(Stop::NeedsKey)?;
+    fn insert_generated(&mut self, state: KeyState, activates_at_ms: i64) -> Result<(), ChangeError> {
+        let row = self.generated.pop().ok_or(ChangeError::NeedsKey)?;
         let kid = self.insert(row, state, activates_at_ms)?;
         self.record(&KeyEvent::Generated { kid, state });
         Ok(())
     }
 
-    fn insert(&mut self, row: SigningKeyRow, state: KeyState, activates_at_ms: i64) -> Result<String, Stop> {
+    fn insert(
+        &mut self,
+        row: SigningKeyRow,
+        state: KeyState,
+        activates_at_ms: i64,
+    ) -> Result<String, ChangeError> {
         // A key that signs at once replaces another one, so the limit does not apply to it.
-        if state == KeyState::Next && self.lives()?.len() >= MAX_KEYS {
+        if state == KeyState::Next && self.lifecycles()?.len() >= MAX_KEYS {
             return Err(KeysError::Full.into());
         }
         let row = SigningKeyRow {
@@ -140,8 +200,8 @@ impl<'a, 'c> KeySetChange<'a, 'c> {
     }
 
     /// Publishes an imported key. A key that is in the set already, or was revoked, is refused.
-    pub(super) fn import(&mut self, row: SigningKeyRow) -> Result<(), Stop> {
-        if self.lives()?.iter().any(|life| life.kid == row.kid) {
+    pub(super) fn import(&mut self, row: SigningKeyRow) -> Result<(), ChangeError> {
+        if self.lifecycles()?.iter().any(|key| key.kid == row.kid) {
             return Err(KeysError::KnownKey(row.kid).into());
         }
         if revocations::has_key(self.conn(), &row.kid)? {
@@ -154,11 +214,11 @@ impl<'a, 'c> KeySetChange<'a, 'c> {
     }
 
     /// Removes a key from the set and revokes it. If it was the active one, another key becomes active.
-    pub(super) fn revoke(&mut self, kid: &str) -> Result<(), Stop> {
+    pub(super) fn revoke(&mut self, kid: &str) -> Result<(), ChangeError> {
         let Some(row) = signing_keys::remove(self.conn(), kid)? else {
             return Err(KeysError::UnknownKey(kid.to_owned()).into());
         };
-        self.settle()?;
+        self.apply_due_steps()?;
         // Whoever stole the key can sign tokens that never expire, so the fact is kept until no verifier has the key.
         let held_until_s = self.now_ms.div_euclid(1000).saturating_add(MAX_KEY_SET_AGE_S);
         self.record(&KeyEvent::Compromised { kid: row.kid.clone() });
@@ -170,6 +230,6 @@ impl<'a, 'c> KeySetChange<'a, 'c> {
 
 /// No other process changes keys while this transaction holds the lock, so a key that is not in the state that was
 /// read is an error.
-fn must(found: bool, kid: &str) -> Result<(), Stop> {
+fn ensure_found(found: bool, kid: &str) -> Result<(), ChangeError> {
     if found { Ok(()) } else { Err(KeysError::Damaged(format!("signing key {kid}")).into()) }
 }

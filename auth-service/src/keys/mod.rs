@@ -1,27 +1,24 @@
 //! The server's own secrets: the encryption key and the signing keys.
 
-mod agree;
 mod change;
-mod event;
 mod generate;
 mod jwks;
+mod loaded_keys;
 mod master;
-mod reencrypt;
-mod ring;
 mod rotation;
 mod seal;
+mod secrets;
 mod signing_key;
 mod store;
 #[cfg(test)]
 mod tests;
 
-pub use agree::{SecretName, agree_on_database_id, agree_on_secret, has_sealed};
-pub use event::KeyEvent;
+pub use change::KeyEvent;
 pub use jwks::{Jwk, JwkSet, PublishedKeys};
 pub use master::MasterKey;
-pub use reencrypt::Reencrypted;
-pub use rotation::{KeyStoreSettings, Rotation, stored_keys};
+pub use rotation::{KeyStoreSettings, Reencrypted, Rotation, stored_keys};
 pub use seal::{Sealed, Sealer};
+pub use secrets::{SecretName, ensure_database_id, ensure_secret, has_sealed_values};
 pub use signing_key::SigningKey;
 pub use store::KeyStore;
 
@@ -56,7 +53,7 @@ pub enum KeysError {
     /// The key file is missing, but the database contains values that it encrypted.
     #[error(
         "keys.encryption_key is unset and {0} does not exist, but the database holds keys that were sealed before: \
-         bring the file back, or set keys.encryption_key to what it was"
+         restore the file, or set keys.encryption_key to its former value"
     )]
     Missing(String),
     /// A value in the database was encrypted with an unknown key.
@@ -69,19 +66,21 @@ pub enum KeysError {
     #[error("the database's {0} is damaged")]
     Damaged(String),
     /// The active signing key cannot be decrypted by this process.
-    #[error("the signing key {0} is active and cannot be opened here: see keys.unusable in the log")]
+    #[error(
+        "the signing key {0} is active and cannot be decrypted by this process: see keys.unusable in the log"
+    )]
     Unusable(String),
     /// The keys rotated several times while a token was being signed.
-    #[error("the signing keys change too fast")]
-    Outrun,
+    #[error("the signing keys rotated again and again while a token was being signed")]
+    RotatedWhileSigning,
     /// There is no key with this id.
     #[error("no signing key has the id {0}")]
     UnknownKey(String),
     /// The key is in the set already.
-    #[error("the signing key {0} is there already")]
+    #[error("the signing key {0} is in the key set already")]
     KnownKey(String),
     /// The key was revoked as compromised.
-    #[error("the signing key {0} was revoked as compromised: make another one")]
+    #[error("the signing key {0} was revoked as compromised: use another key")]
     RevokedKey(String),
     /// The file is not a key that can be used.
     #[error("the file cannot be used: {0}")]
@@ -97,7 +96,7 @@ pub enum KeysError {
     Crypto,
     /// The key set is full.
     #[error(
-        "the key set is full: verifiers need not take more than 64 keys; wait until one is gone (keys list)"
+        "the key set is full, because verifiers need not accept more than 64 keys: wait until a retired key leaves it (keys list)"
     )]
     Full,
     /// The database failed or had no free connection.

@@ -1,19 +1,20 @@
-//! Changes the set of signing keys: when the time has come, and on an operator's command.
+//! Changes the set of signing keys, when a step is due and on an operator's command, and encrypts values again when
+//! there is another encryption key.
 //!
 //! Any replica and any command may do this at any time. Each takes the lock, then reads the keys and decides, so a
 //! step that is due is carried out once.
 
 use std::sync::Arc;
 
-use service_kit::database::Database;
+use service_kit::database::{Database, DbConnection};
 
-use super::change::{KeySetChange, Stop};
+use super::change::{ChangeError, KeyEvent, KeySetChange};
 use super::generate::{self, NewKey};
-use super::{KeysError, Sealer, SigningKey};
+use super::{KeysError, Sealed, Sealer, SigningKey};
 use crate::domain::Initiator;
-use crate::domain::signing_key::{KeyLife, RotationRules, When};
-use crate::storage::UnitOfWork;
-use crate::storage::signing_keys::{self, SigningKeyRow};
+use crate::domain::signing_key::{KeyLifecycle, RotationRules, RotationStart};
+use crate::storage::signing_keys::SigningKeyRow;
+use crate::storage::{UnitOfWork, secrets, signing_keys};
 
 /// The settings for signing keys.
 #[derive(Clone, Copy, Debug)]
@@ -60,26 +61,26 @@ impl Rotation {
     }
 
     /// Whether a step is due.
-    pub(super) fn is_due(&self, keys: &[KeyLife]) -> bool {
+    pub(super) fn is_due(&self, keys: &[KeyLifecycle]) -> bool {
         self.inner.settings.rules.due(keys, self.inner.unit_of_work.clock().now_ms()).is_some()
     }
 
     /// Carries out every step that is due. At the first start, generates the first key.
-    pub async fn turn(&self) -> Result<(), KeysError> {
-        self.change(settle).await
+    pub async fn apply_due_steps(&self) -> Result<(), KeysError> {
+        self.change(|change| change.apply_due_steps()).await
     }
 
     /// Begins to replace the active key. If a key is published already and waits to sign, that one is used.
-    pub async fn rotate(&self, when: When) -> Result<(), KeysError> {
+    pub async fn rotate(&self, start: RotationStart) -> Result<(), KeysError> {
         self.change(move |change| {
-            change.tidy()?;
-            let lives = change.lives()?;
-            let asked = change.rules.asked(&lives, when, change.now_ms);
-            // If there is no key yet, nothing is rotated: `settle` creates the first key.
-            if let Some(step) = asked.filter(|_| !lives.is_empty()) {
-                change.take(step)?;
+            change.remove_unneeded()?;
+            let keys = change.lifecycles()?;
+            let requested = change.rules.requested(&keys, start, change.now_ms);
+            // If there is no key yet, nothing is rotated: `apply_due_steps` creates the first key.
+            if let Some(step) = requested.filter(|_| !keys.is_empty()) {
+                change.apply(step)?;
             }
-            change.settle()
+            change.apply_due_steps()
         })
         .await
     }
@@ -89,7 +90,7 @@ impl Rotation {
     ///
     /// # Errors
     /// [`KeysError::UnknownKey`] for a key that is not in the set.
-    pub async fn drop_compromised(&self, kid: String) -> Result<(), KeysError> {
+    pub async fn revoke_compromised(&self, kid: String) -> Result<(), KeysError> {
         self.change(move |change| change.revoke(&kid)).await
     }
 
@@ -102,9 +103,9 @@ impl Rotation {
         let row = self.sealed(&generate::read_pem(pem)?)?;
         let kid = row.kid.clone();
         self.change(move |change| {
-            change.tidy()?;
+            change.remove_unneeded()?;
             change.import(row.clone())?;
-            change.settle()
+            change.apply_due_steps()
         })
         .await?;
         Ok(kid)
@@ -114,29 +115,29 @@ impl Rotation {
     /// is generated without the lock, and `work` runs again.
     async fn change<T: Send + 'static>(
         &self,
-        work: impl Fn(&mut KeySetChange<'_, '_>) -> Result<T, Stop> + Clone + Send + 'static,
+        work: impl Fn(&mut KeySetChange<'_, '_>) -> Result<T, ChangeError> + Clone + Send + 'static,
     ) -> Result<T, KeysError> {
-        let mut made = Vec::new();
+        let mut generated = Vec::new();
         loop {
             let (rules, initiator) = (self.inner.settings.rules, self.initiator.clone());
-            let (given, work) = (made.clone(), work.clone());
+            let (keys, work) = (generated.clone(), work.clone());
             let attempt = self.inner.unit_of_work.commit(move |transaction| {
-                work(&mut KeySetChange::begin(transaction, &initiator, rules, given.clone())?)
+                work(&mut KeySetChange::begin(transaction, &initiator, rules, keys.clone())?)
             });
             match attempt.await {
                 Ok(committed) => return Ok(committed.value),
-                Err(Stop::NeedsKey) => made.push(self.make().await?),
-                Err(Stop::Failed(error)) => return Err(error),
+                Err(ChangeError::NeedsKey) => generated.push(self.generate().await?),
+                Err(ChangeError::Failed(error)) => return Err(error),
             }
         }
     }
 
     /// Generates a key, encrypts it and tests it.
-    async fn make(&self) -> Result<SigningKeyRow, KeysError> {
+    async fn generate(&self) -> Result<SigningKeyRow, KeysError> {
         let (random, bits) = (self.inner.unit_of_work.random().clone(), self.inner.settings.rsa_bits);
-        let made = tokio::task::spawn_blocking(move || generate::generate(bits, &random)).await;
-        let made = made.unwrap_or_else(|_| Err(KeysError::Generate("panicked".to_owned())))?;
-        self.sealed(&made)
+        let generated = tokio::task::spawn_blocking(move || generate::generate(bits, &random)).await;
+        let key = generated.unwrap_or_else(|_| Err(KeysError::Generate("panicked".to_owned())))?;
+        self.sealed(&key)
     }
 
     fn sealed(&self, key: &NewKey) -> Result<SigningKeyRow, KeysError> {
@@ -159,8 +160,70 @@ impl Rotation {
     }
 }
 
-fn settle(change: &mut KeySetChange<'_, '_>) -> Result<(), Stop> {
-    change.settle()
+/// The values that were encrypted again, with the current key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reencrypted {
+    /// The number of server secrets.
+    pub secrets: usize,
+    /// The ids of the signing keys.
+    pub signing_keys: Vec<String>,
+}
+
+impl Rotation {
+    /// Decrypts every value that another key encrypted, and encrypts it with the current one. Each value has a
+    /// transaction of its own, so servers keep working, and a command that is killed or runs twice repeats nothing.
+    /// Any further kind of encrypted value has to be added here.
+    pub async fn reencrypt(&self) -> Result<Reencrypted, KeysError> {
+        let (database, sealer) = (self.inner.unit_of_work.database(), &self.inner.sealer);
+        let mut done = Reencrypted::default();
+        let rows = database.read(|conn| secrets::all(conn).map_err(KeysError::from)).await?;
+        for row in rows.into_iter().filter(|row| !sealer.is_current(&row.key_id)) {
+            let Sealed { ciphertext, key_id } =
+                encrypt_again(sealer, &row.name, &row.key_id, &row.ciphertext)?;
+            let resealed = self.reseal(row.name.clone(), move |conn| {
+                Ok(secrets::reseal(conn, &row.name, &row.key_id, &ciphertext, &key_id)?)
+            });
+            done.secrets += usize::from(resealed.await?);
+        }
+        for row in stored_keys(database).await? {
+            if sealer.is_current(&row.key_id) {
+                continue;
+            }
+            let kid = row.kid.clone();
+            let Sealed { ciphertext, key_id } =
+                encrypt_again(sealer, &row.kid, &row.key_id, &row.private_key)?;
+            let resealed = self.reseal(kid.clone(), move |conn| {
+                Ok(signing_keys::reseal(conn, &row.kid, &row.key_id, &ciphertext, &key_id)?)
+            });
+            if resealed.await? {
+                done.signing_keys.push(kid);
+            }
+        }
+        Ok(done)
+    }
+
+    /// Replaces one value, if it is still the one that was decrypted, and writes the audit event. Returns whether it
+    /// was replaced.
+    async fn reseal(
+        &self,
+        name: String,
+        store: impl Fn(&mut DbConnection) -> Result<bool, KeysError> + Send + 'static,
+    ) -> Result<bool, KeysError> {
+        let event = KeyEvent::Resealed { name }.audit(&self.initiator);
+        let resealed = self.inner.unit_of_work.commit(move |transaction| {
+            let resealed = store(transaction.conn())?;
+            if resealed {
+                transaction.record(event.clone());
+            }
+            Ok::<_, KeysError>(resealed)
+        });
+        Ok(resealed.await?.value)
+    }
+}
+
+fn encrypt_again(sealer: &Sealer, name: &str, key_id: &str, ciphertext: &[u8]) -> Result<Sealed, KeysError> {
+    let plain = sealer.open(name, key_id, ciphertext)?;
+    sealer.seal(name, &plain)
 }
 
 /// Reads every key of the set, oldest first. Reads from the primary, because a standby may lag.

@@ -9,9 +9,9 @@ use service_kit::database::{Database, DatabaseError};
 use shared_claims::clock::SharedClock;
 use shared_claims::verifier::KeySetHandle;
 
-use super::ring::Ring;
+use super::loaded_keys::LoadedKeys;
 use super::{KeyStoreSettings, KeysError, PublishedKeys, Rotation, Sealer, SigningKey, stored_keys};
-use crate::domain::signing_key::KeyLife;
+use crate::domain::signing_key::KeyLifecycle;
 use crate::single_flight::SingleFlight;
 use crate::storage::{UnitOfWork, signing_keys};
 
@@ -37,7 +37,7 @@ struct Inner {
     sealer: Arc<Sealer>,
     clock: SharedClock,
     rotation: Rotation,
-    ring: RwLock<Arc<Ring>>,
+    loaded: RwLock<Arc<LoadedKeys>>,
     /// When the current reading was begun, milliseconds on the boot clock.
     read_at_ms: AtomicU64,
     /// Whether the last reading failed or took longer than [`PUBLISH_PATIENCE`].
@@ -58,23 +58,23 @@ impl KeyStore {
         let sealer = Arc::new(sealer);
         let (database, clock) = (unit_of_work.database().clone(), Arc::clone(unit_of_work.clock()));
         let rotation = Rotation::new(unit_of_work, Arc::clone(&sealer), settings);
-        rotation.turn().await?;
+        rotation.apply_due_steps().await?;
         let read_at_ms = clock.boot_ms();
         let rows = stored_keys(&database).await?;
-        let ring = Ring::read(&rows, &sealer, None)?;
+        let loaded = LoadedKeys::read(&rows, &sealer, None)?;
         // Opens the key once more to get the full error, because it stops the start.
-        if let Some(active) = rows.iter().find(|row| row.kid == ring.active().kid) {
+        if let Some(active) = rows.iter().find(|row| row.kid == loaded.active().kid) {
             SigningKey::open(active, &sealer)?;
         }
         let handle = KeySetHandle::new();
-        handle.set(Ring::public(&rows));
+        handle.set(LoadedKeys::public(&rows));
         Ok(Self {
             inner: Arc::new(Inner {
                 database,
                 sealer,
                 clock,
                 rotation,
-                ring: RwLock::new(Arc::new(ring)),
+                loaded: RwLock::new(Arc::new(loaded)),
                 read_at_ms: AtomicU64::new(read_at_ms),
                 is_failing: AtomicBool::new(false),
                 reading: SingleFlight::default(),
@@ -86,8 +86,8 @@ impl KeyStore {
     /// Reads the table again, to see changes by other processes, and carries out every step that is due.
     pub async fn refresh(&self) -> Result<(), KeysError> {
         self.read_since(self.inner.clock.boot_ms()).await?;
-        if self.inner.rotation.is_due(&self.ring().lives) {
-            self.inner.rotation.turn().await?;
+        if self.inner.rotation.is_due(&self.loaded().lifecycles) {
+            self.inner.rotation.apply_due_steps().await?;
             self.read_since(self.inner.clock.boot_ms()).await?;
         }
         Ok(())
@@ -110,13 +110,13 @@ impl KeyStore {
         let inner = &self.inner;
         let read_at_ms = inner.clock.boot_ms();
         let rows = stored_keys(&inner.database).await?;
-        let before = self.ring();
-        if !before.is_of(&rows) {
+        let before = self.loaded();
+        if !before.is_reading_of(&rows) {
             // The key set is published first, because the next step may fail.
-            inner.handle.set(Ring::public(&rows));
-            let ring = Ring::read(&rows, &inner.sealer, Some(&before))?;
-            tracing::info!(keys = rows.len(), active = ring.active().kid, "keys.changed");
-            *inner.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+            inner.handle.set(LoadedKeys::public(&rows));
+            let loaded = LoadedKeys::read(&rows, &inner.sealer, Some(&before))?;
+            tracing::info!(keys = rows.len(), active = loaded.active().kid, "keys.changed");
+            *inner.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
         }
         inner.read_at_ms.store(read_at_ms, Ordering::Release);
         Ok(())
@@ -132,8 +132,8 @@ impl KeyStore {
         boot_ms.saturating_sub(self.inner.read_at_ms.load(Ordering::Acquire))
     }
 
-    fn ring(&self) -> Arc<Ring> {
-        Arc::clone(&self.inner.ring.read().unwrap_or_else(PoisonError::into_inner))
+    fn loaded(&self) -> Arc<LoadedKeys> {
+        Arc::clone(&self.inner.loaded.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Signs a token with these claims, which expires at `expires_at_s`, with the active key.
@@ -141,7 +141,7 @@ impl KeyStore {
     /// Before a token is signed, its expiry is noted with the key in the database. So the key stays published until
     /// then, even if it is retired or this process is paused in the meantime.
     pub async fn sign(&self, claims: &impl Serialize, expires_at_s: i64) -> Result<String, KeysError> {
-        self.ring_until(expires_at_s).await?.signer()?.sign(claims)
+        self.loaded_until(expires_at_s).await?.signer()?.sign(claims)
     }
 
     /// Signs another kind of JWT, which can be verified until `until_s` at least.
@@ -151,29 +151,29 @@ impl KeyStore {
         claims: &impl Serialize,
         until_s: i64,
     ) -> Result<String, KeysError> {
-        self.ring_until(until_s).await?.signer()?.sign_as(typ, claims)
+        self.loaded_until(until_s).await?.signer()?.sign_as(typ, claims)
     }
 
     /// Returns a fresh reading whose active key stays published until `until_s` at least.
-    async fn ring_until(&self, until_s: i64) -> Result<Arc<Ring>, KeysError> {
+    async fn loaded_until(&self, until_s: i64) -> Result<Arc<LoadedKeys>, KeysError> {
         self.fresh().await?;
         for _ in 0..TRIES {
-            let ring = self.ring();
-            if until_s <= ring.tokens_end_by_s() {
-                return Ok(ring);
+            let loaded = self.loaded();
+            if until_s <= loaded.tokens_end_by_s() {
+                return Ok(loaded);
             }
-            self.extend(&ring, until_s).await?;
+            self.extend(&loaded, until_s).await?;
         }
-        Err(KeysError::Outrun)
+        Err(KeysError::RotatedWhileSigning)
     }
 
     /// Raises the latest expiry of the active key, or finds that another key has become active.
-    async fn extend(&self, ring: &Ring, expires_at_s: i64) -> Result<(), KeysError> {
+    async fn extend(&self, loaded: &LoadedKeys, expires_at_s: i64) -> Result<(), KeysError> {
         let _turn = self.inner.reading.turn().await?;
-        if self.ring().tokens_end_by_s() >= expires_at_s {
+        if self.loaded().tokens_end_by_s() >= expires_at_s {
             return Ok(());
         }
-        let (kid, until_s) = (ring.active().kid.clone(), expires_at_s.saturating_add(EXTENSION_S));
+        let (kid, until_s) = (loaded.active().kid.clone(), expires_at_s.saturating_add(EXTENSION_S));
         let extended = self
             .inner
             .database
@@ -183,18 +183,18 @@ impl KeyStore {
     }
 
     /// The keys of the last reading.
-    pub fn lives(&self) -> Vec<KeyLife> {
-        self.ring().lives.clone()
+    pub fn lifecycles(&self) -> Vec<KeyLifecycle> {
+        self.loaded().lifecycles.clone()
     }
 
     /// The id of the active key.
     pub fn active_kid(&self) -> String {
-        self.ring().active().kid.clone()
+        self.loaded().active().kid.clone()
     }
 
     /// Whether the active key could be decrypted.
     pub fn can_sign(&self) -> bool {
-        self.ring().signer().is_ok()
+        self.loaded().signer().is_ok()
     }
 
     /// The age of the last reading of the table, in milliseconds.
@@ -211,7 +211,7 @@ impl KeyStore {
         {
             is_failing.store(true, Ordering::Relaxed);
         }
-        Arc::clone(&self.ring().published)
+        Arc::clone(&self.loaded().published)
     }
 
     /// The public keys, for this service's own verifier.

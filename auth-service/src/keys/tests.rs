@@ -8,14 +8,14 @@ use service_kit::database::testing::TestDatabase;
 use shared_claims::clock::{Clock as _, SharedClock, SystemClock};
 
 use super::*;
-use crate::domain::signing_key::When;
+use crate::domain::signing_key::RotationStart;
 use crate::random::Random;
 use crate::storage::{self, UnitOfWork};
 
 async fn opened(test: &TestDatabase) -> Database {
     let database = Database::connect(&test.settings()).await.unwrap();
     database.migrate(storage::migrations()).await.unwrap();
-    agree_on_database_id(&database, &Random::system()).await.unwrap();
+    ensure_database_id(&database, &Random::system()).await.unwrap();
     database
 }
 
@@ -41,9 +41,9 @@ async fn replicas_that_start_together_agree_on_one_key_id_and_secret() {
         let start = || async {
             let replica = Database::connect(&test.settings()).await.unwrap();
             let random = Random::system();
-            let id = agree_on_database_id(&replica, &random).await.unwrap();
+            let id = ensure_database_id(&replica, &random).await.unwrap();
             let (sealer, name) = (sealer(RIGHT), SecretName::PasswordPepper);
-            let secret = agree_on_secret(&replica, &sealer, &random, &SystemClock, name).await.unwrap();
+            let secret = ensure_secret(&replica, &sealer, &random, &SystemClock, name).await.unwrap();
             (id, secret, keystore(&replica, RIGHT).await.unwrap().active_kid())
         };
         let (one, two, three) = tokio::join!(start(), start(), start());
@@ -73,7 +73,7 @@ async fn a_key_in_a_state_of_a_newer_replica_keeps_no_other_from_signing() {
         insert.await.unwrap();
         for store in [store, keystore(&database, RIGHT).await.unwrap()] {
             store.refresh().await.unwrap();
-            assert_eq!((store.active_kid(), store.lives().len()), (kid.clone(), 1));
+            assert_eq!((store.active_kid(), store.lifecycles().len()), (kid.clone(), 1));
             let published = store.published().await;
             let json = String::from_utf8_lossy(&published.json);
             assert!(json.contains("newer"), "others may sign with it");
@@ -82,7 +82,7 @@ async fn a_key_in_a_state_of_a_newer_replica_keeps_no_other_from_signing() {
         }
         // A command that is to change the keys reports the error.
         let store = keystore(&database, RIGHT).await.unwrap();
-        assert!(store.rotation().rotate(When::AtOnce).await.is_err());
+        assert!(store.rotation().rotate(RotationStart::AtOnce).await.is_err());
     }
 }
 
@@ -90,9 +90,9 @@ async fn a_key_in_a_state_of_a_newer_replica_keeps_no_other_from_signing() {
 async fn another_encryption_key_stops_the_start_and_makes_no_key() {
     for test in TestDatabase::both() {
         let database = opened(&test).await;
-        assert!(!has_sealed(&database).await.unwrap());
+        assert!(!has_sealed_values(&database).await.unwrap());
         let kid = keystore(&database, RIGHT).await.unwrap().active_kid();
-        assert!(has_sealed(&database).await.unwrap());
+        assert!(has_sealed_values(&database).await.unwrap());
         let refused = keystore(&database, WRONG).await.err().unwrap();
         assert!(matches!(refused, KeysError::WrongKey(_)), "{refused}");
         assert!(refused.to_string().starts_with("keys.encryption_key: "));
@@ -110,7 +110,7 @@ async fn what_another_did_to_the_keys_is_noticed() {
         keys.refresh().await.unwrap();
         assert_eq!(keys.published().await, first.1);
 
-        other.rotation().rotate(When::AtOnce).await.unwrap();
+        other.rotation().rotate(RotationStart::AtOnce).await.unwrap();
         keys.refresh().await.unwrap();
         other.refresh().await.unwrap();
         assert_ne!(keys.active_kid(), first.0);
@@ -150,7 +150,7 @@ async fn the_end_of_a_token_is_known_before_the_token_exists() {
         let first = keys.active_kid();
         let end_s = SystemClock.now_seconds() + 100_000;
         keys.sign(&claims(), end_s).await.unwrap();
-        other.rotation().rotate(When::AtOnce).await.unwrap();
+        other.rotation().rotate(RotationStart::AtOnce).await.unwrap();
         let row = |kid: String| {
             let database = database.clone();
             async move { stored_keys(&database).await.unwrap().into_iter().find(|row| row.kid == kid).unwrap() }
@@ -179,11 +179,11 @@ async fn a_key_that_cannot_be_opened_here_is_published_all_the_same() {
     let other = Arc::new(sealer(WRONG));
     let unit_of_work = UnitOfWork::new(database.clone(), Arc::new(SystemClock), Random::system());
     let rotation = Rotation::new(unit_of_work, other, KeyStoreSettings::default());
-    rotation.rotate(When::Announced).await.unwrap();
+    rotation.rotate(RotationStart::AfterPublishing).await.unwrap();
     keys.refresh().await.unwrap();
     assert_eq!(keys.handle().get().unwrap().len(), 2);
     assert!(keys.can_sign());
-    rotation.rotate(When::AtOnce).await.unwrap();
+    rotation.rotate(RotationStart::AtOnce).await.unwrap();
     keys.refresh().await.unwrap();
     assert!(!keys.can_sign());
     let refused = keys.sign(&claims(), 0).await.unwrap_err();
@@ -196,7 +196,7 @@ async fn another_encryption_key_takes_over_while_replicas_run() {
         let database = opened(&test).await;
         let secret = async |sealer: &Sealer| {
             let name = SecretName::PasswordPepper;
-            agree_on_secret(&database, sealer, &Random::system(), &SystemClock, name).await
+            ensure_secret(&database, sealer, &Random::system(), &SystemClock, name).await
         };
         let (old, new) = (MasterKey::parse(RIGHT).unwrap(), MasterKey::parse(WRONG).unwrap());
         let current = |key: &MasterKey| Sealer::new(key, Random::system()).unwrap();

@@ -14,7 +14,7 @@ use crate::clients::{self, ClientParts, Clients};
 use crate::config::Settings;
 use crate::domain::Initiator;
 use crate::keys::{KeysError, MasterKey, Rotation, Sealer, SecretName};
-use crate::keys::{agree_on_database_id, agree_on_secret, has_sealed};
+use crate::keys::{ensure_database_id, ensure_secret, has_sealed_values};
 use crate::passwords::Passwords;
 use crate::random::Random;
 use crate::revocation::{ProjectionSettings, Revocations};
@@ -35,7 +35,7 @@ impl Components<'_> {
         let master = if let Some(key) = &settings.keys.encryption_key {
             MasterKey::parse(key.expose())?
         } else {
-            let may_create = !has_sealed(unit_of_work.database()).await?;
+            let may_create = !has_sealed_values(unit_of_work.database()).await?;
             MasterKey::from_file(&settings.keys.master_key_path, may_create, random)?
         };
         let sealer = Sealer::new(&master, random.clone())?;
@@ -50,7 +50,7 @@ impl Components<'_> {
         name: SecretName,
     ) -> Result<Zeroizing<[u8; 32]>, KeysError> {
         let (database, random) = (self.unit_of_work.database(), self.unit_of_work.random());
-        agree_on_secret(database, sealer, random, self.unit_of_work.clock().as_ref(), name).await
+        ensure_secret(database, sealer, random, self.unit_of_work.clock().as_ref(), name).await
     }
 
     /// The password hashing pool.
@@ -118,7 +118,7 @@ impl Announce for CommandAnnouncer {
 impl CommandAnnouncer {
     async fn deliver(&self, seq: i64) -> Result<(), super::StartError> {
         let (database, random) = (self.database.clone(), self.random.clone());
-        let id = agree_on_database_id(&database, &random).await?;
+        let id = ensure_database_id(&database, &random).await?;
         let (projection, clock) = (Some(self.projection.clone()), Arc::clone(&self.clock));
         let revocations = Revocations::start(database, id, projection, clock, random).await?;
         revocations.announce(seq).await;

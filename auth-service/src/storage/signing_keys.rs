@@ -5,7 +5,7 @@ use service_kit::database::{DatabaseError, DbConnection};
 
 use super::schema::signing_keys;
 use super::unreadable;
-use crate::domain::signing_key::{KeyLife, KeyState};
+use crate::domain::signing_key::{KeyLifecycle, KeyState};
 
 /// A row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -37,9 +37,9 @@ pub struct SigningKeyRow {
 
 impl SigningKeyRow {
     /// The values that decide on the life cycle of the key.
-    pub fn life(&self) -> Result<KeyLife, DatabaseError> {
+    pub fn lifecycle(&self) -> Result<KeyLifecycle, DatabaseError> {
         let state = KeyState::parse(&self.state);
-        Ok(KeyLife {
+        Ok(KeyLifecycle {
             kid: self.kid.clone(),
             state: state
                 .ok_or_else(|| unreadable(format!("signing key {} is in no known state", self.kid)))?,

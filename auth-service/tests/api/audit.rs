@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_service::domain::Initiator;
-use auth_service::domain::signing_key::When;
+use auth_service::domain::signing_key::RotationStart;
 use auth_service::storage::audit::AuditRow;
 use diesel::connection::SimpleConnection as _;
 use reqwest::StatusCode;
@@ -119,14 +119,14 @@ async fn a_change_of_keys_is_recorded_with_it() {
         assert_eq!(first[0].subject, Some(active.clone()));
 
         let by_hand = app.rotation().caused_by(Initiator::operator());
-        let mut rows = recorded(&app, async { by_hand.rotate(When::AtOnce).await.unwrap() }).await;
+        let mut rows = recorded(&app, async { by_hand.rotate(RotationStart::AtOnce).await.unwrap() }).await;
         rows.sort_by(|one, other| one.kind.cmp(&other.kind));
         let kinds: Vec<_> = rows.iter().map(|row| (row.kind.as_str(), row.actor.as_str())).collect();
         assert_eq!(kinds, [("key.generated", "operator"), ("key.rotated", "operator")]);
         assert_eq!(rows[1].subject, Some(app.kids("active").await.remove(0)));
 
         let dropped = recorded(&app, async {
-            by_hand.drop_compromised(active.clone()).await.unwrap();
+            by_hand.revoke_compromised(active.clone()).await.unwrap();
         });
         let dropped = dropped.await;
         let compromised: Vec<_> = dropped.iter().filter(|row| row.kind == "key.compromised").collect();
@@ -146,7 +146,7 @@ async fn a_change_that_fails_leaves_no_record() {
         });
         assert_eq!(taken.await, []);
         let unknown = recorded(&app, async {
-            app.rotation().drop_compromised("unknown".to_owned()).await.unwrap_err();
+            app.rotation().revoke_compromised("unknown".to_owned()).await.unwrap_err();
         });
         assert_eq!(unknown.await, []);
     }

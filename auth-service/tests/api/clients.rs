@@ -208,12 +208,12 @@ async fn what_was_left_half_done_is_finished_by_whoever_comes_next() {
         operator.disable("a").await.unwrap();
         assert!(operator.enable("b").await.unwrap().registered.client.is_active);
         operator.delete("c").await.unwrap();
-        operator.settle().await.unwrap();
+        operator.complete_disabling().await.unwrap();
         let mut named: Vec<_> =
             cuts(&app).await.iter().map(|fact| fact["id"].as_str().unwrap().to_owned()).collect();
         named.sort_unstable();
         assert_eq!(named, ["a", "b", "c", "d"], "each once");
-        assert_eq!(operator.settle().await.unwrap(), None);
+        assert_eq!(operator.complete_disabling().await.unwrap(), None);
     }
 }
 

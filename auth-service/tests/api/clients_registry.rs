@@ -140,7 +140,7 @@ async fn a_change_in_this_process_counts_at_once() {
         replica.insert(client("billing"), "first").await;
         assert_eq!(replica.is_active("billing").await, Some(true));
         replica.update(Client { is_active: false, ..client("billing") }).await;
-        replica.clients.changed();
+        replica.clients.invalidate();
         assert_eq!(replica.is_active("billing").await, Some(false));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_service::domain::signing_key::When;
+use auth_service::domain::signing_key::RotationStart;
 use auth_service::keys::{KeysError, Rotation};
 use auth_service::storage::signing_keys::{self, SigningKeyRow};
 use futures_util::future::join_all;
@@ -99,12 +99,12 @@ async fn with_0_days_keys_rotate_when_somebody_says_so() {
     for app in both_with(|settings| settings.keys.rotate_after_days = 0).await {
         let first = app.published().await;
         app.clock.advance_ms(3650 * DAY_MS);
-        app.rotation().turn().await.unwrap();
+        app.rotation().apply_due_steps().await.unwrap();
         assert_eq!(app.published().await, first);
-        app.rotation().rotate(When::Announced).await.unwrap();
-        app.rotation().rotate(When::Announced).await.unwrap();
+        app.rotation().rotate(RotationStart::AfterPublishing).await.unwrap();
+        app.rotation().rotate(RotationStart::AfterPublishing).await.unwrap();
         assert_eq!(app.kids("next").await.len(), 1, "a second key is not created while one waits");
-        app.rotation().rotate(When::AtOnce).await.unwrap();
+        app.rotation().rotate(RotationStart::AtOnce).await.unwrap();
         assert_eq!((app.kids("next").await.len(), app.kids("retired").await), (0, first));
         app.register("alice").await;
         comes_to("it signs", async || {
@@ -122,12 +122,14 @@ async fn however_many_turn_at_once_the_keys_rotate_once() {
             others.push(Database::connect(&app.settings().database).await.unwrap());
         }
         let rotations: Vec<_> = others.iter().map(|database| app.rotation_on(database)).collect();
-        for done in join_all(rotations.iter().map(|rotation| rotation.rotate(When::Announced))).await {
+        for done in
+            join_all(rotations.iter().map(|rotation| rotation.rotate(RotationStart::AfterPublishing))).await
+        {
             done.unwrap();
         }
         assert_eq!(app.kids("next").await.len(), 1);
         app.clock.advance_ms(PUBLISH_MS);
-        for done in join_all(rotations.iter().map(Rotation::turn)).await {
+        for done in join_all(rotations.iter().map(Rotation::apply_due_steps)).await {
             done.unwrap();
         }
         let counts =
@@ -174,7 +176,7 @@ async fn what_the_next_key_signed_is_good_before_it_is_active() {
         let tokens = app.user("alice").await;
         let resource = resource(&app).await;
         comes_to("the resource server serves", async || resource.verify(&tokens.access).await.is_ok()).await;
-        app.rotation().rotate(When::Announced).await.unwrap();
+        app.rotation().rotate(RotationStart::AfterPublishing).await.unwrap();
         let early = app.signing_key("next").await.sign(&claims_of(&tokens.access)).unwrap();
         comes_to("it is published", async || app.published().await.len() == 2).await;
         assert!(resource.verify(&early).await.is_ok(), "the verifier looked up the unknown key id");
@@ -192,7 +194,7 @@ async fn a_compromised_key_dies_with_all_that_it_signs_and_sessions_go_on() {
         let stolen = app.signing_key("active").await;
         let [kid] = app.kids("active").await.try_into().unwrap();
 
-        app.rotation().drop_compromised(kid.clone()).await.unwrap();
+        app.rotation().revoke_compromised(kid.clone()).await.unwrap();
         assert!(!app.is_live(&tokens.access).await, "the issuer knows at once");
         let is_dead = async |token: &str| {
             let said = resource.verify(token).await;
@@ -215,7 +217,7 @@ async fn a_compromised_key_dies_with_all_that_it_signs_and_sessions_go_on() {
         assert!(app.is_live(&refreshed.access).await);
         comes_to("the new key is found", async || resource.verify(&refreshed.access).await.is_ok()).await;
         assert_eq!(app.stored_keys().await.len(), 1);
-        let unknown = app.rotation().drop_compromised(kid).await.unwrap_err();
+        let unknown = app.rotation().revoke_compromised(kid).await.unwrap_err();
         assert!(matches!(unknown, KeysError::UnknownKey(_)), "{unknown}");
     }
 }
@@ -227,17 +229,17 @@ fn tokens_end(token: &str) -> i64 {
 #[tokio::test]
 async fn a_published_key_stands_in_for_a_compromised_one() {
     for app in both().await {
-        app.rotation().rotate(When::Announced).await.unwrap();
+        app.rotation().rotate(RotationStart::AfterPublishing).await.unwrap();
         let ([active], [next]) = (
             <[String; 1]>::try_from(app.kids("active").await).unwrap(),
             <[String; 1]>::try_from(app.kids("next").await).unwrap(),
         );
-        app.rotation().drop_compromised(active).await.unwrap();
+        app.rotation().revoke_compromised(active).await.unwrap();
         assert_eq!(app.kids("active").await, std::slice::from_ref(&next));
         // A key that has never signed may be compromised too.
-        app.rotation().rotate(When::Announced).await.unwrap();
+        app.rotation().rotate(RotationStart::AfterPublishing).await.unwrap();
         let [waiting] = app.kids("next").await.try_into().unwrap();
-        app.rotation().drop_compromised(waiting).await.unwrap();
+        app.rotation().revoke_compromised(waiting).await.unwrap();
         assert_eq!((app.kids("active").await, app.stored_keys().await.len()), (vec![next], 1));
     }
 }
@@ -259,14 +261,14 @@ async fn the_key_set_stays_as_small_as_verifiers_need_it() {
             app.database.write(move |conn| signing_keys::insert(conn, &row).map_err(KeysError::from));
         stored.await.unwrap();
     }
-    for when in [When::Announced, When::AtOnce] {
+    for when in [RotationStart::AfterPublishing, RotationStart::AtOnce] {
         let refused = app.rotation().rotate(when).await.unwrap_err();
         assert!(matches!(refused, KeysError::Full), "{refused}");
     }
-    app.rotation().drop_compromised(one.kid).await.unwrap();
+    app.rotation().revoke_compromised(one.kid).await.unwrap();
     assert_eq!(app.kids("active").await.len(), 1, "replaced, though the key set is full");
     app.clock.advance_ms(1_000_000);
-    app.rotation().rotate(When::Announced).await.unwrap();
+    app.rotation().rotate(RotationStart::AfterPublishing).await.unwrap();
     assert_eq!(app.stored_keys().await.len(), 2);
 }
 
@@ -288,7 +290,7 @@ async fn a_key_from_elsewhere_is_published_before_it_signs() {
         assert!(matches!(again, KeysError::KnownKey(_)), "{again}");
         app.clock.advance_ms(PUBLISH_MS);
         comes_to("it signs", async || kid_of(&app.login("alice").await.access) == kid).await;
-        app.rotation().drop_compromised(kid).await.unwrap();
+        app.rotation().revoke_compromised(kid).await.unwrap();
         let revoked = app.rotation().import(&pem).await.unwrap_err();
         assert!(matches!(revoked, KeysError::RevokedKey(_)), "{revoked}");
     }
@@ -340,7 +342,7 @@ async fn another_encryption_key_is_brought_in_by_restarts_in_any_order() {
         for (seed, (current, other)) in (2..).zip(keys) {
             let started = sealed_with(current, &[other]);
             let app = spawn_replica(&place, started, clock.clone(), seed).await.unwrap();
-            app.rotation_sealing_with(current, &[other]).rotate(When::AtOnce).await.unwrap();
+            app.rotation_sealing_with(current, &[other]).rotate(RotationStart::AtOnce).await.unwrap();
             assert!(app.is_live(&app.refresh(&tokens.refresh).await.access).await, "{current}");
         }
         let refused = spawn_replica(&place, sealed_with(NEW, &[]), clock.clone(), 4).await.err().unwrap();

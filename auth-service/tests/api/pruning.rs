@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_service::domain::{AuditEvent, AuditKind, Initiator};
-use auth_service::pruning::{LEASE_MS as LEASE, Pruner, Round, Table};
+use auth_service::pruning::{LEASE_MS as LEASE, PruneRound, Pruner, Table};
 use auth_service::random::Random;
 use auth_service::startup::prune_rules;
 use auth_service::storage::schema::sessions::dsl;
@@ -169,22 +169,22 @@ async fn one_replica_prunes_and_when_it_is_gone_another_takes_over() {
         settled(&app).await;
         let [one, other] = [pruner(&app, &app.database), pruner(&app, &app.database)];
         after_the_lease(&app);
-        assert_eq!(one.round().await.unwrap(), Round::Done(0));
-        assert_eq!(other.round().await.unwrap(), Round::Elsewhere);
+        assert_eq!(one.round().await.unwrap(), PruneRound::Done(0));
+        assert_eq!(other.round().await.unwrap(), PruneRound::OtherReplica);
         app.clock.advance_ms(LEASE_MS - 1);
-        assert_eq!(one.round().await.unwrap(), Round::Done(0), "the holder renews its lease");
+        assert_eq!(one.round().await.unwrap(), PruneRound::Done(0), "the holder renews its lease");
         app.clock.advance_ms(LEASE_MS - 1);
-        assert_eq!(other.round().await.unwrap(), Round::Elsewhere);
+        assert_eq!(other.round().await.unwrap(), PruneRound::OtherReplica);
         // The first replica is gone.
         after_the_lease(&app);
-        assert_eq!(other.round().await.unwrap(), Round::Done(0));
-        assert_eq!(one.round().await.unwrap(), Round::Elsewhere);
+        assert_eq!(other.round().await.unwrap(), PruneRound::Done(0));
+        assert_eq!(one.round().await.unwrap(), PruneRound::OtherReplica);
         // A lease that was written by a clock far ahead does not block the other replicas until its end.
         let now_ms = app.clock.now_ms();
         app.clock.advance_ms(100 * LEASE_MS);
-        assert_eq!(one.round().await.unwrap(), Round::Done(0));
+        assert_eq!(one.round().await.unwrap(), PruneRound::Done(0));
         app.clock.set_wall_ms(now_ms);
-        assert_eq!(other.round().await.unwrap(), Round::Done(0));
+        assert_eq!(other.round().await.unwrap(), PruneRound::Done(0));
     }
 }
 
@@ -211,8 +211,8 @@ async fn replicas_that_prune_together_remove_each_row_once() {
         }
         let rounds = join_all(pruners.iter().map(Pruner::round)).await;
         let rounds: Vec<_> = rounds.into_iter().map(Result::unwrap).collect();
-        let done: Vec<_> = rounds.iter().filter(|round| **round != Round::Elsewhere).collect();
-        assert_eq!(done, [&Round::Done(before)], "{rounds:?}");
+        let done: Vec<_> = rounds.iter().filter(|round| **round != PruneRound::OtherReplica).collect();
+        assert_eq!(done, [&PruneRound::Done(before)], "{rounds:?}");
         assert_eq!(app.audit_rows().await, []);
     }
 }
@@ -260,7 +260,7 @@ async fn pruning_waits_for_nobody() {
     is_locked.await.unwrap();
     let pruner = pruner(&app, &app.database);
     let round = pruner.round().await.unwrap();
-    assert!(matches!(round, Round::Done(rows) if rows >= 1), "{round:?}");
+    assert!(matches!(round, PruneRound::Done(rows) if rows >= 1), "{round:?}");
     let count = || async {
         let read =
             app.database.read(|conn| Ok::<_, DatabaseError>(dsl::sessions.count().get_result::<i64>(conn)?));

@@ -1,6 +1,6 @@
 //! Tests of the operator's actions on users, and of their effect on sessions and tokens.
 
-use auth_service::accounts::{Administration, Draft, DraftRequest, Import, Imported};
+use auth_service::accounts::{Administration, CreateUserRequest, ImportOutcome, UserDetails, UserImport};
 use auth_service::domain::BcryptHash;
 use auth_service::storage::users;
 use reqwest::StatusCode;
@@ -170,17 +170,17 @@ async fn users_are_found_by_name_or_id_and_listed_by_name() {
     }
 }
 
-fn import(line: usize, username: &str, cost: u32) -> Import {
-    let draft = Draft::parse(DraftRequest { username, email: None, roles: "" }).unwrap();
+fn import(line: usize, username: &str, cost: u32) -> UserImport {
+    let details = UserDetails::parse(CreateUserRequest { username, email: None, roles: "" }).unwrap();
     let hash = bcrypt::hash_with_salt(PASSWORD, cost, [7; 16]).unwrap();
     let hash = BcryptHash::parse(&hash.format_for_version(bcrypt::Version::TwoY)).unwrap();
-    Import { line, draft, hash }
+    UserImport { line, details, hash }
 }
 
-async fn imported(users: &Administration, imports: Vec<Import>, skip: bool) -> Result<usize, Vec<usize>> {
+async fn imported(users: &Administration, imports: Vec<UserImport>, skip: bool) -> Result<usize, Vec<usize>> {
     match users.import(imports, skip).await.unwrap() {
-        Imported::Done { users, .. } => Ok(users.len()),
-        Imported::Taken(lines) => Err(lines),
+        ImportOutcome::Done { users, .. } => Ok(users.len()),
+        ImportOutcome::Taken(lines) => Err(lines),
     }
 }
 
@@ -231,8 +231,8 @@ async fn a_name_never_looks_like_an_id_and_an_older_one_is_ambiguous() {
             assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{name}");
             let problem: Value = answer.json().await.unwrap();
             assert_eq!(problem["errors"][0]["field"], "username", "{problem}");
-            let request = DraftRequest { username: &name, email: None, roles: "" };
-            assert!(Draft::parse(request).is_err(), "{name}: create and import");
+            let request = CreateUserRequest { username: &name, email: None, roles: "" };
+            assert!(UserDetails::parse(request).is_err(), "{name}: create and import");
         }
         // A user that was created before the rule existed.
         app.register("mallory").await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_service::keys::agree_on_database_id;
+use auth_service::keys::ensure_database_id;
 use auth_service::random::Random;
 use auth_service::revocation::{ProjectionSettings, Revocations, StartError};
 use auth_service::storage::{self, UnitOfWork};
@@ -57,7 +57,7 @@ impl World {
         clock: SharedClock,
     ) -> Result<Revocations, StartError> {
         let random = Random::system();
-        let id = agree_on_database_id(&self.database, &random).await.unwrap();
+        let id = ensure_database_id(&self.database, &random).await.unwrap();
         Revocations::start(self.database.clone(), id, Some(settings), clock, random).await
     }
 

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_caller_wrote_stays_within_its_line() {
+    fn values_of_callers_are_escaped() {
         let row = AuditRow {
             id: "018bcfe5-6800-7000-8000-000000000000".to_owned(),
             at_ms: 1_700_000_000_000,

@@ -23,11 +23,11 @@ use crate::storage::audit::{AuditFilter, AuditRow};
 use crate::storage::users;
 
 /// The interval at which `--follow` looks for new events.
-const EVERY: Duration = Duration::from_millis(500);
-/// How far back each look reads again, in milliseconds.
-const GLANCE_MS: i64 = 5_000;
-/// One in this many looks reads the whole window again.
-const LONG_LOOK: u32 = 20;
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How far back each poll reads again, in milliseconds.
+const REREAD_MS: i64 = 5_000;
+/// One in this many polls reads the whole window again.
+const FULL_REREAD_EVERY: u32 = 20;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -39,8 +39,8 @@ pub(super) struct Arguments {
     #[arg(long, short)]
     follow: bool,
     /// Print only these kinds: `login.refused`, or `login` for all that begin with it
-    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds)]
-    kind: Vec<Kinds>,
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = select_kinds)]
+    kind: Vec<SelectedKinds>,
     /// Print only events about this user: a name or an id
     #[arg(long, value_name = "USER")]
     user: Option<String>,
@@ -60,20 +60,20 @@ pub(super) struct Arguments {
 
 /// The kinds of event that a name on the command line selects.
 #[derive(Clone, Debug)]
-struct Kinds(Vec<AuditKind>);
+struct SelectedKinds(Vec<AuditKind>);
 
-fn kinds(name: &str) -> Result<Kinds, String> {
+fn select_kinds(name: &str) -> Result<SelectedKinds, String> {
     let named = AuditKind::named(name);
     if named.is_empty() {
         let known: Vec<_> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
         return Err(format!("allowed are {}", known.join(", ")));
     }
-    Ok(Kinds(named))
+    Ok(SelectedKinds(named))
 }
 
 pub(super) async fn run(arguments: Arguments, context: Context) -> Result<(), Failure> {
     // Installed first, so that a signal is handled from here on.
-    let stop = stop_signal(printer::PATIENCE)?;
+    let stop = stop_signal(printer::MAX_WAIT)?;
     let printer = Printer::start();
     let outcome = tokio::select! {
         () = stop => Ok(false),
@@ -82,14 +82,14 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> Result<(), Fa
     if matches!(outcome, Ok(true)) {
         return printer.finish().await;
     }
-    printer.give_up().await;
+    printer.finish_in_time().await;
     outcome.map(|_| ())
 }
 
 /// Prints the selected events until there are no more or the reader has closed the output.
 async fn print(arguments: &Arguments, context: &Context, printer: &Printer) -> Result<(), Failure> {
     let filter = AuditFilter {
-        kinds: arguments.kind.iter().flat_map(|Kinds(kinds)| kinds.clone()).collect(),
+        kinds: arguments.kind.iter().flat_map(|SelectedKinds(kinds)| kinds.clone()).collect(),
         user_id: match &arguments.user {
             Some(user) => Some(id_of(&context.database, user).await?),
             None => None,
@@ -99,48 +99,48 @@ async fn print(arguments: &Arguments, context: &Context, printer: &Printer) -> R
     let since_ms = arguments.since.map_or(0, |since| since.at_ms(context.clock.now_ms()));
     let mut tail = Tail::new(context.database.clone(), Arc::clone(&context.clock), filter, since_ms);
     if let Some(limit) = arguments.limit {
-        tail.skip_to_the_newest(limit).await?;
+        tail.skip_to_newest(limit).await?;
     }
-    let mut looks: u32 = 0;
+    let mut polls: u32 = 0;
     loop {
-        match look(&mut tail, looks, printer, arguments.text).await {
+        match poll(&mut tail, polls, printer, arguments.text).await {
             Ok(true) if arguments.follow => {}
             Ok(_) => return Ok(()),
             // With `--follow`, a restart of the database does not end the command.
-            Err(Interrupted::Database(error)) if arguments.follow && error.is_transient() => {
+            Err(PollError::Database(error)) if arguments.follow && error.is_transient() => {
                 tracing::warn!(%error, "audit.not_read");
             }
-            Err(interrupted) => return Err(interrupted.into()),
+            Err(error) => return Err(error.into()),
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         if printer::is_closed() {
             return Ok(());
         }
-        looks = looks.wrapping_add(1);
+        polls = polls.wrapping_add(1);
     }
 }
 
 /// An error that stopped reading or formatting.
 #[derive(Debug, thiserror::Error)]
-enum Interrupted {
+enum PollError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
 
-/// Prints all events that were not printed before. Returns whether the output is still read. Every look but the first
-/// reads some time back again, and one in [`LONG_LOOK`] reads the whole window.
-async fn look(tail: &mut Tail, looks: u32, printer: &Printer, as_text: bool) -> Result<bool, Interrupted> {
-    if looks > 0 {
-        let back_ms = if looks.is_multiple_of(LONG_LOOK) { tail::WINDOW_MS } else { GLANCE_MS };
+/// Prints all events that were not printed before. Returns whether the output is still read. Every poll but the first
+/// reads some time back again, and one in [`FULL_REREAD_EVERY`] reads the whole window.
+async fn poll(tail: &mut Tail, polls: u32, printer: &Printer, as_text: bool) -> Result<bool, PollError> {
+    if polls > 0 {
+        let back_ms = if polls.is_multiple_of(FULL_REREAD_EVERY) { tail::WINDOW_MS } else { REREAD_MS };
         tail.rewind(back_ms).await?;
     }
     loop {
         let (rows, is_last) = tail.next().await?;
         let mut chunk = String::new();
         for row in &rows {
-            chunk.push_str(&printed(row, as_text)?);
+            chunk.push_str(&format_event(row, as_text)?);
             chunk.push('\n');
         }
         let is_read = printer.print(chunk).await;
@@ -150,7 +150,7 @@ async fn look(tail: &mut Tail, looks: u32, printer: &Printer, as_text: bool) -> 
     }
 }
 
-fn printed(row: &AuditRow, as_text: bool) -> serde_json::Result<String> {
+fn format_event(row: &AuditRow, as_text: bool) -> serde_json::Result<String> {
     if as_text { Ok(line::text(row)) } else { line::json(row) }
 }
 
@@ -165,7 +165,7 @@ async fn id_of(database: &Database, user: &str) -> Result<String, Failure> {
         None => None,
     };
     match (id, named) {
-        (Some(one), Some(other)) if one != other => Err(AccountError::Ambiguous.into()),
+        (Some(id), Some(other)) if id != other => Err(AccountError::Ambiguous.into()),
         (Some(id), _) | (None, Some(id)) => Ok(id.to_string()),
         (None, None) => Err(format!("no user has the name {user}").into()),
     }

@@ -11,7 +11,7 @@ use super::Failure;
 /// The number of chunks that may wait for the output. Beyond it, reading events waits for the output.
 const CHUNKS: usize = 4;
 /// How long the end of the program waits for an output that blocks.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// Writes on a thread of its own, so that a blocked output does not keep a signal from ending the program.
 pub(super) struct Printer {
@@ -51,10 +51,10 @@ impl Printer {
         }
     }
 
-    /// Like [`Printer::finish`], but waits at most [`PATIENCE`].
-    pub(super) async fn give_up(self) {
+    /// Like [`Printer::finish`], but waits at most [`MAX_WAIT`].
+    pub(super) async fn finish_in_time(self) {
         // The result does not matter: the program was told to end.
-        let _ = tokio::time::timeout(PATIENCE, self.finish()).await;
+        let _ = tokio::time::timeout(MAX_WAIT, self.finish()).await;
     }
 }
 
@@ -63,8 +63,8 @@ impl Printer {
 pub(super) fn is_closed() -> bool {
     let stdout = io::stdout();
     let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    match poll(&mut ends, Some(&at_once)) {
+    let no_wait = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut ends, Some(&no_wait)) {
         Ok(_) => ends.iter().any(|end| end.revents().intersects(PollFlags::ERR | PollFlags::NVAL)),
         Err(_) => false,
     }

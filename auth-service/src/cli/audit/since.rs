@@ -1,4 +1,4 @@
-//! The value of `--since`.
+//! The value of the option `--since`.
 
 use std::str::FromStr;
 
@@ -8,17 +8,17 @@ use service_kit::timestamp::parse_rfc3339;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Since {
     /// A moment, milliseconds since the Unix epoch.
-    At(i64),
+    Moment(i64),
     /// An age, milliseconds before now.
-    Ago(i64),
+    Age(i64),
 }
 
 impl Since {
     /// Returns the moment, milliseconds since the Unix epoch.
     pub(super) fn at_ms(self, now_ms: i64) -> i64 {
         match self {
-            Self::At(ms) => ms,
-            Self::Ago(ms) => now_ms.saturating_sub(ms),
+            Self::Moment(ms) => ms,
+            Self::Age(ms) => now_ms.saturating_sub(ms),
         }
     }
 }
@@ -30,15 +30,15 @@ impl FromStr for Since {
         const ALLOWED: &str =
             "a moment like 2026-11-24T12:00:00Z, or how long ago: 90s, 15m, 2h, 7d, 4w are allowed";
         if let Some(ms) = parse_rfc3339(text) {
-            return Ok(Self::At(ms));
+            return Ok(Self::Moment(ms));
         }
-        span_ms(text).map(Self::Ago).ok_or(ALLOWED)
+        age_ms(text).map(Self::Age).ok_or(ALLOWED)
     }
 }
 
 /// Milliseconds. Not by the crate `humantime`: it reads `1M` as a month and `1y` as 365.25 days, and a typing error would give
 /// another part of the record instead of a refusal.
-fn span_ms(text: &str) -> Option<i64> {
+fn age_ms(text: &str) -> Option<i64> {
     let unit = text.chars().last()?;
     let unit_s = match unit {
         's' => 1,
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_and_spans_are_read() {
+    fn moments_and_ages_are_parsed() {
         let now_ms = 10_000_000;
         for (text, ms) in [
             ("1970-01-01T00:00:01Z", 1000),
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn other_texts_are_refused() {
         for text in
             ["", "m", "15", "-1h", "+1h", "1.5h", "1 h", "1y", "yesterday", "99999999999999999d", "1ä"]
         {

@@ -23,7 +23,7 @@ pub(super) struct Tail {
     database: Database,
     clock: SharedClock,
     filter: Arc<AuditFilter>,
-    /// The lowest id that was asked for.
+    /// The lowest id that may be read.
     floor: String,
     /// The id up to which events were read.
     after: String,
@@ -48,7 +48,7 @@ impl Tail {
     }
 
     /// Skips all events but the newest `count`.
-    pub(super) async fn skip_to_the_newest(&mut self, count: u32) -> Result<(), DatabaseError> {
+    pub(super) async fn skip_to_newest(&mut self, count: u32) -> Result<(), DatabaseError> {
         let (filter, floor) = (Arc::clone(&self.filter), self.floor.clone());
         let skipped =
             self.database.snapshot(move |conn| audit::before_the_newest(conn, &filter, &floor, count.into()));

@@ -1,19 +1,18 @@
 //! `auth-service users`.
 
-mod create;
 mod import;
-mod list;
 mod password;
-mod person;
-mod set_password;
-mod set_roles;
 
 use clap::{Args, Subcommand};
+use service_kit::timestamp::rfc3339;
 
-use self::person::{People, Person, shown};
-use super::report::Format;
-use super::{Context, Failure, Report};
-use crate::domain::User;
+use self::import::ImportArguments;
+use self::password::PasswordSource;
+use super::output::{Format, Report, table};
+use super::{Context, Failure};
+use crate::accounts::{CreateUserRequest, InvalidField, UserCreation, UserDetails};
+use crate::domain::{RoleNames, User, Username};
+use crate::http::UserResponse;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -25,73 +24,222 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a user
-    Create(create::Arguments),
+    /// Create a user
+    Create(CreateArguments),
     /// List the users, by name
-    List(list::Arguments),
+    List(ListArguments),
     /// Show a user
-    Show(Who),
-    /// Switch a user off; every session and token ends
-    Disable(Who),
-    /// Switch a user on; ended sessions and tokens stay ended
-    Enable(Who),
-    /// Replace a user's password; every session and token ends
-    SetPassword(set_password::Arguments),
-    /// Replace a user's roles; access tokens that carry one taken away are revoked, sessions go on
-    SetRoles(set_roles::Arguments),
-    /// End every session and token of a user, who may log in again
-    RevokeTokens(Who),
-    /// Remove a user, for good; every session and token ends
-    Delete(Who),
-    /// Make users with hashes of passwords that another program stored: all of the file, or nothing
-    Import(import::Arguments),
+    Show(UserArgument),
+    /// Disable a user: every session ends, every token is revoked
+    Disable(UserArgument),
+    /// Enable a user; former sessions and tokens stay revoked
+    Enable(UserArgument),
+    /// Replace a user's password: every session ends, every token is revoked
+    SetPassword(SetPasswordArguments),
+    /// Replace a user's roles; access tokens that carry a removed role are revoked, sessions go on
+    SetRoles(SetRolesArguments),
+    /// End every session and revoke every token of a user, who may log in again
+    RevokeTokens(UserArgument),
+    /// Delete a user for good: every session ends, every token is revoked
+    Delete(UserArgument),
+    /// Create users with password hashes of another program: all users of the file, or none
+    Import(ImportArguments),
 }
 
 #[derive(Args)]
-struct Who {
+struct CreateArguments {
+    /// The name to log in with
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The e-mail address
+    #[arg(long)]
+    email: Option<String>,
+    /// The roles that the user's tokens carry, separated by commas
+    #[arg(long, value_name = "A,B", default_value = "")]
+    roles: String,
+    #[command(flatten)]
+    password: PasswordSource,
+}
+
+#[derive(Args)]
+struct ListArguments {
+    /// The most users to list
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    limit: Option<i64>,
+    /// List users whose names come after this one: the last name of the previous list
+    #[arg(long, value_name = "NAME")]
+    after: Option<String>,
+}
+
+#[derive(Args)]
+struct SetPasswordArguments {
+    #[command(flatten)]
+    user: UserArgument,
+    #[command(flatten)]
+    password: PasswordSource,
+}
+
+#[derive(Args)]
+struct SetRolesArguments {
+    #[command(flatten)]
+    user: UserArgument,
+    /// All roles of the user, separated by commas; '' for none
+    #[arg(value_name = "ROLES", required_unless_present = "option")]
+    roles: Option<String>,
+    /// The same, as an option as in `create`
+    #[arg(long = "roles", value_name = "A,B", id = "option", conflicts_with = "roles")]
+    option: Option<String>,
+}
+
+/// The argument that names a user.
+#[derive(Args)]
+struct UserArgument {
     /// The user: name or id
     #[arg(value_name = "USER")]
     user: String,
 }
 
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Report, Failure> {
-    let users = context.administration();
+    let users = context.users();
     match arguments.command {
-        Command::Create(create) => create::run(&create, context).await,
-        Command::List(list) => list::run(&list, context).await,
-        Command::Show(Who { user }) => {
-            let found = users.find(&user).await?.ok_or_else(|| unknown(&user))?;
-            Report::new(&Person::from(found.clone()), shown(&found))
+        Command::Create(arguments) => create(&arguments, context).await,
+        Command::List(arguments) => list(&arguments, context).await,
+        Command::Show(UserArgument { user }) => {
+            let found = users.find(&user).await?.ok_or_else(|| unknown_user(&user))?;
+            Report::new(&UserResponse::from(found.clone()), user_as_text(&found))
         }
-        Command::Disable(Who { user }) => {
+        Command::Disable(UserArgument { user }) => {
             let changed = users.disable(&user).await?;
-            told(&user, changed, "is switched off. Every session and token has ended.")
+            report_change(&user, changed, "is disabled. Every session has ended, every token is revoked.")
         }
-        Command::Enable(Who { user }) => {
+        Command::Enable(UserArgument { user }) => {
             let changed = users.enable(&user).await?;
-            told(&user, changed, "is switched on.")
+            report_change(&user, changed, "is enabled.")
         }
-        Command::SetPassword(set) => set_password::run(&set, context).await,
-        Command::SetRoles(set) => set_roles::run(&set, context).await,
-        Command::RevokeTokens(Who { user }) => {
+        Command::SetPassword(arguments) => set_password(&arguments, context).await,
+        Command::SetRoles(arguments) => set_roles(&arguments, context).await,
+        Command::RevokeTokens(UserArgument { user }) => {
             let changed = users.revoke_tokens(&user).await?;
-            told(&user, changed, "has no session and no token any longer.")
+            report_change(&user, changed, "has no session any more, and every token is revoked.")
         }
-        Command::Delete(Who { user }) => {
+        Command::Delete(UserArgument { user }) => {
             let changed = users.delete(&user).await?;
-            told(&user, changed, "is removed. Every session and token has ended.")
+            report_change(&user, changed, "is deleted. Every session has ended, every token is revoked.")
         }
-        Command::Import(import) => import::run(&import, context).await,
+        Command::Import(arguments) => import::run(&arguments, context).await,
     }
 }
 
-/// Reports a committed change.
-fn told(who: &str, changed: Option<User>, what: &str) -> Result<Report, Failure> {
-    let user = changed.ok_or_else(|| unknown(who))?;
-    let text = format!("{} {what}", user.username);
-    Report::new(&Person::from(user), text)
+async fn create(arguments: &CreateArguments, context: &Context) -> Result<Report, Failure> {
+    let CreateArguments { name, email, roles, password } = arguments;
+    let details = UserDetails::parse(CreateUserRequest { username: name, email: email.as_deref(), roles })
+        .map_err(|invalid| describe_invalid(&invalid))?;
+    let taken = || Failure::from(format!("the name {name:?} is taken, or looks like one that is taken"));
+    let users = context.users();
+    // Checked before the operator is asked for a password.
+    if users.is_taken(&details.username).await? {
+        return Err(taken());
+    }
+    let hash = password.read_and_hash(context).await?;
+    match users.create(details, hash).await? {
+        UserCreation::Created(user) => {
+            let text = user_as_text(&user);
+            Report::new(&UserResponse::from(*user), text)
+        }
+        UserCreation::Taken => Err(taken()),
+    }
 }
 
-fn unknown(who: &str) -> String {
-    format!("there is no user {who:?}")
+async fn list(arguments: &ListArguments, context: &Context) -> Result<Report, Failure> {
+    let after = arguments.after.as_deref().map(Username::parse).transpose();
+    let after = after.map_err(|rule| format!("--after: the name {rule}"))?;
+    let users = context.users().list(after, arguments.limit.unwrap_or(i64::MAX)).await?;
+    let text = users_as_table(&users);
+    Report::new(&documents(users), text)
+}
+
+async fn set_password(arguments: &SetPasswordArguments, context: &Context) -> Result<Report, Failure> {
+    let user = &arguments.user.user;
+    let users = context.users();
+    // Checked before the operator is asked for a password.
+    users.find(user).await?.ok_or_else(|| unknown_user(user))?;
+    let changed = users.set_password(user, arguments.password.read_and_hash(context).await?).await?;
+    report_change(user, changed, "has a new password. Every session has ended, every token is revoked.")
+}
+
+async fn set_roles(arguments: &SetRolesArguments, context: &Context) -> Result<Report, Failure> {
+    let SetRolesArguments { user: UserArgument { user }, roles, option } = arguments;
+    let roles = RoleNames::parse(roles.as_deref().or(option.as_deref()).unwrap_or_default())?;
+    let changed = context.users().set_roles(user, roles).await?.ok_or_else(|| unknown_user(user))?;
+    let names = changed.roles.join(", ");
+    let text = if names.is_empty() { "has no roles.".to_owned() } else { format!("has the roles {names}.") };
+    report_change(user, Some(changed), &text)
+}
+
+/// The report of a change: `text` follows the username. Fails if there was no such user.
+fn report_change(name_or_id: &str, changed: Option<User>, text: &str) -> Result<Report, Failure> {
+    let user = changed.ok_or_else(|| unknown_user(name_or_id))?;
+    let text = format!("{} {text}", user.username);
+    Report::new(&UserResponse::from(user), text)
+}
+
+fn unknown_user(name_or_id: &str) -> String {
+    format!("there is no user {name_or_id:?}")
+}
+
+/// Formats the fields that break a rule as one line.
+fn describe_invalid(fields: &[InvalidField]) -> String {
+    fields
+        .iter()
+        .map(|invalid| format!("{} {}", invalid.field, invalid.message))
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// The JSON documents for users, which are the same as in the response of registration.
+fn documents(users: Vec<User>) -> Vec<UserResponse> {
+    users.into_iter().map(UserResponse::from).collect()
+}
+
+/// Formats a user as text, one line for each property.
+fn user_as_text(user: &User) -> String {
+    let User { id, username, email, email_verified, is_active, roles, created_at_ms, .. } = user;
+    let email = match email {
+        Some(email) if *email_verified => format!("{email} (verified)"),
+        Some(email) => email.clone(),
+        None => "-".to_owned(),
+    };
+    [
+        format!("id        {id}"),
+        format!("username  {username}"),
+        format!("email     {email}"),
+        format!("state     {}", state(*is_active)),
+        format!("roles     {}", role_list(roles)),
+        format!("created   {}", rfc3339(*created_at_ms)),
+    ]
+    .join("\n")
+}
+
+fn users_as_table(users: &[User]) -> String {
+    let rows: Vec<_> = users
+        .iter()
+        .map(|user| {
+            [
+                user.id.to_string(),
+                user.username.clone(),
+                state(user.is_active).to_owned(),
+                role_list(&user.roles),
+                rfc3339(user.created_at_ms),
+            ]
+        })
+        .collect();
+    table(["ID", "USERNAME", "STATE", "ROLES", "CREATED"], &rows)
+}
+
+fn state(is_active: bool) -> &'static str {
+    if is_active { "active" } else { "disabled" }
+}
+
+fn role_list(roles: &[String]) -> String {
+    if roles.is_empty() { "-".to_owned() } else { roles.join(",") }
 }

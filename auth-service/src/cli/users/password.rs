@@ -12,16 +12,17 @@ use crate::domain::{Password, PasswordHash};
 /// The most bytes that are read; no password may be longer.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// The option that selects where the password is read from.
 #[derive(Args)]
-pub(super) struct Source {
+pub(super) struct PasswordSource {
     /// Read the password from standard input; one newline at its end is no part of it
     #[arg(long)]
     password_stdin: bool,
 }
 
-impl Source {
+impl PasswordSource {
     /// Reads the password, checks it against the rules, and hashes it.
-    pub(super) async fn hash(&self, context: &Context) -> Result<PasswordHash, Failure> {
+    pub(super) async fn read_and_hash(&self, context: &Context) -> Result<PasswordHash, Failure> {
         let text = if self.password_stdin { from_stdin()? } else { from_terminal()? };
         let password = Password::parse(&text, context.password_rules())
             .map_err(|rule| format!("the password {rule}"))?;
@@ -42,11 +43,11 @@ fn from_stdin() -> Result<Zeroizing<String>, Failure> {
 fn from_terminal() -> Result<Zeroizing<String>, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(
-            "standard input is no terminal: give --password-stdin to read the password from it".into()
+            "standard input is not a terminal: use --password-stdin to read the password from it".into()
         );
     }
     let typed = Zeroizing::new(rpassword::prompt_password("Password: ")?);
-    let again = Zeroizing::new(rpassword::prompt_password("The same again: ")?);
+    let again = Zeroizing::new(rpassword::prompt_password("Repeat the password: ")?);
     if typed != again {
         return Err("the two passwords differ".into());
     }

@@ -9,12 +9,16 @@ use crate::domain::{AuditEvent, AuditKind, Client, ClientSecretHash, Initiator};
 use crate::storage::{Transaction, authorization_codes, client_secrets, clients, revocations, sessions};
 
 /// The most sessions that one statement ends.
-const BATCH: i64 = 500;
+const SESSION_BATCH: i64 = 500;
 
 /// Ends a batch of sessions of a client. Returns whether there may be more.
-pub(super) fn end_batch(conn: &mut DbConnection, id: &str, now_ms: i64) -> Result<bool, AdministrationError> {
-    let ended = sessions::end_of_client(conn, id, now_ms, BATCH)?;
-    Ok(i64::try_from(ended).is_ok_and(|ended| ended >= BATCH))
+pub(super) fn end_session_batch(
+    conn: &mut DbConnection,
+    id: &str,
+    now_ms: i64,
+) -> Result<bool, AdministrationError> {
+    let ended = sessions::end_of_client(conn, id, now_ms, SESSION_BATCH)?;
+    Ok(i64::try_from(ended).is_ok_and(|ended| ended >= SESSION_BATCH))
 }
 
 /// A change in progress. The transaction holds the registry's lock, so replicas and commands take turns.
@@ -80,7 +84,7 @@ impl<'a, 'c> RegistryChange<'a, 'c> {
         let token_cut_ms = revocations::last_cut_of_client(self.conn(), id)?;
         let longest = self.longest_access_ttl_s(client);
         clients::insert(self.conn(), &Client { token_cut_ms, ..client.clone() }, longest)?;
-        self.end_stragglers(id)
+        self.end_late_sessions(id)
     }
 
     pub(super) fn update(&mut self, client: &Client) -> Result<(), AdministrationError> {
@@ -114,10 +118,10 @@ impl<'a, 'c> RegistryChange<'a, 'c> {
     }
 
     /// Ends sessions and codes that requests in progress created after the client's sessions had been ended.
-    pub(super) fn end_stragglers(&mut self, id: &str) -> Result<(), AdministrationError> {
+    pub(super) fn end_late_sessions(&mut self, id: &str) -> Result<(), AdministrationError> {
         authorization_codes::delete_unused_of_client(self.conn(), id)?;
         let now_ms = self.now_ms;
-        while end_batch(self.conn(), id, now_ms)? {}
+        while end_session_batch(self.conn(), id, now_ms)? {}
         Ok(())
     }
 

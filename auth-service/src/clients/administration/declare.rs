@@ -2,13 +2,13 @@
 
 use super::change::RegistryChange;
 use super::{Administration, AdministrationError};
-use crate::clients::metadata::{ClientMetadata, CurrentMetadata};
+use crate::clients::{ClientMetadata, CurrentMetadata};
 use crate::domain::{AuditKind, Client, ClientId, ClientSecretHash};
 use crate::storage::{client_secrets, clients};
 
 /// A client that the configuration declares.
 #[derive(Clone, Debug)]
-pub struct Declared {
+pub struct ClientDeclaration {
     /// Its `client_id`.
     pub id: ClientId,
     /// Its metadata, with every property given.
@@ -30,30 +30,33 @@ impl Administration {
     /// Makes the clients match the declaration. A client that matches already is not touched, so replicas that start
     /// at the same time, or again, change nothing more. Whether a client is enabled is not declared, and is left as
     /// it is. A client that is no longer declared is left as it is, with a warning in the log.
-    pub async fn declare(&self, declared: Vec<Declared>) -> Result<(), AdministrationError> {
+    pub async fn declare(&self, declared: Vec<ClientDeclaration>) -> Result<(), AdministrationError> {
         let access_ttl_s = self.inner.settings.access_ttl_s;
-        let done = self.change(move |change| {
+        let committed = self.change(move |change| {
             clients::raise_longest_access_ttl(change.conn(), access_ttl_s)?;
             for client in &declared {
                 declare(change, client)?;
             }
-            let left = clients::all(change.conn())?.or_log("clients").into_iter().filter(|client| {
+            let undeclared = clients::all(change.conn())?.or_log("clients").into_iter().filter(|client| {
                 client.is_declared && !declared.iter().any(|declared| declared.id == client.id)
             });
-            Ok(left.map(|client| client.id).collect::<Vec<_>>())
+            Ok(undeclared.map(|client| client.id).collect::<Vec<_>>())
         });
-        let left = done.await?.value;
-        for id in left {
+        let undeclared = committed.await?.value;
+        for id in undeclared {
             tracing::warn!(
                 client_id = %id,
-                "a client that was declared is no more in the configuration: it stays as it is"
+                "a declared client is no more in the configuration: it stays as it is, until it is changed or deleted by command"
             );
         }
         Ok(())
     }
 }
 
-fn declare(change: &mut RegistryChange<'_, '_>, declared: &Declared) -> Result<(), AdministrationError> {
+fn declare(
+    change: &mut RegistryChange<'_, '_>,
+    declared: &ClientDeclaration,
+) -> Result<(), AdministrationError> {
     let id = declared.id.as_str();
     let Some(before) = clients::find(change.conn(), id)? else {
         let blank = Client { is_declared: true, ..Client::blank(declared.id.clone(), change.now_ms) };

@@ -15,8 +15,8 @@ const LEEWAY_MS: i64 = 30_000;
 const EXTENSION_S: i64 = 60;
 const START_MS: i64 = 1_700_000_000_000;
 
-fn key(kid: &str, state: KeyState, activates_at_ms: i64) -> KeyLife {
-    KeyLife {
+fn key(kid: &str, state: KeyState, activates_at_ms: i64) -> KeyLifecycle {
+    KeyLifecycle {
         kid: kid.to_owned(),
         state,
         created_at_ms: 0,
@@ -59,12 +59,15 @@ fn of_several_that_wait_each_has_its_turn() {
 fn whoever_asks_for_a_rotation_that_is_under_way_changes_nothing_unless_it_must_be_now() {
     let active = [key("a", KeyState::Active, 0)];
     let announced = KeyStep::Prepare { activates_at_ms: 12_005 };
-    assert_eq!(RULES.asked(&active, When::Announced, 5), Some(announced));
-    assert_eq!(RULES.asked(&active, When::AtOnce, 5), Some(KeyStep::Prepare { activates_at_ms: 5 }));
+    assert_eq!(RULES.requested(&active, RotationStart::AfterPublishing, 5), Some(announced));
+    assert_eq!(
+        RULES.requested(&active, RotationStart::AtOnce, 5),
+        Some(KeyStep::Prepare { activates_at_ms: 5 })
+    );
     let waiting = [key("a", KeyState::Active, 0), key("b", KeyState::Next, 100)];
-    assert_eq!(RULES.asked(&waiting, When::Announced, 5), None);
+    assert_eq!(RULES.requested(&waiting, RotationStart::AfterPublishing, 5), None);
     let now = KeyStep::Activate { kid: "b".to_owned(), retires: Some("a".to_owned()) };
-    assert_eq!(RULES.asked(&waiting, When::AtOnce, 5), Some(now));
+    assert_eq!(RULES.requested(&waiting, RotationStart::AtOnce, 5), Some(now));
 }
 
 /// One event of a sequence.
@@ -89,7 +92,7 @@ enum Event {
     },
     Rotate {
         replica: usize,
-        when: When,
+        start: RotationStart,
     },
     Import {
         replica: usize,
@@ -110,7 +113,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (replica.clone(), 1..900_i64).prop_map(|(replica, life_s)| Event::Sign { replica, life_s }),
         1 => (replica.clone(), any::<bool>()).prop_map(|(replica, now)| Event::Rotate {
             replica,
-            when: if now { When::AtOnce } else { When::Announced },
+            start: if now { RotationStart::AtOnce } else { RotationStart::AfterPublishing },
         }),
         1 => replica.clone().prop_map(|replica| Event::Import { replica }),
         1 => (replica, any::<bool>()).prop_map(|(replica, last)| Event::Drop { replica, last }),
@@ -126,8 +129,8 @@ struct Token {
 struct World {
     now_ms: i64,
     offsets_ms: [i64; 3],
-    table: Vec<KeyLife>,
-    readings: [Vec<KeyLife>; 3],
+    table: Vec<KeyLifecycle>,
+    readings: [Vec<KeyLifecycle>; 3],
     tokens: Vec<Token>,
     /// When each key was published, by the true clock.
     published: Vec<(String, i64)>,
@@ -158,7 +161,7 @@ impl World {
     fn insert(&mut self, state: KeyState, now_ms: i64, activates_at_ms: i64) -> String {
         let kid = format!("key-{}", self.published.len());
         self.published.push((kid.clone(), self.now_ms));
-        let life = KeyLife { created_at_ms: now_ms, ..key(&kid, state, activates_at_ms) };
+        let life = KeyLifecycle { created_at_ms: now_ms, ..key(&kid, state, activates_at_ms) };
         self.table.push(life);
         kid
     }
@@ -215,9 +218,9 @@ impl World {
                 }
             }
             Event::Sign { replica, life_s } => self.sign(replica, life_s),
-            Event::Rotate { replica, when } => {
+            Event::Rotate { replica, start } => {
                 let now_ms = self.clock(replica);
-                if let Some(step) = RULES.asked(&self.table, when, now_ms)
+                if let Some(step) = RULES.requested(&self.table, start, now_ms)
                     && !self.table.is_empty()
                 {
                     if let KeyStep::Activate { kid, .. } = &step {
@@ -248,7 +251,8 @@ impl World {
     fn sign(&mut self, replica: usize, life_s: i64) {
         let ends_at_s = self.clock(replica).div_euclid(1000) + life_s;
         for _ in 0..2 {
-            let active = |keys: &[KeyLife]| keys.iter().find(|life| life.state == KeyState::Active).cloned();
+            let active =
+                |keys: &[KeyLifecycle]| keys.iter().find(|life| life.state == KeyState::Active).cloned();
             let Some(known) = active(&self.readings[replica]) else {
                 self.readings[replica] = self.table.clone();
                 continue;

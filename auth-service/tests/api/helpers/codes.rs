@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_service::audit::Recorder;
 use auth_service::domain::{CodeChallenge, Device};
-use auth_service::keys::{KeyStore, agree_on_database_id};
+use auth_service::keys::{KeyStore, ensure_database_id};
 use auth_service::random::Random;
 use auth_service::revocation::Revocations;
 use auth_service::startup::{key_settings, limits, session_limits};
@@ -29,7 +29,7 @@ impl TestApp {
         let keys = key_settings(settings);
         let unit_of_work = UnitOfWork::new(database.clone(), clock.clone(), random.clone());
         let keys = KeyStore::open(unit_of_work.clone(), Self::sealer(), keys).await.unwrap();
-        let id = agree_on_database_id(&database, &random).await.unwrap();
+        let id = ensure_database_id(&database, &random).await.unwrap();
         let revocations = Revocations::start(database.clone(), id, None, clock.clone(), random.clone());
         let settings = TokenSettings {
             issuer: settings.issuer.clone(),

@@ -6,7 +6,7 @@ use auth_service::domain::{
     AuditEvent, AuditKind, AuthorizationCode, CodePlain, Device, EndReason, Initiator, MinuteCount, NewUser,
     PasswordHash, RefreshToken, RefreshTokenPlain, Session, Username,
 };
-use auth_service::pruning::{PruneRules, Pruner, Round};
+use auth_service::pruning::{PruneRound, PruneRules, Pruner};
 use auth_service::random::Random;
 use auth_service::storage::{
     self, Transaction, UnitOfWork, audit, authorization_codes, refresh_tokens, sessions, users,
@@ -123,7 +123,7 @@ impl Month {
 
     /// Runs a round of pruning.
     pub(crate) async fn prune(&self) {
-        assert!(matches!(self.pruner.round().await.unwrap(), Round::Done(_)), "no other replica prunes");
+        assert!(matches!(self.pruner.round().await.unwrap(), PruneRound::Done(_)), "no other replica prunes");
     }
 
     async fn log_in(&mut self) {

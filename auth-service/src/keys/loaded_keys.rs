@@ -1,4 +1,4 @@
-//! The keys of one reading: one signs, all are published.
+//! The signing keys as they were read last: the active one signs, all are published.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,24 +7,24 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use shared_claims::verifier::{KeySet, PublicKey};
 
 use super::{KeysError, PublishedKeys, Sealer, SigningKey};
-use crate::domain::signing_key::{KeyLife, KeyState};
+use crate::domain::signing_key::{KeyLifecycle, KeyState};
 use crate::storage::signing_keys::SigningKeyRow;
 
 /// One reading of the table `signing_keys`.
-pub(super) struct Ring {
+pub(super) struct LoadedKeys {
     /// The keys whose state this version knows.
-    pub(super) lives: Vec<KeyLife>,
+    pub(super) lifecycles: Vec<KeyLifecycle>,
     /// The ids of all keys, in the order of the table.
     kids: Vec<String>,
     keys: HashMap<String, Arc<SigningKey>>,
-    active: KeyLife,
+    active: KeyLifecycle,
     /// The latest expiry that tokens of the active key may have, seconds since the Unix epoch. It is updated in
     /// place.
     tokens_end_by_s: AtomicI64,
     pub(super) published: Arc<PublishedKeys>,
 }
 
-impl Ring {
+impl LoadedKeys {
     /// Decrypts the keys; keys that `before` has decrypted already are reused. A key that cannot be decrypted is
     /// published anyway, because other replicas may sign with it.
     pub(super) fn read(
@@ -43,33 +43,40 @@ impl Ring {
         }
         for row in rows {
             // A key in a state that only a newer version knows. It stays published, and other keys can still sign.
-            if let Err(error) = row.life() {
-                tracing::error!(kid = row.kid, %error, "keys.unreadable: its state is left to others");
+            if let Err(error) = row.lifecycle() {
+                tracing::error!(kid = row.kid, %error, "keys.unreadable: the key has a state that this version does not know; a newer version changes it");
             }
         }
-        let lives = lives_of(rows);
-        let active = lives.iter().find(|life| life.state == KeyState::Active).cloned();
+        let lifecycles = known_lifecycles(rows);
+        let active = lifecycles.iter().find(|key| key.state == KeyState::Active).cloned();
         let active =
             active.ok_or_else(|| KeysError::Damaged("set of signing keys (none is active)".to_owned()))?;
         let tokens_end_by_s = AtomicI64::new(active.tokens_end_by_s);
         let kids = rows.iter().map(|row| row.kid.clone()).collect();
-        Ok(Self { lives, kids, keys, active, tokens_end_by_s, published: Arc::new(PublishedKeys::of(rows)) })
+        Ok(Self {
+            lifecycles,
+            kids,
+            keys,
+            active,
+            tokens_end_by_s,
+            published: Arc::new(PublishedKeys::of(rows)),
+        })
     }
 
-    /// Whether these rows are the same as those of this ring, except for the expiry of tokens, which is taken over.
-    pub(super) fn is_of(&self, rows: &[SigningKeyRow]) -> bool {
-        let mut lives = lives_of(rows);
-        if let Some(active) = lives.iter().find(|life| life.kid == self.active.kid) {
+    /// Whether these rows are the same as those of this reading, except for the expiry of tokens, which is taken over.
+    pub(super) fn is_reading_of(&self, rows: &[SigningKeyRow]) -> bool {
+        let mut lifecycles = known_lifecycles(rows);
+        if let Some(active) = lifecycles.iter().find(|key| key.kid == self.active.kid) {
             self.tokens_end_by_s.fetch_max(active.tokens_end_by_s, Ordering::Relaxed);
         }
-        for (life, known) in lives.iter_mut().zip(&self.lives) {
-            life.tokens_end_by_s = known.tokens_end_by_s;
+        for (key, known) in lifecycles.iter_mut().zip(&self.lifecycles) {
+            key.tokens_end_by_s = known.tokens_end_by_s;
         }
-        lives == self.lives && self.kids.iter().eq(rows.iter().map(|row| &row.kid))
+        lifecycles == self.lifecycles && self.kids.iter().eq(rows.iter().map(|row| &row.kid))
     }
 
     /// The active key.
-    pub(super) fn active(&self) -> &KeyLife {
+    pub(super) fn active(&self) -> &KeyLifecycle {
         &self.active
     }
 
@@ -96,6 +103,6 @@ impl Ring {
 }
 
 /// The keys whose state this version knows. Changing keys is stricter: nothing is changed while any state is unknown.
-fn lives_of(rows: &[SigningKeyRow]) -> Vec<KeyLife> {
-    rows.iter().filter_map(|row| row.life().ok()).collect()
+fn known_lifecycles(rows: &[SigningKeyRow]) -> Vec<KeyLifecycle> {
+    rows.iter().filter_map(|row| row.lifecycle().ok()).collect()
 }

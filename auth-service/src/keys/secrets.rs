@@ -1,4 +1,5 @@
-//! Creates values that a database has only once. Replicas that start at the same time agree on one value.
+//! The server's secrets and the id of the database. The first start creates them; replicas that start at the same time
+//! get the same values.
 
 use service_kit::database::Database;
 use shared_claims::clock::Clock;
@@ -28,13 +29,13 @@ impl SecretName {
 }
 
 /// Returns the id of this database, which is created at the first start.
-pub async fn agree_on_database_id(database: &Database, random: &Random) -> Result<String, KeysError> {
+pub async fn ensure_database_id(database: &Database, random: &Random) -> Result<String, KeysError> {
     let candidate = random.uuid().to_string();
     database.write(move |conn| Ok(meta::ensure_database_id(conn, &candidate)?)).await
 }
 
 /// Whether the database contains any encrypted value.
-pub async fn has_sealed(database: &Database) -> Result<bool, KeysError> {
+pub async fn has_sealed_values(database: &Database) -> Result<bool, KeysError> {
     database
         .read(|conn| {
             let pepper = secrets::find(conn, SecretName::PasswordPepper.as_str())?;
@@ -44,7 +45,7 @@ pub async fn has_sealed(database: &Database) -> Result<bool, KeysError> {
 }
 
 /// Returns the secret with this name, which is created at the first start.
-pub async fn agree_on_secret(
+pub async fn ensure_secret(
     database: &Database,
     sealer: &Sealer,
     random: &Random,
