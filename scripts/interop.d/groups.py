@@ -16,9 +16,9 @@ from sockets import unread_by_server
 from tokens import cases
 from verifiers import Program
 
-LOOKUP_LIMIT_S = 1  # the samples'
+LOOKUP_LIMIT_S = 1  # the limit of the samples
 KIDS = 30
-FETCHES = 2  # one, and another if ten seconds ended meanwhile
+FETCHES = 2  # one, and a second one if the cooldown of ten seconds has ended in between
 
 
 def tokens(report: Report, minters: dict[str, Minter], other: Key) -> None:

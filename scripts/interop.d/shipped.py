@@ -109,9 +109,9 @@ def with_shipped_gateway(bin: Path, place: Path, auth: AuthService) -> Report:
             thread.join()
 
         attacks = sum(sent.values())
-        report.note(me, "strangers sent them", attacks >= 2 * len(TARGETS), f"only {dict(sent)}")
+        report.note(me, "malformed bodies were sent", attacks >= 2 * len(TARGETS), f"only {dict(sent)}")
         taken = {status: count for status, count in sent.items() if status.startswith("2")}
-        report.note(me, "none of them is taken", not taken, f"got {taken}")
+        report.note(me, "no malformed body is accepted", not taken, f"got {taken}")
         for name, answers in (("the key set", keys), ("whoami", whoami)):
             others_ok = answers[200] >= 20 and set(answers) == {200}
             report.note(me, f"{name} is served to others", others_ok, f"got {dict(answers)}")

@@ -13,7 +13,7 @@ from processes import Failure, Process, Processes
 from services import request
 
 START_LIMIT_S = 60
-ANSWER_LIMIT_S = 5  # their own limits are of a second
+ANSWER_LIMIT_S = 5  # their own limits are one second
 
 
 class Program:
@@ -47,7 +47,7 @@ class Program:
         try:
             answer = self.answers.get(timeout=self.limit_s)
         except queue.Empty:
-            self.process.kill()  # a later answer would pass for that to another question
+            self.process.kill()  # a late answer would be taken for the answer to another question
             raise Failure(f"{self.name} does not answer") from None
         self.limit_s = self.answer_limit_s
         if answer is None:

@@ -1,4 +1,4 @@
-//! When each of many learnt of each of many events.
+//! Records when each reader learnt of each event.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// Events have numbers, one after the other; whoever knows of one knows of all before it.
+/// Events are numbered consecutively. A reader that knows an event knows all earlier ones.
 pub(crate) struct Arrivals {
     size: usize,
     times: Mutex<BTreeMap<i64, Vec<Instant>>>,
@@ -14,7 +14,7 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
-    /// Of so many readers.
+    /// Records the arrivals at this number of readers.
     pub(crate) fn at(size: usize) -> Self {
         Self { size, times: Mutex::default(), complete: Notify::new() }
     }
@@ -24,7 +24,7 @@ impl Arrivals {
         self.size
     }
 
-    /// One of them, who knew of the events to `known`, now knows of those to `reached`.
+    /// A reader that knew the events up to `known` now knows those up to `reached`.
     pub(crate) fn learnt(&self, known: i64, reached: i64) {
         let now = Instant::now();
         let mut times = self.times.lock().unwrap();
@@ -37,7 +37,7 @@ impl Arrivals {
         }
     }
 
-    /// Waits until all know of an event, at most so long.
+    /// Waits until all readers know the event, but not longer than `limit`. Returns whether they do.
     pub(crate) async fn wait_for_all(&self, event: i64, limit: Duration) -> bool {
         let waiting = async {
             loop {
@@ -51,8 +51,8 @@ impl Arrivals {
         tokio::time::timeout(limit, waiting).await.is_ok()
     }
 
-    /// How long after `since` each of them learnt of the event, microseconds, in order. Who did not learn of it yet counts
-    /// with the time until now.
+    /// The time from `since` until each reader learnt of the event, in microseconds, sorted. For a reader that has not learnt
+    /// of it yet, the time until now.
     pub(crate) fn micros_since(&self, event: i64, since: Instant) -> Vec<u64> {
         let times = self.times.lock().unwrap();
         let mut known = times.get(&event).cloned().unwrap_or_default();
@@ -64,12 +64,12 @@ impl Arrivals {
     }
 }
 
-/// The times of several events together.
+/// The times of several events.
 #[derive(Default)]
 pub(crate) struct Delays {
-    /// Of each event, when the last one learnt of it, microseconds.
+    /// For each event, the time until the last reader learnt of it, in microseconds.
     pub(crate) slowest: Vec<u64>,
-    /// All of them.
+    /// The times of all readers, in microseconds.
     pub(crate) all: Vec<u64>,
 }
 

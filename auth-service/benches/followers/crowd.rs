@@ -1,4 +1,4 @@
-//! Followers of the feed, each on a connection of its own, all on the one thread of the bench.
+//! Followers of the feed, each on its own connection. All run on the one thread of the bench.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,13 +15,13 @@ use crate::arrivals::Arrivals;
 use crate::page::{Page, Pages};
 use crate::wire::Connection;
 
-/// How many read their first list at once: the start of all is not what is measured.
+/// The number of followers that read their first list at the same time. The start is not part of the measurement.
 const STARTING_AT_ONCE: usize = 32;
 
-/// A follower's pause after an answer that is no list, or a broken connection: a random share of it.
+/// The longest pause of a follower after an error response or a broken connection. Each pause is a random part of it.
 const RETRY: Duration = Duration::from_millis(500);
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const WAIT_LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) struct Crowd {
     pub(crate) tally: Arc<Tally>,
@@ -31,10 +31,10 @@ pub(crate) struct Crowd {
 /// Counts over all followers.
 pub(crate) struct Tally {
     pub(crate) arrivals: Arrivals,
-    /// Answers other than 200, and connections that broke.
+    /// The number of responses other than 200, and of broken connections.
     pub(crate) not_ok: AtomicU64,
     pub(crate) answers: AtomicU64,
-    /// Bytes of requests and answers, without what TCP and IP add.
+    /// The bytes of requests and responses, without the overhead of TCP and IP.
     pub(crate) bytes: AtomicU64,
     following: AtomicUsize,
     address: SocketAddr,
@@ -43,7 +43,7 @@ pub(crate) struct Tally {
 }
 
 impl Crowd {
-    /// Starts so many followers and waits until each has the whole list.
+    /// Starts `size` followers, and waits until each has the whole list.
     pub(crate) async fn of(size: usize, address: SocketAddr) -> Self {
         let tally = Arc::new(Tally {
             arrivals: Arrivals::at(size),
@@ -56,7 +56,7 @@ impl Crowd {
             starting: Semaphore::new(STARTING_AT_ONCE),
         });
         let tasks = (0..size).map(|_| tokio::spawn(follow(Arc::clone(&tally)))).collect();
-        eventually("all followers have the list", PATIENCE, async || {
+        eventually("all followers have the list", WAIT_LIMIT, async || {
             tally.following.load(Ordering::Relaxed) == size
         })
         .await;
@@ -111,7 +111,7 @@ async fn first_page(tally: &Tally) -> (Arc<Page>, Connection) {
     }
 }
 
-/// One request and its answer; `None` for one that is no page.
+/// Sends a request and reads the response. `None` if it is not a page of the list.
 async fn ask(
     tally: &Tally,
     connection: &mut Connection,

@@ -1,4 +1,4 @@
-//! Two thousand users lose their sessions by the command line while a thousand followers wait.
+//! Ends the sessions of 2,000 users by command while 1,000 followers wait.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::report::row;
 const USERS: usize = 2_000;
 const FOLLOWERS: usize = 1_000;
 
-/// Commands at once.
+/// The number of commands that run at the same time.
 const COMMANDS: usize = 4;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -93,7 +93,7 @@ fn name(user: usize) -> String {
     format!("user-{user:04}")
 }
 
-/// Makes the users, who share one hash.
+/// Imports the users, who all have the same password hash.
 fn import(issuer: &Issuer) {
     let hash = bcrypt::hash(PASSWORD, 4).unwrap();
     let line = |user| format!("{{\"username\":\"{}\",\"password_hash\":\"{hash}\"}}\n", name(user));

@@ -1,4 +1,4 @@
-//! A thousand mirrors of `shared-claims` follow the feed; the auth-service is killed and started again.
+//! Measures the reconnection of 1,000 mirrors after the auth-service was killed and started again.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,16 @@ use crate::issuer::Issuer;
 use crate::report::row;
 
 const MIRRORS: usize = 1_000;
-const PATIENCE: Duration = Duration::from_secs(120);
+const WAIT_LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) async fn measure() {
     let mut issuer = Issuer::start().await;
     let feed = FeedSettings::new(&issuer.url("/revocations")).unwrap();
-    // Of one client, whose connections are as many as there are requests held.
+    // The mirrors share one HTTP client, which opens a connection for each request that is held.
     let mirrors: Vec<Mirror> =
         (0..MIRRORS).map(|_| Mirror::follow_feed(feed.clone(), MirrorSettings::default())).collect();
-    eventually("all mirrors are complete", PATIENCE, async || mirrors.iter().all(is_held)).await;
-    // Most of them have asked to be held by now.
+    eventually("all mirrors are complete", WAIT_LIMIT, async || mirrors.iter().all(is_held)).await;
+    // By then the requests of most mirrors are held.
     tokio::time::sleep(Duration::from_secs(2)).await;
 
     issuer.killed_and_started();
@@ -35,7 +35,7 @@ pub(crate) async fn measure() {
         if current >= MIRRORS / 2 {
             half.get_or_insert_with(|| ready.elapsed());
         }
-        assert!(ready.elapsed() < PATIENCE, "{current} of {MIRRORS} are current");
+        assert!(ready.elapsed() < WAIT_LIMIT, "{current} of {MIRRORS} are current");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let all = ready.elapsed();
@@ -57,7 +57,7 @@ fn is_held(mirror: &Mirror) -> bool {
     status.current && status.connected
 }
 
-/// How many requests to the feed the process answered with a status of 500 or more.
+/// The number of requests to the feed that the process answered with a status of 500 or more.
 async fn refused(issuer: &Issuer) -> u64 {
     let metrics = issuer.get("/metrics").await;
     let lines = metrics.lines().filter(|line| {

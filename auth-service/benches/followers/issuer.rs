@@ -1,5 +1,5 @@
-//! The auth-service as a process on an SQLite file, with the settings that it has by itself (but for cheap password
-//! hashes, and without limits for the one user that stands for many).
+//! An auth-service process with an SQLite file and default settings, except for cheap password hashes, and no rate limits
+//! because one user stands for many.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::process::{processor_seconds, resident_kib};
 
 pub(crate) const PASSWORD: &str = "a good long password";
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) struct Issuer {
     child: Child,
@@ -44,16 +44,16 @@ impl Issuer {
         issuer
     }
 
-    /// Waits until it serves.
+    /// Waits until it is ready.
     pub(crate) async fn ready(&self) {
         let serving = async || {
             let asked = self.client.get(self.url("/readyz")).send().await;
             asked.is_ok_and(|answer| answer.status() == 200)
         };
-        eventually("the auth-service is ready", PATIENCE, serving).await;
+        eventually("the auth-service is ready", WAIT_LIMIT, serving).await;
     }
 
-    /// `kill -9`, and the start of another process on the same database and address.
+    /// Kills the process (`kill -9`) and starts another one with the same database and address.
     pub(crate) fn killed_and_started(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -64,7 +64,7 @@ impl Issuer {
         format!("http://{}{path}", self.address)
     }
 
-    /// Its command line, against its database.
+    /// A command of its command line, with the same settings.
     pub(crate) fn command(&self) -> Command {
         command(&self.environment)
     }
@@ -75,7 +75,7 @@ impl Issuer {
         assert_eq!(answer.status(), 201);
     }
 
-    /// The access token of a new session.
+    /// Logs in. Returns the access token of the new session.
     pub(crate) async fn log_in(&self, name: &str) -> String {
         let form = [("username", name), ("password", PASSWORD)];
         let answer = self.client.post(self.url("/auth/token")).form(&form).send().await.unwrap();
@@ -88,7 +88,7 @@ impl Issuer {
         self.client.get(self.url(path)).send().await.unwrap().text().await.unwrap()
     }
 
-    /// The place in the log that was reached.
+    /// The sequence number of the last revocation fact.
     pub(crate) async fn last_place(&self) -> i64 {
         let list: Value = serde_json::from_str(&self.get("/revocations").await).unwrap();
         let cursor = list["cursor"].as_str().unwrap();
@@ -106,16 +106,16 @@ impl Issuer {
     }
 }
 
-/// A user's logout, as it was measured.
+/// The measured times of a logout.
 pub(crate) struct Logout {
     /// When the client had the whole response.
     pub(crate) answered: Instant,
     pub(crate) took: Duration,
-    /// How often it was refused before it was done.
+    /// The number of attempts that were refused before it succeeded.
     pub(crate) refused: u64,
 }
 
-/// Logs out on a thread and a connection of its own, so that the followers do not delay it in this process.
+/// Logs out on a separate thread and connection, so that the followers in this process do not delay it.
 pub(crate) async fn log_out(address: SocketAddr, token: String) -> Logout {
     let logout = tokio::task::spawn_blocking(move || {
         let head =

@@ -1,4 +1,4 @@
-//! Forty logouts, one after the other, while so many followers wait.
+//! Measures forty logouts, one after the other, while many followers wait.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use crate::process::processor_seconds;
 
 pub(crate) const LOGOUTS: usize = 40;
 
-/// After this a follower counts as one that never heard of it.
+/// A follower that has not learnt of a logout after this time counts as one that missed it.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Longer than a request is held, so that all of them were repeated.
+/// Longer than a request is held, so that every follower has repeated its request.
 const SETTLING: Duration = Duration::from_secs(4);
 
 /// Twice as long as a request is held.
@@ -27,14 +27,14 @@ pub(crate) struct Figures {
     pub(crate) not_ok: u64,
     pub(crate) logouts_us: Vec<u64>,
     pub(crate) logouts_refused: u64,
-    /// Processor time of the auth-service for a logout and all that follows from it, milliseconds.
+    /// Processor time of the auth-service for a logout, including all responses to followers, in milliseconds.
     pub(crate) processor_ms: f64,
-    /// What the bench used of all the processor time meanwhile.
+    /// The share of the bench itself in the processor time that was used meanwhile.
     pub(crate) bench_share: f64,
-    /// Memory of the auth-service for each follower, KiB: while all wait, and after the logouts.
+    /// Memory of the auth-service for each follower, in KiB: while all wait, and after the logouts.
     pub(crate) waiting_kib: f64,
     pub(crate) afterwards_kib: f64,
-    /// What followers without news cost: the share of a core, and bytes for each in a second.
+    /// The cost of followers while there are no new facts: the share of a core, and bytes for each follower in a second.
     pub(crate) idle_share: f64,
     pub(crate) idle_bytes: f64,
     /// Bytes for a follower and a logout.

@@ -1,4 +1,4 @@
-//! What a check by lookup costs Redis: one `MGET` of seven keys, and `TIME`.
+//! Measures the cost of a lookup in Redis: one `MGET` of seven keys, and `TIME`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,12 +17,12 @@ const SECONDS: u64 = 4;
 
 pub(crate) struct Figures {
     pub(crate) connections: usize,
-    /// Processor time of redis-server for a lookup, microseconds.
+    /// Processor time of redis-server for a lookup, in microseconds.
     pub(crate) processor_us: f64,
     pub(crate) a_second: f64,
-    /// Bytes of a question and its answer, without what TCP and IP add.
+    /// Bytes of a request and its response, without the overhead of TCP and IP.
     pub(crate) bytes: usize,
-    /// Memory of redis-server for a connection, KiB.
+    /// Memory of redis-server for a connection, in KiB.
     pub(crate) kib: f64,
 }
 

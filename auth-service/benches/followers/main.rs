@@ -1,7 +1,8 @@
-//! What following the list costs the auth-service, as a process on an SQLite file, and Redis: followers of the feed, each
-//! on a connection of its own, and readers of a stream in Redis; how fast all of them hear of a logout, and what that costs
-//! in processor time and memory.
-//! `cargo bench -p auth-service --bench followers -- logouts | redis | herd | flood`; `scripts/bench followers` does all.
+//! Measures the delivery of revocations: to followers of the feed, each on its own connection, by an auth-service process
+//! with an SQLite file; and to readers of a stream in Redis. Reports how soon all of them know of a logout, and how much
+//! processor time and memory that takes.
+//!
+//! `cargo bench -p auth-service --bench followers -- logouts | redis | herd | flood`; `scripts/bench followers` runs all parts.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -35,13 +36,13 @@ mod wire;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo test --all-targets` comes without it.
+    // `cargo test --all-targets` runs this program without `--bench`: then there is nothing to do.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }
     let wanted = |name: &str| arguments.iter().any(|argument| argument == name);
     let all = !["logouts", "redis", "herd", "flood"].into_iter().any(wanted);
-    // Numbers of followers other than the usual ones.
+    // Numbers of followers to measure instead of the usual ones.
     let given: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     service_kit::server::raise_open_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,4 +1,4 @@
-//! Answers of the feed, each read once: followers who get the same bytes share what they say.
+//! Parsed responses of the feed. Followers that get the same bytes share the parsed result, so it is parsed once.
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -6,21 +6,21 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-/// More different answers than that are not remembered.
+/// The number of different responses that are kept.
 const REMEMBERED: usize = 64;
 
-/// How long a follower with the usual bound of 30 s lets its request be held, seconds.
+/// How long a follower with the default bound of 30 s lets the service hold its request, in seconds.
 const HOLD_SECONDS: u32 = 3;
 
-/// What an answer says, and the requests that may follow it.
+/// A parsed response, and the requests that may follow it.
 pub(crate) struct Page {
-    /// The place in the log that it reaches.
+    /// The sequence number that it reaches.
     pub(crate) reached: i64,
-    /// Whether no later fact was in the log when it was read.
+    /// Whether there was no later fact when it was read.
     pub(crate) complete: bool,
-    /// Asks for what comes later, and to be held until then.
+    /// A request for later facts, which the service holds until there are some.
     pub(crate) follow: Vec<u8>,
-    /// Asks for what is there.
+    /// A request for later facts, which is not held.
     pub(crate) catch_up: Vec<u8>,
 }
 
@@ -34,12 +34,12 @@ impl Pages {
         Self { host, known: Mutex::default() }
     }
 
-    /// Asks for the list from its beginning.
+    /// A request for the list from its beginning.
     pub(crate) fn whole(&self) -> Vec<u8> {
         self.request("")
     }
 
-    /// With the headers that a mirror of `shared-claims` sends.
+    /// A request with the headers that a mirror of `shared-claims` sends.
     fn request(&self, query: &str) -> Vec<u8> {
         let head = format!("GET /revocations{query} HTTP/1.1\r\naccept: application/json\r\n");
         let head = format!("{head}cache-control: no-cache\r\nuser-agent: latchkey-shared-claims/0.1.0\r\n");

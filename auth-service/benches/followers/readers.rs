@@ -1,4 +1,4 @@
-//! Redis alone: as many readers of a stream as there are followers, woken by one `XADD`.
+//! Measures Redis without our services: as many readers of a stream as there are followers, all woken by one `XADD`.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -27,29 +27,29 @@ const POLL: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// One connection with one blocking read: the least that wakes a reader.
+    /// One connection with one blocking read, which is the minimum for waking a reader.
     Bare,
-    /// What a mirror of `shared-claims` does: a blocking read, and on another connection a transaction that reads what is new,
-    /// when woken and twice a second.
+    /// The reads of a mirror of `shared-claims`: a blocking read, and on another connection a transaction that reads new facts
+    /// when the reader is woken, and twice a second.
     Mirror,
 }
 
 pub(crate) struct Figures {
     pub(crate) readers: usize,
     pub(crate) delays: Delays,
-    /// Processor time of redis-server for an entry, milliseconds.
+    /// Processor time of redis-server for an entry, in milliseconds.
     pub(crate) processor_ms: f64,
     pub(crate) bench_share: f64,
-    /// Memory of redis-server for each reader, KiB.
+    /// Memory of redis-server for each reader, in KiB.
     pub(crate) kib: f64,
-    /// What readers without news cost, the share of a core.
+    /// Processor time of redis-server while there are no new entries, as a share of one core.
     pub(crate) idle_share: f64,
-    /// Bytes for each reader, in a second without news, and for an entry; without what TCP and IP add.
+    /// Bytes for each reader: in a second without new entries, and for an entry. Without the overhead of TCP and IP.
     pub(crate) idle_bytes: f64,
     pub(crate) bytes: f64,
 }
 
-/// Where Redis is, and the count of what goes there and back.
+/// The address of Redis, and the count of bytes that are sent and received.
 struct Links {
     address: String,
     bytes: Arc<AtomicU64>,
@@ -107,14 +107,14 @@ pub(crate) async fn of(readers: usize, kind: Kind) -> Figures {
     }
 }
 
-/// The process id of that Redis.
+/// The process id of this Redis.
 pub(crate) async fn process_of(redis: &RedisProcess) -> String {
     let info: String =
         redis::cmd("INFO").arg("server").query_async(&mut redis.connection().await).await.unwrap();
     info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().trim().to_owned()
 }
 
-/// Appends a fact, on a thread of its own. When it was sent.
+/// Appends a fact, on a separate thread. Returns when it was sent.
 async fn add(address: String, place: i64) -> Instant {
     let adding = tokio::task::spawn_blocking(move || {
         let id = format!("0192f3a4-b5c6-7d8e-9f01-{place:012}");
@@ -172,7 +172,7 @@ async fn mirror(links: Links, arrivals: Arc<Arrivals>, started: Arc<Barrier>) {
     }
 }
 
-/// The transaction in which a mirror reads what is behind a place.
+/// The transaction in which a mirror reads the facts after this sequence number.
 fn page(place: i64) -> Vec<u8> {
     let behind = format!("({place}-0");
     let commands: [&[&str]; 6] = [

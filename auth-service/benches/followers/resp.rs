@@ -1,4 +1,4 @@
-//! As little of Redis's protocol (RESP2) as readers of a stream need.
+//! The part of Redis's protocol (RESP2) that readers of a stream need.
 
 use std::io;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A command, as it is sent.
+/// Encodes a command.
 pub(crate) fn command(words: &[&str]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
@@ -19,7 +19,7 @@ pub(crate) fn command(words: &[&str]) -> Vec<u8> {
 pub(crate) struct Link {
     stream: TcpStream,
     buffer: Vec<u8>,
-    /// Sent and received, of all links that count together.
+    /// The bytes sent and received over all links that share this counter.
     bytes: Arc<AtomicU64>,
 }
 
@@ -35,7 +35,7 @@ impl Link {
         self.stream.write_all(commands).await.unwrap();
     }
 
-    /// The next so many replies, as they came. Given up half-way, nothing of them is lost.
+    /// Reads the next `count` replies, undecoded. If the future is dropped, no byte is lost.
     pub(crate) async fn replies(&mut self, count: usize) -> io::Result<Vec<u8>> {
         loop {
             let end = (0..count).try_fold(0, |at, _| end_of_reply(&self.buffer, at));
@@ -58,7 +58,7 @@ impl Link {
     }
 }
 
-/// Where the reply that begins at `at` ends, when all of it is there.
+/// The end of the reply that begins at `at`, if all of it has arrived.
 fn end_of_reply(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
     let line = rest.windows(2).position(|window| window == b"\r\n")?;

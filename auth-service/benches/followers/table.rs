@@ -1,4 +1,4 @@
-//! The rows of the table: followers of the feed beside readers of Redis, as many of each.
+//! Prints the rows of the table: followers of the feed compared with the same number of readers of Redis.
 
 use std::fmt::Write as _;
 
@@ -8,15 +8,15 @@ use crate::{logouts, lookup, readers};
 
 const FOLLOWERS: [usize; 5] = [3, 100, 1_000, 4_000, 10_000];
 
-/// A mirror has two connections to Redis, and this process no more than its limit of open files.
+/// Fewer than followers, because each mirror has two connections to Redis and the number of open files is limited.
 const MIRRORS: [usize; 3] = [100, 1_000, 4_000];
 
-/// For how many followers a target is set, and against how many a logout is held.
+/// The numbers of followers for which there is a target, and with which a logout is compared.
 const MANY: usize = 1_000;
 const MORE: usize = 4_000;
 const FEW: usize = 3;
 
-/// Followers of the feed, and in turn with them bare readers of Redis.
+/// Measures followers of the feed and, alternating with them, plain readers of Redis.
 pub(crate) async fn logouts(given: &[usize]) {
     let mut logout_with_few = None;
     for followers in counts(given, &FOLLOWERS) {
@@ -84,7 +84,7 @@ fn rows(feed: &logouts::Figures, bare: &readers::Figures, logout_with_few: Optio
     row(&of("idle; bytes for each, idle and for a logout"), "-", &figure);
 }
 
-/// Redis under mirrors as they are, and under lookups.
+/// Measures Redis with mirrors, and with lookups.
 pub(crate) async fn redis(given: &[usize]) {
     for mirrors in counts(given, &MIRRORS) {
         let figures = readers::of(mirrors, readers::Kind::Mirror).await;
@@ -113,7 +113,7 @@ fn counts(given: &[usize], usual: &[usize]) -> Vec<usize> {
     if given.is_empty() { usual.to_vec() } else { given.to_vec() }
 }
 
-/// The middle one of the slowest, milliseconds.
+/// The median of the slowest times, in milliseconds.
 fn median(delays: &Delays) -> f64 {
     percentile(&delays.slowest, 500) as f64 / 1_000.0
 }

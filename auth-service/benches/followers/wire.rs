@@ -1,5 +1,5 @@
-//! As little HTTP/1.1 as a follower needs, so that the bench itself costs little: a request, and an answer that comes by its
-//! length or in chunks.
+//! A minimal HTTP/1.1 client, so that the bench itself uses little processor time. It sends a request and reads a response
+//! with a length or in chunks.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// As it came, compressed or not.
+    /// The body as it was sent, compressed or not.
     pub(crate) body: Vec<u8>,
-    /// Head and body, as they came.
+    /// The bytes of head and body.
     pub(crate) length: usize,
 }
 
@@ -42,7 +42,7 @@ impl Connection {
     }
 }
 
-/// The answer, when all of it is there.
+/// The response, if all of it has arrived.
 fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = find(bytes, b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).expect("a head of ASCII");
@@ -61,7 +61,7 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     Some(Answer { status, body, length: bytes.len() })
 }
 
-/// The body that came in chunks, when the last one is there.
+/// The body that was sent in chunks, if the last chunk has arrived.
 fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
