@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_are_remembered_in_bounded_number() {
+    fn the_number_of_counted_accounts_is_bounded() {
         let allowance = Allowance::default();
         let of = |id: usize| event(AuditKind::LoggedIn).user(Uuid::from_u128(id.try_into().unwrap()));
         for id in 0..3 * MAX_ACCOUNTS {

@@ -20,12 +20,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_drew_is_known() {
+    fn secrets_that_are_not_random_are_refused() {
         for weak in ["", "a", &"a".repeat(32), &"0".repeat(64), &"ab".repeat(32), "changeme", "short-1234"] {
             assert!(!is_token(weak), "{weak}");
         }
-        for drawn in ["9f86d081884c7d659a2feaa0c55ad015", "a-feed-token-of-some-length"] {
-            assert!(is_token(drawn), "{drawn}");
+        for random in ["9f86d081884c7d659a2feaa0c55ad015", "a-feed-token-of-some-length"] {
+            assert!(is_token(random), "{random}");
         }
         assert!(!is_token("with a blank 0123456789"));
     }

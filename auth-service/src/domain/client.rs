@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cut_lies_after_the_clocks_and_after_the_last() {
+    fn a_cut_is_later_than_all_clocks_and_earlier_cuts() {
         let mut client = Client::blank(ClientId::parse("billing").unwrap(), 0);
         assert_eq!(client.cut_at(5000, 1000), 6000);
         client.token_cut_ms = Some(5999);

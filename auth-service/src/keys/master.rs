@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_made_once_for_its_owner_alone() {
+    fn the_file_is_created_once_and_only_for_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data/master.key");
         let missing = MasterKey::from_file(&path, false, &Random::system());
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_editors_leave_around_a_key_is_forgiven() {
+    fn blanks_around_a_key_in_a_file_are_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
         let text = STANDARD.encode([7; 32]);

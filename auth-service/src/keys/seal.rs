@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_under_its_key_and_name_alone() {
+    fn a_sealed_value_opens_only_with_its_key_and_name() {
         let (ours, other) = (sealer("a"), sealer("b"));
         let Sealed { ciphertext, key_id } = ours.seal("name", b"secret").unwrap();
         assert_eq!(ours.open("name", &key_id, &ciphertext).unwrap().as_slice(), b"secret");

@@ -56,7 +56,7 @@ async fn replicas_that_start_together_agree_on_one_key_id_and_secret() {
 }
 
 #[tokio::test]
-async fn a_key_in_a_state_of_a_newer_replica_keeps_no_other_from_signing() {
+async fn a_key_in_an_unknown_state_does_not_prevent_signing() {
     for test in TestDatabase::both() {
         let database = opened(&test).await;
         let store = keystore(&database, RIGHT).await.unwrap();
@@ -87,7 +87,7 @@ async fn a_key_in_a_state_of_a_newer_replica_keeps_no_other_from_signing() {
 }
 
 #[tokio::test]
-async fn another_encryption_key_stops_the_start_and_makes_no_key() {
+async fn a_wrong_encryption_key_stops_the_start_and_creates_no_signing_key() {
     for test in TestDatabase::both() {
         let database = opened(&test).await;
         assert!(!has_sealed_values(&database).await.unwrap());
@@ -101,7 +101,7 @@ async fn another_encryption_key_stops_the_start_and_makes_no_key() {
 }
 
 #[tokio::test]
-async fn what_another_did_to_the_keys_is_noticed() {
+async fn a_change_of_the_keys_by_another_process_is_noticed() {
     for test in TestDatabase::both() {
         let database = opened(&test).await;
         let (keys, other) =
@@ -131,7 +131,7 @@ fn claims() -> serde_json::Value {
 /// The table of parsed keys is shared by the whole process. A second keystore with the same key must not remove it,
 /// and a key that was removed from the table is parsed again.
 #[tokio::test]
-async fn a_key_signs_however_many_keystores_come_and_go() {
+async fn a_key_signs_after_other_keystores_were_dropped() {
     let test = TestDatabase::create(service_kit::database::Backend::Sqlite);
     let database = opened(&test).await;
     let stays = keystore(&database, RIGHT).await.unwrap();
@@ -142,7 +142,7 @@ async fn a_key_signs_however_many_keystores_come_and_go() {
 /// A key stays published for as long as its tokens are valid, even if another replica retires it while they are
 /// signed.
 #[tokio::test]
-async fn the_end_of_a_token_is_known_before_the_token_exists() {
+async fn the_expiry_of_a_token_is_stored_before_it_is_signed() {
     for test in TestDatabase::both() {
         let database = opened(&test).await;
         let (keys, other) =
@@ -172,7 +172,7 @@ async fn the_end_of_a_token_is_known_before_the_token_exists() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_opened_here_is_published_all_the_same() {
+async fn a_key_that_cannot_be_decrypted_is_still_published() {
     let test = TestDatabase::create(service_kit::database::Backend::Sqlite);
     let database = opened(&test).await;
     let keys = keystore(&database, RIGHT).await.unwrap();
@@ -191,7 +191,7 @@ async fn a_key_that_cannot_be_opened_here_is_published_all_the_same() {
 }
 
 #[tokio::test]
-async fn another_encryption_key_takes_over_while_replicas_run() {
+async fn the_encryption_key_is_replaced_while_replicas_run() {
     for test in TestDatabase::both() {
         let database = opened(&test).await;
         let secret = async |sealer: &Sealer| {

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_truncated_and_nul_counts() {
+    async fn long_passwords_and_nul_bytes_are_hashed_completely() {
         let passwords = passwords(4);
         for length in [71, 72, 73, 200] {
             let text = "x".repeat(length);
@@ -191,7 +191,7 @@ mod tests {
     /// The NFKC form of these characters is eighteen times as long, and takes a hundred times as long to compute as
     /// for ASCII.
     #[tokio::test]
-    async fn what_takes_long_to_normalise_is_normalised_on_a_hashing_thread() {
+    async fn a_slow_normalisation_runs_on_a_hashing_thread() {
         let rules = PasswordRules { min_length: 12, max_length: 256 };
         let passwords = Passwords::new(
             &[5; 32],
@@ -274,7 +274,7 @@ mod tests {
     /// bcrypt hashes of other systems depend on the first 72 bytes only. The first login stores a hash of the whole
     /// password, so later logins need all of it.
     #[tokio::test]
-    async fn a_long_password_of_a_plain_hash_counts_whole_from_its_first_login_on() {
+    async fn after_the_first_login_all_bytes_of_a_long_imported_password_count() {
         let passwords = passwords(4);
         let (long, other) = ("x".repeat(80), format!("{}y", "x".repeat(72)));
         let plain = PasswordHash { scheme: "bcrypt".into(), value: bcrypt::hash(&long, 4).unwrap() };

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn beyond_the_queue_is_refused_and_the_queue_empties() {
+    async fn requests_beyond_the_queue_are_refused() {
         let pool = Arc::new(HashPool::new(1, 1));
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let work = |gate: Option<std::sync::mpsc::Receiver<()>>| {

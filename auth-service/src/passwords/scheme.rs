@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_bcrypt_gets_is_shorter_than_its_end_and_without_nul() {
+    fn the_input_of_bcrypt_is_within_its_limit_and_without_nul() {
         let pepper = hmac::Key::new(hmac::HMAC_SHA384, &[1; 32]);
         let text = pre_hash(&pepper, &Password::presented("a\0a"));
         assert_eq!(text.len(), 64);

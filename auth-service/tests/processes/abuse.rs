@@ -9,7 +9,7 @@ use service_kit::denial_of_service::Target;
 use crate::helpers::ServiceSettings;
 
 #[actix_web::test]
-async fn slow_readers_slow_senders_and_large_bodies_cost_little_and_give_it_back() {
+async fn slow_readers_slow_senders_and_large_bodies_use_few_resources_and_release_them() {
     let database = TestDatabase::create(Backend::Sqlite);
     let settings = ServiceSettings::on(&database)
         .with("AUTH__HTTP__STALLED_SECONDS", "2")

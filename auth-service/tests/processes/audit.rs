@@ -103,7 +103,7 @@ async fn record(database: &Database, subject: &str, at_ms: i64, before_commit: O
 }
 
 #[actix_web::test]
-async fn a_line_says_what_happened_and_options_choose() {
+async fn events_are_printed_as_json_lines_and_options_filter_them() {
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
         assert_eq!(printed(&settings, &[]), "", "a database that no service has used yet");
@@ -165,7 +165,7 @@ async fn a_line_says_what_happened_and_options_choose() {
 }
 
 #[actix_web::test]
-async fn what_cannot_be_asked_is_said_on_standard_error() {
+async fn invalid_options_are_reported_on_standard_error() {
     let database = TestDatabase::create(Backend::Sqlite);
     let settings = ServiceSettings::on(&database);
     for refused in [
@@ -184,7 +184,7 @@ async fn what_cannot_be_asked_is_said_on_standard_error() {
 }
 
 #[actix_web::test]
-async fn who_follows_sees_what_happens_within_a_second_or_so_and_ends_well() {
+async fn follow_prints_new_events_soon_and_ends_on_a_signal() {
     for (place, signal) in TestDatabase::both().iter().zip([Signal::TERM, Signal::INT]) {
         let settings = ServiceSettings::on(place);
         let service = settings.start().await;
@@ -202,7 +202,7 @@ async fn who_follows_sees_what_happens_within_a_second_or_so_and_ends_well() {
 
 /// An id contains the time of its transaction, which may commit after transactions with later ids.
 #[actix_web::test]
-async fn who_follows_misses_nothing_that_is_committed_late() {
+async fn follow_misses_no_event_that_is_committed_late() {
     for place in TestDatabase::both() {
         let (settings, database) = (ServiceSettings::on(&place), migrated(&place).await);
         let began_ms = SystemClock.now_ms();
@@ -249,7 +249,7 @@ async fn who_follows_misses_nothing_that_is_committed_late() {
 }
 
 #[actix_web::test]
-async fn a_reader_that_has_read_enough_ends_it() {
+async fn the_command_ends_when_its_output_is_closed() {
     let place = TestDatabase::create(Backend::Sqlite);
     let (settings, database) = (ServiceSettings::on(&place), migrated(&place).await);
     for _ in 0..3 {

@@ -12,7 +12,7 @@ use service_kit::database::Backend;
 use service_kit::database::testing::{PgBouncer, Standby, TestDatabase};
 use shared_claims::testing::{Proxy, RedisProcess};
 
-use crate::helpers::{PASSWORD, WAIT_LIMIT, ServiceSettings, ResourceServer, Decision, Service, eventually};
+use crate::helpers::{Decision, PASSWORD, ResourceServer, Service, ServiceSettings, WAIT_LIMIT, eventually};
 
 fn postgres() -> TestDatabase {
     TestDatabase::create(Backend::Postgres)
@@ -43,7 +43,7 @@ async fn ready(service: &Service) -> (StatusCode, Value) {
 }
 
 #[actix_web::test]
-async fn connections_that_hang_are_replaced_and_the_list_goes_on() {
+async fn hanging_connections_are_replaced_and_revocations_are_delivered() {
     let (database, redis) = (postgres(), RedisProcess::start().await);
     let proxy = Proxy::before(&database.address()).await;
     let settings = ServiceSettings::on(&database)
@@ -80,7 +80,7 @@ async fn connections_that_hang_are_replaced_and_the_list_goes_on() {
 }
 
 #[actix_web::test]
-async fn all_works_behind_a_pooler_in_transaction_mode() {
+async fn everything_works_behind_a_pooler_in_transaction_mode() {
     let (database, redis) = (postgres(), RedisProcess::start().await);
     let pooler = PgBouncer::in_front_of(&database, 3);
     let direct = ServiceSettings::on(&database);
@@ -130,11 +130,12 @@ async fn all_works_behind_a_pooler_in_transaction_mode() {
 }
 
 #[actix_web::test]
-async fn on_a_standby_it_is_not_ready_and_after_the_switch_nothing_fails() {
+async fn a_service_on_a_standby_is_not_ready_and_after_the_failover_nothing_fails() {
     let database = postgres();
     let primary = Proxy::before(&database.address()).await;
     let address = Proxy::before(&primary.address()).await;
-    let settings = ServiceSettings::on(&database).with("AUTH__DATABASE__URL", &database.url_at(&address.address()));
+    let settings =
+        ServiceSettings::on(&database).with("AUTH__DATABASE__URL", &database.url_at(&address.address()));
     let service = settings.start().await;
     service.register("alice").await;
     let standby = Standby::of(&database);
@@ -153,7 +154,7 @@ async fn on_a_standby_it_is_not_ready_and_after_the_switch_nothing_fails() {
 }
 
 #[actix_web::test]
-async fn a_disk_that_is_full_passes_and_is_shown() {
+async fn a_full_disk_is_reported_until_there_is_room() {
     let database = postgres();
     let service = ServiceSettings::on(&database).start().await;
     service.register("alice").await;
@@ -173,7 +174,7 @@ async fn a_disk_that_is_full_passes_and_is_shown() {
 }
 
 #[actix_web::test]
-async fn an_older_release_says_what_it_does_not_know_and_refuses_what_it_must_not_serve() {
+async fn an_older_release_names_unknown_migrations_and_refuses_required_ones() {
     let database = postgres();
     let settings = ServiceSettings::on(&database);
     assert!(run(&settings, &["migrate"]).0);
@@ -185,7 +186,10 @@ async fn an_older_release_says_what_it_does_not_know_and_refuses_what_it_must_no
     for command in ["serve", "migrate", "users"] {
         let arguments: &[&str] = if command == "users" { &["users", "list"] } else { &[command] };
         let (is_done, stderr) = run(&settings, arguments);
-        assert!(!is_done && stderr.contains("error: ") && stderr.contains("20990101000000"), "{command}: {stderr}");
+        assert!(
+            !is_done && stderr.contains("error: ") && stderr.contains("20990101000000"),
+            "{command}: {stderr}"
+        );
     }
 }
 

@@ -11,7 +11,7 @@ use service_kit::database::{Database, DatabaseError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::helpers::{WAIT_LIMIT, ServiceSettings, Service, eventually};
+use crate::helpers::{Service, ServiceSettings, WAIT_LIMIT, eventually};
 
 fn settings() -> (TestDatabase, ServiceSettings) {
     let database = TestDatabase::create(Backend::Sqlite);

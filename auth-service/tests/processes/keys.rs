@@ -55,7 +55,7 @@ fn hasty(database: &TestDatabase) -> ServiceSettings {
 }
 
 #[actix_web::test]
-async fn a_command_prints_one_document_and_its_errors_elsewhere() {
+async fn a_command_prints_one_document_and_errors_on_standard_error() {
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
         assert_eq!(
@@ -118,7 +118,7 @@ fn seconds_of_the_day(rfc3339: &str) -> i64 {
 }
 
 #[actix_web::test]
-async fn a_compromised_key_is_dead_for_redis_and_feed_alike() {
+async fn tokens_of_a_compromised_key_are_refused_through_redis_and_feed() {
     for database in TestDatabase::both() {
         let redis = RedisProcess::start().await;
         let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
@@ -152,7 +152,7 @@ async fn a_compromised_key_is_dead_for_redis_and_feed_alike() {
 }
 
 #[actix_web::test]
-async fn a_key_from_standard_input_and_another_encryption_key() {
+async fn a_key_is_imported_from_standard_input_and_encrypted_with_another_key() {
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
         let service = settings.start().await;
@@ -204,7 +204,7 @@ async fn resource(issuer: &str) -> Verifier {
 
 #[actix_web::test]
 #[expect(clippy::print_stdout, reason = "the figure")]
-async fn no_good_token_is_refused_while_keys_rotate_five_times() {
+async fn no_valid_token_is_refused_while_keys_rotate_five_times() {
     let database = TestDatabase::create(Backend::Postgres);
     let settings = hasty(&database);
     let (one, two) = (settings.start().await, settings.replica().start().await);
@@ -311,7 +311,7 @@ fn with_another_kid(token: &str) -> String {
 }
 
 #[actix_web::test]
-async fn a_replica_that_slept_through_rotations_gives_good_tokens_when_it_wakes() {
+async fn a_replica_that_was_paused_during_rotations_issues_valid_tokens_when_it_resumes() {
     let database = TestDatabase::create(Backend::Postgres);
     let settings = hasty(&database);
     let (one, sleeper) = (settings.start().await, settings.replica().start().await);

@@ -13,7 +13,7 @@ fn sqlite() -> TestDatabase {
 }
 
 #[actix_web::test]
-async fn a_revocation_whose_author_died_before_delivery_is_delivered_by_the_next_start() {
+async fn a_revocation_that_was_not_delivered_before_a_crash_is_delivered_by_the_next_start() {
     let (database, redis) = (sqlite(), RedisProcess::start().await);
     let between = Proxy::before(&redis.address()).await;
     let settings = ServiceSettings::on(&database).projecting_to(&between.address());
@@ -41,7 +41,7 @@ async fn a_revocation_whose_author_died_before_delivery_is_delivered_by_the_next
 }
 
 #[actix_web::test]
-async fn a_flushed_redis_brings_no_revoked_token_back() {
+async fn a_flushed_redis_makes_no_revoked_token_valid_again() {
     let (database, redis) = (sqlite(), RedisProcess::start().await);
     let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
     let service = settings.start().await;
@@ -69,7 +69,7 @@ async fn a_flushed_redis_brings_no_revoked_token_back() {
 }
 
 #[actix_web::test]
-async fn a_paused_issuer_proves_nothing_when_it_wakes() {
+async fn a_paused_issuer_does_not_extend_the_proof_when_it_resumes() {
     let (database, redis) = (sqlite(), RedisProcess::start().await);
     let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
     let (service, replica) = (settings.start().await, settings.replica().start().await);
@@ -107,7 +107,7 @@ async fn a_hanging_redis_is_as_safe_as_a_dead_one() {
 }
 
 #[actix_web::test]
-async fn an_issuer_cut_off_from_its_database_proves_nothing_until_it_is_back() {
+async fn an_issuer_without_its_database_does_not_extend_the_proof() {
     let (database, redis) = (TestDatabase::create(Backend::Postgres), RedisProcess::start().await);
     let mut url = url::Url::parse(database.url()).unwrap();
     let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
@@ -132,7 +132,7 @@ async fn an_issuer_cut_off_from_its_database_proves_nothing_until_it_is_back() {
 
 /// All requests that wait for the same reading fail when it fails, and do not retry one after the other.
 #[actix_web::test]
-async fn with_the_database_away_two_hundred_requests_at_once_are_answered_within_three_seconds() {
+async fn without_a_database_two_hundred_concurrent_requests_are_answered_within_three_seconds() {
     let database = TestDatabase::create(Backend::Postgres);
     let mut url = url::Url::parse(database.url()).unwrap();
     let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));

@@ -13,9 +13,9 @@ use crate::helpers::{Decision, ResourceServer, ServiceSettings, eventually};
 async fn replicas_that_start_at_once_share_keys_users_and_revocations() {
     let (database, redis) = (TestDatabase::create(Backend::Postgres), RedisProcess::start().await);
     let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
-    let beside = settings.replica();
+    let replica = settings.replica();
     // Both run the migrations and create a key if there is none. They take turns.
-    let (one, other) = tokio::join!(settings.start(), beside.start());
+    let (one, other) = tokio::join!(settings.start(), replica.start());
 
     assert_eq!(one.register("alice").await, StatusCode::CREATED);
     assert_eq!(other.register("Alice").await, StatusCode::BAD_REQUEST);

@@ -48,7 +48,7 @@ async fn number(service: &Service, name: &str) -> f64 {
 }
 
 #[actix_web::test]
-async fn a_log_that_nobody_reads_holds_up_neither_the_service_nor_its_stop() {
+async fn a_blocked_log_delays_neither_the_service_nor_its_stop() {
     let database = TestDatabase::create(Backend::Sqlite);
     let (_unread, log) = std::io::pipe().unwrap();
     let service = settings(&database).with("AUTH__LOG__LEVEL", "trace").start_logging_to(log).await;
@@ -67,7 +67,7 @@ async fn a_log_that_nobody_reads_holds_up_neither_the_service_nor_its_stop() {
 }
 
 #[actix_web::test]
-async fn a_log_that_is_read_again_says_how_much_was_lost() {
+async fn a_log_that_is_read_again_says_how_many_lines_were_lost() {
     let database = TestDatabase::create(Backend::Sqlite);
     let (mut unread, log) = std::io::pipe().unwrap();
     let service = settings(&database).with("AUTH__LOG__LEVEL", "trace").start_logging_to(log).await;
@@ -95,7 +95,7 @@ async fn a_log_that_is_read_again_says_how_much_was_lost() {
 }
 
 #[actix_web::test]
-async fn a_database_that_never_answers_does_not_hold_up_the_stop() {
+async fn a_database_that_never_answers_does_not_delay_the_stop() {
     let database = TestDatabase::create(Backend::Postgres);
     let mut url: url::Url = database.url().parse().unwrap();
     let upstream = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
@@ -119,7 +119,7 @@ async fn a_database_that_never_answers_does_not_hold_up_the_stop() {
 }
 
 #[actix_web::test]
-async fn a_redis_that_never_answers_does_not_hold_up_the_stop() {
+async fn a_redis_that_never_answers_does_not_delay_the_stop() {
     let (database, redis) = (TestDatabase::create(Backend::Sqlite), RedisProcess::start().await);
     let service = settings(&database).projecting_to(&redis.address()).start().await;
     service.register("alice").await;
@@ -131,7 +131,7 @@ async fn a_redis_that_never_answers_does_not_hold_up_the_stop() {
 }
 
 #[actix_web::test]
-async fn a_client_that_never_reads_does_not_hold_up_the_stop() {
+async fn a_client_that_never_reads_does_not_delay_the_stop() {
     let database = TestDatabase::create(Backend::Sqlite);
     let service = settings(&database).start().await;
     let address = service.url.trim_start_matches("http://").to_owned();

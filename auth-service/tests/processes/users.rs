@@ -50,7 +50,7 @@ async fn refresh(service: &Service, tokens: &Value) -> StatusCode {
 }
 
 #[actix_web::test]
-async fn a_user_made_by_command_is_the_document_of_registration() {
+async fn a_command_prints_a_user_as_registration_returns_it() {
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
         let create =
@@ -77,7 +77,7 @@ async fn a_user_made_by_command_is_the_document_of_registration() {
 }
 
 #[actix_web::test]
-async fn what_breaks_a_rule_is_said_in_one_line() {
+async fn a_broken_rule_is_reported_in_one_line() {
     let database = TestDatabase::create(Backend::Sqlite);
     let settings = ServiceSettings::on(&database);
     document(&settings, &["create", "alice", "--password-stdin"], PASSWORD);
@@ -161,7 +161,7 @@ async fn log_in_at_once(service: &Service, username: &str) -> Vec<Value> {
 
 /// Logins continue while the operator disables the user. All their tokens are refused afterwards.
 #[actix_web::test]
-async fn logins_under_way_end_with_the_rest() {
+async fn logins_in_progress_are_revoked_with_the_others() {
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
         let service = settings.start().await;
@@ -198,7 +198,7 @@ async fn logins_under_way_end_with_the_rest() {
 }
 
 #[actix_web::test]
-async fn an_import_names_every_line_that_is_wrong_and_makes_all_users_or_none() {
+async fn an_import_names_every_wrong_line_and_creates_all_users_or_none() {
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
         let hash = bcrypt::hash(PASSWORD, 5).unwrap();
@@ -247,7 +247,7 @@ async fn an_import_names_every_line_that_is_wrong_and_makes_all_users_or_none() 
 
 /// The audit events contain the operator's actions, and no secret.
 #[actix_web::test]
-async fn what_an_operator_does_is_on_record() {
+async fn the_actions_of_an_operator_are_recorded() {
     let database = TestDatabase::create(Backend::Sqlite);
     let settings = ServiceSettings::on(&database);
     let alice = document(&settings, &["create", "alice", "--password-stdin"], PASSWORD);

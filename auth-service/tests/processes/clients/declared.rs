@@ -41,7 +41,7 @@ fn declared(secret_file: &str, more: &str) -> String {
 }
 
 #[actix_web::test]
-async fn declared_clients_are_there_after_the_start_of_however_many() {
+async fn declared_clients_exist_after_the_start_of_any_number_of_replicas() {
     for database in TestDatabase::both() {
         let file = File::new();
         let secret = file.write("secret", &format!("{DECLARED_SECRET}\n"));
@@ -80,7 +80,7 @@ async fn declared_clients_are_there_after_the_start_of_however_many() {
 }
 
 #[actix_web::test]
-async fn another_declared_secret_takes_the_place_at_once_or_in_time() {
+async fn a_changed_declared_secret_replaces_the_old_one_at_once_or_later() {
     for database in TestDatabase::both() {
         let file = File::new();
         let secret = file.write("secret", DECLARED_SECRET);
@@ -123,7 +123,7 @@ async fn another_declared_secret_takes_the_place_at_once_or_in_time() {
 }
 
 #[actix_web::test]
-async fn a_client_is_declared_in_the_environment_too() {
+async fn a_client_can_be_declared_in_the_environment() {
     let database = TestDatabase::create(Backend::Sqlite);
     let list =
         json!([{"id": "billing", "secret": DECLARED_SECRET, "grants": ["client_credentials"]}]).to_string();
@@ -136,7 +136,7 @@ async fn a_client_is_declared_in_the_environment_too() {
 }
 
 #[actix_web::test]
-async fn a_declaration_that_makes_no_sense_stops_the_start_and_is_named() {
+async fn an_invalid_declaration_stops_the_start_and_its_key_is_named() {
     let database = TestDatabase::create(Backend::Sqlite);
     let file = File::new();
     let good = "grants = [\"client_credentials\"]";

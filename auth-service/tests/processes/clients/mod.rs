@@ -62,15 +62,15 @@ const MACHINE: &[&str] =
     &["create", "--name", "Billing", "--id", "billing", "--grants", "client_credentials"];
 
 #[actix_web::test]
-async fn a_client_is_made_shown_changed_and_deleted() {
+async fn a_client_is_created_shown_changed_and_deleted() {
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
         let _service = settings.start().await;
         let known = known(&database).await;
         assert_eq!(document(&settings, &["list"]), json!([]));
         let described = ["--scopes", "todos:read todos:write", "--access-ttl", "60"];
-        let made = document(&settings, &[MACHINE, &described].concat());
-        let secret = made["client_secret"].as_str().unwrap();
+        let created = document(&settings, &[MACHINE, &described].concat());
+        let secret = created["client_secret"].as_str().unwrap();
         assert!(secret.starts_with("lks_") && secret.len() == 47);
         let mut expected = json!({
             "client_id": "billing", "name": "Billing", "public": false, "active": true, "declared": false,
@@ -80,7 +80,7 @@ async fn a_client_is_made_shown_changed_and_deleted() {
         });
         let shown = document(&settings, &["show", "billing"]);
         for (name, value) in expected.as_object().unwrap() {
-            assert_eq!((&shown[name], &made[name]), (value, value), "{name}");
+            assert_eq!((&shown[name], &created[name]), (value, value), "{name}");
         }
         assert_eq!(shown.get("client_secret"), None, "shown once");
         assert_eq!(shown["secrets"][0]["expires_at"], Value::Null);
@@ -125,7 +125,7 @@ async fn a_client_is_made_shown_changed_and_deleted() {
 }
 
 #[actix_web::test]
-async fn what_cannot_be_is_refused_with_one_line() {
+async fn invalid_arguments_are_refused_with_one_line() {
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
         document(&settings, MACHINE);
@@ -172,7 +172,7 @@ async fn what_cannot_be_is_refused_with_one_line() {
 }
 
 #[actix_web::test]
-async fn people_read_tables_and_see_the_secret_once() {
+async fn text_output_is_a_table_and_shows_the_secret_once() {
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
         let people = |arguments: &[&str]| {
@@ -180,14 +180,17 @@ async fn people_read_tables_and_see_the_secret_once() {
             assert!(ok && err.is_empty(), "{err}");
             out
         };
-        let made = people(MACHINE);
-        assert!(made.starts_with("client_id") && made.lines().last().unwrap().starts_with("lks_"), "{made}");
+        let created = people(MACHINE);
+        assert!(
+            created.starts_with("client_id") && created.lines().last().unwrap().starts_with("lks_"),
+            "{created}"
+        );
         let uris = "http://127.0.0.1/cb,com.example.app:/cb";
         let app = ["--public", "--grants", "authorization_code,refresh_token", "--redirect-uris", uris];
-        let made = people(&[&["create", "--name", "App", "--id", "app"], app.as_slice()].concat());
+        let created = people(&[&["create", "--name", "App", "--id", "app"], app.as_slice()].concat());
         assert!(
-            !made.contains("lks_") && made.contains("http://127.0.0.1/cb, com.example.app:/cb"),
-            "{made}"
+            !created.contains("lks_") && created.contains("http://127.0.0.1/cb, com.example.app:/cb"),
+            "{created}"
         );
         let list = people(&["list"]);
         assert!(
@@ -205,13 +208,13 @@ async fn people_read_tables_and_see_the_secret_once() {
 }
 
 #[actix_web::test]
-async fn a_disabled_client_is_dead_for_redis_and_feed_alike() {
+async fn tokens_of_a_disabled_client_are_refused_through_redis_and_feed() {
     for database in TestDatabase::both() {
         let redis = RedisProcess::start().await;
         let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
         let (service, other) = (settings.start().await, settings.replica().start().await);
-        let made = document(&settings, MACHINE);
-        let secret = made["client_secret"].as_str().unwrap();
+        let created = document(&settings, MACHINE);
+        let secret = created["client_secret"].as_str().unwrap();
         let by_redis = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
         let by_feed = ResourceServer::following(&settings.issuer).await;
         let token = token(&service, secret).await;
@@ -243,8 +246,8 @@ async fn a_disabled_client_is_dead_for_redis_and_feed_alike() {
         document(&settings, &["delete", "billing"]);
         by_redis.eventually_decides(Decision::Revoked, &again).await;
         by_feed.eventually_decides(Decision::Revoked, &again).await;
-        let made = document(&settings, MACHINE);
-        let third = self::token(&service, made["client_secret"].as_str().unwrap()).await;
+        let created = document(&settings, MACHINE);
+        let third = self::token(&service, created["client_secret"].as_str().unwrap()).await;
         by_redis.eventually_decides(Decision::Accepted, &third).await;
         assert_eq!(by_redis.decide(&again).await, Decision::Revoked, "the cut still applies to the same id");
     }
@@ -289,7 +292,7 @@ async fn killed_half_way(settings: &ServiceSettings, database: &TestDatabase, co
 }
 
 #[actix_web::test]
-async fn a_command_that_is_killed_half_way_is_finished() {
+async fn an_interrupted_disabling_is_completed() {
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
         document(&settings, MACHINE);

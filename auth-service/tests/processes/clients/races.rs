@@ -37,16 +37,16 @@ fn issued_at_ms(token: &Value) -> i64 {
 const LOGIN: &[(&str, &str)] = &[("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
 
 #[actix_web::test]
-async fn what_a_client_is_given_while_it_is_switched_off_is_cut() {
+async fn tokens_issued_while_a_client_is_disabled_are_revoked() {
     for database in TestDatabase::both() {
         // Without clock skew, only the order of the steps ensures that no token is later than the cut.
         let settings = ServiceSettings::on(&database).with("AUTH__REVOCATION__CLOCK_SKEW_MS", "0");
         let (one, two) = (settings.start().await, settings.replica().start().await);
         one.register("alice").await;
         let grants = ["--grants", "client_credentials,password,refresh_token", "--scopes", "todos:read"];
-        let made =
+        let created =
             document(&settings, &[&["create", "--name", "App", "--id", "app"], grants.as_slice()].concat());
-        let secret = made["client_secret"].as_str().unwrap();
+        let secret = created["client_secret"].as_str().unwrap();
         eventually("both know it", WAIT_LIMIT, async || {
             granted(&one, secret, LOGIN).await.is_some() && granted(&two, secret, LOGIN).await.is_some()
         })

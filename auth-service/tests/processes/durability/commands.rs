@@ -73,7 +73,7 @@ async fn facts(service: &Service, kind: &str, id: &str) -> usize {
 }
 
 #[actix_web::test]
-async fn a_command_that_is_killed_is_done_or_not_done_and_may_be_given_again() {
+async fn a_killed_command_took_effect_or_not_and_can_be_repeated() {
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
         let service = settings.start().await;

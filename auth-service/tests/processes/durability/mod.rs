@@ -32,7 +32,7 @@ async fn registered_users_and_ended_sessions_survive_a_kill() {
 
 /// All kinds of writes run at once, and the service is killed at a random moment.
 #[actix_web::test]
-async fn a_kill_amid_writes_leaves_what_was_acknowledged_and_nothing_half_done() {
+async fn a_kill_during_writes_keeps_acknowledged_writes_and_leaves_none_half_done() {
     const ROUNDS: usize = 3;
     for database in TestDatabase::both() {
         let settings = ServiceSettings::on(&database);
@@ -45,9 +45,9 @@ async fn a_kill_amid_writes_leaves_what_was_acknowledged_and_nothing_half_done()
                 .await;
             tokio::time::sleep(Duration::from_micros(rand::rng().random_range(0..20_000))).await;
             service.kill();
-            let told = running.await;
+            let writes = running.await;
             let service = settings.start().await;
-            told.check(&service).await;
+            writes.check(&service).await;
             invariants::check(&database).await;
         }
     }

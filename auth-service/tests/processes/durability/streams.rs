@@ -15,12 +15,12 @@ use crate::helpers::{PASSWORD, Service};
 const SESSIONS: usize = 15;
 
 #[derive(Clone)]
-struct Given {
+struct SessionTokens {
     access: String,
     refresh: String,
 }
 
-impl Given {
+impl SessionTokens {
     fn of(answer: &Value) -> Self {
         let text = |name: &str| answer[name].as_str().unwrap().to_owned();
         Self { access: text("access_token"), refresh: text("refresh_token") }
@@ -35,8 +35,8 @@ enum Ending {
     RevokeAccessToken,
 }
 
-/// The acknowledged writes of a client, and the request that was unanswered when the service died.
-struct Told<T> {
+/// The acknowledged writes of a client, and the one that was unanswered when the service was killed.
+struct Writes<T> {
     acknowledged: Vec<T>,
     open: Option<T>,
 }
@@ -44,17 +44,17 @@ struct Told<T> {
 /// The clients, before they run.
 pub(super) struct Streams {
     round: usize,
-    refreshing: Given,
-    ending: Vec<(Ending, Vec<Given>)>,
+    refreshing: SessionTokens,
+    ending: Vec<(Ending, Vec<SessionTokens>)>,
 }
 
 /// The results of all clients.
-pub(super) struct AllTold {
-    registered: Told<String>,
-    logged_in: Told<Given>,
+pub(super) struct AllWrites {
+    registered: Writes<String>,
+    logged_in: Writes<SessionTokens>,
     /// The newest token that was issued, or the one whose refresh was not answered.
-    refreshed: Given,
-    ended: Vec<(Ending, Told<Given>, Vec<Given>)>,
+    refreshed: SessionTokens,
+    ended: Vec<(Ending, Writes<SessionTokens>, Vec<SessionTokens>)>,
 }
 
 pub(super) async fn prepare(service: &Service, round: usize) -> Streams {
@@ -65,18 +65,21 @@ pub(super) async fn prepare(service: &Service, round: usize) -> Streams {
     let (who, mut ending) = (name("ends"), Vec::new());
     for how in [Ending::Logout, Ending::RevokeRefreshToken, Ending::RevokeAccessToken] {
         let logins = join_all((0..SESSIONS).map(|_| service.tokens(&who)));
-        ending.push((how, logins.await.iter().map(Given::of).collect()));
+        ending.push((how, logins.await.iter().map(SessionTokens::of).collect()));
     }
-    Streams { round, refreshing: Given::of(&service.tokens(&name("refreshes")).await), ending }
+    Streams { round, refreshing: SessionTokens::of(&service.tokens(&name("refreshes")).await), ending }
 }
 
 impl Streams {
-    /// Runs all clients until the service dies. Also returns the number of acknowledged writes so far.
-    pub(super) fn run(self, service: &Service) -> (impl Future<Output = AllTold> + use<>, Arc<AtomicUsize>) {
+    /// Runs all clients until the service is killed. Also returns the number of acknowledged writes so far.
+    pub(super) fn run(
+        self,
+        service: &Service,
+    ) -> (impl Future<Output = AllWrites> + use<>, Arc<AtomicUsize>) {
         let Self { round, refreshing, ending } = self;
         let (client, url) = (service.client.clone(), service.url.clone());
         let count = Arc::new(AtomicUsize::new(0));
-        let at = |path: &str| At {
+        let at = |path: &str| Endpoint {
             client: client.clone(),
             url: format!("{url}{path}"),
             count: Arc::clone(&count),
@@ -90,7 +93,7 @@ impl Streams {
         let logged_in = tokio::spawn(log_in(at("/auth/token"), format!("logs in of round {round}")));
         let refreshed = tokio::spawn(refresh(at("/auth/token"), refreshing));
         let all = async move {
-            AllTold {
+            AllWrites {
                 registered: registered.await.unwrap(),
                 logged_in: logged_in.await.unwrap(),
                 refreshed: refreshed.await.unwrap(),
@@ -101,83 +104,87 @@ impl Streams {
     }
 }
 
-/// The service of a client, and the count of acknowledged writes of all clients.
-struct At {
+/// An endpoint, and the count of acknowledged writes to all endpoints.
+struct Endpoint {
     client: Client,
     url: String,
     count: Arc<AtomicUsize>,
 }
 
-impl At {
-    async fn ask(&self, request: RequestBuilder) -> Option<Response> {
+impl Endpoint {
+    async fn send(&self, request: RequestBuilder) -> Option<Response> {
         let answer = request.send().await.ok()?;
         self.count.fetch_add(1, Relaxed);
         Some(answer)
     }
 }
 
-async fn register(at: At, round: usize) -> Told<String> {
+async fn register(endpoint: Endpoint, round: usize) -> Writes<String> {
     let mut acknowledged = Vec::new();
     loop {
         let name = format!("user {} of round {round}", acknowledged.len());
         let body = json!({"username": name, "password": PASSWORD});
-        let Some(answer) = at.ask(at.client.post(&at.url).json(&body)).await else {
-            return Told { acknowledged, open: Some(name) };
+        let Some(answer) = endpoint.send(endpoint.client.post(&endpoint.url).json(&body)).await else {
+            return Writes { acknowledged, open: Some(name) };
         };
         assert_eq!(answer.status(), StatusCode::CREATED);
         acknowledged.push(name);
     }
 }
 
-async fn ask_for_tokens(at: &At, form: &[(&str, &str)]) -> Option<Given> {
-    let answer = at.ask(at.client.post(&at.url).form(form)).await?;
+async fn request_tokens(endpoint: &Endpoint, form: &[(&str, &str)]) -> Option<SessionTokens> {
+    let answer = endpoint.send(endpoint.client.post(&endpoint.url).form(form)).await?;
     assert_eq!(answer.status(), StatusCode::OK);
-    Some(Given::of(&answer.json().await.ok()?))
+    Some(SessionTokens::of(&answer.json().await.ok()?))
 }
 
-async fn log_in(at: At, name: String) -> Told<Given> {
+async fn log_in(endpoint: Endpoint, name: String) -> Writes<SessionTokens> {
     let mut acknowledged = Vec::new();
-    while let Some(given) = ask_for_tokens(&at, &[("username", &name), ("password", PASSWORD)]).await {
-        acknowledged.push(given);
+    while let Some(tokens) = request_tokens(&endpoint, &[("username", &name), ("password", PASSWORD)]).await {
+        acknowledged.push(tokens);
     }
-    Told { acknowledged, open: None }
+    Writes { acknowledged, open: None }
 }
 
-async fn refresh(at: At, mut newest: Given) -> Given {
+async fn refresh(endpoint: Endpoint, mut newest: SessionTokens) -> SessionTokens {
     loop {
         let form = [("grant_type", "refresh_token"), ("refresh_token", &newest.refresh)];
-        match ask_for_tokens(&at, &form).await {
-            Some(given) => newest = given,
+        match request_tokens(&endpoint, &form).await {
+            Some(tokens) => newest = tokens,
             None => return newest,
         }
     }
 }
 
-async fn end(at: At, how: Ending, sessions: Vec<Given>) -> (Ending, Told<Given>, Vec<Given>) {
-    let mut told = Told { acknowledged: Vec::new(), open: None };
+async fn end(
+    endpoint: Endpoint,
+    how: Ending,
+    sessions: Vec<SessionTokens>,
+) -> (Ending, Writes<SessionTokens>, Vec<SessionTokens>) {
+    let mut writes = Writes { acknowledged: Vec::new(), open: None };
     let mut left = sessions.into_iter();
-    for given in left.by_ref() {
-        let request = at.client.post(&at.url);
+    for tokens in left.by_ref() {
+        let request = endpoint.client.post(&endpoint.url);
         let request = match how {
-            Ending::Logout => request.bearer_auth(&given.access),
+            Ending::Logout => request.bearer_auth(&tokens.access),
             Ending::RevokeRefreshToken => {
-                request.form(&[("token", &*given.refresh), ("client_id", "first-party")])
+                request.form(&[("token", &*tokens.refresh), ("client_id", "first-party")])
             }
             Ending::RevokeAccessToken => {
-                request.form(&[("token", &*given.access), ("client_id", "first-party")])
+                request.form(&[("token", &*tokens.access), ("client_id", "first-party")])
             }
         };
-        let Some(answer) = at.ask(request).await else {
-            told.open = Some(given);
+        let Some(answer) = endpoint.send(request).await else {
+            writes.open = Some(tokens);
             break;
         };
         assert!(answer.status().is_success(), "{how:?}: {}", answer.status());
-        told.acknowledged.push(given);
+        writes.acknowledged.push(tokens);
     }
-    (how, told, left.collect())
+    (how, writes, left.collect())
 }
 
-impl AllTold {
+impl AllWrites {
     /// Checks the results with the restarted service.
     pub(super) async fn check(self, service: &Service) {
         for name in &self.registered.acknowledged {
@@ -189,32 +196,32 @@ impl AllTold {
             assert!(matches!(status, StatusCode::CREATED | StatusCode::BAD_REQUEST), "{status}");
             service.access_token(name).await;
         }
-        for given in &self.logged_in.acknowledged {
-            assert_eq!(is_live(service, given).await, (true, true));
+        for tokens in &self.logged_in.acknowledged {
+            assert_eq!(is_live(service, tokens).await, (true, true));
         }
         // Whether the response was lost or not, the refresh can be repeated.
         assert_eq!(is_live(service, &self.refreshed).await, (true, true));
-        for (how, told, untouched) in &self.ended {
+        for (how, writes, untouched) in &self.ended {
             let ended = if *how == Ending::RevokeAccessToken { (false, true) } else { (false, false) };
-            for given in &told.acknowledged {
-                assert_eq!(is_live(service, given).await, ended, "{how:?}");
+            for tokens in &writes.acknowledged {
+                assert_eq!(is_live(service, tokens).await, ended, "{how:?}");
             }
-            if let Some(given) = &told.open {
-                let found = is_live(service, given).await;
+            if let Some(tokens) = &writes.open {
+                let found = is_live(service, tokens).await;
                 assert!(found == ended || found == (true, true), "{how:?}: {found:?}");
             }
-            for given in untouched {
-                assert_eq!(is_live(service, given).await, (true, true), "{how:?}");
+            for tokens in untouched {
+                assert_eq!(is_live(service, tokens).await, (true, true), "{how:?}");
             }
         }
     }
 }
 
 /// Whether the access token is accepted, and whether the refresh token can be used.
-async fn is_live(service: &Service, given: &Given) -> (bool, bool) {
-    let access = service.me(&given.access).await;
+async fn is_live(service: &Service, tokens: &SessionTokens) -> (bool, bool) {
+    let access = service.me(&tokens.access).await;
     let url = format!("{}/auth/token", service.url);
-    let form = [("grant_type", "refresh_token"), ("refresh_token", &given.refresh)];
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh)];
     let answer = service.client.post(url).form(&form).send().await.unwrap().status();
     let known = |status: StatusCode| matches!(status, StatusCode::OK | StatusCode::UNAUTHORIZED);
     assert!(known(access) && known(answer), "{access}, {answer}");

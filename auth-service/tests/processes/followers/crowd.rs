@@ -1,4 +1,4 @@
-//! Connections to the feed, by hand, and a list that is long.
+//! Plain TCP connections to the feed, and a database with a long list.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
@@ -9,21 +9,21 @@ use tokio::net::TcpStream;
 
 use crate::helpers::{Service, ServiceSettings};
 
-/// Facts in a long list, which comes in several answers.
+/// The number of facts in the long list, which needs several responses.
 pub(super) const FACTS: usize = 20_000;
-/// The most facts of one answer that a verifier has to expect.
+/// The most facts in one response.
 pub(super) const PAGE: usize = 10_000;
 
-/// A place in the list.
+/// A position in the list.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) cursor: String,
     pub(super) seq: i64,
 }
 
-/// The place that an answer reaches.
+/// The position that a response reaches.
 pub(super) fn place_of(body: &str) -> Place {
-    // Not all of it is parsed: a long list comes to hundreds of followers.
+    // The body is not parsed as JSON, because hundreds of followers get a long list.
     let cursor = body.split_once("\"cursor\":\"").unwrap().1.split_once('"').unwrap().0;
     let seq = cursor.rsplit_once('.').unwrap().1.parse().unwrap();
     Place { cursor: cursor.to_owned(), seq }
@@ -37,13 +37,13 @@ pub(super) fn request(query: &str, headers: &str) -> String {
     format!("GET /revocations{query} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
 }
 
-/// Status and body of the next answer.
+/// Reads the status and the body of the next response.
 pub(super) async fn answer(stream: &mut TcpStream) -> (u16, String) {
     let (head, body) = exchange(stream).await;
     (head.split(' ').nth(1).unwrap().parse().unwrap(), String::from_utf8(body).unwrap())
 }
 
-/// Head and body of the next answer, which has a length or comes in chunks.
+/// Reads the head and the body of the next response, which has a length or is sent in chunks.
 pub(super) async fn exchange(stream: &mut TcpStream) -> (String, Vec<u8>) {
     let mut bytes = Vec::new();
     let mut end = None;
@@ -83,7 +83,7 @@ fn body(head: &str, mut rest: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Makes the database, with a long list in it.
+/// Creates the database with a long list in it.
 pub(super) fn fill(settings: &ServiceSettings, database: &TestDatabase) {
     let made = settings.command().arg("migrate").output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

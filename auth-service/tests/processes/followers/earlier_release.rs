@@ -1,4 +1,4 @@
-//! What a verifier of 0.1.0 sends to the feed, as it was recorded, and what it has to find in the answers.
+//! Sends the recorded requests of a verifier of release 0.1.0 to the feed, and checks what it needs in the responses.
 
 use std::io::Read as _;
 
@@ -10,7 +10,7 @@ use super::crowd::{connect, exchange};
 use super::settings;
 use crate::helpers::Service;
 
-/// Behind the request line, byte for byte; `HOST` stands for the issuer's.
+/// The head after the request line, byte for byte. `HOST` stands for the host of the issuer.
 const RECORDED_HEAD: &str = "accept: application/json\r\n\
                              cache-control: no-cache\r\n\
                              user-agent: latchkey-shared-claims/0.1.0\r\n\
@@ -23,7 +23,7 @@ async fn send(stream: &mut TcpStream, service: &Service, query: &str) {
     stream.write_all(format!("GET /revocations{query} HTTP/1.1\r\n{head}").as_bytes()).await.unwrap();
 }
 
-/// The answer as that verifier reads it: gzip or not, an object with the four members, each of its type.
+/// Reads a response as that verifier does: compressed or not, an object with four members of the expected types.
 async fn page(stream: &mut TcpStream) -> Value {
     let (head, body) = exchange(stream).await;
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
@@ -45,14 +45,14 @@ async fn page(stream: &mut TcpStream) -> Value {
 }
 
 #[actix_web::test]
-async fn it_follows_the_feed_by_the_requests_that_it_sends() {
+async fn a_verifier_of_the_earlier_release_follows_the_feed() {
     let (_database, settings) = settings();
     let service = settings.start().await;
     service.register("ada").await;
     let (one, other) = (service.access_token("ada").await, service.access_token("ada").await);
     let mut stream = connect(&service).await;
 
-    // Its first request, and the one that is held from then on.
+    // Its first request, and then the request that is held.
     send(&mut stream, &service, "").await;
     let whole = page(&mut stream).await;
     assert_eq!((&whole["entries"], &whole["complete"]), (&json!([]), &json!(true)));
@@ -61,7 +61,7 @@ async fn it_follows_the_feed_by_the_requests_that_it_sends() {
     assert!(service.post("/auth/logout", &one).await.is_success());
     let mut news = page(&mut stream).await;
     if news["entries"] == json!([]) {
-        // The hold ended first: it asks again.
+        // The hold ended before the logout: the verifier repeats the request.
         send(&mut stream, &service, &format!("?after={cursor}&wait=3")).await;
         news = page(&mut stream).await;
     }
@@ -70,7 +70,7 @@ async fn it_follows_the_feed_by_the_requests_that_it_sends() {
     assert_eq!((&entry["kind"], &entry["at"]), (&json!("sid"), &Value::Null));
     assert!(entry["id"].is_string() && entry["exp"].is_i64(), "{entry}");
 
-    // After a failure it asks for what is there, on another connection.
+    // After a failure, it requests the missing facts on another connection.
     assert!(service.post("/auth/logout-all", &other).await.is_success());
     let mut stream = connect(&service).await;
     send(&mut stream, &service, &format!("?after={}&wait=0", news["cursor"].as_str().unwrap())).await;
@@ -79,7 +79,7 @@ async fn it_follows_the_feed_by_the_requests_that_it_sends() {
     assert_eq!(caught_up["entries"][0]["kind"], "sub");
     assert!(caught_up["entries"][0]["at"].is_i64(), "{caught_up}");
 
-    // A cursor of another list.
+    // A cursor of another list is refused.
     send(&mut stream, &service, "?after=0192f3a4-b5c6-7d8e-9f01-23456789abcd.41&wait=3").await;
     let (head, _) = exchange(&mut stream).await;
     assert!(head.starts_with("HTTP/1.1 410 "), "{head}");

@@ -1,4 +1,4 @@
-//! Users who log in and ask who they are, from a thread of their own, while something else goes on.
+//! Users who log in and call `/auth/me`, on a separate thread, while a test puts other load on the service.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::helpers::{PASSWORD, Service};
 
-/// Rounds of calls before it begins, and at the least while it goes on.
+/// The number of rounds of calls before the load begins, and at least while it lasts.
 const ROUNDS: usize = 30;
 
 pub(super) struct Users {
@@ -17,20 +17,20 @@ pub(super) struct Users {
     calling: JoinHandle<Calls>,
 }
 
-/// What came of it.
+/// The results of the calls.
 struct Calls {
     /// Milliseconds of each round.
     idle_ms: Vec<u128>,
     meanwhile_ms: Vec<u128>,
-    /// Answers other than they should be.
+    /// The statuses of failed calls.
     refused: Vec<StatusCode>,
-    /// Memory of the process before it began, and at the most.
+    /// The memory of the process before the load, and the highest value during it.
     before_kib: usize,
     most_kib: usize,
 }
 
 impl Users {
-    /// Registers one, who calls while nothing else happens, and then goes on.
+    /// Registers a user and measures calls without other load. Returns when the load may begin.
     pub(super) async fn of(service: &Service) -> Self {
         assert_eq!(service.register("ada").await, StatusCode::CREATED);
         let stop = Arc::new(AtomicBool::new(false));
@@ -44,7 +44,7 @@ impl Users {
         Self { stop, calling }
     }
 
-    /// Ends the calls: all were served, and the process did not grow by more than that.
+    /// Ends the calls. All must have been served, and the memory must not have grown by more than `kib`.
     pub(super) async fn served_within(self, while_there_were: &str, kib: usize) {
         self.stop.store(true, Ordering::Relaxed);
         let calls = tokio::task::spawn_blocking(|| self.calling.join().unwrap()).await.unwrap();
@@ -70,7 +70,7 @@ async fn call(url: &str, pid: u32, stop: &AtomicBool, idle: tokio::sync::oneshot
     let mut refused = Vec::new();
     let mut round = async || {
         let began = tokio::time::Instant::now();
-        refused.extend(log_in_and_ask(&client, url).await.err());
+        refused.extend(log_in_and_call_me(&client, url).await.err());
         began.elapsed().as_millis()
     };
     let (mut idle_ms, mut meanwhile_ms) = (Vec::new(), Vec::new());
@@ -87,8 +87,8 @@ async fn call(url: &str, pid: u32, stop: &AtomicBool, idle: tokio::sync::oneshot
     Calls { idle_ms, meanwhile_ms, refused, before_kib, most_kib }
 }
 
-/// A login, and a question with its token; or the status that they should not have got.
-async fn log_in_and_ask(client: &Client, url: &str) -> Result<(), StatusCode> {
+/// Logs in and calls `/auth/me` with the token. The error is the status of a failed call.
+async fn log_in_and_call_me(client: &Client, url: &str) -> Result<(), StatusCode> {
     let form = [("username", "ada"), ("password", PASSWORD)];
     let login = client.post(format!("{url}/auth/token")).form(&form).send().await.unwrap();
     if login.status() != StatusCode::OK {
