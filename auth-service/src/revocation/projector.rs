@@ -159,29 +159,31 @@ impl Projector {
     async fn round(&mut self) -> Result<ProjectionState, RoundError> {
         for _ in 0..MAX_ATTEMPTS {
             let memory = self.memory_is_due();
-            let list = self.list.read_state(memory).await?;
-            if !memory && list.run_id != self.run_id {
+            let list_state = self.list.read_state(memory).await?;
+            if !memory && list_state.run_id != self.run_id {
                 // This is another Redis process than the one whose memory figures were read: read them again.
                 self.memory_read_at = None;
                 continue;
             }
             if memory {
-                self.record_memory(&list);
+                self.record_memory(&list_state);
             }
-            self.record_contest(&list);
+            self.record_contest(&list_state);
             let may_prove = self.settings.allow_eviction || !self.shared.status().may_evict;
             // While the list must not be proven, an eviction does not cause a rebuild: verifiers still follow what is
             // left of the list, so facts are added to it.
             let rebuild = self.evicted && may_prove;
-            let complete_up_to = list.complete_up_to(&self.database_id).filter(|_| !rebuild);
+            let complete_up_to = list_state.complete_up_to(&self.database_id).filter(|_| !rebuild);
             let now = self.clock.now_seconds();
             let after = complete_up_to.unwrap_or(0);
             let page = self.read_page(after, None, now).await?;
             let done = match complete_up_to {
                 // The log should never end before the list, because the list is made from the log and was read first.
                 // If it does, for example after the database was restored, the list is rebuilt.
-                Some(last) if last <= page.last_seq => self.deliver(&list, last, page, may_prove).await?,
-                _ if may_prove => self.rebuild(&list).await?,
+                Some(last) if last <= page.last_seq => {
+                    self.deliver(&list_state, last, page, may_prove).await?
+                }
+                _ if may_prove => self.rebuild(&list_state).await?,
                 _ => WriteOutcome::Done,
             };
             let state = match done {
@@ -194,7 +196,7 @@ impl Projector {
                 }
             };
             // Also done if Redis is full, because it frees memory.
-            self.trim_if_due(&list, now).await?;
+            self.trim_if_due(&list_state, now).await?;
             return Ok(state);
         }
         Ok(ProjectionState::Conflict)
@@ -216,11 +218,11 @@ impl Projector {
         }
     }
 
-    /// Delivers the facts that the list lacks. Then proves the list complete as of the time of `list`, which was
+    /// Delivers the facts that the list lacks. Then proves the list complete as of the time of `list_state`, which was
     /// read before the facts were read.
     async fn deliver(
         &mut self,
-        list: &ListState,
+        list_state: &ListState,
         mut after: i64,
         mut page: LogPage,
         may_prove: bool,
@@ -231,7 +233,7 @@ impl Projector {
             let last = page.is_last(FACTS_PER_SCRIPT);
             let up_to = if last { end } else { page.last_read(after) };
             let proof = (last && may_prove).then_some(self.settings.list_ttl);
-            match self.list.deliver(list, after, &page.facts, up_to, proof).await? {
+            match self.list.deliver(list_state, after, &page.facts, up_to, proof).await? {
                 WriteOutcome::Done => {}
                 not_done => return Ok(not_done),
             }
@@ -250,8 +252,8 @@ impl Projector {
     }
 
     /// Records whether another issuer has replaced this issuer's list.
-    fn record_contest(&mut self, list: &ListState) {
-        if self.has_proven && list.is_renewed_by_another(&self.database_id) {
+    fn record_contest(&mut self, list_state: &ListState) {
+        if self.has_proven && list_state.is_renewed_by_another(&self.database_id) {
             self.contested_at = Some(self.clock.boot_ms());
             self.shared.update(|status| status.contests += 1);
         }
@@ -264,31 +266,34 @@ impl Projector {
 
     /// Records whether Redis is full, whether it may evict keys, and whether it has evicted any since the list was
     /// built.
-    fn record_memory(&mut self, list: &ListState) {
-        if list.is_full && !self.shared.status().is_full {
+    fn record_memory(&mut self, list_state: &ListState) {
+        if list_state.is_full && !self.shared.status().is_full {
             tracing::warn!(
                 "revocation.redis.memory_full: the list is kept beyond maxmemory, up to a quarter of it"
             );
         }
         self.memory_read_at = Some(self.clock.boot_ms());
-        list.run_id.clone_into(&mut self.run_id);
+        list_state.run_id.clone_into(&mut self.run_id);
         self.shared.update(|status| {
-            status.is_full = list.is_full;
-            status.may_evict = list.may_evict;
-            status.evicted_keys = list.evicted_keys;
+            status.is_full = list_state.is_full;
+            status.may_evict = list_state.may_evict;
+            status.evicted_keys = list_state.evicted_keys;
         });
-        let before = std::mem::replace(&mut self.evicted, list.evicted_since());
-        if self.evicted && !before && list.complete_up_to(&self.database_id).is_some() {
-            tracing::error!(keys = list.evicted_keys, "revocation.redis.evicted: the list is to be rebuilt");
+        let before = std::mem::replace(&mut self.evicted, list_state.evicted_since());
+        if self.evicted && !before && list_state.complete_up_to(&self.database_id).is_some() {
+            tracing::error!(
+                keys = list_state.evicted_keys,
+                "revocation.redis.evicted: the list is to be rebuilt"
+            );
         }
     }
 
-    async fn trim_if_due(&mut self, list: &ListState, now: i64) -> Result<(), RoundError> {
+    async fn trim_if_due(&mut self, list_state: &ListState, now: i64) -> Result<(), RoundError> {
         if self.clock.boot_ms().saturating_sub(self.trimmed_at) < TRIM_EVERY_MS {
             return Ok(());
         }
         let first_live = self.database.read(move |conn| revocations::first_live(conn, now)).await;
-        self.list.trim(list, first_live?).await?;
+        self.list.trim(list_state, first_live?).await?;
         self.trimmed_at = self.clock.boot_ms();
         Ok(())
     }

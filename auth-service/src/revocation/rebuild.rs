@@ -6,18 +6,18 @@ use super::redis::{ListState, RebuiltStream, WriteOutcome};
 
 impl Projector {
     /// Fills a new stream next to the current one and then replaces the current one, if its epoch is still the one
-    /// in `list`.
+    /// in `list_state`.
     ///
     /// Most facts are read first. The facts that were committed in the meantime are read last, after another `TIME`,
     /// so that the proof is fresh however long the first part took.
-    pub(super) async fn rebuild(&mut self, list: &ListState) -> Result<WriteOutcome, RoundError> {
+    pub(super) async fn rebuild(&mut self, list_state: &ListState) -> Result<WriteOutcome, RoundError> {
         let epoch = self.random.uuid().to_string();
         let stream = format!("events:rebuild:{epoch}");
         let (mut facts, mut after, mut began) = (0, 0, None);
         let (taken_ms, evicted_before) = loop {
             let taken = self.list.read_state(began.is_none()).await?;
             let evicted_before = *began.get_or_insert(taken.evicted_keys);
-            if taken.run_id != list.run_id {
+            if taken.run_id != list_state.run_id {
                 return Ok(WriteOutcome::Conflict);
             }
             let now = self.clock.now_seconds();
@@ -53,7 +53,7 @@ impl Projector {
             up_to: after,
             evicted_before,
         };
-        let outcome = self.list.install(list, taken_ms, &rebuilt, self.settings.list_ttl).await?;
+        let outcome = self.list.install(list_state, taken_ms, &rebuilt, self.settings.list_ttl).await?;
         if outcome == WriteOutcome::Done {
             self.evicted = false;
             self.shared.update(|status| status.rebuilds += 1);

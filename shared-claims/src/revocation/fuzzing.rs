@@ -120,7 +120,7 @@ fn oldest_token_of(fact: &RevocationFact) -> Option<TokenIdentifiers> {
     match fact.kind {
         RevocationKind::Jti => token.jti = TokenId::parse(&fact.id).ok()?,
         RevocationKind::Sid => {
-            token.sid = SessionId::from_bytes(Uuid::try_parse(&fact.id).ok()?.into_bytes())
+            token.sid = SessionId::from_bytes(Uuid::try_parse(&fact.id).ok()?.into_bytes());
         }
         RevocationKind::Sub => token.sub.clone_from(&fact.id),
         RevocationKind::Client => token.client_id.clone_from(&fact.id),

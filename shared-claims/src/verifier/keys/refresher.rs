@@ -226,7 +226,7 @@ impl Shared {
     }
 }
 
-async fn refresh_forever(shared: &Shared, fetcher: &Fetcher) {
+async fn refresh_forever(shared: &Shared, client: &Fetcher) {
     let mut known = Known::default();
     let mut failures = 0_u32;
     let jitter = &shared.settings.jitter;
@@ -235,7 +235,7 @@ async fn refresh_forever(shared: &Shared, fetcher: &Fetcher) {
         let is_extra = shared.extra().is_pending;
         let delay = if shared.has_usable() {
             let as_of_ms = shared.clock.boot_ms();
-            match fetcher.fetch(std::mem::take(&mut known)).await {
+            match client.fetch(std::mem::take(&mut known)).await {
                 Ok(fetched) => {
                     let max_age = fetched.max_age;
                     known = shared.store(fetched, as_of_ms);
@@ -250,7 +250,7 @@ async fn refresh_forever(shared: &Shared, fetcher: &Fetcher) {
                 }
             }
         } else {
-            let (fetched, as_of_ms) = fetch_first(shared, fetcher).await;
+            let (fetched, as_of_ms) = fetch_first(shared, client).await;
             let max_age = fetched.max_age;
             known = shared.store(fetched, as_of_ms);
             failures = 0;
@@ -267,10 +267,10 @@ async fn refresh_forever(shared: &Shared, fetcher: &Fetcher) {
 
 /// Requests the key set until there is one. A new request is sent every second at the latest, whether or not earlier ones
 /// have ended, so that an issuer that comes back is found within a second.
-async fn fetch_first(shared: &Shared, fetcher: &Fetcher) -> (Fetched, u64) {
+async fn fetch_first(shared: &Shared, client: &Fetcher) -> (Fetched, u64) {
     let attempt = || async {
         let as_of_ms = shared.clock.boot_ms();
-        (fetcher.fetch(Known::default()).await, as_of_ms)
+        (client.fetch(Known::default()).await, as_of_ms)
     };
     let mut attempts = FuturesUnordered::new();
     let mut failures = 0_u32;
