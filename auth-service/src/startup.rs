@@ -30,6 +30,7 @@ use crate::audit::{Recorder, Refusals};
 use crate::clients::AdministrationError;
 use crate::config::{Settings, read_clients};
 use crate::http::revocations::Feed;
+use crate::http::revocations::FeedAccess;
 use crate::http::{self, ClientAuth, Cookies, Metadata, Published, Services};
 use crate::keys::{KeyStore, KeysError, SecretName, ensure_database_id};
 use crate::maintenance::Maintenance;

@@ -1,16 +1,105 @@
-//! The sessions of a browser, which its cookies name.
+//! The two cookies of a browser: sets and clears them, and finds the sessions that they name. Scripts cannot read them,
+//! and the refresh token is sent to this service only.
 
-use actix_web::HttpRequest;
+use std::sync::Arc;
+
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::AUTHORIZATION;
-use service_kit::http::HttpError;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use service_kit::http::{CookieRules, HttpError};
 use shared_claims::actix::{ProblemResponse, cookie};
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::verifier::{Verifier, VerifyError};
 use uuid::Uuid;
 
-use super::cookies::Cookies;
 use crate::domain::{EndReason, Initiator, RefreshTokenPlain};
-use crate::tokens::Tokens;
+use crate::tokens::{IssuedTokens, Tokens};
+
+/// The names and attributes of the cookies. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Cookies {
+    names: Arc<Names>,
+    is_secure: bool,
+    refresh_path: Arc<str>,
+}
+
+#[derive(Debug)]
+struct Names {
+    access: String,
+    refresh: String,
+}
+
+impl Cookies {
+    /// Builds cookies by these rules. `base_path` is the path of the issuer, under which browsers reach this service.
+    pub fn new(rules: &CookieRules, base_path: &str) -> Self {
+        let names = Names { access: rules.access_token(), refresh: rules.name("__Secure-", "refresh_token") };
+        let refresh_path = format!("{base_path}/auth").into();
+        Self { names: Arc::new(names), is_secure: rules.is_secure, refresh_path }
+    }
+
+    /// The name of the cookie with the access token.
+    pub fn access_name(&self) -> &str {
+        &self.names.access
+    }
+
+    /// The name of the cookie with the refresh token.
+    pub(super) fn refresh_name(&self) -> &str {
+        &self.names.refresh
+    }
+
+    /// Sets both cookies.
+    pub(super) fn set(&self, answer: &mut HttpResponseBuilder, tokens: &IssuedTokens) {
+        answer.cookie(self.access(tokens.access_token.clone(), tokens.expires_in));
+        if let Some(refresh) = &tokens.refresh {
+            answer.cookie(self.refresh(refresh.token.expose().to_owned(), refresh.expires_in));
+        }
+    }
+
+    /// Both cookies with an empty value and a `Max-Age` of 0.
+    fn cleared(&self) -> [Cookie<'static>; 2] {
+        [self.access(String::new(), 0), self.refresh(String::new(), 0)]
+    }
+
+    /// A response 204 that deletes the cookies.
+    pub(super) fn clear_and_confirm(&self) -> HttpResponse {
+        let mut response = HttpResponse::NoContent();
+        for cookie in self.cleared() {
+            response.cookie(cookie);
+        }
+        response.finish()
+    }
+
+    /// The response for an error, which also deletes the cookies.
+    pub(super) fn clear_and_refuse(&self, error: &HttpError) -> HttpResponse {
+        let mut response = error.error_response();
+        for cookie in self.cleared() {
+            // Fails only if a cookie's name or value is not a valid header value. Both are constants of this service.
+            if let Err(error) = response.add_cookie(&cookie) {
+                tracing::error!(%error, "cookie.not_cleared");
+            }
+        }
+        response
+    }
+
+    fn access(&self, value: String, age: i64) -> Cookie<'static> {
+        self.cookie(self.access_name(), value, "/", age)
+    }
+
+    fn refresh(&self, value: String, age: i64) -> Cookie<'static> {
+        self.cookie(self.refresh_name(), value, &self.refresh_path, age)
+    }
+
+    fn cookie(&self, name: &str, value: String, path: &str, age: i64) -> Cookie<'static> {
+        Cookie::build(name.to_owned(), value)
+            .path(path.to_owned())
+            .secure(self.is_secure)
+            .http_only(true)
+            .same_site(SameSite::Strict)
+            .max_age(Duration::seconds(age))
+            .finish()
+    }
+}
 
 /// Reads the sessions that a browser's cookies name. Cheap to clone.
 #[derive(Clone)]
@@ -51,7 +140,7 @@ impl BrowserSessions {
 
     /// Reads the sessions that the cookies name. The cookies are ignored if the request has an `Authorization`
     /// header.
-    pub(super) async fn read(&self, request: &HttpRequest) -> Result<Presented, ProblemResponse> {
+    pub(super) async fn read(&self, request: &HttpRequest) -> Result<Presented, HttpError> {
         if request.headers().contains_key(AUTHORIZATION) {
             return Ok(Presented::default());
         }
@@ -68,10 +157,10 @@ impl BrowserSessions {
     }
 
     /// The session of an access token that this issuer signed.
-    async fn named_by(&self, token: &str) -> Result<Option<Named>, ProblemResponse> {
+    async fn named_by(&self, token: &str) -> Result<Option<Named>, HttpError> {
         let verified = match self.verifier.verify(token).await {
             Ok(verified) => verified,
-            Err(error @ VerifyError::Unavailable(_)) => return Err(error.into()),
+            Err(error @ VerifyError::Unavailable(_)) => return Err(ProblemResponse::from(error).into()),
             Err(_) => return Ok(None),
         };
         let session_id = verified.sid.map(|sid| Uuid::from_bytes(*sid.as_bytes()));

@@ -1,4 +1,4 @@
-//! The caller of a request: its program, address and request id.
+//! The caller of a request: its program and address, and the user and session in its token.
 
 use std::future::{Ready, ready};
 
@@ -6,6 +6,8 @@ use actix_web::dev::Payload;
 use actix_web::http::header::USER_AGENT;
 use actix_web::{FromRequest, HttpRequest};
 use service_kit::http::{ClientAddress, HttpError, RequestId};
+use shared_claims::claims::Claims;
+use uuid::Uuid;
 
 use crate::domain::{Actor, Device, Initiator};
 
@@ -33,4 +35,14 @@ impl FromRequest for Caller {
             }))
         }))
     }
+}
+
+/// The user id in a first-party token.
+pub(super) fn user_id(claims: &Claims) -> Result<Uuid, HttpError> {
+    claims.sub.parse().map_err(|_| HttpError::internal("the subject of a first-party token is no user"))
+}
+
+/// The session that the token belongs to.
+pub(super) fn current_session(claims: &Claims) -> Option<Uuid> {
+    claims.sid.map(|sid| Uuid::from_bytes(*sid.as_bytes()))
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::body;
 use super::browser::BrowserSessions;
 use super::caller::Caller;
-use super::credentials::log_in;
+use super::grants::log_in;
 use crate::accounts::Accounts;
 use crate::domain::EndReason;
 use crate::tokens::Tokens;

@@ -1,18 +1,16 @@
-//! `POST /auth/logout`.
+//! `POST /auth/logout` and `POST /auth/logout-all`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use service_kit::docs::ProblemDetails;
 use service_kit::http::HttpError;
-use shared_claims::actix::{BearerAuth, ProblemResponse};
+use shared_claims::actix::{Authenticated, BearerAuth, ProblemResponse};
 use shared_claims::claims::Claims;
 use uuid::Uuid;
 
-use super::browser::BrowserSessions;
-use super::caller::Caller;
-use super::cookies::Cookies;
-use super::refresh::cleared;
+use super::browser::{BrowserSessions, Cookies};
+use super::caller::{Caller, user_id};
 use crate::domain::{EndReason, Initiator};
 use crate::tokens::Tokens;
-use service_kit::docs::ProblemDetails;
 
 /// Ends the session that the request is made with: that of the token in the header, or those that the cookies name.
 #[utoipa::path(
@@ -39,13 +37,13 @@ pub(super) async fn logout(
     if !presented.is_any {
         let verified = bearer.authenticate(&request).await?;
         end_session_of(&tokens, verified.claims(), initiator).await?;
-        return Ok(done(&cookies));
+        return Ok(cookies.clear_and_confirm());
     }
     bearer.origins().check(&request)?;
     if presented.end(&tokens, EndReason::Logout, &initiator).await? {
-        return Ok(done(&cookies));
+        return Ok(cookies.clear_and_confirm());
     }
-    Ok(cleared(&cookies, &ProblemResponse::invalid_token()))
+    Ok(cookies.clear_and_refuse(&ProblemResponse::invalid_token().into()))
 }
 
 async fn end_session_of(tokens: &Tokens, claims: &Claims, initiator: Initiator) -> Result<(), HttpError> {
@@ -57,9 +55,28 @@ async fn end_session_of(tokens: &Tokens, claims: &Claims, initiator: Initiator) 
     Ok(())
 }
 
-/// A response 204 that deletes the cookies.
-pub(super) fn done(cookies: &Cookies) -> HttpResponse {
-    let mut answer = HttpResponse::NoContent();
-    cookies.clear(&mut answer);
-    answer.finish()
+/// Ends every session of the user, and revokes every token.
+#[utoipa::path(
+    post,
+    path = "/auth/logout-all",
+    tag = "account",
+    security(("bearer" = []), ("password" = [])),
+    responses(
+        (status = 204, description = "Every session has ended"),
+        (status = 401, response = ProblemDetails),
+    )
+)]
+pub(super) async fn logout_all(
+    token: Authenticated,
+    request: HttpRequest,
+    tokens: web::Data<Tokens>,
+    cookies: web::Data<Cookies>,
+    browser: web::Data<BrowserSessions>,
+    Caller(initiator): Caller,
+) -> Result<HttpResponse, HttpError> {
+    let presented = browser.read(&request).await?;
+    tokens.end_all_sessions(user_id(&token)?, initiator.clone()).await?;
+    // The refresh cookie may belong to another user, so its session is ended separately.
+    presented.end(&tokens, EndReason::Logout, &initiator).await?;
+    Ok(cookies.clear_and_confirm())
 }

@@ -1,37 +1,30 @@
 //! The only place that knows actix: one file for each endpoint.
 
+mod account;
 mod body;
 mod browser;
 mod caller;
-mod cookies;
-mod credentials;
-mod discovery;
 pub mod docs;
-pub mod feed_access;
-mod jwks;
+mod error;
+mod grants;
 mod login;
 mod logout;
-mod logout_all;
-mod me;
 mod oauth2;
 mod refresh;
-mod refuse;
-mod register;
 pub mod revocations;
 mod sessions;
 mod token;
-mod view;
+mod well_known;
 
 use actix_web::web::{self, ServiceConfig};
-use service_kit::http::{Cors, resource};
+use service_kit::http::resource;
 use shared_claims::actix::BearerAuth;
 use shared_claims::verifier::Verifier;
 
-pub use self::browser::BrowserSessions;
-pub use self::cookies::Cookies;
-pub use self::discovery::{Metadata, Published};
+pub(crate) use self::account::UserResponse;
+pub use self::browser::{BrowserSessions, Cookies};
 pub use self::oauth2::ClientAuth;
-pub(crate) use self::view::UserResponse;
+pub use self::well_known::{Metadata, Published};
 use crate::accounts::Accounts;
 use crate::keys::KeyStore;
 use crate::pages::Pages;
@@ -78,17 +71,16 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .app_data(web::Data::new(services.published.clone()))
         .app_data(web::Data::new(services.feed.clone()))
         .app_data(web::Data::new(services.pages.clone()))
-        .service(resource("/auth/register").post(register::register))
+        .service(resource("/auth/register").post(account::register))
         .service(resource("/auth/token").post(token::token))
         .service(resource("/auth/login").post(login::login))
         .service(resource("/auth/refresh").post(refresh::refresh))
         .service(resource("/auth/logout").post(logout::logout))
-        .service(resource("/auth/logout-all").post(logout_all::logout_all))
-        .service(resource("/auth/me").get(me::me))
+        .service(resource("/auth/logout-all").post(logout::logout_all))
+        .service(resource("/auth/me").get(account::me))
         .service(resource("/auth/sessions").get(sessions::list).delete(sessions::end_others))
         .service(resource("/auth/sessions/{sid}").delete(sessions::end))
         .configure(|config| oauth2::configure(config, &services.client_auth))
-        .service(resource("/.well-known/jwks.json").cors(Cors::AnyOrigin).get(jwks::show))
-        .configure(|config| discovery::configure(config, services.published.issuer_path()))
+        .configure(|config| well_known::configure(config, services.published.issuer_path()))
         .service(resource("/revocations").get(revocations::show));
 }

@@ -2,20 +2,66 @@
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use service_kit::docs::ProblemDetails;
 use service_kit::http::{BasePath, HttpError, Path, Query};
+use service_kit::timestamp::rfc3339;
 use shared_claims::actix::Authenticated;
-use shared_claims::claims::Claims;
+use shared_claims::claims::FIRST_PARTY_CLIENT;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::caller::Caller;
-use super::cookies::Cookies;
-use super::logout::done;
-use super::me::user_id;
-use super::refuse::not_found;
-use super::view::SessionResponse;
-use crate::domain::{EndReason, InvalidCursor, PageLimit, SessionCursor};
+use super::browser::Cookies;
+use super::caller::{Caller, current_session, user_id};
+use crate::domain::{EndReason, InvalidCursor, PageLimit, Session, SessionCursor, device_name};
 use crate::tokens::Tokens;
-use service_kit::docs::ProblemDetails;
+
+/// What a session was given to.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum SessionKind {
+    /// A front end of this product.
+    FirstParty,
+    /// A registered client.
+    Client,
+}
+
+/// A session, for its user's eyes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionResponse {
+    id: Uuid,
+    kind: SessionKind,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    last_used_at: String,
+    #[schema(example = "first-party")]
+    client_id: String,
+    /// What the user agent says to a person; null where it says nothing.
+    #[schema(example = "Firefox on Linux")]
+    device: Option<String>,
+    user_agent: Option<String>,
+    address: Option<String>,
+    /// Whether this request was made with it.
+    current: bool,
+}
+
+impl SessionResponse {
+    pub(super) fn of(session: Session, current: Option<Uuid>) -> Self {
+        let is_first_party = session.client_id == FIRST_PARTY_CLIENT;
+        Self {
+            id: session.id,
+            kind: if is_first_party { SessionKind::FirstParty } else { SessionKind::Client },
+            created_at: rfc3339(session.created_at_ms),
+            last_used_at: rfc3339(session.last_used_at_ms),
+            client_id: session.client_id,
+            device: session.user_agent.as_deref().and_then(device_name),
+            user_agent: session.user_agent,
+            address: session.address,
+            current: current == Some(session.id),
+        }
+    }
+}
 
 /// Lists the user's sessions, last used first. Where there is more, the header `Link` has the next page's address.
 #[utoipa::path(
@@ -112,10 +158,10 @@ pub(super) async fn end(
 ) -> Result<HttpResponse, HttpError> {
     let (user_id, session_id) = (user_id(&token)?, session_id.into_inner());
     if !tokens.end_session(user_id, session_id, EndReason::EndedByUser, initiator).await? {
-        return Err(not_found());
+        return Err(HttpError::not_found());
     }
     if current_session(&token) == Some(session_id) {
-        return Ok(done(&cookies));
+        return Ok(cookies.clear_and_confirm());
     }
     Ok(HttpResponse::NoContent().finish())
 }
@@ -141,9 +187,4 @@ pub(super) async fn end_others(
         current_session(&token).ok_or_else(|| HttpError::internal("a first-party token of no session"))?;
     tokens.end_other_sessions(user_id(&token)?, kept, initiator).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// The session that the token belongs to.
-fn current_session(claims: &Claims) -> Option<Uuid> {
-    claims.sid.map(|sid| Uuid::from_bytes(*sid.as_bytes()))
 }

@@ -8,9 +8,7 @@ use shared_claims::scope::Scopes;
 use utoipa::ToSchema;
 
 use super::caller::Caller;
-use super::credentials::log_in;
-use super::refresh::rotate;
-use super::refuse::unknown_scope;
+use super::grants::{log_in, rotate, unknown_scope};
 use crate::accounts::Accounts;
 use crate::tokens::{IssuedTokens, Tokens};
 use service_kit::docs::ProblemDetails;

@@ -12,7 +12,7 @@ use crate::clients::AdministrationSettings;
 use crate::config::{SessionSettings, Settings, ThrottleSettings};
 use crate::domain::signing_key::RotationRules;
 use crate::domain::{PasswordRules, SessionLimits};
-use crate::http::feed_access::FeedAccess;
+use crate::http::revocations::FeedAccess;
 use crate::keys::KeyStoreSettings;
 use crate::pages::PageSettings;
 use crate::passwords::HashSettings;

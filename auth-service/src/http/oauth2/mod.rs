@@ -1,11 +1,9 @@
 //! The OAuth endpoints (RFC 6749 and related RFCs), which OAuth clients and other services call.
 
-mod client;
-mod credentials;
+mod client_auth;
 mod error;
 mod form;
 pub(super) mod introspect;
-mod introspection;
 pub(super) mod revoke;
 pub(super) mod token;
 
@@ -13,7 +11,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{HttpResponse, ResponseError};
 use service_kit::http::{Cors, Endpoint, resource};
 
-pub use self::client::ClientAuth;
+pub use self::client_auth::ClientAuth;
 use self::error::OauthError;
 
 /// Registers the endpoints.

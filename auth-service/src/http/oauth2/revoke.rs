@@ -5,8 +5,7 @@ use serde::Deserialize;
 use shared_claims::verifier::{Verifier, VerifyError};
 use utoipa::ToSchema;
 
-use super::client::ClientAuth;
-use super::credentials::FormCredentials;
+use super::client_auth::{ClientAuth, FormCredentials};
 use super::error::{OauthError, OauthErrorBody};
 use super::form::OauthForm;
 use crate::domain::{EndReason, Initiator, RefreshTokenPlain};

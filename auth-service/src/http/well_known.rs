@@ -1,17 +1,33 @@
-//! `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0) and
-//! `GET /.well-known/oauth-authorization-server` (RFC 8414): one document, which lists only what works.
+//! What clients and resource servers read about the issuer: its metadata at `GET /.well-known/openid-configuration`
+//! (OpenID Connect Discovery 1.0) and `GET /.well-known/oauth-authorization-server` (RFC 8414), and its keys at
+//! `GET /.well-known/jwks.json` (RFC 7517).
 
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ContentType, ETag, EntityTag, Header, HeaderName, HeaderValue, IfNoneMatch,
+};
 use actix_web::web::{self, Bytes, ServiceConfig};
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use service_kit::http::{Cors, resource};
 use utoipa::ToSchema;
 
 use crate::domain::GrantType;
+use crate::keys::{JwkSet, KeyStore};
+
+/// Registers the key set, and the metadata at both well-known addresses. OpenID Connect Discovery (§4) puts the well-known path after
+/// the issuer's path; RFC 8414 (§3.1) puts it before.
+pub(super) fn configure(config: &mut ServiceConfig, issuer_path: &str) {
+    config.service(resource("/.well-known/jwks.json").cors(Cors::AnyOrigin).get(jwks));
+    for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
+        config.service(resource(path).cors(Cors::AnyOrigin).get(metadata));
+        if !issuer_path.is_empty() {
+            config.service(resource(&format!("{path}{issuer_path}")).cors(Cors::AnyOrigin).get(metadata));
+        }
+    }
+}
 
 const BASIC: &str = "client_secret_basic";
 const POST: &str = "client_secret_post";
@@ -106,17 +122,6 @@ impl Metadata {
     }
 }
 
-/// Registers the document at both well-known addresses. OpenID Connect Discovery (§4) puts the well-known path after
-/// the issuer's path; RFC 8414 (§3.1) puts it before.
-pub(super) fn configure(config: &mut ServiceConfig, issuer_path: &str) {
-    for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
-        config.service(resource(path).cors(Cors::AnyOrigin).get(show));
-        if !issuer_path.is_empty() {
-            config.service(resource(&format!("{path}{issuer_path}")).cors(Cors::AnyOrigin).get(show));
-        }
-    }
-}
-
 /// Tells clients and services where things are.
 #[utoipa::path(
     get,
@@ -124,7 +129,41 @@ pub(super) fn configure(config: &mut ServiceConfig, issuer_path: &str) {
     tag = "discovery",
     responses((status = 200, description = "The document", body = Metadata))
 )]
-pub(super) async fn show(published: web::Data<Published>) -> HttpResponse {
+pub(super) async fn metadata(published: web::Data<Published>) -> HttpResponse {
     let mut answer = published.answer(StatusCode::OK);
     answer.insert_header(ContentType::json()).body(published.document.clone())
+}
+
+const JWK_SET: HeaderValue = HeaderValue::from_static("application/jwk-set+json");
+
+/// Gives the keys that tokens are verified with.
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "discovery",
+    responses(
+        (status = 200, description = "The key set", body = JwkSet),
+        (status = 304, description = "It is the one that the client has"),
+    )
+)]
+pub(super) async fn jwks(
+    request: HttpRequest,
+    keys: web::Data<KeyStore>,
+    published: web::Data<Published>,
+) -> HttpResponse {
+    let set = keys.published().await;
+    let etag = EntityTag::new_strong(set.etag.clone());
+    let is_known = match IfNoneMatch::parse(&request) {
+        Ok(IfNoneMatch::Any) => true,
+        // RFC 9110 §13.1.2: compared weakly.
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&etag)),
+        // A condition that cannot be read is no reason to keep the keys back.
+        Err(_) => false,
+    };
+    let mut answer = published.answer(if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+    answer.insert_header(ETag(etag));
+    if is_known {
+        return answer.finish();
+    }
+    answer.insert_header((CONTENT_TYPE, JWK_SET)).body(set.json.clone())
 }

@@ -1,17 +1,48 @@
-//! `POST /auth/register`.
+//! `POST /auth/register` and `GET /auth/me`: the account of a user.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use service_kit::docs::ProblemDetails;
 use service_kit::http::HttpError;
+use service_kit::timestamp::rfc3339;
+use shared_claims::actix::Authenticated;
 use shared_claims::problem::{FieldError, Problem};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::body;
-use super::caller::Caller;
-use super::view::UserResponse;
+use super::caller::{Caller, user_id};
 use crate::accounts::{Accounts, InvalidField, Registration, RegistrationRequest};
-use service_kit::docs::ProblemDetails;
+use crate::domain::User;
+
+/// A user, for the user's own eyes and the operator's.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UserResponse {
+    id: Uuid,
+    #[schema(example = "alice")]
+    username: String,
+    email: Option<String>,
+    email_verified: bool,
+    is_active: bool,
+    roles: Vec<String>,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+impl From<User> for UserResponse {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id,
+            username: user.username,
+            email: user.email,
+            email_verified: user.email_verified,
+            is_active: user.is_active,
+            roles: user.roles,
+            created_at: rfc3339(user.created_at_ms),
+        }
+    }
+}
 
 /// Members that are not named here are ignored.
 #[derive(Deserialize, ToSchema)]
@@ -61,4 +92,24 @@ fn invalid(broken: Vec<InvalidField>) -> HttpError {
     let errors = broken.into_iter();
     let errors = errors.map(|rule| FieldError { field: rule.field.to_owned(), message: rule.message });
     HttpError::from(Problem::validation(errors.collect()))
+}
+
+/// Tells who the token is about.
+#[utoipa::path(
+    get,
+    path = "/auth/me",
+    tag = "account",
+    security(("bearer" = []), ("password" = [])),
+    responses(
+        (status = 200, description = "The user", body = UserResponse),
+        (status = 401, response = ProblemDetails),
+    )
+)]
+pub(super) async fn me(
+    token: Authenticated,
+    accounts: web::Data<Accounts>,
+) -> Result<HttpResponse, HttpError> {
+    // The tokens of a deleted user are refused before the handler runs.
+    let user = accounts.find(user_id(&token)?).await?.ok_or_else(HttpError::not_found)?;
+    Ok(HttpResponse::Ok().json(UserResponse::from(user)))
 }

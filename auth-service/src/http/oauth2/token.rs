@@ -1,23 +1,20 @@
-//! `POST /oauth2/token` (RFC 6749 §3.2): one file for each grant.
-
-mod authorization_code;
-mod client_credentials;
-mod password;
-mod refresh_token;
+//! `POST /oauth2/token` (RFC 6749 §3.2): the endpoint, and a function for each grant type.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use shared_claims::scope::Scopes;
 use utoipa::ToSchema;
 
-use super::client::{ClientAuth, KnownClient};
-use super::credentials::FormCredentials;
+use super::client_auth::{ClientAuth, FormCredentials, KnownClient};
 use super::error::{OauthError, OauthErrorBody};
 use super::form::OauthForm;
-use crate::accounts::Accounts;
-use crate::domain::{GrantType, Initiator};
+use crate::accounts::{Accounts, Authentication};
+use crate::domain::{CodePlain, GrantType, Initiator, RefreshTokenPlain};
 use crate::http::caller::Caller;
-use crate::tokens::{AccessRequest, ExceedsGrant, IssuedTokens, Tokens};
+use crate::tokens::{
+    AccessRequest, ExceedsGrant, IssuedTokens, LoginOutcome, RedeemOutcome, RedeemRequest, RefreshOutcome,
+    Tokens,
+};
 
 /// The parameters. A client authenticates by HTTP Basic (id and secret form-encoded) or by `client_id` and
 /// `client_secret`; a public one gives its `client_id` alone.
@@ -139,10 +136,85 @@ pub(crate) async fn token(
     }
     let exchange = Exchange { client, form: &form, tokens: &tokens, accounts: &accounts, initiator };
     let answer = match grant {
-        GrantType::ClientCredentials => client_credentials::exchange(&exchange).await,
-        GrantType::RefreshToken => refresh_token::exchange(exchange).await,
-        GrantType::Password => password::exchange(exchange).await,
-        GrantType::AuthorizationCode => authorization_code::exchange(exchange).await,
+        GrantType::ClientCredentials => client_credentials(&exchange).await,
+        GrantType::RefreshToken => refresh_token(exchange).await,
+        GrantType::Password => password(exchange).await,
+        GrantType::AuthorizationCode => authorization_code(exchange).await,
     };
     Ok(HttpResponse::Ok().json(GrantResponse::from(answer?)))
+}
+
+/// `grant_type=client_credentials` (RFC 6749 §4.4): a service gets a token in its own name. Runs no database query of its
+/// own.
+async fn client_credentials(exchange: &Exchange<'_>) -> Result<IssuedTokens, OauthError> {
+    let client = exchange.client.client();
+    // A public client has no secret, so anyone could use its id.
+    if client.is_public {
+        return Err(OauthError::UnauthorizedClient);
+    }
+    let policy = exchange.tokens.policy_of(client);
+    let granted = exchange.access()?.within(policy.allowed_to_client())?;
+    Ok(exchange.tokens.issue_client_token(&policy, granted, exchange.client.as_of_ms).await?)
+}
+
+/// `grant_type=refresh_token` (RFC 6749 §6): the token is bound to its client, scope and session.
+async fn refresh_token(exchange: Exchange<'_>) -> Result<IssuedTokens, OauthError> {
+    let presented = required(exchange.form.refresh_token.as_ref(), "refresh_token is required")?;
+    let presented = RefreshTokenPlain::parse(presented).ok_or(OauthError::InvalidGrant)?;
+    let policy = exchange.tokens.policy_of(exchange.client.client());
+    let access = exchange.access()?;
+    match exchange.tokens.refresh(presented, policy, access, exchange.initiator).await? {
+        RefreshOutcome::Issued { user_id, session_id, is_replay, tokens } => {
+            tracing::info!(%user_id, %session_id, is_replay, client_id = exchange.client.id(), "oauth2.refresh");
+            Ok(*tokens)
+        }
+        RefreshOutcome::Reused | RefreshOutcome::InvalidToken => Err(OauthError::InvalidGrant),
+        RefreshOutcome::ExceedsGrant(what) => Err(what.into()),
+        RefreshOutcome::Throttled(throttled) => Err(OauthError::Throttled(throttled)),
+    }
+}
+
+/// `grant_type=password` (RFC 6749 §4.3). A client has this grant type only if an operator adds it.
+///
+/// At present a user authenticates with a password only. Once there are second factors, a user who has one cannot log
+/// in here: [`Accounts::authenticate`] will require the second factor, and this grant type has no way to ask for it.
+async fn password(exchange: Exchange<'_>) -> Result<IssuedTokens, OauthError> {
+    let username = required(exchange.form.username.as_ref(), "username is required")?;
+    let password = required(exchange.form.password.as_ref(), "password is required")?;
+    let access = exchange.access()?;
+    // Checked before the cost of verifying the password. The check that counts is made again when the session begins.
+    access.within(exchange.tokens.policy_of(exchange.client.client()).allowed())?;
+    let client_id = exchange.client.id();
+    let authentication = exchange.accounts.authenticate(username, password, client_id, &exchange.initiator);
+    let Authentication::Verified(credentials) = authentication.await? else {
+        return Err(OauthError::InvalidGrant);
+    };
+    match exchange
+        .tokens
+        .log_in(credentials, client_id.to_owned(), access, exchange.initiator.clone())
+        .await?
+    {
+        LoginOutcome::Issued { tokens, .. } => Ok(*tokens),
+        LoginOutcome::CredentialsChanged => Err(OauthError::InvalidGrant),
+        LoginOutcome::ClientEnded => Err(OauthError::InvalidClient),
+        LoginOutcome::ExceedsGrant(what) => Err(what.into()),
+    }
+}
+
+/// `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636): exchanges a code from the hosted pages.
+async fn authorization_code(exchange: Exchange<'_>) -> Result<IssuedTokens, OauthError> {
+    let code = required(exchange.form.code.as_ref(), "code is required")?;
+    let request = RedeemRequest {
+        code: CodePlain::parse(code).ok_or(OauthError::InvalidGrant)?,
+        client_id: exchange.client.id().to_owned(),
+        redirect_uri: exchange.form.redirect_uri.clone(),
+        verifier: exchange.form.code_verifier.clone(),
+        resources: exchange.access()?.resources,
+    };
+    match exchange.tokens.redeem(request, exchange.initiator).await? {
+        RedeemOutcome::Issued { tokens } => Ok(*tokens),
+        RedeemOutcome::Reused | RedeemOutcome::InvalidCode => Err(OauthError::InvalidGrant),
+        RedeemOutcome::ExceedsGrant(what) => Err(what.into()),
+        RedeemOutcome::Throttled(throttled) => Err(OauthError::Throttled(throttled)),
+    }
 }
