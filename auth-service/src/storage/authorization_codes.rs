@@ -5,8 +5,9 @@ use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
 
+use super::lock::unlocked;
 use super::schema::authorization_codes;
-use super::{parse_uuid, unlocked, unreadable};
+use super::{parse_uuid, unreadable};
 use crate::domain::{AuthorizationCode, CodeChallenge, CodeHash, Device};
 
 #[derive(Queryable, Selectable, Insertable)]

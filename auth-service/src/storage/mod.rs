@@ -7,7 +7,6 @@ pub mod audit;
 pub mod authorization_codes;
 pub mod client_secrets;
 pub mod clients;
-mod consume;
 mod listed;
 mod lock;
 pub mod meta;
@@ -37,31 +36,6 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/auth/sqlite"
 pub fn migrations() -> Migrations {
     Migrations { postgres: POSTGRES, sqlite: SQLITE }
 }
-
-/// Loads the rows of a query except those that another transaction has locked, so that pruning never waits. On SQLite
-/// there is only one write transaction at a time.
-macro_rules! unlocked {
-    ($conn:expr, $query:expr) => {
-        match $conn {
-            DbConnection::Postgres(conn) => $query.for_update().skip_locked().load(conn)?,
-            DbConnection::Sqlite(conn) => $query.load(conn)?,
-        }
-    };
-}
-use unlocked;
-
-/// Loads the rows of a query and locks them until the transaction ends. The lock is compatible with foreign-key
-/// checks. A query that locks many rows must order them by the primary key, so that two transactions that lock the
-/// same rows wait for each other and do not deadlock.
-macro_rules! locked {
-    ($conn:expr, $query:expr) => {
-        match $conn {
-            DbConnection::Postgres(conn) => $query.for_no_key_update().load(conn)?,
-            DbConnection::Sqlite(conn) => $query.load(conn)?,
-        }
-    };
-}
-use locked;
 
 /// The error for a row that this version of the service cannot read.
 fn unreadable(what: impl Into<String>) -> QueryError {

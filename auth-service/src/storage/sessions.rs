@@ -8,11 +8,11 @@ use diesel::sql_types::BigInt;
 use service_kit::database::{DatabaseError, DbConnection};
 use uuid::Uuid;
 
-use super::lock::LockingUsers;
+use super::lock::{LockingUsers, locked, unlocked};
 use super::refresh_tokens::RefreshTokenRow;
 use super::schema::{refresh_tokens, sessions, users};
 use super::users::UserRow;
-use super::{locked, parse_uuid, unlocked, unreadable};
+use super::{parse_uuid, unreadable};
 use crate::domain::{EndReason, RefreshToken, RefreshTokenHash, Session, SessionCursor, User};
 use shared_claims::scope::Scopes;
 
