@@ -31,7 +31,7 @@ use crate::clients::AdministrationError;
 use crate::config::{Settings, read_clients};
 use crate::http::revocations::Feed;
 use crate::http::revocations::FeedAccess;
-use crate::http::{self, ClientAuth, Cookies, Metadata, Published, Services};
+use crate::http::{self, ClientAuth, Cookies, Metadata, PublishedMetadata, Services};
 use crate::keys::{KeyStore, KeysError, SecretName, ensure_database_id};
 use crate::maintenance::Maintenance;
 use crate::pages::{PageError, Pages};
@@ -168,7 +168,7 @@ impl Application {
             bearer: verifiers::bearer(&settings, &database, &keys, clock.clone()).await?,
             browser: verifiers::browser(&settings, cookies.clone(), &keys, clock.clone()).await?,
             cookies,
-            published: Published::new(
+            published: PublishedMetadata::new(
                 &Metadata::of(&settings.issuer, scopes.iter()),
                 settings.keys.jwks_max_age_seconds,
                 settings.base_path(),

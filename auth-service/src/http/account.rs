@@ -16,7 +16,7 @@ use super::caller::{Caller, user_id};
 use crate::accounts::{Accounts, InvalidField, Registration, RegistrationRequest};
 use crate::domain::User;
 
-/// A user, for the user's own eyes and the operator's.
+/// A user, as the user and the operators see it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UserResponse {
     id: Uuid,
@@ -44,7 +44,7 @@ impl From<User> for UserResponse {
     }
 }
 
-/// Members that are not named here are ignored.
+/// The new user. Unknown members are ignored.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct RegisterRequest {
     #[schema(example = "alice", min_length = 1, max_length = 100)]
@@ -76,12 +76,12 @@ pub(super) async fn register(
     payload: web::Payload,
 ) -> Result<HttpResponse, HttpError> {
     let body: RegisterRequest = body::read(&request, payload, accounts.password_rules()).await?;
-    let given = RegistrationRequest {
+    let registration = RegistrationRequest {
         username: &body.username,
         password: &body.password,
         email: body.email.as_deref(),
     };
-    match accounts.register(given, &initiator).await? {
+    match accounts.register(registration, &initiator).await? {
         Registration::Registered(user) => Ok(HttpResponse::Created().json(UserResponse::from(*user))),
         Registration::Taken => Err(HttpError::new(StatusCode::BAD_REQUEST, "Username already registered")),
         Registration::Invalid(broken) => Err(invalid(broken)),
@@ -94,7 +94,7 @@ fn invalid(broken: Vec<InvalidField>) -> HttpError {
     HttpError::from(Problem::validation(errors.collect()))
 }
 
-/// Tells who the token is about.
+/// Returns the user that the token was issued to.
 #[utoipa::path(
     get,
     path = "/auth/me",

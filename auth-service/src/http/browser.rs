@@ -19,13 +19,13 @@ use crate::tokens::{IssuedTokens, Tokens};
 /// The names and attributes of the cookies. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Cookies {
-    names: Arc<Names>,
+    names: Arc<CookieNames>,
     is_secure: bool,
     refresh_path: Arc<str>,
 }
 
 #[derive(Debug)]
-struct Names {
+struct CookieNames {
     access: String,
     refresh: String,
 }
@@ -33,7 +33,8 @@ struct Names {
 impl Cookies {
     /// Builds cookies by these rules. `base_path` is the path of the issuer, under which browsers reach this service.
     pub fn new(rules: &CookieRules, base_path: &str) -> Self {
-        let names = Names { access: rules.access_token(), refresh: rules.name("__Secure-", "refresh_token") };
+        let names =
+            CookieNames { access: rules.access_token(), refresh: rules.name("__Secure-", "refresh_token") };
         let refresh_path = format!("{base_path}/auth").into();
         Self { names: Arc::new(names), is_secure: rules.is_secure, refresh_path }
     }
@@ -49,10 +50,10 @@ impl Cookies {
     }
 
     /// Sets both cookies.
-    pub(super) fn set(&self, answer: &mut HttpResponseBuilder, tokens: &IssuedTokens) {
-        answer.cookie(self.access(tokens.access_token.clone(), tokens.expires_in));
+    pub(super) fn set(&self, response: &mut HttpResponseBuilder, tokens: &IssuedTokens) {
+        response.cookie(self.access(tokens.access_token.clone(), tokens.expires_in));
         if let Some(refresh) = &tokens.refresh {
-            answer.cookie(self.refresh(refresh.token.expose().to_owned(), refresh.expires_in));
+            response.cookie(self.refresh(refresh.token.expose().to_owned(), refresh.expires_in));
         }
     }
 
@@ -110,17 +111,17 @@ pub struct BrowserSessions {
 
 /// The sessions that the cookies of a request name.
 #[derive(Default)]
-pub(super) struct Presented {
+pub(super) struct NamedSessions {
     /// Whether the request has the access cookie or the refresh cookie.
-    pub(super) is_any: bool,
+    pub(super) has_cookie: bool,
     /// The session that the access cookie names.
-    access: Option<Named>,
+    access: Option<AccessSession>,
     /// The value of the refresh cookie.
     pub(super) refresh: Option<String>,
 }
 
 #[derive(Clone, Copy)]
-struct Named {
+struct AccessSession {
     user_id: Uuid,
     session_id: Uuid,
 }
@@ -140,16 +141,16 @@ impl BrowserSessions {
 
     /// Reads the sessions that the cookies name. The cookies are ignored if the request has an `Authorization`
     /// header.
-    pub(super) async fn read(&self, request: &HttpRequest) -> Result<Presented, HttpError> {
+    pub(super) async fn read(&self, request: &HttpRequest) -> Result<NamedSessions, HttpError> {
         if request.headers().contains_key(AUTHORIZATION) {
-            return Ok(Presented::default());
+            return Ok(NamedSessions::default());
         }
         let access = cookie(request, self.cookies.access_name())?;
         let refresh = cookie(request, self.cookies.refresh_name())?;
-        Ok(Presented {
-            is_any: access.is_some() || refresh.is_some(),
+        Ok(NamedSessions {
+            has_cookie: access.is_some() || refresh.is_some(),
             access: match access {
-                Some(token) => self.named_by(token).await?,
+                Some(token) => self.session_of(token).await?,
                 None => None,
             },
             refresh: refresh.map(str::to_owned),
@@ -157,7 +158,7 @@ impl BrowserSessions {
     }
 
     /// The session of an access token that this issuer signed.
-    async fn named_by(&self, token: &str) -> Result<Option<Named>, HttpError> {
+    async fn session_of(&self, token: &str) -> Result<Option<AccessSession>, HttpError> {
         let verified = match self.verifier.verify(token).await {
             Ok(verified) => verified,
             Err(error @ VerifyError::Unavailable(_)) => return Err(ProblemResponse::from(error).into()),
@@ -165,14 +166,14 @@ impl BrowserSessions {
         };
         let session_id = verified.sid.map(|sid| Uuid::from_bytes(*sid.as_bytes()));
         let named = verified.sub.parse().ok().zip(session_id);
-        Ok(named.map(|(user_id, session_id)| Named { user_id, session_id }))
+        Ok(named.map(|(user_id, session_id)| AccessSession { user_id, session_id }))
     }
 }
 
-impl Presented {
+impl NamedSessions {
     /// Whether the access cookie and the refresh cookie name different sessions. Then an attacker may have planted
     /// one of them.
-    pub(super) fn disagrees(&self, tokens: &Tokens) -> bool {
+    pub(super) fn name_different_sessions(&self, tokens: &Tokens) -> bool {
         let refresh = self.refresh.as_deref().and_then(RefreshTokenPlain::parse);
         let of_refresh = refresh.and_then(|token| tokens.session_of(&token));
         self.access.is_some_and(|access| Some(access.session_id) != of_refresh)
@@ -186,7 +187,7 @@ impl Presented {
         initiator: &Initiator,
     ) -> Result<bool, HttpError> {
         let mut has_ended = false;
-        if let Some(Named { user_id, session_id }) = self.access {
+        if let Some(AccessSession { user_id, session_id }) = self.access {
             has_ended |= tokens.end_session(user_id, session_id, reason, initiator.clone()).await?;
         }
         if let Some(token) = self.refresh.as_deref().and_then(RefreshTokenPlain::parse) {

@@ -35,8 +35,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, Scopes, SecuritySch
         (name = "token", description = "Tokens for programs of the same product"),
         (name = "oauth2", description = "Tokens for OAuth clients"),
         (name = "browser", description = "Tokens in cookies"),
-        (name = "discovery", description = "What verifiers need"),
-        (name = "revocation", description = "What verifiers follow"),
+        (name = "discovery", description = "The issuer's metadata and keys"),
+        (name = "revocation", description = "The list of revoked tokens"),
     )
 )]
 struct Api;

@@ -16,7 +16,7 @@ use crate::domain::EndReason;
 use crate::tokens::Tokens;
 use service_kit::docs::ProblemDetails;
 
-/// Credentials in JSON: a form of another site cannot send that.
+/// The credentials. They are JSON, which a form on another site cannot send.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct LoginRequest {
     #[schema(example = "alice")]
@@ -25,7 +25,7 @@ pub(super) struct LoginRequest {
     password: String,
 }
 
-/// Logs a browser in. The sessions that it had, by its cookies, end.
+/// Logs a browser in. The sessions that its cookies named before end.
 #[utoipa::path(
     post,
     path = "/auth/login",
@@ -50,13 +50,13 @@ pub(super) async fn login(
     payload: web::Payload,
 ) -> Result<HttpResponse, HttpError> {
     bearer.origins().check_not_foreign(&request)?;
-    let presented = browser.read(&request).await?;
+    let named = browser.read(&request).await?;
     let body: LoginRequest = body::read(&request, payload, accounts.password_rules()).await?;
     let scope = tokens.default_scope().clone();
     let initiator = caller.0.clone();
-    let granted = log_in(&accounts, &tokens, &body.username, &body.password, scope, caller).await?;
-    presented.end(&tokens, EndReason::NewLogin, &initiator).await?;
-    let mut answer = HttpResponse::NoContent();
-    browser.cookies().set(&mut answer, &granted);
-    Ok(answer.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish())
+    let issued = log_in(&accounts, &tokens, &body.username, &body.password, scope, caller).await?;
+    named.end(&tokens, EndReason::NewLogin, &initiator).await?;
+    let mut response = HttpResponse::NoContent();
+    browser.cookies().set(&mut response, &issued);
+    Ok(response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish())
 }

@@ -12,14 +12,14 @@ use super::caller::{Caller, user_id};
 use crate::domain::{EndReason, Initiator};
 use crate::tokens::Tokens;
 
-/// Ends the session that the request is made with: that of the token in the header, or those that the cookies name.
+/// Ends the session of the token in the header, or the sessions that the cookies name.
 #[utoipa::path(
     post,
     path = "/auth/logout",
     tag = "account",
     security(("bearer" = []), ("password" = [])),
     responses(
-        (status = 204, description = "The session has ended: its refresh tokens are dead, its access tokens revoked; the cookies are cleared"),
+        (status = 204, description = "The session has ended: its refresh tokens are invalid, and its access tokens are revoked. The cookies are cleared"),
         (status = 400, response = ProblemDetails),
         (status = 401, response = ProblemDetails),
         (status = 403, response = ProblemDetails),
@@ -33,14 +33,14 @@ pub(super) async fn logout(
     browser: web::Data<BrowserSessions>,
     Caller(initiator): Caller,
 ) -> Result<HttpResponse, HttpError> {
-    let presented = browser.read(&request).await?;
-    if !presented.is_any {
+    let named = browser.read(&request).await?;
+    if !named.has_cookie {
         let verified = bearer.authenticate(&request).await?;
         end_session_of(&tokens, verified.claims(), initiator).await?;
         return Ok(cookies.clear_and_confirm());
     }
     bearer.origins().check(&request)?;
-    if presented.end(&tokens, EndReason::Logout, &initiator).await? {
+    if named.end(&tokens, EndReason::Logout, &initiator).await? {
         return Ok(cookies.clear_and_confirm());
     }
     Ok(cookies.clear_and_refuse(&ProblemResponse::invalid_token().into()))
@@ -74,9 +74,9 @@ pub(super) async fn logout_all(
     browser: web::Data<BrowserSessions>,
     Caller(initiator): Caller,
 ) -> Result<HttpResponse, HttpError> {
-    let presented = browser.read(&request).await?;
+    let named = browser.read(&request).await?;
     tokens.end_all_sessions(user_id(&token)?, initiator.clone()).await?;
     // The refresh cookie may belong to another user, so its session is ended separately.
-    presented.end(&tokens, EndReason::Logout, &initiator).await?;
+    named.end(&tokens, EndReason::Logout, &initiator).await?;
     Ok(cookies.clear_and_confirm())
 }

@@ -1,4 +1,4 @@
-//! The only place that knows actix: one file for each endpoint.
+//! The HTTP endpoints. Only this module and `startup` use actix-web.
 
 mod account;
 mod body;
@@ -24,40 +24,40 @@ use shared_claims::verifier::Verifier;
 pub(crate) use self::account::UserResponse;
 pub use self::browser::{BrowserSessions, Cookies};
 pub use self::oauth2::ClientAuth;
-pub use self::well_known::{Metadata, Published};
+pub use self::well_known::{Metadata, PublishedMetadata};
 use crate::accounts::Accounts;
 use crate::keys::KeyStore;
 use crate::pages::Pages;
 use crate::tokens::Tokens;
 
-/// What the endpoints need. Cheap to clone.
+/// The components that the endpoints use. Cheap to clone.
 #[derive(Clone)]
 pub struct Services {
-    /// Users.
+    /// The use cases around users.
     pub accounts: Accounts,
-    /// Tokens.
+    /// The use cases around tokens.
     pub tokens: Tokens,
-    /// How OAuth clients authenticate.
+    /// Authenticates OAuth clients.
     pub client_auth: ClientAuth,
-    /// Verifies every token that we issued, whomever it is for.
+    /// Verifies tokens of this issuer, for any audience.
     pub issued: Verifier,
-    /// Keys.
+    /// The signing keys.
     pub keys: KeyStore,
-    /// How requests with an access token authenticate.
+    /// Authenticates requests that carry an access token.
     pub bearer: BearerAuth,
-    /// How cookies are set.
+    /// Sets and clears the cookies of a browser.
     pub cookies: Cookies,
-    /// What a browser's cookies name.
+    /// Finds the sessions that a browser's cookies name.
     pub browser: BrowserSessions,
-    /// What is published of this issuer.
-    pub published: Published,
-    /// The feed.
+    /// The issuer's metadata.
+    pub published: PublishedMetadata,
+    /// The revocation feed.
     pub feed: revocations::Feed,
     /// The hosted pages.
     pub pages: Pages,
 }
 
-/// Registers the endpoints and what they need.
+/// Registers the endpoints and the components that they use.
 pub fn configure(config: &mut ServiceConfig, services: &Services) {
     config
         .app_data(web::Data::new(services.accounts.clone()))

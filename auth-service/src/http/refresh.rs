@@ -10,13 +10,13 @@ use super::caller::Caller;
 use super::grants::{bad_refresh_token, rotate};
 use crate::tokens::Tokens;
 
-/// Rotates a browser's cookies.
+/// Rotates the refresh token of a browser, and sets both cookies again.
 #[utoipa::path(
     post,
     path = "/auth/refresh",
     tag = "browser",
     responses(
-        (status = 204, description = "Both cookies are set anew"),
+        (status = 204, description = "Both cookies are set again"),
         (status = 400, response = ProblemDetails),
         (status = 401, response = ProblemDetails),
         (status = 403, response = ProblemDetails),
@@ -31,22 +31,22 @@ pub(super) async fn refresh(
     browser: web::Data<BrowserSessions>,
     Caller(initiator): Caller,
 ) -> Result<HttpResponse, HttpError> {
-    let presented = browser.read(&request).await?;
-    let Some(token) = presented.refresh.as_deref() else {
+    let named = browser.read(&request).await?;
+    let Some(token) = named.refresh.as_deref() else {
         return Ok(cookies.clear_and_refuse(&bad_refresh_token()));
     };
     bearer.origins().check(&request)?;
-    if presented.disagrees(&tokens) {
+    if named.name_different_sessions(&tokens) {
         tracing::warn!("auth.refresh_of_another_session");
         return Ok(cookies.clear_and_refuse(&bad_refresh_token()));
     }
     match rotate(&tokens, token, None, initiator).await {
-        Ok(granted) => {
-            let mut answer = HttpResponse::NoContent();
-            cookies.set(&mut answer, &granted);
-            Ok(answer.finish())
+        Ok(issued) => {
+            let mut response = HttpResponse::NoContent();
+            cookies.set(&mut response, &issued);
+            Ok(response.finish())
         }
-        Err(refusal) if refusal.problem().status == 401 => Ok(cookies.clear_and_refuse(&refusal)),
-        Err(refusal) => Err(refusal),
+        Err(error) if error.problem().status == 401 => Ok(cookies.clear_and_refuse(&error)),
+        Err(error) => Err(error),
     }
 }

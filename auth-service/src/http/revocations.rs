@@ -14,12 +14,12 @@ use subtle::ConstantTimeEq;
 
 use crate::revocation::feed::{self, FeedError, FeedPage, LONGEST_WAIT};
 
-/// What the feed's endpoint needs.
+/// The components of the endpoint.
 #[derive(Clone)]
 pub struct Feed {
-    /// What it answers.
+    /// The feed.
     pub feed: feed::Feed,
-    /// Whom it answers.
+    /// The requests that it accepts.
     pub access: FeedAccess,
 }
 
@@ -30,19 +30,20 @@ pub struct FeedQuery {
     wait: Option<u64>,
 }
 
-/// Answers with what was committed after the cursor; holds the request for as long as `wait` says where there is nothing.
+/// Returns the revocations that were committed after the cursor. If there are none, waits for one for up to `wait`
+/// seconds.
 #[utoipa::path(
     get,
     path = "/revocations",
     tag = "revocation",
     params(
-        ("after" = Option<String>, Query, description = "The cursor of the last answer; without it, the whole list"),
-        ("wait" = Option<u64>, Query, maximum = 30, description = "Seconds to hold the request for news"),
+        ("after" = Option<String>, Query, description = "The cursor of the last response. Without it, the whole list is returned"),
+        ("wait" = Option<u64>, Query, maximum = 30, description = "Seconds to wait for a revocation"),
     ),
     responses(
         (status = 200, description = "The facts since the cursor", body = FeedPage),
         (status = 401, description = "The feed's token is missing or wrong"),
-        (status = 403, description = "No token is set, and the request may come from elsewhere than this machine"),
+        (status = 403, description = "No token is configured, and the request may come from another machine"),
         (status = 410, description = "The cursor belongs to another list: start again"),
         (status = 503, description = "The log cannot be read, or too many requests to the feed are open; with Retry-After"),
     )
@@ -70,7 +71,7 @@ pub async fn show(
     Ok(response.body(answer.plain()))
 }
 
-/// Whether the answer may be compressed (RFC 9110 §12.5.3).
+/// Whether the response may be compressed (RFC 9110 §12.5.3).
 fn accepts_gzip(request: &HttpRequest) -> bool {
     let accepted = AcceptEncoding::parse(request).ok();
     let chosen = accepted.and_then(|accepted| {
@@ -93,8 +94,8 @@ impl From<FeedError> for HttpError {
     }
 }
 
-/// Headers that browsers and proxies add. A verifier on this machine that asks directly sends none of them.
-const SENT_ON_BEHALF: [&str; 12] = [
+/// Headers that browsers and proxies add. A verifier on this machine that sends its requests directly adds none of them.
+const FORWARDING_HEADERS: [&str; 12] = [
     "origin",
     "forwarded",
     "via",
@@ -110,7 +111,7 @@ const SENT_ON_BEHALF: [&str; 12] = [
 ];
 
 /// The prefix of `X-Forwarded-For`, `-Host`, `-Proto` and similar headers.
-const SENT_ON_BEHALF_PREFIX: &str = "x-forwarded";
+const FORWARDING_PREFIX: &str = "x-forwarded";
 
 /// Which requests the feed accepts. The feed contains identifiers only, but it shows when users log out.
 #[derive(Clone, Debug)]
@@ -121,7 +122,7 @@ pub enum FeedAccess {
     Loopback,
     /// No request: no token is configured, and a loopback address would not show that a request comes from this
     /// machine.
-    Nobody,
+    Closed,
 }
 
 impl FeedAccess {
@@ -133,16 +134,15 @@ impl FeedAccess {
                 if presented.as_bytes().ct_eq(token.expose().as_bytes()).into() {
                     return Ok(());
                 }
-                let refusal =
-                    HttpError::new(StatusCode::UNAUTHORIZED, "The feed's token is missing or wrong");
-                Err(refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+                let error = HttpError::new(StatusCode::UNAUTHORIZED, "The feed's token is missing or wrong");
+                Err(error.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
             Self::Loopback if comes_from_this_machine(request) => Ok(()),
             Self::Loopback => Err(HttpError::new(
                 StatusCode::FORBIDDEN,
                 "Without revocation.feed_token the feed answers this machine alone",
             )),
-            Self::Nobody => Err(HttpError::new(
+            Self::Closed => Err(HttpError::new(
                 StatusCode::FORBIDDEN,
                 "The feed needs revocation.feed_token where the issuer is not local or a proxy is trusted",
             )),
@@ -156,15 +156,16 @@ impl FeedAccess {
 /// header may show a browser or a proxy.
 fn comes_from_this_machine(request: &HttpRequest) -> bool {
     let headers = request.headers();
-    let on_behalf = headers.keys().any(|name| {
-        SENT_ON_BEHALF.contains(&name.as_str()) || name.as_str().starts_with(SENT_ON_BEHALF_PREFIX)
+    let is_forwarded = headers.keys().any(|name| {
+        FORWARDING_HEADERS.contains(&name.as_str()) || name.as_str().starts_with(FORWARDING_PREFIX)
     });
     let hosts = headers.get_all(header::HOST).map(|host| host.to_str().unwrap_or_default());
     // HTTP/2 and the absolute form of HTTP/1.1 name the host in the URL.
-    let asked: Vec<&str> = hosts.chain(request.uri().authority().map(Authority::as_str)).collect();
-    let asked_locally = !asked.is_empty() && asked.into_iter().all(is_loopback_authority);
+    let requested_hosts: Vec<&str> = hosts.chain(request.uri().authority().map(Authority::as_str)).collect();
+    let names_this_machine =
+        !requested_hosts.is_empty() && requested_hosts.into_iter().all(is_loopback_authority);
     let is_local = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-    is_local && asked_locally && !on_behalf
+    is_local && names_this_machine && !is_forwarded
 }
 
 /// The token of a single `Authorization: Bearer` header.

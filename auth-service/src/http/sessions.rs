@@ -16,7 +16,7 @@ use super::caller::{Caller, current_session, user_id};
 use crate::domain::{EndReason, InvalidCursor, PageLimit, Session, SessionCursor, device_name};
 use crate::tokens::Tokens;
 
-/// What a session was given to.
+/// The kind of client that a session belongs to.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum SessionKind {
@@ -26,7 +26,7 @@ enum SessionKind {
     Client,
 }
 
-/// A session, for its user's eyes.
+/// A session, as its user sees it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SessionResponse {
     id: Uuid,
@@ -37,12 +37,12 @@ pub(super) struct SessionResponse {
     last_used_at: String,
     #[schema(example = "first-party")]
     client_id: String,
-    /// What the user agent says to a person; null where it says nothing.
+    /// The device in words, read from the user agent; null if it is not known.
     #[schema(example = "Firefox on Linux")]
     device: Option<String>,
     user_agent: Option<String>,
     address: Option<String>,
-    /// Whether this request was made with it.
+    /// Whether this request belongs to it.
     current: bool,
 }
 
@@ -63,15 +63,15 @@ impl SessionResponse {
     }
 }
 
-/// Lists the user's sessions, last used first. Where there is more, the header `Link` has the next page's address.
+/// Lists the user's sessions, last used first. If there are more, the header `Link` has the URL of the next page.
 #[utoipa::path(
     get,
     path = "/auth/sessions",
     tag = "account",
     security(("bearer" = []), ("password" = [])),
     params(
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 200, description = "How many: 50 unless said"),
-        ("cursor" = Option<String>, Query, description = "From a `Link` header"),
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 200, description = "The most sessions of a page; 50 by default"),
+        ("cursor" = Option<String>, Query, description = "The cursor from a `Link` header"),
     ),
     responses(
         (
@@ -90,27 +90,27 @@ pub(super) async fn list(
     base_path: BasePath,
     query: Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, HttpError> {
-    let wanted = WantedPage::read(query.into_inner())?;
-    let (sessions, next) = tokens.sessions_of(user_id(&token)?, wanted.after, wanted.limit).await?;
+    let page = PageRequest::read(query.into_inner())?;
+    let (sessions, next) = tokens.sessions_of(user_id(&token)?, page.after, page.limit).await?;
     let current = current_session(&token);
-    let mut answer = HttpResponse::Ok();
+    let mut response = HttpResponse::Ok();
     if let Some(next) = next {
-        let limit = wanted.limit.get();
+        let limit = page.limit.get();
         let base_path = &*base_path;
         let link = format!("<{base_path}/auth/sessions?limit={limit}&cursor={next}>; rel=\"next\"");
-        answer.insert_header((header::LINK, link));
+        response.insert_header((header::LINK, link));
     }
     let sessions = sessions.into_iter().map(|session| SessionResponse::of(session, current));
-    Ok(answer.json(sessions.collect::<Vec<_>>()))
+    Ok(response.json(sessions.collect::<Vec<_>>()))
 }
 
 /// The page that the request asks for. Unknown query parameters are ignored.
-struct WantedPage {
+struct PageRequest {
     after: Option<SessionCursor>,
     limit: PageLimit,
 }
 
-impl WantedPage {
+impl PageRequest {
     fn read(pairs: Vec<(String, String)>) -> Result<Self, HttpError> {
         let (mut limit, mut after) = (None, None);
         for (name, value) in pairs {
@@ -166,14 +166,14 @@ pub(super) async fn end(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Ends every session of the user but the one that the request is made with.
+/// Ends every session of the user except the one of this request.
 #[utoipa::path(
     delete,
     path = "/auth/sessions",
     tag = "account",
     security(("bearer" = []), ("password" = [])),
     responses(
-        (status = 204, description = "All others have ended: their refresh tokens are dead, their access tokens revoked"),
+        (status = 204, description = "All others have ended: their refresh tokens are invalid, and their access tokens are revoked"),
         (status = 401, response = ProblemDetails),
         (status = 403, response = ProblemDetails),
     )

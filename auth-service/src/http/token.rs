@@ -13,8 +13,8 @@ use crate::accounts::Accounts;
 use crate::tokens::{IssuedTokens, Tokens};
 use service_kit::docs::ProblemDetails;
 
-/// What the form may hold. Client credentials, which some libraries send along, are not looked at: this face has one
-/// client.
+/// The parameters. Client credentials, which some libraries send too, are ignored, because all callers are the same
+/// first-party client.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct TokenRequest {
     /// `password` (the default) or `refresh_token`
@@ -25,18 +25,18 @@ pub(super) struct TokenRequest {
     #[schema(example = "correct horse battery staple", format = Password)]
     password: Option<String>,
     refresh_token: Option<String>,
-    /// Less than everything
+    /// A part of the default scope
     #[schema(example = "todos:read")]
     scope: Option<String>,
 }
 
-/// The answer (RFC 6749 §5.1).
+/// The response (RFC 6749 §5.1).
 #[derive(Serialize, ToSchema)]
 pub(super) struct TokenResponse {
     access_token: String,
     #[schema(example = "bearer")]
     token_type: &'static str,
-    /// Seconds until the access token ends
+    /// Seconds until the access token expires
     #[schema(example = 900)]
     expires_in: i64,
     #[schema(example = "lkr_…")]
@@ -58,7 +58,7 @@ impl From<IssuedTokens> for TokenResponse {
     }
 }
 
-/// Gives tokens for a password, or for a refresh token.
+/// Exchanges a password or a refresh token for tokens.
 #[utoipa::path(
     post,
     path = "/auth/token",
@@ -80,10 +80,10 @@ pub(super) async fn token(
     form: Form<TokenRequest>,
 ) -> Result<HttpResponse, HttpError> {
     let form = form.into_inner();
-    let scope = narrowed(form.scope.as_deref(), &tokens)?;
-    let answer = match form.grant_type.as_deref() {
+    let scope = requested_scope(form.scope.as_deref(), &tokens)?;
+    let issued = match form.grant_type.as_deref() {
         None | Some("" | "password") => {
-            let (username, password) = both(form.username, form.password)?;
+            let (username, password) = username_and_password(form.username, form.password)?;
             let scope = scope.unwrap_or_else(|| tokens.default_scope().clone());
             log_in(&accounts, &tokens, &username, &password, scope, caller).await?
         }
@@ -95,11 +95,11 @@ pub(super) async fn token(
         }
         Some(_) => return Err(HttpError::field("grant_type", "must be password or refresh_token")),
     };
-    Ok(HttpResponse::Ok().json(TokenResponse::from(answer)))
+    Ok(HttpResponse::Ok().json(TokenResponse::from(issued)))
 }
 
 /// The scope that the request asks for. An empty scope counts as none.
-fn narrowed(scope: Option<&str>, tokens: &Tokens) -> Result<Option<Scopes>, HttpError> {
+fn requested_scope(scope: Option<&str>, tokens: &Tokens) -> Result<Option<Scopes>, HttpError> {
     let Some(scope) = scope.filter(|scope| !scope.is_empty()) else { return Ok(None) };
     match Scopes::parse(scope) {
         Ok(scope) if scope.is_subset(tokens.default_scope()) => Ok(Some(scope)),
@@ -107,7 +107,10 @@ fn narrowed(scope: Option<&str>, tokens: &Tokens) -> Result<Option<Scopes>, Http
     }
 }
 
-fn both(username: Option<String>, password: Option<String>) -> Result<(String, String), HttpError> {
+fn username_and_password(
+    username: Option<String>,
+    password: Option<String>,
+) -> Result<(String, String), HttpError> {
     let missing = |field: &str| FieldError { field: field.to_owned(), message: "is required".to_owned() };
     match (username, password) {
         (Some(username), Some(password)) => Ok((username, password)),

@@ -35,14 +35,14 @@ const NONE: &str = "none";
 
 /// The issuer's metadata as it is sent, rendered once. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Published {
+pub struct PublishedMetadata {
     document: Bytes,
     /// How long clients may cache this document and the key set.
     cache_control: HeaderValue,
     issuer_path: Arc<str>,
 }
 
-impl Published {
+impl PublishedMetadata {
     /// Renders the document. Clients may cache it for `max_age_seconds`.
     ///
     /// # Errors
@@ -62,17 +62,17 @@ impl Published {
     }
 
     /// Starts a response that every origin may read and cache.
-    pub(super) fn answer(&self, status: StatusCode) -> HttpResponseBuilder {
+    fn response(&self, status: StatusCode) -> HttpResponseBuilder {
         const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-        let mut answer = HttpResponse::build(status);
-        answer
+        let mut response = HttpResponse::build(status);
+        response
             .insert_header((CACHE_CONTROL, self.cache_control.clone()))
             .insert_header((RESOURCE_POLICY, HeaderValue::from_static("cross-origin")));
-        answer
+        response
     }
 }
 
-/// The document.
+/// The metadata.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Metadata {
     #[schema(example = "http://localhost:8000")]
@@ -122,34 +122,34 @@ impl Metadata {
     }
 }
 
-/// Tells clients and services where things are.
+/// Returns the issuer's metadata.
 #[utoipa::path(
     get,
     path = "/.well-known/openid-configuration",
     tag = "discovery",
-    responses((status = 200, description = "The document", body = Metadata))
+    responses((status = 200, description = "The metadata", body = Metadata))
 )]
-pub(super) async fn metadata(published: web::Data<Published>) -> HttpResponse {
-    let mut answer = published.answer(StatusCode::OK);
-    answer.insert_header(ContentType::json()).body(published.document.clone())
+pub(super) async fn metadata(published: web::Data<PublishedMetadata>) -> HttpResponse {
+    let mut response = published.response(StatusCode::OK);
+    response.insert_header(ContentType::json()).body(published.document.clone())
 }
 
 const JWK_SET: HeaderValue = HeaderValue::from_static("application/jwk-set+json");
 
-/// Gives the keys that tokens are verified with.
+/// Returns the public keys that verify tokens.
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",
     tag = "discovery",
     responses(
         (status = 200, description = "The key set", body = JwkSet),
-        (status = 304, description = "It is the one that the client has"),
+        (status = 304, description = "The key set has not changed"),
     )
 )]
 pub(super) async fn jwks(
     request: HttpRequest,
     keys: web::Data<KeyStore>,
-    published: web::Data<Published>,
+    published: web::Data<PublishedMetadata>,
 ) -> HttpResponse {
     let set = keys.published().await;
     let etag = EntityTag::new_strong(set.etag.clone());
@@ -157,13 +157,13 @@ pub(super) async fn jwks(
         Ok(IfNoneMatch::Any) => true,
         // RFC 9110 §13.1.2: compared weakly.
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&etag)),
-        // A condition that cannot be read is no reason to keep the keys back.
+        // An unreadable condition is ignored, and the keys are sent.
         Err(_) => false,
     };
-    let mut answer = published.answer(if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
-    answer.insert_header(ETag(etag));
+    let mut response = published.response(if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+    response.insert_header(ETag(etag));
     if is_known {
-        return answer.finish();
+        return response.finish();
     }
-    answer.insert_header((CONTENT_TYPE, JWK_SET)).body(set.json.clone())
+    response.insert_header((CONTENT_TYPE, JWK_SET)).body(set.json.clone())
 }

@@ -66,7 +66,7 @@ pub(super) fn feed_access(settings: &Settings) -> FeedAccess {
     match &settings.revocation.feed_token {
         Some(token) => FeedAccess::Token(Arc::new(token.clone())),
         None if is_local && settings.http.trusted_proxies.is_empty() => FeedAccess::Loopback,
-        None => FeedAccess::Nobody,
+        None => FeedAccess::Closed,
     }
 }
 

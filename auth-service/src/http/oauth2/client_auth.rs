@@ -25,14 +25,14 @@ pub struct ClientAuth {
 }
 
 /// An active client that has authenticated, or that is public and has given its id.
-pub(super) struct KnownClient {
+pub(super) struct AuthenticatedClient {
     registered: Arc<RegisteredClient>,
     /// The time that was read before the client was found to be active. Tokens that are issued for this request must
     /// not have a later time (see [`Clients::find`]).
     pub(super) as_of_ms: i64,
 }
 
-impl KnownClient {
+impl AuthenticatedClient {
     pub(super) fn client(&self) -> &Client {
         &self.registered.client
     }
@@ -59,7 +59,7 @@ impl ClientAuth {
         request: &HttpRequest,
         form: FormCredentials<'_>,
         initiator: &Initiator,
-    ) -> Result<KnownClient, OauthError> {
+    ) -> Result<AuthenticatedClient, OauthError> {
         self.check(&PresentedCredentials::read(request, form)?, initiator).await
     }
 
@@ -69,7 +69,7 @@ impl ClientAuth {
         request: &HttpRequest,
         form: FormCredentials<'_>,
         initiator: &Initiator,
-    ) -> Result<KnownClient, OauthError> {
+    ) -> Result<AuthenticatedClient, OauthError> {
         let client = self.authenticate(request, form, initiator).await?;
         if client.client().is_public { Err(OauthError::InvalidClient) } else { Ok(client) }
     }
@@ -100,14 +100,14 @@ impl ClientAuth {
         &self,
         presented: &PresentedCredentials,
         initiator: &Initiator,
-    ) -> Result<KnownClient, OauthError> {
+    ) -> Result<AuthenticatedClient, OauthError> {
         let as_of_ms = self.clock.now_ms();
         let refused = AuditEvent::new(AuditKind::ClientRefused, initiator);
         let refused = match self.clients.find(&presented.id).await? {
             // An unknown id is not recorded, because it may be a secret in the wrong field.
             None => refused.reason("unknown_client"),
-            Some(registered) => match why_not(&registered, presented, as_of_ms) {
-                None => return Ok(KnownClient { registered, as_of_ms }),
+            Some(registered) => match failure_reason(&registered, presented, as_of_ms) {
+                None => return Ok(AuthenticatedClient { registered, as_of_ms }),
                 Some(reason) => refused.client(&presented.id).reason(reason),
             },
         };
@@ -117,14 +117,14 @@ impl ClientAuth {
 }
 
 /// The reason to refuse the client, or `None` if it has authenticated.
-fn why_not(
+fn failure_reason(
     registered: &RegisteredClient,
     presented: &PresentedCredentials,
     now_ms: i64,
 ) -> Option<&'static str> {
     let client = &registered.client;
-    let is_right = presented.secret.as_ref().map(|secret| registered.accepts(secret, now_ms));
-    match (client.is_public, is_right) {
+    let is_correct = presented.secret.as_ref().map(|secret| registered.accepts(secret, now_ms));
+    match (client.is_public, is_correct) {
         (true, Some(_)) => Some("unexpected_secret"),
         (false, None) => Some("no_secret"),
         (false, Some(false)) => Some("wrong_secret"),

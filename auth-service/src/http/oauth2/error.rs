@@ -47,7 +47,7 @@ pub(crate) enum OauthError {
     #[error("there is no such grant type")]
     UnsupportedGrantType,
     /// The scope is malformed, or exceeds what may be granted.
-    #[error("the scope is malformed or more than may be given")]
+    #[error("the scope is malformed, or exceeds what the client may be granted")]
     InvalidScope,
     /// A resource is malformed, unknown, or not allowed for the client.
     #[error("the client may not ask for tokens for this resource")]
@@ -114,21 +114,21 @@ impl ResponseError for OauthError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut answer = HttpResponse::build(self.status());
-        answer.insert_header((CACHE_CONTROL, "no-store"));
+        let mut response = HttpResponse::build(self.status());
+        response.insert_header((CACHE_CONTROL, "no-store"));
         // RFC 9110 §15.5.2 requires a challenge with every 401.
         if self.status() == StatusCode::UNAUTHORIZED {
-            answer.insert_header((WWW_AUTHENTICATE, "Basic realm=\"latchkey\", charset=\"UTF-8\""));
+            response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"latchkey\", charset=\"UTF-8\""));
         }
         match self {
-            Self::TemporarilyUnavailable => drop(answer.insert_header((RETRY_AFTER, "1"))),
-            Self::Encoded => drop(answer.insert_header((ACCEPT_ENCODING, "identity"))),
+            Self::TemporarilyUnavailable => drop(response.insert_header((RETRY_AFTER, "1"))),
+            Self::Encoded => drop(response.insert_header((ACCEPT_ENCODING, "identity"))),
             Self::Throttled(Throttled { retry_after_s }) => {
-                answer.insert_header((RETRY_AFTER, retry_after_s.to_string()));
+                response.insert_header((RETRY_AFTER, retry_after_s.to_string()));
             }
             _ => {}
         }
-        answer.json(OauthErrorBody { error: self.code(), error_description: self.to_string() })
+        response.json(OauthErrorBody { error: self.code(), error_description: self.to_string() })
     }
 }
 

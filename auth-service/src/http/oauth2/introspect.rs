@@ -9,7 +9,7 @@ use shared_claims::scope::Scopes;
 use shared_claims::verifier::{Verifier, VerifyError};
 use utoipa::ToSchema;
 
-use super::client_auth::{ClientAuth, FormCredentials, KnownClient};
+use super::client_auth::{AuthenticatedClient, ClientAuth, FormCredentials};
 use super::error::{OauthError, OauthErrorBody};
 use super::form::OauthForm;
 use crate::domain::RefreshTokenPlain;
@@ -23,20 +23,20 @@ const SIGNED_TYPE: &str = "token-introspection+jwt";
 /// How long a signed response can be verified at least, because its key stays published, in seconds.
 const SIGNED_LIFE_S: i64 = 300;
 
-/// The parameters. Confidential clients alone, which authenticate as at the token endpoint.
+/// The parameters. Only confidential clients are accepted. They authenticate as at the token endpoint.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct IntrospectRequest {
     /// An access token or a refresh token
     #[schema(value_type = String)]
     token: Option<String>,
-    /// `access_token`, or `refresh_token`: without it a refresh token is not active
+    /// `access_token` or `refresh_token`. A refresh token is only active if this names it
     token_type_hint: Option<String>,
     client_id: Option<String>,
     #[schema(format = Password)]
     client_secret: Option<String>,
 }
 
-/// Tells a client what a token is worth that it obtained, or that is for it or one of its audiences.
+/// Tells a client whether a token is active that it obtained, or that is for it or one of its audiences.
 #[utoipa::path(
     post,
     path = "/oauth2/introspect",
@@ -44,7 +44,7 @@ pub(crate) struct IntrospectRequest {
     request_body(content = IntrospectRequest, content_type = "application/x-www-form-urlencoded"),
     security(("client" = [])),
     responses(
-        (status = 200, description = "What it is worth; `{\"active\": false}` for whatever is not live or not the client's business. Signed (RFC 9701) where `Accept` names `application/token-introspection+jwt`", body = Introspection),
+        (status = 200, description = "The state of the token; `{\"active\": false}` if it is not active or the client may not know about it. Signed (RFC 9701) if `Accept` names `application/token-introspection+jwt`", body = Introspection),
         (status = 400, description = "`invalid_request`", body = OauthErrorBody),
         (status = 401, description = "`invalid_client`", body = OauthErrorBody),
         (status = 413, description = "`invalid_request`", body = OauthErrorBody),
@@ -90,7 +90,7 @@ pub(crate) async fn introspect(
 async fn access_token(
     clients: &ClientAuth,
     issued: &Verifier,
-    client: &KnownClient,
+    client: &AuthenticatedClient,
     token: &str,
 ) -> Result<Option<Claims>, OauthError> {
     let claims = match issued.verify(token).await {
@@ -100,9 +100,9 @@ async fn access_token(
     };
     let client = client.client();
     let is_for = |audience: &String| audience == client.id.as_str() || client.audiences.contains(audience);
-    let is_its_business = claims.client_id == client.id.as_str() || claims.aud.iter().any(is_for);
+    let may_know = claims.client_id == client.id.as_str() || claims.aud.iter().any(is_for);
     // The tokens of a disabled client are inactive at once, even before the revocation fact for them is committed.
-    Ok((is_its_business && clients.is_active(&claims.client_id).await?).then_some(claims))
+    Ok((may_know && clients.is_active(&claims.client_id).await?).then_some(claims))
 }
 
 fn wants_signed(request: &HttpRequest) -> bool {
@@ -114,7 +114,7 @@ fn wants_signed(request: &HttpRequest) -> bool {
     })
 }
 
-/// A token, if it is live.
+/// The state of a token.
 #[derive(Default, Serialize, ToSchema)]
 pub(crate) struct Introspection {
     active: bool,
@@ -125,7 +125,7 @@ pub(crate) struct Introspection {
     client_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
-    /// `Bearer`, or `refresh_token` for what opens nothing by itself
+    /// `Bearer`, or `refresh_token` for a token that gives no access by itself
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

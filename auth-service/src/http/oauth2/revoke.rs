@@ -12,7 +12,7 @@ use crate::domain::{EndReason, Initiator, RefreshTokenPlain};
 use crate::http::caller::Caller;
 use crate::tokens::{RevokeOutcome, Tokens};
 
-/// The parameters. Clients authenticate as at the token endpoint; `first-party` by its id alone.
+/// The parameters. Clients authenticate as at the token endpoint; the client `first-party` sends only its id.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct RevokeRequest {
     /// An access token or a refresh token
@@ -27,7 +27,7 @@ pub(crate) struct RevokeRequest {
     client_secret: Option<String>,
 }
 
-/// Revokes an access token alone, or a refresh token with its session.
+/// Revokes an access token, or a refresh token together with its session.
 #[utoipa::path(
     post,
     path = "/oauth2/revoke",
@@ -35,12 +35,12 @@ pub(crate) struct RevokeRequest {
     request_body(content = RevokeRequest, content_type = "application/x-www-form-urlencoded"),
     security((), ("client" = [])),
     responses(
-        (status = 200, description = "It is revoked, or never was a token of this client"),
+        (status = 200, description = "The token is revoked, or it is not a token of this client"),
         (status = 400, description = "`invalid_request`", body = OauthErrorBody),
         (status = 401, description = "`invalid_client`", body = OauthErrorBody),
         (status = 413, description = "`invalid_request`", body = OauthErrorBody),
-        (status = 429, description = "`temporarily_unavailable`: it lives on", body = OauthErrorBody),
-        (status = 503, description = "`temporarily_unavailable`: it may live on", body = OauthErrorBody),
+        (status = 429, description = "`temporarily_unavailable`: the token is still valid", body = OauthErrorBody),
+        (status = 503, description = "`temporarily_unavailable`: the token may still be valid", body = OauthErrorBody),
     )
 )]
 pub(crate) async fn revoke(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use shared_claims::scope::Scopes;
 use utoipa::ToSchema;
 
-use super::client_auth::{ClientAuth, FormCredentials, KnownClient};
+use super::client_auth::{AuthenticatedClient, ClientAuth, FormCredentials};
 use super::error::{OauthError, OauthErrorBody};
 use super::form::OauthForm;
 use crate::accounts::{Accounts, Authentication};
@@ -17,7 +17,7 @@ use crate::tokens::{
 };
 
 /// The parameters. A client authenticates by HTTP Basic (id and secret form-encoded) or by `client_id` and
-/// `client_secret`; a public one gives its `client_id` alone.
+/// `client_secret`; a public client sends only its `client_id`.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct GrantRequest {
     /// `authorization_code`, `client_credentials`, `refresh_token` or `password`
@@ -26,10 +26,10 @@ pub(crate) struct GrantRequest {
     client_id: Option<String>,
     #[schema(format = Password)]
     client_secret: Option<String>,
-    /// Less than everything that the client may have
+    /// A part of the scope that the client may be granted
     #[schema(example = "todos:read")]
     scope: Option<String>,
-    /// Which of the client's audiences the token is for (RFC 8707); may be given several times
+    /// The audience of the token (RFC 8707), one of the client's. May occur more than once
     #[schema(value_type = Option<String>, example = "todo-service")]
     resource: Vec<String>,
     code: Option<String>,
@@ -41,16 +41,16 @@ pub(crate) struct GrantRequest {
     password: Option<String>,
 }
 
-/// The answer (RFC 6749 §5.1).
+/// The response (RFC 6749 §5.1).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct GrantResponse {
     access_token: String,
     #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// Seconds until the access token ends
+    /// Seconds until the access token expires
     #[schema(example = 900)]
     expires_in: i64,
-    /// Where the client may refresh
+    /// Only for clients that may refresh
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Scopes::is_empty")]
@@ -71,17 +71,17 @@ impl From<IssuedTokens> for GrantResponse {
 }
 
 /// A token request of a client that may use the grant type.
-struct Exchange<'a> {
-    client: KnownClient,
+struct GrantContext<'a> {
+    client: AuthenticatedClient,
     form: &'a GrantRequest,
     tokens: &'a Tokens,
     accounts: &'a Accounts,
     initiator: Initiator,
 }
 
-impl Exchange<'_> {
+impl GrantContext<'_> {
     /// The scope and the resources that the request asks for.
-    fn access(&self) -> Result<AccessRequest, OauthError> {
+    fn access_request(&self) -> Result<AccessRequest, OauthError> {
         let scope = self.form.scope.as_deref().map(Scopes::parse).transpose();
         let resources = self.form.resource.clone();
         Ok(AccessRequest { scope: scope.map_err(|_| OauthError::InvalidScope)?, resources })
@@ -102,7 +102,7 @@ impl From<ExceedsGrant> for OauthError {
     }
 }
 
-/// Gives a client tokens for what it brings.
+/// Exchanges a grant of the client for tokens.
 #[utoipa::path(
     post,
     path = "/oauth2/token",
@@ -134,38 +134,38 @@ pub(crate) async fn token(
     if !client.client().may(grant) {
         return Err(OauthError::UnauthorizedClient);
     }
-    let exchange = Exchange { client, form: &form, tokens: &tokens, accounts: &accounts, initiator };
-    let answer = match grant {
-        GrantType::ClientCredentials => client_credentials(&exchange).await,
-        GrantType::RefreshToken => refresh_token(exchange).await,
-        GrantType::Password => password(exchange).await,
-        GrantType::AuthorizationCode => authorization_code(exchange).await,
+    let context = GrantContext { client, form: &form, tokens: &tokens, accounts: &accounts, initiator };
+    let issued = match grant {
+        GrantType::ClientCredentials => client_credentials(&context).await,
+        GrantType::RefreshToken => refresh_token(context).await,
+        GrantType::Password => password(context).await,
+        GrantType::AuthorizationCode => authorization_code(context).await,
     };
-    Ok(HttpResponse::Ok().json(GrantResponse::from(answer?)))
+    Ok(HttpResponse::Ok().json(GrantResponse::from(issued?)))
 }
 
 /// `grant_type=client_credentials` (RFC 6749 §4.4): a service gets a token in its own name. Runs no database query of its
 /// own.
-async fn client_credentials(exchange: &Exchange<'_>) -> Result<IssuedTokens, OauthError> {
-    let client = exchange.client.client();
+async fn client_credentials(context: &GrantContext<'_>) -> Result<IssuedTokens, OauthError> {
+    let client = context.client.client();
     // A public client has no secret, so anyone could use its id.
     if client.is_public {
         return Err(OauthError::UnauthorizedClient);
     }
-    let policy = exchange.tokens.policy_of(client);
-    let granted = exchange.access()?.within(policy.allowed_to_client())?;
-    Ok(exchange.tokens.issue_client_token(&policy, granted, exchange.client.as_of_ms).await?)
+    let policy = context.tokens.policy_of(client);
+    let granted = context.access_request()?.within(policy.allowed_to_client())?;
+    Ok(context.tokens.issue_client_token(&policy, granted, context.client.as_of_ms).await?)
 }
 
 /// `grant_type=refresh_token` (RFC 6749 §6): the token is bound to its client, scope and session.
-async fn refresh_token(exchange: Exchange<'_>) -> Result<IssuedTokens, OauthError> {
-    let presented = required(exchange.form.refresh_token.as_ref(), "refresh_token is required")?;
+async fn refresh_token(context: GrantContext<'_>) -> Result<IssuedTokens, OauthError> {
+    let presented = required(context.form.refresh_token.as_ref(), "refresh_token is required")?;
     let presented = RefreshTokenPlain::parse(presented).ok_or(OauthError::InvalidGrant)?;
-    let policy = exchange.tokens.policy_of(exchange.client.client());
-    let access = exchange.access()?;
-    match exchange.tokens.refresh(presented, policy, access, exchange.initiator).await? {
+    let policy = context.tokens.policy_of(context.client.client());
+    let access = context.access_request()?;
+    match context.tokens.refresh(presented, policy, access, context.initiator).await? {
         RefreshOutcome::Issued { user_id, session_id, is_replay, tokens } => {
-            tracing::info!(%user_id, %session_id, is_replay, client_id = exchange.client.id(), "oauth2.refresh");
+            tracing::info!(%user_id, %session_id, is_replay, client_id = context.client.id(), "oauth2.refresh");
             Ok(*tokens)
         }
         RefreshOutcome::Reused | RefreshOutcome::InvalidToken => Err(OauthError::InvalidGrant),
@@ -178,22 +178,18 @@ async fn refresh_token(exchange: Exchange<'_>) -> Result<IssuedTokens, OauthErro
 ///
 /// At present a user authenticates with a password only. Once there are second factors, a user who has one cannot log
 /// in here: [`Accounts::authenticate`] will require the second factor, and this grant type has no way to ask for it.
-async fn password(exchange: Exchange<'_>) -> Result<IssuedTokens, OauthError> {
-    let username = required(exchange.form.username.as_ref(), "username is required")?;
-    let password = required(exchange.form.password.as_ref(), "password is required")?;
-    let access = exchange.access()?;
+async fn password(context: GrantContext<'_>) -> Result<IssuedTokens, OauthError> {
+    let username = required(context.form.username.as_ref(), "username is required")?;
+    let password = required(context.form.password.as_ref(), "password is required")?;
+    let access = context.access_request()?;
     // Checked before the cost of verifying the password. The check that counts is made again when the session begins.
-    access.within(exchange.tokens.policy_of(exchange.client.client()).allowed())?;
-    let client_id = exchange.client.id();
-    let authentication = exchange.accounts.authenticate(username, password, client_id, &exchange.initiator);
+    access.within(context.tokens.policy_of(context.client.client()).allowed())?;
+    let client_id = context.client.id();
+    let authentication = context.accounts.authenticate(username, password, client_id, &context.initiator);
     let Authentication::Verified(credentials) = authentication.await? else {
         return Err(OauthError::InvalidGrant);
     };
-    match exchange
-        .tokens
-        .log_in(credentials, client_id.to_owned(), access, exchange.initiator.clone())
-        .await?
-    {
+    match context.tokens.log_in(credentials, client_id.to_owned(), access, context.initiator.clone()).await? {
         LoginOutcome::Issued { tokens, .. } => Ok(*tokens),
         LoginOutcome::CredentialsChanged => Err(OauthError::InvalidGrant),
         LoginOutcome::ClientEnded => Err(OauthError::InvalidClient),
@@ -202,16 +198,16 @@ async fn password(exchange: Exchange<'_>) -> Result<IssuedTokens, OauthError> {
 }
 
 /// `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636): exchanges a code from the hosted pages.
-async fn authorization_code(exchange: Exchange<'_>) -> Result<IssuedTokens, OauthError> {
-    let code = required(exchange.form.code.as_ref(), "code is required")?;
+async fn authorization_code(context: GrantContext<'_>) -> Result<IssuedTokens, OauthError> {
+    let code = required(context.form.code.as_ref(), "code is required")?;
     let request = RedeemRequest {
         code: CodePlain::parse(code).ok_or(OauthError::InvalidGrant)?,
-        client_id: exchange.client.id().to_owned(),
-        redirect_uri: exchange.form.redirect_uri.clone(),
-        verifier: exchange.form.code_verifier.clone(),
-        resources: exchange.access()?.resources,
+        client_id: context.client.id().to_owned(),
+        redirect_uri: context.form.redirect_uri.clone(),
+        verifier: context.form.code_verifier.clone(),
+        resources: context.access_request()?.resources,
     };
-    match exchange.tokens.redeem(request, exchange.initiator).await? {
+    match context.tokens.redeem(request, context.initiator).await? {
         RedeemOutcome::Issued { tokens } => Ok(*tokens),
         RedeemOutcome::Reused | RedeemOutcome::InvalidCode => Err(OauthError::InvalidGrant),
         RedeemOutcome::ExceedsGrant(what) => Err(what.into()),
