@@ -23,7 +23,7 @@ use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Backend, Database, DatabaseError, DbConnection};
 use shared_claims::clock::ManualClock;
 
-use self::life::{Month, Scale, Written};
+use self::life::{Month, Scale, WrittenRows};
 use self::sizes::{bytes, rows};
 
 const DAYS: usize = 30;
@@ -71,7 +71,7 @@ async fn measure(place: &TestDatabase) {
     }
 }
 
-fn of(table: Table, written: Written) -> usize {
+fn of(table: Table, written: WrittenRows) -> usize {
     match table {
         Table::RefreshTokens => written.refresh_tokens,
         Table::Sessions => written.sessions,

@@ -30,7 +30,6 @@ use crate::audit::{Recorder, Refusals};
 use crate::clients::AdministrationError;
 use crate::config::{Settings, read_clients};
 use crate::http::revocations::Feed;
-use crate::http::revocations::FeedAccess;
 use crate::http::{self, ClientAuth, Cookies, Metadata, PublishedMetadata, Services};
 use crate::keys::{KeyStore, KeysError, SecretName, ensure_database_id};
 use crate::maintenance::Maintenance;

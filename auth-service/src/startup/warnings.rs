@@ -4,7 +4,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::settings::feed_access;
 use crate::config::Settings;
-use crate::http::feed_access::FeedAccess;
+use crate::http::revocations::FeedAccess;
 
 pub(super) fn log(settings: &Settings) {
     warn_about_settings(settings);
@@ -19,7 +19,7 @@ fn warn_about_settings(settings: &Settings) {
             "passwords.bcrypt_cost is low: this is for tests only"
         );
     }
-    if settings.revocation.redis_url.is_none() && matches!(feed_access(settings), FeedAccess::Nobody) {
+    if settings.revocation.redis_url.is_none() && matches!(feed_access(settings), FeedAccess::Closed) {
         tracing::warn!(
             "no verifier can learn of revocations: set revocation.redis_url, or set revocation.feed_token to open the feed"
         );

@@ -28,7 +28,7 @@ async fn event_of(app: &TestApp, work: impl Future<Output = ()>) -> AuditRow {
 }
 
 #[tokio::test]
-async fn what_a_user_does_is_recorded_with_request_and_origin() {
+async fn actions_of_a_user_are_recorded_with_request_id_and_device() {
     for app in both().await {
         let registered = event_of(&app, async { drop(app.register("alice").await) }).await;
         assert_eq!((registered.kind.as_str(), registered.actor.as_str()), ("user.registered", "caller"));
@@ -65,7 +65,7 @@ async fn what_a_user_does_is_recorded_with_request_and_origin() {
 }
 
 #[tokio::test]
-async fn a_refused_login_is_recorded_without_the_name_that_was_tried() {
+async fn a_refused_login_is_recorded_without_the_username() {
     for app in both().await {
         let id = app.register("alice").await["id"].as_str().unwrap().to_owned();
         let wrong = event_of(&app, async { drop(app.try_login("alice", "another password").await) }).await;
@@ -81,7 +81,7 @@ async fn a_refused_login_is_recorded_without_the_name_that_was_tried() {
 }
 
 #[tokio::test]
-async fn a_theft_and_a_revocation_are_recorded_and_a_refresh_is_not() {
+async fn reuse_and_revocation_are_recorded_and_a_refresh_is_not() {
     for app in both().await {
         let first = app.user("alice").await;
         app.clock.advance_ms(1000);
@@ -110,7 +110,7 @@ async fn a_theft_and_a_revocation_are_recorded_and_a_refresh_is_not() {
 }
 
 #[tokio::test]
-async fn a_change_of_keys_is_recorded_with_it() {
+async fn a_change_of_keys_is_recorded_in_the_same_transaction() {
     for app in both().await {
         let first = app.audit_rows().await;
         assert_eq!((first.len(), first[0].kind.as_str()), (1, "key.generated"));
@@ -137,7 +137,7 @@ async fn a_change_of_keys_is_recorded_with_it() {
 
 /// If a change is rolled back, so is its audit event.
 #[tokio::test]
-async fn a_change_that_fails_leaves_no_record() {
+async fn a_failed_change_leaves_no_audit_event() {
     for app in both().await {
         app.register("alice").await;
         let taken = recorded(&app, async {
@@ -155,7 +155,7 @@ async fn a_change_that_fails_leaves_no_record() {
 /// A caller that keeps the table busy does not delay the response to a failed login, and the time of the response
 /// does not tell whether a user exists.
 #[tokio::test]
-async fn a_refused_login_does_not_wait_for_its_record() {
+async fn a_refused_login_does_not_wait_for_its_audit_event() {
     for app in both().await {
         app.register("alice").await;
         let before = app.audit_rows().await.len();
@@ -200,7 +200,7 @@ async fn a_refused_login_does_not_wait_for_its_record() {
 
 /// A refusal is answered even if its event cannot be written. A change is not made without its event.
 #[tokio::test]
-async fn without_the_table_nobody_gets_in_and_refusals_stay_as_they_are() {
+async fn without_the_audit_table_logins_fail_and_refusals_are_unchanged() {
     for app in both().await {
         app.register("alice").await;
         let dropped =

@@ -35,7 +35,7 @@ fn is_cleared(response: &Response) -> bool {
 }
 
 #[tokio::test]
-async fn login_sets_two_cookies_that_no_script_and_no_other_service_sees() {
+async fn login_sets_two_http_only_cookies() {
     for app in both().await {
         app.register("alice").await;
         let response = login(&app).send().await.unwrap();
@@ -55,7 +55,7 @@ async fn login_sets_two_cookies_that_no_script_and_no_other_service_sees() {
 }
 
 #[tokio::test]
-async fn without_secure_the_names_have_no_prefix() {
+async fn without_secure_the_cookie_names_have_no_prefix() {
     for app in both_with(|settings| settings.cookies.secure = Some(false)).await {
         app.register("alice").await;
         let cookies = set_cookies(&login(&app).send().await.unwrap());
@@ -67,7 +67,7 @@ async fn without_secure_the_names_have_no_prefix() {
 /// Several instances on one host need different cookie names, because cookies do not depend on the port and would
 /// overwrite each other.
 #[tokio::test]
-async fn a_suffix_is_part_of_each_name() {
+async fn a_suffix_is_part_of_each_cookie_name() {
     for app in both_with(|settings| settings.cookies.suffix = "-b".to_owned()).await {
         app.register("alice").await;
         let response = login(&app).send().await.unwrap();
@@ -141,7 +141,7 @@ async fn logout_by_the_refresh_cookie_alone() {
 
 /// B21
 #[tokio::test]
-async fn a_cookie_changes_nothing_from_a_foreign_origin() {
+async fn a_cookie_from_a_foreign_origin_is_refused() {
     for app in both().await {
         app.register("alice").await;
         let response = login(&app).send().await.unwrap();
@@ -178,7 +178,7 @@ async fn a_cookie_changes_nothing_from_a_foreign_origin() {
 
 /// B21
 #[tokio::test]
-async fn nobody_is_logged_in_from_elsewhere() {
+async fn a_login_from_a_foreign_origin_is_refused() {
     for app in both().await {
         app.register("alice").await;
         for (origin, site) in [
@@ -212,7 +212,7 @@ async fn nobody_is_logged_in_from_elsewhere() {
 /// A cookie whose name equals ours only after decoding is another cookie. Otherwise the `__Host-` prefix would not
 /// protect ours.
 #[tokio::test]
-async fn names_are_read_as_sent_and_none_of_ours_twice() {
+async fn cookie_names_are_case_sensitive_and_duplicates_are_refused() {
     for app in both().await {
         app.register("alice").await;
         app.register("mallory").await;
@@ -245,7 +245,7 @@ async fn names_are_read_as_sent_and_none_of_ours_twice() {
 
 /// A refresh token that an attacker planted does not move the browser into another session.
 #[tokio::test]
-async fn a_refresh_belongs_to_the_session_of_the_access_cookie_expired_or_not() {
+async fn a_refresh_is_refused_if_the_access_cookie_names_another_session() {
     for app in both().await {
         app.register("alice").await;
         let (one, two) = (login(&app).send().await.unwrap(), login(&app).send().await.unwrap());
@@ -274,7 +274,7 @@ async fn is_over(app: &TestApp, login: &Response) -> bool {
 
 /// ASVS 7.2.4: a new login ends the browser's former sessions.
 #[tokio::test]
-async fn a_login_ends_the_sessions_that_the_browser_had() {
+async fn a_login_ends_the_sessions_that_the_cookies_name() {
     for app in both().await {
         app.register("alice").await;
         app.register("bob").await;

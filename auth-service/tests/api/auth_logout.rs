@@ -9,7 +9,7 @@ use shared_claims::testing::RedisProcess;
 use crate::helpers::{START_MS, both, both_with, claims_of, settings, spawn_replica};
 
 #[tokio::test]
-async fn logout_ends_this_session_alone() {
+async fn logout_ends_only_the_current_session() {
     for app in both().await {
         let here = app.user("alice").await;
         let there = app.login("alice").await;
@@ -30,7 +30,7 @@ async fn logout_ends_this_session_alone() {
 }
 
 #[tokio::test]
-async fn logout_all_ends_every_session_and_a_login_at_once_gives_good_tokens() {
+async fn logout_all_ends_every_session_and_a_later_login_succeeds() {
     for app in both().await {
         let one = app.user("alice").await;
         let two = app.login("alice").await;
@@ -56,7 +56,7 @@ async fn logout_all_ends_every_session_and_a_login_at_once_gives_good_tokens() {
 }
 
 #[tokio::test]
-async fn nobody_logs_out_without_a_session() {
+async fn logout_needs_a_live_session() {
     for app in both().await {
         for path in ["/auth/logout", "/auth/logout-all"] {
             let response = app.post(path).send().await.unwrap();
@@ -70,7 +70,7 @@ async fn nobody_logs_out_without_a_session() {
 }
 
 #[tokio::test]
-async fn what_has_ended_is_forgotten_in_time() {
+async fn expired_facts_leave_the_feed() {
     let short = |settings: &mut auth_service::config::Settings| settings.tokens.access_ttl_seconds = 5;
     for app in both_with(short).await {
         let tokens = app.user("alice").await;
@@ -85,7 +85,7 @@ async fn what_has_ended_is_forgotten_in_time() {
 
 /// CONTRACT §2: the response waits until Redis has the fact.
 #[tokio::test]
-async fn redis_has_the_fact_when_the_answer_comes() {
+async fn redis_has_the_fact_before_the_response_is_sent() {
     let own = match std::env::var("TEST_REDIS_URL") {
         Ok(_) => None,
         Err(_) => Some(RedisProcess::start().await),

@@ -23,7 +23,7 @@ async fn is_dead(app: &TestApp, family: &[&Tokens]) -> bool {
 }
 
 #[tokio::test]
-async fn each_use_rotates_within_one_session() {
+async fn each_use_rotates_the_token_within_one_session() {
     for app in both().await {
         let first = app.user("alice").await;
         let second = app.refresh(&first.refresh).await;
@@ -40,7 +40,7 @@ async fn each_use_rotates_within_one_session() {
 
 /// B12: the response is lost and the request repeated.
 #[tokio::test]
-async fn the_immediate_parent_gets_the_same_child_while_it_is_unused() {
+async fn a_replayed_token_gets_the_same_successor_while_that_is_unused() {
     for app in both().await {
         let first = app.user("alice").await;
         let second = app.refresh(&first.refresh).await;
@@ -54,7 +54,7 @@ async fn the_immediate_parent_gets_the_same_child_while_it_is_unused() {
 
 /// B12: the request is repeated after the replay time.
 #[tokio::test]
-async fn a_parent_that_comes_late_ends_the_family() {
+async fn a_late_replay_ends_the_token_family() {
     for app in both().await {
         let first = app.user("alice").await;
         let second = app.refresh(&first.refresh).await;
@@ -67,7 +67,7 @@ async fn a_parent_that_comes_late_ends_the_family() {
 
 /// B12: a parent is used after its child was used; and an older ancestor.
 #[tokio::test]
-async fn a_token_whose_child_was_used_ends_the_family() {
+async fn a_replay_after_the_successor_was_used_ends_the_token_family() {
     for app in both().await {
         for (name, presented) in [("parent", 1), ("grandparent", 0)] {
             let first = app.user(name).await;
@@ -83,7 +83,7 @@ async fn a_token_whose_child_was_used_ends_the_family() {
 
 /// B12: fifty refreshes in parallel.
 #[tokio::test]
-async fn fifty_at_once_get_the_same_child() {
+async fn fifty_concurrent_refreshes_get_the_same_successor() {
     for app in both_with(|settings| settings.throttle.enabled = false).await {
         let first = app.user("alice").await;
         let all = (0..50).map(|_| app.try_refresh(&first.refresh));
@@ -103,7 +103,7 @@ async fn fifty_at_once_get_the_same_child() {
 
 /// B12: fifty refreshes in parallel, with a replay time of 0.
 #[tokio::test]
-async fn without_replay_one_of_fifty_wins_and_the_others_end_the_family() {
+async fn without_replay_one_of_fifty_concurrent_refreshes_succeeds_and_the_others_end_the_family() {
     for app in both_with(|settings| settings.tokens.refresh_replay_seconds = 0).await {
         let first = app.user("alice").await;
         let all = futures_util::future::join_all((0..50).map(|_| app.try_refresh(&first.refresh))).await;
@@ -119,7 +119,7 @@ async fn without_replay_one_of_fifty_wins_and_the_others_end_the_family() {
 }
 
 #[tokio::test]
-async fn scope_is_narrowed_for_one_token_and_never_widened() {
+async fn the_scope_of_a_refresh_can_narrow_and_never_widen() {
     for app in both().await {
         let first = app.user("alice").await;
         let ask = |token: String, scope: &'static str| {
@@ -144,7 +144,7 @@ async fn scope_is_narrowed_for_one_token_and_never_widened() {
 }
 
 #[tokio::test]
-async fn its_life_slides_up_to_the_end_of_the_session() {
+async fn each_refresh_extends_the_expiry_up_to_the_end_of_the_session() {
     let times = |settings: &mut auth_service::config::Settings| {
         settings.tokens.refresh_ttl_seconds = 1000;
         settings.sessions.max_age_seconds = 2500;
@@ -167,7 +167,7 @@ async fn its_life_slides_up_to_the_end_of_the_session() {
 
 /// B12: refreshes after logout and logout-all.
 #[tokio::test]
-async fn nothing_is_given_after_the_session() {
+async fn no_token_is_issued_after_the_end_of_the_session() {
     for app in both().await {
         let one = app.user("alice").await;
         app.logout(&one.access).await;

@@ -6,7 +6,7 @@ use crate::helpers::{PASSWORD, both, spawn_app};
 use service_kit::database::Backend;
 
 #[tokio::test]
-async fn a_user_looks_the_same_on_both_databases() {
+async fn the_registered_user_is_the_same_on_both_databases() {
     for app in both().await {
         let body = json!({ "username": "Alice", "password": PASSWORD, "email": "alice@example.com" });
         let response = app.register_with(&body).await;
@@ -19,7 +19,7 @@ async fn a_user_looks_the_same_on_both_databases() {
 
 /// B2: members of the body that only an operator may set.
 #[tokio::test]
-async fn what_only_an_operator_gives_is_ignored() {
+async fn fields_that_only_an_operator_sets_are_ignored() {
     for app in both().await {
         let body = json!({
             "username": "mallory", "password": PASSWORD, "is_active": false, "roles": ["admin"],
@@ -46,7 +46,7 @@ async fn is_taken(app: &crate::helpers::TestApp, name: &str) -> bool {
 
 /// B3: names that are the same, or look the same, as an existing one.
 #[tokio::test]
-async fn a_name_that_is_or_looks_the_same_is_taken() {
+async fn a_name_that_is_equal_or_confusable_is_taken() {
     for app in both().await {
         for name in ["alice", "paypal", "straße"] {
             app.register(name).await;
@@ -74,7 +74,7 @@ async fn a_name_that_is_or_looks_the_same_is_taken() {
 }
 
 #[tokio::test]
-async fn what_breaks_a_rule_names_its_field() {
+async fn a_broken_rule_names_its_field() {
     for app in both().await {
         let long = "x".repeat(101);
         for name in ["", " ", "a ", " a", "a\u{200b}b", "a\u{202e}b", "a\nb", "\u{430}lice", &long] {
@@ -108,7 +108,7 @@ async fn what_breaks_a_rule_names_its_field() {
 
 /// B4: long passwords, NUL, and other Unicode forms.
 #[tokio::test]
-async fn passwords_are_neither_cut_nor_folded_and_a_huge_one_is_refused_at_once() {
+async fn passwords_are_neither_truncated_nor_normalised_and_a_huge_one_is_refused() {
     for app in both().await {
         for length in [12, 71, 72, 73, 200] {
             let (name, password) = (format!("user-{length}-x"), "x".repeat(length));
@@ -145,7 +145,7 @@ async fn passwords_are_neither_cut_nor_folded_and_a_huge_one_is_refused_at_once(
 
 /// B5: SQL, broken UTF-8, NUL and line breaks in every field.
 #[tokio::test]
-async fn no_input_is_a_fault_of_ours() {
+async fn no_input_causes_a_server_error() {
     for app in both().await {
         for text in [
             "' OR 1=1 --",
@@ -188,7 +188,7 @@ async fn no_input_is_a_fault_of_ours() {
 }
 
 #[tokio::test]
-async fn of_many_who_register_one_name_at_once_one_gets_it() {
+async fn of_many_concurrent_registrations_of_a_name_one_succeeds() {
     for app in both().await {
         let body = json!({ "username": "wanted", "password": PASSWORD });
         let all = (0..20).map(|_| app.register_with(&body));
@@ -200,7 +200,7 @@ async fn of_many_who_register_one_name_at_once_one_gets_it() {
 }
 
 #[tokio::test]
-async fn an_address_that_nobody_proved_keeps_nobody_out() {
+async fn an_unverified_email_does_not_block_a_registration() {
     let app = spawn_app(Backend::Sqlite, |_| {}).await;
     for name in ["one", "two"] {
         let body = json!({ "username": name, "password": PASSWORD, "email": "a@example.com" });

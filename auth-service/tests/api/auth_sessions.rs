@@ -15,7 +15,7 @@ async fn delete(app: &TestApp, token: &str, sid: &str) -> StatusCode {
 }
 
 #[tokio::test]
-async fn a_user_sees_the_own_sessions() {
+async fn a_user_lists_the_own_sessions() {
     for app in both().await {
         app.user("bob").await;
         let phone = app.user("alice").await;
@@ -40,7 +40,7 @@ async fn a_user_sees_the_own_sessions() {
 }
 
 #[tokio::test]
-async fn a_user_ends_one_of_the_own_sessions_and_no_other() {
+async fn a_user_ends_one_of_the_own_sessions_only() {
     for app in both().await {
         let bob = app.user("bob").await;
         let (one, two) = (app.user("alice").await, app.login("alice").await);
@@ -140,7 +140,7 @@ async fn sessions_come_in_pages_last_used_first() {
 }
 
 #[tokio::test]
-async fn a_session_says_what_it_was_given_to() {
+async fn a_session_names_its_client_and_device() {
     for app in both().await {
         app.add_client(client("billing")).await;
         let own = app.user("alice").await;
@@ -157,7 +157,7 @@ async fn a_session_says_what_it_was_given_to() {
 /// With many sessions: the response is sent when all have ended, each with its own fact, and other requests are
 /// served in the meantime.
 #[tokio::test]
-async fn the_end_of_many_sessions_holds_nobody_up() {
+async fn ending_many_sessions_does_not_delay_other_requests() {
     for app in both().await {
         let kept = app.user("alice").await;
         app.register("bob").await;
@@ -190,7 +190,7 @@ async fn the_end_of_many_sessions_holds_nobody_up() {
 
 /// Two requests that end the same sessions lock them in the same order.
 #[tokio::test]
-async fn the_end_of_a_client_beside_that_of_its_users_sessions_loses_no_deadlock() {
+async fn ending_a_client_and_its_users_sessions_concurrently_does_not_deadlock() {
     for app in both().await {
         app.add_client(client("billing")).await;
         let kept = app.user("alice").await;

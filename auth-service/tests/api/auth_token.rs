@@ -14,7 +14,7 @@ use crate::helpers::{
 };
 
 #[tokio::test]
-async fn the_answer_and_its_token_look_the_same_on_both_databases() {
+async fn the_response_and_its_token_are_the_same_on_both_databases() {
     for app in both().await {
         app.register("Alice").await;
         let response = app.try_login("alice", PASSWORD).await;
@@ -37,7 +37,7 @@ async fn the_answer_and_its_token_look_the_same_on_both_databases() {
 
 /// B1: failed logins are answered alike.
 #[tokio::test]
-async fn every_login_that_fails_is_answered_alike_and_costs_a_hash() {
+async fn every_failed_login_gets_the_same_response_and_costs_a_hash() {
     for app in both().await {
         app.register("alice").await;
         let disabled = app.register("disabled").await;
@@ -100,7 +100,7 @@ async fn a_missing_field_is_named() {
 }
 
 #[tokio::test]
-async fn what_libraries_send_along_does_not_matter() {
+async fn extra_parameters_of_libraries_are_ignored() {
     for app in both().await {
         app.register("alice").await;
         let form = [
@@ -136,7 +136,7 @@ async fn a_scope_narrows_and_an_unknown_one_is_refused() {
 }
 
 #[tokio::test]
-async fn beyond_what_can_be_hashed_is_503_with_retry_after() {
+async fn a_full_hash_queue_is_503_with_retry_after() {
     let app = spawn_app(Backend::Sqlite, |settings| {
         settings.passwords.bcrypt_cost = 10;
         settings.passwords.workers = 1;
@@ -155,7 +155,7 @@ async fn beyond_what_can_be_hashed_is_503_with_retry_after() {
 }
 
 #[tokio::test]
-async fn an_access_token_ends_with_its_time_and_never_after_the_session() {
+async fn an_access_token_expires_by_its_time_and_not_after_the_session() {
     for app in both_with(|settings| settings.sessions.max_age_seconds = 1000).await {
         let tokens = app.user("alice").await;
         assert_eq!(claims_of(&tokens.access)["exp"], 1_700_000_900);
@@ -174,7 +174,7 @@ async fn an_access_token_ends_with_its_time_and_never_after_the_session() {
 }
 
 #[tokio::test]
-async fn what_is_no_access_token_is_refused() {
+async fn anything_but_an_access_token_is_refused() {
     for app in both().await {
         let tokens = app.user("alice").await;
         let (body, signature) = tokens.access.rsplit_once('.').unwrap();
@@ -190,7 +190,7 @@ async fn what_is_no_access_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_plain_bcrypt_hash_is_taken_and_upgraded_at_login() {
+async fn a_plain_bcrypt_hash_is_accepted_and_upgraded_at_login() {
     for app in both().await {
         let user = app.register("imported").await;
         let id: Uuid = user["id"].as_str().unwrap().parse().unwrap();
@@ -212,7 +212,7 @@ async fn a_plain_bcrypt_hash_is_taken_and_upgraded_at_login() {
 /// A text that is too long to be a password is refused without being hashed, and with the same cost as for an unknown
 /// user.
 #[tokio::test]
-async fn a_password_out_of_reach_is_wrong_whosever_it_is() {
+async fn a_password_above_the_limit_is_wrong_for_every_user() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let place = Arc::new(TestDatabase::create(backend));
         let mut short = settings(&place);

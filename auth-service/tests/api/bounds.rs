@@ -54,7 +54,7 @@ async fn an_account_that_refreshes_and_revokes_in_a_loop_ends_its_session() {
 
 /// A client that revokes a token now and then keeps the session, because expired facts do not count.
 #[tokio::test]
-async fn facts_that_are_over_do_not_count() {
+async fn expired_facts_do_not_count_towards_the_limit() {
     for app in both().await {
         let mut tokens = app.user("alice").await;
         for _ in 0..60 {
@@ -70,7 +70,7 @@ async fn facts_that_are_over_do_not_count() {
 /// Tokens that a client got in its own name belong to no session. Their revocations are limited per minute and
 /// replica.
 #[tokio::test]
-async fn a_client_revokes_so_many_tokens_of_its_own_a_minute() {
+async fn revocations_of_a_client_per_minute_are_limited() {
     let limit = |settings: &mut Settings| settings.throttle.revocations_per_client_per_minute = 3;
     for app in both_with(limit).await {
         for id in ["billing", "other"] {
@@ -103,7 +103,7 @@ async fn a_client_revokes_so_many_tokens_of_its_own_a_minute() {
 
 /// The events of one account do not fill the table and do not hide the events of others.
 #[tokio::test]
-async fn the_record_of_one_account_is_bounded() {
+async fn audit_events_of_one_account_are_limited() {
     for app in both().await {
         app.register("bob").await;
         app.register("alice").await;

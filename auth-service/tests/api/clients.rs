@@ -51,7 +51,7 @@ async fn cuts(app: &TestApp) -> Vec<serde_json::Value> {
 }
 
 #[tokio::test]
-async fn a_client_that_is_switched_off_is_cut_and_its_id_stays_cut() {
+async fn disabling_a_client_cuts_its_tokens_and_the_cut_outlives_the_client() {
     for app in both().await {
         let (operator, known) = operator(&app);
         operator.create(Some(id("billing")), machine()).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_client_that_is_switched_off_is_cut_and_its_id_stays_cut() {
 }
 
 #[tokio::test]
-async fn a_fact_is_remembered_for_as_long_as_the_longest_token() {
+async fn the_fact_of_a_client_is_kept_as_long_as_its_longest_token() {
     for app in both().await {
         let (operator, _) = operator(&app);
         let described = metadata(|metadata| {
@@ -139,7 +139,7 @@ async fn is_over(app: &TestApp, id: uuid::Uuid) -> bool {
 }
 
 #[tokio::test]
-async fn the_sessions_of_a_client_end_with_it_and_no_others() {
+async fn ending_a_client_ends_its_sessions_only() {
     for app in both().await {
         let (operator, _) = operator(&app);
         for name in ["billing", "other"] {
@@ -161,7 +161,7 @@ async fn the_sessions_of_a_client_end_with_it_and_no_others() {
 }
 
 #[tokio::test]
-async fn however_many_sessions_a_client_has_they_end() {
+async fn a_client_with_many_sessions_ends_in_batches() {
     for app in both().await {
         let (operator, _) = operator(&app);
         operator.create(Some(id("billing")), machine()).await.unwrap();
@@ -185,7 +185,7 @@ async fn however_many_sessions_a_client_has_they_end() {
 }
 
 /// Leaves a client as if the operator's process had died after the first step of disabling it.
-async fn left_half_done(app: &TestApp, id: &'static str) {
+async fn interrupted_disabling(app: &TestApp, id: &'static str) {
     let half = app.database.write(move |conn| {
         clients::begin_change(conn)?;
         let client = clients::find(conn, id)?.unwrap();
@@ -196,12 +196,12 @@ async fn left_half_done(app: &TestApp, id: &'static str) {
 }
 
 #[tokio::test]
-async fn what_was_left_half_done_is_finished_by_whoever_comes_next() {
+async fn an_interrupted_disabling_is_finished_by_the_next_change() {
     for app in both().await {
         let (operator, _) = operator(&app);
         for name in ["a", "b", "c", "d"] {
             operator.create(Some(id(name)), machine()).await.unwrap();
-            left_half_done(&app, name).await;
+            interrupted_disabling(&app, name).await;
         }
         assert!(cuts(&app).await.is_empty());
         // Each of these commands may run before or after the service's own maintenance has taken the second step.
@@ -218,7 +218,7 @@ async fn what_was_left_half_done_is_finished_by_whoever_comes_next() {
 }
 
 #[tokio::test]
-async fn two_who_switch_off_at_once_make_one_cut() {
+async fn two_concurrent_disablings_make_one_cut() {
     for app in both().await {
         let (operator, _) = operator(&app);
         operator.create(Some(id("billing")), machine()).await.unwrap();
@@ -229,11 +229,11 @@ async fn two_who_switch_off_at_once_make_one_cut() {
 }
 
 #[tokio::test]
-async fn maintenance_finishes_what_was_left_half_done() {
+async fn maintenance_finishes_an_interrupted_disabling() {
     for app in both().await {
         let (operator, _) = operator(&app);
         operator.create(Some(id("billing")), machine()).await.unwrap();
-        left_half_done(&app, "billing").await;
+        interrupted_disabling(&app, "billing").await;
         let finished = async {
             while cuts(&app).await.is_empty() {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -244,7 +244,7 @@ async fn maintenance_finishes_what_was_left_half_done() {
 }
 
 #[tokio::test]
-async fn secrets_rotate_and_two_are_valid_at_most() {
+async fn rotating_a_secret_leaves_two_valid_at_most() {
     for app in both().await {
         let (operator, known) = operator(&app);
         let first = operator.create(Some(id("billing")), machine()).await.unwrap().secret.unwrap();
@@ -321,7 +321,7 @@ async fn each_change_is_recorded_once() {
 }
 
 #[tokio::test]
-async fn an_id_that_we_make_is_no_uuid_and_one_that_is_taken_is_refused() {
+async fn a_generated_id_is_no_uuid_and_a_taken_id_is_refused() {
     for app in both().await {
         let (operator, known) = operator(&app);
         let made = operator.create(None, machine()).await.unwrap().registered.client.id;

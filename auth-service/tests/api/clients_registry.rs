@@ -83,7 +83,7 @@ impl Replica {
 }
 
 #[tokio::test]
-async fn a_change_elsewhere_is_seen_within_half_a_second() {
+async fn a_change_of_another_process_is_seen_within_half_a_second() {
     for (_place, replica) in replicas().await {
         assert_eq!(replica.is_active("billing").await, None);
         replica.insert(client("billing"), "first").await;
@@ -102,7 +102,7 @@ async fn a_change_elsewhere_is_seen_within_half_a_second() {
 }
 
 #[tokio::test]
-async fn a_reading_in_use_is_renewed_beside_the_requests() {
+async fn a_used_snapshot_is_renewed_in_the_background() {
     for (_place, replica) in replicas().await {
         replica.insert(client("billing"), "first").await;
         assert_eq!(replica.is_active("billing").await, Some(true));
@@ -120,7 +120,7 @@ async fn a_reading_in_use_is_renewed_beside_the_requests() {
 }
 
 #[tokio::test]
-async fn many_who_ask_at_once_are_served_by_one_reading() {
+async fn concurrent_lookups_share_one_read() {
     for (_place, replica) in replicas().await {
         replica.insert(client("billing"), "first").await;
         for round in 1..=2 {
@@ -135,7 +135,7 @@ async fn many_who_ask_at_once_are_served_by_one_reading() {
 }
 
 #[tokio::test]
-async fn a_change_in_this_process_counts_at_once() {
+async fn a_change_in_this_process_is_seen_at_once() {
     for (_place, replica) in replicas().await {
         replica.insert(client("billing"), "first").await;
         assert_eq!(replica.is_active("billing").await, Some(true));
@@ -146,7 +146,7 @@ async fn a_change_in_this_process_counts_at_once() {
 }
 
 #[tokio::test]
-async fn secrets_count_until_they_end() {
+async fn secrets_are_valid_until_they_expire() {
     for (_place, replica) in replicas().await {
         replica.insert(client("billing"), "first").await;
         replica.insert(client("other"), "another").await;
@@ -166,7 +166,7 @@ async fn secrets_count_until_they_end() {
 }
 
 #[tokio::test]
-async fn without_the_database_nobody_is_known_for_longer_than_half_a_second() {
+async fn without_the_database_clients_are_known_for_half_a_second_at_most() {
     let place = TestDatabase::create(service_kit::database::Backend::Postgres);
     let database = Database::connect(&place.settings()).await.unwrap();
     database.migrate(migrations()).await.unwrap();

@@ -12,7 +12,7 @@ use crate::helpers::{START_MS, TestApp, Tokens, claims_of, settings, spawn_repli
 const APART_MS: i64 = 900;
 
 /// The time in the token's `jti`.
-fn minted_ms(tokens: &Tokens) -> i64 {
+fn jti_time_ms(tokens: &Tokens) -> i64 {
     let jti = claims_of(&tokens.access)["jti"].as_str().unwrap().replace('-', "");
     i64::from_str_radix(&jti[..12], 16).unwrap()
 }
@@ -38,10 +38,10 @@ async fn a_cut_covers_what_any_replica_issued_before_and_nothing_that_any_issues
 
         let cut = cut_ms(&one).await;
         for tokens in before.iter().chain([&refreshed]) {
-            assert!(minted_ms(tokens) <= cut, "round {round}: {} > {cut}", minted_ms(tokens));
+            assert!(jti_time_ms(tokens) <= cut, "round {round}: {} > {cut}", jti_time_ms(tokens));
         }
         for tokens in &after {
-            assert!(minted_ms(tokens) > cut, "round {round}: {} <= {cut}", minted_ms(tokens));
+            assert!(jti_time_ms(tokens) > cut, "round {round}: {} <= {cut}", jti_time_ms(tokens));
         }
         for app in [&one, &other] {
             for tokens in &after {

@@ -55,7 +55,7 @@ async fn a_listed_front_end_with_tracing_can_log_in() {
 }
 
 #[tokio::test]
-async fn discovery_and_key_set_answer_every_origin() {
+async fn discovery_and_key_set_allow_every_origin() {
     let [app, _] = both().await;
     for path in [
         "/.well-known/jwks.json",
@@ -86,7 +86,7 @@ async fn discovery_and_key_set_answer_every_origin() {
 }
 
 #[tokio::test]
-async fn token_and_revocation_answer_where_public_clients_run_errors_included() {
+async fn token_and_revocation_allow_the_origins_of_public_clients_also_for_errors() {
     for app in both().await {
         let native = ["http://127.0.0.1/cb", "com.example.app:/cb"];
         app.add_client(redirecting_to(public_client("spa"), &["https://spa.example/cb?a=1"])).await;

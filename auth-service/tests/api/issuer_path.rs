@@ -89,7 +89,7 @@ async fn a_browser_stays_signed_in() {
 }
 
 #[tokio::test]
-async fn everything_is_found_below_the_path() {
+async fn every_endpoint_is_found_below_the_path() {
     for prefix in ["/id", "/auth"] {
         let app = app(prefix).await;
         for strips in [true, false] {

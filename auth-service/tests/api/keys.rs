@@ -48,17 +48,17 @@ async fn resource(app: &TestApp) -> Verifier {
         .unwrap()
 }
 
-async fn comes_to(what: &str, condition: impl AsyncFn() -> bool) {
+async fn becomes_true(what: &str, condition: impl AsyncFn() -> bool) {
     eventually(what, PATIENCE, || condition()).await;
 }
 
 #[tokio::test]
-async fn keys_rotate_by_age_and_good_tokens_notice_nothing() {
+async fn keys_rotate_by_age_and_tokens_stay_valid() {
     for app in both().await {
         app.register("alice").await;
         let first = app.published().await;
         app.clock.advance_ms(30 * DAY_MS - PUBLISH_MS);
-        comes_to("the next key is published", async || app.published().await.len() == 2).await;
+        becomes_true("the next key is published", async || app.published().await.len() == 2).await;
         let [next] = app.kids("next").await.try_into().unwrap();
         let before = app.login("alice").await;
         assert_eq!(kid_of(&before.access), first[0], "the new key is published but does not sign yet");
@@ -68,7 +68,7 @@ async fn keys_rotate_by_age_and_good_tokens_notice_nothing() {
         app.clock.advance_ms(PUBLISH_MS - 1);
         assert_eq!(kid_of(&app.login("alice").await.access), first[0], "the new key does not sign too early");
         app.clock.advance_ms(1);
-        comes_to("the next key signs", async || kid_of(&app.login("alice").await.access) == next).await;
+        becomes_true("the next key signs", async || kid_of(&app.login("alice").await.access) == next).await;
         assert!(app.is_live(&app.refresh(&before.refresh).await.access).await);
         assert_eq!(app.kids("retired").await, first);
         assert_eq!(app.published().await.len(), 2);
@@ -90,12 +90,12 @@ async fn keys_rotate_by_age_and_good_tokens_notice_nothing() {
         app.clock.advance_ms(leaves_in - 1);
         assert_eq!(app.published().await.len(), 2);
         app.clock.advance_ms(1);
-        comes_to("the retired key is gone", async || app.published().await == [next.clone()]).await;
+        becomes_true("the retired key is gone", async || app.published().await == [next.clone()]).await;
     }
 }
 
 #[tokio::test]
-async fn with_0_days_keys_rotate_when_somebody_says_so() {
+async fn with_0_days_keys_rotate_only_by_command() {
     for app in both_with(|settings| settings.keys.rotate_after_days = 0).await {
         let first = app.published().await;
         app.clock.advance_ms(3650 * DAY_MS);
@@ -107,7 +107,7 @@ async fn with_0_days_keys_rotate_when_somebody_says_so() {
         app.rotation().rotate(RotationStart::AtOnce).await.unwrap();
         assert_eq!((app.kids("next").await.len(), app.kids("retired").await), (0, first));
         app.register("alice").await;
-        comes_to("it signs", async || {
+        becomes_true("it signs", async || {
             [kid_of(&app.login("alice").await.access)].as_slice() == app.kids("active").await
         })
         .await;
@@ -115,7 +115,7 @@ async fn with_0_days_keys_rotate_when_somebody_says_so() {
 }
 
 #[tokio::test]
-async fn however_many_turn_at_once_the_keys_rotate_once() {
+async fn concurrent_rotations_rotate_once() {
     for app in both_with(|settings| settings.keys.rotate_after_days = 0).await {
         let mut others = Vec::new();
         for _ in 0..4 {
@@ -139,7 +139,7 @@ async fn however_many_turn_at_once_the_keys_rotate_once() {
 }
 
 #[tokio::test]
-async fn two_replicas_rotate_once_and_notice_each_other() {
+async fn two_replicas_rotate_once_and_use_the_same_key() {
     let place = Arc::new(TestDatabase::create(Backend::Postgres));
     // The clocks of the replicas differ by almost as much as is allowed.
     let clocks = [ManualClock::at(START_MS), ManualClock::at(START_MS + 900)];
@@ -154,14 +154,14 @@ async fn two_replicas_rotate_once_and_notice_each_other() {
                 clock.advance_ms(advance_ms);
             }
             let wanted = if at == 0 { (1, 1) } else { (0, 1) };
-            comes_to("they rotate", async || {
+            becomes_true("they rotate", async || {
                 (one.kids("next").await.len(), one.kids("active").await.len()) == wanted
                     && one.published().await == two.published().await
             })
             .await;
         }
         let [active] = one.kids("active").await.try_into().unwrap();
-        comes_to("both sign with it", async || {
+        becomes_true("both sign with it", async || {
             let (by_one, by_two) = (one.login("alice").await, two.login("alice").await);
             assert!(one.is_live(&by_two.access).await && two.is_live(&by_one.access).await, "round {round}");
             kid_of(&by_one.access) == active && kid_of(&by_two.access) == active
@@ -171,25 +171,27 @@ async fn two_replicas_rotate_once_and_notice_each_other() {
 }
 
 #[tokio::test]
-async fn what_the_next_key_signed_is_good_before_it_is_active() {
+async fn tokens_of_the_next_key_are_valid_before_it_is_active() {
     for app in both().await {
         let tokens = app.user("alice").await;
         let resource = resource(&app).await;
-        comes_to("the resource server serves", async || resource.verify(&tokens.access).await.is_ok()).await;
+        becomes_true("the resource server serves", async || resource.verify(&tokens.access).await.is_ok())
+            .await;
         app.rotation().rotate(RotationStart::AfterPublishing).await.unwrap();
         let early = app.signing_key("next").await.sign(&claims_of(&tokens.access)).unwrap();
-        comes_to("it is published", async || app.published().await.len() == 2).await;
+        becomes_true("it is published", async || app.published().await.len() == 2).await;
         assert!(resource.verify(&early).await.is_ok(), "the verifier looked up the unknown key id");
         assert!(app.is_live(&early).await);
     }
 }
 
 #[tokio::test]
-async fn a_compromised_key_dies_with_all_that_it_signs_and_sessions_go_on() {
+async fn a_compromised_key_is_revoked_with_its_tokens_and_sessions_continue() {
     for app in both().await {
         let tokens = app.user("alice").await;
         let resource = resource(&app).await;
-        comes_to("the resource server serves", async || resource.verify(&tokens.access).await.is_ok()).await;
+        becomes_true("the resource server serves", async || resource.verify(&tokens.access).await.is_ok())
+            .await;
         let claims: Claims = resource.verify(&tokens.access).await.unwrap().into_claims();
         let stolen = app.signing_key("active").await;
         let [kid] = app.kids("active").await.try_into().unwrap();
@@ -200,7 +202,7 @@ async fn a_compromised_key_dies_with_all_that_it_signs_and_sessions_go_on() {
             let said = resource.verify(token).await;
             matches!(said, Err(VerifyError::Revoked(RevocationKind::Key)))
         };
-        comes_to("the resource server knows", async || is_dead(&tokens.access).await).await;
+        becomes_true("the resource server knows", async || is_dead(&tokens.access).await).await;
         // A token that expires in ten years, signed by an attacker or by a replica that has not noticed the change.
         let mut forged = serde_json::to_value(&claims).unwrap();
         forged["jti"] = "018bcfe5-6800-7e8a-8173-0b6b7e62ac19".into();
@@ -211,11 +213,11 @@ async fn a_compromised_key_dies_with_all_that_it_signs_and_sessions_go_on() {
         assert_eq!((&facts[0]["kind"], &facts[0]["id"]), (&"key".into(), &kid.as_str().into()));
         assert!(facts[0]["exp"].as_i64().unwrap() >= tokens_end(&tokens.access) + 60);
 
-        comes_to("it is published no longer", async || !app.published().await.contains(&kid)).await;
+        becomes_true("it is published no longer", async || !app.published().await.contains(&kid)).await;
         let refreshed = app.refresh(&tokens.refresh).await;
         assert_ne!(kid_of(&refreshed.access), kid);
         assert!(app.is_live(&refreshed.access).await);
-        comes_to("the new key is found", async || resource.verify(&refreshed.access).await.is_ok()).await;
+        becomes_true("the new key is found", async || resource.verify(&refreshed.access).await.is_ok()).await;
         assert_eq!(app.stored_keys().await.len(), 1);
         let unknown = app.rotation().revoke_compromised(kid).await.unwrap_err();
         assert!(matches!(unknown, KeysError::UnknownKey(_)), "{unknown}");
@@ -227,7 +229,7 @@ fn tokens_end(token: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_published_key_stands_in_for_a_compromised_one() {
+async fn the_next_key_replaces_a_compromised_one() {
     for app in both().await {
         app.rotation().rotate(RotationStart::AfterPublishing).await.unwrap();
         let ([active], [next]) = (
@@ -245,7 +247,7 @@ async fn a_published_key_stands_in_for_a_compromised_one() {
 }
 
 #[tokio::test]
-async fn the_key_set_stays_as_small_as_verifiers_need_it() {
+async fn the_key_set_contains_only_the_keys_that_verifiers_need() {
     let [app, _] = both().await;
     let (one, sealer) = (app.stored_keys().await.remove(0), TestApp::sealer());
     // Fills the key set as if the keys had been rotated again and again within a quarter of an hour.
@@ -279,7 +281,7 @@ fn rsa_key(bits: usize) -> rsa::PrivateKey {
 }
 
 #[tokio::test]
-async fn a_key_from_elsewhere_is_published_before_it_signs() {
+async fn an_imported_key_is_published_before_it_signs() {
     let key = rsa_key(2048);
     let pem = key.to_pkcs8_pem(LineEnding::LF).unwrap();
     for app in both().await {
@@ -289,7 +291,7 @@ async fn a_key_from_elsewhere_is_published_before_it_signs() {
         let again = app.rotation().import(&pem).await.unwrap_err();
         assert!(matches!(again, KeysError::KnownKey(_)), "{again}");
         app.clock.advance_ms(PUBLISH_MS);
-        comes_to("it signs", async || kid_of(&app.login("alice").await.access) == kid).await;
+        becomes_true("it signs", async || kid_of(&app.login("alice").await.access) == kid).await;
         app.rotation().revoke_compromised(kid).await.unwrap();
         let revoked = app.rotation().import(&pem).await.unwrap_err();
         assert!(matches!(revoked, KeysError::RevokedKey(_)), "{revoked}");
@@ -297,7 +299,7 @@ async fn a_key_from_elsewhere_is_published_before_it_signs() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_of_ours_is_refused_with_a_reason() {
+async fn an_unsuitable_key_is_refused_with_a_reason() {
     let [app, _] = both().await;
     let pkcs1 = rsa_key(2048).to_pkcs1_pem(LineEnding::LF).unwrap();
     let short = rsa_key(1024).to_pkcs8_pem(LineEnding::LF).unwrap();
@@ -324,7 +326,7 @@ async fn what_is_no_key_of_ours_is_refused_with_a_reason() {
 }
 
 #[tokio::test]
-async fn another_encryption_key_is_brought_in_by_restarts_in_any_order() {
+async fn the_encryption_key_can_be_changed_by_restarts_in_any_order() {
     const NEW: &str = "another key of more than thirty-two characters";
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let place = Arc::new(TestDatabase::create(backend));

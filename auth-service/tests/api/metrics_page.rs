@@ -8,7 +8,7 @@ use shared_claims::testing::RedisProcess;
 use crate::helpers::spawn_app;
 
 #[tokio::test]
-async fn the_page_of_metrics_lists_exactly_those_shown() {
+async fn the_page_of_metrics_lists_exactly_the_exported_metrics() {
     // Some metrics exist only if Redis is configured.
     let redis = RedisProcess::start().await;
     let app = spawn_app(Backend::Sqlite, |settings| {

@@ -13,13 +13,13 @@ use crate::helpers::{START_MS, TestApp, both, both_with, claims_of};
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
-async fn ask(app: &TestApp, form: &[(&str, &str)]) -> Response {
+async fn request_token(app: &TestApp, form: &[(&str, &str)]) -> Response {
     app.grant_to("billing", &[&[GRANT], form].concat()).await
 }
 
 /// The response, and the claims of its token.
-async fn given(app: &TestApp, form: &[(&str, &str)]) -> (Value, Value) {
-    let response = ask(app, form).await;
+async fn issued(app: &TestApp, form: &[(&str, &str)]) -> (Value, Value) {
+    let response = request_token(app, form).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["cache-control"], "no-store");
     let answer: Value = response.json().await.unwrap();
@@ -28,10 +28,10 @@ async fn given(app: &TestApp, form: &[(&str, &str)]) -> (Value, Value) {
 }
 
 #[tokio::test]
-async fn the_answer_and_its_token_look_the_same_on_both_databases() {
+async fn the_response_and_its_token_are_the_same_on_both_databases() {
     for app in both().await {
         app.add_client(client("billing")).await;
-        let (answer, claims) = given(&app, &[]).await;
+        let (answer, claims) = issued(&app, &[]).await;
         let jti: TokenId = TokenId::parse(claims["jti"].as_str().unwrap()).unwrap();
         assert_eq!(jti.time_ms(), START_MS + 501);
         insta::assert_json_snapshot!("client_credentials", json!({ "answer": answer, "claims": claims }), {
@@ -41,10 +41,10 @@ async fn the_answer_and_its_token_look_the_same_on_both_databases() {
 }
 
 #[tokio::test]
-async fn a_resource_server_takes_it() {
+async fn a_resource_server_accepts_the_token() {
     for app in both().await {
         app.add_client(client("billing")).await;
-        let (answer, _) = given(&app, &[("resource", "todo-service")]).await;
+        let (answer, _) = issued(&app, &[("resource", "todo-service")]).await;
         let token = answer["access_token"].as_str().unwrap();
         let verifier = async |audience: &str| {
             let builder = Verifier::builder("http://localhost:8000").audience(audience);
@@ -63,35 +63,38 @@ async fn a_resource_server_takes_it() {
 async fn scope_and_resource_narrow() {
     for app in both().await {
         app.add_client(client("billing")).await;
-        let (answer, claims) = given(&app, &[("scope", "todos:write")]).await;
+        let (answer, claims) = issued(&app, &[("scope", "todos:write")]).await;
         assert_eq!((&answer["scope"], &claims["scope"]), (&json!("todos:write"), &json!("todos:write")));
         assert_eq!(claims["aud"], json!(["todo-service", "https://notes.example"]));
-        let (_, claims) = given(&app, &[("resource", "https://notes.example")]).await;
+        let (_, claims) = issued(&app, &[("resource", "https://notes.example")]).await;
         assert_eq!(claims["aud"], json!(["https://notes.example"]));
         // RFC 8707 §2: `resource` is the only parameter that may occur twice.
         let (_, claims) =
-            given(&app, &[("resource", "https://notes.example"), ("resource", "todo-service")]).await;
+            issued(&app, &[("resource", "https://notes.example"), ("resource", "todo-service")]).await;
         assert_eq!(claims["aud"], json!(["todo-service", "https://notes.example"]));
-        let (_, claims) = given(&app, &[("resource", ""), ("scope", "")]).await;
+        let (_, claims) = issued(&app, &[("resource", ""), ("scope", "")]).await;
         assert_eq!(claims["scope"], "todos:read todos:write", "an empty scope counts as missing");
         for resource in
             ["https://other.example", "todo-service#a", "TODO-service", "todo-service ", "%", "\u{0}"]
         {
-            let response = ask(&app, &[("resource", "todo-service"), ("resource", resource)]).await;
+            let response = request_token(&app, &[("resource", "todo-service"), ("resource", resource)]).await;
             assert_eq!(refusal(response).await, (400, "invalid_target".to_owned()), "{resource:?}");
         }
         // A token without a user cannot have the scope `openid`.
-        assert_eq!(refusal(ask(&app, &[("scope", "openid")]).await).await, (400, "invalid_scope".to_owned()));
+        assert_eq!(
+            refusal(request_token(&app, &[("scope", "openid")]).await).await,
+            (400, "invalid_scope".to_owned())
+        );
     }
 }
 
 #[tokio::test]
-async fn its_lifetime_is_the_client_s_own() {
+async fn the_lifetime_is_the_clients_own() {
     for app in both_with(|settings| settings.tokens.access_ttl_seconds = 600).await {
         app.add_client(client("billing")).await;
-        assert_eq!(given(&app, &[]).await.0["expires_in"], 600);
+        assert_eq!(issued(&app, &[]).await.0["expires_in"], 600);
         app.change_client("billing", |client| client.access_ttl_s = Some(60)).await;
-        let (answer, claims) = given(&app, &[]).await;
+        let (answer, claims) = issued(&app, &[]).await;
         assert_eq!(answer["expires_in"], 60);
         assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 60);
     }
@@ -99,7 +102,7 @@ async fn its_lifetime_is_the_client_s_own() {
 
 /// CONTRACT §6: every token that is issued after the cut has a later time than the cut.
 #[tokio::test]
-async fn its_time_lies_after_the_last_cut_against_the_client() {
+async fn the_jti_time_is_later_than_the_last_cut_against_the_client() {
     for app in both().await {
         let cut = START_MS + 90_000;
         app.add_client({
@@ -108,20 +111,20 @@ async fn its_time_lies_after_the_last_cut_against_the_client() {
             cut_once
         })
         .await;
-        let (_, claims) = given(&app, &[]).await;
+        let (_, claims) = issued(&app, &[]).await;
         assert_eq!(TokenId::parse(claims["jti"].as_str().unwrap()).unwrap().time_ms(), cut + 1);
     }
 }
 
 /// The most frequent request writes nothing, and reads nothing while the registry is valid.
 #[tokio::test]
-async fn nothing_is_asked_of_the_database() {
+async fn no_database_query_is_made() {
     for app in both().await {
         app.add_client(client("billing")).await;
-        given(&app, &[]).await;
+        issued(&app, &[]).await;
         let before = (app.audit_rows().await.len(), app.metric("latchkey_clients_reads_total").await);
         for _ in 0..20 {
-            given(&app, &[]).await;
+            issued(&app, &[]).await;
         }
         assert_eq!((app.audit_rows().await.len(), app.metric("latchkey_clients_reads_total").await), before);
     }
@@ -129,14 +132,14 @@ async fn nothing_is_asked_of_the_database() {
 
 /// B13: every token that a client got while it was being disabled is older than the cut, and afterwards it gets none.
 #[tokio::test]
-async fn a_client_that_is_switched_off_while_it_asks_gets_nothing_that_lives() {
+async fn a_client_that_is_disabled_during_its_request_gets_no_live_token() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.add_client(client("todo-api")).await;
         let (tokens, over) = (std::sync::Mutex::new(Vec::new()), std::sync::atomic::AtomicBool::new(false));
         let hammer = async {
             while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                let response = ask(&app, &[]).await;
+                let response = request_token(&app, &[]).await;
                 match response.status() {
                     StatusCode::OK => {
                         let answer: Value = response.json().await.unwrap();
@@ -169,13 +172,13 @@ async fn a_client_that_is_switched_off_while_it_asks_gets_nothing_that_lives() {
             assert!(claims["exp"].as_i64().unwrap() < cut["exp"].as_i64().unwrap());
         }
         app.clock.advance_ms(501);
-        assert_eq!(refusal(ask(&app, &[]).await).await, (401, "invalid_client".to_owned()));
+        assert_eq!(refusal(request_token(&app, &[]).await).await, (401, "invalid_client".to_owned()));
     }
 }
 
 /// A row as a newer replica may write it during a rolling upgrade.
 #[tokio::test]
-async fn a_client_that_cannot_be_read_hides_no_other() {
+async fn an_unreadable_client_does_not_hide_the_others() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.add_client(client("other")).await;
@@ -186,7 +189,7 @@ async fn a_client_that_cannot_be_read_hides_no_other() {
         });
         broken.await.unwrap();
         app.clock.advance_ms(501);
-        assert_eq!(ask(&app, &[]).await.status(), StatusCode::OK);
+        assert_eq!(request_token(&app, &[]).await.status(), StatusCode::OK);
         assert_eq!(refusal(app.grant_to("other", &[GRANT]).await).await, (401, "invalid_client".to_owned()));
         let metrics = app.get("/metrics").send().await.unwrap().text().await.unwrap();
         let is_ours =

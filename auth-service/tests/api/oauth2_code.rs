@@ -35,7 +35,7 @@ async fn spa_and_alice(app: &TestApp) -> Value {
 }
 
 #[tokio::test]
-async fn a_code_gives_a_session_with_what_was_agreed_to() {
+async fn a_code_starts_a_session_with_the_access_of_the_consent() {
     for app in both().await {
         let alice = spa_and_alice(&app).await;
         let mut consent = app.consent("alice", "spa").await;
@@ -75,7 +75,7 @@ async fn a_code_gives_a_session_with_what_was_agreed_to() {
 /// B10: an expired code, another client, another redirect URI, a wrong or missing verifier, a verifier without a
 /// challenge, and the method `plain`.
 #[tokio::test]
-async fn only_the_right_claim_redeems_and_a_wrong_one_consumes_nothing() {
+async fn only_a_correct_request_redeems_and_a_wrong_one_consumes_nothing() {
     for app in both().await {
         spa_and_alice(&app).await;
         app.add_client(public_client("other")).await;
@@ -130,7 +130,7 @@ async fn only_the_right_claim_redeems_and_a_wrong_one_consumes_nothing() {
 }
 
 #[tokio::test]
-async fn pkce_is_left_out_by_confidential_clients_that_may_and_by_nobody_else() {
+async fn only_confidential_clients_that_may_omit_pkce_do_so() {
     for app in both().await {
         spa_and_alice(&app).await;
         app.add_client(Client { pkce_optional: true, ..client("old") }).await;
@@ -163,7 +163,7 @@ async fn pkce_is_left_out_by_confidential_clients_that_may_and_by_nobody_else() 
 
 /// B10: a reused code, and what its reuse ends.
 #[tokio::test]
-async fn a_second_use_ends_what_the_first_gave() {
+async fn a_second_redemption_ends_the_session_of_the_first() {
     for app in both().await {
         spa_and_alice(&app).await;
         let other = app.login("alice").await;
@@ -196,7 +196,7 @@ async fn a_second_use_ends_what_the_first_gave() {
 
 /// B10: fifty redemptions in parallel.
 #[tokio::test]
-async fn of_fifty_at_once_exactly_one_is_answered_and_its_session_is_ended() {
+async fn of_fifty_concurrent_redemptions_one_succeeds_and_its_session_is_ended() {
     for app in both().await {
         let alice = id_of(&spa_and_alice(&app).await);
         let code = app.code(app.consent("alice", "spa").await).await;
@@ -218,7 +218,7 @@ async fn of_fifty_at_once_exactly_one_is_answered_and_its_session_is_ended() {
 
 /// B13: changes between the consent and the redemption.
 #[tokio::test]
-async fn a_code_outlives_neither_password_nor_user_nor_client() {
+async fn a_code_is_invalid_after_a_change_of_password_user_or_client() {
     for app in both().await {
         let alice = id_of(&spa_and_alice(&app).await);
         let code = app.code(app.consent("alice", "spa").await).await;
@@ -256,7 +256,7 @@ async fn a_code_outlives_neither_password_nor_user_nor_client() {
 
 /// Unredeemed codes of a user are replaced by new ones, but not by those of another user.
 #[tokio::test]
-async fn of_the_codes_that_nobody_redeemed_the_newest_hundred_live() {
+async fn only_the_newest_hundred_unredeemed_codes_are_kept() {
     for app in both().await {
         spa_and_alice(&app).await;
         app.register("bob").await;
@@ -274,7 +274,7 @@ async fn of_the_codes_that_nobody_redeemed_the_newest_hundred_live() {
 }
 
 #[tokio::test]
-async fn codes_are_redeemed_for_a_user_so_many_times_a_minute() {
+async fn redemptions_of_a_user_per_minute_are_limited() {
     for app in both_with(|settings| settings.throttle.codes_per_user_per_minute = 3).await {
         spa_and_alice(&app).await;
         app.register("bob").await;
@@ -300,7 +300,7 @@ async fn codes_are_redeemed_for_a_user_so_many_times_a_minute() {
 
 /// An unredeemed code is deleted when it expires. A redeemed one is kept for a day.
 #[tokio::test]
-async fn codes_are_forgotten_in_time() {
+async fn old_codes_are_deleted() {
     for app in both().await {
         spa_and_alice(&app).await;
         let codes = app.codes(&app.consent("alice", "spa").await, 2).await;

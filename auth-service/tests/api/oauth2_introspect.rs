@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::helpers::clients::{basic, client, public_client, refusal, secret_of};
 use crate::helpers::{PASSWORD, TestApp, Tokens, both, claims_of};
 
-fn ask(app: &TestApp, id: &str, token: &str) -> RequestBuilder {
+fn introspect(app: &TestApp, id: &str, token: &str) -> RequestBuilder {
     let header = basic(id, &secret_of(id));
     // A refresh token is reported as active only if the hint asks for one.
     let hint = if token.starts_with("lkr_") { "refresh_token" } else { "access_token" };
@@ -18,28 +18,28 @@ fn ask(app: &TestApp, id: &str, token: &str) -> RequestBuilder {
     app.post("/oauth2/introspect").form(&form).header(AUTHORIZATION, header)
 }
 
-async fn text(app: &TestApp, id: &str, token: &str) -> String {
-    let response = ask(app, id, token).send().await.unwrap();
+async fn introspection_text(app: &TestApp, id: &str, token: &str) -> String {
+    let response = introspect(app, id, token).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["cache-control"], "no-store");
     response.text().await.unwrap()
 }
 
 async fn is_inactive(app: &TestApp, id: &str, token: &str) -> bool {
-    text(app, id, token).await == r#"{"active":false}"#
+    introspection_text(app, id, token).await == r#"{"active":false}"#
 }
 
-async fn told(app: &TestApp, id: &str, token: &str) -> Value {
-    serde_json::from_str(&text(app, id, token).await).unwrap()
+async fn state_of(app: &TestApp, id: &str, token: &str) -> Value {
+    serde_json::from_str(&introspection_text(app, id, token).await).unwrap()
 }
 
-async fn in_own_name(app: &TestApp, id: &str) -> String {
+async fn client_token(app: &TestApp, id: &str) -> String {
     let response = app.grant_to(id, &[("grant_type", "client_credentials")]).await;
     let answer: Value = response.json().await.unwrap();
     answer["access_token"].as_str().unwrap().to_owned()
 }
 
-async fn of_alice(app: &TestApp, id: &str) -> Tokens {
+async fn tokens_of_alice(app: &TestApp, id: &str) -> Tokens {
     let form = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
     Tokens::of(app.grant_to(id, &form).await).await
 }
@@ -59,27 +59,29 @@ async fn prepare(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn what_is_told_of_an_access_token_are_its_claims() {
+async fn introspection_of_an_access_token_returns_its_claims() {
     for app in both().await {
         prepare(&app).await;
-        let tokens = of_alice(&app, "billing").await;
-        let told = told(&app, "billing", &tokens.access).await;
+        let tokens = tokens_of_alice(&app, "billing").await;
+        let state = state_of(&app, "billing", &tokens.access).await;
         let claims = claims_of(&tokens.access);
-        let Value::Object(mut members) = told.clone() else { panic!("{told}") };
+        let Value::Object(mut members) = state.clone() else { panic!("{state}") };
         assert_eq!(members.remove("active"), Some(json!(true)));
         assert_eq!(members.remove("token_type"), Some(json!("Bearer")));
         assert_eq!(Value::Object(members), claims);
-        let own: Value =
-            serde_json::from_str(&text(&app, "billing", &in_own_name(&app, "billing").await).await).unwrap();
+        let own: Value = serde_json::from_str(
+            &introspection_text(&app, "billing", &client_token(&app, "billing").await).await,
+        )
+        .unwrap();
         assert_eq!((&own["sub"], own.get("username"), own.get("sid")), (&json!("billing"), None, None));
     }
 }
 
 #[tokio::test]
-async fn only_whose_business_it_is_learns_anything() {
+async fn only_the_client_or_audience_of_a_token_sees_it() {
     for app in both().await {
         prepare(&app).await;
-        let tokens = of_alice(&app, "billing").await;
+        let tokens = tokens_of_alice(&app, "billing").await;
         let first_party = app.login("alice").await;
         for (id, access, refresh, ours) in [
             ("billing", true, true, true),
@@ -98,11 +100,11 @@ async fn only_whose_business_it_is_learns_anything() {
 
 /// B15: an invalid, expired or revoked token, and tokens of an ended session, a disabled user or a disabled client.
 #[tokio::test]
-async fn whatever_is_not_live_is_inactive_and_nothing_more() {
+async fn an_invalid_token_is_inactive_and_nothing_more() {
     for app in both().await {
         prepare(&app).await;
-        let own = in_own_name(&app, "billing").await;
-        let tokens = of_alice(&app, "billing").await;
+        let own = client_token(&app, "billing").await;
+        let tokens = tokens_of_alice(&app, "billing").await;
         let (unsigned, _) = tokens.access.rsplit_once('.').unwrap();
         for garbage in [
             "x",
@@ -133,7 +135,7 @@ async fn whatever_is_not_live_is_inactive_and_nothing_more() {
             assert!(is_inactive(&app, "billing", token).await);
         }
         // The tokens of a disabled client are inactive for clients that may still ask.
-        let later = of_alice(&app, "billing").await;
+        let later = tokens_of_alice(&app, "billing").await;
         assert!(!is_inactive(&app, "todo-api", &later.access).await);
         app.change_client("billing", |client| client.is_active = false).await;
         assert!(is_inactive(&app, "todo-api", &later.access).await);
@@ -149,18 +151,18 @@ async fn whatever_is_not_live_is_inactive_and_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_looks_like_one() {
+async fn introspection_of_a_refresh_token_names_its_type() {
     for app in both().await {
         prepare(&app).await;
-        let tokens = of_alice(&app, "billing").await;
-        let told = told(&app, "billing", &tokens.refresh).await;
+        let tokens = tokens_of_alice(&app, "billing").await;
+        let state = state_of(&app, "billing", &tokens.refresh).await;
         let claims = claims_of(&tokens.access);
-        assert_eq!((&told["active"], &told["token_type"]), (&json!(true), &json!("refresh_token")));
+        assert_eq!((&state["active"], &state["token_type"]), (&json!(true), &json!("refresh_token")));
         for name in ["client_id", "username", "scope", "sub", "sid", "iss", "iat"] {
-            assert_eq!(told[name], claims[name], "{name}");
+            assert_eq!(state[name], claims[name], "{name}");
         }
-        assert_eq!(told["exp"].as_i64().unwrap(), claims["iat"].as_i64().unwrap() + 2_592_000);
-        assert_eq!((told.get("aud"), told.get("jti")), (None, None));
+        assert_eq!(state["exp"].as_i64().unwrap(), claims["iat"].as_i64().unwrap() + 2_592_000);
+        assert_eq!((state.get("aud"), state.get("jti")), (None, None));
         // Introspection does not consume the token.
         let form = [("grant_type", "refresh_token"), ("refresh_token", &*tokens.refresh)];
         assert_eq!(app.grant_to("billing", &form).await.status(), StatusCode::OK);
@@ -170,10 +172,10 @@ async fn a_refresh_token_looks_like_one() {
 /// A resource server asks about a bearer token. A refresh token is inactive there, even for the client that it was
 /// issued to.
 #[tokio::test]
-async fn a_refresh_token_is_active_only_where_one_is_asked_for() {
+async fn a_refresh_token_is_active_only_if_the_hint_names_it() {
     for app in both().await {
         prepare(&app).await;
-        let tokens = of_alice(&app, "billing").await;
+        let tokens = tokens_of_alice(&app, "billing").await;
         for hint in [None, Some("access_token"), Some(""), Some("nonsense"), Some("REFRESH_TOKEN")] {
             let mut form = vec![("token", &*tokens.refresh)];
             form.extend(hint.map(|hint| ("token_type_hint", hint)));
@@ -189,10 +191,10 @@ async fn a_refresh_token_is_active_only_where_one_is_asked_for() {
 /// B15: requests without authentication, of a public client, or with a wrong secret are refused before the token is
 /// read.
 #[tokio::test]
-async fn who_did_not_authenticate_learns_nothing() {
+async fn introspection_requires_authentication() {
     for app in both().await {
         prepare(&app).await;
-        let live = in_own_name(&app, "billing").await;
+        let live = client_token(&app, "billing").await;
         let send = async |form: &[(&str, &str)], header: Option<String>| -> Response {
             let request = app.post("/oauth2/introspect").form(form);
             let request =
@@ -233,10 +235,10 @@ async fn who_did_not_authenticate_learns_nothing() {
 
 /// RFC 9701: a signed response for the client that asked, which no verifier accepts as an access token.
 #[tokio::test]
-async fn an_answer_can_be_signed_and_opens_nothing() {
+async fn a_signed_response_is_not_an_access_token() {
     for app in both().await {
         prepare(&app).await;
-        let live = of_alice(&app, "billing").await;
+        let live = tokens_of_alice(&app, "billing").await;
         for (accept, signed) in [
             ("application/token-introspection+jwt", true),
             ("application/json;q=0.5, Application/Token-Introspection+JWT;q=0.9", true),
@@ -244,12 +246,13 @@ async fn an_answer_can_be_signed_and_opens_nothing() {
             ("*/*", false),
             ("application/token-introspection+jwt;q=0, application/json", false),
         ] {
-            let response = ask(&app, "billing", &live.access).header(ACCEPT, accept).send().await.unwrap();
+            let response =
+                introspect(&app, "billing", &live.access).header(ACCEPT, accept).send().await.unwrap();
             let kind = response.headers()[CONTENT_TYPE].to_str().unwrap();
             assert_eq!(kind == "application/token-introspection+jwt", signed, "{accept}");
         }
         let signed = async |id: &str, token: &str| {
-            let request = ask(&app, id, token).header(ACCEPT, "application/token-introspection+jwt");
+            let request = introspect(&app, id, token).header(ACCEPT, "application/token-introspection+jwt");
             request.send().await.unwrap().text().await.unwrap()
         };
         let jwt = signed("todo-api", &live.access).await;
@@ -260,7 +263,7 @@ async fn an_answer_can_be_signed_and_opens_nothing() {
         let members: Vec<_> = claims.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(members, ["aud", "iat", "iss", "token_introspection"], "no sub, no exp, no jti");
         assert_eq!((&claims["aud"], &claims["iss"]), (&json!("todo-api"), &json!("http://localhost:8000")));
-        assert_eq!(claims["token_introspection"], told(&app, "todo-api", &live.access).await);
+        assert_eq!(claims["token_introspection"], state_of(&app, "todo-api", &live.access).await);
         let inactive = claims_of(&signed("stranger", &live.access).await);
         assert_eq!(inactive["token_introspection"], json!({ "active": false }));
         // It is verified with the same keys, but no verifier accepts it as an access token.
@@ -281,11 +284,11 @@ async fn an_answer_can_be_signed_and_opens_nothing() {
 
 /// Introspection is frequent, so it writes nothing, for any token.
 #[tokio::test]
-async fn nothing_is_written() {
+async fn introspection_writes_nothing() {
     for app in both().await {
         prepare(&app).await;
-        let tokens = of_alice(&app, "billing").await;
-        let own = in_own_name(&app, "billing").await;
+        let tokens = tokens_of_alice(&app, "billing").await;
+        let own = client_token(&app, "billing").await;
         let changes = app.changes().await;
         let before = changes.mark().await;
         app.clock.advance_ms(120_000);

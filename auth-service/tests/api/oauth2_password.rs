@@ -16,7 +16,7 @@ async fn log_in(app: &TestApp, username: &str, password: &str) -> Response {
 }
 
 #[tokio::test]
-async fn a_login_gives_a_session_of_the_client() {
+async fn a_login_starts_a_session_of_the_client() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.add_client(public_client("spa")).await;
@@ -54,7 +54,7 @@ async fn a_login_gives_a_session_of_the_client() {
 }
 
 #[tokio::test]
-async fn every_login_that_fails_is_answered_alike_and_costs_a_hash() {
+async fn every_failed_login_gets_the_same_response_and_costs_a_hash() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.register("alice").await;
@@ -86,7 +86,7 @@ async fn every_login_that_fails_is_answered_alike_and_costs_a_hash() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_in_vain_costs_no_hash() {
+async fn a_request_that_exceeds_the_grant_costs_no_hash() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.register("alice").await;
@@ -108,7 +108,7 @@ async fn what_is_asked_for_in_vain_costs_no_hash() {
 
 /// B13: a login in progress while its client is being disabled leaves no live session.
 #[tokio::test]
-async fn a_login_that_races_the_client_s_end_gives_nothing_that_lives() {
+async fn a_login_that_races_the_end_of_the_client_gives_no_live_token() {
     for app in both().await {
         app.add_client(client("billing")).await;
         let alice = id_of(&app.register("alice").await);
@@ -132,7 +132,7 @@ async fn a_login_that_races_the_client_s_end_gives_nothing_that_lives() {
 /// The reason for that: a transaction that begins a session locks the client's row until it commits, and a
 /// transaction that disables the client waits for the lock.
 #[tokio::test]
-async fn who_ends_a_client_waits_for_whoever_begins_a_session_with_it() {
+async fn ending_a_client_waits_for_a_login_in_progress() {
     for app in both().await {
         app.add_client(client("billing")).await;
         let alice = id_of(&app.register("alice").await);

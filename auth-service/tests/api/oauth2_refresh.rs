@@ -31,7 +31,7 @@ async fn begin(app: &TestApp) -> Tokens {
 }
 
 #[tokio::test]
-async fn another_client_gets_nothing_and_consumes_nothing() {
+async fn another_client_is_refused_and_consumes_nothing() {
     for app in both().await {
         let first = begin(&app).await;
         app.add_client(client("other")).await;
@@ -109,7 +109,7 @@ async fn retries_get_the_same_child_and_reuse_ends_the_session() {
 }
 
 #[tokio::test]
-async fn lifetimes_are_the_client_s_own() {
+async fn lifetimes_are_the_clients_own() {
     for app in both_with(|settings| settings.sessions.max_age_seconds = 5000).await {
         app.add_client(Client { access_ttl_s: Some(60), refresh_ttl_s: Some(1000), ..client("billing") })
             .await;
@@ -125,7 +125,7 @@ async fn lifetimes_are_the_client_s_own() {
 }
 
 #[tokio::test]
-async fn without_the_grant_there_is_no_refresh_token_and_the_session_is_short() {
+async fn without_the_refresh_grant_the_session_ends_with_the_access_token() {
     for app in both().await {
         app.add_client(Client { grants: vec![GrantType::Password], ..client("billing") }).await;
         app.register("alice").await;
@@ -146,7 +146,7 @@ async fn without_the_grant_there_is_no_refresh_token_and_the_session_is_short() 
 
 /// B12: after a change of the password, and after the user is disabled.
 #[tokio::test]
-async fn nothing_is_given_when_the_user_changed() {
+async fn no_token_is_issued_after_the_user_changed() {
     for app in both().await {
         let first = begin(&app).await;
         app.change_password("alice").await;
@@ -161,7 +161,7 @@ async fn nothing_is_given_when_the_user_changed() {
 
 /// B13: no token that is issued during a revocation survives it.
 #[tokio::test]
-async fn a_refresh_that_races_a_revocation_gives_nothing_that_lives() {
+async fn a_refresh_that_races_a_revocation_gives_no_live_token() {
     for app in both().await {
         begin(&app).await;
         for _ in 0..6 {
@@ -188,7 +188,7 @@ async fn a_refresh_that_races_a_revocation_gives_nothing_that_lives() {
 
 /// B12: after logout, and after the client is disabled.
 #[tokio::test]
-async fn nothing_is_given_after_the_end() {
+async fn no_token_is_issued_after_the_end_of_the_session_or_client() {
     for app in both().await {
         let first = begin(&app).await;
         app.disable_client("billing").await;

@@ -8,7 +8,7 @@ use crate::helpers::{PASSWORD, START_MS, TestApp, Tokens, both, claims_of};
 const CLIENT: (&str, &str) = ("client_id", "first-party");
 
 #[tokio::test]
-async fn an_access_token_dies_alone() {
+async fn revoking_an_access_token_leaves_its_session() {
     for app in both().await {
         let first = app.user("alice").await;
         let second = app.refresh(&first.refresh).await;
@@ -30,7 +30,7 @@ async fn an_access_token_dies_alone() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_dies_with_its_session() {
+async fn revoking_a_refresh_token_ends_its_session() {
     for app in both().await {
         let first = app.user("alice").await;
         let other = app.login("alice").await;
@@ -68,7 +68,7 @@ async fn an_unknown_token_is_200_without_effect() {
 }
 
 #[tokio::test]
-async fn the_client_says_who_it_is() {
+async fn the_client_has_to_identify_itself() {
     for app in both().await {
         let tokens = app.user("alice").await;
         let token = ("token", &*tokens.access);
@@ -134,7 +134,7 @@ async fn revoke_as(app: &TestApp, id: &str, form: &[(&str, &str)]) -> reqwest::R
 }
 
 /// Whether introspection by its client reports the token as active.
-async fn lives(app: &TestApp, id: &str, token: &str) -> bool {
+async fn is_active(app: &TestApp, id: &str, token: &str) -> bool {
     let hint = if token.starts_with("lkr_") { "refresh_token" } else { "access_token" };
     let form = [("token", token), ("token_type_hint", hint)];
     let request = app.post("/oauth2/introspect").form(&form);
@@ -142,25 +142,25 @@ async fn lives(app: &TestApp, id: &str, token: &str) -> bool {
     response.json::<Value>().await.unwrap()["active"].as_bool().unwrap()
 }
 
-async fn of_alice(app: &TestApp, id: &str) -> Tokens {
+async fn tokens_of_alice(app: &TestApp, id: &str) -> Tokens {
     let form = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
     Tokens::of(app.grant_to(id, &form).await).await
 }
 
 #[tokio::test]
-async fn a_client_gives_up_what_it_obtained() {
+async fn a_client_revokes_its_own_tokens() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.register("alice").await;
         let own = app.grant_to("billing", &[("grant_type", "client_credentials")]).await;
         let own = own.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
-        let tokens = of_alice(&app, "billing").await;
+        let tokens = tokens_of_alice(&app, "billing").await;
         for (token, kind) in [(&own, "jti"), (&tokens.access, "jti"), (&tokens.refresh, "sid")] {
-            assert!(lives(&app, "billing", token).await);
+            assert!(is_active(&app, "billing", token).await);
             let response =
                 revoke_as(&app, "billing", &[("token", token), ("token_type_hint", "nonsense")]).await;
             assert_eq!(response.status(), StatusCode::OK);
-            assert!(!lives(&app, "billing", token).await);
+            assert!(!is_active(&app, "billing", token).await);
             assert_eq!(app.facts().await.last().unwrap()["kind"], kind);
         }
         assert_eq!(app.facts().await.len(), 3);
@@ -178,13 +178,13 @@ async fn a_client_gives_up_what_it_obtained() {
 
 /// B14: another client's token is not revoked, but the response is 200 as well, so that the caller learns nothing.
 #[tokio::test]
-async fn another_client_s_token_lives_on() {
+async fn the_token_of_another_client_stays_valid() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.add_client(client("other")).await;
         app.add_client(public_client("spa")).await;
         app.register("alice").await;
-        let tokens = of_alice(&app, "billing").await;
+        let tokens = tokens_of_alice(&app, "billing").await;
         let ours = app.login("alice").await;
         for token in [&tokens.access, &tokens.refresh, &ours.access, &ours.refresh] {
             for hint in ["access_token", "refresh_token"] {
@@ -196,7 +196,7 @@ async fn another_client_s_token_lives_on() {
         }
         for token in [&tokens.access, &tokens.refresh] {
             assert_eq!(app.revoke(&[("token", token), CLIENT]).await.status(), StatusCode::OK);
-            assert!(lives(&app, "billing", token).await);
+            assert!(is_active(&app, "billing", token).await);
         }
         assert!(app.is_live(&ours.access).await && !app.is_refused(&ours.refresh).await);
         assert!(app.facts().await.is_empty());
@@ -205,12 +205,12 @@ async fn another_client_s_token_lives_on() {
 
 /// A confidential client presents its secret, a public one its id.
 #[tokio::test]
-async fn a_client_authenticates_before_it_gives_up_anything() {
+async fn a_client_authenticates_before_a_token_is_revoked() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.add_client(public_client("spa")).await;
         app.register("alice").await;
-        let tokens = of_alice(&app, "billing").await;
+        let tokens = tokens_of_alice(&app, "billing").await;
         let token = ("token", &*tokens.refresh);
         for form in [
             vec![token, ("client_id", "billing")],
@@ -223,7 +223,7 @@ async fn a_client_authenticates_before_it_gives_up_anything() {
                 "{form:?}"
             );
         }
-        assert!(lives(&app, "billing", &tokens.refresh).await);
+        assert!(is_active(&app, "billing", &tokens.refresh).await);
         let form = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
         let public = Tokens::of(app.grant_to_public("spa", &form).await).await;
         let form = [("token", &*public.refresh), ("client_id", "spa")];

@@ -87,7 +87,7 @@ const FORM: &str = "Application/X-WWW-form-urlencoded; charset=utf-8";
 
 /// B8: two authentication methods at once, and each of the three methods.
 #[tokio::test]
-async fn a_client_authenticates_in_one_way() {
+async fn a_client_authenticates_by_one_method_only() {
     // RFC 6749 §2.3.1: id and secret are form-encoded.
     let (odd_id, odd) = ("svc:a%b+ü", "a:b%c+d ä€");
     for app in both().await {
@@ -145,7 +145,7 @@ async fn a_client_authenticates_in_one_way() {
 }
 
 #[tokio::test]
-async fn both_secrets_serve_while_they_are_exchanged_and_none_of_a_client_that_is_off() {
+async fn both_secrets_are_valid_during_a_rotation_and_none_of_a_disabled_client() {
     for app in both().await {
         app.add_client_with(client("billing"), &["lks_old", "lks_new"]).await;
         let ask = async |secret| {
@@ -161,7 +161,7 @@ async fn both_secrets_serve_while_they_are_exchanged_and_none_of_a_client_that_i
 
 /// B8: an unknown grant type or scope. B9: a grant type or scope that the client does not have.
 #[tokio::test]
-async fn what_is_not_offered_has_the_codes_of_the_rfc() {
+async fn unsupported_requests_get_the_error_codes_of_the_rfc() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.add_client(public_client("spa")).await;
@@ -190,7 +190,7 @@ async fn what_is_not_offered_has_the_codes_of_the_rfc() {
 
 /// A public client in a browser can read the response if its origin is one of its redirect URIs' origins.
 #[tokio::test]
-async fn scripts_of_listed_origins_may_read_and_nobody_may_keep() {
+async fn only_allowed_origins_may_read_responses_and_nothing_is_cached() {
     for app in both().await {
         app.add_client(client("billing")).await;
         for (origin, allowed) in [("http://localhost:5173", true), ("https://evil.example", false)] {
@@ -216,7 +216,7 @@ async fn scripts_of_listed_origins_may_read_and_nobody_may_keep() {
 /// A failed client authentication is recorded with the client's id if the client exists. An unknown id is not
 /// recorded, because it may be a secret in the wrong field.
 #[tokio::test]
-async fn a_client_that_fails_is_recorded() {
+async fn a_failed_client_authentication_is_recorded() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.add_client(public_client("spa")).await;

@@ -52,7 +52,7 @@ async fn prune(app: &TestApp, now_ms: i64, limit: i64) -> [usize; 3] {
 }
 
 #[tokio::test]
-async fn what_has_ended_goes_and_what_lives_stays() {
+async fn ended_rows_are_deleted_and_live_ones_kept() {
     for app in both().await {
         let ended = app.user("alice").await;
         let lives = app.login("alice").await;
@@ -82,7 +82,7 @@ async fn what_has_ended_goes_and_what_lives_stays() {
 
 /// A used token need not be stored: it contains the id of its session, and its reuse ends that session.
 #[tokio::test]
-async fn a_used_refresh_token_that_was_forgotten_still_ends_its_session() {
+async fn reuse_of_a_deleted_refresh_token_still_ends_its_session() {
     for app in both().await {
         settled(&app).await;
         let first = app.user("alice").await;
@@ -120,7 +120,7 @@ async fn a_used_refresh_token_that_was_forgotten_still_ends_its_session() {
 
 /// RFC 7009: revoking a token that was used long ago ends its session.
 #[tokio::test]
-async fn a_forgotten_refresh_token_can_be_revoked() {
+async fn a_deleted_refresh_token_can_be_revoked() {
     for app in both().await {
         settled(&app).await;
         let first = app.user("alice").await;
@@ -137,7 +137,7 @@ async fn a_forgotten_refresh_token_can_be_revoked() {
 
 /// An unused token is kept as long as its session, so that it is never mistaken for a used one.
 #[tokio::test]
-async fn a_refresh_token_that_expired_is_no_theft_however_late_it_comes() {
+async fn an_expired_refresh_token_is_no_reuse() {
     for app in both_with(|settings| settings.tokens.refresh_ttl_seconds = 1000).await {
         settled(&app).await;
         let idle = app.user("alice").await;
@@ -149,7 +149,7 @@ async fn a_refresh_token_that_expired_is_no_theft_however_late_it_comes() {
 }
 
 #[tokio::test]
-async fn a_batch_has_its_bound() {
+async fn a_batch_is_limited() {
     for app in both().await {
         app.register("alice").await;
         for _ in 0..5 {
@@ -164,7 +164,7 @@ async fn a_batch_has_its_bound() {
 }
 
 #[tokio::test]
-async fn one_replica_prunes_and_when_it_is_gone_another_takes_over() {
+async fn one_replica_prunes_and_another_takes_over_when_it_stops() {
     for app in both().await {
         settled(&app).await;
         let [one, other] = [pruner(&app, &app.database), pruner(&app, &app.database)];
@@ -218,7 +218,7 @@ async fn replicas_that_prune_together_remove_each_row_once() {
 }
 
 #[tokio::test]
-async fn events_are_kept_for_their_time_or_for_ever() {
+async fn audit_events_are_kept_for_their_time_or_for_ever() {
     for (days, left) in [(7, 1), (0, 2)] {
         for app in both_with(|settings| settings.audit.retention_days = days).await {
             settled(&app).await;
@@ -234,7 +234,7 @@ async fn events_are_kept_for_their_time_or_for_ever() {
 
 /// Pruning does not wait for a locked row, so the transaction that holds the lock does not wait for pruning either.
 #[tokio::test]
-async fn pruning_waits_for_nobody() {
+async fn pruning_waits_for_no_lock() {
     let app = spawn_app(Backend::Postgres, |_| {}).await;
     settled(&app).await;
     let tokens = [app.user("alice").await, app.user("bob").await];
@@ -275,7 +275,7 @@ async fn pruning_waits_for_nobody() {
 }
 
 #[tokio::test]
-async fn what_was_pruned_is_counted() {
+async fn pruned_rows_are_counted() {
     let app = spawn_app(Backend::Sqlite, |_| {}).await;
     settled(&app).await;
     assert_eq!(

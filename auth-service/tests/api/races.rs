@@ -33,27 +33,28 @@ async fn tokens_of(answers: Vec<reqwest::Response>) -> Vec<Tokens> {
 
 /// An operator's action after which the user has no session and no token.
 #[derive(Clone, Copy, Debug)]
-enum Act {
+enum OperatorAction {
     Disable,
     ChangePassword,
     Delete,
     RevokeTokens,
 }
 
-async fn act(app: &TestApp, act: Act, who: &str) {
+async fn act(app: &TestApp, act: OperatorAction, who: &str) {
     match act {
-        Act::Disable => app.disable(who).await,
-        Act::ChangePassword => app.change_password(who).await,
-        Act::Delete => app.delete_user(who).await,
-        Act::RevokeTokens => drop(app.administration().revoke_tokens(who).await.unwrap().unwrap()),
+        OperatorAction::Disable => app.disable(who).await,
+        OperatorAction::ChangePassword => app.change_password(who).await,
+        OperatorAction::Delete => app.delete_user(who).await,
+        OperatorAction::RevokeTokens => drop(app.administration().revoke_tokens(who).await.unwrap().unwrap()),
     }
 }
 
 #[tokio::test]
-async fn a_login_or_refresh_that_races_an_operator_gives_nothing_that_lives() {
+async fn a_login_or_refresh_that_races_an_operator_gives_no_live_token() {
     for app in both().await {
         for round in 0..9 {
-            let what = [Act::Disable, Act::ChangePassword, Act::Delete][round % 3];
+            let what =
+                [OperatorAction::Disable, OperatorAction::ChangePassword, OperatorAction::Delete][round % 3];
             let name = format!("user {round} x");
             let id: Uuid = app.register(&name).await["id"].as_str().unwrap().parse().unwrap();
             let first = app.login(&name).await;
@@ -73,13 +74,13 @@ async fn a_login_or_refresh_that_races_an_operator_gives_nothing_that_lives() {
 
 /// For this action, a login may also succeed afterwards.
 #[tokio::test]
-async fn a_login_that_races_the_revocation_of_all_tokens_lies_on_one_side_of_it() {
+async fn a_login_that_races_the_revocation_of_all_tokens_is_before_or_after_it() {
     for app in both().await {
         app.register("alice").await;
         for _ in 0..6 {
             let first = app.login("alice").await;
             let logins = join_all((0..6).map(|_| app.try_login("alice", PASSWORD)));
-            let (answers, ()) = tokio::join!(logins, act(&app, Act::RevokeTokens, "alice"));
+            let (answers, ()) = tokio::join!(logins, act(&app, OperatorAction::RevokeTokens, "alice"));
             assert!(!app.is_live(&first.access).await && app.is_refused(&first.refresh).await);
             for given in tokens_of(answers).await {
                 assert_eq!(app.is_live(&given.access).await, !app.is_refused(&given.refresh).await);
@@ -90,7 +91,7 @@ async fn a_login_that_races_the_revocation_of_all_tokens_lies_on_one_side_of_it(
 
 /// B12, B13: fifty refreshes at once, concurrent with each way to end the session, with and without a replay time.
 #[tokio::test]
-async fn fifty_refreshes_beside_an_end_leave_one_lineage_which_is_dead() {
+async fn fifty_refreshes_that_race_a_logout_leave_no_live_token() {
     for replay in [60, 0] {
         let rules = |settings: &mut Settings| {
             settings.tokens.refresh_replay_seconds = replay;
@@ -115,7 +116,7 @@ async fn fifty_refreshes_beside_an_end_leave_one_lineage_which_is_dead() {
                                 .await
                                 .unwrap()
                         }
-                        _ => return act(&app, Act::RevokeTokens, "alice").await,
+                        _ => return act(&app, OperatorAction::RevokeTokens, "alice").await,
                     };
                     // Without a replay time the session may have ended first, and its tokens with it.
                     let known =
@@ -140,7 +141,7 @@ async fn fifty_refreshes_beside_an_end_leave_one_lineage_which_is_dead() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_races_a_revocation_gives_nothing_that_lives() {
+async fn a_refresh_that_races_a_revocation_gives_no_live_token() {
     for app in both().await {
         app.register("alice").await;
         for round in 0..12 {
@@ -164,7 +165,7 @@ async fn a_refresh_that_races_a_revocation_gives_nothing_that_lives() {
 }
 
 #[tokio::test]
-async fn a_login_that_races_logout_all_lies_on_one_side_of_the_cut() {
+async fn a_login_that_races_logout_all_is_before_or_after_the_cut() {
     for app in both().await {
         app.register("alice").await;
         for _ in 0..8 {

@@ -15,7 +15,7 @@ use crate::helpers::{START_MS, TestApp, Tokens, both, both_with, claims_of, sett
 /// Every replay within five seconds after the use is answered. After that, three replays are answered, and a further
 /// one is refused without ending the session.
 #[tokio::test]
-async fn retries_are_answered_for_five_seconds_and_then_three_replays() {
+async fn replays_are_accepted_for_five_seconds_and_then_three_times() {
     for app in both().await {
         let first = app.user("alice").await;
         let child = app.refresh(&first.refresh).await;
@@ -52,7 +52,7 @@ async fn retries_are_answered_for_five_seconds_and_then_three_replays() {
 
 /// The same on the OAuth endpoints.
 #[tokio::test]
-async fn a_replay_too_many_is_an_invalid_grant_and_ends_nothing() {
+async fn a_replay_above_the_limit_is_invalid_grant_and_ends_nothing() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.register("alice").await;
@@ -117,7 +117,7 @@ async fn a_replay_from_another_address_or_agent_is_recorded() {
 
 /// An attacker cannot learn whether a stolen token is valid by asking for too large a scope.
 #[tokio::test]
-async fn a_scope_too_wide_is_answered_the_same_for_a_token_that_is_alive_and_one_that_is_not() {
+async fn too_wide_a_scope_gets_the_same_response_for_live_and_dead_tokens() {
     for app in both().await {
         app.register("alice").await;
         let narrow = [("username", "alice"), ("password", crate::helpers::PASSWORD), ("scope", "todos:read")];
@@ -147,7 +147,7 @@ async fn a_scope_too_wide_is_answered_the_same_for_a_token_that_is_alive_and_one
 
 /// Existing sessions grant no more than the current settings allow.
 #[tokio::test]
-async fn a_narrower_default_scope_holds_for_sessions_that_stand() {
+async fn a_narrower_default_scope_applies_to_existing_sessions() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let place = Arc::new(TestDatabase::create(backend));
         let wide = settings(&place);
@@ -184,7 +184,7 @@ async fn retry_after(response: Response) -> u64 {
 /// Thirty refreshes a minute, including replays. A refused token is not consumed, and a retry does not prolong the
 /// wait.
 #[tokio::test]
-async fn a_session_is_refreshed_thirty_times_a_minute() {
+async fn a_session_is_refreshed_thirty_times_a_minute_at_most() {
     for app in both().await {
         let (mut tokens, other) = (app.user("alice").await, app.login("alice").await);
         for _ in 0..10 {
@@ -214,7 +214,7 @@ async fn a_session_is_refreshed_thirty_times_a_minute() {
 /// The rate limit is checked before the limit of replays, and the reuse of a used token ends the session even if the
 /// rate limit is reached.
 #[tokio::test]
-async fn a_replay_past_the_allowance_is_asked_to_wait_and_reuse_is_not() {
+async fn a_throttled_replay_is_429_and_reuse_is_not_throttled() {
     for app in both_with(|settings| settings.throttle.refreshes_per_session_per_minute = 4).await {
         let first = app.user("alice").await;
         let second = app.refresh(&first.refresh).await;
@@ -233,7 +233,7 @@ async fn a_replay_past_the_allowance_is_asked_to_wait_and_reuse_is_not() {
 /// Fifty requests at once, on the first-party and the OAuth endpoints: as many as are allowed get the same child, the
 /// others are told to wait.
 #[tokio::test]
-async fn of_fifty_at_once_thirty_are_answered() {
+async fn of_fifty_concurrent_refreshes_thirty_succeed() {
     for app in both().await {
         app.add_client(client("billing")).await;
         app.register("alice").await;

@@ -20,7 +20,7 @@ async fn stored(app: &TestApp, tokens: &Tokens) -> auth_service::domain::Session
 }
 
 #[tokio::test]
-async fn a_session_that_gives_no_token_ends_with_its_idle_time() {
+async fn an_unused_session_ends_by_its_idle_time() {
     for app in both_with(|settings| settings.sessions.idle_seconds = 1800).await {
         let idle = app.user("alice").await;
         let mut used = app.login("alice").await;
@@ -37,7 +37,7 @@ async fn a_session_that_gives_no_token_ends_with_its_idle_time() {
 }
 
 #[tokio::test]
-async fn no_token_outlives_an_idle_time_that_is_shorter() {
+async fn no_token_outlives_a_shorter_idle_time() {
     for app in both_with(|settings| settings.sessions.idle_seconds = 300).await {
         app.register("alice").await;
         let answer = app.try_login("alice", PASSWORD).await;
@@ -68,7 +68,7 @@ async fn without_an_idle_time_a_session_ends_with_its_refresh_token() {
 /// A fact about a session must be kept until its last token has expired, although its use is not stored at every
 /// refresh.
 #[tokio::test]
-async fn use_is_noted_once_a_minute_and_covers_every_token() {
+async fn the_last_use_is_stored_once_a_minute_and_covers_every_token() {
     for app in both_with(|settings| settings.throttle.enabled = false).await {
         let mut tokens = app.user("alice").await;
         let first = stored(&app, &tokens).await;
@@ -87,7 +87,7 @@ async fn use_is_noted_once_a_minute_and_covers_every_token() {
 }
 
 #[tokio::test]
-async fn a_login_too_many_ends_the_session_that_was_not_used_for_longest() {
+async fn a_login_above_the_limit_ends_the_least_recently_used_session() {
     for app in both_with(|settings| settings.sessions.max_per_user = 3).await {
         let other = app.user("bob").await;
         app.register("alice").await;
@@ -118,7 +118,7 @@ async fn a_login_too_many_ends_the_session_that_was_not_used_for_longest() {
 }
 
 #[tokio::test]
-async fn logins_at_once_never_exceed_the_limit() {
+async fn concurrent_logins_never_exceed_the_limit() {
     for app in both_with(|settings| settings.sessions.max_per_user = 5).await {
         app.register("alice").await;
         let answers = join_all((0..50).map(|_| app.try_login("alice", PASSWORD))).await;
@@ -139,7 +139,7 @@ async fn logins_at_once_never_exceed_the_limit() {
 }
 
 #[tokio::test]
-async fn a_limit_of_one_of_a_hundred_and_none() {
+async fn a_limit_can_be_one_or_a_hundred_or_none() {
     for app in both_with(|settings| settings.sessions.max_per_user = 1).await {
         let first = app.user("alice").await;
         let second = app.login("alice").await;
@@ -166,7 +166,7 @@ async fn a_limit_of_one_of_a_hundred_and_none() {
 
 /// If the limit is far below the number of existing sessions, one login does not end all of them at once.
 #[tokio::test]
-async fn a_limit_that_was_lowered_is_reached_in_steps() {
+async fn a_lowered_limit_is_reached_in_steps() {
     for app in both().await {
         let first = app.user("alice").await;
         app.add_sessions(&first, 450).await;

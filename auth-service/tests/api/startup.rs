@@ -58,7 +58,7 @@ fn program(arguments: &[&str], environment: &[(&str, &str)]) -> (bool, String, S
 }
 
 #[test]
-fn the_program_explains_itself() {
+fn the_program_prints_help() {
     let (ok, version, _) = program(&["--version"], &[]);
     assert!(ok && version.starts_with("auth-service "));
     let (ok, help, _) = program(&["--help"], &[]);
@@ -73,7 +73,7 @@ fn the_program_explains_itself() {
 }
 
 #[test]
-fn a_setting_that_cannot_be_stops_the_start_with_its_name() {
+fn an_invalid_setting_stops_the_start_and_is_named() {
     for (name, value) in [
         ("AUTH__ISSUER", "http://localhost:8000/"),
         ("AUTH__KEYS__ENCRYPTION_KEY", "too short"),
@@ -103,7 +103,7 @@ fn a_setting_that_cannot_be_stops_the_start_with_its_name() {
 }
 
 #[test]
-fn keys_rotate_more_slowly_than_they_are_announced() {
+fn a_rotation_interval_must_exceed_the_publication_time() {
     let half_a_day = ("AUTH__KEYS__JWKS_MAX_AGE_SECONDS", "43200");
     for (days, is_allowed) in [("1", false), ("2", true), ("0", true)] {
         let (ok, _, line) =
@@ -178,7 +178,7 @@ fn no_command_repeats_a_password_of_the_database_url() {
 }
 
 #[test]
-fn what_would_stop_the_start_fails_the_check_too() {
+fn errors_that_stop_the_start_also_fail_check_config() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("master.key");
     std::fs::write(&path, "not a key").unwrap();
@@ -200,7 +200,7 @@ fn what_would_stop_the_start_fails_the_check_too() {
 }
 
 #[test]
-fn a_default_scope_that_no_cookie_can_carry_stops_the_start() {
+fn a_default_scope_too_large_for_a_cookie_stops_the_start() {
     let scopes =
         |count: usize| (0..count).map(|n| format!("service:scope-{n:03}")).collect::<Vec<_>>().join(" ");
     for (count, is_allowed) in [(50, true), (200, false)] {

@@ -20,7 +20,7 @@ async fn facts_about(app: &TestApp, id: &Value) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_user_who_is_switched_off_has_nothing_and_gets_nothing() {
+async fn a_disabled_user_has_no_live_token_and_gets_none() {
     for app in both().await {
         let alice = app.register("alice").await;
         let bob = app.user("bob").await;
@@ -50,7 +50,7 @@ async fn a_user_who_is_switched_off_has_nothing_and_gets_nothing() {
 }
 
 #[tokio::test]
-async fn another_password_ends_what_the_old_one_gave() {
+async fn a_password_change_ends_the_earlier_sessions() {
     for app in both().await {
         let tokens = app.user("alice").await;
         app.change_password("alice").await;
@@ -62,7 +62,7 @@ async fn another_password_ends_what_the_old_one_gave() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_removed_leaves_the_fact_behind() {
+async fn the_fact_of_a_deleted_user_is_kept() {
     for app in both().await {
         let alice = app.register("alice").await;
         let tokens = app.login("alice").await;
@@ -81,7 +81,7 @@ async fn a_user_who_is_removed_leaves_the_fact_behind() {
 }
 
 #[tokio::test]
-async fn a_role_that_is_taken_away_is_gone_from_tokens_in_flight() {
+async fn removing_a_role_revokes_the_tokens_that_contain_it() {
     for app in both().await {
         app.register("alice").await;
         app.set_roles("alice", "admin,editor").await;
@@ -108,7 +108,7 @@ async fn a_role_that_is_taken_away_is_gone_from_tokens_in_flight() {
 
 /// A consent that was given before the action does not begin a session after it.
 #[tokio::test]
-async fn a_code_that_was_not_redeemed_dies_with_the_sessions() {
+async fn an_unredeemed_code_is_invalid_after_the_sessions_ended() {
     for app in both().await {
         app.add_client(public_client("spa")).await;
         let first = app.user("alice").await;
@@ -185,7 +185,7 @@ async fn imported(users: &Administration, imports: Vec<UserImport>, skip: bool) 
 }
 
 #[tokio::test]
-async fn an_import_is_whole_or_nothing_and_its_hashes_are_replaced_at_the_first_login() {
+async fn an_import_is_atomic_and_its_hashes_are_upgraded_at_the_first_login() {
     for app in both().await {
         app.register("bob").await;
         let users = app.administration();
@@ -210,7 +210,7 @@ async fn an_import_is_whole_or_nothing_and_its_hashes_are_replaced_at_the_first_
 
 /// A user whose name is the id of another user would be confused with that user.
 #[tokio::test]
-async fn a_name_never_looks_like_an_id_and_an_older_one_is_ambiguous() {
+async fn a_new_name_is_never_an_id_and_an_older_one_that_is_is_ambiguous() {
     for app in both().await {
         let victim = app.register("alice").await["id"].as_str().unwrap().to_owned();
         let wide: String = victim

@@ -7,7 +7,7 @@ use shared_claims::verifier::Verifier;
 use crate::helpers::{both, both_with};
 
 #[tokio::test]
-async fn the_key_set_is_public_and_can_be_kept() {
+async fn the_key_set_is_public_and_cacheable() {
     for app in both().await {
         let response = app
             .get("/.well-known/jwks.json")

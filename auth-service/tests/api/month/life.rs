@@ -44,7 +44,7 @@ pub(crate) struct Scale {
 
 /// The number of rows written so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Written {
+pub(crate) struct WrittenRows {
     pub(crate) sessions: usize,
     pub(crate) refresh_tokens: usize,
     pub(crate) codes: usize,
@@ -53,7 +53,7 @@ pub(crate) struct Written {
 }
 
 /// A session that began today.
-struct Live {
+struct LiveSession {
     session: Session,
     newest: RefreshTokenPlain,
 }
@@ -61,13 +61,13 @@ struct Live {
 pub(crate) struct Month {
     pub(crate) database: Database,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) written: Written,
+    pub(crate) written: WrittenRows,
     pruner: Pruner,
     random: Random,
     key: hmac::Key,
     scale: Scale,
     users: Vec<Uuid>,
-    today: Vec<Live>,
+    today: Vec<LiveSession>,
 }
 
 impl Month {
@@ -103,7 +103,7 @@ impl Month {
             Ok(())
         })
         .await;
-        let (written, today) = (Written::default(), Vec::new());
+        let (written, today) = (WrittenRows::default(), Vec::new());
         Self { database, clock, written, pruner, random, key, scale, users, today }
     }
 
@@ -146,7 +146,7 @@ impl Month {
                 address: device().address,
                 access_expires_at_s: now_ms / 1000 + ACCESS_TTL_S,
             };
-            Live { newest: RefreshTokenPlain::first(session.id, random.bytes(), &self.key), session }
+            LiveSession { newest: RefreshTokenPlain::first(session.id, random.bytes(), &self.key), session }
         };
         self.today = self.users.iter().map(begin).collect();
         for lives in self.today.chunks(TOGETHER) {
@@ -231,7 +231,7 @@ impl Month {
             }
             for user_id in users.iter().cycle().take(scale.codes) {
                 let code = CodePlain::from_random(random.bytes()).hash();
-                authorization_codes::insert(transaction.conn(), &code, &given(*user_id, now_ms))?;
+                authorization_codes::insert(transaction.conn(), &code, &new_code(*user_id, now_ms))?;
                 authorization_codes::consume(transaction.conn(), &code, random.uuid(), now_ms)?;
             }
             for user_id in users.iter().cycle().take(scale.revoked_tokens) {
@@ -300,7 +300,7 @@ fn fact(kind: RevocationKind, id: Uuid, now_ms: i64) -> RevocationFact {
     RevocationFact { kind, id: id.to_string(), at: None, exp: now_ms / 1000 + ACCESS_TTL_S + 60 }
 }
 
-fn given(user_id: Uuid, now_ms: i64) -> AuthorizationCode {
+fn new_code(user_id: Uuid, now_ms: i64) -> AuthorizationCode {
     AuthorizationCode {
         client_id: "web".to_owned(),
         user_id,

@@ -35,7 +35,7 @@ async fn counted(database: &Database) -> BTreeMap<&'static str, usize> {
 }
 
 #[tokio::test]
-async fn after_a_month_the_tables_hold_what_lives_and_no_more() {
+async fn after_a_month_the_tables_contain_only_live_rows() {
     for place in TestDatabase::both() {
         let database = Database::connect(&place.settings()).await.unwrap();
         let rules = PruneRules {

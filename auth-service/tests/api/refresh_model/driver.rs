@@ -7,9 +7,9 @@ use serde_json::Value;
 use shared_claims::clock::Clock as _;
 use uuid::Uuid;
 
-use super::model::{Act, End, Model, Outcome, Rules, Scope};
+use super::model::{Action, End, Model, Outcome, Rules, Scope};
 use super::orders::{in_order, is_crowd, orders};
-use super::steps::{One, Step, Which};
+use super::steps::{RelativeAction, Step, TokenChoice};
 use crate::helpers::{PASSWORD, TestApp, claims_of};
 
 const READ: &str = "todos:read";
@@ -25,7 +25,7 @@ fn text(scope: Scope) -> &'static str {
 
 /// The tokens of one login.
 #[derive(Default)]
-struct Given {
+struct LoginTokens {
     refresh: Vec<String>,
     access: Vec<String>,
 }
@@ -42,14 +42,14 @@ pub(super) struct Driver<'a> {
     app: &'a TestApp,
     name: String,
     possible: Vec<Model>,
-    given: Vec<Given>,
+    logins: Vec<LoginTokens>,
 }
 
 impl<'a> Driver<'a> {
     pub(super) async fn new(app: &'a TestApp, rules: Rules, name: String) -> Self {
         app.register(&name).await;
-        let mut driver = Self { app, name, possible: vec![Model::new(rules)], given: Vec::new() };
-        driver.step(&Step::Alone(One::LogIn(Scope::All))).await.unwrap();
+        let mut driver = Self { app, name, possible: vec![Model::new(rules)], logins: Vec::new() };
+        driver.step(&Step::Alone(RelativeAction::LogIn(Scope::All))).await.unwrap();
         driver
     }
 
@@ -64,11 +64,11 @@ impl<'a> Driver<'a> {
             Step::Together(all) => self.at_once(all).await?,
             Step::Crowd(one, times) => self.at_once(&vec![*one; *times]).await?,
         }
-        self.look().await
+        self.check_access_tokens().await
     }
 
-    async fn at_once(&mut self, all: &[One]) -> Result<(), String> {
-        let acts: Vec<Act> = all.iter().map(|one| self.resolve(*one)).collect();
+    async fn at_once(&mut self, all: &[RelativeAction]) -> Result<(), String> {
+        let acts: Vec<Action> = all.iter().map(|one| self.resolve(*one)).collect();
         let answers = join_all(acts.iter().map(|act| self.perform(*act))).await;
         let mut seen = Vec::new();
         for (act, (outcome, tokens)) in acts.into_iter().zip(answers) {
@@ -79,7 +79,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Keeps the states that some order of these acts leads to with exactly these responses.
-    fn keep_possible(&mut self, seen: &[(Act, Outcome)]) -> Result<(), String> {
+    fn keep_possible(&mut self, seen: &[(Action, Outcome)]) -> Result<(), String> {
         let now_ms = self.now_ms();
         let mut possible: Vec<Model> = Vec::new();
         let mut expected = Vec::new();
@@ -107,66 +107,70 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    fn resolve(&self, one: One) -> Act {
-        let login = |back: usize| self.given.len() - 1 - back.min(self.given.len() - 1);
-        let place = |count: usize, which: Which| match which {
-            Which::Newest => count - 1,
-            Which::Parent => count.saturating_sub(2),
-            Which::Grandparent => count.saturating_sub(3),
-            Which::Oldest => 0,
+    fn resolve(&self, one: RelativeAction) -> Action {
+        let login = |back: usize| self.logins.len() - 1 - back.min(self.logins.len() - 1);
+        let place = |count: usize, which: TokenChoice| match which {
+            TokenChoice::Newest => count - 1,
+            TokenChoice::Parent => count.saturating_sub(2),
+            TokenChoice::Grandparent => count.saturating_sub(3),
+            TokenChoice::Oldest => 0,
         };
-        let generation = |back: usize, which| place(self.given[login(back)].refresh.len(), which);
-        let access = |back: usize, which| place(self.given[login(back)].access.len(), which);
+        let generation = |back: usize, which| place(self.logins[login(back)].refresh.len(), which);
+        let access = |back: usize, which| place(self.logins[login(back)].access.len(), which);
         match one {
-            One::LogIn(scope) => Act::LogIn(scope),
-            One::Refresh { back, which, scope } => {
-                Act::Refresh { login: login(back), generation: generation(back, which), scope }
+            RelativeAction::LogIn(scope) => Action::LogIn(scope),
+            RelativeAction::Refresh { back, which, scope } => {
+                Action::Refresh { login: login(back), generation: generation(back, which), scope }
             }
-            One::RevokeRefreshToken { back, which } => {
-                Act::RevokeRefreshToken { login: login(back), generation: generation(back, which) }
+            RelativeAction::RevokeRefreshToken { back, which } => {
+                Action::RevokeRefreshToken { login: login(back), generation: generation(back, which) }
             }
-            One::RevokeAccessToken { back, which } => {
-                Act::RevokeAccessToken { login: login(back), access: access(back, which) }
+            RelativeAction::RevokeAccessToken { back, which } => {
+                Action::RevokeAccessToken { login: login(back), access: access(back, which) }
             }
-            One::LogOut { back, which } => Act::LogOut { login: login(back), access: access(back, which) },
-            One::LogOutAll { back, which } => {
-                Act::LogOutAll { login: login(back), access: access(back, which) }
+            RelativeAction::LogOut { back, which } => {
+                Action::LogOut { login: login(back), access: access(back, which) }
             }
-            One::Disable => Act::Disable,
-            One::Enable => Act::Enable,
+            RelativeAction::LogOutAll { back, which } => {
+                Action::LogOutAll { login: login(back), access: access(back, which) }
+            }
+            RelativeAction::Disable => Action::Disable,
+            RelativeAction::Enable => Action::Enable,
         }
     }
 
-    async fn perform(&self, act: Act) -> (Outcome, Option<Tokens>) {
+    async fn perform(&self, act: Action) -> (Outcome, Option<Tokens>) {
         let app = self.app;
         match act {
-            Act::LogIn(scope) => {
+            Action::LogIn(scope) => {
                 let form = [("username", &*self.name), ("password", PASSWORD), ("scope", text(scope))];
                 read(app.post_token(&form).await).await
             }
-            Act::Refresh { login, generation, scope } => {
-                let token = &*self.given[login].refresh[generation];
+            Action::Refresh { login, generation, scope } => {
+                let token = &*self.logins[login].refresh[generation];
                 let scope = scope.map_or("", text);
                 let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)];
                 read(app.post_token(&form).await).await
             }
-            Act::RevokeRefreshToken { login, generation } => {
-                let token = &*self.given[login].refresh[generation];
+            Action::RevokeRefreshToken { login, generation } => {
+                let token = &*self.logins[login].refresh[generation];
                 read(app.revoke(&[("token", token), ("client_id", "first-party")]).await).await
             }
-            Act::RevokeAccessToken { login, access } => {
-                let token = &*self.given[login].access[access];
+            Action::RevokeAccessToken { login, access } => {
+                let token = &*self.logins[login].access[access];
                 read(app.revoke(&[("token", token), ("client_id", "first-party")]).await).await
             }
-            Act::LogOut { login, access } => read(app.logout(&self.given[login].access[access]).await).await,
-            Act::LogOutAll { login, access } => {
-                read(app.logout_all(&self.given[login].access[access]).await).await
+            Action::LogOut { login, access } => {
+                read(app.logout(&self.logins[login].access[access]).await).await
             }
-            Act::Disable => {
+            Action::LogOutAll { login, access } => {
+                read(app.logout_all(&self.logins[login].access[access]).await).await
+            }
+            Action::Disable => {
                 app.disable(&self.name).await;
                 (Outcome::Done, None)
             }
-            Act::Enable => {
+            Action::Enable => {
                 app.administration().enable(&self.name).await.unwrap().unwrap();
                 (Outcome::Done, None)
             }
@@ -174,17 +178,17 @@ impl<'a> Driver<'a> {
     }
 
     /// Remembers the tokens of a response. A successor that was issued before must be the same again.
-    fn note(&mut self, act: Act, tokens: Option<Tokens>) -> Result<(), String> {
+    fn note(&mut self, act: Action, tokens: Option<Tokens>) -> Result<(), String> {
         let Some(tokens) = tokens else { return Ok(()) };
         let (login, generation) = match act {
-            Act::LogIn(_) => {
-                self.given.push(Given::default());
-                (self.given.len() - 1, 0)
+            Action::LogIn(_) => {
+                self.logins.push(LoginTokens::default());
+                (self.logins.len() - 1, 0)
             }
-            Act::Refresh { login, generation, .. } => (login, generation + 1),
+            Action::Refresh { login, generation, .. } => (login, generation + 1),
             _ => return Ok(()),
         };
-        let given = &mut self.given[login];
+        let given = &mut self.logins[login];
         given.access.push(tokens.access);
         match given.refresh.get(generation) {
             Some(known) if *known != tokens.refresh => {
@@ -198,18 +202,23 @@ impl<'a> Driver<'a> {
 
     /// Checks what can be seen without changing anything: which access tokens are valid, and which facts verifiers
     /// get.
-    async fn look(&mut self) -> Result<(), String> {
+    async fn check_access_tokens(&mut self) -> Result<(), String> {
         let facts = self.app.facts().await;
-        for login in 0..self.given.len() {
-            let newest = self.given[login].access.len() - 1;
-            self.look_at(login, newest, &facts).await?;
+        for login in 0..self.logins.len() {
+            let newest = self.logins[login].access.len() - 1;
+            self.check_access_token(login, newest, &facts).await?;
         }
         Ok(())
     }
 
-    async fn look_at(&mut self, login: usize, access: usize, facts: &[Value]) -> Result<(), String> {
+    async fn check_access_token(
+        &mut self,
+        login: usize,
+        access: usize,
+        facts: &[Value],
+    ) -> Result<(), String> {
         let now_ms = self.now_ms();
-        let token = &self.given[login].access[access];
+        let token = &self.logins[login].access[access];
         let sid = &claims_of(token)["sid"];
         let told = facts.iter().filter(|fact| fact["kind"] == "sid" && fact["id"] == *sid).count();
         let good = self.app.is_live(token).await;
@@ -234,11 +243,12 @@ impl<'a> Driver<'a> {
     /// Checks every access token, and that every session has one lineage of refresh tokens.
     pub(super) async fn finish(mut self) -> Result<(), String> {
         let facts = self.app.facts().await;
-        for login in 0..self.given.len() {
-            for access in 0..self.given[login].access.len() {
-                self.look_at(login, access, &facts).await?;
+        for login in 0..self.logins.len() {
+            for access in 0..self.logins[login].access.len() {
+                self.check_access_token(login, access, &facts).await?;
             }
-            let sid: Uuid = claims_of(&self.given[login].access[0])["sid"].as_str().unwrap().parse().unwrap();
+            let sid: Uuid =
+                claims_of(&self.logins[login].access[0])["sid"].as_str().unwrap().parse().unwrap();
             let count = self.app.database.read(move |conn| refresh_tokens::count_of_session(conn, sid));
             let count = usize::try_from(count.await.unwrap()).unwrap();
             if !self.possible.iter().any(|model| model.generations(login) == count) {
@@ -265,7 +275,7 @@ async fn read(response: Response) -> (Outcome, Option<Tokens>) {
             assert_eq!(claims["scope"], body["scope"]);
             let expires_in = body["expires_in"].as_i64().unwrap();
             assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), expires_in);
-            (Outcome::Given { scope, expires_in }, Some(tokens))
+            (Outcome::Issued { scope, expires_in }, Some(tokens))
         }
         StatusCode::OK | StatusCode::NO_CONTENT => (Outcome::Done, None),
         StatusCode::UNAUTHORIZED => (Outcome::Refused, None),

@@ -22,7 +22,7 @@ pub(super) enum Scope {
 /// A request, or an action of an operator. A token is identified by its login and its position among the tokens of
 /// that login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum Action {
     LogIn(Scope),
     Refresh { login: usize, generation: usize, scope: Option<Scope> },
     RevokeRefreshToken { login: usize, generation: usize },
@@ -37,7 +37,7 @@ pub(super) enum Act {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
     /// Tokens were issued: the first of a login, or the successor of the presented one.
-    Given {
+    Issued {
         scope: Scope,
         expires_in: i64,
     },
@@ -50,15 +50,15 @@ pub(super) enum Outcome {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct RefreshToken {
-    given_ms: i64,
+    issued_ms: i64,
     used_ms: Option<i64>,
     /// How often the token was issued again, more than five seconds after it was first issued.
     late_replays: usize,
 }
 
 impl RefreshToken {
-    fn given(given_ms: i64) -> Self {
-        Self { given_ms, used_ms: None, late_replays: 0 }
+    fn issued(issued_ms: i64) -> Self {
+        Self { issued_ms, used_ms: None, late_replays: 0 }
     }
 }
 
@@ -100,11 +100,11 @@ impl Session {
         self.end.is_none() && now_ms - self.begun_ms < rules.session * 1000
     }
 
-    fn give_access(&mut self, rules: Rules, scope: Scope, now_ms: i64) -> Outcome {
+    fn issue_access_token(&mut self, rules: Rules, scope: Scope, now_ms: i64) -> Outcome {
         let last_s = (self.begun_ms + rules.session * 1000) / 1000;
         let expires_s = last_s.min(now_ms / 1000 + rules.access);
         self.access.push(AccessToken { expires_s, revoked: false });
-        Outcome::Given { scope, expires_in: expires_s - now_ms / 1000 }
+        Outcome::Issued { scope, expires_in: expires_s - now_ms / 1000 }
     }
 }
 
@@ -113,32 +113,32 @@ impl Model {
         Self { rules, disabled: false, sessions: Vec::new() }
     }
 
-    pub(super) fn apply(&mut self, act: Act, now_ms: i64) -> Outcome {
+    pub(super) fn apply(&mut self, act: Action, now_ms: i64) -> Outcome {
         match act {
-            Act::LogIn(scope) => self.log_in(scope, now_ms),
-            Act::Refresh { login, generation, scope } => self.refresh(login, generation, scope, now_ms),
-            Act::RevokeRefreshToken { login, generation } => {
+            Action::LogIn(scope) => self.log_in(scope, now_ms),
+            Action::Refresh { login, generation, scope } => self.refresh(login, generation, scope, now_ms),
+            Action::RevokeRefreshToken { login, generation } => {
                 let token = &self.sessions[login].refresh[generation];
                 // The holder of a used token also had its successors.
-                if token.used_ms.is_some() || now_ms - token.given_ms < self.rules.refresh * 1000 {
+                if token.used_ms.is_some() || now_ms - token.issued_ms < self.rules.refresh * 1000 {
                     self.end_alone(login, now_ms);
                 }
                 Outcome::Done
             }
-            Act::RevokeAccessToken { login, access } => {
+            Action::RevokeAccessToken { login, access } => {
                 self.sessions[login].access[access].revoked = true;
                 Outcome::Done
             }
-            Act::LogOut { login, access } | Act::LogOutAll { login, access } => {
+            Action::LogOut { login, access } | Action::LogOutAll { login, access } => {
                 let may = self.is_good(login, access, now_ms);
                 self.leave(act, may, now_ms)
             }
-            Act::Disable => {
+            Action::Disable => {
                 self.disabled = true;
                 self.end_all();
                 Outcome::Done
             }
-            Act::Enable => {
+            Action::Enable => {
                 self.disabled = false;
                 Outcome::Done
             }
@@ -146,11 +146,11 @@ impl Model {
     }
 
     /// A logout. `may` tells whether its access token was valid when it was checked.
-    pub(super) fn leave(&mut self, act: Act, may: bool, now_ms: i64) -> Outcome {
+    pub(super) fn leave(&mut self, act: Action, may: bool, now_ms: i64) -> Outcome {
         match act {
             _ if !may => return Outcome::Refused,
-            Act::LogOut { login, .. } => self.end_alone(login, now_ms),
-            Act::LogOutAll { .. } => self.end_all(),
+            Action::LogOut { login, .. } => self.end_alone(login, now_ms),
+            Action::LogOutAll { .. } => self.end_all(),
             _ => {}
         }
         Outcome::Done
@@ -164,10 +164,10 @@ impl Model {
             begun_ms: now_ms,
             scope,
             end: None,
-            refresh: vec![RefreshToken::given(now_ms)],
+            refresh: vec![RefreshToken::issued(now_ms)],
             access: Vec::new(),
         };
-        let given = session.give_access(self.rules, scope, now_ms);
+        let given = session.issue_access_token(self.rules, scope, now_ms);
         self.sessions.push(session);
         given
     }
@@ -191,7 +191,7 @@ impl Model {
                 session.end = Some(End::Alone { at_ms: now_ms });
                 return refused;
             }
-            None if now_ms - presented.given_ms >= rules.refresh * 1000 => return refused,
+            None if now_ms - presented.issued_ms >= rules.refresh * 1000 => return refused,
             _ if asked > session.scope => return refused,
             Some(used_ms) if now_ms - used_ms >= 5_000 => {
                 let child = &mut session.refresh[generation + 1];
@@ -203,10 +203,10 @@ impl Model {
             Some(_) => {}
             None => {
                 session.refresh[generation].used_ms = Some(now_ms);
-                session.refresh.push(RefreshToken::given(now_ms));
+                session.refresh.push(RefreshToken::issued(now_ms));
             }
         }
-        session.give_access(rules, asked, now_ms)
+        session.issue_access_token(rules, asked, now_ms)
     }
 
     fn end_alone(&mut self, login: usize, now_ms: i64) {

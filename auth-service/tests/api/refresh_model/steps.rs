@@ -7,7 +7,7 @@ use super::model::Scope;
 
 /// A token, given by its distance from the newest one.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Which {
+pub(super) enum TokenChoice {
     Newest,
     Parent,
     Grandparent,
@@ -16,33 +16,33 @@ pub(super) enum Which {
 
 /// One act. Tokens are given relative to the state of the sequence at that point.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum One {
+pub(super) enum RelativeAction {
     LogIn(Scope),
-    Refresh { back: usize, which: Which, scope: Option<Scope> },
-    RevokeRefreshToken { back: usize, which: Which },
-    RevokeAccessToken { back: usize, which: Which },
-    LogOut { back: usize, which: Which },
-    LogOutAll { back: usize, which: Which },
+    Refresh { back: usize, which: TokenChoice, scope: Option<Scope> },
+    RevokeRefreshToken { back: usize, which: TokenChoice },
+    RevokeAccessToken { back: usize, which: TokenChoice },
+    LogOut { back: usize, which: TokenChoice },
+    LogOutAll { back: usize, which: TokenChoice },
     Disable,
     Enable,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Alone(One),
+    Alone(RelativeAction),
     /// Different acts at once.
-    Together(Vec<One>),
+    Together(Vec<RelativeAction>),
     /// The same act, this many times at once.
-    Crowd(One, usize),
+    Crowd(RelativeAction, usize),
     WaitMs(u64),
 }
 
-fn which() -> impl Strategy<Value = Which> {
+fn token_choice() -> impl Strategy<Value = TokenChoice> {
     prop_oneof![
-        6 => Just(Which::Newest),
-        4 => Just(Which::Parent),
-        1 => Just(Which::Grandparent),
-        1 => Just(Which::Oldest),
+        6 => Just(TokenChoice::Newest),
+        4 => Just(TokenChoice::Parent),
+        1 => Just(TokenChoice::Grandparent),
+        1 => Just(TokenChoice::Oldest),
     ]
 }
 
@@ -60,30 +60,35 @@ fn scope() -> impl Strategy<Value = Option<Scope>> {
     ]
 }
 
-fn refresh() -> impl Strategy<Value = One> {
-    (back(), which(), scope()).prop_map(|(back, which, scope)| One::Refresh { back, which, scope })
+fn refresh() -> impl Strategy<Value = RelativeAction> {
+    (back(), token_choice(), scope()).prop_map(|(back, which, scope)| RelativeAction::Refresh {
+        back,
+        which,
+        scope,
+    })
 }
 
-fn log_in() -> impl Strategy<Value = One> {
-    prop_oneof![2 => Just(Scope::All), 1 => Just(Scope::Read)].prop_map(One::LogIn)
+fn log_in() -> impl Strategy<Value = RelativeAction> {
+    prop_oneof![2 => Just(Scope::All), 1 => Just(Scope::Read)].prop_map(RelativeAction::LogIn)
 }
 
 /// Any act except a login, because two concurrent logins could not be told apart.
-fn on_what_there_is() -> impl Strategy<Value = One> {
-    let of =
-        |make: fn(usize, Which) -> One| (back(), which()).prop_map(move |(back, which)| make(back, which));
+fn on_what_there_is() -> impl Strategy<Value = RelativeAction> {
+    let of = |make: fn(usize, TokenChoice) -> RelativeAction| {
+        (back(), token_choice()).prop_map(move |(back, which)| make(back, which))
+    };
     prop_oneof![
         14 => refresh(),
-        1 => of(|back, which| One::RevokeRefreshToken { back, which }),
-        1 => of(|back, which| One::RevokeAccessToken { back, which }),
-        1 => of(|back, which| One::LogOut { back, which }),
-        1 => of(|back, which| One::LogOutAll { back, which }),
-        1 => Just(One::Disable),
-        2 => Just(One::Enable),
+        1 => of(|back, which| RelativeAction::RevokeRefreshToken { back, which }),
+        1 => of(|back, which| RelativeAction::RevokeAccessToken { back, which }),
+        1 => of(|back, which| RelativeAction::LogOut { back, which }),
+        1 => of(|back, which| RelativeAction::LogOutAll { back, which }),
+        1 => Just(RelativeAction::Disable),
+        2 => Just(RelativeAction::Enable),
     ]
 }
 
-fn one() -> impl Strategy<Value = One> {
+fn one() -> impl Strategy<Value = RelativeAction> {
     prop_oneof![3 => log_in(), 20 => on_what_there_is()]
 }
 
