@@ -228,8 +228,8 @@ mod tests {
     use super::*;
     use crate::domain::ClientId;
 
-    fn list(items: &[&str]) -> Option<Vec<String>> {
-        Some(items.iter().map(|item| (*item).to_owned()).collect())
+    fn list(items: &[&str]) -> Vec<String> {
+        items.iter().map(|item| (*item).to_owned()).collect()
     }
 
     fn billing() -> Client {
@@ -253,9 +253,9 @@ mod tests {
     #[test]
     fn values_are_parsed_or_the_property_is_named() {
         let metadata = ClientMetadata {
-            grants: list(&["password", "refresh_token", "password"]),
-            scopes: list(&["todos:read", "openid", "todos:read"]),
-            redirect_uris: list(&["https://app.example/cb", "https://app.example/cb"]),
+            grants: Some(list(&["password", "refresh_token", "password"])),
+            scopes: Some(list(&["todos:read", "openid", "todos:read"])),
+            redirect_uris: Some(list(&["https://app.example/cb", "https://app.example/cb"])),
             ..ClientMetadata::default()
         };
         let client = metadata.apply(&billing()).unwrap();
@@ -263,7 +263,8 @@ mod tests {
         assert_eq!(Some(&client.scopes), Scopes::parse("todos:read openid").ok().as_ref());
         assert_eq!(client.redirect_uris.len(), 1);
         assert_eq!(client.audiences, ["todo-service"]);
-        let cleared = ClientMetadata { scopes: list(&[""]), ..ClientMetadata::default() }.without_blanks();
+        let cleared =
+            ClientMetadata { scopes: Some(list(&[""])), ..ClientMetadata::default() }.without_blanks();
         assert_eq!(cleared.apply(&client).unwrap().scopes, Scopes::default());
         let changed = CurrentMetadata::of(&client).changed_from(&CurrentMetadata::of(&billing()));
         assert_eq!(changed.as_deref(), Some("grants scopes redirect-uris"));
@@ -271,12 +272,12 @@ mod tests {
         let secret = "hunter2\"";
         let none = ClientMetadata::default;
         for (field, metadata) in [
-            ("grants", ClientMetadata { grants: list(&[secret]), ..none() }),
-            ("scopes", ClientMetadata { scopes: list(&[secret]), ..none() }),
-            ("redirect_uris", ClientMetadata { redirect_uris: list(&[secret]), ..none() }),
+            ("grants", ClientMetadata { grants: Some(list(&[secret])), ..none() }),
+            ("scopes", ClientMetadata { scopes: Some(list(&[secret])), ..none() }),
+            ("redirect_uris", ClientMetadata { redirect_uris: Some(list(&[secret])), ..none() }),
             (
                 "post_logout_redirect_uris",
-                ClientMetadata { post_logout_redirect_uris: list(&[secret]), ..none() },
+                ClientMetadata { post_logout_redirect_uris: Some(list(&[secret])), ..none() },
             ),
         ] {
             let invalid = metadata.apply(&billing()).unwrap_err();
@@ -328,10 +329,8 @@ mod tests {
                 prop_assert_eq!(change.apply(&changed), Ok(changed.clone()));
                 prop_assert_eq!(&changed.name, change.name.as_ref().unwrap_or(&client.name));
                 prop_assert_eq!(changed.is_public, change.public.unwrap_or(client.is_public));
-                match &change.grants {
-                    Some(grants) => prop_assert_eq!(names(&changed), grants.clone()),
-                    None => prop_assert_eq!(&changed.grants, &client.grants),
-                }
+                let expected = change.grants.clone().unwrap_or_else(|| list(&names(&client)));
+                prop_assert_eq!(names(&changed), expected);
                 let Lifetime(access_ttl_s) = change.access_ttl.unwrap_or(Lifetime(client.access_ttl_s));
                 prop_assert_eq!(changed.access_ttl_s, access_ttl_s);
                 prop_assert_eq!((&changed.id, &changed.scopes), (&client.id, &client.scopes));

@@ -67,7 +67,7 @@ impl Rotation {
 
     /// Carries out every step that is due. At the first start, generates the first key.
     pub async fn apply_due_steps(&self) -> Result<(), KeysError> {
-        self.change(|change| change.apply_due_steps()).await
+        self.change(apply_due_steps).await
     }
 
     /// Begins to replace the active key. If a key is published already and waits to sign, that one is used.
@@ -158,6 +158,11 @@ impl Rotation {
         SigningKey::open(&row, &self.inner.sealer)?;
         Ok(row)
     }
+}
+
+// A function, because the path of the method would fix the lifetimes of `KeySetChange`.
+fn apply_due_steps(change: &mut KeySetChange<'_, '_>) -> Result<(), ChangeError> {
+    change.apply_due_steps()
 }
 
 /// The values that were encrypted again, with the current key.

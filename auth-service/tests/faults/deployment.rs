@@ -111,7 +111,7 @@ impl Deployment {
         deployment
     }
 
-    /// Adds a new verifier of each kind, side mirror is still empty.
+    /// Adds a new verifier of each kind, whose mirror is still empty.
     pub(crate) async fn verifiers(&mut self, name: &str) {
         let settings = || MirrorSettings::default().max_staleness(Duration::from_millis(BOUND_MS));
         let redis = RedisSettings::new(&format!("redis://{}/0", self.from_redis.address())).unwrap();
@@ -169,12 +169,12 @@ impl Deployment {
         self.history.tokens.push(TokenHistory::default());
     }
 
-    /// The number of tokens side revocation was not requested.
+    /// The number of tokens whose revocation was not requested.
     pub(crate) fn unrevoked(&self) -> usize {
         self.history.tokens.iter().filter(|token| token.revocation_sent.is_none()).count()
     }
 
-    /// Revokes the next tokens at this auth-service, each in another path_state: the token alone, its session, or everything
+    /// Revokes the next tokens at this auth-service, each in another way: the token alone, its session, or everything
     /// of its user (who then gets a new token, later than the cut).
     pub(crate) async fn revoke(&mut self, number: usize, at: usize) {
         let next: Vec<usize> = (0..self.tokens.len())
@@ -224,7 +224,7 @@ impl Deployment {
         }
     }
 
-    /// Waits until all verifiers refuse every token side revocation was acknowledged, and accept every valid token.
+    /// Waits until all verifiers refuse every token whose revocation was acknowledged, and accept every valid token.
     pub(crate) async fn wait_until_settled(&self) {
         eventually("all verifiers say what is true", WAIT_LIMIT, async || {
             let expected = |token: usize| match &self.history.tokens[token] {

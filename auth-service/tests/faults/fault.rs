@@ -217,13 +217,13 @@ impl Fault {
             Self::FeedNetwork(_) => deployment.feed.set(ProxyMode::Forward),
             Self::DatabaseNetwork(_) => deployment.to_database.as_ref().unwrap().set(ProxyMode::Forward),
             Self::IssuerKilled => {
-                deployment.issuers[0].process = Some(deployment.issuers[0].settings.start().await)
+                deployment.issuers[0].process = Some(deployment.issuers[0].settings.start().await);
             }
             Self::IssuerPaused => deployment.issuers[0].process.as_ref().unwrap().signal(Signal::CONT),
             Self::OneDisconnected(_) => deployment.issuers[1].to_redis.set(ProxyMode::Forward),
             Self::OnePaused => deployment.issuers[1].process.as_ref().unwrap().signal(Signal::CONT),
             Self::OneKilled => {
-                deployment.issuers[1].process = Some(deployment.issuers[1].settings.start().await)
+                deployment.issuers[1].process = Some(deployment.issuers[1].settings.start().await);
             }
         }
     }

@@ -137,7 +137,7 @@ pub(crate) fn check(history: &History, watch: &Watch) -> CheckCounts {
                     }
                     counts.slowest_ms = counts.slowest_ms.max(answer.asked - acknowledged);
                     if answer.asked > acknowledged + MAX_REVOCATION_MS {
-                        violation("2: accepted a second after its revocation, in undisturbed");
+                        violation("2: accepted a second after its revocation, without a fault");
                     }
                 }
             }
@@ -153,11 +153,11 @@ pub(crate) fn check(history: &History, watch: &Watch) -> CheckCounts {
                     if stalled {
                         counts.untimed += 1;
                     } else {
-                        violation("4: a good token gets 503 while the parts are in touch");
+                        violation("4: a valid token gets 503 while all parts are connected");
                     }
                 }
             }
-            Decision::Invalid => violation("4: found bad in itself"),
+            Decision::Invalid => violation("4: refused as invalid"),
         }
     }
     assert!(violations.is_empty(), "{}", describe(&violations, history, watch));
