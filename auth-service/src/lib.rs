@@ -16,6 +16,8 @@ pub mod passwords;
 pub mod pruning;
 pub mod random;
 pub mod revocation;
+pub mod seal;
+pub mod sign_in;
 mod single_flight;
 pub mod startup;
 pub mod storage;

@@ -13,7 +13,7 @@ pub use self::administration::{
     Administration, CreateUserRequest, ImportOutcome, UserCreation, UserDetails, UserImport,
 };
 pub use self::authenticate::Authentication;
-pub use self::register::{InvalidField, Registration, RegistrationRequest};
+pub use self::register::{BrokenRule, InvalidField, Registration, RegistrationRequest};
 use crate::audit::Refusals;
 use crate::domain::{PasswordRules, User};
 use crate::passwords::{PasswordError, Passwords};

@@ -1,7 +1,10 @@
 //! Registers a user.
 
 use super::{AccountError, Accounts};
-use crate::domain::{AuditEvent, AuditKind, Email, Initiator, NewUser, Password, User, Username};
+use crate::domain::{
+    AuditEvent, AuditKind, Email, Initiator, InvalidEmail, InvalidUsername, NewUser, Password, PasswordRule, User,
+    Username,
+};
 use crate::storage::{is_unique_violation, users};
 
 /// The unparsed values of a registration.
@@ -20,8 +23,22 @@ pub struct RegistrationRequest<'a> {
 pub struct InvalidField {
     /// The name of the field.
     pub field: &'static str,
-    /// The rule, as a text for the user.
-    pub message: String,
+    /// The rule. Its text is for the user.
+    pub rule: BrokenRule,
+}
+
+/// A rule that a field of a registration breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BrokenRule {
+    /// A rule for usernames.
+    #[error(transparent)]
+    Username(#[from] InvalidUsername),
+    /// The rule for e-mail addresses.
+    #[error(transparent)]
+    Email(#[from] InvalidEmail),
+    /// A rule for passwords.
+    #[error(transparent)]
+    Password(#[from] PasswordRule),
 }
 
 /// The outcome of a registration.
@@ -84,12 +101,13 @@ impl Accounts {
     }
 
     async fn parse(&self, request: &RegistrationRequest<'_>) -> Result<Parsed, AccountError> {
-        let invalid =
-            |field, error: &dyn std::fmt::Display| InvalidField { field, message: error.to_string() };
+        fn invalid(field: &'static str, rule: impl Into<BrokenRule>) -> InvalidField {
+            InvalidField { field, rule: rule.into() }
+        }
         let password = self.parts.passwords.accept(request.password, self.parts.password_rules).await?;
-        let password = password.map_err(|error| invalid("password", &error));
-        let username = Username::parse_new(request.username).map_err(|error| invalid("username", &error));
-        let email = request.email.map(Email::parse).transpose().map_err(|error| invalid("email", &error));
+        let password = password.map_err(|error| invalid("password", error));
+        let username = Username::parse_new(request.username).map_err(|error| invalid("username", error));
+        let email = request.email.map(Email::parse).transpose().map_err(|error| invalid("email", error));
         Ok(match (username, email, password) {
             (Ok(username), Ok(email), Ok(password)) => Ok((username, email, password)),
             (username, email, password) => {

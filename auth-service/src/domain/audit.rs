@@ -52,6 +52,8 @@ kinds! {
     RefreshReplayed = "refresh.replayed",
     /// An authorization code was used again: the session that it had begun was ended.
     CodeReused = "code.reused",
+    /// A user allowed a client what it asked for.
+    ConsentGiven = "consent.given",
     /// An access token was revoked.
     TokenRevoked = "token.revoked",
     /// A client failed to authenticate.

@@ -1,5 +1,7 @@
 //! Authorization codes: a client exchanges a code from the hosted pages for tokens, once (RFC 6749 §4.1).
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -85,6 +87,10 @@ pub struct AuthorizationCode {
     pub consumed_at_ms: Option<i64>,
     /// The session that its redemption began.
     pub session_id: Option<Uuid>,
+    /// The browser session in which consent was given.
+    pub browser_session_id: Option<Uuid>,
+    /// Single members of the userinfo response that the consent covers, beside those of the scope.
+    pub userinfo_claims: BTreeSet<String>,
 }
 
 /// The decision on a code that is presented.
@@ -110,14 +116,13 @@ pub struct PresentedCode<'a> {
 }
 
 impl AuthorizationCode {
-    /// Decides on a redemption at `now_ms`. A second redemption by the same client ends the session of the first one,
-    /// whatever PKCE proof comes with it: a code that is presented twice has leaked.
+    /// Decides on a redemption at `now_ms`. A second redemption that proves the challenge ends the session of the first
+    /// one: the code has leaked together with its proof. Without the proof it ends nothing, so that a code alone, as it
+    /// stands in the history of a browser, cannot end a session. Where there is no challenge, the client that
+    /// authenticated is the proof.
     pub fn classify(&self, claim: PresentedCode<'_>, now_ms: i64) -> Redemption {
         if claim.client_id != self.client_id {
             return Redemption::Invalid;
-        }
-        if self.consumed_at_ms.is_some() {
-            return Redemption::Reuse;
         }
         let proven = match (&self.challenge, claim.verifier) {
             (Some(challenge), Some(verifier)) => challenge.is_met_by(verifier),
@@ -125,6 +130,9 @@ impl AuthorizationCode {
             // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade.
             (Some(_), None) | (None, Some(_)) => false,
         };
+        if self.consumed_at_ms.is_some() {
+            return if proven { Redemption::Reuse } else { Redemption::Invalid };
+        }
         if !proven || claim.redirect_uri != Some(&*self.redirect_uri) || now_ms >= self.expires_at_ms {
             return Redemption::Invalid;
         }
@@ -157,6 +165,8 @@ mod tests {
             expires_at_ms: 60_000,
             consumed_at_ms: None,
             session_id: None,
+            browser_session_id: None,
+            userinfo_claims: BTreeSet::new(),
         };
         change(&mut code);
         code
@@ -192,7 +202,8 @@ mod tests {
     fn a_second_use_by_its_client_is_a_reuse_and_by_another_is_nothing() {
         let used = code(|code| code.consumed_at_ms = Some(1));
         assert_eq!(used.classify(GOOD, 2), Redemption::Reuse);
-        assert_eq!(used.classify(PresentedCode { verifier: None, ..GOOD }, 2), Redemption::Reuse);
+        assert_eq!(used.classify(PresentedCode { redirect_uri: None, ..GOOD }, 2), Redemption::Reuse);
+        assert_eq!(used.classify(PresentedCode { verifier: None, ..GOOD }, 2), Redemption::Invalid, "no proof");
         assert_eq!(used.classify(GOOD, 70_000), Redemption::Reuse);
         assert_eq!(used.classify(PresentedCode { client_id: "other", ..GOOD }, 2), Redemption::Invalid);
     }

@@ -31,6 +31,8 @@ pub struct Client {
     pub post_logout_redirect_uris: Vec<RedirectUri>,
     /// Whether a confidential client may request a code without PKCE.
     pub pkce_optional: bool,
+    /// Whether it is part of the operator's own product: its users are never asked for consent.
+    pub is_first_party: bool,
     /// Lifetime of its access tokens in seconds; `None` for the default from the settings.
     pub access_ttl_s: Option<i64>,
     /// Lifetime of its refresh tokens in seconds; `None` for the default from the settings.
@@ -84,6 +86,7 @@ impl Client {
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             pkce_optional: false,
+            is_first_party: false,
             access_ttl_s: None,
             refresh_ttl_s: None,
             token_cut_ms: None,
@@ -151,6 +154,12 @@ impl Client {
     pub fn cut_at(&self, moment_ms: i64, clock_skew_ms: i64) -> i64 {
         let past_the_last = self.token_cut_ms.map_or(i64::MIN, |cut| cut.saturating_add(1));
         moment_ms.saturating_add(clock_skew_ms).max(past_the_last)
+    }
+
+    /// Whether it is a native client at this redirect URI: a public client that nothing proves to be the program which
+    /// receives the answer (RFC 8252 §8.6).
+    pub fn is_native_at(&self, redirect_uri: &str) -> bool {
+        self.is_public && RedirectUri::is_on_device(redirect_uri)
     }
 
     /// Whether it may use this grant type.

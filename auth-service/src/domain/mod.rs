@@ -3,10 +3,13 @@
 
 mod audit;
 mod authorization_code;
+pub mod authorization_request;
 mod bcrypt_hash;
+mod browser_session;
 mod client;
 mod client_id;
 mod client_secret;
+mod consent;
 mod device_name;
 mod email;
 mod grant_type;
@@ -16,9 +19,11 @@ mod opaque_secret;
 mod password;
 mod redirect_uri;
 mod refresh_token;
+mod requested_claims;
 mod role_names;
 mod session;
 mod session_page;
+pub mod sign_in_step;
 pub mod signing_key;
 mod user;
 mod username;
@@ -29,9 +34,13 @@ pub use authorization_code::{
     AuthorizationCode, CodeChallenge, CodeHash, CodePlain, PresentedCode, Redemption,
 };
 pub use bcrypt_hash::{BCRYPT_SCHEME, BcryptHash, InvalidBcryptHash};
+pub use browser_session::{
+    BrowserSession, BrowserSessionLimits, Handle, HandleHash, PREVIOUS_HANDLE_MS, PreviousHandle, SignIn,
+};
 pub use client::{ALLOWED_GRANTS, Client, InvalidClient, MAX_REFRESH_TTL_S, option_name};
 pub use client_id::{ClientId, InvalidClientId};
 pub use client_secret::{ClientSecret, ClientSecretHash, ClientSecretPlain};
+pub use consent::Consent;
 pub use device_name::device_name;
 pub use email::{Email, InvalidEmail};
 pub use grant_type::GrantType;
@@ -43,6 +52,7 @@ pub use redirect_uri::{InvalidRedirectUri, RedirectOrigin, RedirectUri};
 pub use refresh_token::{
     RefreshToken, RefreshTokenContent, RefreshTokenHash, RefreshTokenPlain, RefreshTokenUse,
 };
+pub use requested_claims::{RequestedClaims, USERINFO_CLAIMS};
 pub use role_names::{InvalidRoles, RoleNames};
 pub use session::{EndReason, Session, SessionLimits};
 pub use session_page::{InvalidCursor, InvalidLimit, PageLimit, SessionCursor};

@@ -42,10 +42,31 @@ pub enum InvalidRedirectUri {
     /// Codes would be sent unencrypted.
     #[error("must use https; http is for loopback addresses (127.0.0.1, [::1], localhost) alone")]
     Insecure,
-    /// RFC 8252 §7.1: a private-use scheme is a domain name in reverse order.
-    #[error("a scheme of the client's own must hold a dot, as com.example.app does")]
+    /// Browsers run such a URI, or open another program with it, instead of handing it to the client.
+    #[error("must use https, or a scheme of the client's own: browsers handle this scheme themselves")]
     Scheme,
+    /// The query has a parameter that the answer adds.
+    #[error("must have no parameter code, state, error or iss in its query: the answer adds them")]
+    AnswerParameter,
 }
+
+/// Schemes that belong to browsers and operating systems, in lower case.
+const FOREIGN_SCHEMES: [&str; 11] = [
+    "javascript",
+    "data",
+    "file",
+    "blob",
+    "about",
+    "vbscript",
+    "intent",
+    "tel",
+    "sms",
+    "mailto",
+    "view-source",
+];
+
+/// The parameters of an answer that a registered query must not have.
+const ANSWER_PARAMETERS: [&str; 4] = ["code", "state", "error", "iss"];
 
 impl RedirectUri {
     /// Parses a redirect URI to register.
@@ -73,10 +94,30 @@ impl RedirectUri {
                     return Err(InvalidRedirectUri::Insecure);
                 }
             }
-            scheme if scheme.contains('.') && text.starts_with(scheme) => {}
-            _ => return Err(InvalidRedirectUri::Scheme),
+            // The parser has the scheme in lower case.
+            scheme if FOREIGN_SCHEMES.contains(&scheme) || scheme.starts_with("ms-") => {
+                return Err(InvalidRedirectUri::Scheme);
+            }
+            _ => {}
+        }
+        if url.query_pairs().any(|(name, _)| ANSWER_PARAMETERS.contains(&name.as_ref())) {
+            return Err(InvalidRedirectUri::AnswerParameter);
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// Reads a URI that was registered before, perhaps under rules that have become stricter since.
+    pub fn registered(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Whether only a program on the person's own device receives what is sent to this URI: a loopback address, or a
+    /// scheme of the program's own (RFC 8252 §7).
+    pub fn is_on_device(asked: &str) -> bool {
+        match Url::parse(asked) {
+            Ok(url) => !matches!(url.scheme(), "http" | "https") || is_loopback(&url),
+            Err(_) => true,
+        }
     }
 
     /// The URI as text.
@@ -107,10 +148,10 @@ fn authority(text: &str) -> &str {
     rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
-/// Splits `http://127.0.0.1:port/path` into the parts before and after the port. It is cut from the text itself,
+/// Splits `http://127.0.0.1:port/path` (or `[::1]`, or `localhost`, which many tools register) into the parts before and after the port. It is cut from the text itself,
 /// because a parser normalises and would make different texts equal.
 fn loopback_without_port(text: &str) -> Option<(&str, &str)> {
-    let (host, rest) = ["http://127.0.0.1", "http://[::1]"]
+    let (host, rest) = ["http://127.0.0.1", "http://[::1]", "http://localhost"]
         .into_iter()
         .find_map(|host| text.strip_prefix(host).map(|rest| (host, rest)))?;
     let Some(after) = rest.strip_prefix(':') else {
@@ -154,6 +195,10 @@ mod tests {
             "http://127.0.0.1/cb",
             "http://[::1]:8080/cb",
             "com.example.app:/oauth2redirect",
+            "com.Example.App:/cb",
+            "myapp://cb",
+            "myapp:cb",
+            "MyApp:/cb",
         ] {
             assert_eq!(RedirectUri::parse(good).map(|uri| uri.0), Ok(good.to_owned()));
         }
@@ -167,6 +212,7 @@ mod tests {
             ("https://app.example/callback?a=1", "https://app.example"),
             ("https://app.example:8443/cb", "https://app.example:8443"),
             ("http://localhost:3000/cb", "http://localhost:3000"),
+            ("http://localhost:3000/cb", "http://localhost:3001"),
             ("http://127.0.0.1/cb", "http://127.0.0.1:50123"),
             ("http://127.0.0.1:4000/cb", "http://127.0.0.1"),
             ("http://[::1]:8080/cb", "http://[::1]:9"),
@@ -178,7 +224,6 @@ mod tests {
             ("https://app.example/callback", "https://app.example:8443"),
             ("https://app.example/callback", "https://app.example.evil.example"),
             ("https://app.example/callback", "null"),
-            ("http://localhost:3000/cb", "http://localhost:3001"),
             ("http://127.0.0.1/cb", "https://127.0.0.1:50123"),
             ("http://127.0.0.1/cb", "http://127.0.0.1.evil.example"),
             ("http://127.0.0.1/cb", "http://127.0.0.1:1/"),
@@ -213,7 +258,20 @@ mod tests {
             "javascript:alert(1)",
             "data:text/html,x",
             "file:///etc/passwd",
-            "myapp:/cb",
+            "JavaScript:alert(1)",
+            "blob:https://app.example/1",
+            "about:blank",
+            "vbscript:x",
+            "intent://x",
+            "tel:+123",
+            "sms:+123",
+            "mailto:a@b.example",
+            "view-source:https://app.example/cb",
+            "ms-settings:x",
+            "https://app.example/cb?code=1",
+            "https://app.example/cb?a=1&st%61te=2",
+            "com.example.app:/cb?error=1",
+            "https://app.example/cb?iss=x",
             "https:app.example/cb",
             "https:///cb",
         ] {
@@ -278,7 +336,24 @@ mod tests {
             }
         }
         assert!(uri("http://[::1]/cb").allows("http://[::1]:9/cb"));
-        // RFC 8252 §8.3: `localhost` is a name and not a loopback address, so its port must match.
-        assert!(!uri("http://localhost:3000/cb").allows("http://localhost:3001/cb"));
+        assert!(uri("http://localhost:3000/cb").allows("http://localhost:3001/cb"));
+        for other in ["http://localhost.evil:1/cb", "http://localhostevil/cb", "http://127.0.0.1:1/cb"] {
+            assert!(!uri("http://localhost:3000/cb").allows(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_stays_on_the_device_is_told_apart() {
+        for (asked, expected) in [
+            ("http://127.0.0.1:5000/cb", true),
+            ("http://[::1]/cb", true),
+            ("http://localhost:1/cb", true),
+            ("com.example.app:/cb", true),
+            ("myapp://app.example/cb", true),
+            ("https://app.example/cb", false),
+            ("https://localhost.example/cb", false),
+        ] {
+            assert_eq!(RedirectUri::is_on_device(asked), expected, "{asked}");
+        }
     }
 }

@@ -1,7 +1,11 @@
 //! Sessions. A session is a token family that one login began.
 
+use std::collections::BTreeSet;
+
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
+
+use super::BrowserSessionLimits;
 
 /// A session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,10 @@ pub struct Session {
     pub address: Option<String>,
     /// When its last access token expires. May be up to a minute too late.
     pub access_expires_at_s: i64,
+    /// The browser session that it came from; `None` if it began without the hosted pages.
+    pub browser_session_id: Option<Uuid>,
+    /// Single members of the userinfo response that it may read, beside those of its scope.
+    pub userinfo_claims: BTreeSet<String>,
 }
 
 /// The shortest interval between two updates of a session's last use, so that not every refresh writes the row.
@@ -81,6 +89,8 @@ pub struct SessionLimits {
     pub idle_s: Option<i64>,
     /// The most sessions of a user.
     pub max_per_user: Option<u32>,
+    /// The limits on the life of browser sessions.
+    pub browser: BrowserSessionLimits,
 }
 
 impl SessionLimits {
@@ -160,6 +170,8 @@ mod tests {
             user_agent: None,
             address: None,
             access_expires_at_s: 0,
+            browser_session_id: None,
+            userinfo_claims: BTreeSet::new(),
         }
     }
 

@@ -90,7 +90,7 @@ pub(super) async fn register(
 
 fn invalid(broken: Vec<InvalidField>) -> HttpError {
     let errors = broken.into_iter();
-    let errors = errors.map(|rule| FieldError { field: rule.field.to_owned(), message: rule.message });
+    let errors = errors.map(|broken| FieldError { field: broken.field.to_owned(), message: broken.rule.to_string() });
     HttpError::from(Problem::validation(errors.collect()))
 }
 

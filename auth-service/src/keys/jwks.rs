@@ -72,16 +72,22 @@ pub struct PublishedKeys {
     pub json: Bytes,
     /// Its entity tag, without the quotes.
     pub etag: String,
+    keys: Vec<Jwk>,
 }
 
 impl PublishedKeys {
     /// Renders the document of these keys.
     pub(super) fn of(rows: &[SigningKeyRow]) -> Self {
-        let keys = rows.iter().map(Jwk::of).collect();
+        let set = JwkSet { keys: rows.iter().map(Jwk::of).collect() };
         // The document contains strings only, so serialising cannot fail.
-        let json = Bytes::from(serde_json::to_vec(&JwkSet { keys }).unwrap_or_default());
+        let json = Bytes::from(serde_json::to_vec(&set).unwrap_or_default());
         let hash = digest::digest(&digest::SHA256, &json);
         let etag = URL_SAFE_NO_PAD.encode(hash.as_ref().get(..18).unwrap_or_default());
-        Self { json, etag }
+        Self { json, etag, keys: set.keys }
+    }
+
+    /// Finds the key with this id.
+    pub fn find(&self, kid: &str) -> Option<&Jwk> {
+        self.keys.iter().find(|key| key.kid == kid)
     }
 }

@@ -2,7 +2,9 @@
 
 use service_kit::database::{DatabaseError, DbConnection};
 
-use crate::storage::{audit, authorization_codes, client_secrets, refresh_tokens, revocations, sessions};
+use crate::storage::{
+    audit, authorization_codes, browser_sessions, client_secrets, refresh_tokens, revocations, sessions,
+};
 
 /// How much longer a row is kept after it has ended, to allow for clock skew. In milliseconds.
 const MARGIN_MS: i64 = 120_000;
@@ -28,6 +30,8 @@ pub enum Table {
     RefreshTokens,
     /// Sessions, with their remaining refresh tokens.
     Sessions,
+    /// Browser sessions.
+    BrowserSessions,
     /// Authorization codes.
     AuthorizationCodes,
     /// Client secrets that a rotation replaced.
@@ -40,9 +44,10 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order in which they are pruned.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::RefreshTokens,
         Self::Sessions,
+        Self::BrowserSessions,
         Self::AuthorizationCodes,
         Self::ClientSecrets,
         Self::Revocations,
@@ -54,6 +59,7 @@ impl Table {
         match self {
             Self::RefreshTokens => "refresh_tokens",
             Self::Sessions => "sessions",
+            Self::BrowserSessions => "browser_sessions",
             Self::AuthorizationCodes => "authorization_codes",
             Self::ClientSecrets => "client_secrets",
             Self::Revocations => "revocations",
@@ -75,6 +81,7 @@ impl Table {
                 refresh_tokens::prune(conn, over_ms.saturating_sub(rules.refresh_replay_ms), limit)
             }
             Self::Sessions => sessions::prune(conn, over_ms, limit),
+            Self::BrowserSessions => browser_sessions::prune(conn, over_ms, limit),
             Self::AuthorizationCodes => {
                 authorization_codes::prune(conn, over_ms, over_ms.saturating_sub(CODES_KEPT_MS), limit)
             }

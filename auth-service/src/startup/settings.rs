@@ -11,7 +11,7 @@ use url::Url;
 use crate::clients::AdministrationSettings;
 use crate::config::{SessionSettings, Settings, ThrottleSettings};
 use crate::domain::signing_key::RotationRules;
-use crate::domain::{PasswordRules, SessionLimits};
+use crate::domain::{BrowserSessionLimits, PasswordRules, SessionLimits};
 use crate::http::revocations::FeedAccess;
 use crate::keys::KeyStoreSettings;
 use crate::pages::PageSettings;
@@ -125,6 +125,10 @@ pub fn session_limits(settings: &SessionSettings) -> SessionLimits {
         max_age_s: settings.max_age_seconds,
         idle_s: (settings.idle_seconds > 0).then_some(settings.idle_seconds),
         max_per_user: (settings.max_per_user > 0).then_some(settings.max_per_user),
+        browser: BrowserSessionLimits {
+            idle_s: settings.browser_idle_seconds,
+            max_age_s: settings.browser_max_age_seconds,
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::lock::unlocked;
 use super::schema::authorization_codes;
-use super::{parse_uuid, unreadable};
+use super::{joined, parse_uuid, unreadable};
 use crate::domain::{AuthorizationCode, CodeChallenge, CodeHash, Device};
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -30,6 +30,8 @@ struct CodeRow {
     expires_at_ms: i64,
     consumed_at_ms: Option<i64>,
     session_id: Option<String>,
+    browser_session_id: Option<String>,
+    userinfo_claims: String,
 }
 
 impl CodeRow {
@@ -52,6 +54,8 @@ impl CodeRow {
             expires_at_ms: code.expires_at_ms,
             consumed_at_ms: code.consumed_at_ms,
             session_id: code.session_id.map(|id| id.to_string()),
+            browser_session_id: code.browser_session_id.map(|id| id.to_string()),
+            userinfo_claims: joined(&code.userinfo_claims),
         }
     }
 
@@ -84,6 +88,11 @@ impl CodeRow {
             expires_at_ms: self.expires_at_ms,
             consumed_at_ms: self.consumed_at_ms,
             session_id,
+            browser_session_id: self
+                .browser_session_id
+                .map(|id| parse_uuid("authorization_codes.browser_session_id", &id))
+                .transpose()?,
+            userinfo_claims: super::words(&self.userinfo_claims),
         })
     }
 }
@@ -208,4 +217,15 @@ pub fn prune(
     let over: Vec<Vec<u8>> = unlocked!(conn, over);
     Ok(diesel::delete(authorization_codes::table.filter(authorization_codes::code_hash.eq_any(over)))
         .execute(conn)?)
+}
+
+/// Deletes the codes that a browser session gave and nobody redeemed. Returns how many. The caller holds the user's lock.
+pub fn delete_unused_of_browser_session(
+    conn: &mut DbConnection,
+    browser_session_id: Uuid,
+) -> Result<usize, DatabaseError> {
+    let unused = authorization_codes::table
+        .filter(authorization_codes::browser_session_id.eq(browser_session_id.to_string()))
+        .filter(authorization_codes::consumed_at_ms.is_null());
+    Ok(diesel::delete(unused).execute(conn)?)
 }

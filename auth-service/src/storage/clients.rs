@@ -29,15 +29,16 @@ struct ClientRow {
     token_cut_ms: Option<i64>,
     created_at_ms: i64,
     updated_at_ms: i64,
+    is_first_party: bool,
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|word| !word.is_empty())
 }
 
-fn uris(text: &str) -> QueryResult<Vec<RedirectUri>> {
-    let parsed = words(text).map(RedirectUri::parse).collect::<Result<_, _>>();
-    parsed.map_err(|_| unreadable("clients.redirect_uris holds something else"))
+/// A URI that was registered under earlier rules keeps working, so it is not judged again.
+fn uris(text: &str) -> Vec<RedirectUri> {
+    words(text).map(RedirectUri::registered).collect()
 }
 
 fn joined<'a>(items: impl Iterator<Item = &'a str>) -> String {
@@ -65,6 +66,7 @@ impl ClientRow {
             token_cut_ms: client.token_cut_ms,
             created_at_ms: client.created_at_ms,
             updated_at_ms: client.updated_at_ms,
+            is_first_party: client.is_first_party,
         }
     }
 
@@ -79,14 +81,15 @@ impl ClientRow {
             grants: grants.ok_or_else(|| unreadable("clients.grants holds something else"))?,
             scopes: Scopes::parse(&self.scopes).map_err(|_| unreadable("clients.scopes is no scope list"))?,
             audiences: words(&self.audiences).map(str::to_owned).collect(),
-            redirect_uris: uris(&self.redirect_uris)?,
-            post_logout_redirect_uris: uris(&self.post_logout_redirect_uris)?,
+            redirect_uris: uris(&self.redirect_uris),
+            post_logout_redirect_uris: uris(&self.post_logout_redirect_uris),
             pkce_optional: self.pkce_optional,
             access_ttl_s: self.access_ttl_s,
             refresh_ttl_s: self.refresh_ttl_s,
             token_cut_ms: self.token_cut_ms,
             created_at_ms: self.created_at_ms,
             updated_at_ms: self.updated_at_ms,
+            is_first_party: self.is_first_party,
         })
     }
 }

@@ -5,8 +5,10 @@
 
 pub mod audit;
 pub mod authorization_codes;
+pub mod browser_sessions;
 pub mod client_secrets;
 pub mod clients;
+pub mod consents;
 mod listed;
 mod lock;
 pub mod meta;
@@ -21,6 +23,8 @@ pub mod users;
 
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -50,6 +54,15 @@ pub fn is_unique_violation(error: &DatabaseError) -> bool {
 /// An error with which a use case rolls its transaction back, because the rows are not as its locks should guarantee.
 pub fn unexpected_rows() -> DatabaseError {
     DatabaseError::Query(QueryError::RollbackTransaction)
+}
+
+/// A set of words as a column holds it, separated by spaces.
+fn joined(words: &BTreeSet<String>) -> String {
+    words.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn words(text: &str) -> BTreeSet<String> {
+    text.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
 fn parse_uuid(column: &'static str, text: &str) -> Result<uuid::Uuid, QueryError> {

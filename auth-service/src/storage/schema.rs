@@ -33,6 +33,40 @@ diesel::table! {
         token_cut_ms -> Nullable<BigInt>,
         created_at_ms -> BigInt,
         updated_at_ms -> BigInt,
+        profile_claims -> Text,
+    }
+}
+
+diesel::table! {
+    browser_sessions (id) {
+        id -> Text,
+        user_id -> Text,
+        handle_hash -> Binary,
+        previous_handle_hash -> Nullable<Binary>,
+        previous_signed_in_at_ms -> Nullable<BigInt>,
+        handle_replaced_at_ms -> Nullable<BigInt>,
+        credentials_version -> BigInt,
+        amr -> Text,
+        signed_in_at_ms -> BigInt,
+        created_at_ms -> BigInt,
+        last_used_at_ms -> BigInt,
+        idle_expires_at_ms -> BigInt,
+        expires_at_ms -> BigInt,
+        unused_expires_at_ms -> Nullable<BigInt>,
+        ended_at_ms -> Nullable<BigInt>,
+        end_reason -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        address -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    consents (user_id, client_id) {
+        user_id -> Text,
+        client_id -> Text,
+        scope -> Text,
+        audience -> Text,
+        allowed_at_ms -> BigInt,
     }
 }
 
@@ -54,6 +88,8 @@ diesel::table! {
         access_expires_at_s -> BigInt,
         audience -> Text,
         idle_expires_at_ms -> BigInt,
+        browser_session_id -> Nullable<Text>,
+        userinfo_claims -> Text,
     }
 }
 
@@ -77,6 +113,7 @@ diesel::table! {
         cut_is_due -> Bool,
         created_at_ms -> BigInt,
         updated_at_ms -> BigInt,
+        is_first_party -> Bool,
     }
 }
 
@@ -115,6 +152,8 @@ diesel::table! {
         expires_at_ms -> BigInt,
         consumed_at_ms -> Nullable<BigInt>,
         session_id -> Nullable<Text>,
+        browser_session_id -> Nullable<Text>,
+        userinfo_claims -> Text,
     }
 }
 
@@ -184,6 +223,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(users, sessions, refresh_tokens);
+diesel::allow_tables_to_appear_in_same_query!(users, sessions, refresh_tokens, browser_sessions);
+diesel::joinable!(browser_sessions -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));

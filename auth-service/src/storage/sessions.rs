@@ -12,7 +12,7 @@ use super::lock::{LockingUsers, locked, unlocked};
 use super::refresh_tokens::RefreshTokenRow;
 use super::schema::{refresh_tokens, sessions, users};
 use super::users::UserRow;
-use super::{parse_uuid, unreadable};
+use super::{joined, parse_uuid, unreadable, words};
 use crate::domain::{EndReason, RefreshToken, RefreshTokenHash, Session, SessionCursor, User};
 use shared_claims::scope::Scopes;
 
@@ -34,6 +34,8 @@ struct SessionRow {
     access_expires_at_s: i64,
     audience: String,
     idle_expires_at_ms: i64,
+    browser_session_id: Option<String>,
+    userinfo_claims: String,
 }
 
 impl SessionRow {
@@ -54,6 +56,8 @@ impl SessionRow {
             access_expires_at_s: session.access_expires_at_s,
             audience: session.audience.join(" "),
             idle_expires_at_ms: session.idle_expires_at_ms,
+            browser_session_id: session.browser_session_id.map(|id| id.to_string()),
+            userinfo_claims: joined(&session.userinfo_claims),
         }
     }
 
@@ -74,6 +78,11 @@ impl SessionRow {
             user_agent: self.user_agent,
             address: self.address,
             access_expires_at_s: self.access_expires_at_s,
+            browser_session_id: self
+                .browser_session_id
+                .map(|id| parse_uuid("sessions.browser_session_id", &id))
+                .transpose()?,
+            userinfo_claims: words(&self.userinfo_claims),
         })
     }
 }
@@ -161,23 +170,48 @@ pub fn some_of_user(
         .collect::<QueryResult<_>>()?)
 }
 
-/// Reads at most `limit` of a user's sessions that have not ended by `now_ms`, except the `most` last used ones.
-pub fn unused_for_longest(
+/// The live sessions of a user: their ids, their last uses, and the browser sessions that they came from.
+pub fn live_of_user(
     conn: &mut DbConnection,
     user_id: Uuid,
     now_ms: i64,
-    most: i64,
     limit: i64,
-) -> Result<Vec<Session>, DatabaseError> {
-    Ok(live(user_id, now_ms)
-        .order((sessions::last_used_at_ms.desc(), sessions::id.desc()))
+) -> Result<Vec<(Uuid, i64, Option<Uuid>)>, DatabaseError> {
+    let rows: Vec<(String, i64, Option<String>)> = live(user_id, now_ms)
+        .order(sessions::last_used_at_ms.desc())
         .limit(limit)
-        .offset(most)
+        .select((sessions::id, sessions::last_used_at_ms, sessions::browser_session_id))
+        .load(conn)?;
+    let read = |(id, used_ms, browser): (String, i64, Option<String>)| {
+        let browser = browser.map(|id| parse_uuid("sessions.browser_session_id", &id)).transpose()?;
+        Ok((parse_uuid("sessions.id", &id)?, used_ms, browser))
+    };
+    Ok(rows.into_iter().map(read).collect::<QueryResult<_>>()?)
+}
+
+/// The live sessions of clients that came from a browser session.
+pub fn live_below(
+    conn: &mut DbConnection,
+    browser_session_id: Uuid,
+    now_ms: i64,
+) -> Result<Vec<Session>, DatabaseError> {
+    let rows: Vec<SessionRow> = sessions::table
+        .filter(sessions::browser_session_id.eq(browser_session_id.to_string()))
+        .filter(sessions::ended_at_ms.is_null())
+        .filter(sessions::expires_at_ms.gt(now_ms))
+        .filter(sessions::idle_expires_at_ms.gt(now_ms))
+        .order(sessions::id)
         .select(SessionRow::as_select())
-        .load(conn)?
-        .into_iter()
-        .map(SessionRow::into_session)
-        .collect::<QueryResult<_>>()?)
+        .load(conn)?;
+    Ok(rows.into_iter().map(SessionRow::into_session).collect::<QueryResult<_>>()?)
+}
+
+/// Finds the sessions with these ids.
+pub fn find_all(conn: &mut DbConnection, ids: &[Uuid]) -> Result<Vec<Session>, DatabaseError> {
+    let ids: Vec<_> = ids.iter().map(Uuid::to_string).collect();
+    let rows: Vec<SessionRow> =
+        sessions::table.filter(sessions::id.eq_any(ids)).select(SessionRow::as_select()).load(conn)?;
+    Ok(rows.into_iter().map(SessionRow::into_session).collect::<QueryResult<_>>()?)
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]

@@ -1,5 +1,7 @@
 //! Tests that the migrations create the same tables on both databases, and that queries behave the same on both.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use service_kit::database::testing::TestDatabase;
@@ -143,6 +145,8 @@ async fn the_noted_ends_of_a_session_never_move_back() {
                 user_agent: None,
                 address: None,
                 access_expires_at_s: 10,
+                browser_session_id: None,
+                userinfo_claims: BTreeSet::new(),
             };
             sessions::insert(conn, &session)?;
             let later = Session { idle_expires_at_ms: 9_000, access_expires_at_s: 90, ..session.clone() };

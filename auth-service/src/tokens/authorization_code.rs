@@ -1,6 +1,7 @@
 //! Authorization codes (RFC 6749 §4.1): issues one when a user has given consent on the hosted pages, and exchanges it
 //! for tokens, once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use service_kit::database::DbConnection;
@@ -12,6 +13,7 @@ use super::logout::end_session;
 use super::{
     AccessRequest, ExceedsGrant, GrantedAccess, Inner, IssuedTokens, TokenError, TokenPolicy, Tokens,
 };
+use crate::domain::authorization_request::{OFFLINE_ACCESS, ResponseMode};
 use crate::domain::{
     AuditEvent, AuditKind, AuthorizationCode, Client, CodeChallenge, CodePlain, Credentials, Device,
     EndReason, Initiator, MINUTE_MS, PresentedCode, Redemption, Throttled,
@@ -22,12 +24,15 @@ use crate::storage::{Transaction, authorization_codes, clients, sessions, unexpe
 /// and the redemption.
 const LIFE_MS: i64 = 60_000;
 
+/// The same by `form_post`, where a person may have to press a button.
+const FORM_POST_LIFE_MS: i64 = 300_000;
+
 /// The most redeemable codes of one user. A further code replaces the oldest.
 const MAX_UNREDEEMED: i64 = 100;
 
-/// The consent of a user.
+/// The parameters of a new code.
 #[derive(Clone, Debug)]
-pub struct Consent {
+pub struct NewCode {
     /// The user.
     pub user_id: Uuid,
     /// The version of the user's credentials when they were verified.
@@ -48,6 +53,12 @@ pub struct Consent {
     pub auth_time_s: i64,
     /// The user's browser.
     pub device: Device,
+    /// How the code reaches the client.
+    pub response_mode: ResponseMode,
+    /// Single members of the userinfo response, beside those of the scope.
+    pub userinfo_claims: BTreeSet<String>,
+    /// The browser session in which it is issued, which must still be live.
+    pub browser_session_id: Option<Uuid>,
 }
 
 /// The outcome of issuing a code.
@@ -55,7 +66,7 @@ pub struct Consent {
 pub enum CodeOutcome {
     /// The code was issued.
     Issued(CodePlain),
-    /// The user was disabled, or the password was changed, since the user authenticated.
+    /// The user was disabled, the password was changed, or the browser session ended, since the user authenticated.
     CredentialsChanged,
     /// The client was disabled or deleted.
     ClientEnded,
@@ -65,11 +76,10 @@ pub enum CodeOutcome {
 
 impl Tokens {
     /// Issues a code for a consent.
-    pub async fn issue_code(&self, consent: Consent) -> Result<CodeOutcome, TokenError> {
+    pub async fn issue_code(&self, new: NewCode) -> Result<CodeOutcome, TokenError> {
         let inner = Arc::clone(&self.inner);
-        let granted =
-            self.inner.unit_of_work.commit(move |transaction| inner.decide_code(transaction, &consent));
-        Ok(granted.await?.value)
+        let issued = self.inner.unit_of_work.commit(move |transaction| inner.decide_code(transaction, &new));
+        Ok(issued.await?.value)
     }
 }
 
@@ -77,36 +87,47 @@ impl Inner {
     fn decide_code(
         &self,
         transaction: &mut Transaction<'_>,
-        consent: &Consent,
+        new: &NewCode,
     ) -> Result<CodeOutcome, TokenError> {
-        let credentials = users::lock(transaction.conn(), consent.user_id)?;
-        if !credentials.is_some_and(|found| found.user.is_active && found.version == consent.version) {
+        let credentials = users::lock(transaction.conn(), new.user_id)?;
+        if !credentials.is_some_and(|found| found.user.is_active && found.version == new.version) {
             return Ok(CodeOutcome::CredentialsChanged);
         }
-        let Some(policy) = self.lock_policy(transaction, &consent.client_id)? else {
+        let Some(policy) = self.lock_policy(transaction, &new.client_id)? else {
             return Ok(CodeOutcome::ClientEnded);
         };
-        let granted = match consent.access.within(policy.allowed()) {
+        let granted = match new.access.within(policy.allowed()) {
             Ok(granted) => granted,
             Err(what) => return Ok(CodeOutcome::ExceedsGrant(what)),
         };
         let now_ms = transaction.now_ms();
+        if let Some(id) = new.browser_session_id
+            && self.use_browser_session(transaction, new.user_id, id)?.is_none()
+        {
+            return Ok(CodeOutcome::CredentialsChanged);
+        }
+        let life_ms = match new.response_mode {
+            ResponseMode::Query => LIFE_MS,
+            ResponseMode::FormPost => FORM_POST_LIFE_MS,
+        };
         let code = AuthorizationCode {
-            client_id: consent.client_id.clone(),
-            user_id: consent.user_id,
-            credentials_version: consent.version,
-            redirect_uri: consent.redirect_uri.clone(),
-            challenge: consent.challenge.clone(),
+            client_id: new.client_id.clone(),
+            user_id: new.user_id,
+            credentials_version: new.version,
+            redirect_uri: new.redirect_uri.clone(),
+            challenge: new.challenge.clone(),
             scope: granted.scope,
             audience: granted.audience,
-            nonce: consent.nonce.clone(),
-            amr: consent.amr.clone(),
-            auth_time_s: consent.auth_time_s,
-            device: consent.device.clone(),
+            nonce: new.nonce.clone(),
+            amr: new.amr.clone(),
+            auth_time_s: new.auth_time_s,
+            device: new.device.clone(),
             issued_at_ms: now_ms,
-            expires_at_ms: now_ms.saturating_add(LIFE_MS),
+            expires_at_ms: now_ms.saturating_add(life_ms),
             consumed_at_ms: None,
             session_id: None,
+            browser_session_id: new.browser_session_id,
+            userinfo_claims: new.userinfo_claims.clone(),
         };
         authorization_codes::leave_newest_of_user(
             transaction.conn(),
@@ -230,6 +251,14 @@ impl Inner {
         if !client.is_active || !proves_enough || !is_same {
             return Ok(RedeemDecision::InvalidCode);
         }
+        let browser_session = match code.browser_session_id {
+            Some(id) => self.use_browser_session(transaction, code.user_id, id)?,
+            None => None,
+        };
+        let is_bound = code.browser_session_id.is_some() && !code.scope.contains(OFFLINE_ACCESS);
+        if is_bound && browser_session.is_none() {
+            return Ok(RedeemDecision::InvalidCode);
+        }
         let policy = TokenPolicy::of(&client, &self.settings);
         let agreed =
             GrantedAccess { scope: code.scope, audience: code.audience }.intersection(&policy.allowed);
@@ -251,6 +280,9 @@ impl Inner {
             auth_time_s: code.auth_time_s,
             device: code.device,
             initiator,
+            browser_session: browser_session.as_ref(),
+            userinfo_claims: code.userinfo_claims,
+            nonce: code.nonce,
             reason: Some("code"),
         };
         let StartedSession { session_id, unsigned } = self.start_session(transaction, new)?;

@@ -3,6 +3,7 @@
 use shared_claims::claims::{Claims, SessionId};
 use shared_claims::scope::Scopes;
 
+use super::id_token::{ACR_ONE_FACTOR, ID_TOKEN_TYPE, IdTokenDraft};
 use super::{GrantedAccess, Inner, TokenError, TokenPolicy, Tokens};
 use crate::domain::{RefreshTokenPlain, Session, User};
 
@@ -17,6 +18,8 @@ pub struct IssuedTokens {
     pub refresh: Option<IssuedRefreshToken>,
     /// The scope of the access token.
     pub scope: Scopes,
+    /// The `id_token`, where the user signed in on a hosted page and the scope has `openid`.
+    pub id_token: Option<String>,
 }
 
 /// A refresh token that a grant returns.
@@ -33,6 +36,8 @@ pub(super) struct UnsignedTokens {
     pub(super) claims: Claims,
     /// The refresh token and its expiry.
     pub(super) refresh: Option<(RefreshTokenPlain, i64)>,
+    /// The `id_token` to sign beside it.
+    pub(super) id_token: Option<IdTokenDraft>,
 }
 
 /// The subject of a token.
@@ -78,21 +83,29 @@ impl Inner {
             claims.roles = user.roles.iter().cloned().collect();
             claims.auth_time = Some(session.auth_time_s);
             claims.amr.clone_from(&session.amr);
-            claims.acr = Some("1".to_owned());
+            claims.acr = Some(ACR_ONE_FACTOR.to_owned());
         }
         claims
     }
 
     /// Signs the access token and builds the response.
     pub(super) async fn sign(&self, unsigned: UnsignedTokens) -> Result<IssuedTokens, TokenError> {
-        let UnsignedTokens { claims, refresh } = unsigned;
+        let UnsignedTokens { claims, refresh, id_token } = unsigned;
         let now_ms = claims.iat.saturating_mul(1000);
         let refresh = refresh.map(|(token, expires_at_ms)| IssuedRefreshToken {
             token,
             expires_in: (expires_at_ms - now_ms).div_euclid(1000).max(0),
         });
         let access_token = self.keys.sign(&claims, claims.exp).await?;
-        Ok(IssuedTokens { access_token, expires_in: claims.exp - claims.iat, refresh, scope: claims.scope })
+        let id_token = match id_token {
+            Some(draft) => {
+                let id_claims = draft.with_access_token(&claims, &access_token);
+                Some(self.keys.sign_as(ID_TOKEN_TYPE, &id_claims, claims.exp).await?)
+            }
+            None => None,
+        };
+        let expires_in = claims.exp - claims.iat;
+        Ok(IssuedTokens { access_token, expires_in, refresh, scope: claims.scope, id_token })
     }
 }
 
@@ -109,6 +122,6 @@ impl Tokens {
         as_of_ms: i64,
     ) -> Result<IssuedTokens, TokenError> {
         let claims = self.inner.access_token_claims(policy, Subject::Client, granted, as_of_ms);
-        self.inner.sign(UnsignedTokens { claims, refresh: None }).await
+        self.inner.sign(UnsignedTokens { claims, refresh: None, id_token: None }).await
     }
 }

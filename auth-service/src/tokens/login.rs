@@ -1,19 +1,22 @@
 //! Logs a user in: begins a session with its first tokens, if the credentials have not changed since they were verified.
 //! An authorization code begins its session here too.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use service_kit::database::DbConnection;
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use uuid::Uuid;
 
+use super::browser_sessions::{end_sessions_over_limit, sessions_of_client_over_limit};
+use super::id_token::IdTokenDraft;
 use super::issue::{Subject, UnsignedTokens};
-use super::logout::{BATCH_SIZE, end_sessions};
+use super::logout::end_sessions;
 use super::{
     AccessRequest, ExceedsGrant, GrantedAccess, Inner, IssuedTokens, TokenError, TokenPolicy, Tokens,
 };
 use crate::domain::{
-    AuditEvent, AuditKind, Device, EndReason, Initiator, MinuteCount, PasswordHash, RefreshToken,
+    AuditEvent, AuditKind, BrowserSession, Device, EndReason, Initiator, MinuteCount, PasswordHash, RefreshToken,
     RefreshTokenPlain, Session, User,
 };
 use crate::storage::{Transaction, clients, refresh_tokens, sessions, users};
@@ -122,6 +125,9 @@ impl Inner {
             auth_time_s: now_ms.div_euclid(1000),
             device: initiator.device.clone(),
             initiator,
+            browser_session: None,
+            userinfo_claims: BTreeSet::new(),
+            nonce: None,
             reason: None,
         };
         Ok(LoginDecision::Started(Box::new(self.start_session(transaction, new)?)))
@@ -160,6 +166,12 @@ pub(super) struct NewSession<'a> {
     pub(super) device: Device,
     /// The initiator of the request, which may have been sent by the client and not by the user.
     pub(super) initiator: &'a Initiator,
+    /// The browser session that it comes from.
+    pub(super) browser_session: Option<&'a BrowserSession>,
+    /// Single members of the userinfo response that it may read.
+    pub(super) userinfo_claims: BTreeSet<String>,
+    /// The `nonce` of its first `id_token`.
+    pub(super) nonce: Option<String>,
     /// The reason in the audit event, if the session does not begin with a password.
     pub(super) reason: Option<&'static str>,
 }
@@ -180,7 +192,8 @@ impl Inner {
         transaction: &mut Transaction<'_>,
         new: NewSession<'_>,
     ) -> Result<StartedSession, TokenError> {
-        let NewSession { user, policy, allowed, granted, amr, auth_time_s, device, initiator, reason } = new;
+        let NewSession { user, policy, allowed, granted, amr, auth_time_s, device, initiator, reason, .. } =
+            new;
         let now_ms = transaction.now_ms();
         // A session that cannot be refreshed ends with its only access token.
         let life_s = if policy.refreshes { policy.sessions.max_age_s } else { policy.access_ttl_s };
@@ -200,10 +213,17 @@ impl Inner {
             user_agent: device.user_agent,
             address: device.address,
             access_expires_at_s: 0,
+            browser_session_id: new.browser_session.map(|session| session.id),
+            userinfo_claims: new.userinfo_claims,
         };
+        if let Some(browser_session) = new.browser_session
+            && !session.is_offline()
+        {
+            session.expires_at_ms = session.expires_at_ms.min(browser_session.expires_at_ms);
+        }
         let claims = self.access_token_claims(policy, Subject::User(user, &session), granted, now_ms);
         session.note_first_use(claims.exp, policy.refresh_end_ms(&session, now_ms));
-        let displaced = self.sessions_over_limit(transaction, user.id, now_ms)?;
+        self.make_room(transaction, &session, initiator)?;
         sessions::insert(transaction.conn(), &session)?;
         let refresh = if policy.refreshes {
             let token = RefreshTokenPlain::first(session.id, self.random.bytes(), &self.refresh_derivation);
@@ -224,21 +244,28 @@ impl Inner {
         let event = AuditEvent::new(AuditKind::LoggedIn, initiator).user(user.id);
         let event = event.client(&session.client_id).session(session.id);
         transaction.record(AuditEvent { reason, ..event });
-        end_sessions(transaction, &displaced, EndReason::Displaced, initiator)?;
-        Ok(StartedSession { session_id: session.id, unsigned: UnsignedTokens { claims, refresh } })
+        let id_token = IdTokenDraft::of(&session, &claims.scope, new.nonce);
+        Ok(StartedSession { session_id: session.id, unsigned: UnsignedTokens { claims, refresh, id_token } })
     }
 
-    /// The sessions that were unused for longest, if another session would exceed the limit. Returns at most
-    /// [`BATCH_SIZE`]; if there are more (because the limit was lowered), later logins end the rest.
-    fn sessions_over_limit(
+    /// Ends the sessions that were unused for longest, if one more would exceed a limit.
+    fn make_room(
         &self,
         transaction: &mut Transaction<'_>,
-        user_id: Uuid,
-        now_ms: i64,
-    ) -> Result<Vec<Session>, TokenError> {
-        let Some(most) = self.settings.sessions.max_per_user else { return Ok(Vec::new()) };
-        let left = i64::from(most).saturating_sub(1);
-        Ok(sessions::unused_for_longest(transaction.conn(), user_id, now_ms, left, BATCH_SIZE)?)
+        session: &Session,
+        initiator: &Initiator,
+    ) -> Result<(), TokenError> {
+        let Some(browser_session_id) = session.browser_session_id else {
+            let most = self.settings.sessions.max_per_user;
+            return end_sessions_over_limit(transaction, session.user_id, most, initiator);
+        };
+        let displaced = sessions_of_client_over_limit(
+            transaction,
+            browser_session_id,
+            &session.client_id,
+            session.is_offline(),
+        )?;
+        end_sessions(transaction, &displaced, EndReason::Displaced, initiator)
     }
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{TokenError, Tokens};
 use crate::domain::{AuditEvent, AuditKind, EndReason, Initiator, PageLimit, Session, SessionCursor, User};
-use crate::storage::{Transaction, authorization_codes, sessions, users};
+use crate::storage::{Transaction, authorization_codes, browser_sessions, sessions, users};
 
 /// The most sessions ended in one transaction.
 pub(super) const BATCH_SIZE: i64 = 200;
@@ -186,6 +186,7 @@ fn end_others(
     let now_ms = transaction.now_ms();
     let others = sessions::some_of_user(transaction.conn(), user_id, now_ms, Some(kept), BATCH_SIZE)?;
     end_sessions(transaction, &others, EndReason::EndedByUser, initiator)?;
+    browser_sessions::end_all_of_user(transaction.conn(), user_id, EndReason::EndedByUser, now_ms)?;
     Ok(if is_full_batch(&others) { Step::More } else { Step::Last })
 }
 
@@ -253,6 +254,7 @@ impl CutRules {
         self.cut(transaction, user)?;
         let now_ms = transaction.now_ms();
         sessions::end_all_of_user(transaction.conn(), user.id, reason, now_ms)?;
+        browser_sessions::end_all_of_user(transaction.conn(), user.id, reason, now_ms)?;
         authorization_codes::delete_unused_of_user(transaction.conn(), user.id)?;
         Ok(())
     }

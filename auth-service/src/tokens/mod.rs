@@ -4,6 +4,8 @@
 //! issue either sees a cut, or is finished before the cut takes its time.
 
 mod authorization_code;
+mod browser_sessions;
+mod id_token;
 mod inspect;
 mod issue;
 mod login;
@@ -20,7 +22,9 @@ use shared_claims::scope::Scopes;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-pub use self::authorization_code::{CodeOutcome, Consent, RedeemOutcome, RedeemRequest};
+pub use self::authorization_code::{CodeOutcome, NewCode, RedeemOutcome, RedeemRequest};
+pub(crate) use self::browser_sessions::{end_browser_session, end_sessions_over_limit};
+pub use self::id_token::{ACR_ONE_FACTOR, ID_TOKEN_TYPE};
 pub use self::inspect::{DatabaseRevocationCheck, LiveRefreshToken};
 pub use self::issue::{IssuedRefreshToken, IssuedTokens};
 pub use self::login::{LoginOutcome, VerifiedCredentials};

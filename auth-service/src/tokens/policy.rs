@@ -61,7 +61,7 @@ impl GrantedAccess {
 }
 
 /// The scope that adds the issuer itself to the audience.
-const OPENID: &str = "openid";
+pub(super) const OPENID: &str = "openid";
 
 /// What a client may be granted, and for how long.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::id_token::IdTokenDraft;
 use super::issue::{Subject, UnsignedTokens};
 use super::login::{InheritedState, insert_refresh_token};
 use super::logout::end_session;
@@ -185,11 +186,17 @@ impl Inner {
         if !found.is_usable_by(request.policy) {
             return Ok(Some(RefreshDecision::invalid(requested)));
         }
-        let Some(token) = found.unused() else { return Ok(None) };
+        if found.unused().is_none() {
+            return Ok(None);
+        }
         let granted = match requested {
             Ok(granted) => granted,
             Err(what) => return Ok(Some(RefreshDecision::ExceedsGrant(what))),
         };
+        if !self.is_still_bound(transaction, &found.session)? {
+            return Ok(Some(RefreshDecision::InvalidToken));
+        }
+        let Some(token) = found.unused() else { return Ok(None) };
         let (seen, limit) = (token.refreshes, self.settings.limits.refreshes_of_session);
         let refreshes = match seen.add(limit, found.now_ms) {
             Ok(refreshes) => refreshes,
@@ -227,6 +234,7 @@ impl Inner {
     ) -> Result<RefreshDecision, TokenError> {
         let StoredToken { session, user, now_ms, .. } = found;
         let claims = self.access_token_claims(request.policy, Subject::User(user, session), granted, *now_ms);
+        let id_token = IdTokenDraft::of(session, &claims.scope, None);
         if session.note_use(*now_ms, claims.exp, refresh.1) {
             sessions::touch(transaction.conn(), session)?;
         }
@@ -234,7 +242,7 @@ impl Inner {
             user_id: user.id,
             session_id: session.id,
             is_replay,
-            unsigned: Box::new(UnsignedTokens { claims, refresh: Some(refresh) }),
+            unsigned: Box::new(UnsignedTokens { claims, refresh: Some(refresh), id_token }),
         })
     }
 }
@@ -278,6 +286,9 @@ impl Inner {
             Err(throttled) => return Ok(RefreshDecision::Throttled(throttled)),
         };
         let Some(is_late) = is_late else { return Ok(RefreshDecision::InvalidToken) };
+        if !self.is_still_bound(transaction, &found.session)? {
+            return Ok(RefreshDecision::InvalidToken);
+        }
         if is_late || refreshes != successor.refreshes {
             successor.late_replays = successor.late_replays.saturating_add(i64::from(is_late));
             refresh_tokens::note_replay(

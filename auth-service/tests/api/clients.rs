@@ -112,6 +112,8 @@ async fn session_of(app: &TestApp, client_id: &str) -> uuid::Uuid {
     let now_ms = app.clock.now_ms();
     let id = Random::system().uuid();
     let session = Session {
+        browser_session_id: None,
+        userinfo_claims: std::collections::BTreeSet::new(),
         id,
         user_id,
         client_id: client_id.to_owned(),

@@ -34,6 +34,7 @@ async fn replicas() -> Vec<(TestDatabase, Replica)> {
 
 fn client(id: &str) -> Client {
     Client {
+        is_first_party: false,
         id: ClientId::parse(id).unwrap(),
         name: "Billing".to_owned(),
         is_public: false,

@@ -139,6 +139,8 @@ async fn ending_a_client_waits_for_a_login_in_progress() {
         let (began, has_begun) = std::sync::mpsc::channel();
         let (go_on, may_go_on) = std::sync::mpsc::channel();
         let session = Session {
+            browser_session_id: None,
+            userinfo_claims: std::collections::BTreeSet::new(),
             id: uuid::Uuid::from_u128(7),
             user_id: alice,
             client_id: "billing".to_owned(),

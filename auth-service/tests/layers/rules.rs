@@ -23,6 +23,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pruning", &["random", "storage"]),
     ("random", &[]),
     ("revocation", &["background", "domain", "random", "storage"]),
+    ("seal", &["random"]),
+    ("sign_in", &["clients", "domain", "keys", "random", "storage", "tokens"]),
     ("single_flight", &[]),
     (
         "startup",

@@ -53,6 +53,9 @@ pub(crate) struct GrantResponse {
     /// Only for clients that may refresh
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    /// Only where the user signed in on a hosted page and the scope has `openid`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
     #[serde(skip_serializing_if = "Scopes::is_empty")]
     #[schema(value_type = String, example = "todos:read")]
     scope: Scopes,
@@ -65,6 +68,7 @@ impl From<IssuedTokens> for GrantResponse {
             token_type: "Bearer",
             expires_in: tokens.expires_in,
             refresh_token: tokens.refresh.map(|refresh| refresh.token.expose().to_owned()),
+            id_token: tokens.id_token,
             scope: tokens.scope,
         }
     }

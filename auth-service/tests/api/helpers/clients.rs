@@ -27,6 +27,7 @@ pub(crate) fn secret_of(id: &str) -> String {
 /// A confidential client with every grant type and scope.
 pub(crate) fn client(id: &str) -> Client {
     Client {
+        is_first_party: false,
         id: ClientId::parse(id).unwrap(),
         name: id.to_owned(),
         is_public: false,

@@ -1,15 +1,17 @@
 //! Helpers to issue authorization codes, as the hosted pages will do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auth_service::audit::Recorder;
+use auth_service::domain::authorization_request::ResponseMode;
 use auth_service::domain::{CodeChallenge, Device};
 use auth_service::keys::{KeyStore, ensure_database_id};
 use auth_service::random::Random;
 use auth_service::revocation::Revocations;
 use auth_service::startup::{key_settings, limits, session_limits};
 use auth_service::storage::{UnitOfWork, users};
-use auth_service::tokens::{AccessRequest, CodeOutcome, Consent, TokenParts, TokenSettings, Tokens};
+use auth_service::tokens::{AccessRequest, CodeOutcome, NewCode, TokenParts, TokenSettings, Tokens};
 use shared_claims::clock::SharedClock;
 use shared_claims::scope::Scopes;
 use uuid::Uuid;
@@ -51,11 +53,11 @@ impl TestApp {
     }
 
     /// The consent of a user who has just logged in: everything that the client may have, with PKCE.
-    pub(crate) async fn consent(&self, username: &str, client_id: &str) -> Consent {
+    pub(crate) async fn consent(&self, username: &str, client_id: &str) -> NewCode {
         let key = username.to_owned();
         let found = self.database.read(move |conn| users::find_by_name(conn, &key));
         let credentials = found.await.unwrap().unwrap();
-        Consent {
+        NewCode {
             user_id: credentials.user.id,
             version: credentials.version,
             client_id: client_id.to_owned(),
@@ -66,11 +68,14 @@ impl TestApp {
             amr: vec!["pwd".to_owned()],
             auth_time_s: self.clock_seconds() - 5,
             device: Device { user_agent: Some("a browser".to_owned()), address: None },
+            response_mode: ResponseMode::Query,
+            userinfo_claims: BTreeSet::new(),
+            browser_session_id: None,
         }
     }
 
     /// Issues a code for the consent.
-    pub(crate) async fn code(&self, consent: Consent) -> String {
+    pub(crate) async fn code(&self, consent: NewCode) -> String {
         match self.use_cases().await.issue_code(consent).await.unwrap() {
             CodeOutcome::Issued(code) => code.expose().to_owned(),
             other => panic!("{other:?}"),
@@ -78,7 +83,7 @@ impl TestApp {
     }
 
     /// Issues this many codes for the consent, a millisecond apart.
-    pub(crate) async fn codes(&self, consent: &Consent, count: usize) -> Vec<String> {
+    pub(crate) async fn codes(&self, consent: &NewCode, count: usize) -> Vec<String> {
         let (tokens, mut codes) = (self.use_cases().await, Vec::new());
         for _ in 0..count {
             self.clock.advance_ms(1);
@@ -91,7 +96,7 @@ impl TestApp {
     }
 
     /// Returns the outcome of a consent for which no code is issued.
-    pub(crate) async fn no_code(&self, consent: Consent) -> CodeOutcome {
+    pub(crate) async fn no_code(&self, consent: NewCode) -> CodeOutcome {
         self.use_cases().await.issue_code(consent).await.unwrap()
     }
 

@@ -130,6 +130,8 @@ impl Month {
         let (now_ms, random) = (self.clock.now_ms(), self.random.clone());
         let begin = |user_id: &Uuid| {
             let session = Session {
+                browser_session_id: None,
+                userinfo_claims: std::collections::BTreeSet::new(),
                 id: random.uuid_at(now_ms),
                 user_id: *user_id,
                 client_id: "first-party".to_owned(),
@@ -302,6 +304,8 @@ fn fact(kind: RevocationKind, id: Uuid, now_ms: i64) -> RevocationFact {
 
 fn new_code(user_id: Uuid, now_ms: i64) -> AuthorizationCode {
     AuthorizationCode {
+        browser_session_id: None,
+        userinfo_claims: std::collections::BTreeSet::new(),
         client_id: "web".to_owned(),
         user_id,
         credentials_version: 1,

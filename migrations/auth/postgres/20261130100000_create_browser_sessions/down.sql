@@ -1,0 +1,10 @@
+ALTER TABLE users DROP COLUMN profile_claims;
+ALTER TABLE clients DROP COLUMN is_first_party;
+DROP TABLE consents;
+DROP INDEX authorization_codes_browser_session_id;
+ALTER TABLE authorization_codes DROP COLUMN userinfo_claims;
+ALTER TABLE authorization_codes DROP COLUMN browser_session_id;
+DROP INDEX sessions_browser_session_id;
+ALTER TABLE sessions DROP COLUMN userinfo_claims;
+ALTER TABLE sessions DROP COLUMN browser_session_id;
+DROP TABLE browser_sessions;
