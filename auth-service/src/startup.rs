@@ -30,13 +30,16 @@ use crate::audit::{Recorder, Refusals};
 use crate::clients::AdministrationError;
 use crate::config::{Settings, read_clients};
 use crate::http::revocations::Feed;
-use crate::http::{self, ClientAuth, Cookies, Metadata, PublishedMetadata, Services};
+use crate::http::{
+    self, ClientAuth, Cookies, HostedPages, HostedPagesParts, Metadata, PublishedMetadata, Services,
+};
 use crate::keys::{KeyStore, KeysError, SecretName, ensure_database_id};
 use crate::maintenance::Maintenance;
 use crate::pages::{PageError, Pages};
 use crate::pruning::Pruner;
 use crate::random::Random;
 use crate::revocation::{self, Revocations};
+use crate::sign_in::{SignInParts, SignIns};
 use crate::storage::UnitOfWork;
 use crate::tokens::{TokenParts, Tokens};
 use crate::{observe, storage};
@@ -158,8 +161,15 @@ impl Application {
         observe::watch_pruning(&metrics, &pruner)?;
         let health = observe::checks(&database, &keys, &revocations);
         let cookies = Cookies::new(&settings.cookie_rules(), settings.base_path());
+        let sign_ins = SignIns::new(SignInParts {
+            unit_of_work: unit_of_work.clone(),
+            clients: clients.clone(),
+            tokens: tokens.clone(),
+            keys: keys.clone(),
+            limits: session_limits(&settings.sessions),
+        });
         let services = Services {
-            accounts,
+            accounts: accounts.clone(),
             tokens,
             client_auth: ClientAuth::new(clients, refusals, clock.clone()),
             issued: verifiers::issued(&settings, &database, &keys, clock.clone()).await?,
@@ -174,7 +184,15 @@ impl Application {
             )
             .map_err(io::Error::other)?,
             feed: Feed { feed: feed.clone(), access: feed_access(&settings) },
-            pages,
+            pages: HostedPages::new(HostedPagesParts {
+                pages,
+                sign_ins,
+                seals: components.seals().await?,
+                accounts,
+                cookies: &settings.cookie_rules(),
+                issuer: &settings.issuer,
+                base_path: settings.base_path(),
+            }),
         };
         let service = Service {
             api: http::docs::document(scopes.into_iter(), settings.base_path()),

@@ -2,8 +2,8 @@
 
 use super::{AccountError, Accounts};
 use crate::domain::{
-    AuditEvent, AuditKind, Email, Initiator, InvalidEmail, InvalidUsername, NewUser, Password, PasswordRule, User,
-    Username,
+    AuditEvent, AuditKind, Email, Initiator, InvalidEmail, InvalidRoles, InvalidUsername, NewUser, Password,
+    PasswordRule, User, Username,
 };
 use crate::storage::{is_unique_violation, users};
 
@@ -39,6 +39,9 @@ pub enum BrokenRule {
     /// A rule for passwords.
     #[error(transparent)]
     Password(#[from] PasswordRule),
+    /// A rule for role names.
+    #[error(transparent)]
+    Roles(#[from] InvalidRoles),
 }
 
 /// The outcome of a registration.

@@ -41,6 +41,9 @@ pub struct ClientMetadata {
     /// Let a confidential client ask for a code without PKCE
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub pkce_optional: Option<bool>,
+    /// Whether it is part of your own product: its users are never asked for consent
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub first_party: Option<bool>,
     /// Lifetime of its access tokens, or `default` for the one in the settings
     #[arg(long, value_parser = Lifetime::parse, value_name = "SECONDS")]
     pub access_ttl: Option<Lifetime>,
@@ -77,6 +80,7 @@ impl ClientMetadata {
             redirect_uris,
             post_logout_redirect_uris,
             pkce_optional,
+            first_party,
             access_ttl,
             refresh_ttl,
         } = self;
@@ -96,6 +100,7 @@ impl ClientMetadata {
                     parse_uris("post_logout_redirect_uris", uris)
                 })?,
             pkce_optional: pkce_optional.unwrap_or(now.pkce_optional),
+            is_first_party: first_party.unwrap_or(now.is_first_party),
             access_ttl_s: access_ttl.map_or(now.access_ttl_s, |Lifetime(seconds)| seconds),
             refresh_ttl_s: refresh_ttl.map_or(now.refresh_ttl_s, |Lifetime(seconds)| seconds),
             ..now
@@ -151,7 +156,7 @@ fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
 
 /// The metadata that a client has: each property with its name and its value. Serializes as a map.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CurrentMetadata([(&'static str, Value); 10]);
+pub struct CurrentMetadata([(&'static str, Value); 11]);
 
 impl CurrentMetadata {
     /// Reads the metadata of a client.
@@ -165,6 +170,7 @@ impl CurrentMetadata {
             redirect_uris,
             post_logout_redirect_uris,
             pkce_optional,
+            is_first_party,
             access_ttl_s,
             refresh_ttl_s,
             // Not chosen by the operator as metadata.
@@ -185,6 +191,7 @@ impl CurrentMetadata {
             ("redirect_uris", uris(redirect_uris)),
             ("post_logout_redirect_uris", uris(post_logout_redirect_uris)),
             ("pkce_optional", json!(pkce_optional)),
+            ("first_party", json!(is_first_party)),
             ("access_ttl", json!(access_ttl_s)),
             ("refresh_ttl", json!(refresh_ttl_s)),
         ])

@@ -54,6 +54,9 @@ pub struct DeclaredClient {
     /// Whether a confidential client may request a code without PKCE.
     #[serde(default)]
     pub pkce_optional: bool,
+    /// Whether it is part of the operator's own product: its users are never asked for consent.
+    #[serde(default)]
+    pub first_party: bool,
     /// Lifetime of its access tokens in seconds; default: `tokens.access_ttl_seconds`.
     pub access_ttl_seconds: Option<i64>,
     /// Lifetime of its refresh tokens in seconds; default: `tokens.refresh_ttl_seconds`.
@@ -110,6 +113,7 @@ impl DeclaredClient {
             redirect_uris,
             post_logout_redirect_uris,
             pkce_optional,
+            first_party,
             access_ttl_seconds,
             refresh_ttl_seconds,
             secret: _,
@@ -125,6 +129,7 @@ impl DeclaredClient {
             redirect_uris: Some(redirect_uris),
             post_logout_redirect_uris: Some(post_logout_redirect_uris),
             pkce_optional: Some(pkce_optional),
+            first_party: Some(first_party),
             access_ttl: Some(Lifetime(access_ttl_seconds)),
             refresh_ttl: Some(Lifetime(refresh_ttl_seconds)),
         }

@@ -2,6 +2,7 @@
 //! settings of the components.
 
 mod audit;
+mod claims;
 mod clients;
 mod issuer;
 mod keys;
@@ -23,6 +24,7 @@ use service_kit::telemetry::LogSettings;
 use crate::revocation::feed::LONGEST_WAIT;
 
 pub use audit::AuditSettings;
+pub use claims::ClaimSettings;
 pub use clients::DeclaredClient;
 pub(crate) use clients::read as read_clients;
 pub use keys::KeySettings;
@@ -64,6 +66,8 @@ pub struct Settings {
     pub audit: AuditSettings,
     /// The hosted pages.
     pub pages: PageSettings,
+    /// Claims about people.
+    pub claims: ClaimSettings,
     /// Declared OAuth clients.
     pub clients: Vec<DeclaredClient>,
     /// The log.
@@ -87,6 +91,7 @@ impl Default for Settings {
             keys: KeySettings::default(),
             audit: AuditSettings::default(),
             pages: PageSettings::default(),
+            claims: ClaimSettings::default(),
             clients: Vec::new(),
             log: LogSettings::default(),
             metrics: MetricsSettings::default(),

@@ -112,6 +112,7 @@ impl AuditKind {
             | Self::RefreshReused
             | Self::RefreshReplayed
             | Self::CodeReused
+            | Self::ConsentGiven
             | Self::TokenRevoked
             | Self::ClientRefused
             | Self::UserRegistered => true,

@@ -203,7 +203,11 @@ mod tests {
         let used = code(|code| code.consumed_at_ms = Some(1));
         assert_eq!(used.classify(GOOD, 2), Redemption::Reuse);
         assert_eq!(used.classify(PresentedCode { redirect_uri: None, ..GOOD }, 2), Redemption::Reuse);
-        assert_eq!(used.classify(PresentedCode { verifier: None, ..GOOD }, 2), Redemption::Invalid, "no proof");
+        assert_eq!(
+            used.classify(PresentedCode { verifier: None, ..GOOD }, 2),
+            Redemption::Invalid,
+            "no proof"
+        );
         assert_eq!(used.classify(GOOD, 70_000), Redemption::Reuse);
         assert_eq!(used.classify(PresentedCode { client_id: "other", ..GOOD }, 2), Redemption::Invalid);
     }

@@ -22,7 +22,7 @@ pub type Handle = OpaqueSecret<BrowserSession>;
 pub type HandleHash = SecretHash<BrowserSession>;
 
 impl OpaqueKind for BrowserSession {
-    const PREFIX: &'static str = "lks_";
+    const PREFIX: &'static str = "lkb_";
     type Content = ();
 
     fn read(bytes: &[u8]) -> Option<()> {

@@ -17,6 +17,7 @@ mod initiator;
 mod minute_count;
 mod opaque_secret;
 mod password;
+mod profile_claims;
 mod redirect_uri;
 mod refresh_token;
 mod requested_claims;
@@ -48,6 +49,7 @@ pub use initiator::{Actor, Device, Initiator};
 pub use minute_count::{MINUTE_MS, MinuteCount, Throttled};
 pub use opaque_secret::{OpaqueKind, OpaqueSecret, SecretHash};
 pub use password::{Password, PasswordRule, PasswordRules};
+pub use profile_claims::{InvalidClaims, ProfileClaims};
 pub use redirect_uri::{InvalidRedirectUri, RedirectOrigin, RedirectUri};
 pub use refresh_token::{
     RefreshToken, RefreshTokenContent, RefreshTokenHash, RefreshTokenPlain, RefreshTokenUse,

@@ -90,7 +90,8 @@ pub(super) async fn register(
 
 fn invalid(broken: Vec<InvalidField>) -> HttpError {
     let errors = broken.into_iter();
-    let errors = errors.map(|broken| FieldError { field: broken.field.to_owned(), message: broken.rule.to_string() });
+    let errors =
+        errors.map(|broken| FieldError { field: broken.field.to_owned(), message: broken.rule.to_string() });
     HttpError::from(Problem::validation(errors.collect()))
 }
 

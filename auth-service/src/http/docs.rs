@@ -25,6 +25,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, Scopes, SecuritySch
         super::oauth2::token::token,
         super::oauth2::revoke::revoke,
         super::oauth2::introspect::introspect,
+        super::oauth2::userinfo::show,
         super::well_known::jwks,
         super::well_known::metadata,
         super::revocations::show,

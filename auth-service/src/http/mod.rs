@@ -10,6 +10,7 @@ mod grants;
 mod login;
 mod logout;
 mod oauth2;
+mod pages;
 mod refresh;
 pub mod revocations;
 mod sessions;
@@ -24,10 +25,10 @@ use shared_claims::verifier::Verifier;
 pub(crate) use self::account::UserResponse;
 pub use self::browser::{BrowserSessions, Cookies};
 pub use self::oauth2::ClientAuth;
+pub use self::pages::{HostedPages, HostedPagesParts};
 pub use self::well_known::{Metadata, PublishedMetadata};
 use crate::accounts::Accounts;
 use crate::keys::KeyStore;
-use crate::pages::Pages;
 use crate::tokens::Tokens;
 
 /// The components that the endpoints use. Cheap to clone.
@@ -54,7 +55,7 @@ pub struct Services {
     /// The revocation feed.
     pub feed: revocations::Feed,
     /// The hosted pages.
-    pub pages: Pages,
+    pub pages: HostedPages,
 }
 
 /// Registers the endpoints and the components that they use.
@@ -70,7 +71,6 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .app_data(web::Data::new(services.browser.clone()))
         .app_data(web::Data::new(services.published.clone()))
         .app_data(web::Data::new(services.feed.clone()))
-        .app_data(web::Data::new(services.pages.clone()))
         .service(resource("/auth/register").post(account::register))
         .service(resource("/auth/token").post(token::token))
         .service(resource("/auth/login").post(login::login))
@@ -80,6 +80,7 @@ pub fn configure(config: &mut ServiceConfig, services: &Services) {
         .service(resource("/auth/me").get(account::me))
         .service(resource("/auth/sessions").get(sessions::list).delete(sessions::end_others))
         .service(resource("/auth/sessions/{sid}").delete(sessions::end))
+        .configure(|config| pages::configure(config, &services.pages))
         .configure(|config| oauth2::configure(config, &services.client_auth))
         .configure(|config| well_known::configure(config, services.published.issuer_path()))
         .service(resource("/revocations").get(revocations::show));

@@ -14,8 +14,10 @@ use serde::Serialize;
 use service_kit::http::{Cors, resource};
 use utoipa::ToSchema;
 
-use crate::domain::GrantType;
+use crate::domain::authorization_request::OFFLINE_ACCESS;
+use crate::domain::{GrantType, USERINFO_CLAIMS};
 use crate::keys::{JwkSet, KeyStore};
+use crate::tokens::ACR_ONE_FACTOR;
 
 /// Registers the key set, and the metadata at both well-known addresses. OpenID Connect Discovery (§4) puts the well-known path after
 /// the issuer's path; RFC 8414 (§3.1) puts it before.
@@ -78,6 +80,10 @@ pub struct Metadata {
     #[schema(example = "http://localhost:8000")]
     issuer: String,
     jwks_uri: String,
+    authorization_endpoint: String,
+    /// RFC 9207
+    authorization_response_iss_parameter_supported: bool,
+    userinfo_endpoint: String,
     token_endpoint: String,
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     revocation_endpoint: String,
@@ -86,10 +92,17 @@ pub struct Metadata {
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     introspection_signing_alg_values_supported: Vec<&'static str>,
     scopes_supported: Vec<String>,
-    /// Empty: there is no authorization endpoint
     response_types_supported: Vec<&'static str>,
-    /// Without `authorization_code`, which needs an authorization endpoint
+    response_modes_supported: Vec<&'static str>,
     grant_types_supported: Vec<&'static str>,
+    code_challenge_methods_supported: Vec<&'static str>,
+    prompt_values_supported: Vec<&'static str>,
+    acr_values_supported: Vec<&'static str>,
+    claims_supported: Vec<&'static str>,
+    claims_parameter_supported: bool,
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
+    ui_locales_supported: Vec<&'static str>,
     subject_types_supported: Vec<&'static str>,
     id_token_signing_alg_values_supported: Vec<&'static str>,
 }
@@ -100,6 +113,9 @@ impl Metadata {
         Self {
             issuer: issuer.to_owned(),
             jwks_uri: format!("{issuer}/.well-known/jwks.json"),
+            authorization_endpoint: format!("{issuer}/oauth2/authorize"),
+            authorization_response_iss_parameter_supported: true,
+            userinfo_endpoint: format!("{issuer}/oauth2/userinfo"),
             token_endpoint: format!("{issuer}/oauth2/token"),
             token_endpoint_auth_methods_supported: vec![BASIC, POST, NONE],
             revocation_endpoint: format!("{issuer}/oauth2/revoke"),
@@ -107,19 +123,40 @@ impl Metadata {
             introspection_endpoint: format!("{issuer}/oauth2/introspect"),
             introspection_endpoint_auth_methods_supported: vec![BASIC, POST],
             introspection_signing_alg_values_supported: vec!["RS256"],
-            scopes_supported: scopes.map(Into::into).collect(),
-            response_types_supported: Vec::new(),
-            grant_types_supported: [
-                GrantType::ClientCredentials,
-                GrantType::RefreshToken,
-                GrantType::Password,
-            ]
-            .map(GrantType::as_str)
-            .to_vec(),
+            scopes_supported: scopes_supported(scopes),
+            response_types_supported: vec!["code"],
+            response_modes_supported: vec!["query", "form_post"],
+            grant_types_supported: GrantType::ALL.map(GrantType::as_str).to_vec(),
+            code_challenge_methods_supported: vec!["S256"],
+            prompt_values_supported: vec!["none", "login", "consent", "select_account"],
+            acr_values_supported: vec![ACR_ONE_FACTOR],
+            claims_supported: claims_supported(),
+            claims_parameter_supported: true,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+            ui_locales_supported: vec!["en"],
             subject_types_supported: vec!["public"],
             id_token_signing_alg_values_supported: vec!["RS256"],
         }
     }
+}
+
+/// The scopes of first-party tokens, and those of OpenID Connect that clients may have.
+fn scopes_supported(scopes: impl Iterator<Item = impl Into<String>>) -> Vec<String> {
+    let mut supported: Vec<String> = scopes.map(Into::into).collect();
+    for scope in ["openid", "profile", "email", "address", "phone", OFFLINE_ACCESS] {
+        if !supported.iter().any(|known| known == scope) {
+            supported.push(scope.to_owned());
+        }
+    }
+    supported
+}
+
+/// The claims of `id_token`s and of the userinfo response.
+fn claims_supported() -> Vec<&'static str> {
+    const OF_ID_TOKEN: [&str; 10] =
+        ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "amr", "acr"];
+    OF_ID_TOKEN.into_iter().chain(USERINFO_CLAIMS.into_iter().map(|(name, _)| name)).collect()
 }
 
 /// Returns the issuer's metadata.

@@ -76,8 +76,8 @@ impl MasterKey {
         URL_SAFE_NO_PAD.encode(context.finish().as_ref().get(..9).unwrap_or_default())
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.0.as_slice()
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
             format!("{hex}\n"),
         ];
         for text in spellings {
-            assert_eq!(MasterKey::parse(&text).unwrap().bytes(), bytes, "{text}");
+            assert_eq!(MasterKey::parse(&text).unwrap().bytes(), &bytes, "{text}");
         }
     }
 
@@ -255,7 +255,7 @@ mod tests {
         for content in [text.clone(), format!("\u{feff}{text}\r\n\r\n"), format!("  {text} \n")] {
             std::fs::write(&path, content).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-            assert_eq!(MasterKey::from_file(&path, false, &Random::system()).unwrap().bytes(), [7; 32]);
+            assert_eq!(MasterKey::from_file(&path, false, &Random::system()).unwrap().bytes(), &[7; 32]);
         }
     }
 }

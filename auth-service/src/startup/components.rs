@@ -18,6 +18,7 @@ use crate::keys::{ensure_database_id, ensure_secret, has_sealed_values};
 use crate::passwords::Passwords;
 use crate::random::Random;
 use crate::revocation::{ProjectionSettings, Revocations};
+use crate::seal::Seals;
 use crate::storage::{Announce, UnitOfWork};
 
 /// Builds components from the settings and a unit of work.
@@ -28,19 +29,33 @@ pub(crate) struct Components<'a> {
 }
 
 impl Components<'_> {
-    /// Opens what encrypts the secrets in the database.
-    pub(crate) async fn sealer(self) -> Result<Sealer, KeysError> {
+    /// The encryption keys: the current one, and then the others that can decrypt.
+    pub(crate) async fn encryption_keys(self) -> Result<(MasterKey, Vec<MasterKey>), KeysError> {
         let Self { settings, unit_of_work } = self;
         let random = unit_of_work.random();
-        let master = if let Some(key) = &settings.keys.encryption_key {
+        let current = if let Some(key) = &settings.keys.encryption_key {
             MasterKey::parse(key.expose())?
         } else {
             let may_create = !has_sealed_values(unit_of_work.database()).await?;
             MasterKey::from_file(&settings.keys.master_key_path, may_create, random)?
         };
-        let sealer = Sealer::new(&master, random.clone())?;
-        let mut previous = settings.keys.previous_encryption_keys.iter();
-        previous.try_fold(sealer, |sealer, key| sealer.opening(&MasterKey::parse(key.expose())?))
+        let previous = settings.keys.previous_encryption_keys.iter();
+        let previous = previous.map(|key| MasterKey::parse(key.expose())).collect::<Result<_, _>>()?;
+        Ok((current, previous))
+    }
+
+    /// Opens what encrypts the secrets in the database.
+    pub(crate) async fn sealer(self) -> Result<Sealer, KeysError> {
+        let (current, previous) = self.encryption_keys().await?;
+        let sealer = Sealer::new(&current, self.unit_of_work.random().clone())?;
+        previous.iter().try_fold(sealer, Sealer::opening)
+    }
+
+    /// Seals what pages carry, under the same encryption keys.
+    pub(crate) async fn seals(self) -> Result<Seals, KeysError> {
+        let (current, previous) = self.encryption_keys().await?;
+        let keys = std::iter::once(&current).chain(&previous).map(MasterKey::bytes);
+        Seals::new(keys, self.unit_of_work.random().clone()).map_err(|_| KeysError::Crypto)
     }
 
     /// Reads a secret of the server. The first start makes it.

@@ -153,5 +153,6 @@ pub(super) fn token_settings(settings: &Settings) -> Result<TokenSettings, Inval
         sessions: session_limits(&settings.sessions),
         limits: limits(&settings.throttle),
         clock_skew_ms: settings.revocation.clock_skew_ms,
+        shows_unverified_email: settings.claims.unverified_email,
     })
 }

@@ -4,9 +4,9 @@ use diesel::prelude::*;
 use service_kit::database::{DatabaseError, DbConnection};
 use uuid::Uuid;
 
-use super::parse_uuid;
 use super::schema::users;
-use crate::domain::{Credentials, Email, NewUser, PasswordHash, User};
+use super::{parse_uuid, unreadable};
+use crate::domain::{Credentials, Email, NewUser, PasswordHash, ProfileClaims, User};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
@@ -87,6 +87,54 @@ pub fn find_by_name(conn: &mut DbConnection, key: &str) -> Result<Option<Credent
 pub fn find(conn: &mut DbConnection, id: Uuid) -> Result<Option<User>, DatabaseError> {
     let row = users::table.find(id.to_string()).select(UserRow::as_select()).first(conn).optional()?;
     Ok(row.map(|row| row.into_credentials().map(|credentials| credentials.user)).transpose()?)
+}
+
+/// Finds the user with this id, with the claims that an operator set, and the time of the last change in milliseconds.
+pub fn find_with_profile(
+    conn: &mut DbConnection,
+    id: Uuid,
+) -> Result<Option<(User, ProfileClaims, i64)>, DatabaseError> {
+    let row: Option<(UserRow, String, i64)> = users::table
+        .find(id.to_string())
+        .select((UserRow::as_select(), users::profile_claims, users::updated_at_ms))
+        .first(conn)
+        .optional()?;
+    let Some((row, profile, updated_at_ms)) = row else { return Ok(None) };
+    let profile = ProfileClaims::stored(&profile)
+        .ok_or_else(|| unreadable("users.profile_claims holds no JSON object"))?;
+    Ok(Some((row.into_credentials()?.user, profile, updated_at_ms)))
+}
+
+/// Replaces the claims that an operator set. The caller holds [`lock`].
+pub fn set_profile(
+    conn: &mut DbConnection,
+    id: Uuid,
+    profile: &ProfileClaims,
+    now_ms: i64,
+) -> Result<(), DatabaseError> {
+    diesel::update(users::table.find(id.to_string()))
+        .set((users::profile_claims.eq(profile.to_string()), users::updated_at_ms.eq(now_ms)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Replaces the e-mail address. The caller holds [`lock`].
+pub fn set_email(
+    conn: &mut DbConnection,
+    id: Uuid,
+    email: &Email,
+    is_verified: bool,
+    now_ms: i64,
+) -> Result<(), DatabaseError> {
+    diesel::update(users::table.find(id.to_string()))
+        .set((
+            users::email.eq(email.as_str()),
+            users::email_key.eq(email.key()),
+            users::email_verified.eq(is_verified),
+            users::updated_at_ms.eq(now_ms),
+        ))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Reads at most `limit` users, ordered by name, starting after `after` (a name's key).

@@ -59,7 +59,11 @@ impl IdTokenDraft {
     }
 
     /// The claims, issued together with this access token.
-    pub(super) fn with_access_token(self, access: &shared_claims::claims::Claims, access_token: &str) -> IdTokenClaims {
+    pub(super) fn with_access_token(
+        self,
+        access: &shared_claims::claims::Claims,
+        access_token: &str,
+    ) -> IdTokenClaims {
         IdTokenClaims {
             iss: access.iss.clone(),
             sub: access.sub.clone(),

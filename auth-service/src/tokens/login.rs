@@ -16,8 +16,8 @@ use super::{
     AccessRequest, ExceedsGrant, GrantedAccess, Inner, IssuedTokens, TokenError, TokenPolicy, Tokens,
 };
 use crate::domain::{
-    AuditEvent, AuditKind, BrowserSession, Device, EndReason, Initiator, MinuteCount, PasswordHash, RefreshToken,
-    RefreshTokenPlain, Session, User,
+    AuditEvent, AuditKind, BrowserSession, Device, EndReason, Initiator, MinuteCount, PasswordHash,
+    RefreshToken, RefreshTokenPlain, Session, User,
 };
 use crate::storage::{Transaction, clients, refresh_tokens, sessions, users};
 
@@ -192,8 +192,9 @@ impl Inner {
         transaction: &mut Transaction<'_>,
         new: NewSession<'_>,
     ) -> Result<StartedSession, TokenError> {
-        let NewSession { user, policy, allowed, granted, amr, auth_time_s, device, initiator, reason, .. } =
-            new;
+        let NewSession {
+            user, policy, allowed, granted, amr, auth_time_s, device, initiator, reason, ..
+        } = new;
         let now_ms = transaction.now_ms();
         // A session that cannot be refreshed ends with its only access token.
         let life_s = if policy.refreshes { policy.sessions.max_age_s } else { policy.access_ttl_s };

@@ -13,6 +13,7 @@ mod logout;
 mod policy;
 mod refresh;
 mod revoke;
+mod userinfo;
 
 use std::sync::Arc;
 
@@ -59,6 +60,8 @@ pub struct TokenSettings {
     pub limits: Limits,
     /// The most by which the clocks of replicas may differ, in milliseconds.
     pub clock_skew_ms: i64,
+    /// Whether the userinfo response has an e-mail address that nobody proved to own.
+    pub shows_unverified_email: bool,
 }
 
 /// Rate limits per minute; `None` for no limit.

@@ -35,6 +35,7 @@ mod races;
 mod refresh_model;
 mod refresh_replay;
 mod session_limits;
+mod sign_in;
 mod startup;
 mod users;
 mod well_known;

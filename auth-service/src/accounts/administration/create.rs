@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Administration, Inner};
-use crate::accounts::{AccountError, InvalidField};
+use crate::accounts::{AccountError, BrokenRule, InvalidField};
 use crate::domain::{
     AuditEvent, AuditKind, BcryptHash, Email, NewUser, PasswordHash, RoleNames, User, Username,
 };
@@ -39,9 +39,9 @@ pub struct UserDetails {
 impl UserDetails {
     /// Parses all fields. The error lists every field that breaks a rule.
     pub fn parse(request: CreateUserRequest<'_>) -> Result<Self, Vec<InvalidField>> {
-        let username = Username::parse_new(request.username).map_err(|error| invalid("username", &error));
-        let email = request.email.map(Email::parse).transpose().map_err(|error| invalid("email", &error));
-        let roles = RoleNames::parse(request.roles).map_err(|error| invalid("roles", &error));
+        let username = Username::parse_new(request.username).map_err(|error| invalid("username", error));
+        let email = request.email.map(Email::parse).transpose().map_err(|error| invalid("email", error));
+        let roles = RoleNames::parse(request.roles).map_err(|error| invalid("roles", error));
         match (username, email, roles) {
             (Ok(username), Ok(email), Ok(roles)) => {
                 Ok(Self { username, email, email_verified: false, is_active: true, roles })
@@ -53,8 +53,8 @@ impl UserDetails {
     }
 }
 
-fn invalid(field: &'static str, error: &dyn std::fmt::Display) -> InvalidField {
-    InvalidField { field, message: error.to_string() }
+fn invalid(field: &'static str, rule: impl Into<BrokenRule>) -> InvalidField {
+    InvalidField { field, rule: rule.into() }
 }
 
 /// The outcome of creating a user.

@@ -189,11 +189,7 @@ fn unknown_user(name_or_id: &str) -> String {
 
 /// Formats the fields that break a rule as one line.
 fn describe_invalid(fields: &[InvalidField]) -> String {
-    fields
-        .iter()
-        .map(|invalid| format!("{} {}", invalid.field, invalid.message))
-        .collect::<Vec<_>>()
-        .join("; ")
+    fields.iter().map(|invalid| format!("{} {}", invalid.field, invalid.rule)).collect::<Vec<_>>().join("; ")
 }
 
 /// The JSON documents for users, which are the same as in the response of registration.

@@ -6,6 +6,7 @@ mod form;
 pub(super) mod introspect;
 pub(super) mod revoke;
 pub(super) mod token;
+pub(super) mod userinfo;
 
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpResponse, ResponseError};
@@ -18,6 +19,12 @@ use self::error::OauthError;
 pub(super) fn configure(config: &mut ServiceConfig, client_auth: &ClientAuth) {
     config
         .service(endpoint("/oauth2/token").cors(clients_origins(client_auth)).post(token::token))
+        .service(
+            endpoint("/oauth2/userinfo")
+                .cors(clients_origins(client_auth))
+                .get(userinfo::show)
+                .post(userinfo::show),
+        )
         .service(endpoint("/oauth2/introspect").post(introspect::introspect))
         .service(endpoint("/oauth2/revoke").cors(clients_origins(client_auth)).post(revoke::revoke));
 }

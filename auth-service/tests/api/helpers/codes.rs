@@ -43,6 +43,7 @@ impl TestApp {
             sessions: session_limits(&settings.sessions),
             limits: limits(&settings.throttle),
             clock_skew_ms: settings.revocation.clock_skew_ms,
+            shows_unverified_email: settings.claims.unverified_email,
         };
         let revocations = revocations.await.unwrap();
         let refresh_derivation = random.bytes::<32>().into();

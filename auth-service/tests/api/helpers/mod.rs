@@ -5,6 +5,7 @@ pub(crate) mod clients;
 pub(crate) mod codes;
 mod keys;
 mod operator;
+pub(crate) mod person;
 pub(crate) mod sessions;
 mod verbs;
 

@@ -1,0 +1,127 @@
+//! Reads the posts of pages. They must come from a page of ours.
+
+use actix_web::http::header::{HeaderMap, ORIGIN};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use service_kit::http::BODY_LIMIT;
+
+use super::respond::{show_error, show_failure};
+use super::{HostedPages, Purpose};
+use crate::domain::{Handle, Initiator};
+use crate::pages::ErrorKind;
+use crate::sign_in::{CurrentSession, PendingSignIn};
+
+/// The fields of a posted form. They may be secrets, so `Debug` is not implemented.
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The value of a field; an empty text if it is missing.
+    pub(super) fn get(&self, name: &str) -> &str {
+        let mut found = self.0.iter().filter(|(field, _)| field == name);
+        found.next().map_or("", |(_, value)| value)
+    }
+
+    /// Opens the sign-in that the field `request` carries, if it was sealed for this page.
+    pub(super) fn pending(&self, pages: &HostedPages, purpose: Purpose) -> Option<PendingSignIn> {
+        pages.seals.open(purpose, self.get("request"))
+    }
+}
+
+/// Who opened or posted a page.
+pub(super) struct Visitor {
+    /// The handle of the browser's cookie.
+    pub(super) handle: Option<Handle>,
+    /// The session that it names, if it is live.
+    pub(super) current: Option<CurrentSession>,
+}
+
+/// Finds the browser's session.
+///
+/// # Errors
+/// The page to show instead.
+pub(super) async fn visitor(
+    pages: &HostedPages,
+    request: &HttpRequest,
+    initiator: &Initiator,
+) -> Result<Visitor, HttpResponse> {
+    let Ok(handle) = pages.cookie.read(request) else {
+        return Err(show_error(pages, initiator, ErrorKind::BadLink, "cookie_given_twice", None));
+    };
+    match pages.sign_ins.current(handle.clone()).await {
+        Ok(current) => Ok(Visitor { handle, current }),
+        Err(error) => Err(show_failure(pages, initiator, &error)),
+    }
+}
+
+/// Reads a posted form of ours.
+///
+/// # Errors
+/// The page to show instead.
+pub(super) async fn posted(
+    pages: &HostedPages,
+    request: &HttpRequest,
+    payload: web::Payload,
+    initiator: &Initiator,
+) -> Result<Fields, HttpResponse> {
+    let refuse = |code: &str| Err(show_error(pages, initiator, ErrorKind::ForeignForm, code, None));
+    if !is_own(request.headers(), &pages.origin) {
+        return refuse("foreign_form");
+    }
+    if !request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return refuse("unknown_content_type");
+    }
+    let Ok(Ok(body)) = payload.to_bytes_limited(BODY_LIMIT).await else { return refuse("body_too_large") };
+    let fields = url::form_urlencoded::parse(&body);
+    Ok(Fields(fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
+}
+
+/// Whether a form was posted from a page of ours: by its `Origin`, or without one by `Sec-Fetch-Site`. `null` says as little
+/// as no `Origin`. Origins that may call the API do not count here.
+fn is_own(headers: &HeaderMap, own_origin: &str) -> bool {
+    let mut origins = headers.get_all(ORIGIN);
+    match (origins.next(), origins.next()) {
+        (Some(origin), None) if origin != "null" => origin.as_bytes() == own_origin.as_bytes(),
+        (_, None) => {
+            let mut sites = headers.get_all("sec-fetch-site");
+            sites.next().is_some_and(|site| site == "same-origin") && sites.next().is_none()
+        }
+        (_, Some(_)) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn only_forms_of_our_own_pages_count() {
+        let is_own = |headers: &[(&'static str, &'static str)]| {
+            let request =
+                headers.iter().fold(TestRequest::post(), |request, header| request.append_header(*header));
+            is_own(request.to_http_request().headers(), "https://id.example")
+        };
+        for own in [
+            &[("origin", "https://id.example")][..],
+            &[("origin", "null"), ("sec-fetch-site", "same-origin")],
+            &[("sec-fetch-site", "same-origin")],
+        ] {
+            assert!(is_own(own), "{own:?}");
+        }
+        for foreign in [
+            &[][..],
+            &[("origin", "null")],
+            &[("origin", "https://evil.example")],
+            &[("origin", "https://evil.example"), ("sec-fetch-site", "same-origin")],
+            &[("origin", "http://id.example")],
+            &[("origin", "https://id.example:444")],
+            &[("origin", "https://id.example"), ("origin", "https://id.example")],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "none")],
+            &[("origin", "null"), ("sec-fetch-site", "cross-site")],
+        ] {
+            assert!(!is_own(foreign), "{foreign:?}");
+        }
+    }
+}
