@@ -58,7 +58,7 @@ pub(crate) async fn revoke(
     // Access tokens and refresh tokens have different forms, so the hint is not needed.
     match RefreshTokenPlain::parse(token) {
         Some(token) => {
-            drop(tokens.revoke_refresh_token(token, client_id, EndReason::Revoked, initiator).await?)
+            drop(tokens.revoke_refresh_token(token, client_id, EndReason::Revoked, initiator).await?);
         }
         None => revoke_access_token(&issued, &tokens, token, &client_id, initiator).await?,
     }
