@@ -6,8 +6,6 @@
 //! until the commit, so it is taken as late as possible. After the commit the events are logged and the facts announced.
 //! Nothing else can append a fact: the function that does is private to this module.
 
-mod append;
-mod decisions;
 #[cfg(test)]
 mod tests;
 
@@ -16,14 +14,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use diesel::prelude::*;
 use service_kit::database::{Database, DatabaseError, DbConnection};
 use shared_claims::clock::{Clock, SharedClock};
 use shared_claims::revocation::RevocationFact;
 use uuid::Uuid;
 
-use self::append::{NewFact, append};
-use self::decisions::Decisions;
 use super::audit;
+use super::schema::{revocation_log, revocations};
 use crate::domain::AuditEvent;
 use crate::random::Random;
 
@@ -195,5 +193,102 @@ impl<'a> Transaction<'a> {
             append(self.conn, &self.facts, now_ms)?
         };
         Ok(AfterCommit { events: self.events, seq, leaves_announcement: self.leaves_announcement })
+    }
+}
+
+/// A fact that is to be appended.
+struct NewFact {
+    fact: RevocationFact,
+    /// The session, if the fact is about a single token of a session.
+    session_id: Option<Uuid>,
+}
+
+/// A fact as it is stored.
+#[derive(Insertable)]
+#[diesel(table_name = revocations, treat_none_as_default_value = false)]
+struct NewRevocation<'a> {
+    seq: i64,
+    kind: &'static str,
+    subject_id: &'a str,
+    at_ms: Option<i64>,
+    exp_s: i64,
+    created_at_ms: i64,
+    session_id: Option<String>,
+}
+
+/// Appends these facts. Returns the sequence number of the last one, or `None` if there are none. It takes the same number
+/// of statements for any number of facts, because other transactions wait for the lock of the log meanwhile.
+fn append(conn: &mut DbConnection, facts: &[NewFact], now_ms: i64) -> Result<Option<i64>, DatabaseError> {
+    if facts.is_empty() {
+        return Ok(None);
+    }
+    let count = i64::try_from(facts.len()).unwrap_or(i64::MAX);
+    diesel::update(revocation_log::table.find(1))
+        .set(revocation_log::last_seq.eq(revocation_log::last_seq + count))
+        .execute(conn)?;
+    let last = super::revocations::last_seq(conn)?;
+    let rows: Vec<_> = (last.saturating_sub(count).saturating_add(1)..)
+        .zip(facts)
+        .map(|(seq, NewFact { fact, session_id })| NewRevocation {
+            seq,
+            kind: fact.kind.as_str(),
+            subject_id: &fact.id,
+            at_ms: fact.at,
+            exp_s: fact.exp,
+            created_at_ms: now_ms,
+            session_id: session_id.map(|id| id.to_string()),
+        })
+        .collect();
+    let inserted = diesel::insert_into(revocations::table).values(&rows);
+    match conn {
+        DbConnection::Postgres(conn) => inserted.execute(conn)?,
+        DbConnection::Sqlite(conn) => inserted.execute(conn)?,
+    };
+    Ok(Some(last))
+}
+
+/// The decisions so far. A transaction that runs a second time uses those of the first attempt: the policy counts events,
+/// and must count each one once.
+struct Decisions {
+    policy: Option<Arc<dyn AuditPolicy>>,
+    decided: Vec<Decision>,
+}
+
+struct Decision {
+    event: AuditEvent,
+    rows: Vec<AuditEvent>,
+}
+
+impl Decisions {
+    /// Without a policy every event is stored.
+    fn new(policy: Option<Arc<dyn AuditPolicy>>) -> Self {
+        Self { policy, decided: Vec::new() }
+    }
+
+    /// The rows to store for the event with this index in its transaction.
+    fn rows(&mut self, index: usize, event: &AuditEvent) -> Vec<AuditEvent> {
+        let Some(policy) = &self.policy else { return vec![event.clone()] };
+        if let Some(decision) = self.decided.get(index)
+            && decision.is_about(event)
+        {
+            let mut rows = decision.rows.clone();
+            // The second attempt may have made other ids.
+            if let Some(last) = rows.last_mut() {
+                *last = event.clone();
+            }
+            return rows;
+        }
+        let rows = policy.rows(event);
+        self.decided.truncate(index);
+        self.decided.push(Decision { event: event.clone(), rows: rows.clone() });
+        rows
+    }
+}
+
+impl Decision {
+    /// Whether a policy would count this event in the same way.
+    fn is_about(&self, event: &AuditEvent) -> bool {
+        let AuditEvent { kind, user_id, client_id, .. } = &self.event;
+        (*kind, user_id, client_id) == (event.kind, &event.user_id, &event.client_id)
     }
 }
