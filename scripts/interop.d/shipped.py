@@ -1,8 +1,9 @@
 """The gateway as it is shipped (deploy/Caddyfile), in front of two replicas of each service: malformed bodies of one
-client must not affect other clients."""
+client must not affect other clients, people sign in through it, and cookies of the auth-service reach no other service."""
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
@@ -10,16 +11,30 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from processes import Processes, free_port
+from browser import Browser
+from processes import Processes, Server, free_port
 from report import Report
-from services import AuthService, request, start_todo_service
+from services import PASSWORD, AuthService, request, start_todo_service
 
 CADDYFILE = Path(__file__).resolve().parents[2] / "deploy" / "Caddyfile"
 SECONDS = 8
 # The size of a body, in bytes, that the gateway refuses.
 TOO_LARGE = 200_000
+COOKIE_SUFFIX = "-two"
+# Cookies that only the auth-service may see.
+KEPT_FROM_OTHERS = [
+    *("__Host-session", "__Host-device", "__Secure-refresh_token", "session", "device", "refresh_token"),
+    *("__Host-session-two", "__Host-device-two", "__Secure-refresh_token-two"),
+    *("session-two", "device-two", "refresh_token-two", "__Host-session_elsewhere"),
+]
+# Cookies that every service gets. Some of them look like those above.
+PASSED_ON = [
+    *("theme", "__Host-access_token", "access_token-two", "my__Host-session", "sessions", "session_id", "x-device"),
+    *("old_refresh_token", "last"),
+]
 
 
 @dataclass
@@ -38,6 +53,7 @@ def configured(port: int, replicas: dict[str, list[int]]) -> str:
         assert found == 1, f"deploy/Caddyfile looks {service} up in another way than this test knows"
     assert "127.0.0.1:2020" in config
     config = config.replace("127.0.0.1:2020", f"127.0.0.1:{free_port()}")
+    config = config.replace("{$COOKIE_SUFFIX:}", COOKIE_SUFFIX)
     return config.replace("{$PUBLIC_ORIGIN}", f"http://127.0.0.1:{port}")
 
 
@@ -77,6 +93,81 @@ def others(port: int, path: str, token: str | None, until: float, answers: Count
             answers[str(error)] += 1
 
 
+class Recorder(BaseHTTPRequestHandler):
+    """A service behind the gateway that returns the cookies it gets."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = json.dumps(self.headers.get_all("Cookie", [])).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def start_gateway(processes: Processes, place: Path, name: str, replicas: dict[str, list[int]]) -> int:
+    port, config = free_port(), place / f"{name}.Caddyfile"
+    config.write_text(configured(port, replicas))
+    home = {"HOME": str(place), "XDG_DATA_HOME": str(place), "XDG_CONFIG_HOME": str(place)}
+    command = ["caddy", "run", "--config", config, "--adapter", "caddyfile"]
+    gateway = processes.start(f"{name} gateway", command, place / f"{name}.log", home)
+    gateway.wait_for_port(port)
+    return port
+
+
+def people(report: Report, me: Gateway, auth: AuthService) -> None:
+    """Somebody signs in on the pages and, as a front end does it, at `/auth/login`; then uses the todo-service."""
+    user, browser = auth.register(), Browser(f"http://127.0.0.1:{me.port}", auth.url)
+
+    def note(case: str, wanted: object, found: object) -> None:
+        report.note(me, case, found == wanted, f"wanted {wanted}, got {found}")
+
+    form = browser.open("/")
+    note("the bare address leads to the sign-in page", True, form.status == 200 and 'name="password"' in form.html)
+    account = browser.sign_in(form, user)
+    note("the account page after the sign-in", True, account.status == 200 and user in account.html)
+    stylesheet = re.search(r'href="(/assets/[^"]+\.css)"', form.html)
+    for path in (stylesheet[1], "/register", "/logout", "/account", "/login?request=nonsense"):
+        note(f"{path} is served", 200, browser.send("GET", path).status)
+    # Not built yet, or only reached with a request: the auth-service answers, not the gateway.
+    for path in ("/consent", "/continue", "/forgot-password", "/reset-password", "/verify-email", "/account/sessions"):
+        page = browser.send("GET", path)
+        note(f"{path} reaches the auth-service", False, page.html == "Not found")
+    for path in ("/docs", "/metrics", "/readyz", "/revocations", "/registered", "/accoun", "/assets"):
+        note(f"{path} is not reachable", (404, "Not found"), ((page := browser.send("GET", path)).status, page.html))
+    body = json.dumps({"username": user, "password": PASSWORD})
+    login = browser.send("POST", "/auth/login", body, Content_Type="application/json", Origin=auth.url)
+    note("a login with cookies", 204, login.status)
+    note("the cookies of both ways", {"session", "access_token", "refresh_token"}, set(browser.cookies))
+    note("the todo-service takes the access cookie", 200, browser.send("GET", "/whoami").status)
+    note("the browser session goes on", 200, browser.send("GET", "/account").status)
+
+
+def cookies_of_others(report: Report, me: Gateway, processes: Processes, place: Path, auth: AuthService) -> None:
+    """What another service sees of a browser's cookies: it gets them in any order, with and without spaces."""
+    recorder = Server(Recorder)
+    port = start_gateway(processes, place, "cookies", {"AUTH_SERVICE": [auth.port], "TODO_SERVICE": [recorder.port]})
+
+    def check(case: str, sent: str, wanted: str) -> None:
+        _, _, body = request("GET", f"http://127.0.0.1:{port}/whoami", Cookie=sent)
+        found = "; ".join(json.loads(body))
+        report.note(me, case, found == wanted, f"wanted {wanted!r}, got {found!r}")
+
+    pairs = [f"{name}=v-{name}" for name in KEPT_FROM_OTHERS]
+    passed = [f"{name}=a==; {name}2=__Host-session" for name in PASSED_ON]
+    check("only cookies of the auth-service", "; ".join(pairs), "")
+    check("all other cookies", "; ".join(passed), "; ".join(passed))
+    check("in front of others", "; ".join(pairs + passed), "; ".join(passed))
+    check("behind others", "; ".join(passed + pairs), "; ".join(passed))
+    for name in KEPT_FROM_OTHERS:
+        check(f"{name} between others", f"a=1; {name}=x; b=2", "a=1; b=2")
+        check(f"{name} twice, without spaces", f"{name}=x;a=1;{name}=;b=2;{name}", f"a=1;b=2;{name}")
+
+
 def with_shipped_gateway(bin: Path, place: Path, auth: AuthService) -> Report:
     with Processes() as processes:
         # A replica is a second process on the same database.
@@ -87,15 +178,13 @@ def with_shipped_gateway(bin: Path, place: Path, auth: AuthService) -> Report:
         todos = [start_todo_service(processes, bin, place, auth.url, auth.redis_url) for _ in range(2)]
         todo_ports = [int(url.rsplit(":", 1)[1]) for _, url in todos]
 
-        port, config = free_port(), place / "shipped.Caddyfile"
-        config.write_text(configured(port, {"AUTH_SERVICE": [auth.port, second], "TODO_SERVICE": todo_ports}))
-        home = {"HOME": str(place), "XDG_DATA_HOME": str(place), "XDG_CONFIG_HOME": str(place)}
-        command = ["caddy", "run", "--config", config, "--adapter", "caddyfile"]
-        gateway = processes.start("shipped gateway", command, place / "shipped.log", home)
-        gateway.wait_for_port(port)
+        replicas = {"AUTH_SERVICE": [auth.port, second], "TODO_SERVICE": todo_ports}
+        port = start_gateway(processes, place, "shipped", replicas)
 
         me = Gateway("shipped", port)
-        report = Report([me], "broken bodies of strangers")
+        report = Report([me], "pages, cookies, broken bodies of strangers")
+        people(report, me, auth)
+        cookies_of_others(report, me, processes, place, auth)
         token = auth.login().access
         until = time.monotonic() + SECONDS
         sent, keys, whoami = Counter(), Counter(), Counter()
