@@ -15,7 +15,7 @@ pub use self::administration::{
 pub use self::authenticate::Authentication;
 pub use self::register::{BrokenRule, InvalidField, Registration, RegistrationRequest};
 use crate::audit::Refusals;
-use crate::domain::{PasswordRules, User};
+use crate::domain::{InvalidClaims, PasswordRules, User};
 use crate::passwords::{PasswordError, Passwords};
 use crate::storage::{UnitOfWork, users};
 
@@ -33,6 +33,9 @@ pub enum AccountError {
         "this is the id of one user and the name of another: give the id of the one that you mean (users list)"
     )]
     Ambiguous,
+    /// The text does not describe claims. Its message contains no value.
+    #[error("the claims cannot be set: {0}")]
+    Claims(#[from] InvalidClaims),
 }
 
 impl AccountError {
@@ -41,7 +44,9 @@ impl AccountError {
         match self {
             Self::Database(error) => error.is_transient(),
             Self::Password(PasswordError::Overloaded(_)) => true,
-            Self::Password(PasswordError::Hash(_) | PasswordError::Panicked) | Self::Ambiguous => false,
+            Self::Password(PasswordError::Hash(_) | PasswordError::Panicked)
+            | Self::Ambiguous
+            | Self::Claims(_) => false,
         }
     }
 }

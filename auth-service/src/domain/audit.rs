@@ -82,6 +82,10 @@ kinds! {
     PasswordChanged = "user.password_changed",
     /// A user's roles were changed.
     RolesChanged = "user.roles_changed",
+    /// A user's e-mail address, or whether it is verified, was changed.
+    EmailChanged = "user.email_changed",
+    /// The claims about a user were changed.
+    ClaimsChanged = "user.claims_changed",
     /// An operator ended a user's sessions and revoked the tokens.
     UserTokensRevoked = "user.tokens_revoked",
     /// A user was deleted.
@@ -127,6 +131,8 @@ impl AuditKind {
             | Self::UserEnabled
             | Self::PasswordChanged
             | Self::RolesChanged
+            | Self::EmailChanged
+            | Self::ClaimsChanged
             | Self::UserTokensRevoked
             | Self::UserDeleted
             | Self::KeyGenerated
@@ -150,7 +156,7 @@ pub struct AuditEvent {
     pub client_id: Option<String>,
     /// The session concerned.
     pub session_id: Option<Uuid>,
-    /// What else the event is about: the id of a key or token, or the new roles.
+    /// What else the event is about: the id of a key or token, the new roles, or the names of changed claims.
     pub subject: Option<String>,
     /// The reason, as one word.
     pub reason: Option<&'static str>,

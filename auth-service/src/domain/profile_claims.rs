@@ -103,8 +103,13 @@ impl ProfileClaims {
                 return Err(InvalidClaims::Type { name, expected: expected(claim_type) });
             }
         }
-        let changed = Self(claims);
-        if changed.to_string().len() > MAX_BYTES { Err(InvalidClaims::TooLong) } else { Ok(changed) }
+        let merged = Self(claims);
+        if merged.to_string().len() > MAX_BYTES { Err(InvalidClaims::TooLong) } else { Ok(merged) }
+    }
+
+    /// The names of the claims that have another value here than in `other`, or a value in only one of them.
+    pub fn names_that_differ(&self, other: &Self) -> Vec<&'static str> {
+        CLAIMS.iter().map(|(name, _)| *name).filter(|name| self.get(name) != other.get(name)).collect()
     }
 
     /// The value of a claim.
@@ -198,7 +203,9 @@ mod tests {
             ProfileClaims::default().changed(r#"{"given_name": "Ada", "gender": "female"}"#).unwrap();
         let claims = claims.changed(r#"{"given_name": null, "name": "Ada Lovelace"}"#).unwrap();
         assert_eq!(claims.to_string(), r#"{"gender":"female","name":"Ada Lovelace"}"#);
-        assert_eq!(ProfileClaims::stored(&claims.to_string()), Some(claims));
+        assert_eq!(ProfileClaims::stored(&claims.to_string()), Some(claims.clone()));
+        let changed = claims.changed(r#"{"gender": null, "name": "Ada Lovelace", "locale": "en"}"#).unwrap();
+        assert_eq!(claims.names_that_differ(&changed), ["gender", "locale"]);
     }
 
     #[test]

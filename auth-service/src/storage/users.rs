@@ -137,6 +137,31 @@ pub fn set_email(
     Ok(())
 }
 
+/// Marks an address as not verified for all users but this one, and returns their ids: a verified address belongs to one
+/// user. The caller sets the address of this user in the same transaction. Two transactions that do this for the same
+/// address wait for each other, since on PostgreSQL neither would see the other's new address. The caller holds [`lock`].
+pub fn take_verified_email(
+    conn: &mut DbConnection,
+    id: Uuid,
+    email: &Email,
+    now_ms: i64,
+) -> Result<Vec<Uuid>, DatabaseError> {
+    if let DbConnection::Postgres(conn) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended('verified address ' || $1, 0))")
+            .bind::<diesel::sql_types::Text, _>(email.key())
+            .execute(conn)?;
+    }
+    let others = users::table
+        .filter(users::email_key.eq(email.key()))
+        .filter(users::email_verified.eq(true))
+        .filter(users::id.ne(id.to_string()));
+    let others: Vec<String> = others.select(users::id).order(users::id).load(conn)?;
+    diesel::update(users::table.filter(users::id.eq_any(&others)))
+        .set((users::email_verified.eq(false), users::updated_at_ms.eq(now_ms)))
+        .execute(conn)?;
+    Ok(others.iter().map(|other| parse_uuid("users.id", other)).collect::<QueryResult<_>>()?)
+}
+
 /// Reads at most `limit` users, ordered by name, starting after `after` (a name's key).
 pub fn list(conn: &mut DbConnection, after: Option<&str>, limit: i64) -> Result<Vec<User>, DatabaseError> {
     Ok(users::table

@@ -1,7 +1,7 @@
 //! Tests of the operator's actions on users, and of their effect on sessions and tokens.
 
 use auth_service::accounts::{Administration, CreateUserRequest, ImportOutcome, UserDetails, UserImport};
-use auth_service::domain::BcryptHash;
+use auth_service::domain::{BcryptHash, Email};
 use auth_service::storage::users;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -254,5 +254,93 @@ async fn a_new_name_is_never_an_id_and_an_older_one_that_is_is_ambiguous() {
         let found = app.administration().find(&mallory.to_string()).await.unwrap().unwrap();
         assert_eq!(found.username, victim, "the id finds the user");
         assert_eq!(app.try_login(&victim, PASSWORD).await.status(), StatusCode::OK, "the user may log in");
+    }
+}
+
+#[tokio::test]
+async fn a_verified_address_belongs_to_one_user() {
+    for app in both().await {
+        for name in ["alice", "bob", "carol"] {
+            app.register(name).await;
+        }
+        let users = app.administration();
+        let tokens = app.login("alice").await;
+        let set = async |name: &str, address: &str, is_verified: bool| {
+            app.clock.advance_ms(1);
+            let user =
+                users.set_email(name, Email::parse(address).unwrap(), is_verified).await.unwrap().unwrap();
+            assert_eq!((user.email.as_deref(), user.email_verified), (Some(address), is_verified));
+        };
+        let is_verified = async |name: &str| users.find(name).await.unwrap().unwrap().email_verified;
+        set("alice", "a@example.org", true).await;
+        set("carol", "c@example.org", true).await;
+        set("bob", "A@EXAMPLE.org", false).await;
+        assert!(is_verified("alice").await, "an address that nobody proved takes nothing away");
+        let rows = app.audit_rows().await.len();
+        set("alice", "a@example.org", true).await;
+        assert_eq!(app.audit_rows().await.len(), rows, "nothing changed");
+        set("bob", "A@EXAMPLE.org", true).await;
+        let alice = users.find("alice").await.unwrap().unwrap();
+        assert_eq!((alice.email.as_deref(), alice.email_verified), (Some("a@example.org"), false));
+        assert!(is_verified("carol").await);
+        assert!(app.is_live(&tokens.access).await, "sessions go on");
+        let rows = app.audit_rows().await;
+        let mut subjects: Vec<_> = rows
+            .iter()
+            .filter(|row| row.kind == "user.email_changed")
+            .map(|row| (row.at_ms - START_MS, row.subject.as_deref().unwrap(), row.reason.as_deref()))
+            .collect();
+        // Events of one transaction have no order.
+        subjects.sort_unstable();
+        let expected = [
+            (1, "verified", None),
+            (2, "verified", None),
+            (3, "unverified", None),
+            (5, "unverified", Some("taken")),
+            (5, "verified", None),
+        ];
+        assert_eq!(subjects, expected);
+        assert!(
+            users.set_email("nobody", Email::parse("n@example.org").unwrap(), true).await.unwrap().is_none()
+        );
+        // At once: one of them has it at the end.
+        for _ in 0..10 {
+            let address = || Email::parse("shared@example.org").unwrap();
+            let one = users.set_email("alice", address(), true);
+            let two = users.set_email("bob", address(), true);
+            let three = users.set_email("carol", address(), true);
+            let (one, two, three) = tokio::join!(one, two, three);
+            assert!(one.is_ok() && two.is_ok() && three.is_ok());
+            let verified = [is_verified("alice").await, is_verified("bob").await, is_verified("carol").await];
+            assert_eq!(verified.iter().filter(|verified| **verified).count(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn claims_are_changed_member_by_member_or_not_at_all() {
+    for app in both().await {
+        let alice = app.register("alice").await;
+        let users = app.administration();
+        let id = crate::helpers::codes::id_of(&alice);
+        let claims = async || users.profile(id).await.unwrap().to_string();
+        assert_eq!(claims().await, "{}");
+        users.set_claims("alice", r#"{"given_name": "Ada", "locale": "en"}"#.to_owned()).await.unwrap();
+        for wrong in ["", "[]", r#"{"given_name": 1}"#, r#"{"given_name": null, "sub": "x"}"#] {
+            let refused = users.set_claims("alice", wrong.to_owned()).await.unwrap_err().to_string();
+            assert!(refused.starts_with("the claims cannot be set: "), "{refused}");
+        }
+        users.set_claims("alice", r#"{"locale": "en", "given_name": "Ada"}"#.to_owned()).await.unwrap();
+        app.clock.advance_ms(1);
+        users.set_claims("alice", r#"{"locale": null}"#.to_owned()).await.unwrap();
+        assert_eq!(claims().await, r#"{"given_name":"Ada"}"#);
+        assert!(users.set_claims("nobody", "{}".to_owned()).await.unwrap().is_none());
+        let rows = app.audit_rows().await;
+        let subjects: Vec<_> = rows
+            .iter()
+            .filter(|row| row.kind == "user.claims_changed")
+            .map(|row| row.subject.as_deref().unwrap())
+            .collect();
+        assert_eq!(subjects, ["given_name locale", "locale"]);
     }
 }

@@ -69,6 +69,23 @@ async fn a_command_prints_a_user_as_registration_returns_it() {
         assert!(ok && table.starts_with("ID") && table.lines().count() == 2, "{table}");
         let (ok, shown, _) = run(&settings, &["show", "alice"], "");
         assert!(ok && shown.contains("admin,editor") && !shown.contains("$2"), "{shown}");
+        let changed = document(&settings, &["set-email", "alice", "b@example.org", "--verified"], "");
+        assert_eq!((&changed["email"], &changed["email_verified"]), (&json!("b@example.org"), &json!(true)));
+        let changed = document(&settings, &["set-email", "alice", "a@example.org"], "");
+        assert_eq!(changed, alice);
+        let claims = r#"{"given_name": "Ada", "address": {"country": "GB"}}"#;
+        assert_eq!(document(&settings, &["set-claims", "alice", claims], ""), alice);
+        let (ok, shown, _) = run(&settings, &["set-claims", "alice", r#"{"locale": "en"}"#], "");
+        assert!(
+            ok && shown.contains("claim     given_name: \"Ada\"\n") && shown.contains("locale"),
+            "{shown}"
+        );
+        let (ok, again, _) = run(&settings, &["show", "alice"], "");
+        assert!(ok && again == shown, "{again}");
+        let userinfo = format!("{}/oauth2/userinfo", service.url);
+        let answer = service.client.get(userinfo).bearer_auth(access).send().await.unwrap();
+        let given: Value = answer.json().await.unwrap();
+        assert_eq!((&given["given_name"], &given["locale"]), (&json!("Ada"), &json!("en")));
         // The newline is not part of the password, but a space is.
         document(&settings, &["create", "bob", "--password-stdin"], " twelve characters \r\n");
         assert_eq!(login(&service, "bob", " twelve characters ").await, StatusCode::OK);
@@ -94,6 +111,12 @@ async fn a_broken_rule_is_reported_in_one_line() {
         (vec!["set-password", "nobody", "--password-stdin"], PASSWORD, "\"nobody\""),
         (vec!["set-roles", "alice", "a,,b"], "", "role"),
         (vec!["set-roles", "nobody", "a"], "", "\"nobody\""),
+        (vec!["set-email", "alice", "x"], "", "e-mail address"),
+        (vec!["set-email", "nobody", "n@example.org"], "", "\"nobody\""),
+        (vec!["set-claims", "alice", r#"{"shoe_size": 38}"#], "", "shoe_size"),
+        (vec!["set-claims", "alice", r#"{"name": 1}"#], "", "name: must be a text"),
+        (vec!["set-claims", "alice", "Ada"], "", "JSON object"),
+        (vec!["set-claims", "nobody", "{}"], "", "\"nobody\""),
         (vec!["show", "nobody\nhere"], "", "nobody\\nhere"),
         (vec!["disable", "nobody"], "", "\"nobody\""),
         (vec!["enable", ""], "", "\"\""),
@@ -252,6 +275,8 @@ async fn the_actions_of_an_operator_are_recorded() {
     let settings = ServiceSettings::on(&database);
     let alice = document(&settings, &["create", "alice", "--password-stdin"], PASSWORD);
     document(&settings, &["set-roles", "alice", "admin"], "");
+    document(&settings, &["set-email", "alice", "a@example.org", "--verified"], "");
+    document(&settings, &["set-claims", "alice", r#"{"given_name": "Ada", "locale": "en"}"#], "");
     document(&settings, &["disable", "alice"], "");
     document(&settings, &["enable", "alice"], "");
     document(&settings, &["enable", "alice"], "");
@@ -266,6 +291,8 @@ async fn the_actions_of_an_operator_are_recorded() {
     let expected = [
         "user.created",
         "user.roles_changed",
+        "user.email_changed",
+        "user.claims_changed",
         "user.disabled",
         "user.enabled",
         "user.password_changed",
@@ -274,6 +301,8 @@ async fn the_actions_of_an_operator_are_recorded() {
     ];
     assert_eq!(kinds, expected);
     assert!(rows.iter().all(|row| row["actor"] == "operator"));
-    assert_eq!(rows[1]["subject"], "admin");
+    let subjects = [&rows[1]["subject"], &rows[2]["subject"], &rows[3]["subject"]];
+    assert_eq!(subjects, ["admin", "verified", "given_name locale"]);
+    assert!(!text.contains("example.org") && !text.contains("Ada"), "{text}");
     assert!(!text.contains("password\"") && !text.contains("$2"), "{text}");
 }

@@ -4,6 +4,7 @@
 //! before and is revoked with the rest, or waits for the lock and then sees the changed user.
 
 mod create;
+mod profile;
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use self::password::PasswordSource;
 use super::output::{Format, Report, table};
 use super::{Context, Failure};
 use crate::accounts::{CreateUserRequest, InvalidField, UserCreation, UserDetails};
-use crate::domain::{RoleNames, User, Username};
+use crate::domain::{Email, RoleNames, User, Username};
 use crate::http::UserResponse;
 
 #[derive(Args)]
@@ -38,6 +38,10 @@ enum Command {
     SetPassword(SetPasswordArguments),
     /// Replace a user's roles; access tokens that carry a removed role are revoked, sessions go on
     SetRoles(SetRolesArguments),
+    /// Replace a user's e-mail address; sessions go on
+    SetEmail(SetEmailArguments),
+    /// Change the claims about a user that applications read from /oauth2/userinfo
+    SetClaims(SetClaimsArguments),
     /// End every session and revoke every token of a user, who may log in again
     RevokeTokens(UserArgument),
     /// Delete a user for good: every session ends, every token is revoked
@@ -91,6 +95,27 @@ struct SetRolesArguments {
     option: Option<String>,
 }
 
+#[derive(Args)]
+struct SetEmailArguments {
+    #[command(flatten)]
+    user: UserArgument,
+    /// The new address
+    #[arg(value_name = "EMAIL")]
+    email: String,
+    /// The address is known to be the user's: whoever else had it verified keeps it unverified
+    #[arg(long)]
+    verified: bool,
+}
+
+#[derive(Args)]
+struct SetClaimsArguments {
+    #[command(flatten)]
+    user: UserArgument,
+    /// A JSON object of claims, for example '{"name": "Ada", "nickname": null}'; null removes a claim
+    #[arg(value_name = "JSON")]
+    claims: String,
+}
+
 /// The argument that names a user.
 #[derive(Args)]
 struct UserArgument {
@@ -106,7 +131,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Repor
         Command::List(arguments) => list(&arguments, context).await,
         Command::Show(UserArgument { user }) => {
             let found = users.find(&user).await?.ok_or_else(|| unknown_user(&user))?;
-            Report::new(&UserResponse::from(found.clone()), user_as_text(&found))
+            report_user(found, context).await
         }
         Command::Disable(UserArgument { user }) => {
             let changed = users.disable(&user).await?;
@@ -118,6 +143,15 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Repor
         }
         Command::SetPassword(arguments) => set_password(&arguments, context).await,
         Command::SetRoles(arguments) => set_roles(&arguments, context).await,
+        Command::SetEmail(SetEmailArguments { user: UserArgument { user }, email, verified }) => {
+            let email = Email::parse(&email).map_err(|rule| format!("the address {rule}"))?;
+            let changed = users.set_email(&user, email, verified).await?;
+            report_user(changed.ok_or_else(|| unknown_user(&user))?, context).await
+        }
+        Command::SetClaims(SetClaimsArguments { user: UserArgument { user }, claims }) => {
+            let changed = users.set_claims(&user, claims).await?;
+            report_user(changed.ok_or_else(|| unknown_user(&user))?, context).await
+        }
         Command::RevokeTokens(UserArgument { user }) => {
             let changed = users.revoke_tokens(&user).await?;
             report_change(&user, changed, "has no session any more, and every token is revoked.")
@@ -174,6 +208,14 @@ async fn set_roles(arguments: &SetRolesArguments, context: &Context) -> Result<R
     let names = changed.roles.join(", ");
     let text = if names.is_empty() { "has no roles.".to_owned() } else { format!("has the roles {names}.") };
     report_change(user, Some(changed), &text)
+}
+
+/// The report about a user. The text also has the claims that an operator set.
+async fn report_user(user: User, context: &Context) -> Result<Report, Failure> {
+    let profile = context.users().profile(user.id).await?;
+    let claims = profile.as_object().iter().map(|(name, value)| format!("claim     {name}: {value}"));
+    let lines: Vec<_> = std::iter::once(user_as_text(&user)).chain(claims).collect();
+    Report::new(&UserResponse::from(user), lines.join("\n"))
 }
 
 /// The report of a change: `text` follows the username. Fails if there was no such user.

@@ -20,6 +20,7 @@ const WRONG_PASSWORD: &str = "wrongpassword0that0is0recognisable";
 /// A password that is typed into the field for the name.
 const NAME_THAT_IS_A_PASSWORD: &str = "misplaced0password0recognisable";
 const EMAIL: &str = "recognisable0address";
+const CLAIM: &str = "recognisable0claim";
 const WRONG_SECRET: &str = "wrongsecret0that0is0recognisable";
 const MADE_UP_CODE: &str = "lkc_AAAArecognisable0code0AAAAAAAAAAAAAAAAAAAAAA";
 
@@ -43,6 +44,7 @@ async fn no_secret_is_in_the_record_or_in_the_log() {
             WRONG_PASSWORD,
             NAME_THAT_IS_A_PASSWORD,
             EMAIL,
+            CLAIM,
             WRONG_SECRET,
             MADE_UP_CODE,
         ];
@@ -113,6 +115,8 @@ async fn no_secret_is_in_the_record_or_in_the_log() {
             "user.created",
             "user.password_changed",
             "user.roles_changed",
+            "user.email_changed",
+            "user.claims_changed",
             "user.tokens_revoked",
             "user.disabled",
             "user.enabled",

@@ -248,6 +248,14 @@ impl Visitor<'_> {
         self.login("bob", PASSWORD).await;
         self.done(&["users", "set-password", "bob", "--password-stdin"], NEW_PASSWORD);
         self.login("bob", NEW_PASSWORD).await;
+        let claims = format!("{{\"given_name\": \"{CLAIM}\"}}");
+        let wrong = format!("{{\"given_name\": [\"{CLAIM}\"]}}");
+        self.done(&["users", "set-claims", "bob", &claims], "");
+        assert!(self.command(&["users", "set-claims", "bob", &wrong], "").is_none());
+        assert!(self.command(&["users", "set-claims", "bob", &claims[..20]], "").is_none());
+        let other = format!("{EMAIL}3@example.org");
+        self.done(&["users", "set-email", "bob", &other, "--verified"], "");
+        assert!(self.command(&["users", "set-email", "bob", EMAIL], "").is_none());
         for rest in [&["set-roles", "bob", "admin"][..], &["revoke-tokens", "bob"], &["disable", "bob"]] {
             self.done(&[&["users"], rest].concat(), "");
         }
