@@ -37,5 +37,6 @@ mod refresh_replay;
 mod session_limits;
 mod sign_in;
 mod startup;
+mod userinfo;
 mod users;
 mod well_known;

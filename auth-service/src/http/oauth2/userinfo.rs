@@ -113,6 +113,8 @@ async fn claims(token: &str, issued: &Verifier, tokens: &Tokens) -> Result<HttpR
         VerifyError::Unavailable(_) => UserinfoError::Unavailable,
         _ => UserinfoError::InvalidToken,
     })?;
+    // A token in a client's own name is about no person. No scope would change that.
+    let user_id: Uuid = verified.sub.parse().map_err(|_| UserinfoError::InvalidToken)?;
     if !verified.aud.iter().any(|audience| audience == tokens.issuer()) {
         // A token without `openid` is not for this endpoint; the scope is what the client can change.
         let error = if verified.scope.contains(OPENID) {
@@ -125,8 +127,6 @@ async fn claims(token: &str, issued: &Verifier, tokens: &Tokens) -> Result<HttpR
     if !verified.scope.contains(OPENID) {
         return Err(UserinfoError::InsufficientScope);
     }
-    // A token in a client's own name is about no person.
-    let user_id: Uuid = verified.sub.parse().map_err(|_| UserinfoError::InvalidToken)?;
     let session_id = verified.sid.map(|sid| Uuid::from_bytes(*sid.as_bytes()));
     match tokens.userinfo(user_id, session_id, verified.scope.clone()).await {
         Ok(Some(claims)) => Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(claims)),
