@@ -36,6 +36,8 @@ mod refresh_model;
 mod refresh_replay;
 mod session_limits;
 mod sign_in;
+mod sign_in_model;
+mod sign_in_races;
 mod startup;
 mod userinfo;
 mod users;
