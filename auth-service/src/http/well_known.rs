@@ -76,6 +76,7 @@ impl PublishedMetadata {
 
 /// The metadata.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "the standards have them")]
 pub struct Metadata {
     #[schema(example = "http://localhost:8000")]
     issuer: String,

@@ -572,7 +572,7 @@ async fn a_post_from_another_site_is_kept_and_judged_when_the_cookie_comes_along
         // A client that loses its redirect URI between the page and the post.
         let form = Person::new(app).authorize(&[]).await;
         app.change_client("web1", |client| {
-            client.redirect_uris = vec![RedirectUri::parse("https://new.example/cb").unwrap()]
+            client.redirect_uris = vec![RedirectUri::parse("https://new.example/cb").unwrap()];
         })
         .await;
         let ended = Person::new(app).sign_in(&form, "ada").await;

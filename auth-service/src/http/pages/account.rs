@@ -25,7 +25,7 @@ pub(in crate::http) async fn open(
             }
             None => see_page(&pages, "/login"),
         },
-        Err(page) => page,
+        Err(page) => *page,
     }
 }
 
@@ -37,7 +37,7 @@ pub(in crate::http) async fn home(
 ) -> HttpResponse {
     match visitor(&pages, &request, &initiator).await {
         Ok(visitor) => see_page(&pages, if visitor.current.is_some() { "/account" } else { "/login" }),
-        Err(page) => page,
+        Err(page) => *page,
     }
 }
 

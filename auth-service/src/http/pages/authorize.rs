@@ -24,7 +24,7 @@ pub(in crate::http) async fn open(
     };
     let visitor = match visitor(&pages, &request, &initiator).await {
         Ok(visitor) => visitor,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     let pending = PendingSignIn::new(&parameters, pages.sign_ins.now_ms());
     let progress =

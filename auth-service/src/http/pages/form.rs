@@ -42,13 +42,13 @@ pub(super) async fn visitor(
     pages: &HostedPages,
     request: &HttpRequest,
     initiator: &Initiator,
-) -> Result<Visitor, HttpResponse> {
+) -> Result<Visitor, Box<HttpResponse>> {
     let Ok(handle) = pages.cookie.read(request) else {
-        return Err(show_error(pages, initiator, ErrorKind::BadLink, "cookie_given_twice", None));
+        return Err(Box::new(show_error(pages, initiator, ErrorKind::BadLink, "cookie_given_twice", None)));
     };
     match pages.sign_ins.current(handle.clone()).await {
         Ok(current) => Ok(Visitor { handle, current }),
-        Err(error) => Err(show_failure(pages, initiator, &error)),
+        Err(error) => Err(Box::new(show_failure(pages, initiator, &error))),
     }
 }
 
@@ -61,8 +61,8 @@ pub(super) async fn posted(
     request: &HttpRequest,
     payload: web::Payload,
     initiator: &Initiator,
-) -> Result<Fields, HttpResponse> {
-    let refuse = |code: &str| Err(show_error(pages, initiator, ErrorKind::ForeignForm, code, None));
+) -> Result<Fields, Box<HttpResponse>> {
+    let refuse = |code: &str| Err(Box::new(show_error(pages, initiator, ErrorKind::ForeignForm, code, None)));
     if !is_own(request.headers(), &pages.origin) {
         return refuse("foreign_form");
     }

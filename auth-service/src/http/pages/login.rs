@@ -36,7 +36,7 @@ pub(in crate::http) async fn open(
 ) -> HttpResponse {
     let visitor = match visitor(&pages, &request, &initiator).await {
         Ok(visitor) => visitor,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     // What does not open is treated as a bare address: the form then leads to the account.
     let Some(pending) = pages.seals.open(Purpose::SignIn, &opened.request) else {
@@ -101,11 +101,11 @@ pub(in crate::http) async fn post(
 ) -> HttpResponse {
     let fields = match posted(&pages, &request, payload, &initiator).await {
         Ok(fields) => fields,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     let visitor = match visitor(&pages, &request, &initiator).await {
         Ok(visitor) => visitor,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     let pending = fields.pending(&pages, Purpose::SignIn);
     let post = Post { pages: &pages, fields, visitor, pending, initiator: &initiator };

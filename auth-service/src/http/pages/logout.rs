@@ -21,7 +21,7 @@ pub(in crate::http) async fn open(
             show(&pages, StatusCode::OK, &PageView::SignOut(SignOut::default()))
         }
         Ok(_) => show(&pages, StatusCode::OK, &PageView::SignedOut),
-        Err(page) => page,
+        Err(page) => *page,
     }
 }
 
@@ -33,11 +33,11 @@ pub(in crate::http) async fn post(
     payload: web::Payload,
 ) -> HttpResponse {
     if let Err(page) = posted(&pages, &request, payload, &initiator).await {
-        return page;
+        return *page;
     }
     let visitor = match visitor(&pages, &request, &initiator).await {
         Ok(visitor) => visitor,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     let ended = pages.sign_ins.sign_out(visitor.handle, EndReason::Logout, initiator.clone()).await;
     let response = ended.map(|_| {

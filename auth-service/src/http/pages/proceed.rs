@@ -22,7 +22,7 @@ pub(in crate::http) async fn open(
 ) -> HttpResponse {
     let visitor = match visitor(&pages, &request, &initiator).await {
         Ok(visitor) => visitor,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     let Some(pending) = pages.seals.open(Purpose::Continue, &opened.request) else {
         return see_page(&pages, "/login");
@@ -62,11 +62,11 @@ pub(in crate::http) async fn post(
 ) -> HttpResponse {
     let fields = match posted(&pages, &request, payload, &initiator).await {
         Ok(fields) => fields,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     let visitor = match visitor(&pages, &request, &initiator).await {
         Ok(visitor) => visitor,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     let Some(pending) = fields.pending(&pages, Purpose::Continue) else {
         return see_page(&pages, "/login");

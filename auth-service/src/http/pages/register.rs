@@ -53,11 +53,11 @@ pub(in crate::http) async fn post(
 ) -> HttpResponse {
     let fields = match posted(&pages, &request, payload, &initiator).await {
         Ok(fields) => fields,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     let visitor = match visitor(&pages, &request, &initiator).await {
         Ok(visitor) => visitor,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     let response = register(&pages, &fields, visitor.handle, &initiator).await;
     pages.or_failure(&initiator, response)
@@ -114,9 +114,10 @@ fn error_of(rule: &BrokenRule) -> RegisterError {
         BrokenRule::Username(InvalidUsername::OuterSpace) => RegisterError::UsernameOuterSpace,
         BrokenRule::Username(InvalidUsername::Character) => RegisterError::UsernameCharacters,
         BrokenRule::Username(InvalidUsername::MixedScripts) => RegisterError::UsernameScripts,
-        BrokenRule::Username(InvalidUsername::LooksLikeId) => RegisterError::UsernameUnusable,
         // A registration names no roles.
-        BrokenRule::Roles(_) => RegisterError::UsernameUnusable,
+        BrokenRule::Username(InvalidUsername::LooksLikeId) | BrokenRule::Roles(_) => {
+            RegisterError::UsernameUnusable
+        }
         BrokenRule::Email(_) => RegisterError::EmailUnreadable,
         BrokenRule::Password(PasswordRule::TooShort(_)) => RegisterError::PasswordShort,
         BrokenRule::Password(PasswordRule::TooLong(max)) => RegisterError::PasswordLong { max: *max },
