@@ -57,21 +57,22 @@ class Browser:
 
     def open(self, path: str) -> Page:
         """Opens an address of the issuer. Follows redirects until there is a page, or an address of another site."""
-        return self._follow(self.send("GET", path))
+        return self._follow(path, self.send("GET", path))
 
     def post(self, path: str, fields: dict[str, str]) -> Page:
         """Posts a form of the issuer, and follows as `open` does."""
         kind = "application/x-www-form-urlencoded"
-        return self._follow(self.send("POST", path, urlencode(fields), Content_Type=kind, Origin=self.origin))
+        return self._follow(path, self.send("POST", path, urlencode(fields), Content_Type=kind, Origin=self.origin))
 
     def sign_in(self, form: Page, username: str) -> Page:
         """Fills in the sign-in page."""
         return self.post("/login", {**form.hidden(), "username": username, "password": PASSWORD})
 
-    def _follow(self, page: Page) -> Page:
+    def _follow(self, path: str, page: Page) -> Page:
         for _ in range(MOST_REDIRECTS):
-            target = urljoin(self.origin, page.location or "")
+            target = urljoin(self.origin + path, page.location or "")
             if not page.location or not target.startswith(f"{self.origin}/"):
                 return page
-            page = self.send("GET", target.removeprefix(self.origin))
+            path = target.removeprefix(self.origin)
+            page = self.send("GET", path)
         raise Failure(f"redirected without end, last to {page.location}")

@@ -1,5 +1,6 @@
 // For `scripts/interop`: a question a line on standard input, an answer a line on standard output, both JSON; and the
 // resource servers beside it.
+import { randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import express from 'express'
 import * as expressBearer from './express.mjs'
@@ -7,8 +8,9 @@ import { read, Verifier } from './fetch-api.mjs'
 import * as jwksRsa from './jwks-rsa.mjs'
 import * as oauth4webapi from './oauth4webapi.mjs'
 import * as openidClient from './openid-client.mjs'
+import * as webApp from './web-app.mjs'
 
-const { ISSUER, AUDIENCE, PORT } = process.env
+const { ISSUER, AUDIENCE, PORT, WEB_APP_ID, WEB_APP_SECRET } = process.env
 
 async function byOpenidClient(work, client, { issuer = ISSUER, algorithm, ...parameters }) {
   const config = await openidClient.discover(issuer, client, algorithm)
@@ -22,6 +24,12 @@ async function byOpenidClient(work, client, { issuer = ISSUER, algorithm, ...par
       return openidClient.password(config, parameters)
     case 'authorization_code':
       return openidClient.authorizationCode(config, callback, { pkceCodeVerifier: code_verifier, expectedState: state })
+    case 'begin':
+      return openidClient.begin(config, parameters)
+    case 'log_in':
+      return openidClient.logIn(config, callback, others.kept)
+    case 'userinfo':
+      return openidClient.userinfo(config, others.token, others.sub)
     case 'refresh':
       return openidClient.refresh(config, refresh_token, others)
     default:
@@ -68,7 +76,9 @@ async function answer({ library, do: work, client = { id: 'none' }, parameters =
 }
 
 const verifier = new Verifier(ISSUER, AUDIENCE)
+const redirectUri = `http://127.0.0.1:${PORT}/web-app/callback`
 express()
+  .use('/web-app', await webApp.routes(ISSUER, WEB_APP_ID, WEB_APP_SECRET, redirectUri, randomUUID()))
   .use('/express-oauth2-jwt-bearer', expressBearer.routes(ISSUER, AUDIENCE))
   .use('/jwks-rsa', jwksRsa.routes(ISSUER, AUDIENCE))
   .get('/oauth4webapi', async ({ headers: { authorization = '' } }, response) => {

@@ -1,4 +1,4 @@
-// A client of the issuer by openid-client: tokens, refresh, revocation, introspection.
+// A client of the issuer by openid-client: login, tokens, refresh, revocation, introspection.
 import * as oidc from 'openid-client'
 
 const METHODS = {
@@ -16,6 +16,24 @@ export function discover(issuer, { id, secret, method = secret ? 'client_secret_
 export const clientCredentials = (config, parameters) => oidc.clientCredentialsGrant(config, parameters)
 
 export const password = (config, parameters) => oidc.genericGrantRequest(config, 'password', parameters)
+
+/** Where to send a person's browser, and what to keep in the session of that browser until it is back. */
+export async function begin(config, parameters) {
+  const [verifier, state, nonce] = [oidc.randomPKCECodeVerifier(), oidc.randomState(), oidc.randomNonce()]
+  const pkce = { code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' }
+  const url = oidc.buildAuthorizationUrl(config, { ...parameters, ...pkce, state, nonce }).href
+  return { url, kept: { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce } }
+}
+
+/** The tokens, and the claims of the id_token, whose signature is checked, too. */
+export async function logIn(config, callback, kept) {
+  oidc.enableNonRepudiationChecks(config)
+  const tokens = await oidc.authorizationCodeGrant(config, new URL(callback), { ...kept, idTokenExpected: true })
+  return { ...tokens, claims: tokens.claims() }
+}
+
+/** What the issuer tells of a person. `sub` is that of the id_token: an answer about somebody else is refused. */
+export const userinfo = (config, token, sub) => oidc.fetchUserInfo(config, token, sub)
 
 /** `callback` is the address that the browser was sent back to. */
 export const authorizationCode = (config, callback, checks) =>

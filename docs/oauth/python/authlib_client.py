@@ -1,11 +1,15 @@
-"""A client of the issuer by Authlib: tokens, refresh, revocation, introspection."""
+"""A client of the issuer by Authlib: login, tokens, refresh, revocation, introspection."""
 
 from __future__ import annotations
 
 import requests
+from authlib.common.security import generate_token
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 TIMEOUT_S = 5
 
@@ -15,8 +19,6 @@ def discover(issuer: str) -> AuthorizationServerMetadata:
     answer = requests.get(get_well_known_url(issuer, external=True), timeout=TIMEOUT_S, allow_redirects=False)
     answer.raise_for_status()
     metadata = AuthorizationServerMetadata(answer.json())
-    if metadata["response_types_supported"] == []:  # an issuer without pages; Authlib takes an empty list for none
-        metadata["response_types_supported"] = ["none"]
     metadata.validate()
     if metadata["issuer"] != issuer:  # Authlib leaves this to us
         raise ValueError("the document is another issuer's")
@@ -34,6 +36,7 @@ class Client:
             token_endpoint=self.metadata["token_endpoint"],
             token_endpoint_auth_method=method,  # None: client_secret_basic with a secret, none without
             revocation_endpoint_auth_method=method,
+            code_challenge_method="S256",
             default_timeout=TIMEOUT_S,
         )
 
@@ -43,6 +46,40 @@ class Client:
 
     def password(self, username: str, password: str, **parameters: str) -> dict:
         return self.session.fetch_token(grant_type="password", username=username, password=password, **parameters)
+
+    def begin(self, redirect_uri: str, scope: str, **parameters: str) -> dict:
+        """Where to send a person's browser, and what to keep in the session of that browser until it is back."""
+        kept = {"code_verifier": generate_token(48), "nonce": generate_token(32), "redirect_uri": redirect_uri}
+        url, kept["state"] = self.session.create_authorization_url(
+            self.metadata["authorization_endpoint"], scope=scope, **kept, **parameters
+        )
+        return {"url": url, "kept": kept}
+
+    def log_in(self, callback: str, kept: dict) -> dict:
+        """The tokens, and the claims of the id_token."""
+        tokens = self.authorization_code(callback, kept["state"], kept["code_verifier"], kept["redirect_uri"])
+        return {**tokens, "claims": self.claims(tokens, kept["nonce"])}
+
+    def claims(self, tokens: dict, nonce: str | None = None) -> dict:
+        """The claims of an id_token. One that came with a refresh has no nonce."""
+        keys = requests.get(self.metadata["jwks_uri"], timeout=TIMEOUT_S, allow_redirects=False)
+        keys.raise_for_status()
+        token = jwt.decode(tokens["id_token"], KeySet.import_key_set(keys.json()), algorithms=["RS256"])
+        expected = {"iss": self.metadata["issuer"], "aud": self.session.client_id}
+        options = {name: {"essential": True, "value": value} for name, value in expected.items()}
+        checked = {"nonce": nonce, "client_id": self.session.client_id, "access_token": tokens["access_token"]}
+        claims = CodeIDToken(token.claims, token.header, options, checked)
+        claims.validate(leeway=30)
+        return dict(claims)
+
+    def userinfo(self, token: str, sub: str) -> dict:
+        """What the issuer tells of a person. `sub` is that of the id_token: an answer about somebody else is refused."""
+        self.session.token = {"access_token": token, "token_type": "Bearer"}
+        answer = self.session.get(self.metadata["userinfo_endpoint"], allow_redirects=False)
+        answer.raise_for_status()
+        if answer.json()["sub"] != sub:
+            raise ValueError("the answer is about somebody else")
+        return answer.json()
 
     def authorization_code(self, callback: str, state: str, code_verifier: str, redirect_uri: str) -> dict:
         """`callback` is the address that the browser was sent back to."""

@@ -1,4 +1,5 @@
-"""Inserts authorization codes into the issuer's database, because the pages that issue codes do not exist yet."""
+"""Inserts authorization codes into the issuer's database, for cases about the token endpoint alone. `login.py` gets codes from
+the pages."""
 
 from __future__ import annotations
 

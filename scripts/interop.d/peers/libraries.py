@@ -17,11 +17,11 @@ TOKENS = ("client_credentials", "password", "authorization_code", "refresh")
 WHOLE = ("discover", *TOKENS, "revoke", "introspect", "narrow", "public", "post")
 # The features of each library. A case for a feature that a library lacks is left out. Besides the names of endpoints
 # and grants: `narrow`: `scope` and `resource` with every grant; `public`, `post`: ways to authenticate; `oidc`: the
-# OpenID Connect discovery document; `encodes` or `leaves`: whether the library form-encodes id and secret for Basic.
+# OpenID Connect discovery document; `log_in`: the whole code flow with an id_token; `encodes` or `leaves`: whether the library form-encodes id and secret for Basic.
 CLIENTS = {
-    "authlib": ("python", (*WHOLE, "leaves")),
+    "authlib": ("python", (*WHOLE, "log_in", "leaves")),
     "requests-oauthlib": ("python", (*TOKENS, "narrow", "encodes")),
-    "openid-client": ("node", (*WHOLE, "oidc", "encodes")),
+    "openid-client": ("node", (*WHOLE, "log_in", "oidc", "encodes")),
     "oauth4webapi": ("node", (*WHOLE, "introspect_signed", "oidc", "encodes")),
     "x/oauth2": ("go", (*TOKENS, "encodes")),
 }
@@ -61,7 +61,7 @@ class Library:
     program: Program
     lock: threading.Lock
 
-    def do(self, what: str, client: Registered | None = None, **parameters: str) -> dict:
+    def do(self, what: str, client: Registered | None = None, **parameters: str | dict) -> dict:
         """`ok` with the library's result, the `error` that it reports, or something `unexpected`."""
         question = {"library": self.name, "do": what, "parameters": parameters}
         if client:
@@ -82,6 +82,7 @@ class Libraries:
         issuer: str,
         audience: str,
         asks: Registered,
+        web_app: Registered,
     ) -> None:
         commands = {
             "python": [built / "venv/bin/python", built / "python/main.py"],
@@ -93,6 +94,7 @@ class Libraries:
         ports = {language: free_port() for language in commands}
         env = {**authority.environment(), "ISSUER": issuer, "AUDIENCE": audience, "NODE_ENV": "production"}
         env |= {"CLIENT_ID": asks.id, "CLIENT_SECRET": asks.secret}
+        env |= {"WEB_APP_ID": web_app.id, "WEB_APP_SECRET": web_app.secret}
         started, programs = {}, {}
         for language, command in commands.items():
             mine = {**env, "PORT": str(ports[language]), "SERVER_PORT": str(ports[language])}
@@ -102,6 +104,7 @@ class Libraries:
                 continue
             programs[language] = Program(name, command, processes, place, mine, ANSWER_LIMIT_S)
             started[language] = programs[language].process
+        self.web_app = f"http://127.0.0.1:{ports['node']}"
         locks = {language: threading.Lock() for language in programs}
         self.clients = [
             Library(name, can, programs[language], locks[language]) for name, (language, can) in CLIENTS.items()

@@ -14,6 +14,7 @@ from peers import (
     client_secrets,
     discovery,
     introspection,
+    login,
     password,
     refresh,
     resource_servers,
@@ -52,9 +53,15 @@ def with_libraries(bin: Path, place: Path, built: Path) -> list[Report]:
         auth = AuthService(processes, bin, place, url=f"https://localhost:{port}", config=config)
         authority.serve(processes, port, auth.port)
         setting = Setting(auth)
-        libraries = Libraries(processes, place, built, authority, auth.url, AUDIENCE, setting.api)
+        libraries = Libraries(
+            processes, place, built, authority, auth.url, AUDIENCE, asks=setting.api, web_app=setting.web_app
+        )
         for what, table in TABLES.items():
             table.cases(Table(group(what.replace("_", " "), libraries.that_can(what)), setting))
+        logs_in = libraries.that_can("log_in")
+        login.cases(Table(group("log in", logs_in), setting), authority)
+        by_openid_client = libraries.that_can("log_in", "oidc")
+        login.web_app(group("web application", by_openid_client), setting, authority, libraries.web_app)
         client_secrets.cases(Table(group("secrets", libraries.that_can("client_credentials")), setting))
         servers = [*libraries.offline, *libraries.introspecting]
         resource_servers.tokens(group("resource servers", servers), setting, libraries)

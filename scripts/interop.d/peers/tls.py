@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import ssl
 from pathlib import Path
 
 from cryptography import x509
@@ -88,6 +89,10 @@ class Authority:
         """The environment variables for requests (Python), Node and Go."""
         file = str(self.file)
         return {"REQUESTS_CA_BUNDLE": file, "NODE_EXTRA_CA_CERTS": file, "SSL_CERT_FILE": file}
+
+    def context(self) -> ssl.SSLContext:
+        """For requests of this program."""
+        return ssl.create_default_context(cafile=str(self.file))
 
     def java_options(self) -> list[str]:
         store = {"trustStore": self.java, "trustStorePassword": PASSWORD, "trustStoreType": "PKCS12"}
