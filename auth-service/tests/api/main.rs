@@ -14,6 +14,7 @@ mod browser;
 mod clients;
 mod clients_registry;
 mod clocks;
+mod conformance;
 mod cors;
 mod feed;
 mod feed_many;
