@@ -1,5 +1,7 @@
 //! The table `sessions`.
 
+mod lists;
+
 use std::collections::HashSet;
 
 use diesel::dsl::case_when;
@@ -8,12 +10,13 @@ use diesel::sql_types::BigInt;
 use service_kit::database::{DatabaseError, DbConnection};
 use uuid::Uuid;
 
+pub use self::lists::{find_all, live_below, live_of_user, page_of_user, some_of_user};
 use super::lock::{LockingUsers, locked, unlocked};
 use super::refresh_tokens::RefreshTokenRow;
 use super::schema::{refresh_tokens, sessions, users};
 use super::users::UserRow;
 use super::{joined, parse_uuid, unreadable, words};
-use crate::domain::{EndReason, RefreshToken, RefreshTokenHash, Session, SessionCursor, User};
+use crate::domain::{EndReason, RefreshToken, RefreshTokenHash, Session, User};
 use shared_claims::scope::Scopes;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -87,6 +90,10 @@ impl SessionRow {
     }
 }
 
+fn read(rows: Vec<SessionRow>) -> Result<Vec<Session>, DatabaseError> {
+    Ok(rows.into_iter().map(SessionRow::into_session).collect::<QueryResult<_>>()?)
+}
+
 /// Inserts a new session. The caller holds the user's lock.
 pub fn insert(conn: &mut DbConnection, session: &Session) -> Result<(), DatabaseError> {
     diesel::insert_into(sessions::table).values(SessionRow::from_session(session)).execute(conn)?;
@@ -125,103 +132,6 @@ pub fn lock_with_user(
     let Some((session, user, token)) = row else { return Ok(None) };
     let token = token.map(RefreshTokenRow::into_token).transpose()?;
     Ok(Some((session.into_session()?, user.into_credentials()?.user, token)))
-}
-
-/// Reads a page of a user's sessions that have not ended by `now_ms`, last used first: at most `limit` sessions that
-/// follow `after`.
-pub fn page_of_user(
-    conn: &mut DbConnection,
-    user_id: Uuid,
-    now_ms: i64,
-    after: Option<SessionCursor>,
-    limit: i64,
-) -> Result<Vec<Session>, DatabaseError> {
-    let mut page = live(user_id, now_ms).select(SessionRow::as_select()).into_boxed();
-    if let Some(SessionCursor { last_used_at_ms, id }) = after {
-        let same_time = sessions::last_used_at_ms.eq(last_used_at_ms).and(sessions::id.lt(id.to_string()));
-        page = page.filter(sessions::last_used_at_ms.lt(last_used_at_ms).or(same_time));
-    }
-    let order = (sessions::last_used_at_ms.desc(), sessions::id.desc());
-    Ok(page
-        .order(order)
-        .limit(limit)
-        .load(conn)?
-        .into_iter()
-        .map(SessionRow::into_session)
-        .collect::<QueryResult<_>>()?)
-}
-
-/// Reads at most `limit` of a user's sessions that have not ended by `now_ms`, except `kept`.
-pub fn some_of_user(
-    conn: &mut DbConnection,
-    user_id: Uuid,
-    now_ms: i64,
-    kept: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<Session>, DatabaseError> {
-    Ok(live(user_id, now_ms)
-        .filter(sessions::id.ne(kept.unwrap_or_default().to_string()))
-        .order(sessions::id)
-        .limit(limit)
-        .select(SessionRow::as_select())
-        .load(conn)?
-        .into_iter()
-        .map(SessionRow::into_session)
-        .collect::<QueryResult<_>>()?)
-}
-
-/// The live sessions of a user: their ids, their last uses, and the browser sessions that they came from.
-pub fn live_of_user(
-    conn: &mut DbConnection,
-    user_id: Uuid,
-    now_ms: i64,
-    limit: i64,
-) -> Result<Vec<(Uuid, i64, Option<Uuid>)>, DatabaseError> {
-    let rows: Vec<(String, i64, Option<String>)> = live(user_id, now_ms)
-        .order(sessions::last_used_at_ms.desc())
-        .limit(limit)
-        .select((sessions::id, sessions::last_used_at_ms, sessions::browser_session_id))
-        .load(conn)?;
-    let read = |(id, used_ms, browser): (String, i64, Option<String>)| {
-        let browser = browser.map(|id| parse_uuid("sessions.browser_session_id", &id)).transpose()?;
-        Ok((parse_uuid("sessions.id", &id)?, used_ms, browser))
-    };
-    Ok(rows.into_iter().map(read).collect::<QueryResult<_>>()?)
-}
-
-/// The live sessions of clients that came from a browser session.
-pub fn live_below(
-    conn: &mut DbConnection,
-    browser_session_id: Uuid,
-    now_ms: i64,
-) -> Result<Vec<Session>, DatabaseError> {
-    let rows: Vec<SessionRow> = sessions::table
-        .filter(sessions::browser_session_id.eq(browser_session_id.to_string()))
-        .filter(sessions::ended_at_ms.is_null())
-        .filter(sessions::expires_at_ms.gt(now_ms))
-        .filter(sessions::idle_expires_at_ms.gt(now_ms))
-        .order(sessions::id)
-        .select(SessionRow::as_select())
-        .load(conn)?;
-    Ok(rows.into_iter().map(SessionRow::into_session).collect::<QueryResult<_>>()?)
-}
-
-/// Finds the sessions with these ids.
-pub fn find_all(conn: &mut DbConnection, ids: &[Uuid]) -> Result<Vec<Session>, DatabaseError> {
-    let ids: Vec<_> = ids.iter().map(Uuid::to_string).collect();
-    let rows: Vec<SessionRow> =
-        sessions::table.filter(sessions::id.eq_any(ids)).select(SessionRow::as_select()).load(conn)?;
-    Ok(rows.into_iter().map(SessionRow::into_session).collect::<QueryResult<_>>()?)
-}
-
-#[diesel::dsl::auto_type(no_type_alias)]
-fn live(user_id: Uuid, now_ms: i64) -> _ {
-    let user_id: String = user_id.to_string();
-    sessions::table
-        .filter(sessions::user_id.eq(user_id))
-        .filter(sessions::ended_at_ms.is_null())
-        .filter(sessions::expires_at_ms.gt(now_ms))
-        .filter(sessions::idle_expires_at_ms.gt(now_ms))
 }
 
 /// Stores the use that [`Session::note_use`] noted. The expiry times are never lowered, because `session` may have

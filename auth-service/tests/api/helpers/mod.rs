@@ -7,6 +7,7 @@ mod keys;
 mod operator;
 pub(crate) mod person;
 pub(crate) mod sessions;
+pub(crate) mod sign_in;
 mod verbs;
 
 use std::net::TcpListener;

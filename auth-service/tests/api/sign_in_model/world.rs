@@ -1,17 +1,10 @@
-//! Random sequences of what people do at the sign-in: several tabs, two people at one browser, two replicas with different
-//! current encryption keys, restarts, pages that stay open for long, forms that are posted twice. Whatever happens:
-//!
-//! - no dead end: every page that was ever shown still leads to a code for its own request;
-//! - no code for somebody else: a code is for the person who is signed in, or whose password was just posted;
-//! - no step-up that was not made: a request for a newer sign-in gets one that is newer than the request.
+//! The browser, the replicas, and what is expected of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auth_service::config::Settings;
 use auth_service::domain::Client;
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use reqwest::StatusCode;
 use serde_json::Value;
 use service_kit::config::Secret;
@@ -20,6 +13,7 @@ use service_kit::database::testing::TestDatabase;
 use shared_claims::clock::{Clock as _, ManualClock};
 use shared_claims::scope::Scopes;
 
+use super::steps::{Request, Step};
 use crate::helpers::clients::{basic, client, secret_of};
 use crate::helpers::codes::VERIFIER;
 use crate::helpers::person::{Person, Shown};
@@ -27,70 +21,6 @@ use crate::helpers::{ENCRYPTION_KEY, START_MS, TestApp, claims_of, settings, spa
 
 const OTHER_KEY: &str = "another test's key of more than thirty-two characters";
 const PEOPLE: [&str; 2] = ["ada", "bob"];
-
-/// A request of an application.
-#[derive(Clone, Copy, Debug)]
-enum Request {
-    Plain,
-    /// `prompt=login`
-    Login,
-    /// `max_age=0`
-    MaxAge,
-    /// `prompt=select_account`
-    Choose,
-    /// Of an application that asks for consent.
-    Consent,
-}
-
-/// Something that somebody does. The numbers choose a replica, a page or a person.
-#[derive(Clone, Debug)]
-enum Step {
-    Open {
-        request: Request,
-        replica: usize,
-    },
-    /// Signs in with the form of a page that was shown before.
-    SignIn {
-        page: usize,
-        person: usize,
-        replica: usize,
-        twice: bool,
-    },
-    /// Opens the address of a page that was shown before.
-    Reopen {
-        page: usize,
-        replica: usize,
-    },
-    SignOut {
-        replica: usize,
-    },
-    Wait {
-        seconds: u64,
-    },
-    Restart {
-        replica: usize,
-    },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let request = prop_oneof![
-        Just(Request::Plain),
-        Just(Request::Login),
-        Just(Request::MaxAge),
-        Just(Request::Choose),
-        Just(Request::Consent),
-    ];
-    let (page, person, replica) = (0_usize..100, 0_usize..2, 0_usize..2);
-    prop_oneof![
-        5 => (request, replica.clone()).prop_map(|(request, replica)| Step::Open { request, replica }),
-        5 => (page.clone(), person, replica.clone(), any::<bool>())
-            .prop_map(|(page, person, replica, twice)| Step::SignIn { page, person, replica, twice }),
-        3 => (page, replica.clone()).prop_map(|(page, replica)| Step::Reopen { page, replica }),
-        1 => replica.clone().prop_map(|replica| Step::SignOut { replica }),
-        2 => prop_oneof![1_u64..30, 60_u64..900, 3_000_u64..100_000].prop_map(|seconds| Step::Wait { seconds }),
-        1 => replica.prop_map(|replica| Step::Restart { replica }),
-    ]
-}
 
 /// A sign-in page that is open in a tab.
 struct Tab {
@@ -102,7 +32,7 @@ struct Tab {
     began_ms: i64,
 }
 
-struct World {
+pub(super) struct World {
     place: Arc<TestDatabase>,
     clock: Arc<ManualClock>,
     replicas: Vec<TestApp>,
@@ -123,7 +53,7 @@ fn settings_of(place: &TestDatabase, replica: usize) -> Settings {
 }
 
 impl World {
-    async fn new(backend: Backend) -> Self {
+    pub(super) async fn new(backend: Backend) -> Self {
         let place = Arc::new(TestDatabase::create(backend));
         let clock = ManualClock::at(START_MS);
         let mut replicas = Vec::new();
@@ -148,7 +78,7 @@ impl World {
         Person { app: &self.replicas[replica], cookies: self.cookies.clone() }
     }
 
-    async fn step(&mut self, step: &Step) -> Result<(), String> {
+    pub(super) async fn step(&mut self, step: &Step) -> Result<(), String> {
         // People are slower than a clock of milliseconds.
         self.clock.advance_ms(10);
         match *step {
@@ -311,7 +241,7 @@ impl World {
     }
 
     /// Every page that was shown leads to a code of its own request, by the password of either person.
-    async fn finish(&mut self) -> Result<(), String> {
+    pub(super) async fn finish(&mut self) -> Result<(), String> {
         for tab in 0..self.tabs.len() {
             let who = PEOPLE[tab % 2];
             let replica = tab % 2;
@@ -343,33 +273,4 @@ impl World {
 
 fn expect(is_so: bool, message: impl FnOnce() -> String) -> Result<(), String> {
     if is_so { Ok(()) } else { Err(message()) }
-}
-
-fn run(backend: Backend, cases: u32) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let config = Config { cases, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new(config);
-    let outcome = runner.run(&prop::collection::vec(step(), 4..25), |steps| {
-        runtime.block_on(async {
-            let mut world = World::new(backend).await;
-            for (at, step) in steps.iter().enumerate() {
-                let done = world.step(step).await;
-                done.map_err(|error| TestCaseError::fail(format!("step {at}, {step:?}: {error}")))?;
-            }
-            world.finish().await.map_err(TestCaseError::fail)
-        })
-    });
-    if let Err(error) = outcome {
-        panic!("{error}");
-    }
-}
-
-#[test]
-fn every_page_leads_to_its_own_code_and_to_nobody_elses_on_sqlite() {
-    run(Backend::Sqlite, 12);
-}
-
-#[test]
-fn every_page_leads_to_its_own_code_and_to_nobody_elses_on_postgresql() {
-    run(Backend::Postgres, 4);
 }
