@@ -102,7 +102,7 @@ async fn tokens(response: Response) -> Value {
     tokens
 }
 
-/// The claims of the id_token.
+/// The claims of the `id_token`.
 fn id_token(tokens: &Value) -> Value {
     let claims = claims_of(tokens["id_token"].as_str().unwrap());
     assert_eq!((&claims["iss"], &claims["aud"]), (&OWN_ORIGIN.into(), &"web1".into()));
