@@ -1,28 +1,28 @@
-(function () {
+(() => {
   "use strict";
   var page = document, shown = 0;
   function all(selector, use) { page.querySelectorAll(selector).forEach(use); }
 
-  // Shows or hides a password. It is hidden again before it is sent and when the page is left.
-  all("[data-reveal]", function (button) {
+  // Shows or hides a password. It is hidden before it is sent, and gone when the page is left.
+  all("[data-reveal]", (button) => {
     var input = page.getElementById(button.dataset.reveal);
-    var status = button.parentNode.querySelector("[role=status]");
+    var status = button.nextElementSibling;
     function set(visible) {
       input.type = visible ? "text" : "password";
       button.textContent = button.dataset[visible ? "hide" : "show"];
       button.setAttribute("aria-label", button.dataset[visible ? "hideLabel" : "showLabel"]);
     }
     function hide() { set(false); status.textContent = ""; }
-    button.addEventListener("click", function () {
+    button.addEventListener("click", () => {
       set(input.type === "password");
       status.textContent = status.dataset[input.type === "text" ? "shown" : "hidden"];
     });
     input.form.addEventListener("submit", hide);
-    addEventListener("pagehide", hide);
+    addEventListener("pagehide", () => { hide(); input.value = ""; });
     button.hidden = false;
   });
 
-  all("time[datetime]", function (time) {
+  all("time[datetime]", (time) => {
     var date = new Date(time.dateTime);
     if (!isNaN(date)) time.textContent = date.toLocaleString(page.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
   });
@@ -31,17 +31,18 @@
   function mark() { shown = performance.now(); }
   mark();
   addEventListener("focus", mark);
-  addEventListener("pageshow", mark);
+  addEventListener("pageshow", (event) => {
+    mark();
+    // After "back", somebody else may be signed in.
+    if (event.persisted && page.querySelector("[data-live]")) location.reload();
+  });
   page.addEventListener("visibilitychange", mark);
-  all("form[data-guard]", function (form) {
-    form.addEventListener("submit", function (event) {
-      if (performance.now() - shown < 500) event.preventDefault();
-    });
+  page.addEventListener("submit", (event) => {
+    if (event.target.matches("[data-guard]") && performance.now() - shown < 500) event.preventDefault();
   });
 
   // Not after "back": the client would get the same answer twice.
-  all("form[data-autosubmit]", function (form) {
-    var entry = performance.getEntriesByType("navigation")[0];
-    if (!entry || entry.type !== "back_forward") HTMLFormElement.prototype.submit.call(form);
+  all("form[data-autosubmit]", (form) => {
+    if (performance.getEntriesByType("navigation")[0]?.type !== "back_forward") HTMLFormElement.prototype.submit.call(form);
   });
 })();
