@@ -1,6 +1,6 @@
 //! Measures how fast an auth-service process issues and introspects tokens, compared with what limits it on the same
 //! machine: the bare signature, and PostgreSQL. `cargo bench -p auth-service --bench issue -- sign | refresh |
-//! introspect`; `scripts/bench issue` starts the PostgreSQL that two of them need.
+//! introspect | authorize`; `scripts/bench issue` starts the PostgreSQL that three of them need.
 #![allow(
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
@@ -12,6 +12,7 @@
     reason = "a stop-watch"
 )]
 
+mod authorize;
 mod introspect;
 mod load;
 mod pgbench;
@@ -29,7 +30,7 @@ fn main() {
         return;
     }
     let wanted = |name: &str| arguments.iter().any(|argument| argument == name);
-    let all = !["sign", "refresh", "introspect"].into_iter().any(wanted);
+    let all = !["sign", "refresh", "introspect", "authorize"].into_iter().any(wanted);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     if all || wanted("sign") {
         sign::measure(&runtime);
@@ -39,5 +40,8 @@ fn main() {
     }
     if all || wanted("introspect") {
         introspect::measure(&runtime);
+    }
+    if all || wanted("authorize") {
+        authorize::measure(&runtime);
     }
 }

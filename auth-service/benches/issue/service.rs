@@ -42,7 +42,8 @@ impl Service {
         ];
         let log = std::fs::File::create(path("log")).unwrap();
         let child = command(&environment).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let service = Self { child, url, client: Client::new(), environment, directory };
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let service = Self { child, url, client, environment, directory };
         let ready = async || {
             let asked = service.client.get(format!("{}/readyz", service.url)).send().await;
             asked.is_ok_and(|answer| answer.status() == 200)
@@ -79,6 +80,22 @@ impl Service {
         let answer = self.client.post(format!("{}/auth/token", self.url)).form(&form).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         answer.json().await.unwrap()
+    }
+
+    /// Signs a user in on the hosted page. Returns the browser's cookie.
+    pub(crate) async fn sign_in(&self, name: &str) -> String {
+        let form = [("username", name), ("password", PASSWORD)];
+        let request = self.client.post(format!("{}/login", self.url)).header("origin", &self.url).form(&form);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 303);
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// Where a request with this cookie is redirected to.
+    pub(crate) async fn location_of(&self, path: &str, cookie: &str) -> String {
+        let request = self.client.get(format!("{}{path}", self.url)).header("cookie", cookie);
+        request.send().await.unwrap().headers()["location"].to_str().unwrap().to_owned()
     }
 
     pub(crate) async fn post(&self, path: &str, authorization: &str, form: &[(&str, &str)]) -> Value {

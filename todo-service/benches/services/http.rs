@@ -56,6 +56,7 @@ pub(crate) async fn measure() {
         healthz: format!("{}/healthz", todo.url),
         whoami: format!("{}/whoami", todo.url),
         keys: format!("{}/.well-known/jwks.json", auth.url),
+        login: format!("{}/login", auth.url),
     };
     let processes = [todo.id(), auth.id()];
     web::block(move || compare(&urls, &script, &tokens, processes)).await.unwrap();
@@ -68,10 +69,11 @@ struct Urls {
     healthz: String,
     whoami: String,
     keys: String,
+    login: String,
 }
 
 fn compare(urls: &Urls, script: &Path, tokens: &Path, [todo, auth]: [u32; 2]) {
-    let [mut bare, mut sent, mut healthz, mut whoami, mut keys] = [const { Vec::new() }; 5];
+    let [mut bare, mut sent, mut healthz, mut whoami, mut keys, mut login] = [const { Vec::new() }; 6];
     let [mut bare_us, mut healthz_us, mut whoami_us, mut keys_us] = [const { Vec::new() }; 4];
     let own = std::process::id();
     // One request with each token, so that the measured requests are served from the token cache.
@@ -83,6 +85,7 @@ fn compare(urls: &Urls, script: &Path, tokens: &Path, [todo, auth]: [u32; 2]) {
             .push(processor_us(todo, &mut whoami_us, || requests_a_second_by(script, tokens, &urls.whoami)));
         sent.push(requests_a_second_by(script, tokens, &urls.bare));
         keys.push(processor_us(auth, &mut keys_us, || requests_a_second(&urls.keys, None)));
+        login.push(requests_a_second(&urls.login, None));
     }
     let [bare, sent] = [median(&mut bare), median(&mut sent)];
     let compared = |what: &str, target: &str, figures: &mut [f64], bare: f64| {
@@ -94,6 +97,7 @@ fn compare(urls: &Urls, script: &Path, tokens: &Path, [todo, auth]: [u32; 2]) {
     compared("`/whoami` with 5,000 tokens in turn, of a bare hello", "≥ 80 %", &mut whoami, bare);
     compared("the same, of a bare hello that is sent the tokens too", "-", &mut whoami, sent);
     compared("the key set, of a bare hello", "≥ 80 %", &mut keys, bare);
+    compared("the sign-in page, of a bare hello", "≥ 50 %", &mut login, bare);
     let [bare, healthz, whoami, keys] =
         [&mut bare_us, &mut healthz_us, &mut whoami_us, &mut keys_us].map(|us| median(us));
     let figure = format!("{bare:.1} µs, {healthz:.1} µs, {whoami:.1} µs, {keys:.1} µs");

@@ -40,11 +40,7 @@ pub(in crate::http) async fn open(
     };
     // What does not open is treated as a bare address: the form then leads to the account.
     let Some(pending) = pages.seals.open(Purpose::SignIn, &opened.request) else {
-        return show(
-            &pages,
-            StatusCode::OK,
-            &PageView::SignIn(SignIn { offers_registration: true, ..SignIn::default() }),
-        );
+        return pages.bare_sign_in.show();
     };
     let current = visitor.current.as_ref().filter(|_| opened.prompt != "other");
     let progress = pages.sign_ins.advance(&pending, current, Action::opened(), &initiator).await;

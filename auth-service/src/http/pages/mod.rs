@@ -18,11 +18,11 @@ use actix_web::web::{self, ServiceConfig};
 use service_kit::http::{CookieRules, Cors, Endpoint, resource};
 
 use self::cookie::SessionCookie;
-use self::respond::{see_page, show_failure, show_unanswered, to_client};
+use self::respond::{SharedPage, see_page, show_failure, show_unanswered, to_client};
 use crate::accounts::Accounts;
 use crate::domain::Initiator;
 use crate::domain::authorization_request::UnansweredRequest;
-use crate::pages::{Page as PageView, Pages, Stub};
+use crate::pages::{Page as PageView, Pages, SignIn, Stub};
 use crate::seal::{Purpose, Seals};
 use crate::sign_in::{NeededPage, Page, PendingSignIn, Progress, SignInError, SignIns};
 
@@ -34,6 +34,8 @@ pub struct HostedPages {
     seals: Seals,
     accounts: Accounts,
     cookie: SessionCookie,
+    /// The sign-in form of nobody in particular, which is asked for most often.
+    bare_sign_in: SharedPage,
     issuer: Arc<str>,
     /// The issuer's origin, which the forms of pages have to come from.
     origin: Arc<str>,
@@ -63,7 +65,9 @@ impl HostedPages {
     /// Builds the pages from their parts.
     pub fn new(parts: HostedPagesParts<'_>) -> Self {
         let origin = url::Url::parse(parts.issuer).map(|url| url.origin().ascii_serialization());
+        let bare = SignIn { offers_registration: true, ..SignIn::default() };
         Self {
+            bare_sign_in: SharedPage::new(&parts.pages, &PageView::SignIn(bare)),
             pages: parts.pages,
             sign_ins: parts.sign_ins,
             seals: parts.seals,

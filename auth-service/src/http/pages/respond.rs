@@ -5,6 +5,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION,
     REFERRER_POLICY, RETRY_AFTER,
 };
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
@@ -12,7 +13,7 @@ use url::Url;
 use super::HostedPages;
 use crate::domain::Initiator;
 use crate::domain::authorization_request::{ResponseMode, UnansweredRequest};
-use crate::pages::{ErrorKind, ErrorPage, FormPost, Locale, Page};
+use crate::pages::{ErrorKind, ErrorPage, FormPost, Locale, Page, Pages};
 use crate::sign_in::{ClientResponse, SignInError};
 
 /// Without `form-action`: browsers apply that directive to every redirect after a post, also to those that the client makes
@@ -58,12 +59,38 @@ pub(super) fn see_page(pages: &HostedPages, path: &str) -> HttpResponse {
         .finish()
 }
 
+fn html(status: StatusCode, locale: Locale, leads_to_client: bool) -> HttpResponseBuilder {
+    let mut response = with_page_headers(status, leads_to_client);
+    response.insert_header((CONTENT_LANGUAGE, locale.lang())).content_type("text/html; charset=utf-8");
+    response
+}
+
+/// A page that is the same for everybody, rendered once.
+#[derive(Clone, Debug)]
+pub(super) struct SharedPage {
+    locale: Locale,
+    leads_to_client: bool,
+    html: Bytes,
+}
+
+impl SharedPage {
+    pub(super) fn new(pages: &Pages, page: &Page) -> Self {
+        let locale = Locale::English;
+        let rendered = pages.render(locale, page);
+        Self { locale, leads_to_client: rendered.leads_to_client, html: rendered.html.into() }
+    }
+
+    /// Shows the page.
+    pub(super) fn show(&self) -> HttpResponse {
+        html(StatusCode::OK, self.locale, self.leads_to_client).body(self.html.clone())
+    }
+}
+
 /// Shows a page.
 pub(super) fn show(pages: &HostedPages, status: StatusCode, page: &Page) -> HttpResponse {
     let locale = Locale::English;
     let rendered = pages.pages.render(locale, page);
-    let mut response = with_page_headers(status, rendered.leads_to_client);
-    response.insert_header((CONTENT_LANGUAGE, locale.lang())).content_type("text/html; charset=utf-8");
+    let mut response = html(status, locale, rendered.leads_to_client);
     if matches!(page, Page::Account(_)) {
         response.insert_header((HeaderName::from_static("cross-origin-opener-policy"), "same-origin"));
     }
