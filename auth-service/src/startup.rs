@@ -114,6 +114,7 @@ impl Application {
         warnings::log(&settings);
         let World { clock, random, listener } = world;
         let pages = pages(&settings)?;
+        server::check_tls(&settings.http)?;
         let database = open(&settings).await?;
         let database_id = ensure_database_id(&database, &random).await?;
         let unit_of_work = UnitOfWork::new(database.clone(), clock.clone(), random.clone());

@@ -55,6 +55,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(settings).await,
         Command::CheckConfig => {
+            server::check_tls(&settings.http)?;
             print(config::render(&settings)?.trim_end());
             Ok(())
         }
@@ -64,7 +65,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             print("The database is up to date");
             Ok(())
         }
-        Command::Healthcheck => Ok(health::request_readiness(settings.http.bind)?),
+        Command::Healthcheck => {
+            Ok(health::request_readiness(settings.http.bind, settings.http.tls_cert.is_some())?)
+        }
     }
 }
 

@@ -68,6 +68,7 @@ pub struct Application(server::Application);
 impl Application {
     /// Opens and migrates the database, starts to follow keys and revocations, and opens the listeners.
     pub async fn build(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
+        server::check_tls(&settings.http)?;
         let database = open_database(&settings).await?;
         let verifier = verifier(&settings, clock.clone()).await?;
         let auth = BearerAuth::new(verifier.clone())
@@ -93,8 +94,9 @@ impl Application {
         let service = Service {
             api: http::api_document(&settings.auth.issuer_path("/auth/token")),
             token_origin: settings.auth.issuer_origin(),
-            // The service has no setting for its public URL: only a trusted proxy can tell that a client uses https.
-            is_https: false,
+            // The service has no setting for its public URL: without TLS of its own, only a trusted proxy can tell that a
+            // client uses https.
+            is_https: settings.http.tls_cert.is_some(),
             base_path: settings.base_path,
             http: settings.http,
             metrics_settings: settings.metrics,

@@ -78,7 +78,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve => serve(settings).await,
         Command::CheckConfig => print(&check_config(&settings)?),
         Command::Migrate => print(&migrate(&settings).await?),
-        Command::Healthcheck => Ok(health::request_readiness(settings.http.bind)?),
+        Command::Healthcheck => {
+            Ok(health::request_readiness(settings.http.bind, settings.http.tls_cert.is_some())?)
+        }
         Command::Clients(arguments) => {
             let format = arguments.format;
             clients::run(arguments, &Context::open(settings).await?).await?.print(format)
@@ -110,6 +112,7 @@ fn check_config(settings: &Settings) -> Result<String, Failure> {
         MasterKey::check_file(&settings.keys.master_key_path)?;
     }
     startup::pages(settings)?;
+    server::check_tls(&settings.http)?;
     Ok(config::render(settings)?.trim_end().to_owned())
 }
 

@@ -83,6 +83,8 @@ fn an_invalid_setting_stops_the_start_and_is_named() {
         ("AUTH__REVOCATION__FEED_TOKEN", "a"),
         ("AUTH__REVOCATION__FEED_TOKEN", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
         ("AUTH__HTTP__CORS_ORIGINS", "https://*.example.com"),
+        ("AUTH__HTTP__TLS_CERT", "cert.pem"),
+        ("AUTH__HTTP__TLS_KEY", "key.pem"),
         ("AUTH__DATABASE__URL", "postgres://auth:Zq9@Kd7Yt@127.0.0.1/auth"),
         ("AUTH__KEYS__RSA_BITS", "1024"),
         ("AUTH__KEYS__ROTATE_AFTER_DAYS", "3651"),
@@ -194,6 +196,13 @@ fn errors_that_stop_the_start_also_fail_check_config() {
         let line = line.lines().last().unwrap_or_default().to_owned();
         assert!(
             !ok && line.contains("pages.logo: ") && line.contains("must be a PNG"),
+            "{arguments:?}: {line}"
+        );
+        let files = [("AUTH__HTTP__TLS_CERT", path), ("AUTH__HTTP__TLS_KEY", path)];
+        let (ok, _, line) = program(arguments, &files);
+        let line = line.lines().last().unwrap_or_default().to_owned();
+        assert!(
+            !ok && line.contains("http.tls_cert: ") && line.contains("no certificate"),
             "{arguments:?}: {line}"
         );
     }

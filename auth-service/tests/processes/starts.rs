@@ -1,10 +1,14 @@
 //! Tests of starting and stopping: a failed start prints one clear line, and a stop is orderly.
 
+use std::process::Stdio;
+use std::time::Duration;
+
+use reqwest::{Certificate, Client, StatusCode};
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
-use shared_claims::testing::RedisProcess;
+use shared_claims::testing::{RedisProcess, free_port};
 
-use crate::helpers::ServiceSettings;
+use crate::helpers::{ServiceSettings, eventually};
 
 /// Starts a service, which must fail. Returns its one line of output.
 fn refusal(settings: &ServiceSettings) -> String {
@@ -22,6 +26,39 @@ async fn a_stop_is_orderly() {
     let database = TestDatabase::create(Backend::Sqlite);
     let service = ServiceSettings::on(&database).start().await;
     assert!(service.terminate().success());
+}
+
+#[actix_web::test]
+async fn the_service_and_its_health_check_speak_tls_and_bad_files_are_logged_once() {
+    let database = TestDatabase::create(Backend::Sqlite);
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
+    let settings = ServiceSettings::on(&database)
+        .with("AUTH__HTTP__BIND", &address)
+        .with("AUTH__HTTP__TLS_CERT", cert.to_str().unwrap())
+        .with("AUTH__HTTP__TLS_KEY", key.to_str().unwrap());
+    let log = folder.path().join("log");
+    let written = std::fs::File::create(&log).unwrap();
+    let mut child = settings.command().stdout(Stdio::null()).stderr(written).spawn().unwrap();
+    let is_healthy =
+        async || settings.command().arg("healthcheck").stderr(Stdio::null()).status().unwrap().success();
+    eventually("the service is ready", Duration::from_secs(60), is_healthy).await;
+    let trusted = Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let client = Client::builder().tls_certs_only([trusted]).build().unwrap();
+    let keys = client.get(format!("https://{address}/.well-known/jwks.json")).send().await;
+    std::fs::remove_file(&key).unwrap();
+    let warnings = || std::fs::read_to_string(&log).unwrap().matches("tls.not_reloaded").count();
+    eventually("the change is noticed", Duration::from_secs(20), async || warnings() > 0).await;
+    // Longer than two checks of the files.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(warnings(), 1);
+    assert_eq!(keys.unwrap().status(), StatusCode::OK);
 }
 
 #[actix_web::test]

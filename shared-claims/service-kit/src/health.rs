@@ -1,9 +1,9 @@
 //! `/healthz`: whether the process runs. `/readyz`: whether it can serve requests, and if not, which dependency is
 //! missing. [`request_readiness`] asks a running service, for the health check of a container without `curl`.
 
+mod request;
+
 use std::future::Future;
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use actix_web::{HttpResponse, Responder};
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
 
+pub use self::request::request_readiness;
 use crate::database::{Database, DatabaseError};
 use crate::http::resource;
 
@@ -180,132 +180,4 @@ async fn ready(health: web::Data<HealthChecks>) -> impl Responder {
         response.insert_header(("Retry-After", "1"));
     }
     response.json(report)
-}
-
-/// The time limit of the whole check, so that a service that sends single bytes cannot delay it.
-const REQUEST_TIME_LIMIT: Duration = Duration::from_secs(4);
-
-/// Longer than any response of `/readyz`.
-const MAX_RESPONSE_BYTES: u64 = 64 * 1024;
-
-/// Requests `/readyz` of the service that listens on `bind` on this machine. Returns an error unless the response is
-/// 200.
-pub fn request_readiness(bind: SocketAddr) -> io::Result<()> {
-    let deadline = Instant::now() + REQUEST_TIME_LIMIT;
-    let response = exchange(connect(bind)?, deadline)?;
-    if response.starts_with(b"HTTP/1.1 200 ") {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&response);
-    let body = text.split_once("\r\n\r\n").map_or("no response", |(_, body)| body.trim());
-    Err(io::Error::other(format!("not ready: {body}")))
-}
-
-/// Connects to the service. A service that listens on all addresses is reached on a loopback address. One that listens
-/// on `[::]` also accepts IPv4, which is the only way to reach it in a container without IPv6.
-fn connect(bind: SocketAddr) -> io::Result<TcpStream> {
-    let first = match bind.ip() {
-        IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        other => other,
-    };
-    let connected = TcpStream::connect_timeout(&SocketAddr::new(first, bind.port()), REQUEST_TIME_LIMIT / 2);
-    if connected.is_err() && bind.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED) {
-        let second = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bind.port());
-        // If both attempts fail, the first error is the more useful one for the operator.
-        return TcpStream::connect_timeout(&second, REQUEST_TIME_LIMIT / 2).or(connected);
-    }
-    connected
-}
-
-fn exchange(mut stream: TcpStream, deadline: Instant) -> io::Result<Vec<u8>> {
-    let address = stream.peer_addr()?;
-    stream.set_write_timeout(Some(REQUEST_TIME_LIMIT))?;
-    stream.write_all(
-        format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
-    )?;
-    let mut response = Vec::new();
-    let mut rest = stream.try_clone()?.take(MAX_RESPONSE_BYTES);
-    let mut buffer = [0; 4096];
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        match rest.read(&mut buffer)? {
-            0 => return Ok(response),
-            length => response.extend_from_slice(buffer.get(..length).unwrap_or_default()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-    use std::thread;
-
-    use super::*;
-
-    fn readiness_for(response: &'static str) -> io::Result<()> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 1024];
-            let read = stream.read(&mut request).unwrap();
-            assert!(request[..read].starts_with(b"GET /readyz HTTP/1.1\r\n"));
-            stream.write_all(response.as_bytes()).unwrap();
-        });
-        let outcome = request_readiness(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
-        server.join().unwrap();
-        outcome
-    }
-
-    #[test]
-    fn only_a_200_response_is_ready() {
-        readiness_for("HTTP/1.1 200 OK\r\n\r\n{}").unwrap();
-        let error =
-            readiness_for("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"status\":\"unready\"}").unwrap_err();
-        assert_eq!(error.to_string(), "not ready: {\"status\":\"unready\"}");
-        readiness_for("").unwrap_err();
-    }
-
-    /// In a container without IPv6, a service on `[::]` can only be reached by IPv4.
-    #[test]
-    fn a_service_on_all_addresses_is_reached_by_ipv4_too() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 1024]).unwrap();
-            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{}").unwrap();
-        });
-        request_readiness(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).unwrap();
-        server.join().unwrap();
-        request_readiness(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port)).unwrap_err();
-    }
-
-    #[test]
-    fn a_response_that_never_ends_is_an_error_in_time() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            // Sends until the other end closes the connection.
-            while stream.write_all(b"H").is_ok() {
-                thread::park_timeout(Duration::from_millis(100));
-            }
-        });
-        let began = Instant::now();
-        let error = request_readiness(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)).unwrap_err();
-        assert!(began.elapsed() < REQUEST_TIME_LIMIT * 2, "{error} after {:?}", began.elapsed());
-        server.join().unwrap();
-    }
-
-    #[test]
-    fn a_service_that_does_not_listen_is_an_error() {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        request_readiness(free).unwrap_err();
-    }
 }

@@ -1,6 +1,7 @@
 //! The settings under `http.` and `cookies.`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use shared_claims::actix::OriginRule;
@@ -15,6 +16,10 @@ use crate::config::{InvalidSetting, Validate, in_range};
 pub struct HttpSettings {
     /// The address and port to listen on.
     pub bind: SocketAddr,
+    /// The file of the certificate and of those between it and the root (PEM). With `tls_key`, the listener speaks TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// The file of the certificate's private key (PEM).
+    pub tls_key: Option<PathBuf>,
     /// Origins whose scripts may read the responses.
     pub cors_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` or `Forwarded` header is trusted.
@@ -52,6 +57,8 @@ impl HttpSettings {
             hosts.iter().flat_map(|host| ports.iter().map(move |port| format!("http://{host}:{port}")));
         Self {
             bind,
+            tls_cert: None,
+            tls_key: None,
             cors_origins: cors_origins.collect(),
             trusted_proxies: Vec::new(),
             hsts_subdomains: false,
@@ -75,6 +82,11 @@ impl Default for HttpSettings {
 
 impl Validate for HttpSettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(_), None) => return Err(InvalidSetting::new("tls_cert", "set together with http.tls_key")),
+            (None, Some(_)) => return Err(InvalidSetting::new("tls_key", "set together with http.tls_cert")),
+            _ => {}
+        }
         for origin in &self.cors_origins {
             if !is_origin(origin) {
                 return Err(InvalidSetting::new(

@@ -93,13 +93,18 @@ impl Connection {
         }
     }
 
+    /// Prepares the end of a connection whose client was waited for in vain, and counts it.
+    pub(super) fn give_up(&self) -> Error {
+        // Without this, closing the socket would leave the unread data in the kernel.
+        let _ = self.socket.set_zero_linger();
+        self.metrics.stalled(Error::from(ErrorKind::TimedOut))
+    }
+
     /// Returns an error if a limit is exceeded. Otherwise the task is woken for the next check.
     fn check(&mut self, context: &mut Context<'_>) -> Result<()> {
         while self.timer.as_mut().poll(context).is_ready() {
             let Some(next) = self.next_check(Instant::now()) else {
-                // Without this, closing the socket would leave the unread data in the kernel.
-                let _ = self.socket.set_zero_linger();
-                return Err(self.metrics.stalled(Error::from(ErrorKind::TimedOut)));
+                return Err(self.give_up());
             };
             self.timer.as_mut().reset(next);
         }

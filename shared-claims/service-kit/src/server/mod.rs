@@ -3,6 +3,7 @@
 mod address_limit;
 mod connection;
 mod shutdown;
+mod tls;
 mod workers;
 
 use std::future::Future;
@@ -18,8 +19,10 @@ use tokio::time::{Instant, timeout_at};
 use utoipa::openapi::OpenApi;
 
 pub use shutdown::{ShutdownSignal, run_program, stop_signal};
+pub use tls::check_tls;
 pub use workers::raise_open_file_limit;
 
+use self::tls::Tls;
 use self::workers::{listen, serve, serve_metrics};
 use crate::health;
 use crate::http::HttpSettings;
@@ -54,6 +57,7 @@ pub struct Application {
     metrics_address: Option<SocketAddr>,
     main: Server,
     metrics_server: Option<Server>,
+    tls: Option<Tls>,
     shutdown_timeout: Duration,
     shutdown: watch::Sender<bool>,
 }
@@ -63,6 +67,7 @@ pub fn bind<R>(service: Service<R>, listener: Option<TcpListener>) -> io::Result
 where
     R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
 {
+    let tls = Tls::load(&service.http)?;
     let listener = match listener {
         Some(listener) => listener,
         None => listen(service.http.bind, "http.bind")?,
@@ -78,8 +83,8 @@ where
     };
     let (metrics_address, metrics_server) = metrics_server.unzip();
     let (shutdown, shutdown_signal) = ShutdownSignal::new();
-    let main = serve(service, listener, shutdown_signal)?;
-    Ok(Application { address, metrics_address, main, metrics_server, shutdown_timeout, shutdown })
+    let main = serve(service, listener, tls.clone(), shutdown_signal)?;
+    Ok(Application { address, metrics_address, main, metrics_server, tls, shutdown_timeout, shutdown })
 }
 
 /// The time after `http.shutdown_seconds` for ending what still runs. Together with the end of the process it stays
@@ -127,6 +132,7 @@ impl Application {
     ) -> io::Result<()> {
         let (main, metrics_server) = (self.main.handle(), self.metrics_server.as_ref().map(Server::handle));
         let mut running = rt::spawn(self.main);
+        let following = self.tls.map(|tls| rt::spawn(tls.follow_files()));
         let metrics = self.metrics_server.map(rt::spawn);
         let stopped_by_itself = tokio::select! {
             () = stop => None,
@@ -155,6 +161,9 @@ impl Application {
                 metrics.await.map_err(io::Error::other)?
             };
             timeout_at(deadline + GRACE / 3, stopping).await.unwrap_or_else(|_| log_unfinished("metrics"))?;
+        }
+        if let Some(following) = following {
+            following.abort();
         }
         tracing::info!("server.stopped");
         served

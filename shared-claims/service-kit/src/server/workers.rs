@@ -1,7 +1,6 @@
 //! The actix-web workers, whose connections have time limits; the listening sockets; and the number of connections that
 //! the limit of open files allows.
 
-use std::future::ready;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -17,6 +16,7 @@ use tokio::net::TcpStream;
 
 use super::address_limit::{AddressLimit, TooManyConnections};
 use super::connection::{Connection, ConnectionTimeLimits};
+use super::tls::{ClientStream, Tls};
 use super::{Service, ShutdownSignal};
 use crate::http::{CHUNK_SIZE, HttpMiddleware, HttpSettings, app};
 use crate::metrics::{self, Metrics};
@@ -25,6 +25,7 @@ use crate::{docs, health};
 pub(super) fn serve<R>(
     service: Service<R>,
     listener: TcpListener,
+    tls: Option<Tls>,
     shutdown_signal: ShutdownSignal,
 ) -> io::Result<Server>
 where
@@ -55,7 +56,7 @@ where
     run(
         &settings,
         &counted,
-        listener,
+        Listener { socket: listener, tls },
         WorkerSettings { count: workers, shutdown_seconds: settings.shutdown_seconds },
         factory,
     )
@@ -70,7 +71,14 @@ pub(super) fn serve_metrics<R>(service: &Service<R>, listener: TcpListener) -> i
     );
     let shown = counted.clone();
     let factory = move || app(&middleware, &mut |config| metrics::configure(config, &shown));
+    let listener = Listener { socket: listener, tls: None };
     run(&http, &counted, listener, WorkerSettings { count: 1, shutdown_seconds: 1 }, factory)
+}
+
+/// A listening socket, and the TLS of its connections.
+struct Listener {
+    socket: TcpListener,
+    tls: Option<Tls>,
 }
 
 #[derive(Clone, Copy)]
@@ -83,7 +91,7 @@ struct WorkerSettings {
 fn run<F, A, S, B>(
     settings: &HttpSettings,
     metrics: &Metrics,
-    listener: TcpListener,
+    Listener { socket: listener, tls }: Listener,
     workers: WorkerSettings,
     factory: F,
 ) -> io::Result<Server>
@@ -107,7 +115,22 @@ where
     let stop = builder.graceful_shutdown_signal();
     let worker = move || {
         let (address_limit, connections, stop) = (address_limit.clone(), connections.clone(), stop.clone());
-        let accept = move |socket: TcpStream| ready(accept(socket, limits, &address_limit, &connections));
+        let tls = tls.clone();
+        // Each call runs in a task of its own, so a slow handshake delays no other connection.
+        let accept = move |socket: TcpStream| {
+            let (accepted, tls) = (accept(socket, limits, &address_limit, &connections), tls.clone());
+            async move {
+                let (connection, peer) = accepted?;
+                let stream = match tls {
+                    None => ClientStream::Plain(connection),
+                    Some(tls) => {
+                        let accepted = tls.accept(connection).await.map_err(|_| ConnectionRejected)?;
+                        ClientStream::Tls(Box::new(accepted))
+                    }
+                };
+                Ok::<_, ConnectionRejected>((stream, peer))
+            }
+        };
         let service = factory().into_factory().map_err(|error| error.into().error_response());
         let http = HttpService::build()
             .keep_alive(keep_alive)

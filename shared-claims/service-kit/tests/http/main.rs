@@ -11,6 +11,7 @@ mod metrics;
 mod service;
 mod shutdown;
 mod slow;
+mod tls;
 mod wire;
 
 use service::{Running, start, start_at, start_with};
