@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn uri(text: &str) -> RedirectUri {
@@ -174,5 +176,78 @@ fn what_stays_on_the_device_is_told_apart() {
         ("https://localhost.example/cb", false),
     ] {
         assert_eq!(RedirectUri::is_on_device(asked), expected, "{asked}");
+    }
+}
+
+/// A redirect URI in parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parts {
+    scheme: &'static str,
+    host: &'static str,
+    port: Option<u32>,
+    rest: String,
+}
+
+impl Parts {
+    fn text(&self) -> String {
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}://{}{port}{}", self.scheme, self.host, self.rest)
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.scheme == "http" && matches!(self.host, "127.0.0.1" | "[::1]" | "localhost")
+    }
+}
+
+fn parts() -> impl Strategy<Value = Parts> {
+    let scheme = prop_oneof![Just("http"), Just("https")];
+    let host = prop_oneof![
+        Just("127.0.0.1"),
+        Just("[::1]"),
+        Just("localhost"),
+        Just("127.0.0.1.evil.example"),
+        Just("localhost.evil.example"),
+        Just("127.0.0.1@evil.example"),
+        Just("app.example"),
+    ];
+    let port = prop_oneof![Just(None), (0_u32..70_000).prop_map(Some)];
+    let rest = prop_oneof![
+        Just(String::new()),
+        Just("/cb".to_owned()),
+        Just("/cb/".to_owned()),
+        Just("/CB".to_owned()),
+        Just("/cb?x=1".to_owned()),
+        Just("@evil.example/cb".to_owned()),
+        "/[a-z.@:/?]{0,12}",
+    ];
+    (scheme, host, port, rest).prop_map(|(scheme, host, port, rest)| Parts { scheme, host, port, rest })
+}
+
+proptest! {
+    /// The comparison is equal to one of the parts that the texts were made of: all of them are the same, or all but the port
+    /// of a loopback address.
+    #[test]
+    fn texts_are_compared_as_their_parts_are(registered in parts(), asked in parts(), is_near in any::<bool>()) {
+        // Unrelated texts are never equal, so half of the cases differ in their ports at most.
+        let asked = if is_near { Parts { port: asked.port, ..registered.clone() } } else { asked };
+        let own = RedirectUri::registered(&registered.text());
+        let is_port = |port: Option<u32>| port.is_none_or(|port| (1..=65_535).contains(&port));
+        let ends_the_port = |parts: &Parts| parts.rest.is_empty() || parts.rest.starts_with('/');
+        let differs_in_port = registered.is_loopback()
+            && (registered.host, registered.scheme, &registered.rest) == (asked.host, asked.scheme, &asked.rest)
+            && ends_the_port(&registered)
+            && is_port(registered.port)
+            && is_port(asked.port);
+        let expected = registered.text() == asked.text() || differs_in_port;
+        prop_assert_eq!(own.allows(&asked.text()), expected, "{} {}", registered.text(), asked.text());
+    }
+
+    /// No text makes the comparison or the registration panic, and what is registered allows itself.
+    #[test]
+    fn any_text_is_registered_or_refused(text in "\\PC{0,60}", other in "\\PC{0,60}") {
+        if let Ok(uri) = RedirectUri::parse(&text) {
+            prop_assert!(uri.allows(&text));
+        }
+        prop_assert_eq!(RedirectUri::registered(&text).allows(&other) && text != other, false);
     }
 }

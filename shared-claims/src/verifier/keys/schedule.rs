@@ -41,7 +41,7 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    /// The greatest delay, or the smallest.
+    /// The smallest and the greatest delay that chance can make.
     fn extremes(delay: impl Fn(&Jitter) -> Duration) -> [Duration; 2] {
         let [greatest, smallest] = [0.0, 1.0].map(|share| delay(&Jitter::by(move || share)));
         [smallest, greatest]
