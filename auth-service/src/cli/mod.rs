@@ -1,6 +1,6 @@
 //! The command line: this file has the small commands, and there is a module for each command that has sub-commands.
 //!
-//! A command that works on the database is a function of its arguments and a [`Context`], and returns a [`Report`]:
+//! A command that works on the database is a function of its arguments and a [`Context`], and returns a [`Report`](output::Report):
 //! a JSON document for programs (`--json`) and a text for people. It prints nothing itself, except for `audit`, which may
 //! run for ever. Errors and logs go to standard error. Secrets are read from a file or standard input, never from an
 //! argument, because other users of the machine can see arguments.
