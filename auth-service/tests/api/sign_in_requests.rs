@@ -114,11 +114,7 @@ async fn a_native_client_gets_its_code_by_a_post_only() {
                 let opened = ada.open(&format!("/login?request={}", prepared.request())).await;
                 ada.follow(opened).await
             }] {
-                assert!(
-                    page.html.contains("<h1>Continue to <bdi translate=\"no\">native</bdi>?</h1>"),
-                    "{}",
-                    page.html
-                );
+                assert!(page.is_page("Continue to <bdi translate=\"no\">native</bdi>?"), "{}", page.html);
                 let posted = ada.post("/continue", &[("request", page.request())]).await;
                 assert!(posted.location.as_deref().unwrap().starts_with(&format!("{redirect_uri}?code=")));
             }

@@ -140,7 +140,7 @@ impl Shown {
 
     /// Whether the page has this heading.
     pub(crate) fn is_page(&self, heading: &str) -> bool {
-        self.html.contains(&format!("<h1>{heading}</h1>"))
+        ["<h1>", "<h1 data-live>"].iter().any(|tag| self.html.contains(&format!("{tag}{heading}</h1>")))
     }
 
     /// A parameter that the client received in the query of its redirect URI.
