@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 pub(crate) use self::components::{Components, unit_of_work_of_a_command};
 pub(crate) use self::settings::password_rules;
 pub use self::settings::{cut_rules, key_settings, limits, prune_rules, session_limits};
-use self::settings::{feed_access, page_settings, projection, token_settings};
+use self::settings::{feed_access, page_settings, projection, scope_texts, token_settings};
 use crate::accounts::{AccountParts, Accounts};
 use crate::audit::{Recorder, Refusals};
 use crate::clients::AdministrationError;
@@ -190,6 +190,7 @@ impl Application {
                 sign_ins,
                 seals: components.seals().await?,
                 accounts,
+                scope_texts: scope_texts(&settings.scopes),
                 cookies: &settings.cookie_rules(),
                 issuer: &settings.issuer,
                 base_path: settings.base_path(),

@@ -9,6 +9,7 @@ mod keys;
 mod pages;
 mod passwords;
 mod revocation;
+mod scopes;
 mod sessions;
 mod strength;
 mod throttle;
@@ -31,6 +32,7 @@ pub use keys::KeySettings;
 pub use pages::PageSettings;
 pub use passwords::PasswordSettings;
 pub use revocation::RevocationSettings;
+pub use scopes::DescribedScope;
 pub use sessions::SessionSettings;
 pub use throttle::ThrottleSettings;
 pub use tokens::TokenSettings;
@@ -68,6 +70,8 @@ pub struct Settings {
     pub pages: PageSettings,
     /// Claims about people.
     pub claims: ClaimSettings,
+    /// What the consent page says about scopes.
+    pub scopes: Vec<DescribedScope>,
     /// Declared OAuth clients.
     pub clients: Vec<DeclaredClient>,
     /// The log.
@@ -92,6 +96,7 @@ impl Default for Settings {
             audit: AuditSettings::default(),
             pages: PageSettings::default(),
             claims: ClaimSettings::default(),
+            scopes: Vec::new(),
             clients: Vec::new(),
             log: LogSettings::default(),
             metrics: MetricsSettings::default(),
@@ -141,6 +146,7 @@ impl Validate for Settings {
         self.keys.validate().map_err(|error| error.under("keys"))?;
         self.audit.validate().map_err(|error| error.under("audit"))?;
         self.pages.validate().map_err(|error| error.under("pages"))?;
+        scopes::check(&self.scopes)?;
         tokens::check_cookie_size(self)?;
         read_clients(&self.clients, &self.tokens.audience)?;
         self.log.validate().map_err(|error| error.under("log"))?;

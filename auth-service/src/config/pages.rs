@@ -69,7 +69,7 @@ impl Validate for PageSettings {
 }
 
 /// Characters that are not seen, that turn the direction of the text, or that have no meaning of their own.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{E000}'..='\u{F8FF}' | '\u{FEFF}')
 }

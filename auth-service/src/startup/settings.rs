@@ -1,5 +1,6 @@
 //! Converts the settings of the configuration to the settings of the components.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,12 @@ use shared_claims::scope::{InvalidScope, Scopes};
 use url::Url;
 
 use crate::clients::AdministrationSettings;
-use crate::config::{SessionSettings, Settings, ThrottleSettings};
+use crate::config::{DescribedScope, SessionSettings, Settings, ThrottleSettings};
 use crate::domain::signing_key::RotationRules;
 use crate::domain::{BrowserSessionLimits, PasswordRules, SessionLimits};
 use crate::http::revocations::FeedAccess;
 use crate::keys::KeyStoreSettings;
-use crate::pages::PageSettings;
+use crate::pages::{PageSettings, ScopeText};
 use crate::passwords::HashSettings;
 use crate::pruning::PruneRules;
 use crate::revocation::ProjectionSettings;
@@ -94,6 +95,13 @@ pub(crate) fn hash_settings(settings: &Settings) -> HashSettings {
 
 pub(crate) fn password_rules(settings: &Settings) -> PasswordRules {
     PasswordRules { min_length: settings.passwords.min_length, max_length: settings.passwords.max_length }
+}
+
+/// What the consent page says about scopes, by their names. The pages are in English only.
+pub(super) fn scope_texts(scopes: &[DescribedScope]) -> HashMap<String, ScopeText> {
+    let text =
+        |scope: &DescribedScope| ScopeText { title: scope.title.clone(), sentence: scope.sentence.clone() };
+    scopes.iter().map(|scope| (scope.name.clone(), text(scope))).collect()
 }
 
 pub(super) fn page_settings(settings: &Settings) -> PageSettings {

@@ -1,7 +1,12 @@
 //! People sign in on the hosted pages, and applications get codes (OpenID Connect Core §3.1).
 
+use auth_service::config::{DescribedScope, Settings};
+use auth_service::domain::Client;
 use reqwest::StatusCode;
+use shared_claims::scope::Scopes;
 
+use crate::helpers::both_with;
+use crate::helpers::clients::client;
 use crate::helpers::person::{OWN_ORIGIN, Person};
 use crate::helpers::sign_in::{apps, claims, redeem, refresh};
 
@@ -178,5 +183,41 @@ async fn a_session_ends_by_idleness_by_age_and_with_the_credentials() {
         app.clock.advance_ms(15 * 86_400_000);
         let idle = refresh(app, "web1", tokens["refresh_token"].as_str().unwrap()).await.1;
         assert_eq!(idle["error"], "invalid_grant");
+    }
+}
+
+#[tokio::test]
+async fn the_consent_page_describes_scopes_in_the_operators_words() {
+    let described = |settings: &mut Settings| {
+        settings.scopes = vec![
+            DescribedScope {
+                name: "invoices:read".to_owned(),
+                title: "See <your> invoices".to_owned(),
+                sentence: Some("Amounts and dates.".to_owned()),
+                title_de: Some("Deine Rechnungen sehen".to_owned()),
+                sentence_de: None,
+            },
+            DescribedScope {
+                name: "profile".to_owned(),
+                title: "See your staff card".to_owned(),
+                sentence: None,
+                title_de: None,
+                sentence_de: None,
+            },
+        ];
+    };
+    for app in both_with(described).await {
+        app.register("ada").await;
+        let scopes = Scopes::parse("openid profile invoices:read invoices:write").unwrap();
+        app.add_client(Client { scopes, ..client("web1") }).await;
+        let mut ada = Person::new(&app);
+        let form = ada.authorize(&[("scope", "openid profile invoices:read invoices:write")]).await;
+        let page = ada.sign_in(&form, "ada").await;
+        assert!(page.is_page("Allow access to your account?"), "{}", page.html);
+        for words in ["Amounts and dates.", "See your staff card", "Know who you are", "invoices:write"] {
+            assert!(page.html.contains(words), "{words}: {}", page.html);
+        }
+        assert!(page.html.contains(" invoices") && !page.html.contains("See <your>"), "{}", page.html);
+        assert!(!page.html.contains("See your profile") && !page.html.contains("Rechnungen"));
     }
 }

@@ -59,7 +59,10 @@ fn view(pages: &HostedPages, needed: &NeededPage, user: String) -> Result<PageVi
     Ok(PageView::Consent(Consent {
         app: needed.client.name.clone(),
         destination: host_of(&needed.redirect_uri).map_or(Destination::Device, Destination::Host),
-        scopes: scopes.iter().map(|name| Scope { name: name.clone(), text: None }).collect(),
+        scopes: scopes
+            .iter()
+            .map(|name| Scope { name: name.clone(), text: pages.scope_texts.get(name).cloned() })
+            .collect(),
         user,
         request: pages.sealed(Purpose::Consent, &needed.pending)?,
         sign_in_request: pages.sealed(Purpose::SignIn, &needed.pending.naming_nobody())?,

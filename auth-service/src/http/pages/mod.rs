@@ -11,6 +11,7 @@ mod proceed;
 mod register;
 mod respond;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
@@ -22,7 +23,7 @@ use self::respond::{SharedPage, see_page, show_failure, show_unanswered, to_clie
 use crate::accounts::Accounts;
 use crate::domain::Initiator;
 use crate::domain::authorization_request::UnansweredRequest;
-use crate::pages::{Page as PageView, Pages, SignIn, Stub};
+use crate::pages::{Page as PageView, Pages, ScopeText, SignIn, Stub};
 use crate::seal::{Purpose, Seals};
 use crate::sign_in::{NeededPage, Page, PendingSignIn, Progress, SignInError, SignIns};
 
@@ -36,6 +37,8 @@ pub struct HostedPages {
     cookie: SessionCookie,
     /// The sign-in form of nobody in particular, which is asked for most often.
     bare_sign_in: SharedPage,
+    /// What the operator says about scopes, by their names.
+    scope_texts: Arc<HashMap<String, ScopeText>>,
     issuer: Arc<str>,
     /// The issuer's origin, which the forms of pages have to come from.
     origin: Arc<str>,
@@ -53,6 +56,8 @@ pub struct HostedPagesParts<'a> {
     pub seals: Seals,
     /// Users.
     pub accounts: Accounts,
+    /// What the operator says about scopes, by their names.
+    pub scope_texts: HashMap<String, ScopeText>,
     /// How cookies are set.
     pub cookies: &'a CookieRules,
     /// The issuer's URL.
@@ -72,6 +77,7 @@ impl HostedPages {
             sign_ins: parts.sign_ins,
             seals: parts.seals,
             accounts: parts.accounts,
+            scope_texts: Arc::new(parts.scope_texts),
             cookie: SessionCookie::new(parts.cookies),
             issuer: parts.issuer.into(),
             origin: origin.unwrap_or_default().into(),
