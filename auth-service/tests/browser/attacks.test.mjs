@@ -75,6 +75,7 @@ scenario(
     assert.equal(await (await posted).headerValue("cookie"), null);
     await application.redeem(request, (await application.arrival(request)).parameters);
 
+    await person.expectHeading("Signed in at the application");
     // Silently, too.
     const silent = application.begin({ prompt: "none" });
     await person.page.goto(application.site.servePost("/", endpoint, silent.parameters), { waitUntil: "commit" });

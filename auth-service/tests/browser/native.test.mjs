@@ -19,6 +19,7 @@ scenario(
     await person.signIn(ada);
     const claims = await application.redeem(first, (await application.arrival(first)).parameters);
 
+    await person.expectHeading("Signed in at the application");
     const second = application.begin();
     await person.page.goto(second.url);
     await person.expectHeading("Continue to Terminal?");
@@ -59,6 +60,7 @@ scenario("another account can be used on the page that asks", async ({ service, 
   await person.expectHeading("Sign in");
   await person.signIn(bob);
   await application.redeem(request, (await application.arrival(request)).parameters);
+  await person.expectHeading("Signed in at the application");
   await person.page.goto(`${service.issuer}/account`);
   await person.page.getByText(bob).first().waitFor();
 });

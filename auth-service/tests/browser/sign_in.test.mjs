@@ -65,6 +65,7 @@ scenario("an application of others is allowed once, and then asks no more", asyn
   await person.pressGuarded("Allow");
   await application.redeem(first, (await application.arrival(first)).parameters);
 
+  await person.expectHeading("Signed in at the application");
   const second = application.begin();
   await person.page.goto(second.url);
   await application.redeem(second, (await application.arrival(second)).parameters);
@@ -146,6 +147,7 @@ scenario(
     const answer = await application.arrival(request);
     assert.deepEqual([answer.method, answer.headers.origin], ["POST", service.issuer]);
     await application.redeem(request, answer.parameters);
+    await person.expectHeading("Signed in at the application");
     await person.page.goto(`${service.issuer}/account`);
     await person.page.getByRole("button", { name: "Sign out" }).click();
     await person.expectHeading("You are signed out");
