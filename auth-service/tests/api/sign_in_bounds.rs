@@ -127,6 +127,31 @@ async fn requests_that_nobody_finishes_leave_nothing_behind() {
     }
 }
 
+/// A scanner that only looks at the headers must not use anything up.
+#[tokio::test]
+async fn head_stores_nothing() {
+    for app in both().await {
+        app.register("ada").await;
+        app.add_client(web1()).await;
+        let mut ada = Person::new(&app);
+        let form = ada.authorize(&[]).await;
+        ada.sign_in(&form, "ada").await;
+        let codes = async || crate::month::sizes::rows(&app.database, "authorization_codes").await;
+        let before = codes().await;
+        let cookie = ada.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+        for path in
+            [format!("/oauth2/authorize?{}", request(&[])), format!("/login?request={}", form.request())]
+        {
+            let head = app.client.head(format!("{}{path}", app.url)).header("cookie", cookie.join("; "));
+            let response = head.send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+            assert!(response.headers().contains_key("content-security-policy"));
+        }
+        assert_eq!(codes().await, before);
+        assert!(!ada.authorize(&[]).await.code().is_empty(), "still signed in");
+    }
+}
+
 #[tokio::test]
 async fn huge_parameters_are_a_clear_error() {
     for app in both().await {

@@ -1,5 +1,6 @@
 //! `/oauth2/authorize` (RFC 6749 §3.1): where applications send people.
 
+use actix_web::http::Method;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use service_kit::http::BODY_LIMIT;
 
@@ -12,12 +13,16 @@ use crate::http::caller::Caller;
 use crate::pages::ErrorKind;
 use crate::sign_in::{Action, PendingSignIn, Progress, SignInError};
 
-/// Begins a sign-in. A browser that is signed in may get its answer at once.
+/// Begins a sign-in. A browser that is signed in may get its answer at once. `HEAD` has no effect (RFC 9110 §9.3.2): it would
+/// store a code that nobody can read.
 pub(in crate::http) async fn open(
     request: HttpRequest,
     pages: web::Data<HostedPages>,
     Caller(initiator): Caller,
 ) -> HttpResponse {
+    if request.method() == Method::HEAD {
+        return pages.bare_sign_in.show();
+    }
     let parameters = match Parameters::parse(request.query_string()) {
         Ok(parameters) => parameters,
         Err(unanswered) => return show_unanswered(&pages, &initiator, unanswered, None),

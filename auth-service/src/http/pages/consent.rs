@@ -1,6 +1,6 @@
 //! `/consent`: asks whether an application may have what it asks for.
 
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::form::{Visitor, posted, visitor};
@@ -26,6 +26,9 @@ pub(in crate::http) async fn open(
     opened: web::Query<Opened>,
     Caller(initiator): Caller,
 ) -> HttpResponse {
+    if request.method() == Method::HEAD {
+        return pages.bare_sign_in.show();
+    }
     let visitor = match visitor(&pages, &request, &initiator).await {
         Ok(visitor) => visitor,
         Err(page) => return *page,

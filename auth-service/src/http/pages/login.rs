@@ -1,6 +1,6 @@
 //! `/login`: signs a person in, with or without an application that waits.
 
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
@@ -34,6 +34,9 @@ pub(in crate::http) async fn open(
     opened: web::Query<Opened>,
     Caller(initiator): Caller,
 ) -> HttpResponse {
+    if request.method() == Method::HEAD {
+        return pages.bare_sign_in.show();
+    }
     let visitor = match visitor(&pages, &request, &initiator).await {
         Ok(visitor) => visitor,
         Err(page) => return *page,

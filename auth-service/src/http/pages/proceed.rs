@@ -1,7 +1,7 @@
 //! `/continue`: asks before a native application continues, because nothing proves which program gets the answer (RFC 8252
 //! §8.6).
 
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::consent::{Opened, is_named};
@@ -20,6 +20,9 @@ pub(in crate::http) async fn open(
     opened: web::Query<Opened>,
     Caller(initiator): Caller,
 ) -> HttpResponse {
+    if request.method() == Method::HEAD {
+        return pages.bare_sign_in.show();
+    }
     let visitor = match visitor(&pages, &request, &initiator).await {
         Ok(visitor) => visitor,
         Err(page) => return *page,

@@ -39,6 +39,7 @@ pub(super) struct World {
     cookies: BTreeMap<String, String>,
     tabs: Vec<Tab>,
     opened: usize,
+    restarts: u8,
 }
 
 /// The settings of a replica. Each opens what the other one seals.
@@ -71,7 +72,7 @@ impl World {
             .await;
         replicas[0].add_client(Client { scopes, ..client("third") }).await;
         clock.advance_ms(1_000);
-        Self { place, clock, replicas, cookies: BTreeMap::new(), tabs: Vec::new(), opened: 0 }
+        Self { place, clock, replicas, cookies: BTreeMap::new(), tabs: Vec::new(), opened: 0, restarts: 0 }
     }
 
     fn person(&self, replica: usize) -> Person<'_> {
@@ -116,7 +117,9 @@ impl World {
                 Ok(())
             }
             Step::Restart { replica } => {
-                let seed = u8::try_from(self.opened % 200).unwrap() + 2;
+                // Two replicas with the same seed would make the same ids.
+                self.restarts += 1;
+                let seed = self.restarts + 1;
                 let settings = settings_of(&self.place, replica);
                 let clock = Arc::clone(&self.clock);
                 self.replicas[replica] = spawn_replica(&self.place, settings, clock, seed).await.unwrap();
