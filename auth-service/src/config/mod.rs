@@ -70,7 +70,7 @@ pub struct Settings {
     pub pages: PageSettings,
     /// Claims about people.
     pub claims: ClaimSettings,
-    /// What the consent page says about scopes.
+    /// The titles and sentences that describe scopes on the consent page.
     pub scopes: Vec<DescribedScope>,
     /// Declared OAuth clients.
     pub clients: Vec<DeclaredClient>,

@@ -11,7 +11,7 @@ use crate::pages::Color;
 /// The most characters of the issuer's name: it stands in one line above each page, and in each title.
 const LONGEST_NAME: usize = 60;
 
-/// What the hosted pages look like.
+/// The settings for the look of the hosted pages: name, colours, logos and the link to help.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PageSettings {

@@ -20,7 +20,7 @@ use super::{Client, CodeChallenge, GrantType, RequestedClaims};
 /// The scope that makes a client's session outlive its browser session (OpenID Connect Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
-/// How the answer reaches the client.
+/// The response mode: the way in which the response reaches the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResponseMode {
     /// In the query of a redirect.
@@ -30,12 +30,12 @@ pub enum ResponseMode {
     FormPost,
 }
 
-/// Where an answer is sent.
+/// The redirect URI and the way in which the response to an authorization request is sent to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
     /// The redirect URI, as it was requested.
     pub redirect_uri: String,
-    /// How the answer reaches it.
+    /// The response mode.
     pub mode: ResponseMode,
     /// The value of `state`, which is returned as it came.
     pub state: Option<String>,
@@ -81,7 +81,7 @@ pub struct AuthorizationRequest {
     pub challenge: Option<CodeChallenge>,
     /// The `nonce` of the `id_token`.
     pub nonce: Option<String>,
-    /// What the user has to be asked.
+    /// The values of `prompt`: which questions the user has to be asked.
     pub prompt: Prompt,
     /// The longest time since the user authenticated, in seconds.
     pub max_age_s: Option<i64>,

@@ -24,7 +24,8 @@ use crate::storage::users;
 
 /// The interval at which `--follow` looks for new events.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// How far back each poll reads again, in milliseconds.
+/// Each poll also reads the events of this many milliseconds before the last one again, because transactions do not commit
+/// in the order of their times.
 const REREAD_MS: i64 = 5_000;
 /// One in this many polls reads the whole window again.
 const FULL_REREAD_EVERY: u32 = 20;

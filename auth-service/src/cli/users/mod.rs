@@ -90,7 +90,7 @@ struct SetRolesArguments {
     /// All roles of the user, separated by commas; '' for none
     #[arg(value_name = "ROLES", required_unless_present = "option")]
     roles: Option<String>,
-    /// The same, as an option as in `create`
+    /// All roles of the user, given as an option as in `users create`
     #[arg(long = "roles", value_name = "A,B", id = "option", conflicts_with = "roles")]
     option: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Helpers to issue authorization codes, as the hosted pages will do.
+//! Helpers to issue authorization codes, without the hosted pages.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
