@@ -78,7 +78,8 @@ async fn every_page_goes_on_with_its_own_request() {
         assert_ne!(first.code(), second.code());
         assert_eq!(redeem(app, "web1", &second.code()).await.0, StatusCode::OK);
         // Bare, nonsense, or cut: a form that leads to the account.
-        for path in ["/login", "/login?request=nonsense", &address[..40]] {
+        for path in ["/login", "/login?request=nonsense", "/login?request=a&request=b&x=%ff", &address[..40]]
+        {
             let mut new = Person::new(app);
             let form = new.open(path).await;
             assert!(form.status == StatusCode::OK && form.is_page("Sign in"), "{path}");

@@ -1,9 +1,9 @@
 //! `/consent`: asks whether an application may have what it asks for.
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::form::{Visitor, posted, visitor};
+use super::form::{Visitor, opened, posted};
 use super::respond::{host_of, see_page, show};
 use super::{HostedPages, Purpose};
 use crate::domain::Initiator;
@@ -12,28 +12,17 @@ use crate::http::caller::Caller;
 use crate::pages::{Consent, Destination, Page as PageView, Scope};
 use crate::sign_in::{Action, NeededPage, Page, PendingSignIn, Progress, SignInError};
 
-/// The parameters of pages that carry a sign-in.
-#[derive(Debug, serde::Deserialize)]
-pub(in crate::http) struct Opened {
-    #[serde(default)]
-    pub(super) request: String,
-}
-
 /// Shows what the application asks for now.
 pub(in crate::http) async fn open(
     request: HttpRequest,
     pages: web::Data<HostedPages>,
-    opened: web::Query<Opened>,
     Caller(initiator): Caller,
 ) -> HttpResponse {
-    if request.method() == Method::HEAD {
-        return pages.bare_sign_in.show();
-    }
-    let visitor = match visitor(&pages, &request, &initiator).await {
-        Ok(visitor) => visitor,
+    let (query, visitor) = match opened(&pages, &request, &initiator).await {
+        Ok(opened) => opened,
         Err(page) => return *page,
     };
-    let Some(pending) = pages.seals.open(Purpose::Consent, &opened.request) else {
+    let Some(pending) = query.pending(&pages, Purpose::Consent) else {
         return see_page(&pages, "/login");
     };
     let response = show_or_follow(&pages, &pending, &visitor, &initiator).await;
@@ -84,12 +73,8 @@ pub(in crate::http) async fn post(
     Caller(initiator): Caller,
     payload: web::Payload,
 ) -> HttpResponse {
-    let fields = match posted(&pages, &request, payload, &initiator).await {
-        Ok(fields) => fields,
-        Err(page) => return *page,
-    };
-    let visitor = match visitor(&pages, &request, &initiator).await {
-        Ok(visitor) => visitor,
+    let (fields, visitor) = match posted(&pages, &request, payload, &initiator).await {
+        Ok(posted) => posted,
         Err(page) => return *page,
     };
     let Some(pending) = fields.pending(&pages, Purpose::Consent) else {

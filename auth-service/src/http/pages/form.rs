@@ -1,5 +1,6 @@
-//! Reads the posts of pages. They must come from a page of ours.
+//! Reads what a browser opens and posts. Posts must come from a page of ours.
 
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, ORIGIN};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use service_kit::http::BODY_LIMIT;
@@ -10,10 +11,20 @@ use crate::domain::{Handle, Initiator};
 use crate::pages::ErrorKind;
 use crate::sign_in::{CurrentSession, PendingSignIn};
 
-/// The fields of a posted form. They may be secrets, so `Debug` is not implemented.
+/// The fields of a posted form, or the parameters of an address. They may be secrets, so `Debug` is not implemented.
 pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// The parameters of the address. Odd ones are no error: each page has something to show without them.
+    pub(super) fn of_query(request: &HttpRequest) -> Self {
+        Self::parse(request.query_string().as_bytes())
+    }
+
+    fn parse(encoded: &[u8]) -> Self {
+        let fields = url::form_urlencoded::parse(encoded);
+        Self(fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
     /// The value of a field; an empty text if it is missing.
     pub(super) fn get(&self, name: &str) -> &str {
         let mut found = self.0.iter().filter(|(field, _)| field == name);
@@ -52,7 +63,23 @@ pub(super) async fn visitor(
     }
 }
 
-/// Reads a posted form of ours.
+/// Reads an address that was opened, and finds the browser's session. `HEAD` has no effect (RFC 9110 §9.3.2): it would store a
+/// code that nobody can read.
+///
+/// # Errors
+/// The page to show instead.
+pub(super) async fn opened(
+    pages: &HostedPages,
+    request: &HttpRequest,
+    initiator: &Initiator,
+) -> Result<(Fields, Visitor), Box<HttpResponse>> {
+    if request.method() == Method::HEAD {
+        return Err(Box::new(pages.bare_sign_in.show()));
+    }
+    Ok((Fields::of_query(request), visitor(pages, request, initiator).await?))
+}
+
+/// Reads a posted form of ours, and finds the browser's session.
 ///
 /// # Errors
 /// The page to show instead.
@@ -61,7 +88,7 @@ pub(super) async fn posted(
     request: &HttpRequest,
     payload: web::Payload,
     initiator: &Initiator,
-) -> Result<Fields, Box<HttpResponse>> {
+) -> Result<(Fields, Visitor), Box<HttpResponse>> {
     let refuse = |code: &str| Err(Box::new(show_error(pages, initiator, ErrorKind::ForeignForm, code, None)));
     if !is_own(request.headers(), &pages.origin) {
         return refuse("foreign_form");
@@ -70,8 +97,7 @@ pub(super) async fn posted(
         return refuse("unknown_content_type");
     }
     let Ok(Ok(body)) = payload.to_bytes_limited(BODY_LIMIT).await else { return refuse("body_too_large") };
-    let fields = url::form_urlencoded::parse(&body);
-    Ok(Fields(fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
+    Ok((Fields::parse(&body), visitor(pages, request, initiator).await?))
 }
 
 /// Whether a form was posted from a page of ours: by its `Origin`, or without one by `Sec-Fetch-Site`. `null` says as little

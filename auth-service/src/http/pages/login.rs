@@ -1,10 +1,9 @@
 //! `/login`: signs a person in, with or without an application that waits.
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
 
-use super::form::{Fields, Visitor, posted, visitor};
+use super::form::{Fields, Visitor, opened, posted};
 use super::respond::{see_page, show};
 use super::{HostedPages, Purpose, stub_of};
 use crate::accounts::{AccountError, Authentication};
@@ -17,35 +16,22 @@ use crate::sign_in::{Action, NeededPage, Page, PendingSignIn, Progress, SignInEr
 /// The client in audit events of sign-ins on pages.
 const PAGES: &str = "pages";
 
-/// The parameters of the page.
-#[derive(Debug, Deserialize)]
-pub(in crate::http) struct Opened {
-    #[serde(default)]
-    request: String,
-    /// `other`: the person wants to use another account.
-    #[serde(default)]
-    prompt: String,
-}
-
 /// Shows the form, or goes on where the browser is signed in already.
 pub(in crate::http) async fn open(
     request: HttpRequest,
     pages: web::Data<HostedPages>,
-    opened: web::Query<Opened>,
     Caller(initiator): Caller,
 ) -> HttpResponse {
-    if request.method() == Method::HEAD {
-        return pages.bare_sign_in.show();
-    }
-    let visitor = match visitor(&pages, &request, &initiator).await {
-        Ok(visitor) => visitor,
+    let (query, visitor) = match opened(&pages, &request, &initiator).await {
+        Ok(opened) => opened,
         Err(page) => return *page,
     };
     // What does not open is treated as a bare address: the form then leads to the account.
-    let Some(pending) = pages.seals.open(Purpose::SignIn, &opened.request) else {
+    let Some(pending) = query.pending(&pages, Purpose::SignIn) else {
         return pages.bare_sign_in.show();
     };
-    let current = visitor.current.as_ref().filter(|_| opened.prompt != "other");
+    // `prompt=other`: the person wants to use another account.
+    let current = visitor.current.as_ref().filter(|_| query.get("prompt") != "other");
     let progress = pages.sign_ins.advance(&pending, current, Action::opened(), &initiator).await;
     let response = progress.and_then(|progress| show_or_follow(&pages, progress, &visitor, &initiator));
     pages.or_failure(&initiator, response)
@@ -98,12 +84,8 @@ pub(in crate::http) async fn post(
     Caller(initiator): Caller,
     payload: web::Payload,
 ) -> HttpResponse {
-    let fields = match posted(&pages, &request, payload, &initiator).await {
-        Ok(fields) => fields,
-        Err(page) => return *page,
-    };
-    let visitor = match visitor(&pages, &request, &initiator).await {
-        Ok(visitor) => visitor,
+    let (fields, visitor) = match posted(&pages, &request, payload, &initiator).await {
+        Ok(posted) => posted,
         Err(page) => return *page,
     };
     let pending = fields.pending(&pages, Purpose::SignIn);
@@ -134,8 +116,8 @@ impl Post<'_> {
             return self.show_again(StatusCode::UNPROCESSABLE_ENTITY, None, missing).await;
         }
         let judged = self.pages.accounts.authenticate(username, password, PAGES, self.initiator).await;
-        let proven = match judged {
-            Ok(Authentication::Verified(proven)) => proven,
+        let verified = match judged {
+            Ok(Authentication::Verified(verified)) => verified,
             Ok(Authentication::Refused) => return self.show_refused().await,
             Err(AccountError::Password(PasswordError::Overloaded(_))) => {
                 let busy = Some(SignInNotice::Busy);
@@ -146,7 +128,7 @@ impl Post<'_> {
             Err(error) => return Err(error.into()),
         };
         let handle = self.visitor.handle.take();
-        match self.pages.sign_ins.sign_in(proven, handle, self.initiator.clone()).await? {
+        match self.pages.sign_ins.sign_in(verified, handle, self.initiator.clone()).await? {
             Some(signed_in) => {
                 signed_in_response(self.pages, self.pending.as_ref(), &signed_in, self.initiator).await
             }

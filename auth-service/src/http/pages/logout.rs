@@ -32,11 +32,8 @@ pub(in crate::http) async fn post(
     Caller(initiator): Caller,
     payload: web::Payload,
 ) -> HttpResponse {
-    if let Err(page) = posted(&pages, &request, payload, &initiator).await {
-        return *page;
-    }
-    let visitor = match visitor(&pages, &request, &initiator).await {
-        Ok(visitor) => visitor,
+    let (_fields, visitor) = match posted(&pages, &request, payload, &initiator).await {
+        Ok(posted) => posted,
         Err(page) => return *page,
     };
     let ended = pages.sign_ins.sign_out(visitor.handle, EndReason::Logout, initiator.clone()).await;

@@ -1,11 +1,11 @@
 //! `/continue`: asks before a native application continues, because nothing proves which program gets the answer (RFC 8252
 //! §8.6).
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::consent::{Opened, is_named};
-use super::form::{Visitor, posted, visitor};
+use super::consent::is_named;
+use super::form::{Visitor, opened, posted};
 use super::respond::{see_page, show};
 use super::{HostedPages, Purpose};
 use crate::domain::Initiator;
@@ -17,17 +17,13 @@ use crate::sign_in::{Action, Page, PendingSignIn, Progress, SignInError};
 pub(in crate::http) async fn open(
     request: HttpRequest,
     pages: web::Data<HostedPages>,
-    opened: web::Query<Opened>,
     Caller(initiator): Caller,
 ) -> HttpResponse {
-    if request.method() == Method::HEAD {
-        return pages.bare_sign_in.show();
-    }
-    let visitor = match visitor(&pages, &request, &initiator).await {
-        Ok(visitor) => visitor,
+    let (query, visitor) = match opened(&pages, &request, &initiator).await {
+        Ok(opened) => opened,
         Err(page) => return *page,
     };
-    let Some(pending) = pages.seals.open(Purpose::Continue, &opened.request) else {
+    let Some(pending) = query.pending(&pages, Purpose::Continue) else {
         return see_page(&pages, "/login");
     };
     let response = show_or_follow(&pages, &pending, &visitor, &initiator).await;
@@ -63,12 +59,8 @@ pub(in crate::http) async fn post(
     Caller(initiator): Caller,
     payload: web::Payload,
 ) -> HttpResponse {
-    let fields = match posted(&pages, &request, payload, &initiator).await {
-        Ok(fields) => fields,
-        Err(page) => return *page,
-    };
-    let visitor = match visitor(&pages, &request, &initiator).await {
-        Ok(visitor) => visitor,
+    let (fields, visitor) = match posted(&pages, &request, payload, &initiator).await {
+        Ok(posted) => posted,
         Err(page) => return *page,
     };
     let Some(pending) = fields.pending(&pages, Purpose::Continue) else {

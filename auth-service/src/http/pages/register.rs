@@ -3,8 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::consent::Opened;
-use super::form::{Fields, posted, visitor};
+use super::form::{Fields, posted};
 use super::login::signed_in_response;
 use super::respond::show;
 use super::{HostedPages, Purpose, stub_of};
@@ -18,11 +17,11 @@ use crate::tokens::VerifiedCredentials;
 
 /// Shows the form.
 pub(in crate::http) async fn open(
+    request: HttpRequest,
     pages: web::Data<HostedPages>,
-    opened: web::Query<Opened>,
     Caller(initiator): Caller,
 ) -> HttpResponse {
-    let pending = pages.seals.open(Purpose::SignIn, &opened.request);
+    let pending = Fields::of_query(&request).pending(&pages, Purpose::SignIn);
     let response = show_form(&pages, StatusCode::OK, pending.as_ref(), Register::default(), &initiator).await;
     pages.or_failure(&initiator, response)
 }
@@ -51,12 +50,8 @@ pub(in crate::http) async fn post(
     Caller(initiator): Caller,
     payload: web::Payload,
 ) -> HttpResponse {
-    let fields = match posted(&pages, &request, payload, &initiator).await {
-        Ok(fields) => fields,
-        Err(page) => return *page,
-    };
-    let visitor = match visitor(&pages, &request, &initiator).await {
-        Ok(visitor) => visitor,
+    let (fields, visitor) = match posted(&pages, &request, payload, &initiator).await {
+        Ok(posted) => posted,
         Err(page) => return *page,
     };
     let response = register(&pages, &fields, visitor.handle, &initiator).await;
