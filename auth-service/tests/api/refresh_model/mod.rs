@@ -15,8 +15,8 @@ use service_kit::database::Backend;
 use shared_claims::clock::{Clock as _, SystemClock};
 
 use self::driver::Driver;
-use self::model::Rules;
-use self::steps::{Step, steps};
+use self::model::{Rules, Scope};
+use self::steps::{RelativeAction, Step, TokenChoice, steps};
 use crate::helpers::{TestApp, spawn_app};
 
 fn rules(replay: i64) -> Rules {
@@ -68,6 +68,23 @@ fn run(backend: Backend, replay: i64) {
         held.unwrap_or_else(|error| panic!("{backend:?}, replay {replay} s: {error}"));
     }
     runtime.block_on(async move { drop(app) });
+}
+
+/// Both access tokens, which are the same, may be checked before one of the logouts takes effect.
+#[tokio::test]
+async fn of_two_logouts_with_one_access_token_one_or_both_are_done() {
+    let rules = rules(30);
+    let app = spawn_app(Backend::Sqlite, apply(rules)).await;
+    let newest = |make: fn(usize, TokenChoice) -> RelativeAction| make(0, TokenChoice::Newest);
+    for act in [
+        newest(|back, which| RelativeAction::LogOut { back, which }),
+        newest(|back, which| RelativeAction::LogOutAll { back, which }),
+    ] {
+        for time in 0..20 {
+            let steps = [Step::Alone(RelativeAction::LogIn(Scope::All)), Step::Together(vec![act; 2])];
+            follow(&app, rules, format!("user {time} of {act:?}"), &steps).await.unwrap();
+        }
+    }
 }
 
 #[test]

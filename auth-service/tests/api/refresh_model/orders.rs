@@ -2,9 +2,14 @@
 
 use super::model::{Action, Model, Outcome};
 
-/// Whether all acts and outcomes are the same.
+/// Whether all acts are the same, and each happens at one moment: then their order makes no difference. A logout has
+/// two moments. Two that present the same access token may both be checked before one of them takes effect.
 pub(super) fn is_crowd(seen: &[(Action, Outcome)]) -> bool {
-    seen.len() > 1 && seen.iter().all(|(act, _)| *act == seen[0].0)
+    seen.len() > 1 && !is_logout(seen[0].0) && seen.iter().all(|(act, _)| *act == seen[0].0)
+}
+
+fn is_logout(act: Action) -> bool {
+    matches!(act, Action::LogOut { .. } | Action::LogOutAll { .. })
 }
 
 /// A step of a concurrent act, by the act's number.
@@ -16,16 +21,14 @@ pub(super) enum Event {
     TakesEffect(usize),
 }
 
-/// Every order of the steps; only one, if all acts are the same.
+/// Every order of the steps; only one of a crowd.
 pub(super) fn orders(seen: &[(Action, Outcome)]) -> Vec<Vec<Event>> {
     if is_crowd(seen) {
         return vec![(0..seen.len()).map(Event::TakesEffect).collect()];
     }
-    let moments = seen.iter().enumerate().map(|(number, (act, _))| match act {
-        Action::LogOut { .. } | Action::LogOutAll { .. } => {
-            vec![Event::Checks(number), Event::TakesEffect(number)]
-        }
-        _ => vec![Event::TakesEffect(number)],
+    let moments = seen.iter().enumerate().map(|(number, (act, _))| match is_logout(*act) {
+        true => vec![Event::Checks(number), Event::TakesEffect(number)],
+        false => vec![Event::TakesEffect(number)],
     });
     merged(&moments.collect::<Vec<_>>())
 }
