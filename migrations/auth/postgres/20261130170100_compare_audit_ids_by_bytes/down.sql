@@ -1,0 +1,1 @@
+ALTER TABLE audit_events ALTER COLUMN id TYPE TEXT COLLATE "default";
