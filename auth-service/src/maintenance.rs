@@ -1,20 +1,23 @@
-//! Background work: keys are read again and rotated, an interrupted disabling of a client is completed, and rows that
-//! are no longer needed are removed.
+//! Background work: keys are read again and rotated, the end of the revocation log is watched, an interrupted disabling of
+//! a client is completed, and rows that are no longer needed are removed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::background;
 use crate::clients::Administration;
 use crate::keys::KeyStore;
 use crate::pruning::{PruneRound, Pruner};
+use crate::revocation::continuity::LogWatch;
 
 /// How often keys are read. A change must be noticed within a second.
 const KEYS_EVERY: Duration = Duration::from_millis(500);
+/// How often the end of the revocation log is compared with what is known of it.
+const LOG_EVERY: Duration = Duration::from_millis(500);
 /// How often interrupted changes of clients are completed. They are rare.
 const CLIENTS_EVERY: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
@@ -26,12 +29,14 @@ pub(crate) struct Maintenance {
 }
 
 impl Maintenance {
-    pub(crate) fn start(keys: KeyStore, pruner: Pruner, clients: Administration) -> Self {
+    pub(crate) fn start(keys: KeyStore, pruner: Pruner, clients: Administration, log: LogWatch) -> Self {
         let (stop, stopped) = watch::channel(false);
+        let ticks = |period| Ticks::every(period, stopped.clone());
         let tasks = vec![
-            tokio::spawn(read_keys(keys, stopped.clone())),
-            tokio::spawn(prune(pruner, stopped.clone())),
-            tokio::spawn(complete_disabling(clients, stopped)),
+            tokio::spawn(watch_log(log, keys.clone(), ticks(LOG_EVERY))),
+            tokio::spawn(read_keys(keys, ticks(KEYS_EVERY))),
+            tokio::spawn(prune(pruner, ticks(PRUNE_EVERY))),
+            tokio::spawn(complete_disabling(clients, ticks(CLIENTS_EVERY))),
         ];
         Self { stop, tasks: Mutex::new(tasks) }
     }
@@ -47,15 +52,36 @@ impl Maintenance {
     }
 }
 
-async fn read_keys(keys: KeyStore, mut stopped: watch::Receiver<bool>) {
-    let mut ticks = interval(KEYS_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failed_before = false;
-    loop {
+/// A step in each interval, until the stop.
+struct Ticks {
+    interval: Interval,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Ticks {
+    fn every(period: Duration, stopped: watch::Receiver<bool>) -> Self {
+        let mut interval = interval(period);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { interval, stopped }
+    }
+
+    /// Waits for the next step. Returns false at the stop.
+    async fn next(&mut self) -> bool {
         tokio::select! {
-            _ = ticks.tick() => {}
-            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = self.interval.tick() => true,
+            () = stop(&mut self.stopped) => false,
         }
+    }
+}
+
+async fn stop(stopped: &mut watch::Receiver<bool>) {
+    // An error means that nobody can stop the tasks any more, which is a stop as well.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+async fn read_keys(keys: KeyStore, mut ticks: Ticks) {
+    let mut failed_before = false;
+    while ticks.next().await {
         let Some(outcome) = background::step(keys.refresh()).await else { continue };
         // The known keys stay in use. The error is logged once and not at every attempt.
         if let Err(error) = &outcome
@@ -67,14 +93,25 @@ async fn read_keys(keys: KeyStore, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-async fn prune(pruner: Pruner, mut stopped: watch::Receiver<bool>) {
-    let mut ticks = interval(PRUNE_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = stopped.wait_for(|stop| *stop) => return,
+async fn watch_log(log: LogWatch, keys: KeyStore, mut ticks: Ticks) {
+    let mut failed_before = false;
+    while ticks.next().await {
+        let read_keys = || async {
+            // A failure is logged by the task that reads keys.
+            let _ = keys.refresh().await;
+        };
+        let Some(outcome) = background::step(log.look(read_keys)).await else { continue };
+        if let Err(error) = &outcome
+            && !failed_before
+        {
+            tracing::warn!(%error, "revocation.log.not_read");
         }
+        failed_before = outcome.is_err();
+    }
+}
+
+async fn prune(pruner: Pruner, mut ticks: Ticks) {
+    while ticks.next().await {
         tokio::select! {
             outcome = background::step(pruner.round()) => match outcome {
                 Some(Ok(PruneRound::Done(rows))) if rows > 0 => tracing::info!(rows, "prune.done"),
@@ -82,19 +119,13 @@ async fn prune(pruner: Pruner, mut stopped: watch::Receiver<bool>) {
                 Some(Ok(_)) | None => {}
             },
             // The round stops between two batches. A batch that is running is completed by the database pool.
-            _ = stopped.wait_for(|stop| *stop) => return,
+            () = stop(&mut ticks.stopped) => return,
         }
     }
 }
 
-async fn complete_disabling(clients: Administration, mut stopped: watch::Receiver<bool>) {
-    let mut ticks = interval(CLIENTS_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = stopped.wait_for(|stop| *stop) => return,
-        }
+async fn complete_disabling(clients: Administration, mut ticks: Ticks) {
+    while ticks.next().await {
         match background::step(clients.complete_disabling()).await {
             Some(Ok(Some(_))) => tracing::warn!("clients.settled"),
             Some(Ok(None)) | None => {}

@@ -1,5 +1,10 @@
 //! What the service tells of itself: checks behind `/readyz`, numbers for Prometheus.
 
+mod locks;
+mod pruning;
+mod queue;
+mod throttle;
+
 use std::sync::Arc;
 
 use service_kit::database::Database;
@@ -9,11 +14,14 @@ use service_kit::timestamp::rfc3339;
 use shared_claims::clock::SharedClock;
 use shared_claims::metrics::MetricKind;
 
+pub(crate) use self::locks::watch_locks;
+pub(crate) use self::pruning::watch_pruning;
+pub(crate) use self::queue::watch_queue;
+pub(crate) use self::throttle::watch_throttle;
 use crate::clients::{Clients, RegistryStatus};
 use crate::domain::signing_key::{KeyState, first_next};
 use crate::keys::KeyStore;
-use crate::passwords::{HashPoolStatus, Passwords};
-use crate::pruning::{Pruner, Table};
+use crate::passwords::{BreachCheckStatus, HashPoolStatus, PasswordPolicy, Passwords};
 use crate::revocation::feed::{Feed, FeedStatus};
 use crate::revocation::{ProjectionState, ProjectionStatus, Revocations};
 
@@ -26,6 +34,17 @@ pub(crate) fn checks(database: &Database, keys: &KeyStore, revocations: &Revocat
     let health = HealthChecks::new().database(database).required("signing_key", move || {
         let found = signing_key(&keys);
         async move { found }
+    });
+    let continuity = revocations.continuity().clone();
+    let health = health.required("revocation_log", move || {
+        let is_older = continuity.is_older();
+        async move {
+            if is_older {
+                CheckResult::down("the database is an older state of itself: run after-restore")
+            } else {
+                CheckResult::ok()
+            }
+        }
     });
     if revocations.status().is_none() {
         return health;
@@ -65,7 +84,7 @@ fn projection(status: ProjectionStatus) -> CheckResult {
         | ProjectionState::MayEvict
         | ProjectionState::DatabaseUnavailable
         | ProjectionState::Panicked => CheckResult::degraded(state),
-        ProjectionState::RedisUnavailable => CheckResult::down(state),
+        ProjectionState::RedisUnavailable | ProjectionState::Older => CheckResult::down(state),
     };
     finding.with("delivered", status.delivered).with("evicted_keys", status.evicted_keys)
 }
@@ -74,35 +93,68 @@ fn projection(status: ProjectionStatus) -> CheckResult {
 pub(crate) fn watch(
     metrics: &Metrics,
     passwords: &Passwords,
+    policy: &PasswordPolicy,
     revocations: &Revocations,
 ) -> prometheus::Result<()> {
     watch_passwords(metrics, passwords)?;
+    watch_breach_check(metrics, policy)?;
     if revocations.status().is_some() { watch_projection(metrics, revocations) } else { Ok(()) }
 }
 
 fn watch_passwords(metrics: &Metrics, passwords: &Passwords) -> prometheus::Result<()> {
-    type Read = fn(HashPoolStatus) -> u64;
-    let numbers: [(MetricKind, &str, &str, Read); 3] = [
+    type Read = fn(HashPoolStatus) -> f64;
+    let numbers: [(MetricKind, &str, &str, Read); 6] = [
         (MetricKind::Counter, "latchkey_password_hashes_total", "Password hashes computed.", |status| {
-            status.hashes
+            number(status.hashes)
         }),
         (
             MetricKind::Counter,
             "latchkey_password_hashes_refused_total",
-            "Hashes refused: the queue was full.",
-            |status| status.refused,
+            "Requests refused: their turn to be hashed would have come too late.",
+            |status| number(status.refused),
         ),
         (MetricKind::Gauge, "latchkey_password_hashes_waiting", "Hashes that wait for a worker.", |status| {
-            u64::try_from(status.waiting).unwrap_or(u64::MAX)
+            number(u64::try_from(status.waiting).unwrap_or(u64::MAX))
+        }),
+        (MetricKind::Gauge, "latchkey_password_hashes_running", "Workers that hash.", |status| {
+            number(u64::try_from(status.running).unwrap_or(u64::MAX))
+        }),
+        (
+            MetricKind::Counter,
+            "latchkey_password_hashes_wait_seconds_total",
+            "How long hashes have waited for a worker, all together.",
+            |status| status.waited.as_secs_f64(),
+        ),
+        (MetricKind::Gauge, "latchkey_password_hash_seconds", "How long a hash takes.", |status| {
+            status.turn.as_secs_f64()
         }),
     ];
     for (kind, name, help, read) in numbers {
         let passwords = passwords.clone();
         metrics.register_callback(kind, name, help, &[], move || {
-            LabeledValue::unlabeled(number(read(passwords.status())))
+            LabeledValue::unlabeled(read(passwords.status()))
         })?;
     }
     Ok(())
+}
+
+/// Registers how the checks for leaked passwords ended, if a service is asked.
+fn watch_breach_check(metrics: &Metrics, policy: &PasswordPolicy) -> prometheus::Result<()> {
+    let Some(breaches) = policy.breaches().cloned() else { return Ok(()) };
+    metrics.register_callback(
+        MetricKind::Counter,
+        "latchkey_password_breach_checks_total",
+        "Checks of new passwords at the service for leaked ones, by result.",
+        &["result"],
+        move || {
+            let BreachCheckStatus { clear, known, failed } = breaches.status();
+            let sample = |(result, count): (&str, u64)| LabeledValue {
+                labels: vec![("result", result.to_owned())],
+                value: number(count),
+            };
+            [("clear", clear), ("known", known), ("failed", failed)].map(sample).to_vec()
+        },
+    )
 }
 
 /// Registers what is worth an alarm about the signing keys.
@@ -179,34 +231,6 @@ pub(crate) fn watch_clients(metrics: &Metrics, clients: &Clients) -> prometheus:
     Ok(())
 }
 
-/// Registers what was pruned, by this replica: of several one prunes.
-pub(crate) fn watch_pruning(metrics: &Metrics, pruner: &Pruner) -> prometheus::Result<()> {
-    let rows = pruner.clone();
-    metrics.register_callback(
-        MetricKind::Counter,
-        "latchkey_pruned_rows_total",
-        "Rows removed because they no longer matter, by table.",
-        &["table"],
-        move || {
-            let sample = |table: Table| LabeledValue {
-                labels: vec![("table", table.as_str().to_owned())],
-                value: number(rows.status().rows(table)),
-            };
-            Table::ALL.map(sample).to_vec()
-        },
-    )?;
-    let finished = pruner.clone();
-    metrics.register_callback(
-        MetricKind::Gauge,
-        "latchkey_pruned_timestamp_seconds",
-        "When this replica last removed all that was due; 0 where it never did.",
-        &[],
-        move || {
-            LabeledValue::unlabeled(number(u64::try_from(finished.status().finished_at_s()).unwrap_or(0)))
-        },
-    )
-}
-
 /// Registers what the feed counts.
 pub(crate) fn watch_feed(metrics: &Metrics, feed: &Feed) -> prometheus::Result<()> {
     type Read = fn(FeedStatus) -> f64;
@@ -240,7 +264,7 @@ pub(crate) fn watch_feed(metrics: &Metrics, feed: &Feed) -> prometheus::Result<(
 
 fn watch_projection(metrics: &Metrics, revocations: &Revocations) -> prometheus::Result<()> {
     type Read = fn(ProjectionStatus) -> u64;
-    let numbers: [(MetricKind, &str, &str, Read); 8] = [
+    let numbers: [(MetricKind, &str, &str, Read); 9] = [
         (
             MetricKind::Gauge,
             "latchkey_revocation_list_current",
@@ -252,6 +276,12 @@ fn watch_projection(metrics: &Metrics, revocations: &Revocations) -> prometheus:
             "latchkey_revocation_list_redis_full",
             "1 while Redis has reached its maxmemory.",
             |status| u64::from(status.is_full),
+        ),
+        (
+            MetricKind::Gauge,
+            "latchkey_revocation_list_redis_memory_permille",
+            "How much of its maxmemory Redis uses, in thousandths.",
+            |status| status.memory_permille,
         ),
         (
             MetricKind::Counter,

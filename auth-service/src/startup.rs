@@ -1,6 +1,7 @@
 //! Builds the components and connects them. Only this module does.
 
 mod components;
+mod mail;
 mod settings;
 mod verifiers;
 mod warnings;
@@ -10,9 +11,10 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use actix_web::web::ServiceConfig;
+use actix_web::web::{Data, ServiceConfig};
 use service_kit::config::InvalidSetting;
 use service_kit::database::{Database, DatabaseError};
+use service_kit::http::Gate;
 use service_kit::metrics::Metrics;
 use service_kit::server::{self, Service};
 use shared_claims::actix::InvalidOrigin;
@@ -22,25 +24,29 @@ use shared_claims::verifier::BuildError;
 use zeroize::Zeroizing;
 
 pub(crate) use self::components::{Components, unit_of_work_of_a_command};
-pub(crate) use self::settings::password_rules;
+pub use self::mail::MailerError;
+pub(crate) use self::mail::mailer;
+pub(crate) use self::settings::sends_mail;
 pub use self::settings::{cut_rules, key_settings, limits, prune_rules, session_limits};
 use self::settings::{feed_access, page_settings, projection, scope_texts, token_settings};
-use crate::accounts::{AccountParts, Accounts};
 use crate::audit::{Recorder, Refusals};
-use crate::clients::AdministrationError;
+use crate::clients::{AdministrationError, ClientDeclaration};
 use crate::config::{Settings, read_clients};
 use crate::http::revocations::Feed;
 use crate::http::{
-    self, ClientAuth, Cookies, HostedPages, HostedPagesParts, Metadata, PublishedMetadata, Services,
+    self, ClientAuth, Cookies, DeviceCookies, HostedPages, HostedPagesParts, Metadata, ProxyWatch,
+    PublishedMetadata, Services,
 };
 use crate::keys::{KeyStore, KeysError, SecretName, ensure_database_id};
+use crate::mail::Mailer;
 use crate::maintenance::Maintenance;
 use crate::pages::{PageError, Pages};
 use crate::pruning::Pruner;
+use crate::queue::{Queue, Worker};
 use crate::random::Random;
+use crate::revocation::continuity::{Continuity, LogWatch};
 use crate::revocation::{self, Revocations};
-use crate::sign_in::{SignInParts, SignIns};
-use crate::storage::UnitOfWork;
+use crate::storage::{UnitOfWork, meta};
 use crate::tokens::{TokenParts, Tokens};
 use crate::{observe, storage};
 
@@ -74,6 +80,9 @@ pub enum StartError {
     /// A setting of the hosted pages, or a file that it names, cannot be used.
     #[error("{0}")]
     Pages(#[from] PageError),
+    /// A setting for mail, or the file that it names, cannot be used.
+    #[error("{0}")]
+    Mail(#[from] MailerError),
     /// A metric could not be registered.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -103,6 +112,7 @@ impl World {
 pub struct Application {
     server: server::Application,
     maintenance: Maintenance,
+    queue_worker: Worker,
     revocations: Revocations,
     feed: revocation::feed::Feed,
 }
@@ -113,33 +123,28 @@ impl Application {
     pub async fn build(settings: Settings, world: World) -> Result<Self, StartError> {
         warnings::log(&settings);
         let World { clock, random, listener } = world;
-        let pages = pages(&settings)?;
-        server::check_tls(&settings.http)?;
+        let (pages, mailer) = check_files(&settings)?;
         let database = open(&settings).await?;
         let database_id = ensure_database_id(&database, &random).await?;
         let unit_of_work = UnitOfWork::new(database.clone(), clock.clone(), random.clone());
         let (keys, secrets) =
             open_keys(Components { settings: &settings, unit_of_work: &unit_of_work }).await?;
 
-        let projection = projection(&settings);
-        let feed =
-            revocation::feed::Feed::start(&database, settings.revocation.feed_followers, clock.clone());
-        let feed = feed.await?;
-        let revocations =
-            Revocations::start(database.clone(), database_id, projection, clock.clone(), random.clone())
-                .await?
-                .with_feed(feed.clone());
+        let (revocations, feed) =
+            start_revocations(&settings, &database, database_id, clock.clone(), random.clone()).await?;
         let recorder = Recorder::new(random.clone(), clock.clone(), settings.throttle.enabled);
         let refusals = Refusals::new(database.clone(), recorder.clone());
-        let unit_of_work = unit_of_work.with_audit_policy(recorder).announced_by(revocations.clone());
+        let queue = Queue::new(database.clone(), clock.clone(), random.clone())
+            .paused_while(older_database(&revocations));
+        let unit_of_work = unit_of_work
+            .with_audit_policy(recorder)
+            .announced_by(revocations.clone())
+            .dispatched_by(queue.clone());
         let components = Components { settings: &settings, unit_of_work: &unit_of_work };
         let passwords = components.passwords(&secrets.pepper);
-        let accounts = Accounts::new(AccountParts {
-            unit_of_work: unit_of_work.clone(),
-            passwords: passwords.clone(),
-            refusals: refusals.clone(),
-            password_rules: password_rules(&settings),
-        });
+        warnings::measure_hashing(&passwords);
+        let throttle = components.throttle(&secrets.throttle);
+        let accounts = components.accounts(passwords.clone(), throttle.clone(), refusals.clone());
         let token_settings = token_settings(&settings)?;
         let scopes: Vec<String> = token_settings.default_scope.iter().map(str::to_owned).collect();
         let pruner = Pruner::new(database.clone(), clock.clone(), &random, prune_rules(&settings));
@@ -147,54 +152,53 @@ impl Application {
             unit_of_work: unit_of_work.clone(),
             keys: keys.clone(),
             refresh_derivation: secrets.refresh_derivation,
+            throttle: throttle.clone(),
             settings: token_settings,
         });
 
         let (clients, administration) = components.clients();
-        administration.declare(read_clients(&settings.clients, &settings.tokens.audience)?).await?;
+        administration.declare(declared(&settings)?).await?;
 
         let metrics = Metrics::new()?;
         metrics.watch_database(&database)?;
-        observe::watch(&metrics, &passwords, &revocations)?;
+        observe::watch(&metrics, &passwords, accounts.password_policy(), &revocations)?;
+        observe::watch_locks(&metrics, &accounts)?;
+        observe::watch_throttle(&metrics, &throttle)?;
         observe::watch_feed(&metrics, &feed)?;
         observe::watch_keys(&metrics, &keys, &clock)?;
         observe::watch_clients(&metrics, &clients)?;
         observe::watch_pruning(&metrics, &pruner)?;
+        observe::watch_queue(&metrics, &queue, &clock)?;
         let health = observe::checks(&database, &keys, &revocations);
-        let cookies = Cookies::new(&settings.cookie_rules(), settings.base_path());
-        let sign_ins = SignIns::new(SignInParts {
-            unit_of_work: unit_of_work.clone(),
-            clients: clients.clone(),
-            tokens: tokens.clone(),
-            keys: keys.clone(),
-            limits: session_limits(&settings.sessions),
-        });
+        let handlers = components.handlers(&keys, mailer);
+        let (cookie_rules, seals) = (settings.cookie_rules(), components.seals().await?);
+        let cookies = Cookies::new(&cookie_rules, settings.base_path());
+        let devices = DeviceCookies::new(&cookie_rules, seals.clone());
+        let sign_ins = components.sign_ins(&clients, &tokens, &keys);
         let services = Services {
             accounts: accounts.clone(),
             tokens,
-            client_auth: ClientAuth::new(clients, refusals, clock.clone()),
+            client_auth: ClientAuth::new(clients, refusals, throttle, clock.clone()),
             issued: verifiers::issued(&settings, &database, &keys, clock.clone()).await?,
             keys: keys.clone(),
             bearer: verifiers::bearer(&settings, &database, &keys, clock.clone()).await?,
             browser: verifiers::browser(&settings, cookies.clone(), &keys, clock.clone()).await?,
             cookies,
-            published: PublishedMetadata::new(
-                &Metadata::of(&settings.issuer, scopes.iter()),
-                settings.keys.jwks_max_age_seconds,
-                settings.base_path(),
-            )
-            .map_err(io::Error::other)?,
+            devices: devices.clone(),
+            published: published(&settings, &scopes)?,
             feed: Feed { feed: feed.clone(), access: feed_access(&settings) },
             pages: HostedPages::new(HostedPagesParts {
                 pages,
                 sign_ins,
-                seals: components.seals().await?,
+                seals,
+                devices,
                 accounts,
                 scope_texts: scope_texts(&settings.scopes),
-                cookies: &settings.cookie_rules(),
+                cookies: &cookie_rules,
                 issuer: &settings.issuer,
                 base_path: settings.base_path(),
             }),
+            proxy_watch: Data::new(ProxyWatch::new(settings.http.trusted_proxies.clone(), clock.clone())),
         };
         let service = Service {
             api: http::docs::document(scopes.into_iter(), settings.base_path()),
@@ -205,11 +209,13 @@ impl Application {
             metrics_settings: settings.metrics,
             metrics,
             health,
+            gate: Gate::closed_while(older_database(&revocations)),
             routes: move |config: &mut ServiceConfig| http::configure(config, &services),
         };
         let server = server::bind(service, listener)?;
-        let maintenance = Maintenance::start(keys, pruner, administration);
-        Ok(Self { server, maintenance, revocations, feed })
+        let log = LogWatch::new(database, revocations.continuity().clone());
+        let maintenance = Maintenance::start(keys, pruner, administration, log);
+        Ok(Self { server, maintenance, queue_worker: Worker::start(&queue, handlers), revocations, feed })
     }
 
     /// The port of the HTTP listener.
@@ -217,25 +223,43 @@ impl Application {
         self.server.port()
     }
 
-    /// Serves until SIGTERM or SIGINT. After the signal, the process ends within `http.shutdown_seconds` and one second.
+    /// Serves until SIGTERM or SIGINT, and after it for `http.drain_seconds`. Then the process ends within
+    /// `http.shutdown_seconds` and one second.
     pub async fn run_until_stopped(self) -> io::Result<()> {
-        let stop = server::stop_signal(self.server.shutdown_timeout())?;
-        self.run_until(stop).await
+        let (stop, drain) = (server::stop_signal(self.server.stop_timeout())?, self.server.drain());
+        self.run_until(async move {
+            stop.await;
+            drain.await;
+        })
+        .await
     }
 
     /// Serves until `stop` completes. Then finishes the requests and the background tasks that are running.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let (revocations, maintenance, feed) = (self.revocations, self.maintenance, self.feed);
+        let Self { server, maintenance, queue_worker, revocations, feed } = self;
         let stop = async move {
             stop.await;
             feed.answer_waiting();
         };
         let finish = async move {
-            maintenance.stop().await;
+            tokio::join!(maintenance.stop(), queue_worker.stop());
             revocations.stop().await;
         };
-        self.server.run_until(stop, finish).await
+        server.run_until(stop, finish).await
     }
+}
+
+/// The end of the name of the migration since which a verified address belongs to one user.
+const UNIQUE_ADDRESSES: &str = "create_mailed_links";
+
+/// Says how many users share an address that was verified for an older one: it is theirs no more, until they prove it.
+async fn log_taken_addresses(database: &Database) -> Result<(), DatabaseError> {
+    let taken = database.read(|conn| meta::find(conn, meta::VERIFIED_ADDRESSES_TAKEN)).await?;
+    match taken.as_deref() {
+        None | Some("0") => tracing::info!(users = 0, "database.verified_addresses_taken"),
+        Some(users) => tracing::warn!(users, "database.verified_addresses_taken"),
+    }
+    Ok(())
 }
 
 /// Opens the database and applies the migrations that are missing.
@@ -243,12 +267,21 @@ pub async fn open(settings: &Settings) -> Result<Database, DatabaseError> {
     let database = Database::connect(&settings.database).await?;
     for applied in database.migrate(storage::migrations()).await? {
         tracing::info!(migration = applied, "database.migrated");
+        if applied.ends_with(UNIQUE_ADDRESSES) {
+            log_taken_addresses(&database).await?;
+        }
     }
     Ok(database)
 }
 
+/// What is made of the settings and of the files that they name. `check-config` makes it, too: nothing is created or changed.
+pub(crate) fn check_files(settings: &Settings) -> Result<(Pages, Arc<Mailer>), StartError> {
+    server::check_tls(&settings.http)?;
+    Ok((pages(settings)?, mailer(settings)?))
+}
+
 /// The hosted pages. Reads the files of the logos.
-pub(crate) fn pages(settings: &Settings) -> Result<Pages, PageError> {
+fn pages(settings: &Settings) -> Result<Pages, PageError> {
     Pages::new(page_settings(settings))
 }
 
@@ -260,10 +293,47 @@ pub(crate) async fn open_for_command(settings: &Settings) -> Result<Database, Da
     Ok(database)
 }
 
+/// The clients that the configuration declares.
+fn declared(settings: &Settings) -> Result<Vec<ClientDeclaration>, InvalidSetting> {
+    read_clients(&settings.clients, &settings.tokens.audience, settings.is_local())
+}
+
+/// The metadata of the issuer as it is sent.
+fn published(settings: &Settings, scopes: &[String]) -> io::Result<PublishedMetadata> {
+    let metadata = Metadata::of(&settings.issuer, scopes.iter());
+    let max_age_seconds = settings.keys.jwks_max_age_seconds;
+    PublishedMetadata::new(&metadata, max_age_seconds, settings.base_path()).map_err(io::Error::other)
+}
+
 /// The server's own secrets.
 struct Secrets {
     pepper: Zeroizing<[u8; 32]>,
     refresh_derivation: Zeroizing<[u8; 32]>,
+    /// The throttle's key for hashing names and addresses.
+    throttle: Zeroizing<[u8; 32]>,
+}
+
+/// Whether the database is an older state of itself. What waits in it may have been sent since, and what is valid in it may
+/// have been revoked.
+fn older_database(revocations: &Revocations) -> impl Fn() -> bool + Send + Sync + 'static {
+    let continuity = revocations.continuity().clone();
+    move || continuity.is_older()
+}
+
+/// Starts the projection of revocations to Redis, if there is one, and the reader of the feed.
+async fn start_revocations(
+    settings: &Settings,
+    database: &Database,
+    database_id: String,
+    clock: SharedClock,
+    random: Random,
+) -> Result<(Revocations, revocation::feed::Feed), StartError> {
+    let followers = settings.revocation.feed_followers;
+    let feed = revocation::feed::Feed::start(database, followers, clock.clone()).await?;
+    let projection = projection(settings);
+    let continuity = Continuity::of(database_id);
+    let started = Revocations::start(database.clone(), continuity, projection, clock, random).await?;
+    Ok((started.with_feed(feed.clone()), feed))
 }
 
 async fn open_keys(components: Components<'_>) -> Result<(KeyStore, Secrets), StartError> {
@@ -271,6 +341,7 @@ async fn open_keys(components: Components<'_>) -> Result<(KeyStore, Secrets), St
     let secrets = Secrets {
         pepper: components.secret(&sealer, SecretName::PasswordPepper).await?,
         refresh_derivation: components.secret(&sealer, SecretName::RefreshDerivation).await?,
+        throttle: components.secret(&sealer, SecretName::Throttle).await?,
     };
     let unit_of_work = components.unit_of_work.clone();
     let keys = KeyStore::open(unit_of_work, sealer, key_settings(components.settings)).await?;

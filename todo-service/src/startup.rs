@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use service_kit::config::InvalidSetting;
 use service_kit::database::{Database, DatabaseError};
 use service_kit::health::HealthChecks;
+use service_kit::http::Gate;
 use service_kit::metrics::Metrics;
 use service_kit::server::{self, Service};
 use shared_claims::actix::{BearerAuth, InvalidOrigin};
@@ -102,6 +103,7 @@ impl Application {
             metrics_settings: settings.metrics,
             metrics,
             health,
+            gate: Gate::default(),
             routes: move |config: &mut ServiceConfig| http::configure(config, &todos, &auth),
         };
         Ok(Self(server::bind(service, None)?))

@@ -73,7 +73,15 @@ impl Todos {
 
     /// Returns a page of this user's list. It may have fewer todos than requested, so that their texts have about
     /// [`LIST_BYTES`] at most. It has at least one if there is one.
-    pub async fn list(&self, owner: &str, page: PageRequest) -> Result<TodoPage, DatabaseError> {
+    ///
+    /// `render` makes the response of it, on the thread of the database: there are few of these threads, so few pages are in
+    /// memory as rows at a time, however many requests there are.
+    pub async fn list<T: Send + 'static>(
+        &self,
+        owner: &str,
+        page: PageRequest,
+        render: impl FnOnce(TodoPage) -> T + Send + 'static,
+    ) -> Result<T, DatabaseError> {
         let owner = owner.to_owned();
         self.database
             .read(move |connection| {
@@ -86,7 +94,7 @@ impl Todos {
                 });
                 let ids: Vec<Uuid> = fits.map(|(id, _)| *id).collect();
                 let next = ids.last().filter(|_| ids.len() < sizes.len()).copied().map(Cursor::after);
-                Ok(TodoPage { todos: table::find_all(connection, &owner, &ids)?, next })
+                Ok(render(TodoPage { todos: table::find_all(connection, &owner, &ids)?, next }))
             })
             .await
     }

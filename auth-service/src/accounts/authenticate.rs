@@ -1,8 +1,8 @@
-//! Verifies a username and password. The cost is the same whether or not the user exists.
+//! Verifies an identifier and a password. The cost is the same whether or not the user exists.
 
+use super::judge::Guess;
 use super::{AccountError, Accounts};
-use crate::domain::{AuditEvent, AuditKind, Credentials, Initiator, Password, Username};
-use crate::passwords::Verification;
+use crate::domain::{AuditEvent, AuditKind, Initiator, LoginSource, MailRequest, User};
 use crate::storage::users;
 use crate::tokens::VerifiedCredentials;
 
@@ -13,61 +13,64 @@ pub enum Authentication {
     Verified(VerifiedCredentials),
     /// The user is unknown or disabled, or the password is wrong. The caller does not learn which.
     Refused,
+    /// The password is right, but the address has to be verified first. A new mail is on its way.
+    EmailNotVerified,
 }
 
 impl Accounts {
-    /// Verifies a username and a password that were presented by `client_id`. A refusal is recorded with the user's
-    /// id. If the name is unknown it is not recorded at all, because it may be a password typed in the wrong field.
+    /// Verifies an identifier (a name, or a verified address) and a password that were presented by `client_id`. The attempt is
+    /// counted for `source` and for the account. A refusal is recorded with the user's id. If the name is unknown it is not recorded at all, because it may be a password
+    /// typed in the wrong field.
     pub async fn authenticate(
         &self,
-        username: &str,
+        identifier: &str,
         password: &str,
         client_id: &str,
+        source: LoginSource,
         initiator: &Initiator,
     ) -> Result<Authentication, AccountError> {
-        let parts = &self.parts;
-        let stored = match Username::parse(username) {
-            Ok(username) => {
-                let key = username.key().to_owned();
-                parts
-                    .unit_of_work
-                    .database()
-                    .read(move |conn| Ok::<_, AccountError>(users::find_by_name(conn, &key)?))
-                    .await?
-            }
-            // No user can have a name that does not parse.
-            Err(_) => None,
-        };
-        let refused = refusal(stored.as_ref(), client_id, initiator);
-        // A disabled user is treated like an unknown one: the password is verified against the dummy hash.
-        let stored = stored.filter(|credentials| credentials.user.is_active);
-        let hash = stored.as_ref().map(|credentials| credentials.hash.clone());
-        // A password above the size limit cannot be right: the dummy is verified instead, at the same cost.
-        let is_possible = !Password::is_out_of_reach(password.len(), parts.password_rules);
-        let (password, hash) = if is_possible { (password, hash) } else { ("", None) };
-        let verified = parts.passwords.verify(Password::presented(password), hash).await?;
-        match (stored, verified) {
-            (Some(credentials), Verification::Right { upgraded }) => {
-                Ok(Authentication::Verified(VerifiedCredentials {
-                    user_id: credentials.user.id,
-                    version: credentials.version,
-                    upgrade: upgraded.map(|new| (credentials.hash, new)),
-                }))
-            }
-            (None, _) | (_, Verification::Wrong) => {
-                parts.refusals.record(refused).await;
-                Ok(Authentication::Refused)
-            }
+        let (typed, throttle) = (identifier.to_owned(), self.parts.throttle.clone());
+        let caller = self.marks_of(&source, initiator);
+        let database = self.parts.unit_of_work.database();
+        let guess = database.read(move |conn| {
+            let stored = users::find_by_identifier(conn, &typed)?;
+            Ok::<_, AccountError>(Guess::read(conn, &throttle, &caller, stored, &typed)?)
+        });
+        let judged = self.judge(guess.await?, password, client_id, source, initiator).await?;
+        let Some((proven, credentials)) = judged else { return Ok(Authentication::Refused) };
+        if self.must_verify_first(&credentials.user) {
+            self.send_verification(credentials.user, client_id, initiator).await?;
+            return Ok(Authentication::EmailNotVerified);
         }
+        Ok(Authentication::Verified(proven))
     }
-}
 
-/// Builds the audit event for a refused login.
-fn refusal(stored: Option<&Credentials>, client_id: &str, initiator: &Initiator) -> AuditEvent {
-    let event = AuditEvent::new(AuditKind::LoginRefused, initiator).client(client_id);
-    match stored.map(|credentials| &credentials.user) {
-        None => event.reason("unknown_user"),
-        Some(user) if user.is_active => event.user(user.id).reason("wrong_password"),
-        Some(user) => event.user(user.id).reason("disabled"),
+    /// Whether this user may log in only after the address was verified.
+    pub fn must_verify_first(&self, user: &User) -> bool {
+        self.parts.policy.requires_verified_email && user.is_self_registered && !user.email_verified
+    }
+
+    /// Sends the verification mail again to a user whose right password is not enough. The refusal is recorded in any case.
+    async fn send_verification(
+        &self,
+        user: User,
+        client_id: &str,
+        initiator: &Initiator,
+    ) -> Result<(), AccountError> {
+        let event = AuditEvent::new(AuditKind::LoginRefused, initiator).user(user.id).client(client_id);
+        let event = event.reason("email_not_verified");
+        let mail = self.mail(MailRequest::Verify { user_id: user.id }, initiator);
+        let mail = mail.filter(|_| user.email.is_some());
+        let counted = if mail.is_some() { self.count_mail(initiator).await } else { Ok(()) };
+        let mail = mail.filter(|_| counted.is_ok());
+        let queued = self.parts.unit_of_work.commit(move |transaction| {
+            transaction.record(event.clone());
+            if let Some(mail) = &mail {
+                transaction.enqueue(mail.clone());
+            }
+            Ok::<_, AccountError>(())
+        });
+        queued.await?;
+        counted
     }
 }

@@ -1,6 +1,7 @@
 //! Limits how many audit events a caller can cause to be stored.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
@@ -62,6 +63,9 @@ impl Remaining {
 enum Account {
     User(Uuid),
     Client(String),
+    /// A name that nobody has, as a keyed hash: it may be a password in the wrong field. Such names are counted like
+    /// accounts, because otherwise the time of a response would tell that there is no such account.
+    Nobody(u64),
 }
 
 impl Account {
@@ -83,7 +87,10 @@ pub(super) struct Dropped {
 
 /// An allowance for each kind of event, so that a flood of one kind does not hide another kind.
 #[derive(Default)]
-pub(super) struct Allowance(Mutex<State>);
+pub(super) struct Allowance {
+    state: Mutex<State>,
+    hasher: RandomState,
+}
 
 #[derive(Default)]
 struct State {
@@ -93,10 +100,12 @@ struct State {
 }
 
 impl Allowance {
-    /// Returns `None` if the event is to be dropped.
-    pub(super) fn take(&self, event: &AuditEvent, boot_ms: u64) -> Option<Dropped> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_account = match Account::of(event) {
+    /// Returns `None` if the event is to be dropped. `unknown` is the name of which the event says that nobody has it, case
+    /// folded.
+    pub(super) fn take(&self, event: &AuditEvent, unknown: Option<&str>, boot_ms: u64) -> Option<Dropped> {
+        let nobody = unknown.map(|name| Account::Nobody(self.hasher.hash_one(name)));
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_account = match nobody.or_else(|| Account::of(event)) {
             Some(account) => state.take_of_account(event.kind, account, boot_ms)?,
             None => 0,
         };
@@ -154,25 +163,29 @@ mod tests {
     fn events_beyond_the_allowance_are_counted_and_other_kinds_recorded() {
         let allowance = Allowance::default();
         for _ in 0..1000 {
-            assert_eq!(allowance.take(&refused(), 5), Some(after(0)));
+            assert_eq!(allowance.take(&refused(), None, 5), Some(after(0)));
         }
         for _ in 0..7 {
-            assert_eq!(allowance.take(&refused(), 1004), None);
+            assert_eq!(allowance.take(&refused(), None, 1004), None);
         }
-        assert_eq!(allowance.take(&event(AuditKind::ClientRefused), 1004), Some(after(0)), "another kind");
-        assert_eq!(allowance.take(&refused(), 1005), Some(after(7)));
-        assert_eq!(allowance.take(&refused(), 1006), None);
-        assert_eq!(allowance.take(&refused(), 3999), Some(after(1)), "two were earned");
-        assert_eq!(allowance.take(&refused(), 3999), Some(after(0)));
-        assert_eq!(allowance.take(&refused(), 3999), None);
+        assert_eq!(
+            allowance.take(&event(AuditKind::ClientRefused), None, 1004),
+            Some(after(0)),
+            "another kind"
+        );
+        assert_eq!(allowance.take(&refused(), None, 1005), Some(after(7)));
+        assert_eq!(allowance.take(&refused(), None, 1006), None);
+        assert_eq!(allowance.take(&refused(), None, 3999), Some(after(1)), "two were earned");
+        assert_eq!(allowance.take(&refused(), None, 3999), Some(after(0)));
+        assert_eq!(allowance.take(&refused(), None, 3999), None);
     }
 
     #[test]
     fn an_allowance_is_never_more_than_a_burst() {
         let allowance = Allowance::default();
-        allowance.take(&refused(), 0);
+        allowance.take(&refused(), None, 0);
         let later = 1_000_000_000;
-        assert_eq!((0..2000).filter(|_| allowance.take(&refused(), later).is_some()).count(), 1000);
+        assert_eq!((0..2000).filter(|_| allowance.take(&refused(), None, later).is_some()).count(), 1000);
     }
 
     /// A flood of events about one account does not hide events about other accounts.
@@ -180,13 +193,26 @@ mod tests {
     fn an_account_has_a_smaller_allowance_of_its_own() {
         let allowance = Allowance::default();
         let of = |id: u128| event(AuditKind::TokenRevoked).user(Uuid::from_u128(id));
-        assert_eq!((0..5000).filter(|_| allowance.take(&of(1), 5).is_some()).count(), 100);
-        assert_eq!(allowance.take(&of(2), 5), Some(after(0)));
+        assert_eq!((0..5000).filter(|_| allowance.take(&of(1), None, 5).is_some()).count(), 100);
+        assert_eq!(allowance.take(&of(2), None, 5), Some(after(0)));
         let client = || event(AuditKind::TokenRevoked).client("billing");
-        assert_eq!((0..5000).filter(|_| allowance.take(&client(), 5).is_some()).count(), 100);
+        assert_eq!((0..5000).filter(|_| allowance.take(&client(), None, 5).is_some()).count(), 100);
         let next = Some(Dropped { of_kind: 0, of_account: 4900 });
-        assert_eq!(allowance.take(&of(1), 10_005), next);
-        assert_eq!(allowance.take(&of(1), 10_005), None);
+        assert_eq!(allowance.take(&of(1), None, 10_005), next);
+        assert_eq!(allowance.take(&of(1), None, 10_005), None);
+    }
+
+    /// Otherwise the time of a response would tell whether there is such an account: a row is written, or it is not.
+    #[test]
+    fn a_name_that_nobody_has_is_counted_like_an_account() {
+        let allowance = Allowance::default();
+        let unknown = || refused().client("first-party");
+        for name in ["mallory", "trent"] {
+            let written = (0..500).filter(|_| allowance.take(&unknown(), Some(name), 5).is_some()).count();
+            assert_eq!(written, 100, "{name}");
+        }
+        let known = refused().client("first-party").user(Uuid::from_u128(1));
+        assert_eq!((0..500).filter(|_| allowance.take(&known, None, 5).is_some()).count(), 100);
     }
 
     #[test]
@@ -194,11 +220,14 @@ mod tests {
         let allowance = Allowance::default();
         let of = |id: usize| event(AuditKind::LoggedIn).user(Uuid::from_u128(id.try_into().unwrap()));
         for id in 0..3 * MAX_ACCOUNTS {
-            allowance.take(&of(id), 5);
+            allowance.take(&of(id), None, 5);
         }
-        assert_eq!(allowance.0.lock().unwrap().accounts.len(), MAX_ACCOUNTS);
-        allowance.take(&of(0), 100_000);
-        allowance.take(&of(usize::MAX), 100_000);
-        assert!(allowance.0.lock().unwrap().accounts.len() <= 2, "those that are full again are forgotten");
+        assert_eq!(allowance.state.lock().unwrap().accounts.len(), MAX_ACCOUNTS);
+        allowance.take(&of(0), None, 100_000);
+        allowance.take(&of(usize::MAX), None, 100_000);
+        assert!(
+            allowance.state.lock().unwrap().accounts.len() <= 2,
+            "those that are full again are forgotten"
+        );
     }
 }

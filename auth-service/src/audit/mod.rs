@@ -45,18 +45,18 @@ impl Recorder {
 
     /// The rows to write for an event: none if the allowance is used up, and additional rows with the number of
     /// events that were dropped before.
-    fn within_allowance(&self, event: &AuditEvent) -> Vec<AuditEvent> {
+    fn within_allowance(&self, event: &AuditEvent, unknown: Option<&str>) -> Vec<AuditEvent> {
         let inner = &self.inner;
-        let Some(Dropped { of_kind, of_account }) = inner.allowance.take(event, inner.clock.boot_ms()) else {
-            return Vec::new();
-        };
+        let taken = inner.allowance.take(event, unknown, inner.clock.boot_ms());
+        let Some(Dropped { of_kind, of_account }) = taken else { return Vec::new() };
         let flood = |dropped: u64| {
             let flood = AuditEvent::new(event.kind, &Initiator::system()).reason("flood");
             (dropped > 0).then(|| flood.subject(format!("{dropped} more")))
         };
         let of_account = flood(of_account).map(|flood| AuditEvent {
             user_id: event.user_id,
-            client_id: event.client_id.clone(),
+            // The events concerned a name that nobody has, and not the client.
+            client_id: event.client_id.clone().filter(|_| unknown.is_none()),
             ..flood
         });
         flood(of_kind).into_iter().chain(of_account).chain([event.clone()]).collect()
@@ -68,7 +68,7 @@ impl AuditPolicy for Recorder {
     fn rows(&self, event: &AuditEvent) -> Vec<AuditEvent> {
         let is_limited =
             self.inner.limits_callers && event.initiator.actor == Actor::Caller && event.kind.is_repeatable();
-        if is_limited { self.within_allowance(event) } else { vec![event.clone()] }
+        if is_limited { self.within_allowance(event, None) } else { vec![event.clone()] }
     }
 }
 
@@ -90,8 +90,18 @@ impl Refusals {
     /// the log only. During a flood of refusals the log has every event, and the table has the number of dropped
     /// ones.
     pub async fn record(&self, event: AuditEvent) {
+        self.record_within(event, None).await;
+    }
+
+    /// Records that somebody was refused under a name that nobody has. The name, case folded, is not recorded: it decides in
+    /// which allowance the event counts, so that the response takes as long as if there were such an account.
+    pub async fn record_unknown(&self, event: AuditEvent, name: &str) {
+        self.record_within(event, Some(name)).await;
+    }
+
+    async fn record_within(&self, event: AuditEvent, unknown: Option<&str>) {
         event.log();
-        let events = self.recorder.within_allowance(&event);
+        let events = self.recorder.within_allowance(&event, unknown);
         if events.is_empty() {
             return;
         }

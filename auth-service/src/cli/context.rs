@@ -11,8 +11,11 @@ use super::Failure;
 use crate::accounts::Administration;
 use crate::clients;
 use crate::config::Settings;
-use crate::domain::{Initiator, Password, PasswordHash, PasswordRules};
+use crate::domain::{Initiator, LinkToken, PasswordHash};
 use crate::keys::{Rotation, SecretName};
+use crate::mail::{self, LinkTarget};
+use crate::passwords::PasswordOwner;
+use crate::restore::AfterRestore;
 use crate::startup::{self, Components, StartError, World};
 use crate::storage::UnitOfWork;
 
@@ -20,7 +23,7 @@ pub(super) struct Context {
     settings: Settings,
     pub(super) database: Database,
     pub(super) clock: SharedClock,
-    unit_of_work: UnitOfWork,
+    pub(super) unit_of_work: UnitOfWork,
     _log: Log,
 }
 
@@ -45,21 +48,47 @@ impl Context {
         Ok(self.components().rotation(sealer).caused_by(Initiator::operator()))
     }
 
+    /// The use case of `after-restore`.
+    pub(super) async fn after_restore(
+        &self,
+        progress: Arc<dyn Fn(&str) + Send + Sync>,
+    ) -> Result<AfterRestore, Failure> {
+        Ok(AfterRestore {
+            unit_of_work: self.unit_of_work.clone(),
+            rotation: self.rotation().await?,
+            clock_skew_ms: self.settings.revocation.clock_skew_ms,
+            initiator: Initiator::operator(),
+            progress,
+        })
+    }
+
     /// The use cases for managing users. They need no encryption key.
     pub(super) fn users(&self) -> Administration {
         self.components().users(Initiator::operator())
     }
 
-    /// The rules for new passwords.
-    pub(super) fn password_rules(&self) -> PasswordRules {
-        startup::password_rules(&self.settings)
-    }
-
-    /// Hashes a new password.
-    pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, Failure> {
+    /// Checks a new password against the rules, and hashes it.
+    pub(super) async fn check_and_hash(
+        &self,
+        text: &str,
+        owner: PasswordOwner<'_>,
+    ) -> Result<PasswordHash, Failure> {
         let sealer = self.components().sealer().await?;
         let pepper = self.components().secret(&sealer, SecretName::PasswordPepper).await?;
-        Ok(self.components().passwords(&pepper).hash(password).await?)
+        let passwords = self.components().passwords(&pepper);
+        let checked = self.components().password_policy(passwords.clone()).check(text, owner).await?;
+        let password = checked.map_err(|rule| format!("the password {rule}"))?;
+        Ok(passwords.hash(password).await?)
+    }
+
+    /// Whether a transport for mail is configured.
+    pub(super) fn sends_mail(&self) -> bool {
+        startup::sends_mail(&self.settings)
+    }
+
+    /// The link of an invitation.
+    pub(super) fn invitation_link(&self, token: &LinkToken) -> String {
+        mail::link(&self.settings.issuer, LinkTarget::Register, token.expose())
     }
 
     /// The use cases for managing clients.

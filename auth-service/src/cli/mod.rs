@@ -5,11 +5,14 @@
 //! run for ever. Errors and logs go to standard error. Secrets are read from a file or standard input, never from an
 //! argument, because other users of the machine can see arguments.
 
+mod after_restore;
 mod audit;
 mod clients;
 mod context;
 mod keys;
+mod mail;
 mod output;
+mod queue;
 mod users;
 
 use std::path::PathBuf;
@@ -54,6 +57,12 @@ enum Command {
     Keys(keys::Arguments),
     /// Manage users
     Users(users::Arguments),
+    /// Look at mails, and try the settings for them
+    Mail(mail::Arguments),
+    /// Look after the messages that wait to be sent to others
+    Queue(queue::Arguments),
+    /// After the database was restored to an earlier state: end every session, and replace every signing key
+    AfterRestore(after_restore::Arguments),
     /// Print audit events, oldest first: one JSON object per line
     Audit(audit::Arguments),
 }
@@ -93,6 +102,16 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             let format = arguments.format;
             users::run(arguments, &Context::open(settings).await?).await?.print(format)
         }
+        Command::Mail(arguments) => mail::run(arguments, &settings).await,
+        Command::Queue(arguments) => {
+            let format = arguments.format;
+            queue::run(arguments, &Context::open(settings).await?).await?.print(format)
+        }
+        Command::AfterRestore(arguments) => {
+            let context = Context::open(after_restore::patient(settings)).await?;
+            let report = after_restore::run(&arguments, &context).await?;
+            report.print(arguments.format)
+        }
         Command::Audit(arguments) => audit::run(arguments, Context::open(settings).await?).await,
     }
 }
@@ -111,8 +130,7 @@ fn check_config(settings: &Settings) -> Result<String, Failure> {
     if settings.keys.encryption_key.is_none() {
         MasterKey::check_file(&settings.keys.master_key_path)?;
     }
-    startup::pages(settings)?;
-    server::check_tls(&settings.http)?;
+    startup::check_files(settings)?;
     Ok(config::render(settings)?.trim_end().to_owned())
 }
 

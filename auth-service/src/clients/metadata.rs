@@ -6,12 +6,15 @@
 //! `storage::clients`, because only `storage` may use Diesel, and the configuration's `DeclaredClient`, because serde's
 //! `flatten` would lose the key in the message about a value of the wrong type.
 
+#[cfg(test)]
+mod tests;
+
 use clap::Args;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use shared_claims::scope::Scopes;
 
-use crate::domain::{ALLOWED_GRANTS, Client, GrantType, InvalidClient, RedirectUri, option_name};
+use crate::domain::{ALLOWED_GRANTS, Client, GrantType, InvalidClient, LogoutUri, RedirectUri, option_name};
 
 /// The metadata of a client as an operator writes it; `None` for what is not given. The comments of the fields are the
 /// help texts of the options.
@@ -38,6 +41,9 @@ pub struct ClientMetadata {
     /// The allowed redirect URIs after a logout
     #[arg(long, value_delimiter = ',', value_name = "URIS")]
     pub post_logout_redirect_uris: Option<Vec<String>>,
+    /// The URI to which logout tokens are posted (Back-Channel Logout); empty: none are sent
+    #[arg(long, value_name = "URI")]
+    pub backchannel_logout_uri: Option<String>,
     /// Let a confidential client ask for a code without PKCE
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub pkce_optional: Option<bool>,
@@ -79,6 +85,7 @@ impl ClientMetadata {
             audiences,
             redirect_uris,
             post_logout_redirect_uris,
+            backchannel_logout_uri,
             pkce_optional,
             first_party,
             access_ttl,
@@ -99,6 +106,9 @@ impl ClientMetadata {
                 .map_or(Ok(now.post_logout_redirect_uris), |uris| {
                     parse_uris("post_logout_redirect_uris", uris)
                 })?,
+            backchannel_logout_uri: backchannel_logout_uri
+                .as_deref()
+                .map_or(Ok(now.backchannel_logout_uri), parse_logout_uri)?,
             pkce_optional: pkce_optional.unwrap_or(now.pkce_optional),
             is_first_party: first_party.unwrap_or(now.is_first_party),
             access_ttl_s: access_ttl.map_or(now.access_ttl_s, |Lifetime(seconds)| seconds),
@@ -144,6 +154,15 @@ fn parse_uris(field: &'static str, uris: &[String]) -> Result<Vec<RedirectUri>, 
         .map_err(|invalid| InvalidClient::new(field, format!("a list of URIs; each {invalid}")))
 }
 
+/// An empty text means none.
+fn parse_logout_uri(text: &str) -> Result<Option<LogoutUri>, InvalidClient> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let parsed = LogoutUri::parse(text).map(Some);
+    parsed.map_err(|invalid| InvalidClient::new("backchannel_logout_uri", invalid.to_string()))
+}
+
 fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
     let mut kept = Vec::with_capacity(items.len());
     for item in items {
@@ -156,7 +175,7 @@ fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
 
 /// The metadata that a client has: each property with its name and its value. Serializes as a map.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CurrentMetadata([(&'static str, Value); 11]);
+pub struct CurrentMetadata([(&'static str, Value); 12]);
 
 impl CurrentMetadata {
     /// Reads the metadata of a client.
@@ -169,6 +188,7 @@ impl CurrentMetadata {
             audiences,
             redirect_uris,
             post_logout_redirect_uris,
+            backchannel_logout_uri,
             pkce_optional,
             is_first_party,
             access_ttl_s,
@@ -190,6 +210,7 @@ impl CurrentMetadata {
             ("audiences", json!(audiences)),
             ("redirect_uris", uris(redirect_uris)),
             ("post_logout_redirect_uris", uris(post_logout_redirect_uris)),
+            ("backchannel_logout_uri", json!(backchannel_logout_uri.as_ref().map(LogoutUri::as_str))),
             ("pkce_optional", json!(pkce_optional)),
             ("first_party", json!(is_first_party)),
             ("access_ttl", json!(access_ttl_s)),
@@ -199,7 +220,11 @@ impl CurrentMetadata {
 
     /// Each property as the name of its option and its value as text.
     pub fn texts(&self) -> impl Iterator<Item = (String, String)> + '_ {
-        self.0.iter().map(|(name, value)| (option_name(name), text(value)))
+        let text = |(name, value): &(&'static str, Value)| {
+            let is_unset_lifetime = value.is_null() && name.ends_with("_ttl");
+            (option_name(name), if is_unset_lifetime { "default".to_owned() } else { text(value) })
+        };
+        self.0.iter().map(text)
     }
 
     /// The option names of the properties that differ from those of `other`, separated by spaces; `None` if none does.
@@ -219,130 +244,9 @@ impl Serialize for CurrentMetadata {
 
 fn text(value: &Value) -> String {
     match value {
-        Value::Null => "default".to_owned(),
+        Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Command;
-    use proptest::option;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::domain::ClientId;
-
-    fn list(items: &[&str]) -> Vec<String> {
-        items.iter().map(|item| (*item).to_owned()).collect()
-    }
-
-    fn billing() -> Client {
-        Client {
-            name: "Billing".to_owned(),
-            grants: vec![GrantType::ClientCredentials],
-            audiences: vec!["todo-service".to_owned()],
-            ..Client::blank(ClientId::parse("billing").unwrap(), 0)
-        }
-    }
-
-    #[test]
-    fn the_output_has_the_names_of_the_options() {
-        let options = ClientMetadata::augment_args(Command::new("test"));
-        let options: Vec<_> = options.get_arguments().filter_map(clap::Arg::get_long).collect();
-        let texts = CurrentMetadata::of(&billing());
-        let names: Vec<_> = texts.texts().map(|(name, _)| name).collect();
-        assert_eq!(names, options);
-    }
-
-    #[test]
-    fn values_are_parsed_or_the_property_is_named() {
-        let metadata = ClientMetadata {
-            grants: Some(list(&["password", "refresh_token", "password"])),
-            scopes: Some(list(&["todos:read", "openid", "todos:read"])),
-            redirect_uris: Some(list(&["https://app.example/cb", "https://app.example/cb"])),
-            ..ClientMetadata::default()
-        };
-        let client = metadata.apply(&billing()).unwrap();
-        assert_eq!(client.grants, [GrantType::Password, GrantType::RefreshToken]);
-        assert_eq!(Some(&client.scopes), Scopes::parse("todos:read openid").ok().as_ref());
-        assert_eq!(client.redirect_uris.len(), 1);
-        assert_eq!(client.audiences, ["todo-service"]);
-        let cleared =
-            ClientMetadata { scopes: Some(list(&[""])), ..ClientMetadata::default() }.without_blanks();
-        assert_eq!(cleared.apply(&client).unwrap().scopes, Scopes::default());
-        let changed = CurrentMetadata::of(&client).changed_from(&CurrentMetadata::of(&billing()));
-        assert_eq!(changed.as_deref(), Some("grants scopes redirect-uris"));
-
-        let secret = "hunter2\"";
-        let none = ClientMetadata::default;
-        for (field, metadata) in [
-            ("grants", ClientMetadata { grants: Some(list(&[secret])), ..none() }),
-            ("scopes", ClientMetadata { scopes: Some(list(&[secret])), ..none() }),
-            ("redirect_uris", ClientMetadata { redirect_uris: Some(list(&[secret])), ..none() }),
-            (
-                "post_logout_redirect_uris",
-                ClientMetadata { post_logout_redirect_uris: Some(list(&[secret])), ..none() },
-            ),
-        ] {
-            let invalid = metadata.apply(&billing()).unwrap_err();
-            assert_eq!(invalid.field, field);
-            assert!(!invalid.to_string().contains("hunter2"), "{invalid}");
-        }
-    }
-
-    fn changes() -> impl Strategy<Value = ClientMetadata> {
-        let grants = prop::sample::subsequence(GrantType::ALL.map(GrantType::as_str).to_vec(), 0..=4);
-        let uris = prop::sample::subsequence(vec!["https://a.example/cb", "https://b.example/"], 0..=2);
-        let owned = |items: Vec<&str>| items.into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let names = prop::sample::select(vec!["", "Billing", "App"]).prop_map(str::to_owned);
-        (
-            option::of(names),
-            option::of(any::<bool>()),
-            option::of(grants.prop_map(owned)),
-            option::of(prop::collection::vec("[a-z]{0,3}", 0..3)),
-            option::of(uris.prop_map(owned)),
-            option::of(any::<bool>()),
-            option::of(option::of(-1..100_000_i64).prop_map(Lifetime)),
-        )
-            .prop_map(
-                |(name, public, grants, audiences, redirect_uris, pkce_optional, access_ttl)| {
-                    ClientMetadata {
-                        name,
-                        public,
-                        grants,
-                        audiences,
-                        redirect_uris,
-                        pkce_optional,
-                        access_ttl,
-                        ..ClientMetadata::default()
-                    }
-                },
-            )
-    }
-
-    proptest! {
-        /// For any sequence of changes: the result is valid, what was left out is unchanged, and applying the same
-        /// change again changes nothing.
-        #[test]
-        fn a_change_keeps_a_client_valid(changes in prop::collection::vec(changes(), 1..6)) {
-            let mut client = billing();
-            for change in changes {
-                let Ok(changed) = change.apply(&client) else { continue };
-                let names = |client: &Client| client.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>();
-                prop_assert_eq!(changed.check(), Ok(()));
-                prop_assert_eq!(change.apply(&changed), Ok(changed.clone()));
-                prop_assert_eq!(&changed.name, change.name.as_ref().unwrap_or(&client.name));
-                prop_assert_eq!(changed.is_public, change.public.unwrap_or(client.is_public));
-                let expected = change.grants.clone().unwrap_or_else(|| list(&names(&client)));
-                prop_assert_eq!(names(&changed), expected);
-                let Lifetime(access_ttl_s) = change.access_ttl.unwrap_or(Lifetime(client.access_ttl_s));
-                prop_assert_eq!(changed.access_ttl_s, access_ttl_s);
-                prop_assert_eq!((&changed.id, &changed.scopes), (&client.id, &client.scopes));
-                client = changed;
-            }
-        }
     }
 }

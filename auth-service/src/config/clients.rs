@@ -51,6 +51,8 @@ pub struct DeclaredClient {
     /// Its redirect URIs after a logout.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
+    /// The URI to which logout tokens are posted when somebody signs out. Default: none are sent.
+    pub backchannel_logout_uri: Option<String>,
     /// Whether a confidential client may request a code without PKCE.
     #[serde(default)]
     pub pkce_optional: bool,
@@ -67,6 +69,7 @@ pub struct DeclaredClient {
 pub(crate) fn read(
     clients: &[DeclaredClient],
     default_audience: &str,
+    is_local: bool,
 ) -> Result<Vec<ClientDeclaration>, InvalidSetting> {
     let mut read: Vec<ClientDeclaration> = Vec::with_capacity(clients.len());
     for (index, client) in clients.iter().enumerate() {
@@ -86,15 +89,22 @@ pub(crate) fn read(
         if read.iter().any(|other| other.id == id) {
             return Err(at(InvalidSetting::new("id", "that of no other client")));
         }
-        read.push(client.read(id, default_audience).map_err(at)?);
+        read.push(client.read(id, default_audience, is_local).map_err(at)?);
     }
     Ok(read)
 }
 
 impl DeclaredClient {
-    fn read(&self, id: ClientId, default_audience: &str) -> Result<ClientDeclaration, InvalidSetting> {
+    fn read(
+        &self,
+        id: ClientId,
+        default_audience: &str,
+        is_local: bool,
+    ) -> Result<ClientDeclaration, InvalidSetting> {
         let metadata = self.metadata(default_audience);
-        metadata.apply(&Client::blank(id.clone(), 0)).map_err(|invalid| invalid_setting(&invalid))?;
+        let client = metadata.apply(&Client::blank(id.clone(), 0));
+        let checked = client.and_then(|client| client.check_for_issuer(is_local));
+        checked.map_err(|invalid| invalid_setting(&invalid))?;
         if !(0..=MAX_KEEP_S).contains(&self.keep_old_secret_seconds) {
             return Err(InvalidSetting::new("keep_old_secret_seconds", format!("from 0 to {MAX_KEEP_S}")));
         }
@@ -112,6 +122,7 @@ impl DeclaredClient {
             audiences,
             redirect_uris,
             post_logout_redirect_uris,
+            backchannel_logout_uri,
             pkce_optional,
             first_party,
             access_ttl_seconds,
@@ -128,6 +139,7 @@ impl DeclaredClient {
             audiences: Some(audiences.unwrap_or_else(|| vec![default_audience.to_owned()])),
             redirect_uris: Some(redirect_uris),
             post_logout_redirect_uris: Some(post_logout_redirect_uris),
+            backchannel_logout_uri: Some(backchannel_logout_uri.unwrap_or_default()),
             pkce_optional: Some(pkce_optional),
             first_party: Some(first_party),
             access_ttl: Some(Lifetime(access_ttl_seconds)),

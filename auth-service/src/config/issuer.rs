@@ -38,6 +38,11 @@ pub(super) fn path(issuer: &str) -> &str {
     authority.find('/').and_then(|at| authority.get(at..)).unwrap_or_default()
 }
 
+/// Whether the issuer is a name or an address of this machine.
+pub(super) fn is_local(issuer: &str) -> bool {
+    Url::parse(issuer).is_ok_and(|url| is_loopback_url(&url))
+}
+
 /// Whether requests to the issuer leave this machine unencrypted.
 pub(super) fn is_exposed(issuer: &str) -> bool {
     Url::parse(issuer).is_ok_and(|url| url.scheme() == "http" && !is_loopback_url(&url))
@@ -64,11 +69,13 @@ mod tests {
         for (issuer, exposed) in [
             ("http://id.example.com", true),
             ("http://10.0.0.1:8000", true),
+            ("http://localhost.evil.example", true),
             ("http://localhost:8000", false),
             ("http://127.0.0.1/id", false),
             ("https://id.example.com", false),
         ] {
             assert_eq!(is_exposed(issuer), exposed, "{issuer}");
+            assert!(!exposed || !is_local(issuer), "{issuer}");
         }
     }
 

@@ -2,12 +2,15 @@
 //! settings of the components.
 
 mod audit;
+mod backchannel;
 mod claims;
 mod clients;
 mod issuer;
 mod keys;
+mod mail;
 mod pages;
 mod passwords;
+mod registration;
 mod revocation;
 mod scopes;
 mod sessions;
@@ -25,12 +28,15 @@ use service_kit::telemetry::LogSettings;
 use crate::revocation::feed::LONGEST_WAIT;
 
 pub use audit::AuditSettings;
+pub use backchannel::BackchannelSettings;
 pub use claims::ClaimSettings;
 pub use clients::DeclaredClient;
 pub(crate) use clients::read as read_clients;
 pub use keys::KeySettings;
+pub use mail::{MailSettings, MailTransport};
 pub use pages::PageSettings;
 pub use passwords::PasswordSettings;
+pub use registration::{RegistrationMode, RegistrationSettings};
 pub use revocation::RevocationSettings;
 pub use scopes::DescribedScope;
 pub use sessions::SessionSettings;
@@ -62,10 +68,16 @@ pub struct Settings {
     pub throttle: ThrottleSettings,
     /// Password rules and hashing.
     pub passwords: PasswordSettings,
+    /// Registration.
+    pub registration: RegistrationSettings,
     /// Signing keys and the encryption key.
     pub keys: KeySettings,
     /// Audit events.
     pub audit: AuditSettings,
+    /// Calls to addresses that clients chose.
+    pub backchannel: BackchannelSettings,
+    /// Mail.
+    pub mail: MailSettings,
     /// The hosted pages.
     pub pages: PageSettings,
     /// Claims about people.
@@ -92,8 +104,11 @@ impl Default for Settings {
             sessions: SessionSettings::default(),
             throttle: ThrottleSettings::default(),
             passwords: PasswordSettings::default(),
+            registration: RegistrationSettings::default(),
             keys: KeySettings::default(),
             audit: AuditSettings::default(),
+            backchannel: BackchannelSettings::default(),
+            mail: MailSettings::default(),
             pages: PageSettings::default(),
             claims: ClaimSettings::default(),
             scopes: Vec::new(),
@@ -120,6 +135,17 @@ impl Settings {
         self.cookies.rules(&self.issuer)
     }
 
+    /// Whether the issuer is reached on this machine only.
+    pub fn is_local(&self) -> bool {
+        issuer::is_local(&self.issuer)
+    }
+
+    /// How mails leave: as it is set, else as files where the issuer is local, and not at all elsewhere.
+    pub fn mail_transport(&self) -> MailTransport {
+        let by_issuer = if self.is_local() { MailTransport::Folder } else { MailTransport::None };
+        self.mail.transport.unwrap_or(by_issuer)
+    }
+
     /// Whether passwords and tokens leave this machine unencrypted.
     pub fn is_exposed(&self) -> bool {
         issuer::is_exposed(&self.issuer)
@@ -142,13 +168,19 @@ impl Validate for Settings {
         self.tokens.validate().map_err(|error| error.under("tokens"))?;
         self.sessions.validate().map_err(|error| error.under("sessions"))?;
         self.throttle.validate().map_err(|error| error.under("throttle"))?;
+        self.throttle.check_redis(&self.revocation).map_err(|error| error.under("throttle"))?;
         self.passwords.validate().map_err(|error| error.under("passwords"))?;
         self.keys.validate().map_err(|error| error.under("keys"))?;
+        if self.registration.require_verified_email && self.mail_transport() == MailTransport::None {
+            let wanted = "false where mail.transport is none: nobody could verify an address";
+            return Err(InvalidSetting::new("require_verified_email", wanted).under("registration"));
+        }
         self.audit.validate().map_err(|error| error.under("audit"))?;
+        self.mail.validate().map_err(|error| error.under("mail"))?;
         self.pages.validate().map_err(|error| error.under("pages"))?;
         scopes::check(&self.scopes)?;
         tokens::check_cookie_size(self)?;
-        read_clients(&self.clients, &self.tokens.audience)?;
+        read_clients(&self.clients, &self.tokens.audience, self.is_local())?;
         self.log.validate().map_err(|error| error.under("log"))?;
         self.metrics.validate().map_err(|error| error.under("metrics"))
     }

@@ -43,24 +43,14 @@ impl Default for RevocationSettings {
 impl Validate for RevocationSettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
         if let Some(url) = &self.redis_url {
-            let address = RedisAddress::parse(url.expose()).map_err(|_| {
+            RedisAddress::parse(url.expose()).map_err(|_| {
                 let allowed = "redis://[user:password@]host[:port][/db], redis-cluster://host:port[,…], \
                                redis-sentinel://host:port[,…]/master[/db], rediss… for TLS, or unix:///path";
                 InvalidSetting::new("redis_url", allowed)
             })?;
-            if address.is_cluster() && !has_hash_tag(&self.prefix) {
-                return Err(InvalidSetting::new(
-                    "prefix",
-                    "with braces, as {revoked} has: one slot of the cluster",
-                ));
-            }
         }
-        if self.prefix.is_empty()
-            || self.prefix.len() > 64
-            || !self.prefix.bytes().all(|byte| byte.is_ascii_graphic())
-        {
-            return Err(InvalidSetting::new("prefix", "1 to 64 visible ASCII characters"));
-        }
+        self.check_hash_tag(&self.prefix)?;
+        check_prefix(&self.prefix)?;
         if self.feed_token.as_ref().is_some_and(|token| !is_token(token.expose())) {
             let allowed = "a random secret of at least 16 visible ASCII characters (openssl rand -hex 32)";
             return Err(InvalidSetting::new("feed_token", allowed));
@@ -69,6 +59,26 @@ impl Validate for RevocationSettings {
         in_range("feed_followers", self.feed_followers, 1..=1_000_000)?;
         in_range("clock_skew_ms", self.clock_skew_ms, 0..=60_000)
     }
+}
+
+impl RevocationSettings {
+    /// Checks that a cluster keeps all keys with this prefix in one slot.
+    pub(super) fn check_hash_tag(&self, prefix: &str) -> Result<(), InvalidSetting> {
+        let address = self.redis_url.as_ref().and_then(|url| RedisAddress::parse(url.expose()).ok());
+        if address.is_some_and(|address| address.is_cluster()) && !has_hash_tag(prefix) {
+            let allowed = "with braces, as {revoked} has: one slot of the cluster";
+            return Err(InvalidSetting::new("prefix", allowed));
+        }
+        Ok(())
+    }
+}
+
+/// Checks what keys of Redis begin with.
+pub(super) fn check_prefix(prefix: &str) -> Result<(), InvalidSetting> {
+    if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(InvalidSetting::new("prefix", "1 to 64 visible ASCII characters"));
+    }
+    Ok(())
 }
 
 /// Whether a cluster keeps all keys that begin so in one slot.

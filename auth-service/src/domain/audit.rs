@@ -41,6 +41,10 @@ kinds! {
     LoggedIn = "login.ok",
     /// A login was refused.
     LoginRefused = "login.refused",
+    /// Failed logins locked an account for a time, or an identifier that nobody has.
+    LoginLocked = "login.locked",
+    /// Too many failed logins with cookies of known devices: the account knows none of these any more.
+    DevicesForgotten = "login.devices_forgotten",
     /// A session was ended.
     SessionEnded = "session.ended",
     /// All sessions and tokens of a user were ended.
@@ -54,6 +58,8 @@ kinds! {
     CodeReused = "code.reused",
     /// A user allowed a client what it asked for.
     ConsentGiven = "consent.given",
+    /// A user disconnected a client, which has to ask again.
+    ConsentWithdrawn = "consent.withdrawn",
     /// An access token was revoked.
     TokenRevoked = "token.revoked",
     /// A client failed to authenticate.
@@ -78,8 +84,16 @@ kinds! {
     UserDisabled = "user.disabled",
     /// A user was enabled.
     UserEnabled = "user.enabled",
+    /// An operator ended a user's locks and forgot the failed logins.
+    UserUnlocked = "user.unlocked",
     /// A user's password was changed; the sessions ended and the tokens were revoked.
     PasswordChanged = "user.password_changed",
+    /// A mail with a link was made.
+    LinkMailed = "user.link_mailed",
+    /// A user who is signed in asked for another e-mail address.
+    EmailChangeRequested = "user.email_change_requested",
+    /// An operator invited somebody to register.
+    UserInvited = "user.invited",
     /// A user's roles were changed.
     RolesChanged = "user.roles_changed",
     /// A user's e-mail address, or whether it is verified, was changed.
@@ -102,6 +116,12 @@ kinds! {
     KeyCompromised = "key.compromised",
     /// A secret that an older encryption key had encrypted was encrypted anew.
     SecretsResealed = "key.resealed",
+    /// An operator had a message of the queue tried again.
+    MessageRetried = "queue.retried",
+    /// An operator deleted a message of the queue.
+    MessageDropped = "queue.dropped",
+    /// The database was restored to an earlier state, and everything of before was ended.
+    DatabaseRestored = "database.restored",
 }
 
 impl AuditKind {
@@ -111,14 +131,20 @@ impl AuditKind {
         match self {
             Self::LoggedIn
             | Self::LoginRefused
+            | Self::LoginLocked
+            | Self::DevicesForgotten
             | Self::SessionEnded
             | Self::AllSessionsEnded
             | Self::RefreshReused
             | Self::RefreshReplayed
             | Self::CodeReused
             | Self::ConsentGiven
+            | Self::ConsentWithdrawn
             | Self::TokenRevoked
             | Self::ClientRefused
+            | Self::PasswordChanged
+            | Self::EmailChangeRequested
+            | Self::EmailChanged
             | Self::UserRegistered => true,
             Self::ClientCreated
             | Self::ClientUpdated
@@ -129,9 +155,10 @@ impl AuditKind {
             | Self::UserCreated
             | Self::UserDisabled
             | Self::UserEnabled
-            | Self::PasswordChanged
+            | Self::UserUnlocked
+            | Self::LinkMailed
+            | Self::UserInvited
             | Self::RolesChanged
-            | Self::EmailChanged
             | Self::ClaimsChanged
             | Self::UserTokensRevoked
             | Self::UserDeleted
@@ -140,7 +167,10 @@ impl AuditKind {
             | Self::KeyRotated
             | Self::KeyForgotten
             | Self::KeyCompromised
-            | Self::SecretsResealed => false,
+            | Self::SecretsResealed
+            | Self::MessageRetried
+            | Self::MessageDropped
+            | Self::DatabaseRestored => false,
         }
     }
 }
@@ -234,7 +264,15 @@ mod tests {
 
     #[test]
     fn a_group_is_named_by_what_stands_before_the_point() {
-        assert_eq!(AuditKind::named("login"), [AuditKind::LoggedIn, AuditKind::LoginRefused]);
+        assert_eq!(
+            AuditKind::named("login"),
+            [
+                AuditKind::LoggedIn,
+                AuditKind::LoginRefused,
+                AuditKind::LoginLocked,
+                AuditKind::DevicesForgotten
+            ]
+        );
         assert_eq!(AuditKind::named("login.ok"), [AuditKind::LoggedIn]);
         assert_eq!(AuditKind::named("logi"), []);
         assert_eq!(AuditKind::named(""), []);

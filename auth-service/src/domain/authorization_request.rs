@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use shared_claims::scope::Scopes;
 
 pub use self::error::AuthorizationError;
+pub(in crate::domain) use self::parameters::decoded_pairs;
 pub use self::parameters::{MAX_REQUEST_BYTES, Parameters, UnansweredRequest};
 use super::{Client, CodeChallenge, GrantType, RequestedClaims};
 

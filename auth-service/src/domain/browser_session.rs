@@ -1,5 +1,7 @@
 //! Browser sessions: a person who signed in on a hosted page. Sessions of clients come from them through codes.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::opaque_secret::only_random;
@@ -72,6 +74,8 @@ pub struct BrowserSession {
     pub ended_at_ms: Option<i64>,
     /// The browser that signed in.
     pub device: Device,
+    /// The clients that got a code from it.
+    pub client_ids: BTreeSet<String>,
 }
 
 /// Limits on the life of browser sessions.
@@ -115,6 +119,7 @@ impl BrowserSession {
             unused_expires_at_ms: Some(now_ms.saturating_add(FIRST_USE_MS)),
             ended_at_ms: None,
             device: sign_in.device,
+            client_ids: BTreeSet::new(),
         }
     }
 
@@ -133,6 +138,14 @@ impl BrowserSession {
         self.last_used_at_ms = now_ms;
         self.idle_expires_at_ms = idle_end_ms(limits, now_ms).min(self.expires_at_ms);
         self.unused_expires_at_ms = None;
+    }
+
+    /// Keeps it through a change of the password that it asked for: it gets a new handle, and the handle before names nobody,
+    /// so that a copy of the cookie ends here.
+    pub fn keep_through_password_change(&mut self, handle: HandleHash, credentials_version: i64) {
+        self.previous = None;
+        self.handle = handle;
+        self.credentials_version = credentials_version;
     }
 
     /// Whether it has not ended. Whether its user may still sign in is another question.

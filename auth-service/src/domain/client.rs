@@ -3,7 +3,7 @@
 use shared_claims::issuer::contract::MAX_ACCESS_TOKEN_LIFE_S;
 use shared_claims::scope::Scopes;
 
-use super::{ClientId, GrantType, RedirectUri};
+use super::{ClientId, GrantType, LogoutUri, RedirectUri};
 
 /// A client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Client {
     pub redirect_uris: Vec<RedirectUri>,
     /// Its redirect URIs after a logout.
     pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// The URI to which logout tokens are posted (OpenID Connect Back-Channel Logout §2.2).
+    pub backchannel_logout_uri: Option<LogoutUri>,
     /// Whether a confidential client may request a code without PKCE.
     pub pkce_optional: bool,
     /// Whether it is part of the operator's own product: its users are never asked for consent.
@@ -85,6 +87,7 @@ impl Client {
             audiences: Vec::new(),
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
             pkce_optional: false,
             is_first_party: false,
             access_ttl_s: None,
@@ -147,6 +150,15 @@ impl Client {
         ];
         let broken = rules.into_iter().find(|(is_kept, ..)| !is_kept);
         broken.map_or(Ok(()), |(_, field, rule)| Err(InvalidClient { field, rule }))
+    }
+
+    /// Checks the rule that depends on the issuer: only a local one calls addresses of plain `http`.
+    pub fn check_for_issuer(&self, is_local: bool) -> Result<(), InvalidClient> {
+        if self.backchannel_logout_uri.as_ref().is_none_or(|uri| is_local || uri.is_https()) {
+            return Ok(());
+        }
+        let rule = "an https URI; http is for a local issuer alone";
+        Err(InvalidClient::new("backchannel_logout_uri", rule))
     }
 
     /// The time of a cut that was decided at `moment_ms`, when every replica knows that the client is disabled. It is

@@ -42,21 +42,36 @@ const SYSTEMS: &[(&str, &str)] = &[
 /// The longest program name that is shown, in characters.
 const MAX_PROGRAM: usize = 32;
 
+/// A device, as its `User-Agent` header describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceWords {
+    /// The browser, or another program.
+    pub program: Option<String>,
+    /// The operating system, or the kind of device.
+    pub system: Option<&'static str>,
+}
+
 /// Returns a name for the program and system that a login came from. `None` if the header contains nothing that is
 /// safe to show: whoever logs in chooses the header, and the account's owner reads the name.
 pub fn device_name(user_agent: &str) -> Option<String> {
-    let system = SYSTEMS.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name);
-    let program = if user_agent.starts_with("Mozilla/") {
-        BROWSERS.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| (*name).to_owned())
-    } else {
-        first_product(user_agent)
-    };
+    let DeviceWords { program, system } = device_words(user_agent);
     match (program, system) {
         (Some(program), Some(system)) => Some(format!("{program} on {system}")),
         (Some(program), None) => Some(program),
         (None, Some(system)) => Some(system.to_owned()),
         (None, None) => None,
     }
+}
+
+/// The program and the system that a login came from, as far as they are safe to show.
+pub fn device_words(user_agent: &str) -> DeviceWords {
+    let system = SYSTEMS.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name);
+    let program = if user_agent.starts_with("Mozilla/") {
+        BROWSERS.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| (*name).to_owned())
+    } else {
+        first_product(user_agent)
+    };
+    DeviceWords { program, system }
 }
 
 /// The first product in the header (RFC 9110 §10.1.5), without its version.

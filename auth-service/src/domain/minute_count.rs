@@ -41,6 +41,12 @@ impl MinuteCount {
 }
 
 impl Throttled {
+    /// Makes a refusal that ends at this time.
+    pub fn until(until_ms: i64, now_ms: i64) -> Self {
+        let seconds = until_ms.saturating_sub(now_ms).saturating_add(999).div_euclid(1000).max(1);
+        Self { retry_after_s: u32::try_from(seconds).unwrap_or(u32::MAX) }
+    }
+
     /// Makes a refusal that ends a minute after `counted_ms`.
     pub fn a_minute_after(counted_ms: i64, now_ms: i64) -> Self {
         let left_ms = counted_ms.saturating_add(MINUTE_MS).saturating_sub(now_ms);

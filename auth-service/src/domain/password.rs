@@ -27,6 +27,12 @@ pub enum PasswordRule {
     /// The password has too many characters.
     #[error("must have at most {0} characters")]
     TooLong(usize),
+    /// The password is on the list of common ones, or a service for leaked ones knows it.
+    #[error("must not be one that many people use or that is known from a data leak: choose another one")]
+    Common,
+    /// The password is the user's own name or address.
+    #[error("must not be the user name or the e-mail address")]
+    EqualsNameOrAddress,
 }
 
 /// A password in plain. Passwords that differ only in their Unicode form are the same, and NUL is a character like

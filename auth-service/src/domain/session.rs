@@ -107,6 +107,8 @@ pub enum EndReason {
     Logout,
     /// The user ended it from another session.
     EndedByUser,
+    /// The user disconnected its client.
+    Disconnected,
     /// The user ended all sessions.
     LogoutAll,
     /// A new login in the same browser replaced it, so that no session remains that no browser can use or end.
@@ -124,8 +126,14 @@ pub enum EndReason {
     ClientEnded,
     /// A newer session replaced it because the user has reached the limit of sessions.
     Displaced,
-    /// The user was disabled or the password was changed.
+    /// An operator disabled the user or changed the password.
     Administration,
+    /// The user changed the password from another session.
+    PasswordChanged,
+    /// The password was set with a mailed link.
+    PasswordReset,
+    /// The database was restored to an earlier state.
+    Restored,
 }
 
 impl EndReason {
@@ -134,6 +142,7 @@ impl EndReason {
         match self {
             Self::Logout => "logout",
             Self::EndedByUser => "ended_by_user",
+            Self::Disconnected => "disconnected",
             Self::LogoutAll => "logout_all",
             Self::NewLogin => "new_login",
             Self::Revoked => "revoked",
@@ -143,6 +152,9 @@ impl EndReason {
             Self::ClientEnded => "client_ended",
             Self::Displaced => "displaced",
             Self::Administration => "administration",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordReset => "password_reset",
+            Self::Restored => "restored",
         }
     }
 }

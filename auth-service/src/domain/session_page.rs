@@ -1,11 +1,63 @@
-//! A page of a user's sessions.
+//! The list of a user's sessions, and its pages.
 
 use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use shared_claims::claims::FIRST_PARTY_CLIENT;
+use shared_claims::scope::Scopes;
 use uuid::Uuid;
+
+use super::Device;
+
+/// What a session is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    /// A front end of this product.
+    FirstParty,
+    /// A browser, at the hosted pages.
+    Browser,
+    /// A registered client.
+    Client,
+}
+
+/// A live session, as a list of them shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedSession {
+    /// Its id.
+    pub id: Uuid,
+    /// The client that it belongs to; `None` for a browser session.
+    pub client_id: Option<String>,
+    /// The scope of its tokens; empty for a browser session.
+    pub scope: Scopes,
+    /// When it began, in milliseconds.
+    pub created_at_ms: i64,
+    /// When it was last used, in milliseconds. May be up to a minute too early.
+    pub last_used_at_ms: i64,
+    /// The device that it began on.
+    pub device: Device,
+}
+
+impl ListedSession {
+    /// What it is of.
+    pub fn kind(&self) -> SessionKind {
+        match self.client_id.as_deref() {
+            None => SessionKind::Browser,
+            Some(FIRST_PARTY_CLIENT) => SessionKind::FirstParty,
+            Some(_) => SessionKind::Client,
+        }
+    }
+}
+
+/// Which sessions a list has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionListing {
+    /// Each of them.
+    All,
+    /// Those that belong to no browser session of the list.
+    WithoutThoseBelow,
+}
 
 /// The number of sessions on a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::authorization_request::{AuthorizationError, AuthorizationRequest};
 use super::{Client, Consent};
 
-/// How long a sign-in counts as one that was made for this request, in milliseconds.
-const STEP_UP_MS: i64 = 600_000;
+/// How long a sign-in counts as one that was made for this request, or for a change of the account, in milliseconds.
+pub const STEP_UP_MS: i64 = 600_000;
 
 /// The person who is signed in in the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,10 @@ pub struct User {
     pub email: Option<String>,
     /// Whether the user has proven to receive mail at this address.
     pub email_verified: bool,
+    /// The address that replaces this one once it is verified.
+    pub pending_email: Option<String>,
+    /// Whether the user registered without an operator.
+    pub is_self_registered: bool,
     /// Whether the user may log in and be issued tokens.
     pub is_active: bool,
     /// The roles that tokens carry in `roles`.
@@ -60,8 +64,11 @@ pub struct NewUser {
     pub username: Username,
     /// The address.
     pub email: Option<Email>,
-    /// Whether another system has verified the address. Never taken from a registration.
+    /// Whether the address is verified: another system, or an invitation, has shown that it is the user's. Never taken
+    /// from what a registration says. It must not be verified for another user.
     pub email_verified: bool,
+    /// Whether the user registers without an operator.
+    pub is_self_registered: bool,
     /// Whether the user may log in.
     pub is_active: bool,
     /// The roles that the operator assigned. Never taken from a registration.
@@ -80,6 +87,8 @@ impl NewUser {
             username: self.username.as_typed().to_owned(),
             email: self.email.as_ref().map(|email| email.as_str().to_owned()),
             email_verified: self.email_verified,
+            pending_email: None,
+            is_self_registered: self.is_self_registered,
             is_active: self.is_active,
             roles: self.roles.clone(),
             token_cut_ms: None,

@@ -96,7 +96,7 @@ impl Username {
 
 /// Folds case until the text no longer changes. Converting each letter to upper case before lower case also makes `ß`
 /// equal to `ss`, the two forms of sigma equal, and the dotless `ı` equal to `i`.
-fn fold(text: &str) -> String {
+pub(super) fn fold(text: &str) -> String {
     let mut folded = text.to_owned();
     loop {
         let next: String =

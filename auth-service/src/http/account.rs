@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::body;
 use super::caller::{Caller, user_id};
+use super::passwords::dead_link;
 use crate::accounts::{Accounts, InvalidField, Registration, RegistrationRequest};
 use crate::domain::User;
 
@@ -54,9 +55,12 @@ pub(super) struct RegisterRequest {
     #[serde(default)]
     #[schema(example = "alice@example.com")]
     email: Option<String>,
+    /// The token of an invitation
+    #[serde(default)]
+    invitation: Option<String>,
 }
 
-/// Registers a user.
+/// Registers a user. An address gets a mail with a link that verifies it, unless the invitation was sent there.
 #[utoipa::path(
     post,
     path = "/auth/register",
@@ -65,7 +69,9 @@ pub(super) struct RegisterRequest {
     responses(
         (status = 201, description = "The user", body = UserResponse),
         (status = 400, response = ProblemDetails),
+        (status = 403, response = ProblemDetails),
         (status = 422, response = ProblemDetails),
+        (status = 429, response = ProblemDetails),
         (status = 503, response = ProblemDetails),
     )
 )]
@@ -80,15 +86,27 @@ pub(super) async fn register(
         username: &body.username,
         password: &body.password,
         email: body.email.as_deref(),
+        invitation: body.invitation.as_deref(),
     };
     match accounts.register(registration, &initiator).await? {
         Registration::Registered(user) => Ok(HttpResponse::Created().json(UserResponse::from(*user))),
         Registration::Taken => Err(HttpError::new(StatusCode::BAD_REQUEST, "Username already registered")),
         Registration::Invalid(broken) => Err(invalid(broken)),
+        Registration::Closed => {
+            let detail = "Registration is closed: ask the operator for an invitation";
+            Err(typed_problem(StatusCode::FORBIDDEN, "registration-closed", detail))
+        }
+        Registration::InvitationDead(dead) => Err(dead_link(dead)),
     }
 }
 
-fn invalid(broken: Vec<InvalidField>) -> HttpError {
+/// A problem of a type of its own, so that a front end can tell it from others of the same status.
+pub(super) fn typed_problem(status: StatusCode, name: &str, detail: &str) -> HttpError {
+    let problem = HttpError::new(status, detail).problem().clone();
+    HttpError::from(Problem { kind: format!("urn:latchkey:problem:{name}"), ..problem })
+}
+
+pub(super) fn invalid(broken: Vec<InvalidField>) -> HttpError {
     let errors = broken.into_iter();
     let errors =
         errors.map(|broken| FieldError { field: broken.field.to_owned(), message: broken.rule.to_string() });

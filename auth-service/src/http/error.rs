@@ -2,6 +2,7 @@
 
 use service_kit::http::HttpError;
 
+use super::grants::too_many_requests;
 use crate::accounts::AccountError;
 use crate::tokens::TokenError;
 
@@ -13,6 +14,9 @@ impl From<TokenError> for HttpError {
 
 impl From<AccountError> for HttpError {
     fn from(error: AccountError) -> Self {
+        if let AccountError::Throttled(throttled) = error {
+            return too_many_requests(throttled);
+        }
         failed(&error, error.is_transient())
     }
 }

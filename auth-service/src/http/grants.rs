@@ -7,10 +7,17 @@ use service_kit::http::HttpError;
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use shared_claims::scope::Scopes;
 
+use super::account::typed_problem;
 use super::caller::Caller;
 use crate::accounts::{Accounts, Authentication};
-use crate::domain::{Initiator, RefreshTokenPlain, Throttled};
+use crate::domain::{DeviceCookie, Initiator, LoginSource, RefreshTokenPlain, Throttled};
 use crate::tokens::{AccessRequest, IssuedTokens, LoginOutcome, RefreshOutcome, Tokens};
+
+/// A login: the tokens, and what the device keeps of it.
+pub(super) struct LoggedIn {
+    pub(super) tokens: IssuedTokens,
+    pub(super) device: DeviceCookie,
+}
 
 /// Verifies the password and begins a session.
 pub(super) async fn log_in(
@@ -20,12 +27,19 @@ pub(super) async fn log_in(
     password: &str,
     scope: Scopes,
     Caller(initiator): Caller,
-) -> Result<IssuedTokens, HttpError> {
-    let authentication = accounts.authenticate(username, password, FIRST_PARTY_CLIENT, &initiator).await?;
-    let Authentication::Verified(credentials) = authentication else { return Err(bad_credentials()) };
+) -> Result<LoggedIn, HttpError> {
+    let source = LoginSource::network_of(&initiator);
+    let authentication =
+        accounts.authenticate(username, password, FIRST_PARTY_CLIENT, source, &initiator).await?;
+    let credentials = match authentication {
+        Authentication::Verified(credentials) => credentials,
+        Authentication::Refused => return Err(bad_credentials()),
+        Authentication::EmailNotVerified => return Err(email_not_verified()),
+    };
+    let device = accounts.remember_device(credentials.user_id, credentials.version, &initiator);
     let access = AccessRequest { scope: Some(scope), resources: Vec::new() };
     match tokens.log_in(credentials, FIRST_PARTY_CLIENT.to_owned(), access, initiator).await? {
-        LoginOutcome::Issued { tokens, .. } => Ok(*tokens),
+        LoginOutcome::Issued { tokens, .. } => Ok(LoggedIn { tokens: *tokens, device }),
         LoginOutcome::CredentialsChanged | LoginOutcome::ClientEnded => Err(bad_credentials()),
         LoginOutcome::ExceedsGrant(_) => Err(unknown_scope()),
     }
@@ -55,6 +69,12 @@ pub(super) async fn rotate(
 pub(super) fn bad_credentials() -> HttpError {
     HttpError::new(StatusCode::UNAUTHORIZED, "Incorrect username or password")
         .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+}
+
+/// The response to the right password of a user who has to verify the address first.
+fn email_not_verified() -> HttpError {
+    let detail = "Confirm your e-mail address first: a mail with a link is on its way";
+    typed_problem(StatusCode::FORBIDDEN, "email-not-verified", detail)
 }
 
 /// The response to every refused refresh token, whatever the reason.

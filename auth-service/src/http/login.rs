@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 use super::body;
 use super::browser::BrowserSessions;
 use super::caller::Caller;
-use super::grants::log_in;
+use super::device::DeviceCookies;
+use super::grants::{LoggedIn, log_in};
 use crate::accounts::Accounts;
 use crate::domain::EndReason;
 use crate::tokens::Tokens;
@@ -25,18 +26,19 @@ pub(super) struct LoginRequest {
     password: String,
 }
 
-/// Logs a browser in. The sessions that its cookies named before end.
+/// Logs a browser in. The sessions that its cookies named before end, and the account knows the device from now on.
 #[utoipa::path(
     post,
     path = "/auth/login",
     tag = "browser",
     request_body = LoginRequest,
     responses(
-        (status = 204, description = "Both cookies are set"),
+        (status = 204, description = "The cookies are set"),
         (status = 400, response = ProblemDetails),
         (status = 401, response = ProblemDetails),
         (status = 403, response = ProblemDetails),
         (status = 415, response = ProblemDetails),
+        (status = 429, response = ProblemDetails),
         (status = 503, response = ProblemDetails),
     )
 )]
@@ -45,7 +47,7 @@ pub(super) async fn login(
     bearer: web::Data<BearerAuth>,
     accounts: web::Data<Accounts>,
     tokens: web::Data<Tokens>,
-    browser: web::Data<BrowserSessions>,
+    (browser, devices): (web::Data<BrowserSessions>, web::Data<DeviceCookies>),
     caller: Caller,
     payload: web::Payload,
 ) -> Result<HttpResponse, HttpError> {
@@ -54,9 +56,11 @@ pub(super) async fn login(
     let body: LoginRequest = body::read(&request, payload, accounts.password_rules()).await?;
     let scope = tokens.default_scope().clone();
     let initiator = caller.0.clone();
-    let issued = log_in(&accounts, &tokens, &body.username, &body.password, scope, caller).await?;
+    let LoggedIn { tokens: issued, device } =
+        log_in(&accounts, &tokens, &body.username, &body.password, scope, caller).await?;
     named.end(&tokens, EndReason::NewLogin, &initiator).await?;
     let mut response = HttpResponse::NoContent();
     browser.cookies().set(&mut response, &issued);
+    response.cookie(devices.set(&device).map_err(HttpError::internal)?);
     Ok(response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish())
 }

@@ -7,23 +7,36 @@ use service_kit::docs::ProblemDetails;
 use service_kit::http::{BasePath, HttpError, Path, Query};
 use service_kit::timestamp::rfc3339;
 use shared_claims::actix::Authenticated;
-use shared_claims::claims::FIRST_PARTY_CLIENT;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::browser::Cookies;
 use super::caller::{Caller, current_session, user_id};
-use crate::domain::{EndReason, InvalidCursor, PageLimit, Session, SessionCursor, device_name};
+use crate::domain::{
+    self, EndReason, InvalidCursor, ListedSession, PageLimit, SessionCursor, SessionListing, device_name,
+};
 use crate::tokens::Tokens;
 
-/// The kind of client that a session belongs to.
+/// What a session is of.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum SessionKind {
     /// A front end of this product.
     FirstParty,
+    /// A browser, at the hosted pages. Sessions of clients that came from it end with it.
+    Browser,
     /// A registered client.
     Client,
+}
+
+impl From<domain::SessionKind> for SessionKind {
+    fn from(kind: domain::SessionKind) -> Self {
+        match kind {
+            domain::SessionKind::FirstParty => Self::FirstParty,
+            domain::SessionKind::Browser => Self::Browser,
+            domain::SessionKind::Client => Self::Client,
+        }
+    }
 }
 
 /// A session, as its user sees it.
@@ -35,8 +48,9 @@ pub(super) struct SessionResponse {
     created_at: String,
     #[schema(format = DateTime)]
     last_used_at: String,
+    /// Null for a browser.
     #[schema(example = "first-party")]
-    client_id: String,
+    client_id: Option<String>,
     /// The device in words, read from the user agent; null if it is not known.
     #[schema(example = "Firefox on Linux")]
     device: Option<String>,
@@ -47,17 +61,16 @@ pub(super) struct SessionResponse {
 }
 
 impl SessionResponse {
-    pub(super) fn of(session: Session, current: Option<Uuid>) -> Self {
-        let is_first_party = session.client_id == FIRST_PARTY_CLIENT;
+    pub(super) fn of(session: ListedSession, current: Option<Uuid>) -> Self {
         Self {
             id: session.id,
-            kind: if is_first_party { SessionKind::FirstParty } else { SessionKind::Client },
+            kind: session.kind().into(),
             created_at: rfc3339(session.created_at_ms),
             last_used_at: rfc3339(session.last_used_at_ms),
             client_id: session.client_id,
-            device: session.user_agent.as_deref().and_then(device_name),
-            user_agent: session.user_agent,
-            address: session.address,
+            device: session.device.user_agent.as_deref().and_then(device_name),
+            user_agent: session.device.user_agent,
+            address: session.device.address,
             current: current == Some(session.id),
         }
     }
@@ -91,7 +104,8 @@ pub(super) async fn list(
     query: Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, HttpError> {
     let page = PageRequest::read(query.into_inner())?;
-    let (sessions, next) = tokens.sessions_of(user_id(&token)?, page.after, page.limit).await?;
+    let (sessions, next) =
+        tokens.sessions_of(user_id(&token)?, SessionListing::All, page.after, page.limit).await?;
     let current = current_session(&token);
     let mut response = HttpResponse::Ok();
     if let Some(next) = next {
@@ -136,7 +150,7 @@ impl PageRequest {
     }
 }
 
-/// Ends one of the user's sessions.
+/// Ends one of the user's sessions; a browser session with everything below it.
 #[utoipa::path(
     delete,
     path = "/auth/sessions/{sid}",

@@ -68,6 +68,7 @@ impl From<IssuedTokens> for TokenResponse {
         (status = 200, description = "The tokens", body = TokenResponse),
         (status = 400, response = ProblemDetails),
         (status = 401, response = ProblemDetails),
+        (status = 403, response = ProblemDetails),
         (status = 422, response = ProblemDetails),
         (status = 429, response = ProblemDetails),
         (status = 503, response = ProblemDetails),
@@ -85,7 +86,7 @@ pub(super) async fn token(
         None | Some("" | "password") => {
             let (username, password) = username_and_password(form.username, form.password)?;
             let scope = scope.unwrap_or_else(|| tokens.default_scope().clone());
-            log_in(&accounts, &tokens, &username, &password, scope, caller).await?
+            log_in(&accounts, &tokens, &username, &password, scope, caller).await?.tokens
         }
         Some("refresh_token") => {
             let Some(presented) = form.refresh_token else {

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use crate::domain::authorization_request::OFFLINE_ACCESS;
 use crate::domain::{GrantType, USERINFO_CLAIMS};
 use crate::keys::{JwkSet, KeyStore};
+use crate::pages::Locale;
 use crate::tokens::ACR_ONE_FACTOR;
 
 /// Registers the key set, and the metadata at both well-known addresses. OpenID Connect Discovery (§4) puts the well-known path after
@@ -89,6 +90,7 @@ pub struct Metadata {
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    end_session_endpoint: String,
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     introspection_signing_alg_values_supported: Vec<&'static str>,
@@ -104,6 +106,9 @@ pub struct Metadata {
     request_parameter_supported: bool,
     request_uri_parameter_supported: bool,
     ui_locales_supported: Vec<&'static str>,
+    /// OpenID Connect Back-Channel Logout 1.0 §2.1
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
     subject_types_supported: Vec<&'static str>,
     id_token_signing_alg_values_supported: Vec<&'static str>,
 }
@@ -121,6 +126,7 @@ impl Metadata {
             token_endpoint_auth_methods_supported: vec![BASIC, POST, NONE],
             revocation_endpoint: format!("{issuer}/oauth2/revoke"),
             revocation_endpoint_auth_methods_supported: vec![BASIC, POST, NONE],
+            end_session_endpoint: format!("{issuer}/oauth2/logout"),
             introspection_endpoint: format!("{issuer}/oauth2/introspect"),
             introspection_endpoint_auth_methods_supported: vec![BASIC, POST],
             introspection_signing_alg_values_supported: vec!["RS256"],
@@ -135,7 +141,9 @@ impl Metadata {
             claims_parameter_supported: true,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
-            ui_locales_supported: vec!["en"],
+            ui_locales_supported: Locale::ALL.map(Locale::lang).to_vec(),
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
             subject_types_supported: vec!["public"],
             id_token_signing_alg_values_supported: vec!["RS256"],
         }

@@ -10,7 +10,7 @@ use crate::domain::signing_key::{
 };
 use crate::domain::{AuditEvent, AuditKind, Initiator};
 use crate::storage::signing_keys::SigningKeyRow;
-use crate::storage::{Transaction, meta, revocations, signing_keys};
+use crate::storage::{Transaction, former_keys, meta, revocations, signing_keys};
 
 /// Something that happened to the set of keys. Its audit event is committed in the same transaction: see
 /// [`KeyEvent::audit`].
@@ -64,6 +64,10 @@ impl KeyEvent {
         }
     }
 }
+
+/// How long the public part of a key is kept after it has left the key set, in milliseconds: longer than most people stay
+/// signed in. Clients send an `id_token` as a hint that long after they got it.
+const FORMER_KEPT_MS: i64 = 400 * 86_400_000;
 
 /// Why the transaction of a change was rolled back.
 #[derive(Debug)]
@@ -165,7 +169,12 @@ impl<'a, 'c> KeySetChange<'a, 'c> {
                 Ok(())
             }
             KeyStep::Forget { kid } => {
+                let row = signing_keys::all(self.conn())?.into_iter().find(|row| row.kid == kid);
                 ensure_found(signing_keys::forget(self.conn(), &kid)?, &kid)?;
+                let now_ms = self.now_ms;
+                if let Some(row) = row {
+                    former_keys::keep(self.conn(), &row, now_ms, now_ms.saturating_sub(FORMER_KEPT_MS))?;
+                }
                 self.record(&KeyEvent::Forgotten { kid });
                 Ok(())
             }
@@ -213,17 +222,44 @@ impl<'a, 'c> KeySetChange<'a, 'c> {
         Ok(())
     }
 
-    /// Removes a key from the set and revokes it. If it was the active one, another key becomes active.
+    /// Removes and revokes every key, also those that have left the set, and begins with a new one. Returns the ids of the
+    /// old ones. Nothing of a key's state is kept, so a state that only a newer version knows does not matter.
+    pub(super) fn replace_all(&mut self) -> Result<Vec<String>, ChangeError> {
+        let mut kids: Vec<String> = signing_keys::all(self.conn())?.into_iter().map(|row| row.kid).collect();
+        kids.extend(former_keys::ids(self.conn())?);
+        let held_until_s = self.now_ms.div_euclid(1000).saturating_add(MAX_KEY_SET_AGE_S);
+        for kid in &kids {
+            let removed = signing_keys::remove(self.conn(), kid)?;
+            former_keys::remove(self.conn(), kid)?;
+            let tokens_end_by_s = removed.map_or(held_until_s, |row| row.tokens_end_by_s);
+            let (id, exp) = (kid.clone(), fact_expiry_s(tokens_end_by_s.max(held_until_s)));
+            self.transaction.revoke(RevocationFact { kind: RevocationKind::Key, id, at: None, exp });
+            self.record(&KeyEvent::Compromised { kid: kid.clone() });
+        }
+        self.apply(KeyStep::Begin)?;
+        Ok(kids)
+    }
+
+    /// The transaction, for what else changes in it.
+    pub(super) fn transaction(&mut self) -> &mut Transaction<'c> {
+        self.transaction
+    }
+
+    /// Removes a key from the set and revokes it. If it was the active one, another key becomes active. A key that has left
+    /// the set is revoked as well: it verifies no hint any more.
     pub(super) fn revoke(&mut self, kid: &str) -> Result<(), ChangeError> {
-        let Some(row) = signing_keys::remove(self.conn(), kid)? else {
+        let removed = signing_keys::remove(self.conn(), kid)?;
+        let was_former = former_keys::remove(self.conn(), kid)?;
+        if removed.is_none() && !was_former {
             return Err(KeysError::UnknownKey(kid.to_owned()).into());
-        };
+        }
         self.apply_due_steps()?;
         // Whoever stole the key can sign tokens that never expire, so the fact is kept until no verifier has the key.
         let held_until_s = self.now_ms.div_euclid(1000).saturating_add(MAX_KEY_SET_AGE_S);
-        self.record(&KeyEvent::Compromised { kid: row.kid.clone() });
-        let exp = fact_expiry_s(row.tokens_end_by_s.max(held_until_s));
-        self.transaction.revoke(RevocationFact { kind: RevocationKind::Key, id: row.kid, at: None, exp });
+        self.record(&KeyEvent::Compromised { kid: kid.to_owned() });
+        let tokens_end_by_s = removed.map_or(held_until_s, |row| row.tokens_end_by_s);
+        let (id, exp) = (kid.to_owned(), fact_expiry_s(tokens_end_by_s.max(held_until_s)));
+        self.transaction.revoke(RevocationFact { kind: RevocationKind::Key, id, at: None, exp });
         Ok(())
     }
 }

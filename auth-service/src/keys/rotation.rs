@@ -14,7 +14,7 @@ use super::{KeysError, Sealed, Sealer, SigningKey};
 use crate::domain::Initiator;
 use crate::domain::signing_key::{KeyLifecycle, RotationRules, RotationStart};
 use crate::storage::signing_keys::SigningKeyRow;
-use crate::storage::{UnitOfWork, secrets, signing_keys};
+use crate::storage::{Transaction, UnitOfWork, secrets, signing_keys};
 
 /// The settings for signing keys.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +92,27 @@ impl Rotation {
     /// [`KeysError::UnknownKey`] for a key that is not in the set.
     pub async fn revoke_compromised(&self, kid: String) -> Result<(), KeysError> {
         self.change(move |change| change.revoke(&kid)).await
+    }
+
+    /// Removes and revokes every key that the database knows, and begins with a new one, after `work` in the same unit of
+    /// work. Returns the ids of the old keys, and what `work` returned.
+    pub async fn replace_all<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Transaction<'_>) -> Result<T, KeysError> + Send + Sync + 'static,
+    ) -> Result<(Vec<String>, T), KeysError> {
+        // Made before, because `work` can take long and would run again for it.
+        let fresh = self.generate().await?;
+        let (rules, initiator) = (self.inner.settings.rules, self.initiator.clone());
+        let replaced = self.inner.unit_of_work.commit(move |transaction| {
+            let mut change = KeySetChange::begin(transaction, &initiator, rules, vec![fresh.clone()])?;
+            let value = work(change.transaction())?;
+            Ok::<_, ChangeError>((change.replace_all()?, value))
+        });
+        match replaced.await {
+            Ok(committed) => Ok(committed.value),
+            Err(ChangeError::Failed(error)) => Err(error),
+            Err(ChangeError::NeedsKey) => Err(KeysError::Damaged("the set of signing keys".to_owned())),
+        }
     }
 
     /// Publishes the key of a PKCS#8 file. It begins to sign after it was published long enough. Returns its id.

@@ -17,6 +17,8 @@ pub enum SecretName {
     PasswordPepper,
     /// The key from which child refresh tokens are derived.
     RefreshDerivation,
+    /// The key under which the throttle hashes names and addresses.
+    Throttle,
 }
 
 impl SecretName {
@@ -24,6 +26,7 @@ impl SecretName {
         match self {
             Self::PasswordPepper => "password-pepper",
             Self::RefreshDerivation => "refresh-derivation",
+            Self::Throttle => "throttle",
         }
     }
 }

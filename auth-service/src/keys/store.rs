@@ -13,7 +13,7 @@ use super::loaded_keys::LoadedKeys;
 use super::{KeyStoreSettings, KeysError, PublishedKeys, Rotation, Sealer, SigningKey, stored_keys};
 use crate::domain::signing_key::KeyLifecycle;
 use crate::single_flight::SingleFlight;
-use crate::storage::{UnitOfWork, signing_keys};
+use crate::storage::{UnitOfWork, former_keys, signing_keys};
 
 /// The oldest reading of the table that may be used to sign, in milliseconds. A process that was paused reads again
 /// first.
@@ -91,6 +91,19 @@ impl KeyStore {
             self.read_since(self.inner.clock.boot_ms()).await?;
         }
         Ok(())
+    }
+
+    /// Finds the modulus and the exponent of a key that has left the key set. For hints only: such a key signs nothing that
+    /// is valid. `kid` may be any text.
+    pub async fn find_former(&self, kid: &str) -> Result<Option<(String, String)>, DatabaseError> {
+        // A thumbprint (RFC 7638) is 43 characters of base64url.
+        let is_thumbprint = kid.len() == 43
+            && kid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        if !is_thumbprint {
+            return Ok(None);
+        }
+        let kid = kid.to_owned();
+        self.inner.database.read(move |conn| former_keys::find(conn, &kid)).await
     }
 
     /// Ensures a reading that was begun after `since_ms` on the boot clock. A reading of another task counts as well.

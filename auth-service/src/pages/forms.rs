@@ -1,7 +1,9 @@
 //! The states of forms: which field has which error, and where the focus is.
 
+use super::links::{Forgot, PasswordError, ResetPassword, VerifyEmail};
+use super::security::{ChangeAddress, Security};
 use super::texts::Texts;
-use super::view::{Register, RegisterError, RegisterNotice, SignIn, SignInNotice};
+use super::view::{FormNotice, Register, RegisterError, SignIn, SignInNotice};
 
 /// The state of an input.
 #[derive(Default)]
@@ -31,7 +33,12 @@ pub(super) struct SignInForm {
     pub(super) password: Field,
     pub(super) errors: Vec<FieldError>,
     pub(super) notice: Option<Notice>,
+    /// Whether the wait is so long that the page names other ways in.
+    pub(super) is_long_wait: bool,
 }
+
+/// From this many seconds on the page names other ways in: over an hour.
+const LONG_WAIT_S: u64 = 3_601;
 
 impl SignInForm {
     pub(super) fn new(texts: Texts<'_>, view: &SignIn) -> Self {
@@ -52,15 +59,23 @@ impl SignInForm {
             },
             SignInNotice::Throttled { seconds } => throttled(texts, seconds),
             SignInNotice::Busy => busy(texts),
+            SignInNotice::EmailNotVerified => warning(texts, "email-not-verified"),
         });
+        let is_long_wait = matches!(view.notice, Some(SignInNotice::Throttled { seconds: LONG_WAIT_S.. }));
         let is_known = is_wrong || !view.username.is_empty();
-        let focus = focus(&errors, notice.as_ref(), if is_known { "password" } else { "username" });
+        let fresh = match (view.is_reset, is_known) {
+            // What was done is read first.
+            (true, _) => "",
+            (false, true) => "password",
+            (false, false) => "username",
+        };
+        let focus = focus(&errors, notice.as_ref(), fresh);
         let field = |name: &'static str| Field::new(name, &errors, None, focus);
         let mut password = field("password");
         if is_wrong && password.described_by.is_none() {
             password.described_by = Some("notice".to_owned());
         }
-        Self { username: field("username"), password, errors, notice }
+        Self { username: field("username"), password, errors, notice, is_long_wait }
     }
 
     pub(super) fn has_error(&self) -> bool {
@@ -86,10 +101,7 @@ impl RegisterForm {
                 errors.push(FieldError { field: name, text: words(texts, *error, min_length) });
             }
         }
-        let notice = view.notice.map(|notice| match notice {
-            RegisterNotice::Throttled { seconds } => throttled(texts, seconds),
-            RegisterNotice::Busy => busy(texts),
-        });
+        let notice = form_notice(texts, view.notice);
         let first_empty = if view.username.is_empty() {
             "username"
         } else if view.email.is_empty() {
@@ -111,6 +123,121 @@ impl RegisterForm {
     pub(super) fn has_error(&self) -> bool {
         !self.errors.is_empty() || self.notice.is_some()
     }
+}
+
+/// The form of `/reset-password`.
+pub(super) struct ResetForm {
+    pub(super) password: Field,
+    pub(super) notice: Option<Notice>,
+}
+
+impl ResetForm {
+    pub(super) fn new(texts: Texts<'_>, view: &ResetPassword, min_length: usize) -> Self {
+        let text = view.error.map(|error| words(texts, error, min_length));
+        let errors: Vec<_> = FieldError::of(("password", text)).into_iter().collect();
+        let notice = form_notice(texts, view.notice);
+        let focus = focus(&errors, notice.as_ref(), "password");
+        Self { password: Field::new("password", &errors, Some("password-hint"), focus), notice }
+    }
+}
+
+/// The form of `/verify-email`.
+pub(super) struct VerifyForm {
+    pub(super) password: Field,
+    pub(super) notice: Option<Notice>,
+}
+
+impl VerifyForm {
+    pub(super) fn new(texts: Texts<'_>, view: &VerifyEmail) -> Self {
+        let text = view.error.map(|error| match error {
+            PasswordError::Empty => texts.text("password-empty"),
+            PasswordError::Wrong => texts.text("password-wrong"),
+        });
+        let errors: Vec<_> = FieldError::of(("password", text)).into_iter().collect();
+        let notice = form_notice(texts, view.notice);
+        let focus = focus(&errors, notice.as_ref(), "password");
+        Self { password: Field::new("password", &errors, None, focus), notice }
+    }
+}
+
+/// The form of `/account/security`.
+pub(super) struct SecurityForm {
+    pub(super) current: Field,
+    pub(super) new: Field,
+    pub(super) errors: Vec<FieldError>,
+    pub(super) notice: Option<Notice>,
+}
+
+impl SecurityForm {
+    pub(super) fn new(texts: Texts<'_>, view: &Security, min_length: usize) -> Self {
+        let current = view.current.map(|error| match error {
+            PasswordError::Empty => texts.text("current-password-empty"),
+            PasswordError::Wrong => texts.text("current-password-wrong"),
+        });
+        let new = view.new.map(|error| words(texts, error, min_length));
+        let named = [("current_password", current), ("new_password", new)];
+        let errors: Vec<_> = named.into_iter().filter_map(FieldError::of).collect();
+        let notice = form_notice(texts, view.notice);
+        // What was done is read first.
+        let fresh = if view.is_changed { "" } else { "current_password" };
+        let focus = focus(&errors, notice.as_ref(), fresh);
+        Self {
+            current: Field::new("current_password", &errors, None, focus),
+            new: Field::new("new_password", &errors, Some("new_password-hint"), focus),
+            errors,
+            notice,
+        }
+    }
+}
+
+/// The form of `/account/email`.
+pub(super) struct AddressForm {
+    pub(super) email: Field,
+    pub(super) password: Field,
+    pub(super) errors: Vec<FieldError>,
+    pub(super) notice: Option<Notice>,
+}
+
+impl AddressForm {
+    pub(super) fn new(texts: Texts<'_>, view: &ChangeAddress) -> Self {
+        let email = view.is_unreadable.then(|| texts.text("email-unreadable"));
+        let password = view.password.map(|error| match error {
+            PasswordError::Empty => texts.text("password-empty"),
+            PasswordError::Wrong => texts.text("password-wrong"),
+        });
+        let errors: Vec<_> =
+            [("email", email), ("password", password)].into_iter().filter_map(FieldError::of).collect();
+        let notice = form_notice(texts, view.notice);
+        let first_empty = if view.email.is_empty() { "email" } else { "password" };
+        let focus = focus(&errors, notice.as_ref(), first_empty);
+        Self {
+            email: Field::new("email", &errors, Some("email-hint"), focus),
+            password: Field::new("password", &errors, None, focus),
+            errors,
+            notice,
+        }
+    }
+}
+
+/// The field of `/forgot-password`.
+pub(super) fn identifier_field(texts: Texts<'_>, view: &Forgot, notice: Option<&Notice>) -> Field {
+    let missing = view.is_missing.then(|| texts.text("identifier-empty"));
+    let errors: Vec<_> = FieldError::of(("identifier", missing)).into_iter().collect();
+    let focus = focus(&errors, notice, "identifier");
+    Field::new("identifier", &errors, None, focus)
+}
+
+impl FieldError {
+    fn of((field, text): (&'static str, Option<String>)) -> Option<Self> {
+        Some(Self { field, text: text? })
+    }
+}
+
+pub(super) fn form_notice(texts: Texts<'_>, notice: Option<FormNotice>) -> Option<Notice> {
+    notice.map(|notice| match notice {
+        FormNotice::Throttled { seconds } => throttled(texts, seconds),
+        FormNotice::Busy => busy(texts),
+    })
 }
 
 impl Field {
@@ -146,7 +273,11 @@ fn throttled(texts: Texts<'_>, seconds: u64) -> Notice {
 }
 
 fn busy(texts: Texts<'_>) -> Notice {
-    Notice { class: "note-warn", text: texts.text("busy"), has_focus: true }
+    warning(texts, "busy")
+}
+
+fn warning(texts: Texts<'_>, text: &str) -> Notice {
+    Notice { class: "note-warn", text: texts.text(text), has_focus: true }
 }
 
 fn field_of(error: RegisterError) -> &'static str {
@@ -156,7 +287,7 @@ fn field_of(error: RegisterError) -> &'static str {
         | RegisterError::UsernameOuterSpace
         | RegisterError::UsernameCharacters
         | RegisterError::UsernameScripts => "username",
-        RegisterError::EmailUnreadable => "email",
+        RegisterError::EmailUnreadable | RegisterError::EmailMissing => "email",
         RegisterError::PasswordShort
         | RegisterError::PasswordLong { .. }
         | RegisterError::PasswordCommon
@@ -172,6 +303,7 @@ fn words(texts: Texts<'_>, error: RegisterError, min_length: usize) -> String {
         RegisterError::UsernameCharacters => texts.text("username-characters"),
         RegisterError::UsernameScripts => texts.text("username-scripts"),
         RegisterError::EmailUnreadable => texts.text("email-unreadable"),
+        RegisterError::EmailMissing => texts.text("email-missing"),
         RegisterError::PasswordShort => texts.number("password-short", "min", min_length),
         RegisterError::PasswordLong { max } => texts.number("password-long", "max", max),
         RegisterError::PasswordCommon => texts.text("password-common"),

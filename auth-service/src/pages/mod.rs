@@ -9,13 +9,19 @@
 //! - "Continue as" of [`WhichAccount`] is a button of the form to `/login`: `decision` = `continue`, without a name.
 //! - "Use another account" is a link to `/login?request=…&prompt=other`: the form with an empty name. So it needs the
 //!   request sealed for the sign-in, also on pages whose own request is sealed for another purpose.
+//! - Each page that can be opened again links to itself in the other languages, with `ui_locales` beside `request`.
 //! - There is no inline script and no inline style. Links to pages that do not exist yet are left out.
 
+mod account;
 mod assets;
 mod forms;
+mod links;
+mod locale;
 mod palette;
 mod scopes;
+mod security;
 mod site;
+mod stub;
 mod templates;
 mod texts;
 mod view;
@@ -24,16 +30,21 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use self::account::{AppRow, Applications, Device, Done, SessionName, SessionRow, Sessions};
 pub use self::assets::Asset;
 use self::assets::Assets;
+pub use self::links::{Forgot, LinkKind, PasswordError, ResetPassword, VerifyEmail};
+pub use self::locale::Locale;
+pub(crate) use self::palette::MailColors;
 pub use self::palette::{Color, InvalidColor};
+pub use self::scopes::{Scope, ScopeText, ScopeTexts};
+pub use self::security::{Account, AccountDone, ChangeAddress, Security};
 use self::site::Site;
 use self::templates::Renderer;
-use self::texts::Catalogue;
-pub use self::texts::Locale;
+pub(crate) use self::texts::{Catalogue, Texts};
 pub use self::view::{
-    Account, Consent, Continue, Destination, ErrorKind, ErrorPage, FormPost, MissingFields, Page, Register,
-    RegisterError, RegisterNotice, Scope, ScopeText, SignIn, SignInNotice, SignOut, Stub, WhichAccount,
+    Consent, Continue, Destination, ErrorKind, ErrorPage, FormNotice, FormPost, MissingFields, NoMail, Page,
+    Register, RegisterError, SignIn, SignInNotice, SignOut, SignedOut, Stub, WhichAccount,
 };
 
 /// What the pages of this installation are made with.
@@ -128,7 +139,9 @@ impl Pages {
     /// Renders a page.
     pub fn render(&self, locale: Locale, page: &Page) -> Rendered {
         let Inner { site, catalogue, .. } = &*self.0;
-        let renderer = Renderer { site, texts: catalogue.texts(locale, &site.name), locale };
+        let texts = catalogue.texts(locale, &site.name);
+        let renderer =
+            Renderer { site, texts, locale, languages: site.language_links(page, locale, catalogue) };
         let html = renderer.render(page).unwrap_or_else(|error| {
             // The templates call nothing that can fail, and a text takes every write.
             tracing::error!(%error, "pages.not_rendered");
@@ -143,7 +156,79 @@ impl Pages {
     }
 }
 
+/// An address of a page: its path, and what it carries.
+struct PageAddress<'a> {
+    path: &'static str,
+    /// The name and the value of the parameter.
+    parameter: Option<(&'static str, &'a str)>,
+}
+
+impl<'a> PageAddress<'a> {
+    fn keeping(path: &'static str, name: &'static str, value: Option<&'a str>) -> Self {
+        Self { path, parameter: value.map(|value| (name, value)) }
+    }
+}
+
 impl Page {
+    /// Whether it is a page of the own account, which no pop-up of an application shows.
+    pub fn is_of_account(&self) -> bool {
+        matches!(
+            self,
+            Self::Account(_)
+                | Self::ChangeAddress(_)
+                | Self::Security(_)
+                | Self::Sessions(_)
+                | Self::Applications(_)
+                | Self::NoMail(NoMail::ChangeAddress)
+        )
+    }
+
+    /// The address at which the page can be opened again: its path, and the sealed request that it carries. `None` for the
+    /// pages that are shown in place of another, or only once.
+    fn address(&self) -> Option<PageAddress<'_>> {
+        let bare = |path| Some(PageAddress { path, parameter: None });
+        match self {
+            Self::SignIn(SignIn { request, .. }) | Self::WhichAccount(WhichAccount { request, .. }) => {
+                Some(PageAddress::keeping("/login", "request", request.as_deref()))
+            }
+            Self::Register(Register { invitation: Some(token), .. }) => {
+                Some(PageAddress::keeping("/register", "invitation", Some(token)))
+            }
+            Self::Register(Register { request, .. }) => {
+                Some(PageAddress::keeping("/register", "request", request.as_deref()))
+            }
+            Self::RegistrationClosed => bare("/register"),
+            Self::Consent(Consent { request, .. }) => {
+                Some(PageAddress::keeping("/consent", "request", Some(request)))
+            }
+            Self::Continue(Continue { request, .. }) => {
+                Some(PageAddress::keeping("/continue", "request", Some(request)))
+            }
+            Self::SignOut(SignOut { request, .. }) | Self::SignedOut(SignedOut { request, .. }) => {
+                Some(PageAddress::keeping("/logout", "request", request.as_deref()))
+            }
+            Self::Forgot(_) | Self::NoMail(NoMail::Forgot) => bare("/forgot-password"),
+            Self::ForgotSent => Some(PageAddress::keeping("/forgot-password", "sent", Some("1"))),
+            Self::ResetPassword(ResetPassword { token, .. }) => {
+                Some(PageAddress::keeping("/reset-password", "token", Some(token)))
+            }
+            Self::VerifyEmail(VerifyEmail { token, .. }) => {
+                Some(PageAddress::keeping("/verify-email", "token", Some(token)))
+            }
+            Self::Account(_) => bare("/account"),
+            Self::ChangeAddress(_) | Self::NoMail(NoMail::ChangeAddress) => bare("/account/email"),
+            Self::Security(_) => bare("/account/security"),
+            Self::Sessions(_) => bare("/account/sessions"),
+            Self::Applications(_) => bare("/account/applications"),
+            Self::FormPost(_)
+            | Self::SignInEnded
+            | Self::EmailVerified
+            | Self::DeadLink(_)
+            | Self::CheckMail(_)
+            | Self::Error(_) => None,
+        }
+    }
+
     /// Whether a form of the page can end at a client, at once or after further pages.
     fn leads_to_client(&self) -> bool {
         match self {
@@ -156,8 +241,20 @@ impl Page {
             | Self::SignOut(_) => true,
             Self::RegistrationClosed
             | Self::SignInEnded
-            | Self::SignedOut
+            | Self::SignedOut(_)
+            | Self::Forgot(_)
+            | Self::ForgotSent
+            | Self::ResetPassword(_)
+            | Self::VerifyEmail(_)
+            | Self::EmailVerified
+            | Self::DeadLink(_)
+            | Self::CheckMail(_)
+            | Self::NoMail(_)
             | Self::Account(_)
+            | Self::ChangeAddress(_)
+            | Self::Security(_)
+            | Self::Sessions(_)
+            | Self::Applications(_)
             | Self::Error(_) => false,
         }
     }

@@ -146,6 +146,22 @@ impl Theme {
     }
 }
 
+/// The colours in a mail, which is always light: of a button, of the text on it, and of links.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MailColors {
+    pub(crate) accent: Color,
+    pub(crate) on_accent: Color,
+    pub(crate) link: Color,
+}
+
+impl MailColors {
+    /// The colours that follow from the operator's accent, or the built-in ones.
+    pub(crate) fn of(accent: Option<Color>) -> Self {
+        let Theme { accent, on_accent, link, .. } = Theme::light(accent.unwrap_or(Color([0x0F, 0x5B, 0x53])));
+        Self { accent, on_accent, link }
+    }
+}
+
 /// The second stylesheet, with the operator's colours; `None` without any. It holds only what was computed from them.
 pub(super) fn theme(accent: Option<Color>, accent_dark: Option<Color>) -> Option<String> {
     let mut sheet = String::new();

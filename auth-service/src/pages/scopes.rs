@@ -1,10 +1,53 @@
 //! The scopes of a consent page, in words.
 
+use super::Locale;
 use super::texts::Texts;
-use super::view::{Scope, ScopeText};
 
 const READ: &str = "todos:read";
 const WRITE: &str = "todos:write";
+
+/// A scope that a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Its name.
+    pub name: String,
+    /// The operator's own text. `None`: the built-in one, or that there is no description.
+    pub text: Option<ScopeText>,
+}
+
+/// What an operator says about a scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeTexts {
+    /// The text for every language that has none of its own.
+    pub general: ScopeText,
+    /// The German title.
+    pub german_title: Option<String>,
+    /// The German sentence.
+    pub german_sentence: Option<String>,
+}
+
+impl ScopeTexts {
+    /// The text for pages in this language. What is missing in it is said as for every language.
+    pub fn in_language(&self, locale: Locale) -> ScopeText {
+        let ScopeText { title, sentence } = self.general.clone();
+        match locale {
+            Locale::English => ScopeText { title, sentence },
+            Locale::German => ScopeText {
+                title: self.german_title.clone().unwrap_or(title),
+                sentence: self.german_sentence.clone().or(sentence),
+            },
+        }
+    }
+}
+
+/// What a scope means, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeText {
+    /// A few words: "See your profile".
+    pub title: String,
+    /// At most one and a half lines.
+    pub sentence: Option<String>,
+}
 
 /// Returns what each scope means: `openid` first, then in the order given. Two scopes of one thing become one entry.
 pub(super) fn in_words(texts: Texts<'_>, scopes: &[Scope]) -> Vec<ScopeText> {
@@ -55,7 +98,8 @@ fn builtin(texts: Texts<'_>, id: &str) -> ScopeText {
 
 #[cfg(test)]
 mod tests {
-    use super::super::texts::{Catalogue, Locale};
+    use super::super::locale::Locale;
+    use super::super::texts::Catalogue;
     use super::*;
 
     fn titles(names: &[&str]) -> Vec<String> {
@@ -99,5 +143,26 @@ mod tests {
         assert_eq!(words[0].sentence.as_deref(), Some("We have no description of this."));
         assert_eq!(words[1], own);
         assert_eq!(words[2].title, "Change your to-dos");
+    }
+
+    #[test]
+    fn an_operators_text_is_shown_in_the_language_that_it_has() {
+        let text = |title: &str, sentence: Option<&str>| ScopeText {
+            title: title.to_owned(),
+            sentence: sentence.map(str::to_owned),
+        };
+        let general = text("See your invoices", Some("Amounts and dates."));
+        let english_only = ScopeTexts { general: general.clone(), german_title: None, german_sentence: None };
+        for locale in Locale::ALL {
+            assert_eq!(english_only.in_language(locale), general);
+        }
+        let both = ScopeTexts {
+            german_title: Some("Ihre Rechnungen sehen".to_owned()),
+            german_sentence: Some("Beträge und Daten.".to_owned()),
+            ..english_only
+        };
+        assert_eq!(both.in_language(Locale::English), general);
+        let german = text("Ihre Rechnungen sehen", Some("Beträge und Daten."));
+        assert_eq!(both.in_language(Locale::German), german);
     }
 }

@@ -3,8 +3,10 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::assets::{Assets, LogoFile};
+use super::locale::Locale;
 use super::palette::{Color, page_grounds, theme};
-use super::{PageError, PageSettings};
+use super::texts::Catalogue;
+use super::{Page, PageAddress, PageError, PageSettings};
 
 const STYLESHEET: &str = include_str!("../../assets/pages.css");
 const SCRIPT: &str = include_str!("../../assets/pages.js");
@@ -26,6 +28,13 @@ pub(super) struct Site {
     pub(super) logo: Option<Logo>,
     pub(super) logo_dark: Option<Logo>,
     base_path: String,
+}
+
+/// A link to the same page in another language.
+pub(super) struct LanguageLink {
+    pub(super) lang: &'static str,
+    pub(super) address: String,
+    pub(super) name: String,
 }
 
 pub(super) struct Logo {
@@ -78,12 +87,38 @@ impl Site {
 
     /// A link that keeps the pending sign-in.
     pub(super) fn keeping(&self, path: &str, request: Option<&str>) -> String {
-        match request {
-            Some(request) => {
-                format!("{}{path}?request={}", self.base_path, utf8_percent_encode(request, QUERY))
+        self.with(path, request.map(|request| ("request", request)))
+    }
+
+    /// A link with a parameter.
+    fn with(&self, path: &str, parameter: Option<(&str, &str)>) -> String {
+        match parameter {
+            Some((name, value)) => {
+                format!("{}{path}?{name}={}", self.base_path, utf8_percent_encode(value, QUERY))
             }
             None => self.path(path),
         }
+    }
+
+    /// The links from this page to itself in the other languages; none where it cannot be opened again.
+    pub(super) fn language_links(
+        &self,
+        page: &Page,
+        shown_in: Locale,
+        catalogue: &Catalogue,
+    ) -> Vec<LanguageLink> {
+        let Some(PageAddress { path, parameter }) = page.address() else { return Vec::new() };
+        let address = match page {
+            Page::SignIn(view) if view.is_other_account => self.other_account(view.request.as_deref()),
+            _ => self.with(path, parameter),
+        };
+        let mark = if address.contains('?') { '&' } else { '?' };
+        let link = |locale: Locale| LanguageLink {
+            lang: locale.lang(),
+            address: format!("{address}{mark}ui_locales={}", locale.lang()),
+            name: catalogue.texts(locale, &self.name).text("language"),
+        };
+        Locale::ALL.into_iter().filter(|locale| *locale != shown_in).map(link).collect()
     }
 
     /// The link "Use another account": the form with an empty name, whoever is signed in.

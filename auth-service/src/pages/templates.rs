@@ -1,33 +1,28 @@
 //! The templates, and what each of them is filled with.
 
 use askama::Template;
-use unicode_segmentation::UnicodeSegmentation;
 
 use super::forms::{Field, FieldError, Notice, RegisterForm, SignInForm};
-use super::scopes;
-use super::site::Site;
-use super::texts::{Locale, Phrase, Texts, isolated};
+use super::locale::Locale;
+use super::scopes::{self, ScopeText};
+use super::site::{LanguageLink, Site};
+use super::stub::{StubView, stub};
+use super::texts::{Phrase, Texts, isolated};
 use super::view::{
-    Account, Consent, Continue, Destination, ErrorKind, ErrorPage, FormPost, Page, Register, ScopeText,
-    SignIn, SignOut, Stub, WhichAccount,
+    Consent, Continue, Destination, ErrorKind, ErrorPage, FormPost, NoMail, Page, Register, SignIn, SignOut,
+    SignedOut, Stub, WhichAccount,
 };
 
 /// What stands around the content of every page.
-struct Frame<'a> {
-    site: &'a Site,
-    texts: Texts<'a>,
-    lang: &'static str,
-    dir: &'static str,
-    title: String,
-    heading: String,
-    stub: Option<StubView<'a>>,
-}
-
-struct StubView<'a> {
-    letter: String,
-    app: &'a str,
-    phrase: Option<Phrase<'a>>,
-    host: Option<&'a str>,
+pub(super) struct Frame<'a> {
+    pub(super) site: &'a Site,
+    pub(super) texts: Texts<'a>,
+    pub(super) lang: &'static str,
+    pub(super) dir: &'static str,
+    pub(super) languages: &'a [LanguageLink],
+    pub(super) title: String,
+    pub(super) heading: String,
+    pub(super) stub: Option<StubView<'a>>,
 }
 
 #[derive(Template)]
@@ -39,6 +34,8 @@ struct SignInTemplate<'a> {
     password: Field,
     errors: Vec<FieldError>,
     notice: Option<Notice>,
+    is_long_wait: bool,
+    done: Option<Phrase<'a>>,
 }
 
 #[derive(Template)]
@@ -92,18 +89,33 @@ struct SignOutTemplate<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "account.html")]
-struct AccountTemplate<'a> {
+#[template(path = "signed_out.html")]
+struct SignedOutTemplate<'a> {
     frame: Frame<'a>,
-    view: &'a Account,
+    view: &'a SignedOut,
 }
+
+/// What stands above every page of the own account (`account_page.html`).
+pub(super) struct AccountHead<'a> {
+    pub(super) user: &'a str,
+    /// The pages of the account, and which of them this is. With a single page there is no navigation.
+    pub(super) links: Vec<(Link, bool)>,
+}
+
+/// The pages of the account, with the messages that name them.
+const ACCOUNT_PAGES: &[(&str, &str)] = &[
+    ("/account", "overview"),
+    ("/account/sessions", "sessions"),
+    ("/account/applications", "applications-short"),
+    ("/account/security", "security"),
+];
 
 /// A page that says something and asks for nothing.
 #[derive(Template)]
 #[template(path = "message.html")]
-struct MessageTemplate<'a> {
+pub(super) struct MessageTemplate<'a> {
     frame: Frame<'a>,
-    text: Option<String>,
+    pub(super) text: Option<String>,
     link: Option<Link>,
     /// Shows the id of the request, for people who ask for help.
     number: Option<&'a ErrorPage>,
@@ -111,9 +123,9 @@ struct MessageTemplate<'a> {
     client: Option<String>,
 }
 
-struct Link {
-    address: String,
-    text: String,
+pub(super) struct Link {
+    pub(super) address: String,
+    pub(super) text: String,
 }
 
 /// The most characters of a `client_id` that an error page repeats.
@@ -124,10 +136,11 @@ pub(super) struct Renderer<'a> {
     pub(super) site: &'a Site,
     pub(super) texts: Texts<'a>,
     pub(super) locale: Locale,
+    pub(super) languages: Vec<LanguageLink>,
 }
 
 impl<'a> Renderer<'a> {
-    pub(super) fn render(&self, page: &'a Page) -> Result<String, askama::Error> {
+    pub(super) fn render(&'a self, page: &'a Page) -> Result<String, askama::Error> {
         match page {
             Page::SignIn(view) => self.sign_in(view).render(),
             Page::WhichAccount(view) => {
@@ -164,25 +177,41 @@ impl<'a> Renderer<'a> {
                 let named = view.stub.as_ref().map(|asking| stub(&asking.app, asking.host.as_deref()));
                 SignOutTemplate { frame: self.frame("sign-out-question", named), view }.render()
             }
-            Page::SignedOut => {
-                let link = self.link("/login", "sign-in-again");
-                self.message("signed-out", Some("signed-out-text"), Some(link)).render()
+            Page::SignedOut(view) => {
+                SignedOutTemplate { frame: self.frame("signed-out", None), view }.render()
             }
-            Page::Account(view) => AccountTemplate { frame: self.frame("account", None), view }.render(),
+            Page::Forgot(view) => self.forgot(view).render(),
+            Page::ForgotSent => self.message("check-mail", Some("forgot-sent"), None).render(),
+            Page::ResetPassword(view) => self.reset_password(view).render(),
+            Page::VerifyEmail(view) => self.verify_email(view).render(),
+            Page::EmailVerified => {
+                let link = self.link("/account", "go-to-account");
+                self.message("email-verified", Some("email-verified-text"), Some(link)).render()
+            }
+            Page::DeadLink(kind) => self.dead_link(*kind).render(),
+            Page::CheckMail(address) => self.check_mail(address).render(),
+            Page::NoMail(NoMail::Forgot) => self.no_mail("forgot").render(),
+            Page::NoMail(NoMail::ChangeAddress) => self.no_mail("change-address").render(),
+            Page::Account(view) => self.account(view).render(),
+            Page::ChangeAddress(view) => self.change_address(view).render(),
+            Page::Security(view) => self.security(view).render(),
+            Page::Sessions(view) => self.sessions(view).render(),
+            Page::Applications(view) => self.applications(view).render(),
             Page::Error(error) => self.error(error).render(),
         }
     }
 
-    fn sign_in(&self, view: &'a SignIn) -> SignInTemplate<'a> {
+    fn sign_in(&'a self, view: &'a SignIn) -> SignInTemplate<'a> {
         let form = SignInForm::new(self.texts, view);
         let heading = if view.is_username_fixed { "confirm-you" } else { "sign-in" };
         let mut frame = self.frame(heading, view.stub.as_ref().map(|stub| self.asks(stub)));
         frame.title = self.title(&frame.heading, form.has_error());
-        let SignInForm { username, password, errors, notice } = form;
-        SignInTemplate { frame, view, username, password, errors, notice }
+        let SignInForm { username, password, errors, notice, is_long_wait } = form;
+        let done = view.is_reset.then(|| self.said("sign-in-after-reset"));
+        SignInTemplate { frame, view, username, password, errors, notice, is_long_wait, done }
     }
 
-    fn register(&self, view: &'a Register) -> RegisterTemplate<'a> {
+    fn register(&'a self, view: &'a Register) -> RegisterTemplate<'a> {
         let min_length = self.site.min_password_length;
         let form = RegisterForm::new(self.texts, view, min_length);
         let mut frame = self.frame("register", view.stub.as_ref().map(|stub| self.asks(stub)));
@@ -201,7 +230,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    fn error(&self, error: &'a ErrorPage) -> MessageTemplate<'a> {
+    fn error(&'a self, error: &'a ErrorPage) -> MessageTemplate<'a> {
         let mut template = match error.kind {
             ErrorKind::BadLink => self.message("bad-link", Some("bad-link-text"), None),
             ErrorKind::ForeignForm => {
@@ -225,80 +254,66 @@ impl<'a> Renderer<'a> {
         template
     }
 
-    fn message(&self, heading: &str, text: Option<&str>, link: Option<Link>) -> MessageTemplate<'a> {
+    pub(super) fn message(
+        &'a self,
+        heading: &str,
+        text: Option<&str>,
+        link: Option<Link>,
+    ) -> MessageTemplate<'a> {
         let text = text.map(|id| self.texts.text(id));
         let frame = self.frame(heading, None);
         MessageTemplate { frame, text, link, number: None, details: None, client: None }
     }
 
-    fn link(&self, path: &str, text: &str) -> Link {
+    pub(super) fn account_head(&'a self, path: &str, user: &'a str) -> AccountHead<'a> {
+        let link = |(target, text): &(&str, &str)| (self.link(target, text), *target == path);
+        AccountHead { user, links: ACCOUNT_PAGES.iter().map(link).collect() }
+    }
+
+    pub(super) fn link(&'a self, path: &str, text: &str) -> Link {
         Link { address: self.site.path(path), text: self.texts.text(text) }
     }
 
     /// The frame of a page whose heading names an application.
-    fn frame_about(&self, heading: &str, app: &'a str) -> Frame<'a> {
+    fn frame_about(&'a self, heading: &str, app: &'a str) -> Frame<'a> {
         self.frame_with(self.about(heading, app), Some(stub(app, None)))
     }
 
-    fn frame(&self, heading: &str, stub: Option<StubView<'a>>) -> Frame<'a> {
+    pub(super) fn frame(&'a self, heading: &str, stub: Option<StubView<'a>>) -> Frame<'a> {
         self.frame_with(self.texts.text(heading), stub)
     }
 
-    fn frame_with(&self, heading: String, stub: Option<StubView<'a>>) -> Frame<'a> {
+    /// The frame of a page with a form, whose title says where something has to be put right.
+    pub(super) fn frame_of_form(&'a self, heading: &str, has_error: bool) -> Frame<'a> {
+        let mut frame = self.frame(heading, None);
+        frame.title = self.title(&frame.heading, has_error);
+        frame
+    }
+
+    fn frame_with(&'a self, heading: String, stub: Option<StubView<'a>>) -> Frame<'a> {
         Frame {
             site: self.site,
             texts: self.texts,
             lang: self.locale.lang(),
             dir: self.locale.dir(),
+            languages: &self.languages,
             title: self.title(&heading, false),
             heading,
             stub,
         }
     }
 
-    fn title(&self, heading: &str, has_error: bool) -> String {
+    fn title(&'a self, heading: &str, has_error: bool) -> String {
         let id = if has_error { "page-title-error" } else { "page-title" };
         self.texts.text_with(id, "heading", heading)
     }
 
-    fn about(&self, heading: &str, app: &str) -> String {
+    fn about(&'a self, heading: &str, app: &str) -> String {
         self.texts.text_with(heading, "app", &isolated(app))
     }
 
-    fn asks(&self, asking: &'a Stub) -> StubView<'a> {
+    fn asks(&'a self, asking: &'a Stub) -> StubView<'a> {
         let phrase = self.texts.phrase("sign-in-to-continue", "app", &asking.app);
         StubView { phrase: Some(phrase), ..stub(&asking.app, asking.host.as_deref()) }
-    }
-}
-
-fn stub<'a>(app: &'a str, host: Option<&'a str>) -> StubView<'a> {
-    StubView { letter: monogram(app), app, phrase: None, host }
-}
-
-/// The first letter of a name, in upper case; without letters its first character.
-fn monogram(name: &str) -> String {
-    let mut graphemes = name.graphemes(true).filter(|grapheme| !grapheme.trim().is_empty());
-    let begins_with_letter = |grapheme: &&str| grapheme.chars().next().is_some_and(char::is_alphanumeric);
-    let first = graphemes.clone().find(begins_with_letter).or_else(|| graphemes.next());
-    first.unwrap_or_default().to_uppercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_mark_of_an_application_is_its_first_letter() {
-        for (name, expected) in [
-            ("nordlicht Notizen", "N"),
-            ("  élan", "É"),
-            ("e\u{301}lan", "E\u{301}"),
-            ("\u{202E}evil", "E"),
-            ("🎉 Party", "P"),
-            ("👩‍👩‍👧", "👩‍👩‍👧"),
-            ("", ""),
-        ] {
-            assert_eq!(monogram(name), expected, "{name}");
-        }
     }
 }

@@ -3,6 +3,11 @@
 //! `request` is the authorization request, sealed as text for the purpose of that page. It becomes the hidden field
 //! `request` of the page's form, and the parameter `request` of the links that keep the pending sign-in.
 
+use super::account::{Applications, Sessions};
+use super::links::{Forgot, LinkKind, ResetPassword, VerifyEmail};
+use super::scopes::Scope;
+use super::security::{Account, ChangeAddress, Security};
+
 /// A page and its data.
 #[derive(Clone, Debug)]
 pub enum Page {
@@ -25,11 +30,44 @@ pub enum Page {
     /// `/logout` asks. Posts `request` to `/logout`.
     SignOut(SignOut),
     /// `/logout` is done.
-    SignedOut,
-    /// `/account`: who is signed in. Its button posts an empty form to `/logout`.
+    SignedOut(SignedOut),
+    /// `/forgot-password`. Posts `identifier` to it.
+    Forgot(Forgot),
+    /// `/forgot-password` after the post, whoever was named.
+    ForgotSent,
+    /// `/reset-password`. Posts `token` and `password` to it.
+    ResetPassword(ResetPassword),
+    /// `/verify-email`. Posts `token`, and `password` where it is asked for, to it.
+    VerifyEmail(VerifyEmail),
+    /// `/verify-email` is done.
+    EmailVerified,
+    /// A link that does not work, in place of the page that it leads to (410).
+    DeadLink(LinkKind),
+    /// `/register` is done, and the link in the mail to this address has to be opened.
+    CheckMail(String),
+    /// A page that needs mail, where the service sends none. Its heading stays: the message of this name.
+    NoMail(NoMail),
+    /// `/account`: who is signed in. A button posts an empty form to `/logout`, another one `mail` = `verify` to it.
     Account(Account),
+    /// `/account/email`. Posts `email` and `password` to it.
+    ChangeAddress(ChangeAddress),
+    /// `/account/security`. Posts `current_password` and `new_password` to it.
+    Security(Security),
+    /// `/account/sessions`. Its buttons post `session` to it: an id, or `others`.
+    Sessions(Sessions),
+    /// `/account/applications`. Its buttons post `client_id` to it.
+    Applications(Applications),
     /// Any other answer that is not the page that was asked for.
     Error(ErrorPage),
+}
+
+/// The pages that need mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoMail {
+    /// `/forgot-password`.
+    Forgot,
+    /// `/account/email`.
+    ChangeAddress,
 }
 
 /// The application that a sign-in leads to, for the upper part of the card.
@@ -43,6 +81,7 @@ pub struct Stub {
 
 /// The page that asks for name and password.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each turns a part of the page on, whatever the others do")]
 pub struct SignIn {
     /// The application, if there is one.
     pub stub: Option<Stub>,
@@ -52,12 +91,18 @@ pub struct SignIn {
     pub username: String,
     /// "Confirm it is you": the name is known and the field is `readonly`. The posted name counts nevertheless.
     pub is_username_fixed: bool,
+    /// The form with an empty name, whoever is signed in: `prompt=other` stands in its address.
+    pub is_other_account: bool,
     /// Why the post before did not succeed.
     pub notice: Option<SignInNotice>,
     /// The fields that the post before left empty.
     pub missing: MissingFields,
     /// Whether the page links to `/register`.
     pub offers_registration: bool,
+    /// Whether the page links to `/forgot-password`.
+    pub offers_reset: bool,
+    /// Whether the password was just reset.
+    pub is_reset: bool,
 }
 
 /// The fields of a sign-in that were left empty.
@@ -81,6 +126,8 @@ pub enum SignInNotice {
     },
     /// 503: too many sign-ins wait for a hash.
     Busy,
+    /// 422: the password is right, but the address has to be verified first. A new mail is on its way.
+    EmailNotVerified,
 }
 
 /// The page for somebody who is signed in already and may want another account.
@@ -107,15 +154,19 @@ pub struct Register {
     pub username: String,
     /// What the field `email` holds. It is kept after an error.
     pub email: String,
+    /// Whether an address is required.
+    pub is_email_required: bool,
+    /// The token of the invitation that led here.
+    pub invitation: Option<String>,
     /// Everything that must be put right, in any order. Of several errors of one field the first is shown.
     pub errors: Vec<RegisterError>,
     /// Why the post was not tried.
-    pub notice: Option<RegisterNotice>,
+    pub notice: Option<FormNotice>,
 }
 
-/// Why a registration was not tried.
+/// Why a form was not tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RegisterNotice {
+pub enum FormNotice {
     /// 429: too many attempts.
     Throttled {
         /// The seconds until the next attempt is allowed.
@@ -125,7 +176,7 @@ pub enum RegisterNotice {
     Busy,
 }
 
-/// A field of a registration that must be put right. Each variant begins with the name of its field.
+/// A field of a registration, or a new password elsewhere, that must be put right. Each variant begins with the name of its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegisterError {
     /// Taken, too like another name, or reserved: one text for all of them.
@@ -140,6 +191,8 @@ pub enum RegisterError {
     UsernameScripts,
     /// Not an e-mail address.
     EmailUnreadable,
+    /// Missing, where it is required.
+    EmailMissing,
     /// Empty or too short.
     PasswordShort,
     /// Too long.
@@ -180,24 +233,6 @@ pub enum Destination {
     Device,
 }
 
-/// A scope that a client asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
-    /// Its name.
-    pub name: String,
-    /// The operator's own text. `None`: the built-in one, or that there is no description.
-    pub text: Option<ScopeText>,
-}
-
-/// What a scope means, in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScopeText {
-    /// A few words: "See your profile".
-    pub title: String,
-    /// At most one and a half lines.
-    pub sentence: Option<String>,
-}
-
 /// The page that asks before a native client goes on.
 #[derive(Clone, Debug, Default)]
 pub struct Continue {
@@ -231,11 +266,15 @@ pub struct SignOut {
     pub request: Option<String>,
 }
 
-/// The page of the own account.
+/// The page after a sign-out.
 #[derive(Clone, Debug, Default)]
-pub struct Account {
-    /// The user who is signed in.
-    pub user: String,
+pub struct SignedOut {
+    /// What the page says, sealed, for the links to it in other languages.
+    pub request: Option<String>,
+    /// The names of the applications that stay connected.
+    pub apps: Vec<String>,
+    /// Whether the application named an address to return to that is not registered.
+    pub is_return_unknown: bool,
 }
 
 /// An answer that is not the page that was asked for.

@@ -1,22 +1,29 @@
-//! Hashes and verifies passwords, on a bounded pool of threads.
+//! Judges new passwords, and hashes and verifies passwords on a bounded pool of threads.
 
+mod breaches;
+pub mod common;
+mod policy;
 mod pool;
+mod queue;
 mod scheme;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 
-use self::pool::HashPool;
+pub use self::breaches::{BreachCheck, BreachCheckStatus};
+pub use self::policy::{PasswordOwner, PasswordPolicy};
+use self::pool::{HashPool, PoolSettings};
 pub use self::pool::{HashPoolStatus, Overloaded};
 use self::scheme::Scheme;
-use crate::domain::{Password, PasswordHash, PasswordRule, PasswordRules};
+use crate::domain::{CallerNetwork, Device, Password, PasswordHash};
 use crate::random::Random;
 
 /// Why a password could not be hashed or verified.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
-    /// More logins are waiting than the queue holds: 503 with `Retry-After`.
+    /// The turn of the request would come too late: 503 with `Retry-After`.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
     /// The hash function itself failed.
@@ -36,6 +43,8 @@ pub struct HashSettings {
     pub workers: usize,
     /// The number of requests that may wait for a hash. Further ones are refused.
     pub queue_limit: usize,
+    /// The longest time that a request may wait for a hash. Whoever would wait longer is refused at once.
+    pub max_wait: Duration,
 }
 
 /// The result of a verification.
@@ -50,10 +59,11 @@ pub enum Verification {
     },
 }
 
-/// Hashes and verifies passwords. Cheap to clone.
+/// Hashes and verifies passwords for one caller. Cheap to clone.
 #[derive(Clone)]
 pub struct Passwords {
     inner: Arc<Inner>,
+    caller: CallerNetwork,
 }
 
 struct Inner {
@@ -70,27 +80,28 @@ impl Passwords {
     pub fn new(pepper: &[u8; 32], settings: HashSettings, random: Random) -> Self {
         let pepper = hmac::Key::new(hmac::HMAC_SHA384, pepper);
         let dummy = Scheme::dummy(settings.bcrypt_cost);
-        let pool = HashPool::new(settings.workers, settings.queue_limit);
-        Self { inner: Arc::new(Inner { pepper, cost: settings.bcrypt_cost, dummy, random, pool }) }
+        let HashSettings { bcrypt_cost: cost, workers, queue_limit, max_wait } = settings;
+        let pool = HashPool::new(PoolSettings { workers, queue_limit, max_wait });
+        let inner = Arc::new(Inner { pepper, cost, dummy, random, pool });
+        Self { inner, caller: CallerNetwork::Unknown }
     }
 
-    /// Checks a new password against the rules. If the check is slow, it runs on a hashing thread.
-    pub async fn accept(
-        &self,
-        text: &str,
-        rules: PasswordRules,
-    ) -> Result<Result<Password, PasswordRule>, PasswordError> {
-        if text.is_ascii() || Password::is_out_of_reach(text.len(), rules) {
-            return Ok(Password::parse(text, rules));
-        }
-        let typed = Password::presented(text);
-        self.inner.pool.run(move |_| Ok(Password::parse(typed.as_typed(), rules))).await
+    /// The same, for a caller with this device. Callers of different networks take turns.
+    #[must_use]
+    pub fn asked_by(&self, device: &Device) -> Self {
+        Self { inner: Arc::clone(&self.inner), caller: CallerNetwork::of(device.address.as_deref()) }
+    }
+
+    /// Computes one hash, so that the pool knows how long that takes, and returns the time.
+    pub async fn measure(&self) -> Result<Duration, PasswordError> {
+        self.verify(Password::presented(""), None).await?;
+        Ok(self.status().turn)
     }
 
     /// Hashes a new password.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordError> {
         let inner = Arc::clone(&self.inner);
-        self.inner.pool.run(move |count| inner.hash(&password, count)).await
+        self.inner.pool.run(self.caller, move |count| inner.hash(&password, count)).await
     }
 
     /// Verifies a password against the user's hash. Without a hash the cost is the same and the result is always
@@ -101,7 +112,7 @@ impl Passwords {
         stored: Option<PasswordHash>,
     ) -> Result<Verification, PasswordError> {
         let inner = Arc::clone(&self.inner);
-        self.inner.pool.run(move |count| inner.verify(&password, stored.as_ref(), count)).await
+        self.inner.pool.run(self.caller, move |count| inner.verify(&password, stored.as_ref(), count)).await
     }
 
     /// How busy the pool is, for metrics.
@@ -152,8 +163,10 @@ mod tests {
 
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(600);
+
     fn passwords(cost: u32) -> Passwords {
-        let settings = HashSettings { bcrypt_cost: cost, workers: 2, queue_limit: 8 };
+        let settings = HashSettings { bcrypt_cost: cost, workers: 2, queue_limit: 8, max_wait: LONG };
         Passwords::new(&[5; 32], settings, Random::system())
     }
 
@@ -186,43 +199,6 @@ mod tests {
         let passwords = passwords(4);
         let hash = hashed(&passwords, "caf\u{e9} ﬁne").await;
         assert!(is_right(&passwords, "cafe\u{301} fine", &hash).await);
-    }
-
-    /// The NFKC form of these characters is eighteen times as long, and takes a hundred times as long to compute as
-    /// for ASCII.
-    #[tokio::test]
-    async fn a_slow_normalisation_runs_on_a_hashing_thread() {
-        let rules = PasswordRules { min_length: 12, max_length: 256 };
-        let passwords = Passwords::new(
-            &[5; 32],
-            HashSettings { bcrypt_cost: 4, workers: 1, queue_limit: 1 },
-            Random::system(),
-        );
-        let (open, gate) = std::sync::mpsc::channel::<()>();
-        let busy = passwords.clone();
-        let busy = tokio::spawn(async move {
-            busy.inner.pool.run(move |_| gate.recv().map_err(|_| PasswordError::Panicked)).await
-        });
-        let slow = "\u{fdfa}".repeat(1000);
-        let waiting = passwords.accept(&slow, rules);
-        tokio::pin!(waiting);
-        tokio::select! {
-            biased;
-            _ = &mut waiting => panic!("the slow check ran on this thread"),
-            () = tokio::task::yield_now() => {}
-        }
-        // A check that is fast does not need a hashing thread.
-        for (text, expected) in [
-            ("correct horse battery staple".to_owned(), None),
-            ("short".to_owned(), Some(PasswordRule::TooShort(12))),
-            ("\u{fdfa}".repeat(2000), Some(PasswordRule::TooLong(256))),
-        ] {
-            assert_eq!(passwords.accept(&text, rules).await.unwrap().err(), expected);
-        }
-        open.send(()).unwrap();
-        busy.await.unwrap().unwrap();
-        assert_eq!(waiting.await.unwrap().err(), Some(PasswordRule::TooLong(256)));
-        assert!(passwords.accept(&"\u{fdfa}".repeat(14), rules).await.unwrap().is_ok());
     }
 
     #[tokio::test]

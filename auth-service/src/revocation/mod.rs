@@ -4,6 +4,7 @@
 //! announced ([`crate::storage::UnitOfWork`]). Nothing else has to succeed: a fact in the log reaches every verifier, even
 //! if processes die in between.
 
+pub mod continuity;
 pub mod feed;
 mod projector;
 mod rebuild;
@@ -20,6 +21,7 @@ use shared_claims::clock::SharedClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::continuity::Continuity;
 use self::feed::Feed;
 use self::projector::Projector;
 use self::redis::{RedisError, RevocationList};
@@ -79,6 +81,7 @@ pub struct Revocations {
 
 #[derive(Debug)]
 struct Inner {
+    continuity: Continuity,
     projection: Option<SharedStatus>,
     stop: watch::Sender<bool>,
     tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
@@ -94,7 +97,7 @@ impl Revocations {
     /// See [`StartError`].
     pub async fn start(
         database: Database,
-        database_id: String,
+        continuity: Continuity,
         projection: Option<ProjectionSettings>,
         clock: SharedClock,
         random: Random,
@@ -104,14 +107,17 @@ impl Revocations {
         let mut shared = None;
         if let Some(settings) = projection {
             let list = RevocationList::new(&settings.url, &settings.prefix)?;
-            let mut projector = Projector::new(database, database_id, list, settings, clock, random);
+            let known = (continuity.database(), continuity.clone());
+            let world = (clock, random);
+            let mut projector = Projector::new(database, known, list, settings, world);
             projector.refuse_eviction().await?;
             projector.refuse_foreign_list().await?;
+            projector.look_for_older_database().await;
             shared = Some(projector.shared());
             tasks.push(tokio::spawn(projector.run(stopped)));
         }
         let tasks = std::sync::Mutex::new(tasks);
-        Ok(Self { inner: Arc::new(Inner { projection: shared, stop, tasks }), feed: None })
+        Ok(Self { inner: Arc::new(Inner { continuity, projection: shared, stop, tasks }), feed: None })
     }
 
     /// Also announces each fact to this feed.
@@ -122,6 +128,7 @@ impl Revocations {
 
     /// Announces a committed fact to the feed and to the projector. Waits up to a second until Redis has it.
     pub async fn announce(&self, seq: i64) {
+        self.inner.continuity.committed(seq);
         if let Some(feed) = &self.feed {
             feed.announce(seq);
         }
@@ -129,6 +136,11 @@ impl Revocations {
             // A time-out is no failure: the fact is committed, and the projector goes on to deliver it.
             let _ = tokio::time::timeout(ANNOUNCE_LIMIT, projection.deliver(seq)).await;
         }
+    }
+
+    /// Whether the database goes on from what this process and Redis know of it.
+    pub fn continuity(&self) -> &Continuity {
+        &self.inner.continuity
     }
 
     /// The status of the projection; `None` without Redis.
@@ -177,6 +189,18 @@ impl Projector {
                 Ok(())
             }
         }
+    }
+
+    /// Compares the database with what Redis has of it, so that nothing is served from one that was restored to an earlier
+    /// state. If either does not answer, the start continues; the first round of the projector compares them.
+    async fn look_for_older_database(&mut self) {
+        let Ok(list) = self.list.read_state(false).await else { return };
+        if let Some(end) = &list.delivered {
+            self.continuity.delivered(end);
+        }
+        let now = self.clock.now_seconds();
+        // A failure is found, and logged, by the first round.
+        let _ = self.read_page(0, None, now).await;
     }
 
     /// Refuses a Redis in which another issuer keeps its list under the same keys. Otherwise the verifiers of both

@@ -11,6 +11,7 @@ use shared_claims::clock::SharedClock;
 use tokio::sync::watch;
 
 use super::ProjectionSettings;
+use super::continuity::{Continuity, LogEnd, Shown};
 use super::redis::{ListState, RedisError, RevocationList, WriteOutcome};
 use super::status::{ProjectionState, SharedStatus};
 use crate::background;
@@ -41,10 +42,21 @@ pub(super) enum RoundError {
     Log(#[from] DatabaseError),
 }
 
+/// What a reading of the log showed.
+pub(super) enum LogReading {
+    /// Facts of the log, which goes on from what is known.
+    Page(LogPage),
+    /// The database is an older state of itself: nothing of it may be delivered.
+    Older,
+    /// The database has another id than before.
+    Another,
+}
+
 /// Keeps the revocation list in Redis complete.
 pub(super) struct Projector {
     pub(super) database: Database,
     pub(super) database_id: String,
+    pub(super) continuity: Continuity,
     pub(super) list: RevocationList,
     pub(super) settings: ProjectionSettings,
     pub(super) clock: SharedClock,
@@ -66,17 +78,17 @@ pub(super) struct Projector {
 impl Projector {
     pub(super) fn new(
         database: Database,
-        database_id: String,
+        (database_id, continuity): (String, Continuity),
         list: RevocationList,
         settings: ProjectionSettings,
-        clock: SharedClock,
-        random: Random,
+        (clock, random): (SharedClock, Random),
     ) -> Self {
         let shared = SharedStatus::default();
         let trimmed_at = clock.boot_ms();
         Self {
             database,
             database_id,
+            continuity,
             list,
             settings,
             clock,
@@ -132,6 +144,8 @@ impl Projector {
         if state != before {
             match (state, error) {
                 (ProjectionState::Current, _) => tracing::info!("revocation.projection.current"),
+                // Said where it is found.
+                (ProjectionState::Older, _) => {}
                 (ProjectionState::MayEvict, _) => tracing::error!(
                     "revocation.redis.may_evict: the list is not renewed until maxmemory-policy is noeviction"
                 ),
@@ -168,6 +182,9 @@ impl Projector {
             if memory {
                 self.record_memory(&list_state);
             }
+            if let Some(end) = &list_state.delivered {
+                self.continuity.delivered(end);
+            }
             self.record_contest(&list_state);
             let may_prove = self.settings.allow_eviction || !self.shared.status().may_evict;
             // While the list must not be proven, an eviction does not cause a rebuild: verifiers still follow what is
@@ -176,10 +193,14 @@ impl Projector {
             let complete_up_to = list_state.complete_up_to(&self.database_id).filter(|_| !rebuild);
             let now = self.clock.now_seconds();
             let after = complete_up_to.unwrap_or(0);
-            let page = self.read_page(after, None, now).await?;
+            let page = match self.read_page(after, None, now).await? {
+                LogReading::Page(page) => page,
+                LogReading::Older => return Ok(ProjectionState::Older),
+                LogReading::Another => continue,
+            };
             let done = match complete_up_to {
                 // The log should never end before the list, because the list is made from the log and was read first.
-                // If it does, for example after the database was restored, the list is rebuilt.
+                // If it does, although it goes on from what was delivered, the list was damaged, and is rebuilt.
                 Some(last) if last <= page.last_seq => {
                     self.deliver(&list_state, last, page, may_prove).await?
                 }
@@ -202,20 +223,31 @@ impl Projector {
         Ok(ProjectionState::Conflict)
     }
 
-    /// Reads facts after `after`, up to `up_to` if given, else up to the current end of the log.
+    /// Reads facts after `after`, up to `up_to` if given, else up to the current end of the log. Compares the log's end with
+    /// what is known of it.
     pub(super) async fn read_page(
-        &self,
+        &mut self,
         after: i64,
         up_to: Option<i64>,
         now: i64,
-    ) -> Result<LogPage, DatabaseError> {
-        let read =
-            self.database.snapshot(move |conn| revocations::page(conn, after, up_to, now, FACTS_PER_SCRIPT));
+    ) -> Result<LogReading, DatabaseError> {
+        let reading = self.continuity.begin();
+        let read = self.database.snapshot(move |conn| {
+            let page = revocations::page(conn, after, up_to, now, FACTS_PER_SCRIPT)?;
+            Ok::<_, DatabaseError>((page, LogEnd::read(conn)?))
+        });
         // A read that hangs is abandoned; the next round uses another connection.
-        match tokio::time::timeout(READ_LIMIT, read).await {
-            Ok(page) => page,
-            Err(_) => Err(DatabaseError::Unavailable(format!("no answer within {} s", READ_LIMIT.as_secs()))),
+        let Ok(read) = tokio::time::timeout(READ_LIMIT, read).await else {
+            return Err(DatabaseError::Unavailable(format!("no answer within {} s", READ_LIMIT.as_secs())));
+        };
+        let (page, end) = read?;
+        let is_older = self.continuity.end(&reading, &end) == Shown::Older;
+        if end.database != self.database_id {
+            self.database_id = end.database;
+            self.has_proven = false;
+            return Ok(LogReading::Another);
         }
+        Ok(if is_older { LogReading::Older } else { LogReading::Page(page) })
     }
 
     /// Delivers the facts that the list lacks. Then proves the list complete as of the time of `list_state`, which was
@@ -233,7 +265,7 @@ impl Projector {
             let last = page.is_last(FACTS_PER_SCRIPT);
             let up_to = if last { end } else { page.last_read(after) };
             let proof = (last && may_prove).then_some(self.settings.list_ttl);
-            match self.list.deliver(list_state, after, &page.facts, up_to, proof).await? {
+            match self.list.deliver(list_state, &self.database_id, after, &page.facts, up_to, proof).await? {
                 WriteOutcome::Done => {}
                 not_done => return Ok(not_done),
             }
@@ -242,7 +274,10 @@ impl Projector {
                 return Ok(WriteOutcome::Done);
             }
             after = up_to;
-            page = self.read_page(after, Some(end), now).await?;
+            let LogReading::Page(next) = self.read_page(after, Some(end), now).await? else {
+                return Ok(WriteOutcome::Conflict);
+            };
+            page = next;
         }
     }
 
@@ -276,6 +311,7 @@ impl Projector {
         list_state.run_id.clone_into(&mut self.run_id);
         self.shared.update(|status| {
             status.is_full = list_state.is_full;
+            status.memory_permille = list_state.memory_permille;
             status.may_evict = list_state.may_evict;
             status.evicted_keys = list_state.evicted_keys;
         });

@@ -1,7 +1,7 @@
 //! Rebuilds the list if it is not complete: after a flush, a restart, a failover, the return of older data, an
 //! eviction, or a change of the database.
 
-use super::projector::{FACTS_PER_SCRIPT, Projector, RoundError};
+use super::projector::{FACTS_PER_SCRIPT, LogReading, Projector, RoundError};
 use super::redis::{ListState, RebuiltStream, WriteOutcome};
 
 impl Projector {
@@ -21,7 +21,9 @@ impl Projector {
                 return Ok(WriteOutcome::Conflict);
             }
             let now = self.clock.now_seconds();
-            let mut page = self.read_page(after, None, now).await?;
+            let LogReading::Page(mut page) = self.read_page(after, None, now).await? else {
+                return Ok(WriteOutcome::Conflict);
+            };
             let end = page.last_seq;
             let fits_in_one = page.is_last(FACTS_PER_SCRIPT);
             loop {
@@ -39,7 +41,10 @@ impl Projector {
                 if last {
                     break;
                 }
-                page = self.read_page(after, Some(end), now).await?;
+                let LogReading::Page(next) = self.read_page(after, Some(end), now).await? else {
+                    return Ok(WriteOutcome::Conflict);
+                };
+                page = next;
             }
             if fits_in_one {
                 break (taken.time_ms, evicted_before);

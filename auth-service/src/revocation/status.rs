@@ -21,6 +21,8 @@ pub enum ProjectionState {
     Full,
     /// Redis may evict facts. The proof is not renewed, so that verifiers refuse tokens when it has expired.
     MayEvict,
+    /// The database is an older state of itself. Nothing is delivered or renewed.
+    Older,
     /// Redis did not answer, or failed.
     RedisUnavailable,
     /// The database did not answer, or failed.
@@ -40,6 +42,7 @@ impl ProjectionState {
             Self::Contested => "contested",
             Self::Full => "full",
             Self::MayEvict => "may_evict",
+            Self::Older => "older_database",
             Self::RedisUnavailable => "unavailable",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::Conflict => "outrun",
@@ -65,6 +68,8 @@ pub struct ProjectionStatus {
     pub contests: u64,
     /// Whether Redis has reached its `maxmemory`.
     pub is_full: bool,
+    /// The part of `maxmemory` that Redis uses, in thousandths; 0 without a `maxmemory`.
+    pub memory_permille: u64,
     /// Whether Redis may evict.
     pub may_evict: bool,
     /// The number of keys that Redis has evicted since it started.

@@ -1,4 +1,5 @@
-//! Seals short values that leave the service and come back: the sign-in in progress that a page carries.
+//! Seals short values that leave the service and come back: the sign-in in progress that a page carries, and the cookie by
+//! which an account knows a device.
 //!
 //! A sealed value is encrypted and authenticated, so that nobody else can read, make or change one. It is bound to one
 //! purpose: what was sealed for one purpose does not open for another. A seal proves only that this service wrote the
@@ -34,16 +35,22 @@ pub enum Purpose {
     Continue,
     /// The page that asks before a sign-out.
     SignOut,
+    /// What a page says that was done.
+    Notice,
+    /// Who logged in on a device.
+    Device,
 }
 
 impl Purpose {
-    /// The associated data of the encryption. Changing a text makes all pages that are open unusable.
+    /// The associated data of the encryption. Changing a text makes all pages that are open unusable, or all devices unknown.
     fn associated_data(self) -> &'static [u8] {
         match self {
             Self::SignIn => b"latchkey page v1: sign-in",
             Self::Consent => b"latchkey page v1: consent",
             Self::Continue => b"latchkey page v1: continue",
             Self::SignOut => b"latchkey page v1: sign-out",
+            Self::Notice => b"latchkey page v1: notice",
+            Self::Device => b"latchkey cookie v1: device",
         }
     }
 }
@@ -128,7 +135,14 @@ mod tests {
 
     use super::*;
 
-    const PURPOSES: [Purpose; 4] = [Purpose::SignIn, Purpose::Consent, Purpose::Continue, Purpose::SignOut];
+    const PURPOSES: [Purpose; 6] = [
+        Purpose::SignIn,
+        Purpose::Consent,
+        Purpose::Continue,
+        Purpose::SignOut,
+        Purpose::Notice,
+        Purpose::Device,
+    ];
 
     fn seals(keys: &[[u8; 32]]) -> Seals {
         Seals::new(keys, Random::system()).unwrap()

@@ -1,12 +1,14 @@
-//! Opens, finds and ends browser sessions.
+//! Opens and finds browser sessions.
 
 use std::sync::Arc;
 
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 
 use super::{SignInError, SignIns};
+use crate::domain::sign_in_step::STEP_UP_MS;
 use crate::domain::{
-    AuditEvent, AuditKind, BrowserSession, EndReason, Handle, Initiator, SessionLimits, SignIn, User,
+    AuditEvent, AuditKind, BrowserSession, Credentials, EndReason, Handle, HandleHash, Initiator,
+    SessionLimits, SignIn, User,
 };
 use crate::random::Random;
 use crate::storage::{Transaction, browser_sessions, users};
@@ -33,12 +35,24 @@ pub struct SignedInSession {
 }
 
 impl SignIns {
-    /// Finds the live session that a handle names.
+    /// Finds the live session that a handle names, and notes its use, at most once a minute.
     pub async fn current(&self, handle: Option<Handle>) -> Result<Option<CurrentSession>, SignInError> {
         let Some(handle) = handle else { return Ok(None) };
         let now_ms = self.now_ms();
         let database = self.parts.unit_of_work.database();
-        Ok(database.read(move |conn| Ok::<_, TokenError>(find(conn, &handle, now_ms)?)).await?)
+        let found = database.read(move |conn| Ok::<_, TokenError>(find(conn, &handle, now_ms)?)).await?;
+        let Some(current) = found else { return Ok(None) };
+        let mut used = current.session.clone();
+        if used.note_use(self.parts.limits.browser, now_ms) {
+            // Nobody's lock is needed: the end of the session stands in another column, and a sign-in notes a later use.
+            let noted =
+                database.write(move |conn| Ok::<_, TokenError>(browser_sessions::touch(conn, &used)?)).await;
+            // What the person asked for does not depend on it.
+            if let Err(error) = noted {
+                tracing::warn!(%error, "browser_session.use_not_noted");
+            }
+        }
+        Ok(Some(current))
     }
 
     /// Opens a session for a user whose credentials were verified, or renews the one that the browser has. Another user's
@@ -58,43 +72,40 @@ impl SignIns {
         });
         Ok(done.await?.value)
     }
+}
 
-    /// Ends the session that a handle names, with everything below it. Returns the session, if there was one.
-    pub async fn sign_out(
-        &self,
-        handle: Option<Handle>,
-        reason: EndReason,
-        initiator: Initiator,
-    ) -> Result<Option<BrowserSession>, SignInError> {
-        let Some(handle) = handle else { return Ok(None) };
-        let done = self.parts.unit_of_work.commit(move |transaction| {
-            let Some((found, _)) = browser_sessions::find_by_handle(transaction.conn(), &handle.hash())?
-            else {
-                return Ok(None);
-            };
-            users::lock(transaction.conn(), found.user_id)?;
-            let now_ms = transaction.now_ms();
-            let Some(current) = find(transaction.conn(), &handle, now_ms)? else { return Ok(None) };
-            end_browser_session(transaction, &current.session, reason, &initiator)?;
-            Ok::<_, TokenError>(Some(current.session))
-        });
-        Ok(done.await?.value)
+impl CurrentSession {
+    /// Whether the holder of the handle signed in so recently that changes of the account need no password again.
+    pub fn is_recent(&self, now_ms: i64) -> bool {
+        now_ms <= self.signed_in_at_ms.saturating_add(STEP_UP_MS)
+    }
+
+    /// The session that a handle with this hash names, if it is live and the user's credentials are those of its sign-in.
+    pub(super) fn live(
+        session: BrowserSession,
+        credentials: Credentials,
+        handle: &HandleHash,
+        now_ms: i64,
+    ) -> Option<Self> {
+        let signed_in_at_ms = session.signed_in_at_ms_for(handle, now_ms)?;
+        let is_same = credentials.user.is_active && credentials.version == session.credentials_version;
+        (is_same && session.is_live(now_ms)).then_some(Self {
+            session,
+            user: credentials.user,
+            signed_in_at_ms,
+        })
     }
 }
 
-fn find(
+/// Finds the live session that a handle names.
+pub(super) fn find(
     conn: &mut DbConnection,
     handle: &Handle,
     now_ms: i64,
-) -> Result<Option<CurrentSession>, service_kit::database::DatabaseError> {
+) -> Result<Option<CurrentSession>, DatabaseError> {
     let hash = handle.hash();
-    let Some((session, credentials)) = browser_sessions::find_by_handle(conn, &hash)? else {
-        return Ok(None);
-    };
-    let signed_in_at_ms = session.signed_in_at_ms_for(&hash, now_ms);
-    let is_same = credentials.user.is_active && credentials.version == session.credentials_version;
-    let live = signed_in_at_ms.filter(|_| is_same && session.is_live(now_ms));
-    Ok(live.map(|signed_in_at_ms| CurrentSession { session, user: credentials.user, signed_in_at_ms }))
+    let found = browser_sessions::find_by_handle(conn, &hash)?;
+    Ok(found.and_then(|(session, credentials)| CurrentSession::live(session, credentials, &hash, now_ms)))
 }
 
 /// A sign-in on a page, after the credentials were verified.
@@ -123,6 +134,7 @@ impl Opening<'_> {
         if let Some((old, new)) = &self.proven.upgrade {
             users::upgrade_hash(transaction.conn(), credentials.user.id, old, new, now_ms)?;
         }
+        self.proven.note_network(transaction)?;
         let handle = Handle::from_random(random.bytes());
         let sign_in = SignIn {
             handle: handle.hash(),

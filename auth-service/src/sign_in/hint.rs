@@ -5,7 +5,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{SignInError, SignIns};
-use crate::tokens::ID_TOKEN_TYPE;
+use crate::tokens::{ID_TOKEN_TYPE, TokenError};
 
 /// The claims of an `id_token` that a hint is read for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -25,9 +25,14 @@ impl SignIns {
         if header.typ.as_deref() != Some(ID_TOKEN_TYPE) || header.alg != Algorithm::RS256 {
             return Ok(None);
         }
+        let kid = header.kid.as_deref().unwrap_or_default();
         let published = self.parts.keys.published().await;
-        let key = published.find(header.kid.as_deref().unwrap_or_default());
-        let Some(key) = key.and_then(|jwk| DecodingKey::from_rsa_components(&jwk.n, &jwk.e).ok()) else {
+        let key = match published.find(kid) {
+            Some(jwk) => Some((jwk.n.clone(), jwk.e.clone())),
+            // An `id_token` is a hint for as long as its session may live, which is longer than its key is published.
+            None => self.parts.keys.find_former(kid).await.map_err(TokenError::from)?,
+        };
+        let Some(key) = key.and_then(|(n, e)| DecodingKey::from_rsa_components(&n, &e).ok()) else {
             return Ok(None);
         };
         let mut validation = Validation::new(Algorithm::RS256);

@@ -1,21 +1,29 @@
-//! The use cases of signing in on the hosted pages: browser sessions, and sign-ins for clients (OpenID Connect Core §3.1).
+//! The use cases of signing in and out on the hosted pages: browser sessions, sign-ins for clients (OpenID Connect Core
+//! §3.1), and sign-outs that clients ask for (OpenID Connect RP-Initiated Logout 1.0).
 
+mod at_once;
 mod browser;
 mod hint;
+mod logout;
+mod overview;
 mod pending;
 mod progress;
+mod request;
+mod sign_out;
 
 use std::sync::Arc;
 
 pub use self::browser::{CurrentSession, SignedInSession};
 pub use self::hint::HintClaims;
+pub use self::logout::{AfterLogout, EndedSession, LoggedOut, LogoutStep, PendingLogout};
+pub use self::overview::ShownSession;
 pub use self::pending::PendingSignIn;
 pub use self::progress::{Action, ClientResponse, NeededPage, Page, Progress};
+pub use self::sign_out::SignOut;
 use crate::accounts::AccountError;
 use crate::clients::{Clients, ClientsError};
 use crate::domain::SessionLimits;
 use crate::keys::{KeyStore, KeysError};
-use crate::passwords::PasswordError;
 use crate::seal::SealError;
 use crate::storage::UnitOfWork;
 use crate::tokens::{TokenError, Tokens};
@@ -41,11 +49,12 @@ impl SignInError {
     /// Whether the same request may succeed shortly.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Token(TokenError::Database(error) | TokenError::Keys(KeysError::Database(error)))
-            | Self::Account(AccountError::Database(error)) => error.is_transient(),
+            Self::Token(TokenError::Database(error) | TokenError::Keys(KeysError::Database(error))) => {
+                error.is_transient()
+            }
+            Self::Account(error) => error.is_transient(),
             Self::Clients(error) => error.is_transient(),
-            Self::Account(AccountError::Password(PasswordError::Overloaded(_))) => true,
-            Self::Token(TokenError::Keys(_)) | Self::Account(_) | Self::Seal(_) => false,
+            Self::Token(TokenError::Keys(_)) | Self::Seal(_) => false,
         }
     }
 }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::at_once::AtOnce;
+use super::request::{KnownRequest, ReadyRequest};
 use super::{CurrentSession, PendingSignIn, SignInError, SignIns};
-use crate::clients::RegisteredClient;
-use crate::domain::authorization_request::{
-    AuthorizationError, AuthorizationRequest, Callback, Parameters, UnansweredRequest,
+use crate::domain::authorization_request::{AuthorizationError, Callback, UnansweredRequest};
+use crate::domain::sign_in_step::{Arrival, SignInStep};
+use crate::domain::{
+    AuditEvent, AuditKind, AuthorizationCode, Client, Consent, Handle, Initiator, OpaqueSecret,
 };
-use crate::domain::sign_in_step::{Arrival, SignInState, SignInStep, SignedIn};
-use crate::domain::{AuditEvent, AuditKind, AuthorizationCode, Client, Consent, Initiator, OpaqueSecret};
 use crate::storage::{consents, users};
-use crate::tokens::{AccessRequest, CodeOutcome, NewCode, TokenError};
+use crate::tokens::{CodeOutcome, TokenError};
 
 /// What a person did to get here.
 #[derive(Clone, Debug)]
@@ -99,18 +100,38 @@ pub enum Progress {
     Unanswered(UnansweredRequest),
 }
 
-/// A request whose client and redirect URI are known.
-struct Known {
-    registered: Arc<RegisteredClient>,
-    callback: Callback,
-    request: Result<AuthorizationRequest, AuthorizationError>,
-}
-
 impl SignIns {
-    /// Decides what follows for a sign-in, for the person who is signed in now.
+    /// Decides what follows for a request that a browser has just brought. If no page is needed, the code is given in the
+    /// transaction that finds the browser's session.
     ///
     /// # Errors
     /// The database or the keys failed, or there is too much to do. Nothing was given.
+    pub async fn begin(
+        &self,
+        pending: &PendingSignIn,
+        handle: Option<Handle>,
+        initiator: &Initiator,
+    ) -> Result<Progress, SignInError> {
+        let ready = match self.ready(pending).await? {
+            Ok(ready) => Arc::new(ready),
+            Err(progress) => return Ok(progress),
+        };
+        let current = match handle {
+            Some(handle) if !ready.needs_page() => {
+                match self.grant_at_once(&ready, pending, handle, initiator).await? {
+                    AtOnce::Granted(code) => return Ok(ready.response(Ok(code))),
+                    AtOnce::Undecided(current) => current.map(|current| *current),
+                }
+            }
+            handle => self.current(handle).await?,
+        };
+        self.decide(&ready, pending, current.as_ref(), Action::opened(), initiator).await
+    }
+
+    /// Decides what follows for a sign-in, for the person who is signed in now.
+    ///
+    /// # Errors
+    /// As those of [`begin`](Self::begin).
     pub async fn advance(
         &self,
         pending: &PendingSignIn,
@@ -118,65 +139,46 @@ impl SignIns {
         action: Action,
         initiator: &Initiator,
     ) -> Result<Progress, SignInError> {
-        let parameters = match pending.parameters() {
-            Ok(parameters) => parameters,
-            Err(unanswered) => return Ok(Progress::Unanswered(unanswered)),
-        };
-        let known = match self.known(&parameters).await? {
-            Ok(known) => known,
-            Err(unanswered) => return Ok(Progress::Unanswered(unanswered)),
-        };
-        let client = &known.registered.client;
-        let respond = |outcome| {
-            let (client_name, callback) = (client.name.clone(), known.callback.clone());
-            Progress::Response(Box::new(ClientResponse { client_name, callback, outcome }))
-        };
-        let request = match &known.request {
-            Ok(request) => request,
-            Err(error) => return Ok(respond(Err(*error))),
-        };
-        let expected_user = match self.expected_user(request).await? {
-            Ok(expected_user) => expected_user,
-            Err(error) => return Ok(respond(Err(error))),
-        };
+        match self.ready(pending).await? {
+            Ok(ready) => self.decide(&ready, pending, current, action, initiator).await,
+            Err(progress) => Ok(progress),
+        }
+    }
+
+    async fn decide(
+        &self,
+        ready: &ReadyRequest,
+        pending: &PendingSignIn,
+        current: Option<&CurrentSession>,
+        action: Action,
+        initiator: &Initiator,
+    ) -> Result<Progress, SignInError> {
+        let client = ready.client();
         let remembered = match current {
             Some(current) if !client.is_first_party => self.consent(current.user.id, client).await?,
             _ => None,
         };
         let now_ms = self.now_ms();
-        let state = |signed_in: Option<SignedIn>| {
-            SignInState {
-                request,
-                redirect_uri: &known.callback.redirect_uri,
-                client,
-                began_at_ms: pending.began_at_ms(now_ms),
-                signed_in,
-                expected_user,
-                remembered: remembered.as_ref(),
-                allowed_now: action.allowed.as_ref(),
-                has_chosen: action.has_chosen,
-                has_just_signed_in: action.has_signed_in,
-                arrival: action.arrival,
-                now_ms,
-            }
-            .next()
-        };
-        let signed_in = current
-            .map(|current| SignedIn { user_id: current.user.id, signed_in_at_ms: current.signed_in_at_ms });
-        let mut step = state(signed_in);
+        let step_for = |current| ready.state(pending, current, remembered.as_ref(), &action, now_ms).next();
+        let mut step = step_for(current);
         if let (SignInStep::Grant, Some(current)) = (&step, current) {
-            match self.code(&known, request, current, initiator).await? {
-                CodeOutcome::Issued(code) => return Ok(respond(Ok(code))),
+            match self.parts.tokens.issue_code(ready.new_code(current, initiator)).await? {
+                CodeOutcome::Issued(code) => return Ok(ready.response(Ok(code))),
                 CodeOutcome::ClientEnded => {
                     return Ok(Progress::Unanswered(UnansweredRequest::UnknownClient));
                 }
-                CodeOutcome::ExceedsGrant(_) => return Ok(respond(Err(AuthorizationError::InvalidScope))),
+                CodeOutcome::ExceedsGrant(_) => {
+                    return Ok(ready.response(Err(AuthorizationError::InvalidScope)));
+                }
+                CodeOutcome::ConsentWithdrawn => {
+                    return Ok(ready.response(Err(AuthorizationError::AccessDenied)));
+                }
                 // The session ended a moment ago: nobody is signed in.
-                CodeOutcome::CredentialsChanged => step = state(None),
+                CodeOutcome::CredentialsChanged => step = step_for(None),
             }
         }
         let page = match step {
-            SignInStep::Refuse(error) => return Ok(respond(Err(error))),
+            SignInStep::Refuse(error) => return Ok(ready.response(Err(error))),
             // A grant without a session cannot be decided.
             SignInStep::SignIn | SignInStep::Grant => Page::SignIn,
             SignInStep::ConfirmIdentity => Page::ConfirmIdentity,
@@ -188,13 +190,13 @@ impl SignIns {
             Some(current) if action.has_signed_in => pending.satisfied_by(current.signed_in_at_ms),
             _ => pending.clone(),
         };
-        let pending = pending_for(&page, &pending, current, &request.grant.audience);
+        let pending = pending_for(&page, &pending, current, &ready.request.grant.audience);
         Ok(Progress::Page(Box::new(NeededPage {
             page,
             client: client.clone(),
-            redirect_uri: known.callback.redirect_uri.clone(),
+            redirect_uri: ready.callback.redirect_uri.clone(),
             pending,
-            login_hint: request.login_hint.clone(),
+            login_hint: ready.request.login_hint.clone(),
         })))
     }
 
@@ -209,7 +211,7 @@ impl SignIns {
             Err(unanswered) => Err(unanswered),
         };
         Ok(match known {
-            Ok(Known { registered, callback, .. }) => {
+            Ok(KnownRequest { registered, callback, .. }) => {
                 let client_name = registered.client.name.clone();
                 Progress::Response(Box::new(ClientResponse { client_name, callback, outcome: Err(error) }))
             }
@@ -237,7 +239,7 @@ impl SignIns {
             Ok(parameters) => self.known(&parameters).await?,
             Err(unanswered) => Err(unanswered),
         };
-        let Ok(Known { registered, .. }) = known else { return Ok(false) };
+        let Ok(KnownRequest { registered, .. }) = known else { return Ok(false) };
         let (client_id, initiator) = (registered.client.id.to_string(), initiator.clone());
         let stored = self.parts.unit_of_work.commit(move |transaction| {
             let Some(_user) = users::lock(transaction.conn(), user_id)? else { return Ok(false) };
@@ -254,82 +256,9 @@ impl SignIns {
         Ok(stored.await?.value)
     }
 
-    /// Finds the client and checks the redirect URI, before anything else may be answered.
-    async fn known(&self, parameters: &Parameters) -> Result<Result<Known, UnansweredRequest>, SignInError> {
-        let client_id = match parameters.client_id() {
-            Ok(client_id) => client_id,
-            Err(unanswered) => return Ok(Err(unanswered)),
-        };
-        let registered = self.parts.clients.find(client_id).await?;
-        let Some(registered) = registered.filter(|registered| registered.client.is_active) else {
-            return Ok(Err(UnansweredRequest::UnknownClient));
-        };
-        let callback = match parameters.redirect_uri(&registered.client) {
-            Ok(redirect_uri) => Callback::of(parameters, redirect_uri),
-            Err(unanswered) => return Ok(Err(unanswered)),
-        };
-        let request = AuthorizationRequest::parse(parameters, &registered.client);
-        Ok(Ok(Known { registered, callback, request }))
-    }
-
-    /// The user whom the request names by an `id_token_hint` or by the claim `sub`.
-    async fn expected_user(
-        &self,
-        request: &AuthorizationRequest,
-    ) -> Result<Result<Option<Uuid>, AuthorizationError>, SignInError> {
-        let named = match &request.id_token_hint {
-            Some(hint) => match self.read_hint(hint).await? {
-                Some(claims) => Some(claims.sub),
-                None => {
-                    return Ok(Err(AuthorizationError::InvalidRequest(
-                        "id_token_hint is no id_token of this issuer",
-                    )));
-                }
-            },
-            None => None,
-        };
-        let subject = match (named, &request.claims.subject) {
-            (Some(hint), Some(claim)) if hint != *claim => {
-                return Ok(Err(AuthorizationError::InvalidRequest("id_token_hint and the claim sub differ")));
-            }
-            (Some(subject), _) => Some(subject),
-            (None, claim) => claim.clone(),
-        };
-        // A text that is no id of ours names nobody who could sign in.
-        Ok(Ok(subject.map(|subject| subject.parse().unwrap_or(Uuid::nil()))))
-    }
-
     async fn consent(&self, user_id: Uuid, client: &Client) -> Result<Option<Consent>, SignInError> {
         let (database, client_id) = (self.parts.unit_of_work.database(), client.id.to_string());
         Ok(database.read(move |conn| Ok::<_, TokenError>(consents::find(conn, user_id, &client_id)?)).await?)
-    }
-
-    async fn code(
-        &self,
-        known: &Known,
-        request: &AuthorizationRequest,
-        current: &CurrentSession,
-        initiator: &Initiator,
-    ) -> Result<CodeOutcome, SignInError> {
-        let parameters = NewCode {
-            user_id: current.user.id,
-            version: current.session.credentials_version,
-            client_id: known.registered.client.id.to_string(),
-            redirect_uri: known.callback.redirect_uri.clone(),
-            challenge: request.challenge.clone(),
-            access: AccessRequest {
-                scope: Some(request.grant.scope.clone()),
-                resources: request.grant.audience.clone(),
-            },
-            userinfo_claims: request.grant.userinfo_claims.clone(),
-            response_mode: known.callback.mode,
-            nonce: request.nonce.clone(),
-            amr: current.session.amr.clone(),
-            auth_time_s: current.signed_in_at_ms.div_euclid(1000),
-            device: initiator.device.clone(),
-            browser_session_id: Some(current.session.id),
-        };
-        Ok(self.parts.tokens.issue_code(parameters).await?)
     }
 }
 

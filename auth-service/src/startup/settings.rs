@@ -4,21 +4,27 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use service_kit::http::is_loopback_url;
+use service_kit::database::Database;
+use service_kit::http::Network;
+use shared_claims::issuer::RedisAddress;
 use shared_claims::issuer::contract::FACT_OUTLIVES_TOKENS_S;
 use shared_claims::scope::{InvalidScope, Scopes};
-use url::Url;
 
+use crate::accounts::AccountPolicy;
 use crate::clients::AdministrationSettings;
-use crate::config::{DescribedScope, SessionSettings, Settings, ThrottleSettings};
+use crate::config::{
+    DescribedScope, MailTransport, RegistrationMode, SessionSettings, Settings, ThrottleSettings,
+};
 use crate::domain::signing_key::RotationRules;
 use crate::domain::{BrowserSessionLimits, PasswordRules, SessionLimits};
 use crate::http::revocations::FeedAccess;
 use crate::keys::KeyStoreSettings;
-use crate::pages::{PageSettings, ScopeText};
+use crate::outbound::OutboundSettings;
+use crate::pages::{PageSettings, ScopeText, ScopeTexts};
 use crate::passwords::HashSettings;
 use crate::pruning::PruneRules;
 use crate::revocation::ProjectionSettings;
+use crate::throttle::{CounterStore, ThrottleRules};
 use crate::tokens::{CutRules, Limits, TokenSettings};
 
 /// The settings of the keystore. A cache may keep the key set for its max-age, and a verifier behind the cache for as
@@ -56,17 +62,34 @@ pub(crate) fn client_settings(settings: &Settings) -> AdministrationSettings {
         audience: settings.tokens.audience.clone(),
         access_ttl_s: settings.tokens.access_ttl_seconds,
         clock_skew_ms: settings.revocation.clock_skew_ms,
+        is_local: settings.is_local(),
     }
+}
+
+/// Which addresses may be called that somebody else chose.
+pub(super) fn outbound_settings(settings: &Settings) -> OutboundSettings {
+    let is_local = settings.is_local();
+    let mut allowed_networks = settings.backchannel.allowed_networks.clone();
+    if is_local && allowed_networks.is_empty() {
+        allowed_networks
+            .extend(["127.0.0.0/8", "::1"].iter().filter_map(|network| network.parse::<Network>().ok()));
+    }
+    OutboundSettings { allowed_networks, allows_http: is_local }
+}
+
+/// For addresses that the operator wrote into the configuration: any may be called, also one of the own network.
+pub(super) fn outbound_to_configured_urls() -> OutboundSettings {
+    let networks = ["0.0.0.0/0", "::/0"].iter().filter_map(|network| network.parse::<Network>().ok());
+    OutboundSettings { allowed_networks: networks.collect(), allows_http: true }
 }
 
 /// Which requests the revocation feed accepts. Without a token it accepts requests from this machine, but only if
 /// there is no proxy (all requests would come from its address) and the issuer is a loopback address (an issuer with
 /// a public name is meant to be reached from other machines).
 pub(super) fn feed_access(settings: &Settings) -> FeedAccess {
-    let is_local = Url::parse(&settings.issuer).is_ok_and(|issuer| is_loopback_url(&issuer));
     match &settings.revocation.feed_token {
         Some(token) => FeedAccess::Token(Arc::new(token.clone())),
-        None if is_local && settings.http.trusted_proxies.is_empty() => FeedAccess::Loopback,
+        None if settings.is_local() && settings.http.trusted_proxies.is_empty() => FeedAccess::Loopback,
         None => FeedAccess::Closed,
     }
 }
@@ -90,18 +113,36 @@ pub(crate) fn hash_settings(settings: &Settings) -> HashSettings {
         bcrypt_cost: settings.passwords.bcrypt_cost,
         workers,
         queue_limit: settings.passwords.queue_limit,
+        max_wait: Duration::from_millis(settings.passwords.max_wait_ms),
     }
 }
 
-pub(crate) fn password_rules(settings: &Settings) -> PasswordRules {
+pub(super) fn password_rules(settings: &Settings) -> PasswordRules {
     PasswordRules { min_length: settings.passwords.min_length, max_length: settings.passwords.max_length }
 }
 
-/// What the consent page says about scopes, by their names. The pages are in English only.
-pub(super) fn scope_texts(scopes: &[DescribedScope]) -> HashMap<String, ScopeText> {
-    let text =
-        |scope: &DescribedScope| ScopeText { title: scope.title.clone(), sentence: scope.sentence.clone() };
-    scopes.iter().map(|scope| (scope.name.clone(), text(scope))).collect()
+/// Who may register and log in, and whether mail is sent.
+pub(crate) fn account_policy(settings: &Settings) -> AccountPolicy {
+    AccountPolicy {
+        is_registration_open: settings.registration.mode == RegistrationMode::Open,
+        requires_verified_email: settings.registration.require_verified_email,
+        sends_mail: sends_mail(settings),
+    }
+}
+
+/// Whether a transport for mail is configured.
+pub(crate) fn sends_mail(settings: &Settings) -> bool {
+    settings.mail_transport() != MailTransport::None
+}
+
+/// What the consent page says about scopes, by their names.
+pub(super) fn scope_texts(scopes: &[DescribedScope]) -> HashMap<String, ScopeTexts> {
+    let texts = |scope: &DescribedScope| ScopeTexts {
+        general: ScopeText { title: scope.title.clone(), sentence: scope.sentence.clone() },
+        german_title: scope.title_de.clone(),
+        german_sentence: scope.sentence_de.clone(),
+    };
+    scopes.iter().map(|scope| (scope.name.clone(), texts(scope))).collect()
 }
 
 pub(super) fn page_settings(settings: &Settings) -> PageSettings {
@@ -140,12 +181,36 @@ pub fn session_limits(settings: &SessionSettings) -> SessionLimits {
     }
 }
 
+/// The limits that are counted for addresses and names; `None` if nothing is limited.
+pub(super) fn throttle_rules(settings: &Settings) -> Option<ThrottleRules> {
+    let throttle = &settings.throttle;
+    throttle.enabled.then(|| ThrottleRules {
+        logins_per_minute: throttle.logins_per_address_per_minute,
+        failures_per_name: throttle.failures_per_name,
+        failure_counts: Duration::from_secs(throttle.lock_seconds),
+        registrations_per_hour: throttle.registrations_per_hour,
+        mails_per_hour: throttle.mails_per_hour,
+        client_failures_per_minute: throttle.client_failures_per_minute,
+        revocations_per_client_per_minute: throttle.revocations_per_client_per_minute,
+        max_wait: Duration::from_millis(settings.passwords.max_wait_ms),
+    })
+}
+
+/// Where the counters of the throttle stand: in Redis where it is configured, else in the database.
+pub(super) fn counter_store(settings: &Settings, database: &Database) -> CounterStore {
+    let url = settings.revocation.redis_url.as_ref();
+    // The URL was checked with the settings.
+    match url.and_then(|url| RedisAddress::parse(url.expose()).ok()) {
+        Some(address) => CounterStore::Redis { address, prefix: settings.throttle.prefix.clone() },
+        None => CounterStore::Database(database.clone()),
+    }
+}
+
 /// The rate limits.
 pub fn limits(settings: &ThrottleSettings) -> Limits {
     let if_enabled = |limit: u32| settings.enabled.then_some(limit);
     Limits {
         refreshes_of_session: if_enabled(settings.refreshes_per_session_per_minute),
-        revocations_of_client: if_enabled(settings.revocations_per_client_per_minute),
         codes_of_user: if_enabled(settings.codes_per_user_per_minute),
     }
 }

@@ -1,13 +1,17 @@
 //! Warnings that are logged at the start: the service works, but an operator should change something.
 
+use std::time::Duration;
+
 use rustix::process::{Resource, getrlimit};
 
 use super::settings::feed_access;
 use crate::config::Settings;
 use crate::http::revocations::FeedAccess;
+use crate::passwords::Passwords;
 
 pub(super) fn log(settings: &Settings) {
     warn_about_settings(settings);
+    super::mail::log(settings);
     warn_about_open_files(settings);
 }
 
@@ -40,6 +44,34 @@ fn warn_about_settings(settings: &Settings) {
             "keys.encryption_key is unset, so the key is in a file: whoever has this file and the database has the signing keys"
         );
     }
+}
+
+/// A password hash that takes less time can be guessed too fast by whoever has a copy of the database.
+const FAST_HASH: Duration = Duration::from_millis(50);
+/// A password hash that takes more time makes each login slow, and the service can serve only few.
+const SLOW_HASH: Duration = Duration::from_secs(1);
+
+/// Measures how long a password hash takes on this machine, in the background, and warns if the cost does not fit.
+pub(super) fn measure_hashing(passwords: &Passwords) {
+    let passwords = passwords.clone();
+    tokio::spawn(async move {
+        // It fails only if so many logins arrived at once that one of them was measured instead.
+        let Ok(took) = passwords.measure().await else { return };
+        let milliseconds = took.as_millis();
+        if took < FAST_HASH {
+            tracing::warn!(
+                milliseconds,
+                "a password hash takes less than 50 ms on this machine: raise passwords.bcrypt_cost"
+            );
+        } else if took > SLOW_HASH {
+            tracing::warn!(
+                milliseconds,
+                "a password hash takes more than a second on this machine: lower passwords.bcrypt_cost"
+            );
+        } else {
+            tracing::info!(milliseconds, "password.hash_measured");
+        }
+    });
 }
 
 /// The open files that are reserved for everything but followers: requests of users, the database, Redis.

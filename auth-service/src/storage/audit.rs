@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use service_kit::database::{DatabaseError, DbConnection};
-use uuid::Builder;
+use uuid::{Builder, Uuid};
 
 use super::schema::audit_events;
 use crate::domain::{AuditEvent, AuditKind};
@@ -38,6 +38,27 @@ pub struct AuditFilter {
     pub client_id: Option<String>,
 }
 
+/// An event to insert.
+#[derive(Insertable)]
+#[diesel(table_name = audit_events, treat_none_as_default_value = false)]
+struct NewAuditRow {
+    id: String,
+    at_ms: i64,
+    kind: &'static str,
+    actor: &'static str,
+    user_id: Option<String>,
+    client_id: Option<String>,
+    session_id: Option<String>,
+    subject: Option<String>,
+    reason: Option<String>,
+    address: Option<String>,
+    user_agent: Option<String>,
+    request_id: Option<String>,
+}
+
+/// The most rows in one statement. SQLite allows 32,766 parameters per statement.
+const CHUNK: usize = 1000;
+
 /// Inserts an event, in the transaction of the change that it describes. The caller logs the event after the commit.
 pub fn record(
     conn: &mut DbConnection,
@@ -45,24 +66,45 @@ pub fn record(
     random: &Random,
     now_ms: i64,
 ) -> Result<(), DatabaseError> {
-    let device = &event.initiator.device;
-    diesel::insert_into(audit_events::table)
-        .values((
-            audit_events::id.eq(random.uuid_at(now_ms).to_string()),
-            audit_events::at_ms.eq(now_ms),
-            audit_events::kind.eq(event.kind.as_str()),
-            audit_events::actor.eq(event.initiator.actor.as_str()),
-            audit_events::user_id.eq(event.user_id.map(|id| id.to_string())),
-            audit_events::client_id.eq(&event.client_id),
-            audit_events::session_id.eq(event.session_id.map(|id| id.to_string())),
-            audit_events::subject.eq(&event.subject),
-            audit_events::reason.eq(event.reason),
-            audit_events::address.eq(&device.address),
-            audit_events::user_agent.eq(&device.user_agent),
-            audit_events::request_id.eq(&event.initiator.request_id),
-        ))
-        .execute(conn)?;
+    record_all(conn, std::slice::from_ref(event), random, now_ms)
+}
+
+/// Inserts several events in the same way. Their ids follow their order.
+pub fn record_all(
+    conn: &mut DbConnection,
+    events: &[AuditEvent],
+    random: &Random,
+    now_ms: i64,
+) -> Result<(), DatabaseError> {
+    let mut ids: Vec<_> = events.iter().map(|_| random.uuid_at(now_ms)).collect();
+    ids.sort_unstable();
+    let rows: Vec<_> = ids.iter().zip(events).map(|(id, event)| row_of(*id, event, now_ms)).collect();
+    for rows in rows.chunks(CHUNK) {
+        let inserted = diesel::insert_into(audit_events::table).values(rows);
+        match conn {
+            DbConnection::Postgres(conn) => inserted.execute(conn)?,
+            DbConnection::Sqlite(conn) => inserted.execute(conn)?,
+        };
+    }
     Ok(())
+}
+
+fn row_of(id: Uuid, event: &AuditEvent, now_ms: i64) -> NewAuditRow {
+    let initiator = &event.initiator;
+    NewAuditRow {
+        id: id.to_string(),
+        at_ms: now_ms,
+        kind: event.kind.as_str(),
+        actor: initiator.actor.as_str(),
+        user_id: event.user_id.map(|id| id.to_string()),
+        client_id: event.client_id.clone(),
+        session_id: event.session_id.map(|id| id.to_string()),
+        subject: event.subject.clone(),
+        reason: event.reason.map(str::to_owned),
+        address: initiator.device.address.clone(),
+        user_agent: initiator.device.user_agent.clone(),
+        request_id: initiator.request_id.clone(),
+    }
 }
 
 /// The lowest id that an event at this time could have. Ids are UUIDv7, so they are ordered by time.

@@ -199,6 +199,35 @@ pub fn delete_unused_of_user(conn: &mut DbConnection, user_id: Uuid) -> Result<(
     Ok(())
 }
 
+/// Deletes the unredeemed codes of a user, except those that the session `kept` gave. The caller holds the user's lock.
+pub fn delete_unused_of_user_except(
+    conn: &mut DbConnection,
+    user_id: Uuid,
+    kept: Uuid,
+) -> Result<(), DatabaseError> {
+    let is_kept = authorization_codes::browser_session_id.eq(kept.to_string()).assume_not_null();
+    let unused = authorization_codes::table
+        .filter(authorization_codes::user_id.eq(user_id.to_string()))
+        .filter(authorization_codes::consumed_at_ms.is_null())
+        .filter(authorization_codes::browser_session_id.is_null().or(diesel::dsl::not(is_kept)));
+    diesel::delete(unused).execute(conn)?;
+    Ok(())
+}
+
+/// Deletes the unredeemed codes of a user and a client. The caller holds the user's lock.
+pub fn delete_unused_of_user_and_client(
+    conn: &mut DbConnection,
+    user_id: Uuid,
+    client_id: &str,
+) -> Result<(), DatabaseError> {
+    let unused = authorization_codes::table
+        .filter(authorization_codes::user_id.eq(user_id.to_string()))
+        .filter(authorization_codes::client_id.eq(client_id))
+        .filter(authorization_codes::consumed_at_ms.is_null());
+    diesel::delete(unused).execute(conn)?;
+    Ok(())
+}
+
 /// Deletes at most `limit` codes: unredeemed ones that expired before `unused_before_ms`, and redeemed ones that
 /// expired before `used_before_ms`. Returns how many.
 pub fn prune(
@@ -220,7 +249,7 @@ pub fn prune(
 }
 
 /// Deletes the codes that a browser session gave and nobody redeemed. Returns how many. The caller holds the user's lock.
-pub fn delete_unused_of_browser_session(
+pub(super) fn delete_unused_of_browser_session(
     conn: &mut DbConnection,
     browser_session_id: Uuid,
 ) -> Result<usize, DatabaseError> {
@@ -228,4 +257,35 @@ pub fn delete_unused_of_browser_session(
         .filter(authorization_codes::browser_session_id.eq(browser_session_id.to_string()))
         .filter(authorization_codes::consumed_at_ms.is_null());
     Ok(diesel::delete(unused).execute(conn)?)
+}
+
+/// The hashes and scopes of the codes of a browser session that nobody redeemed.
+pub fn unused_of_browser_session(
+    conn: &mut DbConnection,
+    browser_session_id: Uuid,
+) -> Result<Vec<(Vec<u8>, String)>, DatabaseError> {
+    let unused = authorization_codes::table
+        .filter(authorization_codes::browser_session_id.eq(browser_session_id.to_string()))
+        .filter(authorization_codes::consumed_at_ms.is_null());
+    Ok(unused.select((authorization_codes::code_hash, authorization_codes::scope)).load(conn)?)
+}
+
+/// Deletes the codes with these hashes.
+pub fn delete_some(conn: &mut DbConnection, hashes: &[Vec<u8>]) -> Result<(), DatabaseError> {
+    let some = authorization_codes::table.filter(authorization_codes::code_hash.eq_any(hashes));
+    diesel::delete(some).execute(conn)?;
+    Ok(())
+}
+
+/// Moves the codes of a browser session that nobody redeemed to another version of the user's credentials.
+pub fn set_version_of_browser_session(
+    conn: &mut DbConnection,
+    browser_session_id: Uuid,
+    version: i64,
+) -> Result<(), DatabaseError> {
+    let unused = authorization_codes::table
+        .filter(authorization_codes::browser_session_id.eq(browser_session_id.to_string()))
+        .filter(authorization_codes::consumed_at_ms.is_null());
+    diesel::update(unused).set(authorization_codes::credentials_version.eq(version)).execute(conn)?;
+    Ok(())
 }

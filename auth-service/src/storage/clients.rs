@@ -1,18 +1,20 @@
 //! The table `clients`, and the version counter by which replicas notice a change.
 
+use std::collections::{BTreeSet, HashMap};
+
 use diesel::prelude::*;
 use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::scope::Scopes;
 
 use super::schema::{client_registry, clients};
 use super::{Listed, unreadable};
-use crate::domain::{Client, ClientId, GrantType, RedirectUri};
+use crate::domain::{Client, ClientId, GrantType, LogoutUri, RedirectUri};
 
 /// The columns of a client. The two conversions below do not compile if a field of [`Client`] is missing here.
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = clients, treat_none_as_null = true)]
 #[expect(clippy::struct_excessive_bools, reason = "as the table has them")]
-struct ClientRow {
+pub(super) struct ClientRow {
     id: String,
     name: String,
     is_public: bool,
@@ -23,6 +25,7 @@ struct ClientRow {
     audiences: String,
     redirect_uris: String,
     post_logout_redirect_uris: String,
+    backchannel_logout_uri: Option<String>,
     pkce_optional: bool,
     access_ttl_s: Option<i64>,
     refresh_ttl_s: Option<i64>,
@@ -39,6 +42,10 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 /// A URI that was registered under earlier rules keeps working, so it is not judged again.
 fn uris(text: &str) -> Vec<RedirectUri> {
     words(text).map(RedirectUri::registered).collect()
+}
+
+pub(super) fn logout_uri(text: &str) -> QueryResult<LogoutUri> {
+    LogoutUri::parse(text).map_err(|_| unreadable("clients.backchannel_logout_uri is no URI"))
 }
 
 fn joined<'a>(items: impl Iterator<Item = &'a str>) -> String {
@@ -60,6 +67,7 @@ impl ClientRow {
             post_logout_redirect_uris: joined(
                 client.post_logout_redirect_uris.iter().map(RedirectUri::as_str),
             ),
+            backchannel_logout_uri: client.backchannel_logout_uri.as_ref().map(|uri| uri.as_str().to_owned()),
             pkce_optional: client.pkce_optional,
             access_ttl_s: client.access_ttl_s,
             refresh_ttl_s: client.refresh_ttl_s,
@@ -70,7 +78,7 @@ impl ClientRow {
         }
     }
 
-    fn into_client(self) -> QueryResult<Client> {
+    pub(super) fn into_client(self) -> QueryResult<Client> {
         let grants = words(&self.grants).map(GrantType::parse).collect::<Option<_>>();
         Ok(Client {
             id: ClientId::parse(&self.id).map_err(|_| unreadable("clients.id is no client id"))?,
@@ -83,6 +91,7 @@ impl ClientRow {
             audiences: words(&self.audiences).map(str::to_owned).collect(),
             redirect_uris: uris(&self.redirect_uris),
             post_logout_redirect_uris: uris(&self.post_logout_redirect_uris),
+            backchannel_logout_uri: self.backchannel_logout_uri.as_deref().map(logout_uri).transpose()?,
             pkce_optional: self.pkce_optional,
             access_ttl_s: self.access_ttl_s,
             refresh_ttl_s: self.refresh_ttl_s,
@@ -204,6 +213,22 @@ pub fn due_cuts(conn: &mut DbConnection) -> Result<Vec<String>, DatabaseError> {
         .order(clients::id)
         .select(clients::id)
         .load(conn)?)
+}
+
+/// Where clients want to be told that somebody signed out: of these clients, or of all.
+pub fn logout_uris(
+    conn: &mut DbConnection,
+    ids: Option<&BTreeSet<&str>>,
+) -> Result<HashMap<String, LogoutUri>, DatabaseError> {
+    let mut wanted = clients::table
+        .filter(clients::backchannel_logout_uri.is_not_null())
+        .select((clients::id, clients::backchannel_logout_uri.assume_not_null()))
+        .into_boxed();
+    if let Some(ids) = ids {
+        wanted = wanted.filter(clients::id.eq_any(ids.iter().copied().collect::<Vec<_>>()));
+    }
+    let rows: Vec<(String, String)> = wanted.load(conn)?;
+    Ok(rows.into_iter().map(|(id, uri)| Ok((id, logout_uri(&uri)?))).collect::<QueryResult<_>>()?)
 }
 
 /// Reads all clients, ordered by id.

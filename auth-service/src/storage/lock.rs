@@ -30,21 +30,51 @@ macro_rules! locked {
 }
 pub(super) use locked;
 
-/// A query whose rows of `users` are locked: `FOR NO KEY UPDATE OF users`. Diesel supports the lock, but not `OF`, without
-/// which a join locks the rows of every table.
-#[derive(QueryId)]
-pub(super) struct LockingUsers<T>(pub(super) T);
+/// A query with a locking clause that names its tables. Diesel supports the lock, but not `OF`, without which a join locks the
+/// rows of every table in the same way.
+macro_rules! locking {
+    ($(#[$doc:meta])* $name:ident, $clause:literal) => {
+        $(#[$doc])*
+        #[derive(QueryId)]
+        pub(super) struct $name<T>(pub(super) T);
 
-impl<T: QueryFragment<Pg>> QueryFragment<Pg> for LockingUsers<T> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.walk_ast(out.reborrow())?;
-        out.push_sql(" FOR NO KEY UPDATE OF \"users\"");
-        Ok(())
-    }
+        impl<T: QueryFragment<Pg>> QueryFragment<Pg> for $name<T> {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                self.0.walk_ast(out.reborrow())?;
+                out.push_sql($clause);
+                Ok(())
+            }
+        }
+
+        impl<T: Query> Query for $name<T> {
+            type SqlType = T::SqlType;
+        }
+
+        impl<T> diesel::RunQueryDsl<PgConnection> for $name<T> {}
+    };
 }
 
-impl<T: Query> Query for LockingUsers<T> {
-    type SqlType = T::SqlType;
-}
+locking!(
+    /// A query whose rows of `users` are locked.
+    LockingUsers,
+    " FOR NO KEY UPDATE OF \"users\""
+);
 
-impl<T> diesel::RunQueryDsl<PgConnection> for LockingUsers<T> {}
+locking!(
+    /// A query whose rows of `sessions` are locked. It must order them by the primary key, as [`locked`] says.
+    LockingSessions,
+    " FOR NO KEY UPDATE OF \"sessions\""
+);
+
+locking!(
+    /// A query whose rows of `users` and `browser_sessions` are locked, in this order.
+    LockingUsersAndBrowserSessions,
+    " FOR NO KEY UPDATE OF \"users\", \"browser_sessions\""
+);
+
+locking!(
+    /// A query whose rows of `users`, `browser_sessions` and `clients` are locked, in this order. Transactions that need
+    /// more than one of these locks take the user's first and the client's last.
+    LockingBrowserSessions,
+    " FOR NO KEY UPDATE OF \"users\", \"browser_sessions\" FOR SHARE OF \"clients\""
+);

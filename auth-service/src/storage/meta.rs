@@ -8,8 +8,14 @@ use super::schema::{meta, revocation_log};
 /// The row that holds the database's own id.
 pub const DATABASE_ID: &str = "database_id";
 
+/// The row with the number of users whose verified address became unverified when addresses became unique.
+pub const VERIFIED_ADDRESSES_TAKEN: &str = "verified_addresses_taken";
+
 /// The row with the lease for pruning.
 pub const PRUNING: &str = "pruning";
+
+/// The row that is locked while messages of the queue are claimed.
+pub const QUEUE: &str = "queue";
 
 /// Reads the value of `name`.
 pub fn find(conn: &mut DbConnection, name: &str) -> Result<Option<String>, DatabaseError> {

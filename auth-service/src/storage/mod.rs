@@ -9,15 +9,24 @@ pub mod browser_sessions;
 pub mod client_secrets;
 pub mod clients;
 pub mod consents;
+pub mod former_keys;
+pub mod guess_accounts;
 mod listed;
 mod lock;
+pub mod login_locks;
+pub mod login_networks;
+pub mod mailed_links;
 pub mod meta;
+pub mod queue;
 pub mod refresh_tokens;
+pub mod restored;
 pub mod revocations;
 pub mod schema;
 pub mod secrets;
+pub mod session_list;
 pub mod sessions;
 pub mod signing_keys;
+pub mod throttle_counters;
 mod unit_of_work;
 pub mod users;
 
@@ -31,7 +40,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use service_kit::database::{DatabaseError, Migrations};
 
 pub use self::listed::{Listed, Unreadable};
-pub use self::unit_of_work::{Announce, AuditPolicy, Committed, Transaction, UnitOfWork};
+pub use self::unit_of_work::{Announce, AuditPolicy, Committed, Dispatch, Transaction, UnitOfWork};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/auth/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/auth/sqlite");

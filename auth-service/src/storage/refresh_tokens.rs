@@ -1,14 +1,12 @@
 //! The table `refresh_tokens`.
 
-use diesel::backend::Backend;
-use diesel::connection::Connection;
+mod rotate;
+
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, Binary, HasSqlType};
 use service_kit::database::{DatabaseError, DbConnection};
 use uuid::Uuid;
 
+pub use self::rotate::{Rotation, rotate};
 use super::lock::unlocked;
 use super::parse_uuid;
 use super::schema::refresh_tokens;
@@ -77,23 +75,6 @@ pub fn find(conn: &mut DbConnection, hash: &RefreshTokenHash) -> Result<Option<R
     Ok(row.map(RefreshTokenRow::into_token).transpose()?)
 }
 
-/// Consumes the token if it is unused, its count of refreshes is still `seen`, and its session has not ended. Returns
-/// whether this call consumed it.
-pub fn consume(
-    conn: &mut DbConnection,
-    hash: &RefreshTokenHash,
-    seen: MinuteCount,
-    now_ms: i64,
-) -> Result<bool, DatabaseError> {
-    let consume = Consume { hash: hash.as_bytes(), seen, now_ms };
-    // As in `insert`.
-    let consumed = match conn {
-        DbConnection::Postgres(conn) => consume.execute(conn)?,
-        DbConnection::Sqlite(conn) => consume.execute(conn)?,
-    };
-    Ok(consumed == 1)
-}
-
 /// Notes that an unused token was returned again for its parent. The caller holds the user's lock.
 pub fn note_replay(
     conn: &mut DbConnection,
@@ -130,41 +111,3 @@ pub fn count_of_session(conn: &mut DbConnection, session_id: Uuid) -> Result<i64
         .count()
         .get_result(conn)?)
 }
-
-/// The statement of [`consume`]. It is written as SQL because Diesel does not cache its own `UPDATE` statements as
-/// prepared statements.
-struct Consume<'a> {
-    hash: &'a [u8],
-    seen: MinuteCount,
-    now_ms: i64,
-}
-
-impl QueryId for Consume<'_> {
-    type QueryId = Consume<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl<DB> QueryFragment<DB> for Consume<'_>
-where
-    DB: Backend + HasSqlType<BigInt> + HasSqlType<Binary>,
-    i64: ToSql<BigInt, DB>,
-    [u8]: ToSql<Binary, DB>,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("UPDATE refresh_tokens SET consumed_at_ms = ");
-        out.push_bind_param::<BigInt, _>(&self.now_ms)?;
-        out.push_sql(" WHERE token_hash = ");
-        out.push_bind_param::<Binary, _>(self.hash)?;
-        out.push_sql(" AND refreshes = ");
-        out.push_bind_param::<BigInt, _>(&self.seen.count)?;
-        out.push_sql(" AND refreshes_since_ms = ");
-        out.push_bind_param::<BigInt, _>(&self.seen.since_ms)?;
-        out.push_sql(
-            " AND consumed_at_ms IS NULL AND EXISTS (SELECT 1 FROM sessions \
-             WHERE sessions.id = refresh_tokens.session_id AND sessions.ended_at_ms IS NULL)",
-        );
-        Ok(())
-    }
-}
-
-impl<C: Connection> RunQueryDsl<C> for Consume<'_> {}

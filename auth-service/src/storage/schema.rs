@@ -34,6 +34,8 @@ diesel::table! {
         created_at_ms -> BigInt,
         updated_at_ms -> BigInt,
         profile_claims -> Text,
+        pending_email -> Nullable<Text>,
+        is_self_registered -> Bool,
     }
 }
 
@@ -57,6 +59,7 @@ diesel::table! {
         end_reason -> Nullable<Text>,
         user_agent -> Nullable<Text>,
         address -> Nullable<Text>,
+        client_ids -> Text,
     }
 }
 
@@ -114,6 +117,7 @@ diesel::table! {
         created_at_ms -> BigInt,
         updated_at_ms -> BigInt,
         is_first_party -> Bool,
+        backchannel_logout_uri -> Nullable<Text>,
     }
 }
 
@@ -188,6 +192,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    former_signing_keys (kid) {
+        kid -> Text,
+        modulus -> Text,
+        exponent -> Text,
+        left_at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
     revocations (seq) {
         seq -> BigInt,
         kind -> Text,
@@ -223,7 +236,86 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(users, sessions, refresh_tokens, browser_sessions);
+diesel::table! {
+    login_networks (user_id, network) {
+        user_id -> Text,
+        network -> Binary,
+        credentials_version -> BigInt,
+        last_login_at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    mailed_links (token_hash) {
+        token_hash -> Binary,
+        message_id -> Text,
+        purpose -> Text,
+        user_id -> Nullable<Text>,
+        email -> Text,
+        email_key -> Text,
+        credentials_version -> BigInt,
+        created_at_ms -> BigInt,
+        expires_at_ms -> BigInt,
+        ended_at_ms -> Nullable<BigInt>,
+        used_at_ms -> Nullable<BigInt>,
+        used_version -> Nullable<BigInt>,
+        replays -> BigInt,
+    }
+}
+
+diesel::table! {
+    login_locks (budget) {
+        budget -> Binary,
+        user_id -> Nullable<Text>,
+        callers -> Text,
+        locks -> BigInt,
+        locked_until_ms -> BigInt,
+        expires_at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    guess_accounts (user_id) {
+        user_id -> Text,
+        generation -> BigInt,
+        cookie_failures -> BigInt,
+        cookies_valid_from_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    queue_messages (id) {
+        id -> Text,
+        kind -> Text,
+        receiver -> Text,
+        lane -> Text,
+        payload -> Text,
+        created_at_ms -> BigInt,
+        give_up_at_ms -> BigInt,
+        due_at_ms -> Nullable<BigInt>,
+        tries -> BigInt,
+        claimed_by -> Nullable<Text>,
+        failed_at_ms -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    throttle_counters (key) {
+        key -> Binary,
+        state -> Binary,
+        expires_at_ms -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    sessions,
+    refresh_tokens,
+    browser_sessions,
+    clients,
+    authorization_codes
+);
 diesel::joinable!(browser_sessions -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));

@@ -10,7 +10,10 @@ use diesel::sql_types::BigInt;
 use service_kit::database::{DatabaseError, DbConnection};
 use uuid::Uuid;
 
-pub use self::lists::{find_all, live_below, live_of_user, page_of_user, some_of_user};
+pub use self::lists::{
+    EitherSession, SessionBelow, find_all, find_either, live_below, live_of_user, lock_below,
+    of_browser_sessions, some_of_user, some_of_user_and_client,
+};
 use super::lock::{LockingUsers, locked, unlocked};
 use super::refresh_tokens::RefreshTokenRow;
 use super::schema::{refresh_tokens, sessions, users};
@@ -178,6 +181,20 @@ pub fn end(
     let live: Vec<String> = locked!(conn, live);
     end_locked(conn, &live, reason, now_ms)?;
     Ok(live.iter().map(|id| parse_uuid("sessions.id", id)).collect::<QueryResult<_>>()?)
+}
+
+/// Ends these live sessions, whose rows the caller has locked.
+pub fn end_below(
+    conn: &mut DbConnection,
+    live: &[Session],
+    reason: EndReason,
+    now_ms: i64,
+) -> Result<(), DatabaseError> {
+    let ids: Vec<_> = live.iter().map(|session| session.id.to_string()).collect();
+    for ids in ids.chunks(CHUNK) {
+        end_locked(conn, ids, reason, now_ms)?;
+    }
+    Ok(())
 }
 
 /// Ends every session of a user. Returns how many. The caller holds the user's lock.

@@ -1,7 +1,12 @@
 //! Tests that the migrations create the same tables on both databases, and that queries behave the same on both.
 
-use std::collections::BTreeSet;
+mod addresses;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use diesel::connection::{Connection as _, InstrumentationEvent};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use service_kit::database::testing::TestDatabase;
@@ -10,7 +15,7 @@ use shared_claims::scope::Scopes;
 use uuid::Uuid;
 
 use super::{sessions, users};
-use crate::domain::{NewUser, PasswordHash, Session, Username};
+use crate::domain::{Email, NewUser, PasswordHash, Session, Username};
 
 #[derive(QueryableByName, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Column {
@@ -83,6 +88,24 @@ async fn shape(test: &TestDatabase) -> (Vec<Column>, Vec<Name>) {
     (columns, indexes)
 }
 
+/// The indexed text columns whose order the operating system decides. Diesel's own table holds digits only.
+const POSTGRES_OTHER_COLLATIONS: &str = "SELECT index.relname::text || '.' || a.attname::text AS name FROM pg_index i \
+    JOIN pg_class index ON index.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid \
+    CROSS JOIN LATERAL unnest(i.indkey::int[], i.indcollation::oid[]) AS k(attnum, collation_id) \
+    JOIN pg_collation c ON c.oid = k.collation_id \
+    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum \
+    WHERE t.relnamespace = 'public'::regnamespace AND c.collname <> 'C' AND t.relname <> '__diesel_schema_migrations'";
+
+#[tokio::test]
+async fn no_index_depends_on_the_collation_of_the_operating_system() {
+    let test = TestDatabase::create(Backend::Postgres);
+    let database = opened(&test).await;
+    let others = database.read(|conn| {
+        Ok::<_, DatabaseError>(diesel::sql_query(POSTGRES_OTHER_COLLATIONS).load::<Name>(conn)?)
+    });
+    assert_eq!(others.await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn both_back_ends_get_the_same_tables() {
     let sqlite = shape(&TestDatabase::create(Backend::Sqlite)).await;
@@ -123,6 +146,7 @@ async fn the_noted_ends_of_a_session_never_move_back() {
                 username: Username::parse("ada").unwrap(),
                 email: None,
                 email_verified: false,
+                is_self_registered: false,
                 is_active: true,
                 roles: Vec::new(),
                 hash: PasswordHash { scheme: "test".to_owned(), value: String::new() },
@@ -159,5 +183,58 @@ async fn the_noted_ends_of_a_session_never_move_back() {
         });
         let noted = noted.await.unwrap().unwrap();
         assert_eq!((noted.idle_expires_at_ms, noted.access_expires_at_s), (9_000, 90), "{backend:?}");
+    }
+}
+
+/// A name and an address, known or not, are looked up by the same number of statements, so that the time tells nothing.
+#[tokio::test]
+async fn every_identifier_is_looked_up_by_the_same_statements() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let test = TestDatabase::create(backend);
+        let database = opened(&test).await;
+        let counted = database.write(|conn| {
+            let new = |number: u128, name: &str, address: &str, email_verified| NewUser {
+                id: Uuid::from_u128(number),
+                username: Username::parse(name).unwrap(),
+                email: Some(Email::parse(address).unwrap()),
+                email_verified,
+                is_self_registered: true,
+                is_active: true,
+                roles: Vec::new(),
+                hash: PasswordHash { scheme: "test".to_owned(), value: String::new() },
+                created_at_ms: 0,
+            };
+            users::insert(conn, &new(1, "ada", "ada@example.org", true))?;
+            users::insert(conn, &new(2, "bob", "bob@example.org", false))?;
+            users::insert(conn, &new(3, "ada@example.org", "other@example.org", true))?;
+            let mut seen = Vec::new();
+            for identifier in [
+                "ada",
+                "ADA@Example.org",
+                "bob",
+                "bob@example.org",
+                "nobody",
+                "no@body",
+                "",
+                "a\nb",
+                &"@".repeat(900),
+            ] {
+                let count = Arc::new(AtomicUsize::new(0));
+                let counter = Arc::clone(&count);
+                conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+                    if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+                        counter.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+                let found = users::find_by_identifier(conn, identifier)?.map(|found| found.user.username);
+                seen.push((found, count.load(Ordering::Relaxed)));
+            }
+            Ok::<_, DatabaseError>(seen)
+        });
+        let seen = counted.await.unwrap();
+        let found: Vec<_> = seen.iter().map(|(found, _)| found.as_deref()).collect();
+        assert_eq!(found[..4], [Some("ada"), Some("ada"), Some("bob"), None], "{backend:?}");
+        assert!(found[4..].iter().all(Option::is_none));
+        assert!(seen.iter().all(|(_, count)| *count == 2), "{backend:?}: {seen:?}");
     }
 }

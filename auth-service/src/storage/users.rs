@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::schema::users;
 use super::{parse_uuid, unreadable};
-use crate::domain::{Credentials, Email, NewUser, PasswordHash, ProfileClaims, User};
+use crate::domain::{Credentials, Email, NewUser, PasswordHash, ProfileClaims, User, Username};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
@@ -15,6 +15,8 @@ pub(super) struct UserRow {
     username: String,
     email: Option<String>,
     email_verified: bool,
+    pending_email: Option<String>,
+    is_self_registered: bool,
     is_active: bool,
     roles: String,
     token_cut_ms: Option<i64>,
@@ -32,6 +34,8 @@ impl UserRow {
                 username: self.username,
                 email: self.email,
                 email_verified: self.email_verified,
+                pending_email: self.pending_email,
+                is_self_registered: self.is_self_registered,
                 is_active: self.is_active,
                 roles: self.roles.split_ascii_whitespace().map(str::to_owned).collect(),
                 token_cut_ms: self.token_cut_ms,
@@ -55,6 +59,7 @@ pub fn insert(conn: &mut DbConnection, new: &NewUser) -> Result<(), DatabaseErro
             users::email.eq(email.map(Email::as_str)),
             users::email_key.eq(email.map(Email::key)),
             users::email_verified.eq(new.email_verified),
+            users::is_self_registered.eq(new.is_self_registered),
             users::is_active.eq(new.is_active),
             users::roles.eq(new.roles.join(" ")),
             users::password_scheme.eq(&new.hash.scheme),
@@ -80,6 +85,39 @@ pub fn find_by_name(conn: &mut DbConnection, key: &str) -> Result<Option<Credent
         .select(UserRow::as_select())
         .first(conn)
         .optional()?;
+    Ok(row.map(UserRow::into_credentials).transpose()?)
+}
+
+/// Finds the user whose verified address has this key, with the credentials that a login is verified against.
+pub fn find_by_verified_email(
+    conn: &mut DbConnection,
+    key: &str,
+) -> Result<Option<Credentials>, DatabaseError> {
+    let row = users::table
+        .filter(users::email_key.eq(key))
+        .filter(users::email_verified)
+        .select(UserRow::as_select())
+        .first(conn)
+        .optional()?;
+    Ok(row.map(UserRow::into_credentials).transpose()?)
+}
+
+/// Finds the user whom an identifier names: with an `@` the one whose verified address it is; where there is none, and for
+/// every other identifier, the one of that name. It is always the same two queries, so that the time tells nothing.
+pub fn find_by_identifier(
+    conn: &mut DbConnection,
+    identifier: &str,
+) -> Result<Option<Credentials>, DatabaseError> {
+    // Nobody has the empty key.
+    let email_key = Email::key_of_identifier(identifier).unwrap_or_default();
+    let name = Username::parse(identifier).ok();
+    let by_name = find_by_name(conn, name.as_ref().map_or("", Username::key))?;
+    Ok(find_by_verified_email(conn, &email_key)?.or(by_name))
+}
+
+/// Finds the user with this id, with the credentials that a login is verified against.
+pub fn find_credentials(conn: &mut DbConnection, id: Uuid) -> Result<Option<Credentials>, DatabaseError> {
+    let row = users::table.find(id.to_string()).select(UserRow::as_select()).first(conn).optional()?;
     Ok(row.map(UserRow::into_credentials).transpose()?)
 }
 
@@ -135,6 +173,24 @@ pub fn set_email(
         ))
         .execute(conn)?;
     Ok(())
+}
+
+/// Replaces the address that is to be verified, or removes it. The caller holds [`lock`].
+pub fn set_pending_email(
+    conn: &mut DbConnection,
+    id: Uuid,
+    email: Option<&Email>,
+    now_ms: i64,
+) -> Result<(), DatabaseError> {
+    diesel::update(users::table.find(id.to_string()))
+        .set((users::pending_email.eq(email.map(Email::as_str)), users::updated_at_ms.eq(now_ms)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Whether this address is verified for some user.
+pub fn is_verified_email(conn: &mut DbConnection, email: &Email) -> Result<bool, DatabaseError> {
+    Ok(find_by_verified_email(conn, email.key())?.is_some())
 }
 
 /// Marks an address as not verified for all users but this one, and returns their ids: a verified address belongs to one

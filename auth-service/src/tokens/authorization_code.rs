@@ -1,7 +1,5 @@
-//! Authorization codes (RFC 6749 §4.1): issues one when a user has given consent on the hosted pages, and exchanges it
-//! for tokens, once.
+//! Exchanges authorization codes for tokens, once (RFC 6749 §4.1.3).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use service_kit::database::DbConnection;
@@ -13,133 +11,12 @@ use super::logout::end_session;
 use super::{
     AccessRequest, ExceedsGrant, GrantedAccess, Inner, IssuedTokens, TokenError, TokenPolicy, Tokens,
 };
-use crate::domain::authorization_request::{OFFLINE_ACCESS, ResponseMode};
+use crate::domain::authorization_request::OFFLINE_ACCESS;
 use crate::domain::{
-    AuditEvent, AuditKind, AuthorizationCode, Client, CodeChallenge, CodePlain, Credentials, Device,
-    EndReason, Initiator, MINUTE_MS, PresentedCode, Redemption, Throttled,
+    AuditEvent, AuditKind, AuthorizationCode, Client, CodePlain, Credentials, EndReason, Initiator,
+    MINUTE_MS, PresentedCode, Redemption, Throttled,
 };
 use crate::storage::{Transaction, authorization_codes, clients, sessions, unexpected_rows, users};
-
-/// The lifetime of a code, in milliseconds. It can be short because only programs are involved between the redirect
-/// and the redemption.
-const LIFE_MS: i64 = 60_000;
-
-/// The same by `form_post`, where a person may have to press a button.
-const FORM_POST_LIFE_MS: i64 = 300_000;
-
-/// The most redeemable codes of one user. A further code replaces the oldest.
-const MAX_UNREDEEMED: i64 = 100;
-
-/// The parameters of a new code.
-#[derive(Clone, Debug)]
-pub struct NewCode {
-    /// The user.
-    pub user_id: Uuid,
-    /// The version of the user's credentials when they were verified.
-    pub version: i64,
-    /// The client that the code is issued to.
-    pub client_id: String,
-    /// The redirect URI, which is one of the client's.
-    pub redirect_uri: String,
-    /// The PKCE challenge, if the client sent one.
-    pub challenge: Option<CodeChallenge>,
-    /// The scope and resources of the consent.
-    pub access: AccessRequest,
-    /// The `nonce` of OpenID Connect Core §3.1.2.1.
-    pub nonce: Option<String>,
-    /// How the user authenticated (RFC 8176).
-    pub amr: Vec<String>,
-    /// When the user authenticated.
-    pub auth_time_s: i64,
-    /// The user's browser.
-    pub device: Device,
-    /// How the code reaches the client.
-    pub response_mode: ResponseMode,
-    /// Single members of the userinfo response, beside those of the scope.
-    pub userinfo_claims: BTreeSet<String>,
-    /// The browser session in which it is issued, which must still be live.
-    pub browser_session_id: Option<Uuid>,
-}
-
-/// The outcome of issuing a code.
-#[derive(Debug)]
-pub enum CodeOutcome {
-    /// The code was issued.
-    Issued(CodePlain),
-    /// The user was disabled, the password was changed, or the browser session ended, since the user authenticated.
-    CredentialsChanged,
-    /// The client was disabled or deleted.
-    ClientEnded,
-    /// The consent exceeds what the client is allowed.
-    ExceedsGrant(ExceedsGrant),
-}
-
-impl Tokens {
-    /// Issues a code for a consent.
-    pub async fn issue_code(&self, new: NewCode) -> Result<CodeOutcome, TokenError> {
-        let inner = Arc::clone(&self.inner);
-        let issued = self.inner.unit_of_work.commit(move |transaction| inner.decide_code(transaction, &new));
-        Ok(issued.await?.value)
-    }
-}
-
-impl Inner {
-    fn decide_code(
-        &self,
-        transaction: &mut Transaction<'_>,
-        new: &NewCode,
-    ) -> Result<CodeOutcome, TokenError> {
-        let credentials = users::lock(transaction.conn(), new.user_id)?;
-        if !credentials.is_some_and(|found| found.user.is_active && found.version == new.version) {
-            return Ok(CodeOutcome::CredentialsChanged);
-        }
-        let Some(policy) = self.lock_policy(transaction, &new.client_id)? else {
-            return Ok(CodeOutcome::ClientEnded);
-        };
-        let granted = match new.access.within(policy.allowed()) {
-            Ok(granted) => granted,
-            Err(what) => return Ok(CodeOutcome::ExceedsGrant(what)),
-        };
-        let now_ms = transaction.now_ms();
-        if let Some(id) = new.browser_session_id
-            && self.use_browser_session(transaction, new.user_id, id)?.is_none()
-        {
-            return Ok(CodeOutcome::CredentialsChanged);
-        }
-        let life_ms = match new.response_mode {
-            ResponseMode::Query => LIFE_MS,
-            ResponseMode::FormPost => FORM_POST_LIFE_MS,
-        };
-        let code = AuthorizationCode {
-            client_id: new.client_id.clone(),
-            user_id: new.user_id,
-            credentials_version: new.version,
-            redirect_uri: new.redirect_uri.clone(),
-            challenge: new.challenge.clone(),
-            scope: granted.scope,
-            audience: granted.audience,
-            nonce: new.nonce.clone(),
-            amr: new.amr.clone(),
-            auth_time_s: new.auth_time_s,
-            device: new.device.clone(),
-            issued_at_ms: now_ms,
-            expires_at_ms: now_ms.saturating_add(life_ms),
-            consumed_at_ms: None,
-            session_id: None,
-            browser_session_id: new.browser_session_id,
-            userinfo_claims: new.userinfo_claims.clone(),
-        };
-        authorization_codes::leave_newest_of_user(
-            transaction.conn(),
-            code.user_id,
-            now_ms,
-            MAX_UNREDEEMED - 1,
-        )?;
-        let plain = CodePlain::from_random(self.random.bytes());
-        authorization_codes::insert(transaction.conn(), &plain.hash(), &code)?;
-        Ok(CodeOutcome::Issued(plain))
-    }
-}
 
 /// A request to redeem a code.
 #[derive(Debug)]

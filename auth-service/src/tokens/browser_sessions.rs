@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::logout::{BATCH_SIZE, end_sessions};
+use super::logout::{BATCH_SIZE, end_locked_sessions, end_sessions};
+use super::notices;
 use super::{Inner, TokenError};
 use crate::domain::authorization_request::OFFLINE_ACCESS;
 use crate::domain::{AuditEvent, AuditKind, BrowserSession, EndReason, Initiator, Session};
-use crate::storage::{Transaction, authorization_codes, browser_sessions, sessions};
+use crate::storage::{Transaction, browser_sessions, sessions};
 
 /// The most sessions that are looked at when the limit is checked.
 const MOST_COUNTED: i64 = 10_000;
@@ -18,7 +19,7 @@ const MOST_OF_CLIENT: usize = 10;
 
 impl Session {
     /// Whether it outlives the sign-out and the end of its browser session (OpenID Connect Core §11).
-    pub(super) fn is_offline(&self) -> bool {
+    pub(crate) fn is_offline(&self) -> bool {
         self.scope.contains(OFFLINE_ACCESS)
     }
 }
@@ -36,10 +37,21 @@ impl Inner {
         let session = browser_sessions::find(transaction.conn(), id)?;
         let live = session.filter(|session| session.user_id == user_id && session.is_live(now_ms));
         let Some(mut session) = live else { return Ok(None) };
-        if session.note_use(self.settings.sessions.browser, now_ms) {
-            browser_sessions::touch(transaction.conn(), &session)?;
-        }
+        self.note_use(transaction, &mut session)?;
         Ok(Some(session))
+    }
+
+    /// Notes the use of a browser session, at most once a minute. The caller holds the user's lock.
+    pub(super) fn note_use(
+        &self,
+        transaction: &mut Transaction<'_>,
+        session: &mut BrowserSession,
+    ) -> Result<(), TokenError> {
+        let now_ms = transaction.now_ms();
+        if session.note_use(self.settings.sessions.browser, now_ms) {
+            browser_sessions::touch(transaction.conn(), session)?;
+        }
+        Ok(())
     }
 
     /// Whether the browser session of a client's session still lets it get tokens, and notes the use. A session that is
@@ -56,7 +68,8 @@ impl Inner {
 }
 
 /// Ends a browser session: its clients' sessions, except those with `offline_access`, and the codes that nobody redeemed
-/// yet. A code that is being redeemed either finds the browser session ended, or its session is found here: both hold the
+/// yet. Tells the clients that got a code from it, and lets a person who signs out wait until they had their first call. A code
+/// that is being redeemed either finds the browser session ended, or its session is found here: both hold the
 /// user's lock, which the caller holds.
 pub(crate) fn end_browser_session(
     transaction: &mut Transaction<'_>,
@@ -68,13 +81,32 @@ pub(crate) fn end_browser_session(
     if !browser_sessions::end(transaction.conn(), session.id, reason, now_ms)? {
         return Ok(());
     }
-    authorization_codes::delete_unused_of_browser_session(transaction.conn(), session.id)?;
-    let below = sessions::live_below(transaction.conn(), session.id, now_ms)?;
-    let bound: Vec<_> = below.into_iter().filter(|below| !below.is_offline()).collect();
-    end_sessions(transaction, &bound, reason, initiator)?;
+    let below = sessions::lock_below(transaction.conn(), session.id)?;
+    notices::tell_of_browser_session(transaction, session, &below)?;
+    if reason == EndReason::Logout {
+        transaction.wait_for_first_tries();
+    }
+    let is_bound = |below: &Session| below.is_live(now_ms) && !below.is_offline();
+    let bound: Vec<_> = below.into_iter().map(|below| below.session).filter(is_bound).collect();
+    end_locked_sessions(transaction, &bound, reason, initiator)?;
     let event = AuditEvent::new(AuditKind::SessionEnded, initiator).user(session.user_id).session(session.id);
     transaction.record(event.reason(reason.as_str()));
     Ok(())
+}
+
+/// Ends the sessions with `offline_access` that a client has below a browser session: the client itself asked for the
+/// sign-out. The caller holds the user's lock.
+pub(crate) fn end_offline_sessions_of_client(
+    transaction: &mut Transaction<'_>,
+    browser_session_id: Uuid,
+    client_id: &str,
+    reason: EndReason,
+    initiator: &Initiator,
+) -> Result<(), TokenError> {
+    let now_ms = transaction.now_ms();
+    let mut below = sessions::live_below(transaction.conn(), browser_session_id, now_ms)?;
+    below.retain(|below| below.is_offline() && below.client_id == client_id);
+    end_sessions(transaction, &below, reason, initiator)
 }
 
 /// Ends the sessions of a user that were unused for longest, so that one more does not exceed the limit. A browser session

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use service_kit::database::DbConnection;
+use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::claims::FIRST_PARTY_CLIENT;
 use uuid::Uuid;
 
@@ -16,10 +16,10 @@ use super::{
     AccessRequest, ExceedsGrant, GrantedAccess, Inner, IssuedTokens, TokenError, TokenPolicy, Tokens,
 };
 use crate::domain::{
-    AuditEvent, AuditKind, BrowserSession, Device, EndReason, Initiator, MinuteCount, PasswordHash,
-    RefreshToken, RefreshTokenPlain, Session, User,
+    AuditEvent, AuditKind, BrowserSession, Device, EndReason, Initiator, MinuteCount, NetworkTag, NotedLogin,
+    PasswordHash, RefreshToken, RefreshTokenPlain, Session, User,
 };
-use crate::storage::{Transaction, clients, refresh_tokens, sessions, users};
+use crate::storage::{Transaction, clients, login_networks, refresh_tokens, sessions, users};
 
 /// Credentials that were verified.
 #[derive(Clone, Debug)]
@@ -30,6 +30,17 @@ pub struct VerifiedCredentials {
     pub version: i64,
     /// The verified hash and its replacement, if the verified one has an older scheme or cost.
     pub upgrade: Option<(PasswordHash, PasswordHash)>,
+    /// The network of the caller, if a full login has to note it.
+    pub network: Option<NetworkTag>,
+}
+
+impl VerifiedCredentials {
+    /// Notes the network of a full login, unless that was done lately. The caller holds the user's lock.
+    pub(crate) fn note_network(&self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
+        let Some(network) = self.network else { return Ok(()) };
+        let login = NotedLogin { version: self.version, at_ms: transaction.now_ms() };
+        login_networks::note(transaction.conn(), self.user_id, network, login)
+    }
 }
 
 /// The outcome of a login.
@@ -116,6 +127,7 @@ impl Inner {
         if let Some((old, new)) = &verified.upgrade {
             users::upgrade_hash(transaction.conn(), user.id, old, new, now_ms)?;
         }
+        verified.note_network(transaction)?;
         let new = NewSession {
             user: &user,
             policy: &policy,
@@ -288,16 +300,25 @@ pub(super) fn insert_refresh_token(
     inherited: InheritedState,
     now_ms: i64,
 ) -> Result<i64, TokenError> {
-    let expires_at_ms = policy.refresh_end_ms(session, now_ms);
-    let row = RefreshToken {
+    let row = new_refresh_token(policy, session, inherited, now_ms);
+    refresh_tokens::insert(conn, &token.hash(), &row)?;
+    Ok(row.expires_at_ms)
+}
+
+/// The row of a refresh token of a session that is issued now.
+pub(super) fn new_refresh_token(
+    policy: &TokenPolicy,
+    session: &Session,
+    inherited: InheritedState,
+    now_ms: i64,
+) -> RefreshToken {
+    RefreshToken {
         session_id: session.id,
         issued_at_ms: now_ms,
-        expires_at_ms,
+        expires_at_ms: policy.refresh_end_ms(session, now_ms),
         consumed_at_ms: None,
         first_caller: inherited.first_caller,
         late_replays: 0,
         refreshes: inherited.refreshes,
-    };
-    refresh_tokens::insert(conn, &token.hash(), &row)?;
-    Ok(expires_at_ms)
+    }
 }

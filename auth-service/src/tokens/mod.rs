@@ -3,6 +3,7 @@
 //! Each use case decides inside one write transaction, and reads the clock after it has taken the user's lock. So an
 //! issue either sees a cut, or is finished before the cut takes its time.
 
+mod account;
 mod authorization_code;
 mod browser_sessions;
 mod id_token;
@@ -10,6 +11,9 @@ mod inspect;
 mod issue;
 mod login;
 mod logout;
+mod new_code;
+mod notices;
+mod password_change;
 mod policy;
 mod refresh;
 mod revoke;
@@ -23,13 +27,19 @@ use shared_claims::scope::Scopes;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-pub use self::authorization_code::{CodeOutcome, NewCode, RedeemOutcome, RedeemRequest};
-pub(crate) use self::browser_sessions::{end_browser_session, end_sessions_over_limit};
+pub use self::account::Application;
+pub use self::authorization_code::{RedeemOutcome, RedeemRequest};
+pub(crate) use self::browser_sessions::{
+    end_browser_session, end_offline_sessions_of_client, end_sessions_over_limit,
+};
 pub use self::id_token::{ACR_ONE_FACTOR, ID_TOKEN_TYPE};
 pub use self::inspect::{DatabaseRevocationCheck, LiveRefreshToken};
 pub use self::issue::{IssuedRefreshToken, IssuedTokens};
 pub use self::login::{LoginOutcome, VerifiedCredentials};
 pub use self::logout::CutRules;
+pub(crate) use self::logout::Step;
+pub use self::new_code::{CodeOutcome, NewCode};
+pub(crate) use self::password_change::end_others_at_password_change;
 pub use self::policy::{AccessRequest, ExceedsGrant, GrantedAccess, TokenPolicy};
 pub use self::refresh::RefreshOutcome;
 pub use self::revoke::RevokeOutcome;
@@ -37,7 +47,7 @@ use crate::domain::{RefreshTokenPlain, SessionLimits};
 use crate::keys::{KeyStore, KeysError};
 use crate::random::Random;
 use crate::storage::UnitOfWork;
-use crate::throttle::Counters;
+use crate::throttle::Throttle;
 
 /// The settings for tokens.
 #[derive(Clone, Debug)]
@@ -69,8 +79,6 @@ pub struct TokenSettings {
 pub struct Limits {
     /// The most refreshes of one session, including replays.
     pub refreshes_of_session: Option<u32>,
-    /// The most revocations, at each replica, of tokens that a client got in its own name.
-    pub revocations_of_client: Option<u32>,
     /// The most codes redeemed for one user.
     pub codes_of_user: Option<u32>,
 }
@@ -89,6 +97,8 @@ pub struct TokenParts {
     pub keys: KeyStore,
     /// The key from which child refresh tokens are derived.
     pub refresh_derivation: Zeroizing<[u8; 32]>,
+    /// Counts revocations.
+    pub throttle: Throttle,
     /// The settings for tokens.
     pub settings: TokenSettings,
 }
@@ -104,7 +114,7 @@ struct Inner {
     random: Random,
     keys: KeyStore,
     refresh_derivation: hmac::Key,
-    revocations_of_client: Counters,
+    throttle: Throttle,
     settings: TokenSettings,
 }
 
@@ -117,7 +127,7 @@ impl Tokens {
                 unit_of_work: parts.unit_of_work,
                 keys: parts.keys,
                 refresh_derivation: hmac::Key::new(hmac::HMAC_SHA256, parts.refresh_derivation.as_slice()),
-                revocations_of_client: Counters::default(),
+                throttle: parts.throttle,
                 settings: parts.settings,
             }),
         }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::id_token::IdTokenDraft;
 use super::issue::{Subject, UnsignedTokens};
-use super::login::{InheritedState, insert_refresh_token};
+use super::login::{InheritedState, new_refresh_token};
 use super::logout::end_session;
 use super::{
     AccessRequest, ExceedsGrant, GrantedAccess, Inner, IssuedTokens, TokenError, TokenPolicy, Tokens,
@@ -15,6 +15,7 @@ use crate::domain::{
     AuditEvent, AuditKind, EndReason, Initiator, RefreshToken, RefreshTokenPlain, RefreshTokenUse, Session,
     Throttled, User,
 };
+use crate::storage::refresh_tokens::Rotation;
 use crate::storage::{Transaction, refresh_tokens, sessions};
 
 /// The outcome of presenting a refresh token.
@@ -141,8 +142,8 @@ impl StoredToken {
 }
 
 impl Inner {
-    /// Decides on a refresh. The normal case needs three statements: read under the user's lock, consume the token,
-    /// insert the child.
+    /// Decides on a refresh. The normal case has two steps: read under the user's lock; consume the token and insert the
+    /// child, which is one statement on PostgreSQL.
     ///
     /// On PostgreSQL, if the first statement waits for the lock, it then reads only the locked row (the user) again,
     /// so the session and the token may be older than the lock. Therefore the statement that consumes an unused token
@@ -202,20 +203,18 @@ impl Inner {
             Ok(refreshes) => refreshes,
             Err(throttled) => return Ok(Some(RefreshDecision::Throttled(throttled))),
         };
-        if !refresh_tokens::consume(transaction.conn(), &request.presented.hash(), seen, found.now_ms)? {
-            return Ok(None);
-        }
         let child = request.presented.child(&self.refresh_derivation);
         let inherited = InheritedState { first_caller: Some(self.caller_mark(request)), refreshes };
-        let ends_at_ms = insert_refresh_token(
+        let row = new_refresh_token(request.policy, &found.session, inherited, found.now_ms);
+        let (used, next) = (request.presented.hash(), child.hash());
+        if !refresh_tokens::rotate(
             transaction.conn(),
-            &child,
-            request.policy,
-            &found.session,
-            inherited,
-            found.now_ms,
-        )?;
-        self.finish_refresh(transaction, found, request, granted, (child, ends_at_ms), false).map(Some)
+            Rotation { used: &used, seen, next: &next, row: &row },
+        )? {
+            return Ok(None);
+        }
+        let refresh = (child, row.expires_at_ms);
+        self.finish_refresh(transaction, found, request, granted, refresh, false).map(Some)
     }
 
     fn caller_mark(&self, request: &RefreshRequest<'_>) -> i64 {

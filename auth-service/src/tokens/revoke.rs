@@ -13,6 +13,7 @@ use crate::domain::{
     AuditEvent, AuditKind, EndReason, Initiator, RefreshToken, RefreshTokenPlain, Session, Throttled,
 };
 use crate::storage::{Transaction, refresh_tokens, revocations, sessions, users};
+use crate::throttle::Counted;
 
 /// The most access tokens of a session that are revoked by separate facts. After that the whole session is ended by
 /// one more fact, and no token is left to revoke.
@@ -23,7 +24,7 @@ const MAX_REVOKED_TOKENS: i64 = 20;
 pub enum RevokeOutcome {
     /// The token is revoked.
     Revoked,
-    /// The client has revoked too many tokens in this minute. The token is still valid.
+    /// The client has revoked too many tokens in a minute. The token is still valid.
     Throttled(Throttled),
 }
 
@@ -56,9 +57,8 @@ impl Tokens {
                 .commit(move |transaction| revoke_session_token(transaction, session_id, &revocation));
             revoked.await?;
         } else {
-            let limit = inner.settings.limits.revocations_of_client;
-            let now_ms = inner.unit_of_work.clock().now_ms();
-            if let Err(throttled) = inner.revocations_of_client.add(&claims.client_id, limit, now_ms) {
+            let counted = inner.throttle.count(&Counted::Revocation(claims.client_id.clone())).await;
+            if let Err(throttled) = counted {
                 return Ok(RevokeOutcome::Throttled(throttled));
             }
             let revoked = self

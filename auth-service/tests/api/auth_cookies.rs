@@ -41,7 +41,7 @@ async fn login_sets_two_http_only_cookies() {
         let response = login(&app).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::NO_CONTENT);
         let cookies = set_cookies(&response);
-        assert_eq!(cookies.len(), 2);
+        assert_eq!(cookies.len(), 3, "and that of the device: device_cookie.rs");
         assert!(cookies[0].0.starts_with("__Host-access_token=ey"));
         assert_eq!(cookies[0].1, "HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=900");
         assert!(cookies[1].0.starts_with("__Secure-refresh_token=lkr_"));

@@ -111,7 +111,7 @@ async fn a_broken_rule_names_its_field() {
 async fn passwords_are_neither_truncated_nor_normalised_and_a_huge_one_is_refused() {
     for app in both().await {
         for length in [12, 71, 72, 73, 200] {
-            let (name, password) = (format!("user-{length}-x"), "x".repeat(length));
+            let (name, password) = (format!("user-{length}-x"), "x-y ".repeat(50)[..length].to_owned());
             let response = app.register_with(&json!({ "username": name, "password": password })).await;
             assert_eq!(response.status(), StatusCode::CREATED);
             assert_eq!(app.try_login(&name, &password).await.status(), StatusCode::OK);

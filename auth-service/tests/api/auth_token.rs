@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth_service::storage::users;
 use reqwest::StatusCode;
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::clock::ManualClock;
+use shared_claims::testing::eventually;
 use uuid::Uuid;
 
 use crate::helpers::{
@@ -58,7 +60,9 @@ async fn every_failed_login_gets_the_same_response_and_costs_a_hash() {
                 .headers()
                 .iter()
                 .filter(|(name, _)| {
-                    !matches!(name.as_str(), "x-request-id" | "date" | "access-control-expose-headers")
+                    // What is left of the attempts of the address becomes less with each.
+                    let differing = ["x-request-id", "date", "access-control-expose-headers", "ratelimit"];
+                    !differing.contains(&name.as_str())
                 })
                 .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
                 .collect();
@@ -152,6 +156,31 @@ async fn a_full_hash_queue_is_503_with_retry_after() {
         assert_eq!(response.headers()[RETRY_AFTER], "1");
     }
     app.login("alice").await;
+}
+
+#[tokio::test]
+async fn a_login_that_would_wait_too_long_is_503_with_retry_after() {
+    let app = spawn_app(Backend::Sqlite, |settings| {
+        settings.passwords.bcrypt_cost = 10;
+        settings.passwords.workers = 1;
+        settings.passwords.max_wait_ms = 1000;
+    })
+    .await;
+    // On a busy machine even one request may wait for its thread too long, so it tries again.
+    let account = json!({ "username": "alice", "password": PASSWORD });
+    let registered =
+        || async { app.post_json("/auth/register", &account).await.status() == StatusCode::CREATED };
+    eventually("the user is registered", Duration::from_secs(60), registered).await;
+    let all = futures_util::future::join_all((0..100).map(|_| app.try_login("alice", PASSWORD))).await;
+    let refused: Vec<_> = all.iter().filter(|response| response.status() != StatusCode::OK).collect();
+    assert!(!refused.is_empty());
+    for response in refused {
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+    }
+    // Whoever comes later is served.
+    let served = || async { app.try_login("alice", PASSWORD).await.status() == StatusCode::OK };
+    eventually("a login is served", Duration::from_secs(60), served).await;
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ fn operator(app: &TestApp) -> (Administration, Clients) {
         audience: "todo-service".to_owned(),
         access_ttl_s: 900,
         clock_skew_ms: 1000,
+        is_local: true,
     };
     let operator = Administration::new(unit_of_work, clients.clone(), settings);
     (operator.caused_by(Initiator::operator()), clients)

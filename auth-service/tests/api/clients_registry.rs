@@ -45,6 +45,7 @@ fn client(id: &str) -> Client {
         audiences: vec!["todo-service".to_owned()],
         redirect_uris: Vec::new(),
         post_logout_redirect_uris: Vec::new(),
+        backchannel_logout_uri: None,
         pkce_optional: false,
         access_ttl_s: None,
         refresh_ttl_s: None,

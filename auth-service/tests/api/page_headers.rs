@@ -22,7 +22,7 @@ enum Ends {
 }
 
 /// Every route, and where the form of the page that it shows can end. A new route belongs here.
-const ROUTES: [(&str, Ends, Ends); 9] = [
+const ROUTES: [(&str, Ends, Ends); 17] = [
     // Path, for nobody, for somebody who is signed in.
     ("/", Ends::Nowhere, Ends::Nowhere),
     ("/login", Ends::AtAClient, Ends::AtAClient),
@@ -30,7 +30,15 @@ const ROUTES: [(&str, Ends, Ends); 9] = [
     ("/consent", Ends::Nowhere, Ends::Nowhere),
     ("/continue", Ends::Nowhere, Ends::Nowhere),
     ("/logout", Ends::WithUs, Ends::AtAClient),
+    ("/oauth2/logout", Ends::WithUs, Ends::AtAClient),
     ("/account", Ends::Nowhere, Ends::WithUs),
+    ("/forgot-password", Ends::WithUs, Ends::WithUs),
+    ("/reset-password?token=lkm_x", Ends::WithUs, Ends::WithUs),
+    ("/verify-email?token=lkm_x", Ends::WithUs, Ends::WithUs),
+    ("/account/email", Ends::Nowhere, Ends::WithUs),
+    ("/account/security", Ends::Nowhere, Ends::WithUs),
+    ("/account/sessions", Ends::Nowhere, Ends::WithUs),
+    ("/account/applications", Ends::Nowhere, Ends::WithUs),
     ("/oauth2/authorize", Ends::WithUs, Ends::WithUs),
     ("/oauth2/authorize?REQUEST", Ends::Nowhere, Ends::Nowhere),
 ];
@@ -61,7 +69,7 @@ fn check(path: &str, headers: &HeaderMap, ends: Ends) {
     assert_eq!(text("cross-origin-resource-policy"), "same-origin", "{path}");
     assert!(text("permissions-policy").contains("camera=()"), "{path}");
     assert!(headers.get("access-control-allow-origin").is_none(), "{path}");
-    let is_account = path == "/account" && ends != Ends::Nowhere;
+    let is_account = path.starts_with("/account") && ends != Ends::Nowhere;
     assert_eq!(text("cross-origin-opener-policy") == "same-origin", is_account, "{path}");
 }
 
@@ -93,7 +101,7 @@ async fn every_page_and_every_redirect_and_error_has_the_headers_of_pages() {
         check(&path, &nobody.open(&path).await.headers, for_nobody);
         check(&path, &ada.open(&path).await.headers, for_ada);
         // A foreign form, and a page of a listed origin's script.
-        if path != "/" && path != "/account" && !path.starts_with("/oauth2") {
+        if path != "/" && !path.starts_with("/oauth2") {
             let foreign =
                 app.client.post(format!("{}{path}", app.url)).header("origin", "http://localhost:5173");
             let refused = foreign.form(&fields).send().await.unwrap();
@@ -167,5 +175,27 @@ async fn without_secure_cookies_the_name_has_no_prefix_and_a_suffix_keeps_instan
         let twice =
             app.client.get(format!("{}/account", app.url)).header("cookie", format!("{pair}; {pair}"));
         assert_eq!(twice.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn where_there_is_nothing_people_see_a_page_and_programs_get_a_problem() {
+    let app = app_with_client().await;
+    let get = |accept: &'static str, method: Method| {
+        let request = app.client.request(method, format!("{}/acount", app.url));
+        request.header("accept", accept).header("accept-language", "de").send()
+    };
+    let page = get("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", Method::GET).await.unwrap();
+    assert_eq!(page.status(), StatusCode::NOT_FOUND);
+    check("nothing", page.headers(), Ends::WithUs);
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let html = page.text().await.unwrap();
+    assert!(html.contains("<h1>Diese Seite gibt es nicht</h1>") && html.contains("not_found"), "{html}");
+    for (accept, method) in
+        [("*/*", Method::GET), ("application/json", Method::GET), ("text/html", Method::POST)]
+    {
+        let problem = get(accept, method).await.unwrap();
+        assert_eq!(problem.status(), StatusCode::NOT_FOUND, "{accept}");
+        assert_eq!(problem.headers()["content-type"], "application/problem+json", "{accept}");
     }
 }

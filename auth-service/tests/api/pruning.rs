@@ -232,6 +232,46 @@ async fn audit_events_are_kept_for_their_time_or_for_ever() {
     }
 }
 
+#[tokio::test]
+async fn mailed_links_are_removed_when_their_time_is_up() {
+    for app in both().await {
+        settled(&app).await;
+        app.verified("ada", "ada@example.org").await;
+        app.forgot("ada").await;
+        let token = app.last_token("ada@example.org").await;
+        let pruner = pruner(&app, &app.database);
+        let removed = || pruner.status().rows(Table::MailedLinks);
+        app.clock.advance_ms(3_600_000 - 1);
+        pruner.round().await.unwrap();
+        assert_eq!(removed(), 0);
+        assert_eq!(app.reset(&token, "a different horse with other staples").await, 204);
+        // Two minutes more for clocks that differ, and for those who repeat the use.
+        app.clock.advance_ms(120_002);
+        pruner.round().await.unwrap();
+        assert_eq!(removed(), 1, "the reset");
+        app.clock.advance_ms(86_400_000);
+        after_the_lease(&app);
+        pruner.round().await.unwrap();
+        assert_eq!(removed(), 2, "the verification");
+    }
+}
+
+#[tokio::test]
+async fn networks_are_removed_a_month_after_the_last_login_there() {
+    for app in both().await {
+        settled(&app).await;
+        app.user("alice").await;
+        let pruner = pruner(&app, &app.database);
+        let removed = || pruner.status().rows(Table::LoginNetworks);
+        app.clock.advance_ms(30 * 86_400_000);
+        pruner.round().await.unwrap();
+        assert_eq!(removed(), 0);
+        app.clock.advance_ms(120_001);
+        pruner.round().await.unwrap();
+        assert_eq!(removed(), 1);
+    }
+}
+
 /// Pruning does not wait for a locked row, so the transaction that holds the lock does not wait for pruning either.
 #[tokio::test]
 async fn pruning_waits_for_no_lock() {

@@ -141,7 +141,7 @@ async fn a_sign_out_ends_what_came_from_the_session_but_not_what_stays_connected
         assert!(ada.open("/logout").await.is_page("Sign out?"));
         assert!(!ada.authorize(&[]).await.code().is_empty(), "a page that is fetched changes nothing");
         let done = ada.post("/logout", &[]).await;
-        assert!(ada.cookies.is_empty());
+        assert!(ada.has_signed_out());
         assert!(ada.follow(done).await.is_page("You are signed out"));
         assert!(saved.copy().authorize(&[]).await.is_page("Sign in"), "the old cookie names nothing");
         let (status, refused) = redeem(app, "web1", &pending).await;

@@ -102,6 +102,29 @@ async fn a_browser_session_counts_as_one_with_everything_below_it() {
     }
 }
 
+/// A page that asks for a code again and again, without ever redeeming one, keeps the newest hundred.
+#[tokio::test]
+async fn codes_that_nobody_redeems_are_bounded_in_a_browser_session() {
+    for app in both_with(|settings| settings.throttle.enabled = false).await {
+        app.register("ada").await;
+        app.add_client(web1()).await;
+        let mut ada = Person::new(&app);
+        ada.sign_in_bare("ada").await;
+        let mut codes = Vec::new();
+        for _ in 0..103 {
+            app.clock.advance_ms(1);
+            codes.push(ada.authorize(&[]).await.code());
+        }
+        assert_eq!(crate::month::sizes::rows(&app.database, "authorization_codes").await, 100);
+        for (number, code) in codes.iter().enumerate() {
+            if [0, 2, 3, 102].contains(&number) {
+                let (status, _) = crate::helpers::sign_in::redeem(&app, "web1", code).await;
+                assert_eq!(status.is_success(), number > 2, "{number}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn requests_that_nobody_finishes_leave_nothing_behind() {
     for app in both().await {

@@ -87,6 +87,8 @@ async fn the_document_names_every_endpoint_and_the_password_flow() {
         "/auth/me",
         "/auth/sessions",
         "/auth/sessions/{sid}",
+        "/auth/applications",
+        "/auth/applications/{client_id}",
         "/oauth2/token",
         "/oauth2/revoke",
         "/oauth2/introspect",

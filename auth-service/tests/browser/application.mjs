@@ -99,7 +99,15 @@ export class Application {
   /** Registers a client. Without `redirectUri` its callback is `/cb` of a site of its own. */
   static async register(
     service,
-    { name = "Example", redirectUri, isPublic = false, isFirstParty = true, callbackUri } = {},
+    {
+      name = "Example",
+      redirectUri,
+      isPublic = false,
+      isFirstParty = true,
+      callbackUri,
+      scopes = "openid profile todos:read",
+      postLogoutPath,
+    } = {},
   ) {
     const application = new Application();
     application.service = service;
@@ -108,7 +116,11 @@ export class Application {
     application.site.serve("/cb", "Signed in at the application");
     application.callbackUri = callbackUri ?? `${application.site.origin}/cb`;
     const words = ["clients", "create", "--name", name, "--grants", "authorization_code,refresh_token"];
-    words.push("--scopes", "openid profile todos:read", "--redirect-uris", redirectUri ?? application.callbackUri);
+    words.push("--scopes", scopes, "--redirect-uris", redirectUri ?? application.callbackUri);
+    if (postLogoutPath) {
+      application.postLogoutUri = application.site.serve(postLogoutPath, "Signed out at the application");
+      words.push("--post-logout-redirect-uris", application.postLogoutUri);
+    }
     if (isPublic) words.push("--public");
     if (isFirstParty) words.push("--first-party");
     const { client_id, client_secret } = await service.command(words);
@@ -119,11 +131,20 @@ export class Application {
   }
 
   /** Waits until the running service has seen the new client. */
-  async #becomesKnown() {
+  #becomesKnown() {
+    return this.#isAnsweredWith(303);
+  }
+
+  /** Waits until the running service has seen that the client was deleted. */
+  isGone() {
+    return this.#isAnsweredWith(400);
+  }
+
+  async #isAnsweredWith(status) {
     const end = Date.now() + PATIENCE_MS;
     const ask = () => fetch(this.begin({ prompt: "none" }).url, { redirect: "manual" });
-    while ((await ask()).status !== 303) {
-      if (Date.now() > end) throw new Error(`the service does not know the client ${this.name}`);
+    while ((await ask()).status !== status) {
+      if (Date.now() > end) throw new Error(`requests of the client ${this.name} are not answered with ${status}`);
       await sleep(50);
     }
   }
@@ -151,7 +172,7 @@ export class Application {
     return this.site.arrival("/cb", state);
   }
 
-  /** Exchanges the code of an answer for tokens, and checks that the answer belongs to the request. Returns the id_token's claims. */
+  /** Exchanges the code of an answer for tokens, and checks that the answer belongs to the request. Keeps the id_token, and returns the id_token's claims. */
   async redeem(request, answer) {
     assert.equal(answer.get("error"), null);
     assert.equal(answer.get("state"), request.state);
@@ -178,6 +199,7 @@ export class Application {
     const claims = JSON.parse(Buffer.from(tokens.id_token.split(".")[1], "base64url"));
     assert.equal(claims.nonce, request.nonce);
     assert.equal(claims.aud, this.clientId);
+    this.idToken = tokens.id_token;
     return claims;
   }
 

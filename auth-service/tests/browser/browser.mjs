@@ -10,7 +10,7 @@ import { AuthService, PASSWORD, program } from "./service.mjs";
 const PATIENCE_MS = 20_000;
 
 /** The pages ignore a press on Allow or Continue within 500 ms after they are shown. */
-const GUARD_MS = 700;
+export const GUARD_MS = 700;
 
 /** What Chromium reports in the console for a document with an error status. */
 export const failedWith = (status) =>
@@ -93,12 +93,12 @@ export class Person {
 
 /**
  * A service and a browser for the tests of a file. Returns a function that declares a test: its body gets a person, and
- * `open` for further people. When the body is through, every console is checked.
+ * `open` for further people. When the body is through, every console is checked. `settings` are those of the service.
  */
-export function scenarios() {
+export function scenarios(settings = {}) {
   const shared = {};
   before(async () => {
-    shared.service = await AuthService.start();
+    shared.service = await AuthService.start(settings);
     shared.browser = await chromium.launch({
       executablePath: program("CHROMIUM"),
       args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage"],

@@ -1,7 +1,7 @@
 // The auth-service as a process on SQLite. Its database and its port stay the same when it is killed and started again.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,8 +49,8 @@ export class AuthService {
   #place = mkdtempSync(join(tmpdir(), "latchkey-browser."));
   #users = 0;
 
-  /** Starts a service on a free port with an empty database. */
-  static async start() {
+  /** Starts a service on a free port with an empty database, and with these settings besides. */
+  static async start(settings = {}) {
     const service = new AuthService();
     service.port = await freePort();
     // The pages' origin. Applications of the tests have the host 127.0.0.1, which is another site.
@@ -63,6 +63,12 @@ export class AuthService {
       AUTH__ISSUER: service.issuer,
       AUTH__DATABASE__URL: `sqlite://${service.#place}/auth.db`,
       AUTH__KEYS__MASTER_KEY_PATH: `${service.#place}/master.key`,
+      AUTH__MAIL__FOLDER: `${service.#place}/mail`,
+      // One address stands for many people.
+      AUTH__THROTTLE__LOGINS_PER_ADDRESS_PER_MINUTE: "10000",
+      AUTH__THROTTLE__REGISTRATIONS_PER_HOUR: "10000",
+      AUTH__THROTTLE__MAILS_PER_HOUR: "10000",
+      ...settings,
     };
     service.#log = join(service.#place, "auth.log");
     await service.#launch();
@@ -103,10 +109,67 @@ export class AuthService {
     await this.#launch();
   }
 
+  /** Overwrites the database, as a failing disk does. Every page that needs it fails from now on. */
+  async breakDatabase() {
+    // What another process wrote makes the service read its files again.
+    await this.createUser();
+    for (const name of ["auth.db", "auth.db-wal"]) {
+      const file = openSync(join(this.#place, name), "r+");
+      writeSync(file, Buffer.alloc(fstatSync(file).size, 0xff), 0, undefined, 0);
+      closeSync(file);
+    }
+  }
+
+  /** Sends a sign-in that fails. */
+  guess(username) {
+    const body = new URLSearchParams({ username, password: "not the password" });
+    return fetch(`http://127.0.0.1:${this.port}/login`, { method: "POST", headers: { origin: this.issuer }, body });
+  }
+
+  /** Sends sign-ins until no further one is judged for a moment. */
+  async keepBusy() {
+    const post = () => this.guess("nobody");
+    for (let waiting = 0; waiting < 3; waiting += 1) post().catch(() => {});
+    await sleep(100);
+  }
+
+  /** As the other counterparts of a test are closed. */
+  close() {
+    return this.stop();
+  }
+
   /** Stops the service and removes its files. */
   async stop() {
     await this.#end("SIGTERM");
     rmSync(this.#place, { recursive: true, force: true });
+  }
+
+  /** The links in the mails to this address, oldest first. Waits until there are this many. */
+  async links(address, count = 1) {
+    const end = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const found = this.#mails().filter((mail) => mail.includes(`\nTo: ${address}\n`));
+      const links = found.map((mail) => mail.match(/^https?:\S+=lkm_\S+$/m)?.[0]).filter(Boolean);
+      if (links.length >= count) return links;
+      if (Date.now() > end) throw new Error(`${links.length} of ${count} links came to ${address}:\n${found.join("\n")}`);
+      await sleep(50);
+    }
+  }
+
+  /** All mails as text, by the order in which they were queued. */
+  #mails() {
+    const folder = join(this.#place, "mail");
+    const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".eml")).sort() : [];
+    const source = names.map((name) => readFileSync(join(folder, name), "latin1").replaceAll("\r\n", "\n"));
+    // A part whose text is not ASCII is sent in base64.
+    const encoded = /(Content-Transfer-Encoding: base64\n(?:\S.*\n)*)\n([A-Za-z0-9+/=\n]+)/g;
+    const decoded = (_, head, body) => `${head}\n${Buffer.from(body, "base64").toString().replaceAll("\r\n", "\n")}\n`;
+    return source.map((text) => text.replace(encoded, decoded));
+  }
+
+  /** Whether the log holds this text anywhere. */
+  hasLogged(text) {
+    return readFileSync(this.#log, "utf8").includes(text);
   }
 
   log() {
@@ -120,11 +183,19 @@ export class AuthService {
     return JSON.parse(done.stdout);
   }
 
-  /** Creates a user with a name of its own and the password `PASSWORD`. Returns the name. */
+  /** Creates a user with the password `PASSWORD`. Its name is this one and a number, which nobody else has. Returns the name. */
   async createUser(name = "ada") {
     this.#users += 1;
     const username = `${name}${this.#users}`;
     await this.command(["users", "create", username, "--password-stdin"], PASSWORD);
     return username;
+  }
+
+  /** Creates a user with a verified address, which is the name at example.org. Returns both. */
+  async createUserWithMail(name = "ada") {
+    const username = await this.createUser(name);
+    const address = `${username}@example.org`;
+    await this.command(["users", "set-email", username, address, "--verified"]);
+    return { username, address };
   }
 }

@@ -54,7 +54,7 @@ fn a_breach_is_reported_with_its_file_line_and_rule() {
         breaches("cli/context.rs", "fn tokens() {\n    crate::tokens::Tokens::new(parts);\n}\n"),
         [
             "src/cli/context.rs:2: `cli` must not use `crate::tokens`; it may use: accounts, clients, config, domain, \
-             http, keys, startup, storage",
+             http, keys, mail, passwords, restore, startup, storage",
             "src/cli/context.rs:2: only `startup` may build components: `Tokens::new`",
         ]
     );

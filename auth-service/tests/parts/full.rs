@@ -97,6 +97,8 @@ async fn while_others_fill_redis_good_tokens_are_accepted_and_revoked_ones_refus
     fill(&parties.world, 150).await;
     set_maxmemory(&parties.world, "3mb").await;
     eventually("noticed", async || parties.issuer.status().unwrap().is_full).await;
+    // The figure for alerts, which rises before Redis is full.
+    assert!(parties.issuer.status().unwrap().memory_permille >= 1000);
     parties.goes_on().await;
     assert_eq!(parties.state(), ProjectionState::Current);
     parties.revoke(1).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use auth_service::keys::ensure_database_id;
 use auth_service::random::Random;
+use auth_service::revocation::continuity::Continuity;
 use auth_service::revocation::{ProjectionSettings, Revocations, StartError};
 use auth_service::storage::{self, UnitOfWork};
 use redis::aio::MultiplexedConnection;
@@ -58,7 +59,7 @@ impl World {
     ) -> Result<Revocations, StartError> {
         let random = Random::system();
         let id = ensure_database_id(&self.database, &random).await.unwrap();
-        Revocations::start(self.database.clone(), id, Some(settings), clock, random).await
+        Revocations::start(self.database.clone(), Continuity::of(id), Some(settings), clock, random).await
     }
 
     /// Commits a fact as a use case does. Returns its sequence number.

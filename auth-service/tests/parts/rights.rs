@@ -134,4 +134,5 @@ async fn the_documented_rights_allow_nothing_else() {
         "EVAL return 0",
     ];
     must_not("verifier", &redis, &writing).await;
+    must_not("verifier", &redis, &["GET {throttle}:x", "SET {throttle}:x 1", "ZCARD {throttle}:index"]).await;
 }

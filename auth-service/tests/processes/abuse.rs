@@ -23,6 +23,8 @@ async fn slow_readers_slow_senders_and_large_bodies_use_few_resources_and_releas
             address,
             pid,
             large: "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: h\r\n",
+            // It is a part of the program.
+            large_kib: 0,
             normal: "GET /.well-known/jwks.json HTTP/1.1\r\nHost: h\r\n",
             body_path: "/auth/login",
             release_limit: Duration::from_secs(90),

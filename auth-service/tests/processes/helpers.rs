@@ -30,7 +30,10 @@ impl ServiceSettings {
         settings
             .with("AUTH__HTTP__BIND", &format!("127.0.0.1:{port}"))
             .with("AUTH__DATABASE__URL", database.url())
+            .with("AUTH__MAIL__FOLDER", &database.folder().join("mail").display().to_string())
             .with("AUTH__PASSWORDS__BCRYPT_COST", "4")
+            // Tests share their machine, and no login may be refused because others are busy.
+            .with("AUTH__PASSWORDS__MAX_WAIT_MS", "60000")
             .with("AUTH__KEYS__ENCRYPTION_KEY", &"0123456789abcdef".repeat(4))
             .with("AUTH__HTTP__WORKERS", "2")
             // One user stands for many, so rate limits are off.
@@ -42,6 +45,11 @@ impl ServiceSettings {
     pub(crate) fn projecting_to(self, address: &str) -> Self {
         self.with("AUTH__REVOCATION__REDIS_URL", &format!("redis://{address}/0"))
             .with("AUTH__REVOCATION__LIST_TTL_SECONDS", "3")
+    }
+
+    /// The folder in which mails are put.
+    pub(crate) fn mail_folder(&self) -> std::path::PathBuf {
+        self.get("AUTH__MAIL__FOLDER").into()
     }
 
     /// Uses this settings file.

@@ -13,9 +13,18 @@ mod feed;
 #[cfg(target_os = "linux")]
 mod followers;
 mod helpers;
+mod invitations;
 mod keys;
+mod mail;
 mod outages;
+mod proxy;
+mod queue;
+#[path = "../api/helpers/receiver.rs"]
+mod receiver;
 mod replicas;
+mod restore;
+#[path = "../api/helpers/self_signed.rs"]
+mod self_signed;
 mod starts;
 mod stops;
 mod users;

@@ -109,3 +109,41 @@ async fn every_setting_is_documented() {
         assert!(page.contains(&name), "{name} is missing in docs/configuration.md");
     }
 }
+
+#[actix_web::test]
+async fn a_secret_that_cannot_be_read_is_named_with_its_owner_and_with_us() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::process::CommandExt as _;
+
+    let database = TestDatabase::create(Backend::Sqlite);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (file, program) = (folder.path().join("key"), folder.path().join("auth-service"));
+    std::fs::write(&file, "0123456789abcdef".repeat(4)).unwrap();
+    let owner = std::fs::metadata(&file).unwrap().uid();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o200)).unwrap();
+    let settings =
+        ServiceSettings::on(&database).with("AUTH__KEYS__ENCRYPTION_KEY_FILE", file.to_str().unwrap());
+    let mut command = settings.command();
+    // Root may read everything, so another user tries, with a copy of the program that it may run.
+    let us = if owner == 0 { 65_532 } else { owner };
+    if owner == 0 {
+        std::fs::copy(command.get_program(), &program).unwrap();
+        let mut other = std::process::Command::new(&program);
+        other.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        other.uid(us).gid(us);
+        command = other;
+    }
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    for part in [
+        "AUTH__KEYS__ENCRYPTION_KEY_FILE",
+        file.to_str().unwrap(),
+        &format!("belongs to user {owner},"),
+        "mode 0200",
+        &format!("this process is user {us}"),
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}

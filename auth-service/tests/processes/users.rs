@@ -106,6 +106,14 @@ async fn a_broken_rule_is_reported_in_one_line() {
         (vec!["create", "bob", "--roles", "a b", "--password-stdin"], PASSWORD, "role"),
         (vec!["create", "bob", "--password-stdin"], "too short", "12 characters"),
         (vec!["create", "bob", "--password-stdin"], "", "12 characters"),
+        (vec!["create", "bob", "--password-stdin"], "PassWord1234", "many people use"),
+        (vec!["create", "bob the builder", "--password-stdin"], "Bob the Builder", "the user name"),
+        (
+            vec!["create", "bob", "--email", "bob@example.org", "--password-stdin"],
+            "BOB@example.org",
+            "e-mail address",
+        ),
+        (vec!["set-password", "alice", "--password-stdin"], "qwertyuiop123", "many people use"),
         (vec!["create", "bob"], PASSWORD, "--password-stdin"),
         (vec!["set-password", "alice", "--password-stdin"], "short", "12 characters"),
         (vec!["set-password", "nobody", "--password-stdin"], PASSWORD, "\"nobody\""),
@@ -305,4 +313,30 @@ async fn the_actions_of_an_operator_are_recorded() {
     assert_eq!(subjects, ["admin", "verified", "given_name locale"]);
     assert!(!text.contains("example.org") && !text.contains("Ada"), "{text}");
     assert!(!text.contains("password\"") && !text.contains("$2"), "{text}");
+}
+
+/// Reported of several servers: the only way out of a lock was to wait.
+#[actix_web::test]
+async fn a_lock_is_shown_and_ended_by_a_command() {
+    for database in TestDatabase::both() {
+        let settings = ServiceSettings::on(&database).with("AUTH__THROTTLE__ENABLED", "true");
+        let alice = document(&settings, &["create", "alice", "--password-stdin"], &format!("{PASSWORD}\n"));
+        let service = settings.start().await;
+        for _ in 0..10 {
+            assert_eq!(login(&service, "alice", "a wrong password").await, StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(login(&service, "alice", PASSWORD).await, StatusCode::TOO_MANY_REQUESTS);
+        let shown = document(&settings, &["show", "alice"], "");
+        assert_eq!(shown["id"], alice["id"]);
+        let lock = &shown["locks"][0];
+        assert_eq!((&lock["callers"], &lock["locks_in_a_row"]), (&json!("unknown"), &json!(1)), "{shown}");
+        assert!(lock["locked_until"].as_str().unwrap().ends_with('Z'), "{shown}");
+        let (ok, text, _) = run(&settings, &["show", "alice"], "");
+        assert!(ok && text.contains("lock      unknown devices: locked until "), "{text}");
+
+        assert_eq!(document(&settings, &["unlock", "ALICE"], ""), alice);
+        assert_eq!(login(&service, "alice", PASSWORD).await, StatusCode::OK);
+        assert_eq!(document(&settings, &["show", "alice"], ""), alice);
+        assert_eq!(refusal(&settings, &["unlock", "nobody"], ""), "there is no user \"nobody\"");
+    }
 }

@@ -14,8 +14,11 @@ use tokio::time::Instant;
 
 /// The number of connections of each kind.
 const CONNECTIONS_OF_EACH_KIND: usize = 100;
-/// The most memory that a connection of any kind may use: its buffers, one chunk of a response, one body.
+/// The most memory that a connection of any kind may use beside its response: its buffers, one body.
 const MAX_KIB_PER_CONNECTION: usize = 192;
+/// The memory that the service works with, however many clients there are: its threads for the database, of which each
+/// holds the rows of one response and the response that it makes of them.
+const MAX_WORKING_KIB: usize = 8 * 2 * 1024;
 /// The memory that may remain after the attack: what the allocator keeps, and what the service had not allocated
 /// before.
 const MAX_REMAINING_KIB: usize = 64 * 1024;
@@ -32,6 +35,9 @@ pub struct Target<'a> {
     pub pid: u32,
     /// The head of a request (without the last empty line) whose response is large.
     pub large: &'a str,
+    /// How much of its memory that response takes until the client has read it, in KiB. A client that does not read keeps
+    /// one response in memory, however many it requests. 0 for a response that all clients share.
+    pub large_kib: usize,
     /// The head of a normal request, which is answered with 200.
     pub normal: &'a str,
     /// A path that accepts a JSON body.
@@ -61,7 +67,8 @@ impl Target<'_> {
                 peak = peak.max(self.resident_kib());
             }
         }
-        let bound = memory + 3 * CONNECTIONS_OF_EACH_KIND * MAX_KIB_PER_CONNECTION + MAX_REMAINING_KIB;
+        let held_by_clients = CONNECTIONS_OF_EACH_KIND * (self.large_kib + 3 * MAX_KIB_PER_CONNECTION);
+        let bound = memory + MAX_WORKING_KIB + held_by_clients;
         let end = Instant::now() + self.release_limit;
         // The attackers keep their ends of the connections open meanwhile.
         while self.sockets() > sockets + 4 {

@@ -6,6 +6,7 @@ mod request;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
@@ -81,6 +82,7 @@ struct Check {
 #[derive(Clone, Default)]
 pub struct HealthChecks {
     checks: Vec<Check>,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl HealthChecks {
@@ -136,7 +138,12 @@ impl HealthChecks {
         self
     }
 
-    /// Runs all checks at once. Returns `false` if a required dependency is down.
+    /// From now on the service is not ready: it is about to stop. All clones share this.
+    pub(crate) fn set_stopping(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Runs all checks at once. Returns `false` if a required dependency is down, or if the service is about to stop.
     pub async fn run(&self) -> (bool, Value) {
         let results = join_all(self.checks.iter().map(|check| async move {
             let result = tokio::time::timeout(CHECK_TIME_LIMIT, (check.run)()).await;
@@ -144,13 +151,15 @@ impl HealthChecks {
         }))
         .await;
         let mut dependencies = Map::new();
-        let (mut is_ready, mut all_ok) = (true, true);
+        let is_stopping = self.is_stopping.load(Ordering::Relaxed);
+        let (mut is_ready, mut all_ok) = (!is_stopping, true);
         for (check, result) in self.checks.iter().zip(results) {
             is_ready &= !(check.is_required && result.state == CheckState::Down);
             all_ok &= result.state == CheckState::Ok;
             dependencies.insert(check.name.to_owned(), json!(result));
         }
         let status = match (is_ready, all_ok) {
+            _ if is_stopping => "stopping",
             (false, _) => "unready",
             (true, false) => "degraded",
             (true, true) => "ready",

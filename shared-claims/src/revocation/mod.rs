@@ -205,7 +205,7 @@ pub struct RevocationStatus {
     pub epoch_known: bool,
     /// The number of facts in memory.
     pub entries: usize,
-    /// How often the list was read again from its beginning.
+    /// How often the list was found to be another one than before: a mirror reads it again from its beginning.
     pub resyncs: u64,
     /// The number of malformed entries that were read. A list that contains one does not count as complete.
     pub malformed: u64,

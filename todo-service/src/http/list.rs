@@ -34,7 +34,7 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, HttpError> {
     let Authorized { user, input } = request;
     let list = ListRequest::parse(input.into_inner())?;
-    let page = render_page(todos.list(&user.sub, list.page).await?)?;
+    let page = todos.list(&user.sub, list.page, render_page).await??;
     let mut response = HttpResponse::Ok();
     if let Some(next) = page.next {
         response.insert_header((header::LINK, format!("<{}>; rel=\"next\"", list.path_to(&base_path, next))));

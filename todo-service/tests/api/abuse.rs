@@ -72,6 +72,8 @@ async fn an_attack_by_slow_clients_and_large_bodies_is_bounded_and_leaves_nothin
             address: ([127, 0, 0, 1], port).into(),
             pid,
             large: &large,
+            // A page has 1 MiB at most, and each client gets its own.
+            large_kib: 1024,
             normal: &normal,
             body_path: "/todos/",
             release_limit: Duration::from_secs(60),

@@ -123,6 +123,7 @@ impl Issuer {
             audience: settings.tokens.audience,
             access_ttl_s: settings.tokens.access_ttl_seconds,
             clock_skew_ms: settings.revocation.clock_skew_ms,
+            is_local: true,
         };
         let unit_of_work = UnitOfWork::new(database, clock, Random::system());
         Administration::new(unit_of_work, clients, settings).disable(SERVICE).await.unwrap();

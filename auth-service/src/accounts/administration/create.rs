@@ -103,6 +103,7 @@ impl Inner {
             username: details.username,
             email: details.email,
             email_verified: details.email_verified,
+            is_self_registered: false,
             is_active: details.is_active,
             roles: details.roles.as_slice().to_vec(),
             hash,
@@ -174,7 +175,12 @@ impl Administration {
                     taken.push(*line);
                     continue;
                 }
-                users::insert(transaction.conn(), new)?;
+                // Which of two users a verified address belongs to is not for a file to say: the first keeps it.
+                let mut new = new.clone();
+                if let Some(email) = new.email.as_ref().filter(|_| new.email_verified) {
+                    new.email_verified = !users::is_verified_email(transaction.conn(), email)?;
+                }
+                users::insert(transaction.conn(), &new)?;
                 let event = AuditEvent::new(AuditKind::UserCreated, &inner.initiator);
                 transaction.record(event.user(new.id).reason("import"));
                 created.push(new.user());

@@ -4,6 +4,8 @@
 //! before and is revoked with the rest, or waits for the lock and then sees the changed user.
 
 mod create;
+mod locks;
+mod mail;
 mod profile;
 
 use std::sync::Arc;
@@ -11,7 +13,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 pub use self::create::{CreateUserRequest, ImportOutcome, UserCreation, UserDetails, UserImport};
+pub use self::locks::UserLock;
+pub use self::mail::Invited;
 use super::AccountError;
+use super::links::end_links_and_pending_address;
+use super::locks::forget_guesses;
 use crate::domain::{AuditEvent, AuditKind, EndReason, Initiator, PasswordHash, RoleNames, User, Username};
 use crate::storage::{Transaction, UnitOfWork, users};
 use crate::tokens::CutRules;
@@ -101,6 +107,8 @@ impl Administration {
             let now_ms = transaction.now_ms();
             users::set_password(transaction.conn(), user.id, &hash, now_ms)?;
             inner.end_all(transaction, user)?;
+            end_links_and_pending_address(transaction, user.id)?;
+            forget_guesses(transaction, user.id)?;
             transaction.record(inner.event(AuditKind::PasswordChanged, user));
             Ok(())
         })
@@ -154,9 +162,17 @@ impl Administration {
         W: Fn(&Inner, &mut Transaction<'_>, &User) -> Result<(), AccountError> + Send + 'static,
     {
         let Some(found) = self.find(name_or_id).await? else { return Ok(None) };
+        self.change_found(found.id, work).await
+    }
+
+    /// Like [`change`](Self::change), for the user with this id.
+    async fn change_found<W>(&self, id: Uuid, work: W) -> Result<Option<User>, AccountError>
+    where
+        W: Fn(&Inner, &mut Transaction<'_>, &User) -> Result<(), AccountError> + Send + 'static,
+    {
         let inner = Arc::clone(&self.inner);
         let changed = self.inner.unit_of_work.commit(move |transaction| {
-            let Some(locked) = users::lock(transaction.conn(), found.id)? else { return Ok(None) };
+            let Some(locked) = users::lock(transaction.conn(), id)? else { return Ok(None) };
             work(&inner, transaction, &locked.user)?;
             let user = users::find(transaction.conn(), locked.user.id)?.unwrap_or(locked.user);
             Ok::<_, AccountError>(Some(user))

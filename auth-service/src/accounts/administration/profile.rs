@@ -5,7 +5,9 @@ use uuid::Uuid;
 
 use super::Administration;
 use crate::accounts::AccountError;
-use crate::domain::{AuditEvent, AuditKind, Email, ProfileClaims, User};
+use crate::accounts::address::take_address;
+use crate::accounts::links::end_links_and_pending_address;
+use crate::domain::{AuditKind, Email, ProfileClaims, User};
 use crate::storage::users;
 
 impl Administration {
@@ -50,15 +52,13 @@ impl Administration {
         self.change(name_or_id, move |inner, transaction, user| {
             let now_ms = transaction.now_ms();
             if is_verified {
-                for other in users::take_verified_email(transaction.conn(), user.id, &email, now_ms)? {
-                    let event = AuditEvent::new(AuditKind::EmailChanged, &inner.initiator).user(other);
-                    transaction.record(event.subject(verification(false)).reason("taken"));
-                }
+                take_address(transaction, user.id, &email, &inner.initiator)?;
             }
             if user.email.as_deref() == Some(email.as_str()) && user.email_verified == is_verified {
                 return Ok(());
             }
             users::set_email(transaction.conn(), user.id, &email, is_verified, now_ms)?;
+            end_links_and_pending_address(transaction, user.id)?;
             transaction.record(inner.event(AuditKind::EmailChanged, user).subject(verification(is_verified)));
             Ok(())
         })

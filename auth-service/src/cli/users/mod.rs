@@ -1,18 +1,22 @@
 //! `auth-service users`.
 
 mod import;
+mod invite;
+mod locks;
 mod password;
 
 use clap::{Args, Subcommand};
 use service_kit::timestamp::rfc3339;
 
 use self::import::ImportArguments;
+use self::invite::InviteArguments;
 use self::password::PasswordSource;
 use super::output::{Format, Report, table};
 use super::{Context, Failure};
 use crate::accounts::{CreateUserRequest, InvalidField, UserCreation, UserDetails};
 use crate::domain::{Email, RoleNames, User, Username};
 use crate::http::UserResponse;
+use crate::passwords::PasswordOwner;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -26,6 +30,10 @@ pub(super) struct Arguments {
 enum Command {
     /// Create a user
     Create(CreateArguments),
+    /// Invite somebody by mail to register, also while registration is closed
+    Invite(InviteArguments),
+    /// Mail the link again with which a user verifies the address
+    SendVerification(UserArgument),
     /// List the users, by name
     List(ListArguments),
     /// Show a user
@@ -34,6 +42,8 @@ enum Command {
     Disable(UserArgument),
     /// Enable a user; former sessions and tokens stay revoked
     Enable(UserArgument),
+    /// End the locks of a user and forget the failed logins, on all servers at once
+    Unlock(UnlockArguments),
     /// Replace a user's password: every session ends, every token is revoked
     SetPassword(SetPasswordArguments),
     /// Replace a user's roles; access tokens that carry a removed role are revoked, sessions go on
@@ -73,6 +83,13 @@ struct ListArguments {
     /// List users whose names come after this one: the last name of the previous list
     #[arg(long, value_name = "NAME")]
     after: Option<String>,
+}
+
+#[derive(Args)]
+struct UnlockArguments {
+    /// The user: name, verified e-mail address or id
+    #[arg(value_name = "USER")]
+    user: String,
 }
 
 #[derive(Args)]
@@ -128,10 +145,12 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Repor
     let users = context.users();
     match arguments.command {
         Command::Create(arguments) => create(&arguments, context).await,
+        Command::Invite(arguments) => invite::run(&arguments, context).await,
+        Command::SendVerification(UserArgument { user }) => send_verification(&user, context).await,
         Command::List(arguments) => list(&arguments, context).await,
         Command::Show(UserArgument { user }) => {
             let found = users.find(&user).await?.ok_or_else(|| unknown_user(&user))?;
-            report_user(found, context).await
+            locks::report_user(found, context).await
         }
         Command::Disable(UserArgument { user }) => {
             let changed = users.disable(&user).await?;
@@ -140,6 +159,10 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Repor
         Command::Enable(UserArgument { user }) => {
             let changed = users.enable(&user).await?;
             report_change(&user, changed, "is enabled.")
+        }
+        Command::Unlock(UnlockArguments { user }) => {
+            let unlocked = users.unlock(&user).await?;
+            report_change(&user, unlocked, "has no lock any more, and no failed login counts.")
         }
         Command::SetPassword(arguments) => set_password(&arguments, context).await,
         Command::SetRoles(arguments) => set_roles(&arguments, context).await,
@@ -174,7 +197,8 @@ async fn create(arguments: &CreateArguments, context: &Context) -> Result<Report
     if users.is_taken(&details.username).await? {
         return Err(taken());
     }
-    let hash = password.read_and_hash(context).await?;
+    let owner = PasswordOwner { username: name, email: email.as_deref() };
+    let hash = password.read_and_hash(owner, context).await?;
     match users.create(details, hash).await? {
         UserCreation::Created(user) => {
             let text = user_as_text(&user);
@@ -182,6 +206,21 @@ async fn create(arguments: &CreateArguments, context: &Context) -> Result<Report
         }
         UserCreation::Taken => Err(taken()),
     }
+}
+
+async fn send_verification(name_or_id: &str, context: &Context) -> Result<Report, Failure> {
+    if !context.sends_mail() {
+        return Err(
+            "this service sends no mail (mail.transport): users set-email NAME EMAIL --verified".into()
+        );
+    }
+    let users = context.users();
+    let found = users.find(name_or_id).await?.ok_or_else(|| unknown_user(name_or_id))?;
+    if let Some(why) = invite::why_nothing_to_verify(&found) {
+        return Err(why.into());
+    }
+    let sent = users.send_verification(name_or_id).await?;
+    report_change(name_or_id, sent, "gets a mail with a link that verifies the address.")
 }
 
 async fn list(arguments: &ListArguments, context: &Context) -> Result<Report, Failure> {
@@ -196,8 +235,10 @@ async fn set_password(arguments: &SetPasswordArguments, context: &Context) -> Re
     let user = &arguments.user.user;
     let users = context.users();
     // Checked before the operator is asked for a password.
-    users.find(user).await?.ok_or_else(|| unknown_user(user))?;
-    let changed = users.set_password(user, arguments.password.read_and_hash(context).await?).await?;
+    let found = users.find(user).await?.ok_or_else(|| unknown_user(user))?;
+    let owner = PasswordOwner { username: &found.username, email: found.email.as_deref() };
+    let hash = arguments.password.read_and_hash(owner, context).await?;
+    let changed = users.set_password(user, hash).await?;
     report_change(user, changed, "has a new password. Every session has ended, every token is revoked.")
 }
 
@@ -212,10 +253,16 @@ async fn set_roles(arguments: &SetRolesArguments, context: &Context) -> Result<R
 
 /// The report about a user. The text also has the claims that an operator set.
 async fn report_user(user: User, context: &Context) -> Result<Report, Failure> {
-    let profile = context.users().profile(user.id).await?;
-    let claims = profile.as_object().iter().map(|(name, value)| format!("claim     {name}: {value}"));
+    let claims = claims_as_text(&user, context).await?;
     let lines: Vec<_> = std::iter::once(user_as_text(&user)).chain(claims).collect();
     Report::new(&UserResponse::from(user), lines.join("\n"))
+}
+
+/// A line for each claim that an operator set.
+async fn claims_as_text(user: &User, context: &Context) -> Result<Vec<String>, Failure> {
+    let profile = context.users().profile(user.id).await?;
+    let claims = profile.as_object().iter().map(|(name, value)| format!("claim     {name}: {value}"));
+    Ok(claims.collect())
 }
 
 /// The report of a change: `text` follows the username. Fails if there was no such user.

@@ -7,7 +7,8 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::{Context, Failure};
-use crate::domain::{Password, PasswordHash};
+use crate::domain::PasswordHash;
+use crate::passwords::PasswordOwner;
 
 /// The most bytes that are read; no password may be longer.
 const MAX_BYTES: u64 = 1 << 20;
@@ -22,11 +23,13 @@ pub(super) struct PasswordSource {
 
 impl PasswordSource {
     /// Reads the password, checks it against the rules, and hashes it.
-    pub(super) async fn read_and_hash(&self, context: &Context) -> Result<PasswordHash, Failure> {
+    pub(super) async fn read_and_hash(
+        &self,
+        owner: PasswordOwner<'_>,
+        context: &Context,
+    ) -> Result<PasswordHash, Failure> {
         let text = if self.password_stdin { from_stdin()? } else { from_terminal()? };
-        let password = Password::parse(&text, context.password_rules())
-            .map_err(|rule| format!("the password {rule}"))?;
-        context.hash(password).await
+        context.check_and_hash(&text, owner).await
     }
 }
 

@@ -52,6 +52,8 @@ pub struct AdministrationSettings {
     pub access_ttl_s: i64,
     /// The most by which the clocks of replicas may differ, in milliseconds.
     pub clock_skew_ms: i64,
+    /// Whether the issuer is reached on this machine only, so that clients may be called by plain `http`.
+    pub is_local: bool,
 }
 
 /// The use cases for managing clients. Cheap to clone.
@@ -134,6 +136,7 @@ impl Administration {
         let audiences = metadata.audiences.or_else(|| Some(vec![self.inner.settings.audience.clone()]));
         let metadata = ClientMetadata { audiences, ..metadata };
         let client = metadata.apply(&Client::blank(id, self.inner.unit_of_work.clock().now_ms()))?;
+        client.check_for_issuer(self.inner.settings.is_local)?;
         let secret = (!client.is_public).then(|| self.generate_secret());
         let hash = secret.as_ref().map(ClientSecretPlain::hash);
         let created = self.change(move |change| {
@@ -163,9 +166,11 @@ impl Administration {
     ) -> Result<ChangedClient, AdministrationError> {
         let secret = self.generate_secret();
         let (id, hash) = (id.to_owned(), secret.hash());
+        let is_local = self.inner.settings.is_local;
         let updated = self.change(move |change| {
             let before = change.find(&id)?;
             let client = Client { is_declared: false, ..metadata.apply(&before)? };
+            client.check_for_issuer(is_local)?;
             if client != before {
                 change.update(&client)?;
             }

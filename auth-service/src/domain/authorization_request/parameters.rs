@@ -12,6 +12,21 @@ pub const MAX_REQUEST_BYTES: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameters(Vec<(String, String)>);
 
+/// Decodes `application/x-www-form-urlencoded` text; `None` if a name or value is not UTF-8 after decoding.
+pub(in crate::domain) fn decoded_pairs(encoded: &str) -> Option<Vec<(String, String)>> {
+    let decoded = |text: &str| {
+        let spaced = text.replace('+', " ");
+        percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    };
+    let pairs = encoded.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((decoded(name)?, decoded(value)?))
+        })
+        .collect()
+}
+
 /// The request names no client or redirect URI that could receive an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnansweredRequest {
@@ -50,20 +65,7 @@ impl Parameters {
         if encoded.len() > MAX_REQUEST_BYTES {
             return Err(UnansweredRequest::TooLong);
         }
-        let decoded = |text: &str| {
-            let spaced = text.replace('+', " ");
-            let decoded = percent_decode_str(&spaced).decode_utf8().map(std::borrow::Cow::into_owned);
-            decoded.map_err(|_| UnansweredRequest::Malformed)
-        };
-        encoded
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                Ok((decoded(name)?, decoded(value)?))
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
+        decoded_pairs(encoded).map(Self).ok_or(UnansweredRequest::Malformed)
     }
 
     /// The parameters, encoded again.

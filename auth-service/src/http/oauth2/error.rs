@@ -140,6 +140,9 @@ impl From<TokenError> for OauthError {
 
 impl From<AccountError> for OauthError {
     fn from(error: AccountError) -> Self {
+        if let AccountError::Throttled(throttled) = error {
+            return Self::Throttled(throttled);
+        }
         Self::failed(&error, error.is_transient())
     }
 }

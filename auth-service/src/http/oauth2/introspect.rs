@@ -48,6 +48,7 @@ pub(crate) struct IntrospectRequest {
         (status = 400, description = "`invalid_request`", body = OauthErrorBody),
         (status = 401, description = "`invalid_client`", body = OauthErrorBody),
         (status = 413, description = "`invalid_request`", body = OauthErrorBody),
+        (status = 429, description = "`temporarily_unavailable`", body = OauthErrorBody),
         (status = 503, description = "`temporarily_unavailable`", body = OauthErrorBody),
     )
 )]

@@ -9,7 +9,7 @@ use super::client_auth::{AuthenticatedClient, ClientAuth, FormCredentials};
 use super::error::{OauthError, OauthErrorBody};
 use super::form::OauthForm;
 use crate::accounts::{Accounts, Authentication};
-use crate::domain::{CodePlain, GrantType, Initiator, RefreshTokenPlain};
+use crate::domain::{CodePlain, GrantType, Initiator, LoginSource, RefreshTokenPlain};
 use crate::http::caller::Caller;
 use crate::tokens::{
     AccessRequest, ExceedsGrant, IssuedTokens, LoginOutcome, RedeemOutcome, RedeemRequest, RefreshOutcome,
@@ -189,9 +189,13 @@ async fn password(context: GrantContext<'_>) -> Result<IssuedTokens, OauthError>
     // Checked before the cost of verifying the password. The check that counts is made again when the session begins.
     access.within(context.tokens.policy_of(context.client.client()).allowed())?;
     let client_id = context.client.id();
-    let authentication = context.accounts.authenticate(username, password, client_id, &context.initiator);
-    let Authentication::Verified(credentials) = authentication.await? else {
-        return Err(OauthError::InvalidGrant);
+    // The users do not call by themselves: the address is that of the client.
+    let source = LoginSource::Client(client_id.to_owned());
+    let authentication =
+        context.accounts.authenticate(username, password, client_id, source, &context.initiator);
+    let credentials = match authentication.await? {
+        Authentication::Verified(credentials) => credentials,
+        Authentication::Refused | Authentication::EmailNotVerified => return Err(OauthError::InvalidGrant),
     };
     match context.tokens.log_in(credentials, client_id.to_owned(), access, context.initiator.clone()).await? {
         LoginOutcome::Issued { tokens, .. } => Ok(*tokens),

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::form::{Visitor, opened, posted};
 use super::respond::{host_of, see_page, show};
-use super::{HostedPages, Purpose};
+use super::{Purpose, RequestPages};
 use crate::domain::Initiator;
 use crate::domain::authorization_request::AuthorizationError;
 use crate::http::caller::Caller;
@@ -15,14 +15,14 @@ use crate::sign_in::{Action, NeededPage, Page, PendingSignIn, Progress, SignInEr
 /// Shows what the application asks for now.
 pub(in crate::http) async fn open(
     request: HttpRequest,
-    pages: web::Data<HostedPages>,
+    mut pages: RequestPages,
     Caller(initiator): Caller,
 ) -> HttpResponse {
     let (query, visitor) = match opened(&pages, &request, &initiator).await {
         Ok(opened) => opened,
         Err(page) => return *page,
     };
-    let Some(pending) = query.pending(&pages, Purpose::Consent) else {
+    let Some(pending) = query.pending(&mut pages, Purpose::Consent) else {
         return see_page(&pages, "/login");
     };
     let response = show_or_follow(&pages, &pending, &visitor, &initiator).await;
@@ -30,7 +30,7 @@ pub(in crate::http) async fn open(
 }
 
 async fn show_or_follow(
-    pages: &HostedPages,
+    pages: &RequestPages,
     pending: &PendingSignIn,
     visitor: &Visitor,
     initiator: &Initiator,
@@ -46,14 +46,17 @@ async fn show_or_follow(
     }
 }
 
-fn view(pages: &HostedPages, needed: &NeededPage, user: String) -> Result<PageView, SignInError> {
+fn view(pages: &RequestPages, needed: &NeededPage, user: String) -> Result<PageView, SignInError> {
     let scopes = if let Page::Consent(scopes) = &needed.page { scopes.as_slice() } else { &[] };
     Ok(PageView::Consent(Consent {
         app: needed.client.name.clone(),
         destination: host_of(&needed.redirect_uri).map_or(Destination::Device, Destination::Host),
         scopes: scopes
             .iter()
-            .map(|name| Scope { name: name.clone(), text: pages.scope_texts.get(name).cloned() })
+            .map(|name| {
+                let text = pages.scope_texts.get(name).map(|texts| texts.in_language(pages.locale()));
+                Scope { name: name.clone(), text }
+            })
             .collect(),
         user,
         request: pages.sealed(Purpose::Consent, &needed.pending)?,
@@ -69,7 +72,7 @@ pub(super) fn is_named(pending: &PendingSignIn, visitor: &Visitor) -> bool {
 /// Takes the decision.
 pub(in crate::http) async fn post(
     request: HttpRequest,
-    pages: web::Data<HostedPages>,
+    mut pages: RequestPages,
     Caller(initiator): Caller,
     payload: web::Payload,
 ) -> HttpResponse {
@@ -77,7 +80,7 @@ pub(in crate::http) async fn post(
         Ok(posted) => posted,
         Err(page) => return *page,
     };
-    let Some(pending) = fields.pending(&pages, Purpose::Consent) else {
+    let Some(pending) = fields.pending(&mut pages, Purpose::Consent) else {
         return see_page(&pages, "/login");
     };
     let response = decide(&pages, &pending, &visitor, fields.get("decision"), &initiator).await;
@@ -85,7 +88,7 @@ pub(in crate::http) async fn post(
 }
 
 async fn decide(
-    pages: &HostedPages,
+    pages: &RequestPages,
     pending: &PendingSignIn,
     visitor: &Visitor,
     decision: &str,

@@ -5,8 +5,10 @@ use actix_web::http::header::{HeaderMap, ORIGIN};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use service_kit::http::BODY_LIMIT;
 
-use super::respond::{show_error, show_failure};
-use super::{HostedPages, Purpose};
+use super::account::AccountPage;
+use super::login::AfterSignIn;
+use super::respond::{see_page, show_error, show_failure};
+use super::{Purpose, RequestPages};
 use crate::domain::{Handle, Initiator};
 use crate::pages::ErrorKind;
 use crate::sign_in::{CurrentSession, PendingSignIn};
@@ -31,9 +33,28 @@ impl Fields {
         found.next().map_or("", |(_, value)| value)
     }
 
-    /// Opens the sign-in that the field `request` carries, if it was sealed for this page.
-    pub(super) fn pending(&self, pages: &HostedPages, purpose: Purpose) -> Option<PendingSignIn> {
-        pages.seals.open(purpose, self.get("request"))
+    /// Opens the sign-in that the field `request` carries, if it was sealed for this page. From then on the pages are in the
+    /// language that its application asks for, unless the person chose another.
+    pub(super) fn pending(&self, pages: &mut RequestPages, purpose: Purpose) -> Option<PendingSignIn> {
+        let pending: PendingSignIn = pages.seals.open(purpose, self.get("request"))?;
+        ask_in_language_of(pages, &pending);
+        Some(pending)
+    }
+
+    /// What follows the sign-in of the field `request`. What does not open is treated as a bare address: the account follows.
+    pub(super) fn after_sign_in(&self, pages: &mut RequestPages) -> AfterSignIn {
+        let opened = pages.seals.open(Purpose::SignIn, self.get("request"));
+        let after = opened.unwrap_or(AfterSignIn::Account(AccountPage::Overview));
+        if let AfterSignIn::Application(pending) = &after {
+            ask_in_language_of(pages, pending);
+        }
+        after
+    }
+}
+
+fn ask_in_language_of(pages: &mut RequestPages, pending: &PendingSignIn) {
+    if let Ok(parameters) = pending.parameters() {
+        pages.ask(parameters.ui_locales());
     }
 }
 
@@ -45,18 +66,31 @@ pub(super) struct Visitor {
     pub(super) current: Option<CurrentSession>,
 }
 
+/// Reads the handle of the browser's cookie.
+///
+/// # Errors
+/// The page to show instead.
+pub(super) fn handle(
+    pages: &RequestPages,
+    request: &HttpRequest,
+    initiator: &Initiator,
+) -> Result<Option<Handle>, Box<HttpResponse>> {
+    pages
+        .cookie
+        .read(request)
+        .map_err(|_| Box::new(show_error(pages, initiator, ErrorKind::BadLink, "cookie_given_twice", None)))
+}
+
 /// Finds the browser's session.
 ///
 /// # Errors
 /// The page to show instead.
 pub(super) async fn visitor(
-    pages: &HostedPages,
+    pages: &RequestPages,
     request: &HttpRequest,
     initiator: &Initiator,
 ) -> Result<Visitor, Box<HttpResponse>> {
-    let Ok(handle) = pages.cookie.read(request) else {
-        return Err(Box::new(show_error(pages, initiator, ErrorKind::BadLink, "cookie_given_twice", None)));
-    };
+    let handle = handle(pages, request, initiator)?;
     match pages.sign_ins.current(handle.clone()).await {
         Ok(current) => Ok(Visitor { handle, current }),
         Err(error) => Err(Box::new(show_failure(pages, initiator, &error))),
@@ -69,12 +103,12 @@ pub(super) async fn visitor(
 /// # Errors
 /// The page to show instead.
 pub(super) async fn opened(
-    pages: &HostedPages,
+    pages: &RequestPages,
     request: &HttpRequest,
     initiator: &Initiator,
 ) -> Result<(Fields, Visitor), Box<HttpResponse>> {
     if request.method() == Method::HEAD {
-        return Err(Box::new(pages.bare_sign_in.show()));
+        return Err(Box::new(pages.bare_sign_in.show(pages)));
     }
     Ok((Fields::of_query(request), visitor(pages, request, initiator).await?))
 }
@@ -84,7 +118,7 @@ pub(super) async fn opened(
 /// # Errors
 /// The page to show instead.
 pub(super) async fn posted(
-    pages: &HostedPages,
+    pages: &RequestPages,
     request: &HttpRequest,
     payload: web::Payload,
     initiator: &Initiator,
@@ -98,6 +132,38 @@ pub(super) async fn posted(
     }
     let Ok(Ok(body)) = payload.to_bytes_limited(BODY_LIMIT).await else { return refuse("body_too_large") };
     Ok((Fields::parse(&body), visitor(pages, request, initiator).await?))
+}
+
+/// Finds out who is signed in, for a page of the account.
+///
+/// # Errors
+/// The page to show instead: that of the sign-in, if nobody is.
+pub(super) async fn signed_in(
+    pages: &RequestPages,
+    request: &HttpRequest,
+    initiator: &Initiator,
+) -> Result<CurrentSession, Box<HttpResponse>> {
+    visitor(pages, request, initiator).await?.into_signed_in(pages)
+}
+
+/// Reads a posted form of a page of the account, and finds out who is signed in.
+///
+/// # Errors
+/// The page to show instead: that of the sign-in, if nobody is.
+pub(super) async fn posted_signed_in(
+    pages: &RequestPages,
+    request: &HttpRequest,
+    payload: web::Payload,
+    initiator: &Initiator,
+) -> Result<(Fields, CurrentSession), Box<HttpResponse>> {
+    let (fields, visitor) = posted(pages, request, payload, initiator).await?;
+    Ok((fields, visitor.into_signed_in(pages)?))
+}
+
+impl Visitor {
+    fn into_signed_in(self, pages: &RequestPages) -> Result<CurrentSession, Box<HttpResponse>> {
+        self.current.ok_or_else(|| Box::new(see_page(pages, "/login")))
+    }
 }
 
 /// Whether a form was posted from a page of ours: by its `Origin`, or without one by `Sec-Fetch-Site`. `null` says as little

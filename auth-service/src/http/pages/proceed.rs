@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::consent::is_named;
 use super::form::{Visitor, opened, posted};
 use super::respond::{see_page, show};
-use super::{HostedPages, Purpose};
+use super::{Purpose, RequestPages};
 use crate::domain::Initiator;
 use crate::http::caller::Caller;
 use crate::pages::{Continue, Page as PageView};
@@ -16,14 +16,14 @@ use crate::sign_in::{Action, Page, PendingSignIn, Progress, SignInError};
 /// Shows which application continues, and as whom.
 pub(in crate::http) async fn open(
     request: HttpRequest,
-    pages: web::Data<HostedPages>,
+    mut pages: RequestPages,
     Caller(initiator): Caller,
 ) -> HttpResponse {
     let (query, visitor) = match opened(&pages, &request, &initiator).await {
         Ok(opened) => opened,
         Err(page) => return *page,
     };
-    let Some(pending) = query.pending(&pages, Purpose::Continue) else {
+    let Some(pending) = query.pending(&mut pages, Purpose::Continue) else {
         return see_page(&pages, "/login");
     };
     let response = show_or_follow(&pages, &pending, &visitor, &initiator).await;
@@ -31,7 +31,7 @@ pub(in crate::http) async fn open(
 }
 
 async fn show_or_follow(
-    pages: &HostedPages,
+    pages: &RequestPages,
     pending: &PendingSignIn,
     visitor: &Visitor,
     initiator: &Initiator,
@@ -55,7 +55,7 @@ async fn show_or_follow(
 /// Continues, while the account that the page named is the one that is signed in.
 pub(in crate::http) async fn post(
     request: HttpRequest,
-    pages: web::Data<HostedPages>,
+    mut pages: RequestPages,
     Caller(initiator): Caller,
     payload: web::Payload,
 ) -> HttpResponse {
@@ -63,7 +63,7 @@ pub(in crate::http) async fn post(
         Ok(posted) => posted,
         Err(page) => return *page,
     };
-    let Some(pending) = fields.pending(&pages, Purpose::Continue) else {
+    let Some(pending) = fields.pending(&mut pages, Purpose::Continue) else {
         return see_page(&pages, "/login");
     };
     let response = if is_named(&pending, &visitor) {

@@ -10,10 +10,10 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-use super::HostedPages;
-use crate::domain::Initiator;
+use super::RequestPages;
 use crate::domain::authorization_request::{ResponseMode, UnansweredRequest};
-use crate::pages::{ErrorKind, ErrorPage, FormPost, Locale, Page, Pages};
+use crate::domain::{Initiator, Throttled};
+use crate::pages::{ErrorKind, ErrorPage, FormNotice, FormPost, Locale, Page, Pages};
 use crate::sign_in::{ClientResponse, SignInError};
 
 /// Without `form-action`: browsers apply that directive to every redirect after a post, also to those that the client makes
@@ -39,7 +39,7 @@ pub(super) fn encoded(value: &str) -> String {
     utf8_percent_encode(value, VALUE).to_string()
 }
 
-fn with_page_headers(status: StatusCode, leads_to_client: bool) -> HttpResponseBuilder {
+fn with_page_headers(pages: &RequestPages, status: StatusCode, leads_to_client: bool) -> HttpResponseBuilder {
     let policy = if leads_to_client { POLICY } else { POLICY_OF_OWN_FORMS };
     let mut response = HttpResponse::build(status);
     response
@@ -49,49 +49,57 @@ fn with_page_headers(status: StatusCode, leads_to_client: bool) -> HttpResponseB
         .insert_header((REFERRER_POLICY, "strict-origin"))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((HeaderName::from_static("permissions-policy"), PERMISSIONS));
+    if let Some(choice) = pages.new_choice() {
+        response.cookie(choice);
+    }
     response
 }
 
 /// Redirects to another page of ours. `path` begins with a slash and is below the base path.
-pub(super) fn see_page(pages: &HostedPages, path: &str) -> HttpResponse {
-    with_page_headers(StatusCode::SEE_OTHER, true)
+pub(super) fn see_page(pages: &RequestPages, path: &str) -> HttpResponse {
+    with_page_headers(pages, StatusCode::SEE_OTHER, true)
         .insert_header((LOCATION, format!("{}{path}", pages.base_path)))
         .finish()
 }
 
-fn html(status: StatusCode, locale: Locale, leads_to_client: bool) -> HttpResponseBuilder {
-    let mut response = with_page_headers(status, leads_to_client);
-    response.insert_header((CONTENT_LANGUAGE, locale.lang())).content_type("text/html; charset=utf-8");
+fn html(pages: &RequestPages, status: StatusCode, leads_to_client: bool) -> HttpResponseBuilder {
+    let mut response = with_page_headers(pages, status, leads_to_client);
+    response
+        .insert_header((CONTENT_LANGUAGE, pages.locale().lang()))
+        .content_type("text/html; charset=utf-8");
     response
 }
 
-/// A page that is the same for everybody, rendered once.
-#[derive(Clone, Debug)]
+/// A page that is the same for everybody, rendered once in each language.
+#[derive(Clone)]
 pub(super) struct SharedPage {
-    locale: Locale,
     leads_to_client: bool,
-    html: Bytes,
+    html: [(Locale, Bytes); Locale::ALL.len()],
 }
 
 impl SharedPage {
     pub(super) fn new(pages: &Pages, page: &Page) -> Self {
-        let locale = Locale::English;
-        let rendered = pages.render(locale, page);
-        Self { locale, leads_to_client: rendered.leads_to_client, html: rendered.html.into() }
+        let leads_to_client = pages.render(Locale::default(), page).leads_to_client;
+        Self {
+            leads_to_client,
+            html: Locale::ALL.map(|locale| (locale, pages.render(locale, page).html.into())),
+        }
     }
 
     /// Shows the page.
-    pub(super) fn show(&self) -> HttpResponse {
-        html(StatusCode::OK, self.locale, self.leads_to_client).body(self.html.clone())
+    pub(super) fn show(&self, pages: &RequestPages) -> HttpResponse {
+        let locale = pages.locale();
+        let rendered = self.html.iter().find(|(found, _)| *found == locale);
+        let body = rendered.map(|(_, html)| html.clone()).unwrap_or_default();
+        html(pages, StatusCode::OK, self.leads_to_client).body(body)
     }
 }
 
 /// Shows a page.
-pub(super) fn show(pages: &HostedPages, status: StatusCode, page: &Page) -> HttpResponse {
-    let locale = Locale::English;
-    let rendered = pages.pages.render(locale, page);
-    let mut response = html(status, locale, rendered.leads_to_client);
-    if matches!(page, Page::Account(_)) {
+pub(super) fn show(pages: &RequestPages, status: StatusCode, page: &Page) -> HttpResponse {
+    let rendered = pages.pages.render(pages.locale(), page);
+    let mut response = html(pages, status, rendered.leads_to_client);
+    if page.is_of_account() {
         response.insert_header((HeaderName::from_static("cross-origin-opener-policy"), "same-origin"));
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -100,9 +108,23 @@ pub(super) fn show(pages: &HostedPages, status: StatusCode, page: &Page) -> Http
     response.body(rendered.html)
 }
 
+/// The notice of a form that was not tried because of a rate limit.
+pub(super) fn throttled_notice(Throttled { retry_after_s }: Throttled) -> FormNotice {
+    FormNotice::Throttled { seconds: u64::from(retry_after_s) }
+}
+
+/// Adds to a page that says how long to wait the same for programs.
+pub(super) fn with_retry_after(
+    mut response: HttpResponse,
+    Throttled { retry_after_s }: Throttled,
+) -> HttpResponse {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
+    response
+}
+
 /// Shows an error page. `client_id` is what the caller sent.
 pub(super) fn show_error(
-    pages: &HostedPages,
+    pages: &RequestPages,
     initiator: &Initiator,
     kind: ErrorKind,
     code: &str,
@@ -118,7 +140,7 @@ pub(super) fn show_error(
 }
 
 fn error_page(
-    pages: &HostedPages,
+    pages: &RequestPages,
     initiator: &Initiator,
     kind: ErrorKind,
     code: &str,
@@ -135,7 +157,7 @@ fn error_page(
 
 /// The page for a request that cannot be answered to its client (RFC 6749 §3.1.2.4).
 pub(super) fn show_unanswered(
-    pages: &HostedPages,
+    pages: &RequestPages,
     initiator: &Initiator,
     unanswered: UnansweredRequest,
     client_id: Option<&str>,
@@ -153,7 +175,7 @@ pub(super) fn show_unanswered(
 }
 
 /// The page for a failure of ours.
-pub(super) fn show_failure(pages: &HostedPages, initiator: &Initiator, error: &SignInError) -> HttpResponse {
+pub(super) fn show_failure(pages: &RequestPages, initiator: &Initiator, error: &SignInError) -> HttpResponse {
     if error.is_transient() {
         tracing::warn!(%error, "sign_in.unavailable");
         let page = error_page(pages, initiator, ErrorKind::ServerError, "temporarily_unavailable", None);
@@ -164,7 +186,7 @@ pub(super) fn show_failure(pages: &HostedPages, initiator: &Initiator, error: &S
 }
 
 /// Sends an answer to its client: by a redirect, or by a form that the browser posts.
-pub(super) fn to_client(pages: &HostedPages, response: &ClientResponse) -> HttpResponse {
+pub(super) fn to_client(pages: &RequestPages, response: &ClientResponse) -> HttpResponse {
     let ClientResponse { client_name, callback, outcome } = response;
     let mut fields: Vec<(&str, &str)> = Vec::new();
     match outcome {
@@ -179,14 +201,7 @@ pub(super) fn to_client(pages: &HostedPages, response: &ClientResponse) -> HttpR
     }
     fields.push(("iss", &pages.issuer));
     match callback.mode {
-        ResponseMode::Query => {
-            let uri = &callback.redirect_uri;
-            let pairs: Vec<_> =
-                fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-            let separator = if uri.contains('?') { '&' } else { '?' };
-            let location = format!("{uri}{separator}{}", pairs.join("&"));
-            with_page_headers(StatusCode::SEE_OTHER, true).insert_header((LOCATION, location)).finish()
-        }
+        ResponseMode::Query => redirect_to_client(pages, &callback.redirect_uri, &fields),
         ResponseMode::FormPost => {
             let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
             let page = Page::FormPost(FormPost {
@@ -197,6 +212,23 @@ pub(super) fn to_client(pages: &HostedPages, response: &ClientResponse) -> HttpR
             show(pages, StatusCode::OK, &page)
         }
     }
+}
+
+/// Sends a person back to the client that asked for the sign-out (RP-Initiated Logout 1.0 §3).
+pub(super) fn back_to_client(pages: &RequestPages, redirect_uri: &str, state: Option<&str>) -> HttpResponse {
+    let fields: Vec<_> = state.map(|state| ("state", state)).into_iter().collect();
+    redirect_to_client(pages, redirect_uri, &fields)
+}
+
+/// Redirects to a URI that is registered for a client. The URI keeps its own query.
+fn redirect_to_client(pages: &RequestPages, uri: &str, fields: &[(&str, &str)]) -> HttpResponse {
+    let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    let location = match (pairs.is_empty(), uri.contains('?')) {
+        (true, _) => uri.to_owned(),
+        (false, true) => format!("{uri}&{}", pairs.join("&")),
+        (false, false) => format!("{uri}?{}", pairs.join("&")),
+    };
+    with_page_headers(pages, StatusCode::SEE_OTHER, true).insert_header((LOCATION, location)).finish()
 }
 
 /// The host of a redirect URI, for people; `None` where only this device receives the answer.

@@ -1,8 +1,12 @@
 //! Every text of the pages is in the catalogue, and the catalogue has nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+
+use super::document::Document;
+use super::samples::{pages, samples};
+use super::*;
 
 const CATALOGUE: &str = include_str!("../../../locales/en.ftl");
 
@@ -27,11 +31,15 @@ const READERS: &[&str] = &[
     "number",
     "counted",
     "phrase",
+    "parts",
+    "said",
     "sentence",
     "message",
     "about",
     "frame",
     "frame_about",
+    "frame_of_form",
+    "no_mail",
 ];
 
 /// The first argument of each call of a reader, where it is a text.
@@ -44,8 +52,87 @@ fn called(code: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn the_catalogue_is_sound() {
-    assert!(fluent_bundle::FluentResource::try_new(CATALOGUE.to_owned()).is_ok());
+    for locale in Locale::ALL {
+        assert!(fluent_bundle::FluentResource::try_new(locale.source().to_owned()).is_ok());
+    }
     assert!(messages().len() > 80);
+}
+
+/// The attributes and the arguments of each message.
+fn shapes(source: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut shapes = BTreeMap::<_, BTreeSet<_>>::new();
+    let mut message = "";
+    for line in source.lines().filter(|line| !line.starts_with('#')) {
+        if line.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            message = line.split(" =").next().unwrap();
+        }
+        let Some(shape) = (!message.is_empty()).then(|| shapes.entry(message).or_default()) else { continue };
+        if line.trim_start().starts_with('.') {
+            shape.insert(line.trim_start().split(" =").next().unwrap());
+        }
+        let arguments = line.split("{ $").skip(1);
+        shape.extend(arguments.filter_map(|rest| rest.split([' ', '}']).next()));
+    }
+    shapes
+}
+
+#[test]
+fn every_language_has_the_same_messages() {
+    let english = shapes(CATALOGUE);
+    for locale in Locale::ALL {
+        let shapes = shapes(locale.source());
+        let names = |shapes: &BTreeMap<&'static str, _>| shapes.keys().copied().collect::<Vec<_>>();
+        assert_eq!(names(&shapes), names(&english), "{locale:?}");
+        for (name, shape) in &shapes {
+            assert_eq!(shape, &english[name], "{locale:?}: {name}");
+        }
+    }
+}
+
+/// The texts that people read or hear on a page, in the order of the document.
+fn texts(html: &str) -> Vec<String> {
+    let body = html.split_once("<body").unwrap().1;
+    let between = body.split('>').skip(1).filter_map(|part| part.split('<').next()).map(str::to_owned);
+    let document = Document::parse(html);
+    let title = std::iter::once(document.text_of("title").to_owned());
+    let spoken = ["aria-label", "data-show", "data-hide-label", "data-shown"].into_iter();
+    let attributes = spoken.flat_map(|name| document.attributes(name)).map(str::to_owned).collect::<Vec<_>>();
+    let all = title.chain(between).chain(attributes).map(|text| text.trim().to_owned());
+    all.filter(|text| text.chars().any(char::is_alphabetic)).collect()
+}
+
+#[test]
+fn no_text_of_a_page_is_outside_the_catalogue() {
+    // What the sample pages are made of: names, addresses, codes and the first letters of names.
+    let data = [
+        "Nordlicht",
+        "auth.nordlicht.example",
+        "ada.lovelace",
+        "ada@example.org",
+        "https://nordlicht.example/help",
+        "Fjordpost Reminders for Teams",
+        "– Fjordpost Reminders for Teams",
+        "app.fjordpost.example",
+        "F",
+        "invalid_redirect_uri",
+        "019acb5e-7d0a-7b6c-8f6e-0242ac120002",
+        "2026-11-30T03:20:00Z",
+    ];
+    for (name, page) in samples().into_iter().filter(|(name, _)| !name.contains("-long-name")) {
+        let [english, german] = Locale::ALL.map(|locale| texts(&pages().render(locale, &page).html));
+        let same = german.iter().filter(|text| english.contains(text) && !data.contains(&text.as_str()));
+        assert_eq!(same.collect::<Vec<_>>(), Vec::<&String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn german_pages_say_this() {
+    let said = samples().into_iter().filter(|(name, _)| !name.contains("-long-name")).map(|(name, page)| {
+        let html = pages().render(Locale::German, &page).html;
+        assert!(html.contains(r#"<html lang="de" dir="ltr">"#), "{name}");
+        format!("{name}\n    {}\n", texts(&html).join("\n    "))
+    });
+    insta::assert_snapshot!("german", said.collect::<String>());
 }
 
 #[test]

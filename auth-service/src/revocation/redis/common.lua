@@ -91,6 +91,16 @@ local function put_facts(stream, first_key, first_arg)
   end
 end
 
+-- The number of the newest fact of this database that was delivered: the text is `<database id>:<number>`. -1 if the key names
+-- another database. A text without a number was written before there were numbers.
+local function delivered(key, database)
+  local text = get(key) or ''
+  if text == database then return 0 end
+  local id, seq = string.match(text, '^(.*):(%d+)$')
+  if id ~= database then return -1 end
+  return tonumber(seq)
+end
+
 -- Declares the list complete until `taken` + `ttl`, both in milliseconds on Redis's clock.
 local function prove(epoch_key, as_of_key, epoch, taken, ttl)
   local ends = string.format('%.0f', tonumber(taken) + tonumber(ttl))

@@ -7,6 +7,7 @@ use shared_claims::issuer::contract::{self, AS_OF, DATABASE, EPOCH, EVENTS, MAX_
 
 use super::Scripts;
 use super::connection::{Connection, RedisError};
+use crate::revocation::continuity::LogEnd;
 use crate::storage::revocations::SequencedFact;
 
 /// The state of the list in Redis at one moment.
@@ -18,8 +19,8 @@ pub struct ListState {
     pub run_id: String,
     /// The current epoch; empty if there is none.
     pub epoch: String,
-    /// The id of the database that the list was made from; empty if there is none.
-    pub database: String,
+    /// The database that the list was made from, and its newest fact that was delivered; `None` if there is none.
+    pub delivered: Option<LogEnd>,
     /// The sequence number of the last delivered fact; `None` if the stream's last id was not written by this
     /// service.
     pub last_seq: Option<i64>,
@@ -29,6 +30,8 @@ pub struct ListState {
     pub as_of_ms: i64,
     /// Whether Redis has reached its `maxmemory`, so that it refuses other writes. Only read on request.
     pub is_full: bool,
+    /// The part of `maxmemory` that Redis uses, in thousandths; 0 without a `maxmemory`. Only read on request.
+    pub memory_permille: u64,
     /// Whether Redis may evict keys: it has a `maxmemory`, and a policy other than `noeviction`. Only read on
     /// request.
     pub may_evict: bool,
@@ -45,7 +48,7 @@ impl ListState {
     pub fn complete_up_to(&self, database: &str) -> Option<i64> {
         let made_here = is_epoch_of(&self.epoch, &self.run_id);
         let proven = self.as_of_ms <= self.time_ms.saturating_add(MAX_CLOCK_STEP_MS);
-        let is_complete = made_here && proven && self.has_all_entries && self.database == database;
+        let is_complete = made_here && proven && self.has_all_entries && self.is_of(database);
         if is_complete { self.last_seq } else { None }
     }
 
@@ -54,7 +57,11 @@ impl ListState {
     pub fn is_renewed_by_another(&self, database: &str) -> bool {
         let made_here = is_epoch_of(&self.epoch, &self.run_id);
         let is_fresh = self.time_ms.saturating_sub(self.as_of_ms) <= RENEWED_WITHIN_MS;
-        made_here && is_fresh && !self.database.is_empty() && self.database != database
+        made_here && is_fresh && self.delivered.is_some() && !self.is_of(database)
+    }
+
+    fn is_of(&self, database: &str) -> bool {
+        self.delivered.as_ref().is_some_and(|end| end.database == database)
     }
 
     /// Whether Redis has evicted any key since the list was built, part of the list or not. Only known if the memory
@@ -138,11 +145,12 @@ impl RevocationList {
             time_ms: time.parse().map_err(|_| RedisError::Reply)?,
             run_id,
             epoch,
-            database,
+            delivered: LogEnd::parse(&database),
             last_seq: parse_id(&last_id),
             has_all_entries: has_all_entries == "1",
             as_of_ms: as_of.parse().map_err(|_| RedisError::Reply)?,
             is_full: maxmemory > 0 && used_memory >= maxmemory,
+            memory_permille: used_memory.saturating_mul(1000).checked_div(maxmemory).unwrap_or(0),
             may_evict: maxmemory > 0 && policy != "noeviction",
             evicted_keys: number(&evicted)?,
             evicted_before: evicted_before.parse().ok(),
@@ -154,13 +162,14 @@ impl RevocationList {
     pub async fn deliver(
         &mut self,
         state: &ListState,
+        database: &str,
         after: i64,
         facts: &[SequencedFact],
         up_to: i64,
         proof: Option<Duration>,
     ) -> Result<WriteOutcome, RedisError> {
         let mut call = self.scripts.deliver.prepare_invoke();
-        for name in [EPOCH, AS_OF, EVENTS, ENTRIES] {
+        for name in [EPOCH, AS_OF, EVENTS, ENTRIES, DATABASE] {
             call.key(self.key(name));
         }
         call.arg(&state.epoch).arg(&state.run_id).arg(stream_id(after)).arg(stream_id(up_to));
@@ -168,6 +177,7 @@ impl RevocationList {
             Some(life) => call.arg(state.time_ms).arg(millis(life)),
             None => call.arg("").arg(""),
         };
+        call.arg(database).arg(up_to);
         self.add_facts(&mut call, facts);
         let outcome: String = self.connection.call(&call).await?;
         Ok(write_outcome(&outcome))
@@ -204,7 +214,8 @@ impl RevocationList {
             .arg(stream_id(rebuilt.up_to))
             .arg(taken_ms)
             .arg(millis(life))
-            .arg(rebuilt.evicted_before);
+            .arg(rebuilt.evicted_before)
+            .arg(rebuilt.up_to);
         let outcome: String = self.connection.call(&call).await?;
         Ok(write_outcome(&outcome))
     }
@@ -280,11 +291,12 @@ mod tests {
             time_ms: 1,
             run_id: run_id.to_owned(),
             epoch: epoch.to_owned(),
-            database: "db".to_owned(),
+            delivered: LogEnd::parse("db:4"),
             last_seq,
             has_all_entries: true,
             as_of_ms: 0,
             is_full: false,
+            memory_permille: 0,
             may_evict: false,
             evicted_keys: 0,
             evicted_before: Some(0),

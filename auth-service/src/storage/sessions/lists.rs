@@ -5,29 +5,14 @@ use service_kit::database::{DatabaseError, DbConnection};
 use uuid::Uuid;
 
 use super::{SessionRow, read};
-use crate::domain::{Session, SessionCursor};
+use crate::domain::{BrowserSession, LogoutUri, Session};
+use crate::storage::browser_sessions::BrowserSessionRow;
+use crate::storage::clients::logout_uri;
+use crate::storage::lock::LockingSessions;
 use crate::storage::parse_uuid;
-use crate::storage::schema::sessions;
+use crate::storage::schema::{browser_sessions, clients, sessions, users};
 
-/// Reads a page of a user's sessions that have not ended by `now_ms`, last used first: at most `limit` sessions that
-/// follow `after`.
-pub fn page_of_user(
-    conn: &mut DbConnection,
-    user_id: Uuid,
-    now_ms: i64,
-    after: Option<SessionCursor>,
-    limit: i64,
-) -> Result<Vec<Session>, DatabaseError> {
-    let mut page = live(user_id, now_ms).select(SessionRow::as_select()).into_boxed();
-    if let Some(SessionCursor { last_used_at_ms, id }) = after {
-        let same_time = sessions::last_used_at_ms.eq(last_used_at_ms).and(sessions::id.lt(id.to_string()));
-        page = page.filter(sessions::last_used_at_ms.lt(last_used_at_ms).or(same_time));
-    }
-    let order = (sessions::last_used_at_ms.desc(), sessions::id.desc());
-    read(page.order(order).limit(limit).load(conn)?)
-}
-
-/// Reads at most `limit` of a user's sessions that have not ended by `now_ms`, except `kept`.
+/// Reads at most `limit` of a user's sessions that have not ended by `now_ms`, except `kept` and those below it.
 pub fn some_of_user(
     conn: &mut DbConnection,
     user_id: Uuid,
@@ -35,9 +20,30 @@ pub fn some_of_user(
     kept: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Session>, DatabaseError> {
+    let kept = kept.unwrap_or_default().to_string();
+    let is_below = sessions::browser_session_id.eq(&kept).assume_not_null();
     read(
         live(user_id, now_ms)
-            .filter(sessions::id.ne(kept.unwrap_or_default().to_string()))
+            .filter(sessions::id.ne(&kept))
+            .filter(sessions::browser_session_id.is_null().or(diesel::dsl::not(is_below)))
+            .order(sessions::id)
+            .limit(limit)
+            .select(SessionRow::as_select())
+            .load(conn)?,
+    )
+}
+
+/// Reads at most `limit` sessions of a user and a client that have not ended by `now_ms`.
+pub fn some_of_user_and_client(
+    conn: &mut DbConnection,
+    user_id: Uuid,
+    client_id: &str,
+    now_ms: i64,
+    limit: i64,
+) -> Result<Vec<Session>, DatabaseError> {
+    read(
+        live(user_id, now_ms)
+            .filter(sessions::client_id.eq(client_id))
             .order(sessions::id)
             .limit(limit)
             .select(SessionRow::as_select())
@@ -79,6 +85,82 @@ pub fn live_below(
         .select(SessionRow::as_select())
         .load(conn)?;
     read(rows)
+}
+
+/// A session below a browser session.
+pub struct SessionBelow {
+    /// The session, ended or not.
+    pub session: Session,
+    /// Where its client wants to be told that somebody signed out.
+    pub logout_uri: Option<LogoutUri>,
+}
+
+/// Finds the sessions of clients that came from a browser session, ended or not, and locks their rows, so that the caller
+/// can end those that are live. The lock is needed because the end of a client's sessions does not take the user's lock.
+pub fn lock_below(
+    conn: &mut DbConnection,
+    browser_session_id: Uuid,
+) -> Result<Vec<SessionBelow>, DatabaseError> {
+    let below = sessions::table
+        .left_join(clients::table.on(clients::id.eq(sessions::client_id)))
+        .filter(sessions::browser_session_id.eq(browser_session_id.to_string()))
+        .order(sessions::id);
+    let uri = clients::backchannel_logout_uri.nullable();
+    let rows: Vec<(SessionRow, Option<String>)> = match conn {
+        DbConnection::Postgres(conn) => {
+            LockingSessions(below.select((SessionRow::as_select(), uri))).load(conn)?
+        }
+        DbConnection::Sqlite(conn) => below.select((SessionRow::as_select(), uri)).load(conn)?,
+    };
+    let read = |(session, uri): (SessionRow, Option<String>)| {
+        let logout_uri = uri.map(|uri| logout_uri(&uri)).transpose()?;
+        Ok(SessionBelow { session: session.into_session()?, logout_uri })
+    };
+    Ok(rows.into_iter().map(read).collect::<QueryResult<_>>()?)
+}
+
+/// The sessions of a user that came from browser sessions, ended or not.
+pub fn of_browser_sessions(conn: &mut DbConnection, user_id: Uuid) -> Result<Vec<Session>, DatabaseError> {
+    let rows: Vec<SessionRow> = sessions::table
+        .filter(sessions::user_id.eq(user_id.to_string()))
+        .filter(sessions::browser_session_id.is_not_null())
+        .select(SessionRow::as_select())
+        .load(conn)?;
+    read(rows)
+}
+
+/// A session of either kind.
+pub enum EitherSession {
+    /// A first-party session, or one of a client.
+    OfTokens(Session),
+    /// A browser session.
+    OfBrowser(BrowserSession),
+}
+
+/// Finds the session of a user with this id, of either kind, ended or not.
+pub fn find_either(
+    conn: &mut DbConnection,
+    user_id: Uuid,
+    id: Uuid,
+) -> Result<Option<EitherSession>, DatabaseError> {
+    type Row = (Option<SessionRow>, Option<BrowserSessionRow>);
+    let id = id.to_string();
+    let of_tokens = sessions::user_id.eq(users::id).and(sessions::id.eq(id.clone()));
+    let of_browser = browser_sessions::user_id.eq(users::id).and(browser_sessions::id.eq(id));
+    let found = users::table
+        .left_join(sessions::table.on(of_tokens))
+        .left_join(browser_sessions::table.on(of_browser))
+        .filter(users::id.eq(user_id.to_string()));
+    let row: Option<Row> = match conn {
+        DbConnection::Postgres(conn) => found.select(Row::as_select()).first(conn).optional()?,
+        DbConnection::Sqlite(conn) => found.select(Row::as_select()).first(conn).optional()?,
+    };
+    let session = match row {
+        Some((Some(session), _)) => EitherSession::OfTokens(session.into_session()?),
+        Some((None, Some(session))) => EitherSession::OfBrowser(session.into_session()?),
+        Some((None, None)) | None => return Ok(None),
+    };
+    Ok(Some(session))
 }
 
 /// Finds the sessions with these ids.

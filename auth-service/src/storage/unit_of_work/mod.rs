@@ -1,11 +1,14 @@
-//! A unit of work: one write transaction together with its audit events and its revocation facts.
+//! A unit of work: one write transaction together with its audit events, its messages and its revocation facts.
 //!
 //! A use case passes a closure to [`UnitOfWork::commit`]. In its [`Transaction`] the closure takes its locks, then reads
-//! and changes rows, and says which events to record and which tokens to revoke. When it returns `Ok`, the audit events
-//! are written, and then, as the last statements before the commit, the facts: the lock of the revocation log is held
-//! until the commit, so it is taken as late as possible. After the commit the events are logged and the facts announced.
-//! Nothing else can append a fact: the function that does is private to this module.
+//! and changes rows, and says which events to record, which messages to send and which tokens to revoke. When it returns
+//! `Ok`, the audit events and the messages are written, and then, as the last statements before the commit, the facts: the
+//! lock of the revocation log is held until the commit, so it is taken as late as possible. After the commit the events are
+//! logged, the queue is woken and the facts are announced. Nothing else can append a fact or a message: the functions that
+//! do are private to `storage`.
 
+mod append;
+mod decisions;
 #[cfg(test)]
 mod tests;
 
@@ -14,15 +17,15 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use diesel::prelude::*;
 use service_kit::database::{Database, DatabaseError, DbConnection};
 use shared_claims::clock::{Clock, SharedClock};
 use shared_claims::revocation::RevocationFact;
 use uuid::Uuid;
 
-use super::audit;
-use super::schema::{revocation_log, revocations};
-use crate::domain::AuditEvent;
+use self::append::{NewFact, append};
+use self::decisions::Decisions;
+use super::{audit, queue};
+use crate::domain::{AuditEvent, NewMessage};
 use crate::random::Random;
 
 /// Tells verifiers about committed facts.
@@ -30,6 +33,15 @@ pub trait Announce: Send + Sync {
     /// Announces that all facts up to this sequence number are committed. May wait, for a bounded time, until verifiers
     /// can know of them. A failure loses nothing: the facts are in the revocation log.
     fn announce(&self, seq: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// Sends committed messages of the queue.
+pub trait Dispatch: Send + Sync {
+    /// Makes the queue look for messages at once.
+    fn wake(&self);
+
+    /// Waits until each of these messages was tried once, for a bounded time.
+    fn first_tries(&self, ids: Vec<Uuid>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// Decides which rows of an audit event are stored.
@@ -46,6 +58,7 @@ pub struct UnitOfWork {
     random: Random,
     policy: Option<Arc<dyn AuditPolicy>>,
     announcer: Option<Arc<dyn Announce>>,
+    dispatch: Option<Arc<dyn Dispatch>>,
 }
 
 /// The result of a unit of work that was committed.
@@ -63,21 +76,25 @@ pub struct Transaction<'a> {
     clock: &'a dyn Clock,
     now_ms: Option<i64>,
     events: Vec<AuditEvent>,
+    messages: Vec<NewMessage>,
     facts: Vec<NewFact>,
     leaves_announcement: bool,
+    waits_for_first_tries: bool,
 }
 
 /// What happens after the commit.
 struct AfterCommit {
     events: Vec<AuditEvent>,
+    queued: Vec<Uuid>,
     seq: Option<i64>,
     leaves_announcement: bool,
+    waits_for_first_tries: bool,
 }
 
 impl UnitOfWork {
     /// Stores every audit event, and announces no fact: the projector and the feed find facts by themselves, a little later.
     pub fn new(database: Database, clock: SharedClock, random: Random) -> Self {
-        Self { database, clock, random, policy: None, announcer: None }
+        Self { database, clock, random, policy: None, announcer: None, dispatch: None }
     }
 
     /// Stores the audit events that this policy allows.
@@ -90,6 +107,13 @@ impl UnitOfWork {
     #[must_use]
     pub fn announced_by(self, announcer: impl Announce + 'static) -> Self {
         Self { announcer: Some(Arc::new(announcer)), ..self }
+    }
+
+    /// Wakes this queue after a commit that wrote messages. Without it, the servers find messages by themselves, a little
+    /// later.
+    #[must_use]
+    pub fn dispatched_by(self, dispatch: impl Dispatch + 'static) -> Self {
+        Self { dispatch: Some(Arc::new(dispatch)), ..self }
     }
 
     /// The database, for reads.
@@ -107,11 +131,11 @@ impl UnitOfWork {
         &self.random
     }
 
-    /// Runs `work` in a write transaction. Commits it with its audit events and facts if it returns `Ok`, and rolls all
-    /// of it back otherwise. Then logs the events, and waits until the facts are announced.
+    /// Runs `work` in a write transaction. Commits it with its audit events, messages and facts if it returns `Ok`, and
+    /// rolls all of it back otherwise. Then logs the events, wakes the queue, and waits until the facts are announced.
     ///
-    /// `work` runs a second time if the transaction lost a deadlock or a serialization failure. What it recorded and
-    /// revoked in the first attempt is dropped then.
+    /// `work` runs a second time if the transaction lost a deadlock or a serialization failure. What it recorded, queued
+    /// and revoked in the first attempt is dropped then.
     ///
     /// # Errors
     /// The errors of `work`, and [`DatabaseError`] if the transaction fails.
@@ -129,19 +153,47 @@ impl UnitOfWork {
             let after = transaction.finish(&random, &mut decisions.borrow_mut());
             Ok::<_, E>((value, after?))
         });
-        let (value, AfterCommit { events, seq, leaves_announcement }) = written.await?;
-        events.iter().for_each(AuditEvent::log);
-        if let (Some(seq), Some(announcer), false) = (seq, &self.announcer, leaves_announcement) {
-            announcer.announce(seq).await;
-        }
+        let (value, after) = written.await?;
+        after.events.iter().for_each(AuditEvent::log);
+        let seq = after.seq;
+        self.finish(after).await;
         Ok(Committed { value, seq })
+    }
+
+    /// Wakes the queue, and waits for what the transaction wants to be waited for. The waits run side by side, each with a
+    /// bound of its own.
+    async fn finish(&self, after: AfterCommit) {
+        let AfterCommit { queued, seq, leaves_announcement, waits_for_first_tries, .. } = after;
+        let dispatch = self.dispatch.as_ref().filter(|_| !queued.is_empty());
+        if let Some(dispatch) = dispatch {
+            dispatch.wake();
+        }
+        let announced = async {
+            if let (Some(seq), Some(announcer), false) = (seq, &self.announcer, leaves_announcement) {
+                announcer.announce(seq).await;
+            }
+        };
+        let tried = async {
+            if let Some(dispatch) = dispatch.filter(|_| waits_for_first_tries) {
+                dispatch.first_tries(queued).await;
+            }
+        };
+        tokio::join!(announced, tried);
     }
 }
 
 impl<'a> Transaction<'a> {
     fn new(conn: &'a mut DbConnection, clock: &'a dyn Clock) -> Self {
-        let (events, facts) = (Vec::new(), Vec::new());
-        Self { conn, clock, now_ms: None, events, facts, leaves_announcement: false }
+        Self {
+            conn,
+            clock,
+            now_ms: None,
+            events: Vec::new(),
+            messages: Vec::new(),
+            facts: Vec::new(),
+            leaves_announcement: false,
+            waits_for_first_tries: false,
+        }
     }
 
     /// The connection, for the queries of [`crate::storage`].
@@ -159,6 +211,19 @@ impl<'a> Transaction<'a> {
     /// Records an audit event. It is stored in this transaction, and logged after the commit.
     pub fn record(&mut self, event: AuditEvent) {
         self.events.push(event);
+    }
+
+    /// Sends a message after the commit. It is written in this transaction, and only once if the same message is queued
+    /// again.
+    pub fn enqueue(&mut self, message: NewMessage) {
+        if !self.messages.contains(&message) {
+            self.messages.push(message);
+        }
+    }
+
+    /// Lets the caller wait, for a bounded time, until each message of this transaction was tried once.
+    pub fn wait_for_first_tries(&mut self) {
+        self.waits_for_first_tries = true;
     }
 
     /// Revokes what the fact names. The fact is appended to the revocation log as the last step of this transaction, and
@@ -179,116 +244,18 @@ impl<'a> Transaction<'a> {
         self.leaves_announcement = true;
     }
 
-    /// Writes the audit events, and then the facts.
+    /// Writes the audit events and the messages, and then the facts.
     fn finish(mut self, random: &Random, decisions: &mut Decisions) -> Result<AfterCommit, DatabaseError> {
-        let seq = if self.events.is_empty() && self.facts.is_empty() {
-            None
-        } else {
+        let (mut queued, mut seq) = (Vec::new(), None);
+        if !(self.events.is_empty() && self.messages.is_empty() && self.facts.is_empty()) {
             let now_ms = self.now_ms();
-            for (index, event) in self.events.iter().enumerate() {
-                for row in decisions.rows(index, event) {
-                    audit::record(self.conn, &row, random, now_ms)?;
-                }
-            }
-            append(self.conn, &self.facts, now_ms)?
-        };
-        Ok(AfterCommit { events: self.events, seq, leaves_announcement: self.leaves_announcement })
-    }
-}
-
-/// A fact that is to be appended.
-struct NewFact {
-    fact: RevocationFact,
-    /// The session, if the fact is about a single token of a session.
-    session_id: Option<Uuid>,
-}
-
-/// A fact as it is stored.
-#[derive(Insertable)]
-#[diesel(table_name = revocations, treat_none_as_default_value = false)]
-struct NewRevocation<'a> {
-    seq: i64,
-    kind: &'static str,
-    subject_id: &'a str,
-    at_ms: Option<i64>,
-    exp_s: i64,
-    created_at_ms: i64,
-    session_id: Option<String>,
-}
-
-/// Appends these facts. Returns the sequence number of the last one, or `None` if there are none. It takes the same number
-/// of statements for any number of facts, because other transactions wait for the lock of the log meanwhile.
-fn append(conn: &mut DbConnection, facts: &[NewFact], now_ms: i64) -> Result<Option<i64>, DatabaseError> {
-    if facts.is_empty() {
-        return Ok(None);
-    }
-    let count = i64::try_from(facts.len()).unwrap_or(i64::MAX);
-    diesel::update(revocation_log::table.find(1))
-        .set(revocation_log::last_seq.eq(revocation_log::last_seq + count))
-        .execute(conn)?;
-    let last = super::revocations::last_seq(conn)?;
-    let rows: Vec<_> = (last.saturating_sub(count).saturating_add(1)..)
-        .zip(facts)
-        .map(|(seq, NewFact { fact, session_id })| NewRevocation {
-            seq,
-            kind: fact.kind.as_str(),
-            subject_id: &fact.id,
-            at_ms: fact.at,
-            exp_s: fact.exp,
-            created_at_ms: now_ms,
-            session_id: session_id.map(|id| id.to_string()),
-        })
-        .collect();
-    let inserted = diesel::insert_into(revocations::table).values(&rows);
-    match conn {
-        DbConnection::Postgres(conn) => inserted.execute(conn)?,
-        DbConnection::Sqlite(conn) => inserted.execute(conn)?,
-    };
-    Ok(Some(last))
-}
-
-/// The decisions so far. A transaction that runs a second time uses those of the first attempt: the policy counts events,
-/// and must count each one once.
-struct Decisions {
-    policy: Option<Arc<dyn AuditPolicy>>,
-    decided: Vec<Decision>,
-}
-
-struct Decision {
-    event: AuditEvent,
-    rows: Vec<AuditEvent>,
-}
-
-impl Decisions {
-    /// Without a policy every event is stored.
-    fn new(policy: Option<Arc<dyn AuditPolicy>>) -> Self {
-        Self { policy, decided: Vec::new() }
-    }
-
-    /// The rows to store for the event with this index in its transaction.
-    fn rows(&mut self, index: usize, event: &AuditEvent) -> Vec<AuditEvent> {
-        let Some(policy) = &self.policy else { return vec![event.clone()] };
-        if let Some(decision) = self.decided.get(index)
-            && decision.is_about(event)
-        {
-            let mut rows = decision.rows.clone();
-            // The second attempt may have made other ids.
-            if let Some(last) = rows.last_mut() {
-                *last = event.clone();
-            }
-            return rows;
+            let events = self.events.iter().enumerate();
+            let rows: Vec<_> = events.flat_map(|(index, event)| decisions.rows(index, event)).collect();
+            audit::record_all(self.conn, &rows, random, now_ms)?;
+            queued = queue::insert(self.conn, &self.messages, random, now_ms)?;
+            seq = append(self.conn, &self.facts, now_ms)?;
         }
-        let rows = policy.rows(event);
-        self.decided.truncate(index);
-        self.decided.push(Decision { event: event.clone(), rows: rows.clone() });
-        rows
-    }
-}
-
-impl Decision {
-    /// Whether a policy would count this event in the same way.
-    fn is_about(&self, event: &AuditEvent) -> bool {
-        let AuditEvent { kind, user_id, client_id, .. } = &self.event;
-        (*kind, user_id, client_id) == (event.kind, &event.user_id, &event.client_id)
+        let Self { events, leaves_announcement, waits_for_first_tries, .. } = self;
+        Ok(AfterCommit { events, queued, seq, leaves_announcement, waits_for_first_tries })
     }
 }

@@ -165,9 +165,17 @@ async fn a_transaction_that_is_repeated_records_and_revokes_once() {
         transaction.revoke(fact("a"));
         transaction.record(event());
         transaction.record(event());
+        transaction.enqueue(NewMessage {
+            kind: "test",
+            receiver: "somebody".to_owned(),
+            lane: "lane".to_owned(),
+            payload: String::new(),
+        });
         Ok::<_, DatabaseError>(())
     });
     committed.await.unwrap();
+    let queued = site.unit.database().read(|conn| queue::list(conn, &queue::MessageFilter::default(), 0, 10));
+    assert_eq!(queued.await.unwrap().len(), 1);
     assert_eq!(attempts.load(Ordering::Relaxed), 2);
     assert_eq!(site.stored().await, (vec!["a".to_owned()], 2));
     assert_eq!(site.announced(), [1]);

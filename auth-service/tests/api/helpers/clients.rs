@@ -38,6 +38,7 @@ pub(crate) fn client(id: &str) -> Client {
         audiences: vec!["todo-service".to_owned(), "https://notes.example".to_owned()],
         redirect_uris: vec![RedirectUri::parse(REDIRECT).unwrap()],
         post_logout_redirect_uris: Vec::new(),
+        backchannel_logout_uri: None,
         pkce_optional: false,
         access_ttl_s: None,
         refresh_ttl_s: None,
@@ -119,6 +120,7 @@ impl TestApp {
             audience: self.settings().tokens.audience.clone(),
             access_ttl_s: self.settings().tokens.access_ttl_seconds,
             clock_skew_ms: self.settings().revocation.clock_skew_ms,
+            is_local: true,
         };
         let unit_of_work = UnitOfWork::new(database, clock, Random::system());
         Administration::new(unit_of_work, clients, settings).disable(id).await.unwrap();

@@ -9,8 +9,10 @@ use auth_service::domain::{CodeChallenge, Device};
 use auth_service::keys::{KeyStore, ensure_database_id};
 use auth_service::random::Random;
 use auth_service::revocation::Revocations;
+use auth_service::revocation::continuity::Continuity;
 use auth_service::startup::{key_settings, limits, session_limits};
 use auth_service::storage::{UnitOfWork, users};
+use auth_service::throttle::Throttle;
 use auth_service::tokens::{AccessRequest, CodeOutcome, NewCode, TokenParts, TokenSettings, Tokens};
 use shared_claims::clock::SharedClock;
 use shared_claims::scope::Scopes;
@@ -25,14 +27,15 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 impl TestApp {
     /// The use cases around tokens, as in another replica.
-    async fn use_cases(&self) -> Tokens {
+    pub(crate) async fn use_cases(&self) -> Tokens {
         let (database, clock) = (self.database.clone(), Arc::clone(&self.clock) as SharedClock);
         let (random, settings) = (Random::system(), self.settings());
         let keys = key_settings(settings);
         let unit_of_work = UnitOfWork::new(database.clone(), clock.clone(), random.clone());
         let keys = KeyStore::open(unit_of_work.clone(), Self::sealer(), keys).await.unwrap();
         let id = ensure_database_id(&database, &random).await.unwrap();
-        let revocations = Revocations::start(database.clone(), id, None, clock.clone(), random.clone());
+        let revocations =
+            Revocations::start(database.clone(), Continuity::of(id), None, clock.clone(), random.clone());
         let settings = TokenSettings {
             issuer: settings.issuer.clone(),
             audience: settings.tokens.audience.clone(),
@@ -49,7 +52,8 @@ impl TestApp {
         let refresh_derivation = random.bytes::<32>().into();
         let unit_of_work =
             unit_of_work.with_audit_policy(Recorder::new(random, clock, true)).announced_by(revocations);
-        let parts = TokenParts { unit_of_work, keys, refresh_derivation, settings };
+        let parts =
+            TokenParts { unit_of_work, keys, refresh_derivation, throttle: Throttle::unlimited(), settings };
         Tokens::new(parts)
     }
 

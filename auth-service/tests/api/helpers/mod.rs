@@ -3,11 +3,16 @@
 mod changes;
 pub(crate) mod clients;
 pub(crate) mod codes;
+pub(crate) mod device;
+mod dump;
 mod keys;
+pub(crate) mod mails;
 mod operator;
 pub(crate) mod person;
+pub(crate) mod receiver;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
+pub(crate) mod sign_out;
 mod verbs;
 
 use std::net::TcpListener;
@@ -19,10 +24,11 @@ use auth_service::random::Random;
 use auth_service::startup::{Application, StartError, World};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use service_kit::config::Secret;
+use service_kit::config::{Secret, UrlWithSecret};
 use service_kit::database::testing::TestDatabase;
 use service_kit::database::{Backend, Database};
 use shared_claims::clock::ManualClock;
+use shared_claims::testing::RedisProcess;
 use tokio::sync::oneshot;
 
 pub(crate) use verbs::{Tokens, claims_of, is_invalid_token};
@@ -54,7 +60,17 @@ pub(crate) fn settings(place: &TestDatabase) -> Settings {
     settings.cookies.secure = Some(true);
     settings.passwords.bcrypt_cost = 4;
     settings.passwords.queue_limit = 1000;
+    // Tests share their machine, and none but its own may be refused because others are busy.
+    settings.passwords.max_wait_ms = 60_000;
+    // All tests call from one address. Those that are about these limits set them.
+    settings.throttle.registrations_per_hour = 10_000;
+    settings.throttle.mails_per_hour = 10_000;
+    settings.throttle.client_failures_per_minute = 10_000;
     settings.keys.encryption_key = Some(Secret::new(ENCRYPTION_KEY));
+    settings.mail.folder = place.folder().join("mail");
+    // All tests call from one address, and some fail on purpose.
+    settings.throttle.logins_per_address_per_minute = 100_000;
+    settings.throttle.failures_per_name = 100;
     settings
 }
 
@@ -66,6 +82,33 @@ pub(crate) async fn both() -> [TestApp; 2] {
 /// Starts one app on each database, with changed settings.
 pub(crate) async fn both_with(change: impl Fn(&mut Settings)) -> [TestApp; 2] {
     [spawn_app(Backend::Sqlite, &change).await, spawn_app(Backend::Postgres, &change).await]
+}
+
+/// Apps with their counters in each store: SQLite, PostgreSQL, and Redis.
+pub(crate) struct OnEachStore {
+    apps: Vec<TestApp>,
+    /// Ends after the apps.
+    _redis: RedisProcess,
+}
+
+impl<'a> IntoIterator for &'a OnEachStore {
+    type Item = &'a TestApp;
+    type IntoIter = std::slice::Iter<'a, TestApp>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.apps.iter()
+    }
+}
+
+pub(crate) async fn on_each_store(change: impl Fn(&mut Settings)) -> OnEachStore {
+    let redis = RedisProcess::start().await;
+    let mut apps = Vec::from(both_with(&change).await);
+    let with_redis = |settings: &mut Settings| {
+        change(settings);
+        settings.revocation.redis_url = Some(UrlWithSecret::new(redis.url()));
+    };
+    apps.push(spawn_app(Backend::Postgres, with_redis).await);
+    OnEachStore { apps, _redis: redis }
 }
 
 pub(crate) async fn spawn_app(backend: Backend, change: impl FnOnce(&mut Settings)) -> TestApp {

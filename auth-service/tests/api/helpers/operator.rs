@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_service::accounts::Administration;
+use auth_service::accounts::{Administration, CreateUserRequest, UserDetails};
 use auth_service::domain::{Initiator, PasswordHash, RoleNames};
 use auth_service::random::Random;
 use auth_service::startup::cut_rules;
@@ -17,6 +17,13 @@ impl TestApp {
         let clock = Arc::clone(&self.clock) as SharedClock;
         let unit_of_work = UnitOfWork::new(self.database.clone(), clock, Random::system());
         Administration::new(unit_of_work, cut_rules(self.settings()), Initiator::operator())
+    }
+
+    /// Makes a user with the usual password, as an operator does.
+    pub(crate) async fn make_user(&self, name: &str) {
+        let request = CreateUserRequest { username: name, email: None, roles: "" };
+        let hash = PasswordHash { scheme: "bcrypt".into(), value: bcrypt::hash(super::PASSWORD, 4).unwrap() };
+        self.administration().create(UserDetails::parse(request).unwrap(), hash).await.unwrap();
     }
 
     pub(crate) async fn disable(&self, who: &str) {

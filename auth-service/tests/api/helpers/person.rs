@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::header::{LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::header::{ACCEPT_LANGUAGE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Response, StatusCode};
 use url::Url;
 
+use super::device::DEVICE;
 use super::{PASSWORD, TestApp};
 
 /// The origin of the test issuer's pages.
@@ -34,6 +35,8 @@ pub(crate) fn request(changes: &[(&str, &str)]) -> String {
 pub(crate) struct Person<'a> {
     pub(crate) app: &'a TestApp,
     pub(crate) cookies: BTreeMap<String, String>,
+    /// What the browser sends as `Accept-Language`.
+    pub(crate) languages: &'static str,
 }
 
 /// What a browser shows.
@@ -47,12 +50,17 @@ pub(crate) struct Shown {
 
 impl<'a> Person<'a> {
     pub(crate) fn new(app: &'a TestApp) -> Self {
-        Self { app, cookies: BTreeMap::new() }
+        Self { app, cookies: BTreeMap::new(), languages: "fr" }
     }
 
     /// Another browser with the same cookies, as they are now.
     pub(crate) fn copy(&self) -> Self {
-        Self { app: self.app, cookies: self.cookies.clone() }
+        Self { app: self.app, cookies: self.cookies.clone(), languages: self.languages }
+    }
+
+    /// Whether the browser has no cookie but that of the device, which stays at sign-out.
+    pub(crate) fn has_signed_out(&self) -> bool {
+        self.cookies.keys().all(|name| name == DEVICE)
     }
 
     fn cookie_header(&self) -> String {
@@ -77,7 +85,8 @@ impl<'a> Person<'a> {
     /// Opens an address of ours, without following a redirect.
     pub(crate) async fn open(&mut self, path: &str) -> Shown {
         let request = self.app.client.get(format!("{}{path}", self.app.url));
-        let response = request.header("Cookie", self.cookie_header()).send().await.unwrap();
+        let request = request.header("Cookie", self.cookie_header());
+        let response = request.header(ACCEPT_LANGUAGE, self.languages).send().await.unwrap();
         self.take(response).await
     }
 
@@ -85,7 +94,7 @@ impl<'a> Person<'a> {
     pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Shown {
         let request = self.app.client.post(format!("{}{path}", self.app.url)).form(fields);
         let request = request.header("Cookie", self.cookie_header()).header(ORIGIN, OWN_ORIGIN);
-        let response = request.send().await.unwrap();
+        let response = request.header(ACCEPT_LANGUAGE, self.languages).send().await.unwrap();
         self.take(response).await
     }
 

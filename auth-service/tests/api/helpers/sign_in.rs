@@ -29,16 +29,15 @@ pub(crate) async fn apps() -> [TestApp; 2] {
             ..Client { id: client("third").id, name: "Third".to_owned(), ..web1() }
         })
         .await;
-        let redirect_uris =
-            ["http://127.0.0.1/cb", "com.example.app:/cb"].map(|uri| RedirectUri::parse(uri).unwrap());
-        app.add_client(Client {
-            redirect_uris: redirect_uris.to_vec(),
-            is_first_party: true,
-            ..public_client("native")
-        })
-        .await;
+        app.add_client(native_at("native", &["http://127.0.0.1/cb", "com.example.app:/cb"])).await;
     }
     apps
+}
+
+/// A native client of the operator's own with these redirect URIs.
+pub(crate) fn native_at(id: &str, redirect_uris: &[&str]) -> Client {
+    let redirect_uris = redirect_uris.iter().map(|uri| RedirectUri::parse(uri).unwrap()).collect();
+    Client { redirect_uris, is_first_party: true, ..public_client(id) }
 }
 
 pub(crate) fn claims(token: &Value) -> Value {

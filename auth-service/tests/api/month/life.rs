@@ -1,13 +1,17 @@
 //! Simulates a month of a service: inserts the rows that the use cases write, at the times of a manual clock.
 
+#[path = "browsers.rs"]
+mod browsers;
+
 use std::sync::Arc;
 
 use auth_service::domain::{
-    AuditEvent, AuditKind, AuthorizationCode, CodePlain, Device, EndReason, Initiator, MinuteCount, NewUser,
-    PasswordHash, RefreshToken, RefreshTokenPlain, Session, Username,
+    AuditEvent, AuditKind, AuthorizationCode, BrowserSessionLimits, CodePlain, Device, EndReason, Initiator,
+    MinuteCount, NewUser, PasswordHash, RefreshToken, RefreshTokenPlain, Session, Username,
 };
 use auth_service::pruning::{PruneRound, PruneRules, Pruner};
 use auth_service::random::Random;
+use auth_service::storage::refresh_tokens::Rotation;
 use auth_service::storage::{
     self, Transaction, UnitOfWork, audit, authorization_codes, refresh_tokens, sessions, users,
 };
@@ -40,6 +44,9 @@ pub(crate) struct Scale {
     pub(crate) codes: usize,
     pub(crate) revoked_tokens: usize,
     pub(crate) session_max_age_ms: i64,
+    /// The sign-ins on the hosted pages per day.
+    pub(crate) page_sign_ins: usize,
+    pub(crate) browser_sessions: BrowserSessionLimits,
 }
 
 /// The number of rows written so far.
@@ -47,7 +54,9 @@ pub(crate) struct Scale {
 pub(crate) struct WrittenRows {
     pub(crate) sessions: usize,
     pub(crate) refresh_tokens: usize,
+    pub(crate) browser_sessions: usize,
     pub(crate) codes: usize,
+    pub(crate) consents: usize,
     pub(crate) revocations: usize,
     pub(crate) audit_events: usize,
 }
@@ -93,6 +102,7 @@ impl Month {
                     username,
                     email: None,
                     email_verified: false,
+                    is_self_registered: false,
                     is_active: true,
                     roles: Vec::new(),
                     hash,
@@ -104,12 +114,15 @@ impl Month {
         })
         .await;
         let (written, today) = (WrittenRows::default(), Vec::new());
-        Self { database, clock, written, pruner, random, key, scale, users, today }
+        let month = Self { database, clock, written, pruner, random, key, scale, users, today };
+        month.register_client().await;
+        month
     }
 
     /// Simulates a day.
     pub(crate) async fn day(&mut self) {
         self.log_in().await;
+        self.sign_in_on_pages().await;
         self.others().await;
         for quarter in 0..QUARTERS {
             self.refresh().await;
@@ -190,8 +203,10 @@ impl Month {
             self.written.refresh_tokens += steps.len();
             write(&self.database, move |conn| {
                 for (session, used, next, now_ms) in steps {
-                    assert!(refresh_tokens::consume(conn, &used, MinuteCount::default(), now_ms)?);
-                    refresh_tokens::insert(conn, &next, &unused(&session, now_ms))?;
+                    let row = unused(&session, now_ms);
+                    let seen = MinuteCount::default();
+                    let rotation = Rotation { used: &used, seen, next: &next, row: &row };
+                    assert!(refresh_tokens::rotate(conn, rotation)?);
                     sessions::touch(conn, &session)?;
                 }
                 Ok(())

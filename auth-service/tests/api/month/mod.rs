@@ -5,6 +5,7 @@ pub(crate) mod sizes;
 
 use std::collections::BTreeMap;
 
+use auth_service::domain::BrowserSessionLimits;
 use auth_service::pruning::{PruneRules, Table};
 use auth_service::random::Random;
 use service_kit::database::Database;
@@ -23,6 +24,8 @@ const SCALE: Scale = Scale {
     codes: 4,
     revoked_tokens: 2,
     session_max_age_ms: 10 * DAY_MS,
+    page_sign_ins: 6,
+    browser_sessions: BrowserSessionLimits { idle_s: 5 * DAY_MS / 1000, max_age_s: 10 * DAY_MS / 1000 },
 };
 const AUDIT_DAYS: usize = 7;
 
@@ -31,6 +34,7 @@ async fn counted(database: &Database) -> BTreeMap<&'static str, usize> {
     for table in Table::ALL {
         counted.insert(table.as_str(), rows(database, table.as_str()).await);
     }
+    counted.insert("consents", rows(database, "consents").await);
     counted
 }
 
@@ -63,6 +67,14 @@ async fn after_a_month_the_tables_contain_only_live_rows() {
         assert_eq!(left["refresh_tokens"], abandoned, "only unused tokens are left");
         assert_eq!(left["revocations"], 0, "every token that the facts revoke has expired");
         assert_eq!(left["authorization_codes"], 0);
+        assert_eq!((written.browser_sessions, written.consents), (180, 120));
+        // Five days without a use are four days of 25 hours and some.
+        let left_behind = 4 * SCALE.page_sign_ins / 3;
+        assert_eq!(
+            left["browser_sessions"], left_behind,
+            "only those that somebody may come back to are left"
+        );
+        assert_eq!(left["consents"], 4, "one for each user who allowed something");
         let a_day = written.audit_events / 30;
         assert!(
             (6 * a_day..=AUDIT_DAYS * a_day).contains(&left["audit_events"]),
@@ -71,6 +83,7 @@ async fn after_a_month_the_tables_contain_only_live_rows() {
         // The number of rows has been stable for a long time.
         assert_eq!(at_noon[14], at_noon[29]);
         assert!(at_noon[2]["sessions"] < at_noon[14]["sessions"]);
+        assert!(at_noon[2]["browser_sessions"] < at_noon[14]["browser_sessions"]);
         for table in Table::ALL {
             assert!(bytes(&database, table.as_str()).await > 0);
         }

@@ -76,7 +76,7 @@ impl World {
     }
 
     fn person(&self, replica: usize) -> Person<'_> {
-        Person { app: &self.replicas[replica], cookies: self.cookies.clone() }
+        Person { cookies: self.cookies.clone(), ..Person::new(&self.replicas[replica]) }
     }
 
     pub(super) async fn step(&mut self, step: &Step) -> Result<(), String> {
@@ -166,7 +166,8 @@ impl World {
         self.check(&shown, request, &state, began_ms, Some(who), replica, &before).await?;
         if twice {
             // The second post of a double click has the cookies of before, and its answer is what the browser shows.
-            let mut impatient = Person { app: &self.replicas[1 - replica], cookies: before.clone() };
+            let mut impatient =
+                Person { cookies: before.clone(), ..Person::new(&self.replicas[1 - replica]) };
             let shown = impatient.post("/login", &fields).await;
             let shown = impatient.follow(shown).await;
             self.cookies = impatient.cookies;
@@ -238,7 +239,7 @@ impl World {
 
     /// The name on the account page of a browser with these cookies.
     async fn signed_in(&self, cookies: &BTreeMap<String, String>, replica: usize) -> Option<String> {
-        let mut person = Person { app: &self.replicas[replica], cookies: cookies.clone() };
+        let mut person = Person { cookies: cookies.clone(), ..Person::new(&self.replicas[replica]) };
         let page = person.open("/account").await;
         PEOPLE.into_iter().find(|name| page.html.contains(&format!(">{name}<"))).map(str::to_owned)
     }

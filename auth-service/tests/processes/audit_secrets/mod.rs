@@ -1,5 +1,6 @@
 //! Tests that neither the audit events nor the log contain a secret, in any successful or failed action.
 
+mod mailed;
 mod visitor;
 
 use std::fs::File;
@@ -59,6 +60,7 @@ async fn no_secret_is_in_the_record_or_in_the_log() {
         visitor.browser().await;
         visitor.clients().await;
         visitor.feed().await;
+        visitor.mailed_links().await;
         visitor.operator().await;
         let Visitor { secrets, complaints, .. } = visitor;
         assert!(service.terminate().success());
@@ -114,6 +116,9 @@ async fn no_secret_is_in_the_record_or_in_the_log() {
             "client.deleted",
             "user.created",
             "user.password_changed",
+            "user.link_mailed",
+            "user.email_change_requested",
+            "user.invited",
             "user.roles_changed",
             "user.email_changed",
             "user.claims_changed",

@@ -21,7 +21,7 @@ pub(super) struct Visitor<'a> {
 
 impl Visitor<'_> {
     /// Collects a secret, and the parts of it that would reveal it.
-    fn secret(&mut self, text: &str) -> String {
+    pub(super) fn secret(&mut self, text: &str) -> String {
         assert!(text.len() >= 20, "{text}");
         self.secrets.push(text.to_owned());
         for part in text.split(['.', ':']).filter(|part| part.len() > 40) {
@@ -32,7 +32,7 @@ impl Visitor<'_> {
         text.to_owned()
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.service.url)
     }
 
@@ -40,7 +40,7 @@ impl Visitor<'_> {
         self.client.post(self.url(path)).form(form).send().await.unwrap()
     }
 
-    async fn login(&mut self, name: &str, password: &str) -> (String, String) {
+    pub(super) async fn login(&mut self, name: &str, password: &str) -> (String, String) {
         let answer = self.form("/auth/token", &[("username", name), ("password", password)]).await;
         assert_eq!(answer.status(), StatusCode::OK, "{name}");
         self.tokens(answer).await
@@ -73,7 +73,7 @@ impl Visitor<'_> {
         output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
     }
 
-    fn done(&mut self, arguments: &[&str], input: &str) -> Value {
+    pub(super) fn done(&mut self, arguments: &[&str], input: &str) -> Value {
         let done = self.command(arguments, input);
         done.unwrap_or_else(|| panic!("{arguments:?}: {}", self.complaints))
     }

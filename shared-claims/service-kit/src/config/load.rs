@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{ConfigError, WrittenKeys, explain};
-use super::{Validate, known, secret, sources};
+use super::{Validate, known, secret, sources, url_password};
 
 /// The sources of the settings.
 #[derive(Clone, Default)]
@@ -56,6 +56,7 @@ where
     let ValueKind::Table(lowest) = known::to_layer(&defaults).kind else {
         return Err(ConfigError::new("the built-in defaults are no group of settings"));
     };
+    let passwords = [file.url_passwords(), environment.url_passwords()].concat();
     let mut builder = Config::builder();
     for (key, value) in lowest {
         builder = builder.set_default(key, value).map_err(|error| ConfigError::new(error.to_string()))?;
@@ -65,6 +66,7 @@ where
         .add_source(environment)
         .build()
         .map_err(|error| ConfigError::new(explain(error).1))?;
+    let merged = url_password::insert(merged, &passwords)?;
 
     let settings: T = match merged.clone().try_deserialize() {
         Ok(settings) => settings,

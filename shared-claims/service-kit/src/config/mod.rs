@@ -13,7 +13,9 @@ mod error;
 mod known;
 mod load;
 mod secret;
+mod secret_file;
 mod sources;
+mod url_password;
 
 pub use error::{ConfigError, InvalidSetting, Validate, in_range};
 pub use load::{LoadSpec, load, render};

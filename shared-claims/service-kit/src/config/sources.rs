@@ -8,11 +8,13 @@ use serde_json::Value as Json;
 
 use super::error::{ConfigError, WrittenKeys, without_value};
 use super::known::{self, Known};
-use super::secret::trimmed;
+use super::secret_file;
+use super::url_password::{self, UrlPassword};
 
-/// The dotted keys of one layer, each with the key as the user wrote it and its value.
+/// The dotted keys of one layer, each with the key as the user wrote it and its value; and the files with passwords of
+/// URLs.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Layer(BTreeMap<String, (String, Value)>);
+pub(super) struct Layer(BTreeMap<String, (String, Value)>, Vec<UrlPassword>);
 
 impl Layer {
     pub(super) fn insert(&mut self, key: String, written: String, value: Value) {
@@ -21,6 +23,10 @@ impl Layer {
 
     pub(super) fn written(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(|(written, _)| written.as_str())
+    }
+
+    pub(super) fn url_passwords(&self) -> &[UrlPassword] {
+        &self.1
     }
 }
 
@@ -104,6 +110,12 @@ fn collect_settings(
             }
             (Ok(Known::Open), kind) => insert_once(layer, written.clone(), written, Value::new(None, kind))?,
             (Err(siblings), kind) => {
+                if let (Some(url), ValueKind::String(path)) = (url_password::levels(defaults, levels), &kind)
+                {
+                    layer.1.push(UrlPassword::read(&url, &written, path)?);
+                    levels.pop();
+                    continue;
+                }
                 let (Some(secret), ValueKind::String(path)) = (secret_file_levels(defaults, levels), kind)
                 else {
                     let place = format!("{written} in {file_name}");
@@ -134,7 +146,7 @@ fn secret_from_file(
     written: &str,
     path: &str,
 ) -> Result<ValueKind, ConfigError> {
-    let text = read_secret_file(written, path)?;
+    let text = secret_file::read(written, path)?;
     Ok(match known::find(defaults, levels) {
         Ok(Known::Leaf(Json::Array(_))) => match known::json_list(&text) {
             Some(list) => list,
@@ -145,13 +157,6 @@ fn secret_from_file(
         }
         _ => ValueKind::String(text),
     })
-}
-
-/// Reads a secret's file and trims its content.
-fn read_secret_file(written: &str, path: &str) -> Result<String, ConfigError> {
-    let text = std::fs::read_to_string(trimmed(path))
-        .map_err(|error| ConfigError::at(written, &format!("must name a readable text file: {error}")))?;
-    Ok(trimmed(&text).to_owned())
 }
 
 /// Reads every variable with the prefix. A variable that does not name a setting is an error: it is probably a typing
@@ -168,6 +173,12 @@ pub(super) fn read_environment(
     for (name, text) in variables {
         let Some(rest) = name.strip_prefix(&start) else { continue };
         let levels: Vec<String> = rest.split("__").map(str::to_ascii_lowercase).collect();
+        if let Some(url) = url_password::levels(defaults, &levels) {
+            if !text.is_empty() {
+                layer.1.push(UrlPassword::read(&url, name, text)?);
+            }
+            continue;
+        }
         let Some((key, kind)) = read_variable(defaults, name, &levels, text)? else { continue };
         if let Some(other) = layer.written(&key) {
             return Err(ConfigError::at(name, &format!("is given twice, also as {other}")));

@@ -28,6 +28,19 @@ struct Inner {
     id: RequestId,
     client: Option<ClientAddress>,
     route: OnceLock<Arc<RouteInfo>>,
+    add_headers: OnceLock<AddHeaders>,
+}
+
+/// Adds headers to a response.
+type AddHeaders = Box<dyn Fn(&mut HeaderMap) + Send + Sync>;
+
+/// Adds headers to the response of this request when it is complete, whatever it then is, also to an error. For values that
+/// only become known while the request is handled. The first function that is given for a request counts.
+pub fn add_to_response(request: &HttpRequest, add: impl Fn(&mut HeaderMap) + Send + Sync + 'static) {
+    if let Some(context) = RequestContext::of(request) {
+        // The first one stays.
+        let _ = context.0.add_headers.set(Box::new(add));
+    }
 }
 
 /// The fields of the request in log lines. The query is never among them, because it may contain secrets.
@@ -58,6 +71,7 @@ impl RequestContext {
             id: RequestId::of(request.headers()),
             client,
             route: OnceLock::new(),
+            add_headers: OnceLock::new(),
         }));
         request.extensions_mut().insert(this.clone());
         this
@@ -83,6 +97,13 @@ impl RequestContext {
     /// Runs `work` so that its log lines name the request.
     pub(super) fn log_within<T>(&self, work: impl FnOnce() -> T) -> T {
         telemetry::with_request(self.0.clone(), work)
+    }
+
+    /// Adds the headers that a handler gave to [`add_to_response`].
+    pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
+        if let Some(add) = self.0.add_headers.get() {
+            add(headers);
+        }
     }
 
     /// The route, after the request's path matched one.

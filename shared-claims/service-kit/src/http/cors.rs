@@ -108,8 +108,9 @@ fn are_names(names: &HeaderValue) -> bool {
     names.as_bytes().iter().all(is_of_name)
 }
 
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("link, location, x-request-id, www-authenticate, retry-after");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "link, location, x-request-id, www-authenticate, retry-after, ratelimit, ratelimit-policy",
+);
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("origin");

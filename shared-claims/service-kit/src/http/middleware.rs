@@ -27,7 +27,8 @@ use super::response_future::{RequestInProgress, ResponseFuture};
 use super::{BODY_LIMIT, HttpError, HttpSettings, Network};
 use crate::metrics::{InFlight, Metrics, RouteCounts};
 
-/// Creates an application whose responses have the common headers. Register `routes` without a trailing slash.
+/// Creates an application whose responses have the common headers. Register `routes` without a trailing slash. Where no route
+/// matches, the answer is a problem (RFC 9457), unless `routes` sets a default service.
 pub fn app(
     middleware: &HttpMiddleware,
     routes: &mut dyn FnMut(&mut ServiceConfig),
@@ -43,8 +44,9 @@ pub fn app(
     App::new()
         .app_data(middleware.base_path())
         .configure(extractor_limits)
-        .configure(|config| routes(config))
+        // `routes` may set another default.
         .default_service(web::to(not_found))
+        .configure(|config| routes(config))
         .wrap(middleware.clone())
 }
 
@@ -83,6 +85,23 @@ fn status_error(status: StatusCode) -> Error {
     HttpError::new(status, status.canonical_reason().unwrap_or("Error")).into()
 }
 
+/// Whether the service serves at all. While it is closed, every request is answered with 503, except those that ask how the
+/// service is (`/healthz`, `/readyz`, `/metrics`).
+#[derive(Clone, Default)]
+pub struct Gate(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+
+impl Gate {
+    /// A gate that is closed while this says so.
+    pub fn closed_while(is_closed: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(is_closed)))
+    }
+
+    fn refuses(&self, path: &str) -> bool {
+        self.0.as_ref().is_some_and(|is_closed| is_closed())
+            && !matches!(path, "/healthz" | "/readyz" | "/metrics")
+    }
+}
+
 /// The configuration of the middleware, shared by all workers.
 #[derive(Clone)]
 pub struct HttpMiddleware {
@@ -90,13 +109,26 @@ pub struct HttpMiddleware {
     metrics: Metrics,
     is_https: bool,
     base_path: BasePath,
+    gate: Gate,
 }
 
 impl HttpMiddleware {
     /// Creates a middleware with these settings and metrics. `is_https` says whether the service's public URL uses
     /// https.
     pub fn new(settings: HttpSettings, metrics: Metrics, is_https: bool) -> Self {
-        Self { settings: Arc::new(settings), metrics, is_https, base_path: BasePath(Arc::from("")) }
+        Self {
+            settings: Arc::new(settings),
+            metrics,
+            is_https,
+            base_path: BasePath(Arc::from("")),
+            gate: Gate::default(),
+        }
+    }
+
+    /// Serves only while this gate is open.
+    #[must_use]
+    pub fn behind(self, gate: Gate) -> Self {
+        Self { gate, ..self }
     }
 
     /// Also serves all routes below this path, for example `/id`; an empty path changes nothing.
@@ -118,6 +150,7 @@ pub(super) struct WorkerState {
     pub(super) security: SecurityHeaders,
     pub(super) request_timeout: Duration,
     base_path: BasePath,
+    gate: Gate,
     pub(super) in_flight: InFlight,
     metrics: Metrics,
     /// Counters of routes that are not a [`resource`](super::resource), and of requests that matched no route.
@@ -133,6 +166,7 @@ impl WorkerState {
             security: SecurityHeaders::new(middleware.is_https, settings.hsts_subdomains),
             request_timeout: Duration::from_secs(settings.request_timeout_seconds),
             base_path: middleware.base_path.clone(),
+            gate: middleware.gate.clone(),
             in_flight: middleware.metrics.worker(),
             metrics: middleware.metrics.clone(),
             others: RefCell::default(),
@@ -193,6 +227,9 @@ where
         }
         if !normalize_path(&mut request, &self.worker.base_path) {
             return ResponseFuture::ready(in_progress, reject(request, &HttpError::not_found()));
+        }
+        if self.worker.gate.refuses(request.path()) {
+            return ResponseFuture::ready(in_progress, reject(request, &HttpError::unavailable(1)));
         }
         match catch_unwind(AssertUnwindSafe(|| self.routes.call(request))) {
             Ok(handler) => ResponseFuture::new(in_progress, handler),

@@ -19,11 +19,11 @@ mod settings;
 
 pub use body::{BODY_LIMIT, BodyError};
 pub use client::ClientAddress;
-pub use context::RequestId;
+pub use context::{RequestId, add_to_response};
 pub use cors::{Cors, OriginCheck};
 pub use error::{HttpError, problem_response};
 pub use extract::{Form, Json, Path, Query, form_body, parameters};
-pub use middleware::{HttpMiddleware, app};
+pub use middleware::{Gate, HttpMiddleware, app};
 pub use network::{Network, is_loopback_authority, is_loopback_url};
 pub(crate) use path::HadTrailingSlash;
 pub use path::{BasePath, is_base_path};

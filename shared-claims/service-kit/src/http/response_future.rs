@@ -81,6 +81,7 @@ impl RequestInProgress {
     ) -> HttpResponse {
         let mut response = problem_if_plain_text(response);
         self.worker.security.add(response.headers_mut(), self.is_https);
+        self.context.add_headers(response.headers_mut());
         let (cors, route) = (self.cors(), self.context.route());
         let methods = route.map(|route| &route.methods);
         if apply(cors, self.cross_origin.as_ref(), is_known, methods, response.headers_mut()) {

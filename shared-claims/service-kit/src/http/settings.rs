@@ -28,6 +28,9 @@ pub struct HttpSettings {
     pub hsts_subdomains: bool,
     /// The number of worker threads; 0 for one per core.
     pub workers: usize,
+    /// How long the service still serves after the signal to stop, while `/readyz` answers 503, so that whoever sends it
+    /// requests notices. Only then does it stop to accept connections.
+    pub drain_seconds: u64,
     /// How long a stopping server waits for running requests.
     pub shutdown_seconds: u64,
     /// How long a client may take to send its headers.
@@ -63,6 +66,7 @@ impl HttpSettings {
             trusted_proxies: Vec::new(),
             hsts_subdomains: false,
             workers: 0,
+            drain_seconds: 0,
             shutdown_seconds: 10,
             client_timeout_seconds: 10,
             request_timeout_seconds: 60,
@@ -96,6 +100,7 @@ impl Validate for HttpSettings {
             }
         }
         in_range("workers", self.workers, 0..=1024)?;
+        in_range("drain_seconds", self.drain_seconds, 0..=600)?;
         in_range("shutdown_seconds", self.shutdown_seconds, 0..=3600)?;
         in_range("client_timeout_seconds", self.client_timeout_seconds, 1..=600)?;
         in_range("request_timeout_seconds", self.request_timeout_seconds, 1..=3600)?;

@@ -25,7 +25,7 @@ pub use workers::raise_open_file_limit;
 use self::tls::Tls;
 use self::workers::{listen, serve, serve_metrics};
 use crate::health;
-use crate::http::HttpSettings;
+use crate::http::{Gate, HttpSettings};
 use crate::metrics::{Metrics, MetricsSettings};
 
 /// The parts of a service.
@@ -47,6 +47,8 @@ pub struct Service<R> {
     /// The base path below which all routes are served too, for proxies that do not remove it: for example `/id`, or
     /// empty.
     pub base_path: String,
+    /// Whether the service serves at all.
+    pub gate: Gate,
     /// Registers the service's own routes and data. Called once in each worker.
     pub routes: R,
 }
@@ -58,6 +60,8 @@ pub struct Application {
     main: Server,
     metrics_server: Option<Server>,
     tls: Option<Tls>,
+    health: health::HealthChecks,
+    drain_time: Duration,
     shutdown_timeout: Duration,
     shutdown: watch::Sender<bool>,
 }
@@ -74,6 +78,7 @@ where
     };
     let address = listener.local_addr()?;
     let shutdown_timeout = Duration::from_secs(service.http.shutdown_seconds);
+    let (drain_time, health) = (Duration::from_secs(service.http.drain_seconds), service.health.clone());
     let metrics_server = match service.metrics_settings.bind {
         Some(bind) => {
             let listener = listen(bind, "metrics.bind")?;
@@ -84,7 +89,17 @@ where
     let (metrics_address, metrics_server) = metrics_server.unzip();
     let (shutdown, shutdown_signal) = ShutdownSignal::new();
     let main = serve(service, listener, tls.clone(), shutdown_signal)?;
-    Ok(Application { address, metrics_address, main, metrics_server, tls, shutdown_timeout, shutdown })
+    Ok(Application {
+        address,
+        metrics_address,
+        main,
+        metrics_server,
+        tls,
+        health,
+        drain_time,
+        shutdown_timeout,
+        shutdown,
+    })
 }
 
 /// The time after `http.shutdown_seconds` for ending what still runs. Together with the end of the process it stays
@@ -107,16 +122,33 @@ impl Application {
         self.metrics_address
     }
 
-    /// Serves until SIGTERM or SIGINT. After the signal, the process ends within `http.shutdown_seconds` and one
-    /// second.
+    /// Serves until SIGTERM or SIGINT, and after it for `http.drain_seconds`. Then the process ends within
+    /// `http.shutdown_seconds` and one second.
     pub async fn run(self) -> io::Result<()> {
-        let stopped = stop_signal(self.shutdown_timeout)?;
+        let (stopped, drain) = (stop_signal(self.stop_timeout())?, self.drain());
+        let stopped = async move {
+            stopped.await;
+            drain.await;
+        };
         self.run_until(stopped, async {}).await
     }
 
-    /// How long a stop waits for running requests.
-    pub fn shutdown_timeout(&self) -> Duration {
-        self.shutdown_timeout
+    /// The longest that a stop takes from the signal on: `http.drain_seconds` and `http.shutdown_seconds`.
+    pub fn stop_timeout(&self) -> Duration {
+        self.drain_time + self.shutdown_timeout
+    }
+
+    /// Makes `/readyz` answer 503, and completes after `http.drain_seconds`. Await it between the signal to stop and
+    /// the end of the future given to [`run_until`](Self::run_until): until then, everything is served as before.
+    pub fn drain(&self) -> impl Future<Output = ()> + use<> {
+        let (health, drain_time) = (self.health.clone(), self.drain_time);
+        async move {
+            health.set_stopping();
+            if !drain_time.is_zero() {
+                tracing::info!(seconds = drain_time.as_secs(), "server.draining");
+                tokio::time::sleep(drain_time).await;
+            }
+        }
     }
 
     /// Serves until `stop` completes. Then accepts no more connections, waits for running requests, and closes those

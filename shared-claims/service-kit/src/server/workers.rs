@@ -34,7 +34,8 @@ where
     let settings = service.http.clone();
     let counted = service.metrics.clone();
     let middleware = HttpMiddleware::new(service.http, service.metrics.clone(), service.is_https)
-        .with_base_path(&service.base_path);
+        .with_base_path(&service.base_path)
+        .behind(service.gate);
     let has_metrics = service.metrics_settings.bind.is_none();
     let (checks, api, token_origin, base_path, routes) =
         (service.health, service.api, service.token_origin, service.base_path, service.routes);

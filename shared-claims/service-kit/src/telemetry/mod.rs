@@ -5,8 +5,6 @@ mod panics;
 mod request;
 mod writer;
 
-use std::io::BufWriter;
-
 use serde::{Deserialize, Serialize};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::Targets;
@@ -29,9 +27,6 @@ pub use writer::lost_lines;
 #[error("cannot start logging: {0}")]
 pub struct TelemetryError(String);
 
-/// The most bytes that are written at once.
-const BUFFER: usize = 64 * 1024;
-
 /// Keeps logging running. Drop it at the end of the program: that writes the remaining lines.
 #[must_use = "without it the last lines are lost"]
 pub struct Log {
@@ -40,8 +35,7 @@ pub struct Log {
 
 /// Starts logging, panics included. Call it once per process.
 pub fn init(settings: &LogSettings) -> Result<Log, TelemetryError> {
-    let stderr = BufWriter::with_capacity(BUFFER, std::io::stderr());
-    let lines = Lines::start(stderr).map_err(|error| TelemetryError(error.to_string()))?;
+    let lines = Lines::start(std::io::stderr()).map_err(|error| TelemetryError(error.to_string()))?;
     let subscriber = subscriber(settings, lines.clone())?;
     subscriber.try_init().map_err(|error| TelemetryError(error.to_string()))?;
     std::panic::set_hook(Box::new(panics::log));

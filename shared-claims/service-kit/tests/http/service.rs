@@ -177,6 +177,7 @@ pub(crate) fn start_at(
         api: document(),
         token_origin: Some("http://auth.example:8000".to_owned()),
         base_path: "/base".to_owned(),
+        gate: service_kit::http::Gate::default(),
         routes,
     };
     let (started, starting) = std::sync::mpsc::channel();
@@ -186,8 +187,10 @@ pub(crate) fn start_at(
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let application = bind(service, Some(listener)).unwrap();
             started.send((application.address(), application.metrics_address())).unwrap();
+            let drain = application.drain();
             let stopped = async {
                 let _ = stopped.await;
+                drain.await;
             };
             application.run_until(stopped, async {}).await.unwrap();
         });

@@ -52,6 +52,24 @@ fn running_requests_complete_and_no_new_connections_are_accepted() {
 }
 
 #[test]
+fn a_draining_service_is_not_ready_and_still_serves() {
+    let mut service = start_with(|http, _| http.drain_seconds = 3, HealthChecks::new());
+    let address = service.address;
+    assert_eq!(get(address, "/readyz").status, 200);
+    let thread = service.stop();
+    let body = loop {
+        let ready = get(address, "/readyz");
+        if ready.status == 503 {
+            break ready.body;
+        }
+    };
+    assert!(body.contains(r#""status":"stopping""#), "{body}");
+    assert_eq!(get(address, "/notes").status, 200);
+    thread.join().unwrap();
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
 fn a_handler_that_waits_is_notified_of_the_shutdown() {
     let mut service = start_with(|http, _| http.shutdown_seconds = 10, HealthChecks::new());
     let mut waiting = open(&service, "/news");
@@ -121,6 +139,7 @@ fn a_port_in_use_is_reported_with_its_setting() {
         api: utoipa::openapi::OpenApi::default(),
         token_origin: None,
         base_path: String::new(),
+        gate: service_kit::http::Gate::default(),
         routes: |_: &mut actix_web::web::ServiceConfig| {},
     };
     let Err(error) = service_kit::server::bind(service, None) else { panic!("bound twice") };

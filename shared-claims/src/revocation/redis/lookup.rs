@@ -217,6 +217,7 @@ async fn keep_connected(inner: &Inner) {
     let clock = &inner.found.settings.clock;
     let mut connection_state = inner.connection_state.subscribe();
     let mut retry = inner.found.retry();
+    let mut last_epoch = None;
     for generation in 0.. {
         let mut connection = loop {
             match inner.settings.connect(clock).await {
@@ -237,6 +238,11 @@ async fn keep_connected(inner: &Inner) {
             match limited(inner.settings.time_limit, clock, asking).await {
                 Ok(reply) => {
                     retry.succeeded();
+                    if let Some(epoch) = &reply.epoch
+                        && last_epoch.replace(epoch.clone()).is_some_and(|last| last != *epoch)
+                    {
+                        inner.found.count_resync();
+                    }
                     let as_of_ms = inner.as_of_ms(&reply, &connection.run_id, sent_ms);
                     if let Err(error) = renewal_watch.observe(as_of_ms, inner.found.boot_ms()) {
                         inner.broke(generation, &error);

@@ -10,11 +10,12 @@ use url::Url;
 use super::VerifierBuilder;
 use crate::claims::CustomClaims;
 use crate::jitter::Jitter;
+use crate::revocation::RevocationSource;
 use crate::revocation::contract::MAX_LEEWAY_S;
 use crate::verifier::cache::TokenCache;
 use crate::verifier::check::{Inner, Verifier};
 use crate::verifier::error::BuildError;
-use crate::verifier::keys::{Fetcher, KeySetRefresher, KeySource, PublicKey, RefreshSettings};
+use crate::verifier::keys::{Fetcher, KeySetRefresher, KeySource, ListChanges, PublicKey, RefreshSettings};
 use crate::verifier::metrics::Counters;
 use crate::verifier::payload::{Audience, Expected};
 use crate::verifier::token::STRICT_BASE64;
@@ -58,8 +59,9 @@ impl<C: CustomClaims, const HAS_POLICY: bool> VerifierBuilder<C, HAS_POLICY> {
                 max_age: self.jwks_max_age,
                 jitter: Jitter::system(),
             };
-            let refresher =
-                KeySetRefresher::start(fetcher, settings, Arc::clone(&self.clock), Arc::clone(&counters));
+            let (clock, counters) = (Arc::clone(&self.clock), Arc::clone(&counters));
+            let list_changes = list_changes(revocation.clone());
+            let refresher = KeySetRefresher::start(fetcher, settings, clock, counters, list_changes);
             refresher.wait_for_first(FIRST_REFRESH_LIMIT).await;
             KeySource::Fetched(refresher)
         };
@@ -102,6 +104,11 @@ fn rs256_works() -> bool {
     };
     let bad: Vec<u8> = good.iter().map(|byte| byte ^ 1).collect();
     key.verifies(SIGNED.as_bytes(), &good) && !key.verifies(SIGNED.as_bytes(), &bad)
+}
+
+/// How often this source found another list than before.
+fn list_changes(source: Option<RevocationSource>) -> ListChanges {
+    Box::new(move || source.as_ref().and_then(RevocationSource::status).map_or(0, |status| status.resyncs))
 }
 
 #[cfg(test)]

@@ -13,5 +13,5 @@ pub use set::{InvalidKeySet, KeySet};
 pub use source::KeySetHandle;
 
 pub(crate) use fetch::Fetcher;
-pub(crate) use refresher::{KeySetRefresher, RefreshSettings};
+pub(crate) use refresher::{KeySetRefresher, ListChanges, RefreshSettings};
 pub(crate) use source::KeySource;

@@ -36,6 +36,10 @@ pub(crate) struct RefreshSettings {
     pub(crate) jitter: Jitter,
 }
 
+/// Tells how often the revocation list was found to be another one: the issuer's database may have been restored, and then
+/// keys that the issuer does not know any more must go.
+pub(crate) type ListChanges = Box<dyn Fn() -> u64 + Send + Sync>;
+
 /// Refreshes the key set of an issuer until it is dropped.
 pub(crate) struct KeySetRefresher {
     shared: Arc<Shared>,
@@ -48,6 +52,7 @@ struct Shared {
     settings: RefreshSettings,
     current: ArcSwapOption<CurrentKeySet>,
     last_error: ArcSwapOption<String>,
+    list_changes: ListChanges,
     /// Notified when an unknown `kid` requests a refresh.
     requested: Notify,
     extra: Mutex<ExtraRefresh>,
@@ -76,6 +81,7 @@ impl KeySetRefresher {
         settings: RefreshSettings,
         clock: SharedClock,
         counters: Arc<Counters>,
+        list_changes: ListChanges,
     ) -> Self {
         let shared = Arc::new(Shared {
             clock,
@@ -83,6 +89,7 @@ impl KeySetRefresher {
             settings,
             current: ArcSwapOption::empty(),
             last_error: ArcSwapOption::empty(),
+            list_changes,
             requested: Notify::new(),
             extra: Mutex::default(),
             ended: watch::Sender::new(0),
@@ -209,11 +216,15 @@ impl Shared {
     }
 
     /// Sleeps for `delay` by the timer or by the boot clock, whichever ends first (the timer stands still while the machine is
-    /// suspended). Returns earlier if a refresh is requested, or if the key set is too old to be used.
-    async fn pause(&self, delay: Duration) {
+    /// suspended). Returns earlier if a refresh is requested, if the key set is too old to be used, or if the revocation list
+    /// became another one since `changes` was read, before the last refresh.
+    async fn pause(&self, delay: Duration, changes: u64) {
         let start = self.clock.boot_ms();
         let mut left = delay;
         while !left.is_zero() && u128::from(self.clock.boot_ms().saturating_sub(start)) < delay.as_millis() {
+            if (self.list_changes)() != changes {
+                return;
+            }
             let step = left.min(Duration::from_secs(1));
             if timeout(step, self.requested.notified()).await.is_ok() {
                 return;
@@ -233,6 +244,7 @@ async fn refresh_forever(shared: &Shared, client: &Fetcher) {
     let mut retry = schedule::retry_with_a_set(jitter.clone());
     loop {
         let is_extra = shared.extra().is_pending;
+        let changes = (shared.list_changes)();
         let delay = if shared.has_usable() {
             let as_of_ms = shared.clock.boot_ms();
             match client.fetch(std::mem::take(&mut known)).await {
@@ -261,7 +273,7 @@ async fn refresh_forever(shared: &Shared, client: &Fetcher) {
             shared.extra().is_pending = false;
         }
         shared.refresh_ended();
-        shared.pause(delay).await;
+        shared.pause(delay, changes).await;
     }
 }
 
@@ -319,7 +331,8 @@ mod tests {
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let fetcher = Fetcher::new(format!("http://{nobody}"), None, None).unwrap();
         let counters = Arc::new(Counters::new(OptionalObserver::default()));
-        let refresher = KeySetRefresher::start(fetcher, settings, Arc::new(SystemClock), counters);
+        let refresher =
+            KeySetRefresher::start(fetcher, settings, Arc::new(SystemClock), counters, Box::new(|| 0));
         for _ in 0..5 {
             assert_eq!(timeout(Duration::from_secs(20), pauses.recv()).await, Ok(Some(())));
         }

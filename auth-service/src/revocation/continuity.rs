@@ -1,0 +1,258 @@
+//! Whether the database still has what it committed.
+//!
+//! The promise of the revocation list rests on that. A database that was restored to an earlier state breaks it: what ended
+//! since then stands in it again. The log of facts shows this, because its end only grows: where it is before the newest
+//! fact that this process has seen, or that Redis has, the database is an older state of itself. Then the service serves
+//! nothing, until an operator has run `after-restore`, which gives the database another id.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use service_kit::database::{Database, DatabaseError, DbConnection};
+
+use crate::storage::meta::{self, DATABASE_ID};
+use crate::storage::revocations;
+
+/// How long a reading may take.
+const READ_LIMIT: Duration = Duration::from_secs(2);
+
+/// The end of a database's log of facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEnd {
+    /// The id of the database.
+    pub database: String,
+    /// The number of the last fact.
+    pub seq: i64,
+}
+
+impl LogEnd {
+    /// Reads it. Read facts in the same snapshot.
+    pub fn read(conn: &mut DbConnection) -> Result<Self, DatabaseError> {
+        let database = meta::find(conn, DATABASE_ID)?;
+        let database = database.ok_or_else(|| {
+            DatabaseError::Unavailable("it has no id, as if it were being restored".to_owned())
+        })?;
+        Ok(Self { database, seq: revocations::last_seq(conn)? })
+    }
+
+    /// The text that stands in Redis.
+    pub fn to_text(&self) -> String {
+        format!("{}:{}", self.database, self.seq)
+    }
+
+    /// Parses the text that stands in Redis. One that has no number is an id that was written before there were numbers.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return None;
+        }
+        let numbered = text.rsplit_once(':').and_then(|(id, seq)| Some((id, seq.parse().ok()?)));
+        let (database, seq) = numbered.unwrap_or((text, 0));
+        Some(Self { database: database.to_owned(), seq })
+    }
+}
+
+/// What this process knows of the log's end. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Continuity {
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    newest: Option<LogEnd>,
+    is_older: bool,
+    /// The number of readings that were begun, and the one whose result counts.
+    begun: u64,
+    applied: u64,
+}
+
+/// A reading of the log's end that was begun: what it has to show at least.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    number: u64,
+    newest: Option<LogEnd>,
+}
+
+/// What a reading shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The database goes on from what is known.
+    Current,
+    /// The database is an older state of itself.
+    Older,
+    /// Another database, or one that was restored and given another id.
+    Another,
+}
+
+impl Continuity {
+    /// Begins with a database of this id, of whose log nothing is known.
+    pub fn of(database_id: String) -> Self {
+        let known = Known { newest: Some(LogEnd { database: database_id, seq: 0 }), ..Known::default() };
+        Self { known: Arc::new(Mutex::new(known)) }
+    }
+
+    /// The id of the database.
+    pub fn database(&self) -> String {
+        self.known().newest.as_ref().map(|end| end.database.clone()).unwrap_or_default()
+    }
+
+    /// Begins a reading. What was known before it has to be in its result.
+    pub fn begin(&self) -> Reading {
+        let mut known = self.known();
+        known.begun += 1;
+        Reading { number: known.begun, newest: known.newest.clone() }
+    }
+
+    /// Says what Redis has. Call it before the reading begins that is to be compared with it.
+    pub fn delivered(&self, end: &LogEnd) {
+        let mut known = self.known();
+        match &mut known.newest {
+            Some(newest) if newest.database == end.database => newest.seq = newest.seq.max(end.seq),
+            Some(_) => {}
+            None => known.newest = Some(end.clone()),
+        }
+    }
+
+    /// Says that this process committed the fact with this number.
+    pub fn committed(&self, seq: i64) {
+        if let Some(newest) = &mut self.known().newest {
+            newest.seq = newest.seq.max(seq);
+        }
+    }
+
+    /// Compares a reading with what was known when it began. The result of a later reading counts more. A reading of another
+    /// database changes nothing: see [`adopt`](Self::adopt).
+    pub fn end(&self, reading: &Reading, found: &LogEnd) -> Shown {
+        let shown = match &reading.newest {
+            Some(newest) if newest.database != found.database => Shown::Another,
+            Some(newest) if newest.seq > found.seq => Shown::Older,
+            _ => Shown::Current,
+        };
+        if shown == Shown::Another {
+            return shown;
+        }
+        let mut known = self.known();
+        if reading.number < known.applied {
+            return shown;
+        }
+        known.applied = reading.number;
+        let was_older = std::mem::replace(&mut known.is_older, shown == Shown::Older);
+        match &mut known.newest {
+            Some(newest) if newest.database == found.database => newest.seq = newest.seq.max(found.seq),
+            newest => *newest = Some(found.clone()),
+        }
+        drop(known);
+        match (was_older, shown == Shown::Older) {
+            (false, true) => tracing::error!(
+                "database.older: it was restored to an earlier state, and what was revoked since is valid in it; nothing is \
+                 served until `auth-service after-restore` was run"
+            ),
+            (true, false) => tracing::info!("database.current"),
+            _ => {}
+        }
+        shown
+    }
+
+    /// Goes on with a database that has another id, of which nothing was known before.
+    fn adopt(&self, found: LogEnd) {
+        let mut known = self.known();
+        known.applied = known.begun;
+        known.newest = Some(found);
+        if std::mem::take(&mut known.is_older) {
+            tracing::info!("database.current");
+        }
+    }
+
+    /// Whether the database is an older state of itself.
+    pub fn is_older(&self) -> bool {
+        self.known().is_older
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks at the end of the log. Without it, a server to which nobody talks would not notice.
+#[derive(Clone)]
+pub struct LogWatch {
+    database: Database,
+    continuity: Continuity,
+}
+
+impl LogWatch {
+    /// Builds it.
+    pub fn new(database: Database, continuity: Continuity) -> Self {
+        Self { database, continuity }
+    }
+
+    /// Reads the log's end once. Before a database with another id is served, `prepare` reads again what else is known of it.
+    pub async fn look<F: Future<Output = ()>>(
+        &self,
+        prepare: impl FnOnce() -> F,
+    ) -> Result<(), DatabaseError> {
+        let reading = self.continuity.begin();
+        let reads = self.database.snapshot(LogEnd::read);
+        let Ok(found) = tokio::time::timeout(READ_LIMIT, reads).await else {
+            return Err(DatabaseError::Unavailable(format!("no answer within {} s", READ_LIMIT.as_secs())));
+        };
+        let found = found?;
+        if self.continuity.end(&reading, &found) == Shown::Another {
+            prepare().await;
+            self.continuity.adopt(found);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(database: &str, seq: i64) -> LogEnd {
+        LogEnd { database: database.to_owned(), seq }
+    }
+
+    #[test]
+    fn a_log_that_ends_before_what_was_seen_or_delivered_is_older() {
+        let continuity = Continuity::default();
+        let show = |found: &LogEnd| continuity.end(&continuity.begin(), found);
+        assert_eq!(show(&end("a", 5)), Shown::Current);
+        assert_eq!(show(&end("a", 4)), Shown::Older);
+        assert!(continuity.is_older());
+        assert_eq!(show(&end("a", 5)), Shown::Current);
+        continuity.delivered(&end("a", 9));
+        assert_eq!(show(&end("a", 8)), Shown::Older);
+        assert_eq!(show(&end("b", 8)), Shown::Another, "after-restore gave it another id");
+        assert!(continuity.is_older(), "until it is adopted");
+        continuity.adopt(end("b", 8));
+        assert!(!continuity.is_older());
+        assert_eq!(show(&end("b", 7)), Shown::Older);
+    }
+
+    #[test]
+    fn a_reading_is_compared_with_what_was_known_when_it_began() {
+        let continuity = Continuity::default();
+        let slow = continuity.begin();
+        assert_eq!(continuity.end(&continuity.begin(), &end("a", 5)), Shown::Current);
+        assert_eq!(
+            continuity.end(&slow, &end("a", 4)),
+            Shown::Current,
+            "it began before the fifth was known"
+        );
+        let slow = continuity.begin();
+        assert_eq!(continuity.end(&continuity.begin(), &end("a", 1)), Shown::Older);
+        continuity.end(&slow, &end("a", 5));
+        assert!(continuity.is_older(), "a later reading counts more");
+    }
+
+    #[test]
+    fn the_text_in_redis_is_read_with_and_without_a_number() {
+        for known in [end("a-b", 17), end("", 0)] {
+            assert_eq!(LogEnd::parse(&known.to_text()), Some(known));
+        }
+        assert_eq!(LogEnd::parse("a-b"), Some(end("a-b", 0)));
+        assert_eq!(LogEnd::parse(""), None);
+    }
+}

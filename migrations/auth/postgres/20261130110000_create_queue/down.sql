@@ -1,0 +1,2 @@
+DELETE FROM meta WHERE name = 'queue';
+DROP TABLE queue_messages;

@@ -1,0 +1,2 @@
+DROP TABLE guess_accounts;
+DROP TABLE login_locks;
