@@ -51,6 +51,8 @@ class Browser:
             for cookie in answer.headers.get_all("Set-Cookie", []):
                 name, value = cookie.split(";")[0].split("=", 1)
                 self.cookies[name] = value
+                if not value:  # the cookie is cleared
+                    del self.cookies[name]
             return Page(answer.status, answer.headers.get("Location"), answer.read().decode())
         finally:
             connection.close()

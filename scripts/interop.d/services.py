@@ -83,6 +83,10 @@ class AuthService:
             "AUTH__DATABASE__URL": f"sqlite://{self.place}/auth.db",
             "AUTH__KEYS__MASTER_KEY_PATH": f"{self.place}/master.key",
             "AUTH__PASSWORDS__BCRYPT_COST": "4",
+            # One address stands for many callers.
+            "AUTH__THROTTLE__LOGINS_PER_ADDRESS_PER_MINUTE": "10000",
+            "AUTH__THROTTLE__REGISTRATIONS_PER_HOUR": "10000",
+            "AUTH__THROTTLE__CLIENT_FAILURES_PER_MINUTE": "10000",
         }
         if self.redis_url:
             self.env["AUTH__REVOCATION__REDIS_URL"] = self.redis_url

@@ -4,8 +4,11 @@ client must not affect other clients, people sign in through it, and cookies of 
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -19,7 +22,9 @@ from processes import Processes, Server, free_port
 from report import Report
 from services import PASSWORD, AuthService, request, start_todo_service
 
-CADDYFILE = Path(__file__).resolve().parents[2] / "deploy" / "Caddyfile"
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+CADDYFILE = DEPLOY / "Caddyfile"
+START = DEPLOY / "gateway" / "start.sh"
 SECONDS = 8
 # The size of a body, in bytes, that the gateway refuses.
 TOO_LARGE = 200_000
@@ -43,7 +48,7 @@ class Gateway:
     port: int
 
 
-def configured(port: int, replicas: dict[str, list[int]]) -> str:
+def configured(replicas: dict[str, list[int]]) -> str:
     """The shipped file, with addresses instead of the names that Docker resolves."""
     config = CADDYFILE.read_text()
     for service, ports in replicas.items():
@@ -53,8 +58,13 @@ def configured(port: int, replicas: dict[str, list[int]]) -> str:
         assert found == 1, f"deploy/Caddyfile looks {service} up in another way than this test knows"
     assert "127.0.0.1:2020" in config
     config = config.replace("127.0.0.1:2020", f"127.0.0.1:{free_port()}")
-    config = config.replace("{$COOKIE_SUFFIX:}", COOKIE_SUFFIX)
-    return config.replace("{$PUBLIC_ORIGIN}", f"http://127.0.0.1:{port}")
+    return config.replace("{$COOKIE_SUFFIX:}", COOKIE_SUFFIX)
+
+
+def buffers() -> str:
+    """Debian's Caddy is older than the one of the image, and has other words for a request's body in memory."""
+    version = subprocess.run(["caddy", "version"], capture_output=True, text=True, check=True).stdout
+    return "buffer_requests" if re.match(r"v?2\.[0-6]\.", version) else "request_buffers 128KB"
 
 
 def broken(port: int, method: str, path: str, body: bytes) -> bytes:
@@ -109,14 +119,22 @@ class Recorder(BaseHTTPRequestHandler):
         pass
 
 
-def start_gateway(processes: Processes, place: Path, name: str, replicas: dict[str, list[int]]) -> int:
+def start_gateway(
+    processes: Processes,
+    place: Path,
+    name: str,
+    replicas: dict[str, list[int]],
+    settings: dict[str, str] | None = None,
+) -> int:
     port, config = free_port(), place / f"{name}.Caddyfile"
-    config.write_text(configured(port, replicas))
+    config.write_text(configured(replicas))
     home = {"HOME": str(place), "XDG_DATA_HOME": str(place), "XDG_CONFIG_HOME": str(place)}
-    command = ["caddy", "run", "--config", config, "--adapter", "caddyfile"]
-    gateway = processes.start(f"{name} gateway", command, place / f"{name}.log", home)
-    gateway.wait_for_port(port)
-    return port
+    origin = {"PUBLIC_ORIGIN": f"http://127.0.0.1:{port}", "PUBLIC_PORT": str(port)}
+    settings = {**home, **origin, "GATEWAY_BUFFERS": buffers(), "GATEWAY_SITES": str(place / f"{name}.sites"), **(settings or {})}
+    command = ["sh", START, "caddy", "run", "--config", config, "--adapter", "caddyfile"]
+    gateway = processes.start(f"{name} gateway", command, place / f"{name}.log", settings)
+    gateway.wait_for_port(int(settings["PUBLIC_PORT"]))
+    return int(settings["PUBLIC_PORT"])
 
 
 def people(report: Report, me: Gateway, auth: AuthService) -> None:
@@ -133,7 +151,7 @@ def people(report: Report, me: Gateway, auth: AuthService) -> None:
     stylesheet = re.search(r'href="(/assets/[^"]+\.css)"', form.html)
     for path in (stylesheet[1], "/register", "/logout", "/account", "/login?request=nonsense"):
         note(f"{path} is served", 200, browser.send("GET", path).status)
-    # Not built yet, or only reached with a request: the auth-service answers, not the gateway.
+    # Only reached with a request or with a link: the auth-service answers, not the gateway.
     for path in ("/consent", "/continue", "/forgot-password", "/reset-password", "/verify-email", "/account/sessions"):
         page = browser.send("GET", path)
         note(f"{path} reaches the auth-service", False, page.html == "Not found")
@@ -142,7 +160,8 @@ def people(report: Report, me: Gateway, auth: AuthService) -> None:
     body = json.dumps({"username": user, "password": PASSWORD})
     login = browser.send("POST", "/auth/login", body, Content_Type="application/json", Origin=auth.url)
     note("a login with cookies", 204, login.status)
-    note("the cookies of both ways", {"session", "access_token", "refresh_token"}, set(browser.cookies))
+    expected = {"session", "device", "access_token", "refresh_token"}
+    note("the cookies of both ways", expected, set(browser.cookies))
     note("the todo-service takes the access cookie", 200, browser.send("GET", "/whoami").status)
     note("the browser session goes on", 200, browser.send("GET", "/account").status)
 
@@ -168,6 +187,77 @@ def cookies_of_others(report: Report, me: Gateway, processes: Processes, place: 
         check(f"{name} twice, without spaces", f"{name}=x;a=1;{name}=;b=2;{name}", f"a=1;b=2;{name}")
 
 
+def ask(port: int, host: str, *more: str, path: str = "/whoami", tls: bool = False) -> tuple[int, dict[str, str], str]:
+    """One request with this `Host`, whatever the address is, and with these header lines."""
+    stream = socket.create_connection(("127.0.0.1", port), timeout=10)
+    if tls:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        stream = context.wrap_socket(stream, server_hostname="localhost")
+    with stream:
+        lines = [f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: close", *more]
+        stream.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
+        answer = b"".join(iter(partial(stream.recv, 65_536), b"")).decode()
+    head, _, body = answer.partition("\r\n\r\n")
+    status, *headers = head.split("\r\n")
+    named = {name.lower(): value.strip() for name, value in (line.split(":", 1) for line in headers)}
+    return int(status.split(" ")[1]), named, body
+
+
+class Forwarded(Recorder):
+    """A service behind the gateway that returns whom the gateway names as the client."""
+
+    def do_GET(self) -> None:
+        self.headers["Cookie"] = f"{self.headers['X-Forwarded-For']} {self.headers['X-Forwarded-Proto']}"
+        super().do_GET()
+
+
+def hosts(report: Report, me: Gateway, processes: Processes, place: Path, replicas: dict[str, list[int]]) -> None:
+    """Hosts that are not ours, https with its redirect, and TLS that another proxy ends."""
+
+    def note(case: str, wanted: object, found: object) -> None:
+        report.note(me, case, found == wanted, f"wanted {wanted}, got {found}")
+
+    note("an unknown host over http", 421, ask(me.port, "evil.example")[0])
+    note("our own host", 401, ask(me.port, f"127.0.0.1:{me.port}")[0])
+
+    port, plain = free_port(), free_port()
+    https = {"PUBLIC_ORIGIN": f"https://localhost:{port}", "PUBLIC_PORT": str(port), "GATEWAY_REDIRECT_PORT": str(plain)}
+    start_gateway(processes, place, "https", replicas, https)
+    status, headers, _ = ask(port, f"localhost:{port}", tls=True)
+    note("https", (401, None), (status, headers.get("alt-svc")))
+    note("an unknown host over https", 421, ask(port, "evil.example", tls=True)[0])
+    status, headers, _ = ask(plain, "localhost", path="/a?b=c")
+    note("http redirects to https", (308, f"https://localhost:{port}/a?b=c"), (status, headers.get("location")))
+    note("an unknown host is not redirected", 421, ask(plain, "evil.example")[0])
+
+    service = Server(Forwarded)
+    behind = {"AUTH_SERVICE": [service.port], "TODO_SERVICE": [service.port]}
+    named = ("X-Forwarded-For: 2001:db8::7", "X-Forwarded-Proto: https")
+    for name, believed, wanted in (
+        ("a proxy that ends TLS is believed", "127.0.0.1 10.0.0.0/8", "2001:db8::7, 127.0.0.1 https"),
+        ("another one is not", "10.0.0.0/8", "127.0.0.1 http"),
+    ):
+        port = free_port()
+        ended = {"PUBLIC_ORIGIN": "https://id.example.com", "PUBLIC_PORT": str(port), "TLS_ENDED_BY": believed}
+        start_gateway(processes, place, f"ended-{port}", behind, ended)
+        note(name, [wanted], json.loads(ask(port, "id.example.com", *named)[2]))
+        note("and still knows its host", 421, ask(port, "evil.example", *named)[0])
+
+    for origin, published, reason in (
+        ("http://localhost:8080", "80", "PUBLIC_PORT is 80"),
+        ("https://id.example.com", "8443", "PUBLIC_PORT is 8443"),
+        ("https://id.example.com/id", "443", "no path"),
+        ("https://id.example.com/", "443", "no path"),
+        ('"https://id.example.com"', "443", "must begin with"),
+        ("id.example.com", "443", "must begin with"),
+    ):
+        env = {"PUBLIC_ORIGIN": origin, "PUBLIC_PORT": published, "GATEWAY_SITES": str(place / "refused.sites")}
+        ended = subprocess.run(["sh", START, "true"], env={"PATH": os.environ["PATH"], **env}, capture_output=True, text=True)
+        refused = ended.returncode == 1 and reason in ended.stderr and len(ended.stderr.splitlines()) == 1
+        report.note(me, f"{origin} at port {published} is refused", refused, f"got {ended.returncode}: {ended.stderr}")
+
+
 def with_shipped_gateway(bin: Path, place: Path, auth: AuthService) -> Report:
     with Processes() as processes:
         # A replica is a second process on the same database.
@@ -185,6 +275,7 @@ def with_shipped_gateway(bin: Path, place: Path, auth: AuthService) -> Report:
         report = Report([me], "pages, cookies, broken bodies of strangers")
         people(report, me, auth)
         cookies_of_others(report, me, processes, place, auth)
+        hosts(report, me, processes, place, replicas)
         token = auth.login().access
         until = time.monotonic() + SECONDS
         sent, keys, whoami = Counter(), Counter(), Counter()

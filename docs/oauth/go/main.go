@@ -17,12 +17,20 @@ import (
 )
 
 type question struct {
-	Do     string `json:"do"`
-	Client struct {
+	Library string `json:"library"`
+	Do      string `json:"do"`
+	Client  struct {
 		ID     string `json:"id"`
 		Secret string `json:"secret"`
 	} `json:"client"`
-	Parameters map[string]string `json:"parameters"`
+	Parameters parameters `json:"parameters"`
+}
+
+type parameters map[string]json.RawMessage
+
+func (given parameters) text(name string) (text string) {
+	_ = json.Unmarshal(given[name], &text)
+	return text
 }
 
 func main() {
@@ -54,31 +62,91 @@ func ask(ctx context.Context, issuer string, asked question) map[string]any {
 	if asked.Do == "discover" {
 		return map[string]any{"ok": metadata}
 	}
-	token, err := tokenOf(ctx, metadata, asked)
+	result, err := resultOf(ctx, issuer, metadata, asked)
 	switch code := ErrorCode(err); {
 	case code != "":
 		return map[string]any{"error": code}
 	case err != nil:
 		return map[string]any{"unexpected": err.Error()}
 	}
-	return map[string]any{"ok": map[string]any{
+	return map[string]any{"ok": result}
+}
+
+func resultOf(ctx context.Context, issuer string, metadata *Metadata, asked question) (map[string]any, error) {
+	if asked.Library == "go-oidc" && asked.Do != "refresh" {
+		return byGoOIDC(ctx, issuer, asked)
+	}
+	token, err := tokenOf(ctx, metadata, asked)
+	if err != nil {
+		return nil, err
+	}
+	return members(token), nil
+}
+
+func members(token *oauth2.Token) map[string]any {
+	return map[string]any{
 		"access_token": token.AccessToken, "refresh_token": token.RefreshToken, "token_type": token.TokenType,
 		"expires_in": int(time.Until(token.Expiry).Seconds()), "scope": token.Extra("scope"),
-	}}
+		"id_token": token.Extra("id_token"),
+	}
+}
+
+func byGoOIDC(ctx context.Context, issuer string, asked question) (map[string]any, error) {
+	given := asked.Parameters
+	var kept struct {
+		Kept
+		RedirectURI string `json:"redirect_uri"`
+	}
+	if asked.Do == "log_in" {
+		if err := json.Unmarshal(given["kept"], &kept); err != nil {
+			return nil, err
+		}
+	} else {
+		kept.RedirectURI = given.text("redirect_uri")
+	}
+	scopes := strings.Fields(given.text("scope"))
+	login, err := NewLogin(ctx, issuer, asked.Client.ID, asked.Client.Secret, kept.RedirectURI, scopes)
+	if err != nil {
+		return nil, err
+	}
+	switch asked.Do {
+	case "begin":
+		var more []oauth2.AuthCodeOption
+		if prompt := given.text("prompt"); prompt != "" {
+			more = append(more, oauth2.SetAuthURLParam("prompt", prompt))
+		}
+		url, begun := login.Begin(more...)
+		kept.Kept = begun
+		return map[string]any{"url": url, "kept": kept}, nil
+	case "log_in":
+		person, err := login.Finish(ctx, given.text("callback"), kept.Kept)
+		if err != nil {
+			return nil, err
+		}
+		claims, result := map[string]any{}, members(person.Token)
+		result["claims"] = claims
+		return result, person.IDToken.Claims(&claims)
+	case "userinfo":
+		return login.Person(ctx, given.text("token"), given.text("sub"))
+	case "end_session":
+		url, err := login.SignOut(given.text("id_token_hint"), given.text("post_logout_redirect_uri"), given.text("state"))
+		return map[string]any{"url": url}, err
+	}
+	return nil, fmt.Errorf("unknown: %s", asked.Do)
 }
 
 func tokenOf(ctx context.Context, metadata *Metadata, asked question) (*oauth2.Token, error) {
 	id, secret, given := asked.Client.ID, asked.Client.Secret, asked.Parameters
-	scopes := strings.Fields(given["scope"])
+	scopes := strings.Fields(given.text("scope"))
 	switch asked.Do {
 	case "client_credentials":
-		return ClientCredentials(ctx, metadata, id, secret, scopes, given["resource"])
+		return ClientCredentials(ctx, metadata, id, secret, scopes, given.text("resource"))
 	case "password":
-		return Password(ctx, metadata, id, secret, given["username"], given["password"], scopes)
+		return Password(ctx, metadata, id, secret, given.text("username"), given.text("password"), scopes)
 	case "authorization_code":
-		return AuthorizationCode(ctx, metadata, id, secret, given["code"], given["code_verifier"], given["redirect_uri"])
+		return AuthorizationCode(ctx, metadata, id, secret, given.text("code"), given.text("code_verifier"), given.text("redirect_uri"))
 	case "refresh":
-		return Refresh(ctx, metadata, id, secret, given["refresh_token"])
+		return Refresh(ctx, metadata, id, secret, given.text("refresh_token"))
 	}
 	return nil, fmt.Errorf("unknown: %s", asked.Do)
 }

@@ -34,14 +34,54 @@ export class Client {
     return oauth.processGenericTokenEndpointResponse(server, client, answer)
   }
 
-  /** `callback` is the address that the browser was sent back to. */
-  async authorizationCode(callback, redirectUri, codeVerifier, state) {
+  /** Where to send a person's browser, and what to keep in the session of that browser until it is back. */
+  async begin(redirectUri, parameters) {
+    const verifier = oauth.generateRandomCodeVerifier()
+    const [state, nonce] = [oauth.generateRandomState(), oauth.generateRandomNonce()]
+    const url = new URL(this.server.authorization_endpoint)
+    url.search = new URLSearchParams({
+      ...parameters,
+      client_id: this.client.client_id,
+      response_type: 'code',
+      redirect_uri: redirectUri,
+      code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+      state,
+      nonce,
+    })
+    return { url: url.href, kept: { redirectUri, verifier, state, nonce } }
+  }
+
+  /** The tokens, and the claims of the id_token, whose signature is checked, too. */
+  async logIn(callback, { redirectUri, verifier, state, nonce }) {
+    const tokens = await this.authorizationCode(callback, redirectUri, verifier, state, nonce)
+    return { ...tokens, claims: oauth.getValidatedIdTokenClaims(tokens) }
+  }
+
+  /** `callback` is the address that the browser was sent back to. With a nonce there must be an id_token. */
+  async authorizationCode(callback, redirectUri, codeVerifier, state, nonce) {
     const { server, client, auth } = this
     const checked = oauth.validateAuthResponse(server, client, new URL(callback), state)
     const answer = await oauth.authorizationCodeGrantRequest(
       server, client, auth, checked, redirectUri, codeVerifier, limited(),
     )
-    return oauth.processAuthorizationCodeResponse(server, client, answer)
+    const options = nonce && { expectedNonce: nonce, requireIdToken: true }
+    const tokens = await oauth.processAuthorizationCodeResponse(server, client, answer, options)
+    if (nonce) await oauth.validateApplicationLevelSignature(server, answer, limited())
+    return tokens
+  }
+
+  /** What the issuer tells of a person. `sub` is that of the id_token: an answer about somebody else is refused. */
+  async userinfo(token, sub) {
+    const { server, client } = this
+    return oauth.processUserInfoResponse(server, client, sub, await oauth.userInfoRequest(server, client, token, limited()))
+  }
+
+  /** Where to send the browser to sign out at the issuer, too. */
+  endSession(parameters) {
+    const url = new URL(this.server.end_session_endpoint)
+    url.search = new URLSearchParams({ ...parameters, client_id: this.client.client_id })
+    return { url: url.href }
   }
 
   /** Each refresh token serves once: keep the one in the answer. */

@@ -35,6 +35,9 @@ export async function logIn(config, callback, kept) {
 /** What the issuer tells of a person. `sub` is that of the id_token: an answer about somebody else is refused. */
 export const userinfo = (config, token, sub) => oidc.fetchUserInfo(config, token, sub)
 
+/** Where to send the browser to sign out at the issuer, too. */
+export const endSession = (config, parameters) => ({ url: oidc.buildEndSessionUrl(config, parameters).href })
+
 /** `callback` is the address that the browser was sent back to. */
 export const authorizationCode = (config, callback, checks) =>
   oidc.authorizationCodeGrant(config, new URL(callback), checks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import requests
 from authlib.common.security import generate_token
+from authlib.common.urls import add_params_to_uri
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
@@ -80,6 +81,10 @@ class Client:
         if answer.json()["sub"] != sub:
             raise ValueError("the answer is about somebody else")
         return answer.json()
+
+    def end_session(self, **parameters: str) -> dict:
+        """Where to send the browser to sign out at the issuer, too."""
+        return {"url": add_params_to_uri(self.metadata["end_session_endpoint"], list(parameters.items()))}
 
     def authorization_code(self, callback: str, state: str, code_verifier: str, redirect_uri: str) -> dict:
         """`callback` is the address that the browser was sent back to."""

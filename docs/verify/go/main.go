@@ -12,7 +12,12 @@ import (
 
 func main() {
 	issuer := os.Getenv("ISSUER")
-	keys, err := NewKeys(issuer + "/.well-known/jwks.json")
+	// Set it where the key set is not read from the issuer's public address.
+	jwksURL := os.Getenv("JWKS_URL")
+	if jwksURL == "" {
+		jwksURL = issuer + "/.well-known/jwks.json"
+	}
+	keys, err := NewKeys(jwksURL)
 	if err != nil {
 		log.Fatal(err)
 	}

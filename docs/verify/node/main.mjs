@@ -2,8 +2,9 @@
 import { createInterface } from 'node:readline'
 import { Invalid, TokenVerifier, Unavailable } from './verify.mjs'
 
-const { ISSUER: issuer, AUDIENCE: audience, REDIS_URL: redisUrl } = process.env
-const verifier = new TokenVerifier({ issuer, audience, redisUrl })
+// JWKS_URL: set it where the key set is not read from the issuer's public address.
+const { ISSUER: issuer, AUDIENCE: audience, REDIS_URL: redisUrl, JWKS_URL: jwksUrl } = process.env
+const verifier = new TokenVerifier({ issuer, audience, redisUrl, jwksUrl })
 
 for await (const token of createInterface({ input: process.stdin })) {
   try {

@@ -16,14 +16,14 @@ const isText = (value, form = /./) => typeof value === 'string' && form.test(val
 const isTime = (value) => Number.isSafeInteger(value) && value >= 0
 
 export class TokenVerifier {
-  constructor({ issuer, audience, redisUrl }) {
+  constructor({ issuer, audience, redisUrl, jwksUrl = `${issuer}/.well-known/jwks.json` }) {
     // jose compares `typ` as a media type, so it also accepts application/at+jwt, in upper or lower case.
     const claims = { issuer, audience, requiredClaims: REQUIRED, clockTolerance: LEEWAY_S }
     this.expected = { algorithms: ['RS256'], typ: 'at+jwt', ...claims }
     // The last good key set is used for up to a day while the issuer is unreachable. It is read again before its max-age
     // ends, and for an unknown kid, but then at most every ten seconds.
     const limits = { cacheMaxAge: 86_400_000, cooldownDuration: 10_000, timeoutDuration: 5_000 }
-    this.keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`), limits)
+    this.keys = createRemoteJWKSet(new URL(jwksUrl), limits)
     setInterval(() => this.keys.reload().catch(() => {}), 240_000).unref()
     this.list = new RevocationList(redisUrl)
   }

@@ -5,7 +5,10 @@ import sys
 
 from verify import Invalid, TokenVerifier, Unavailable
 
-verifier = TokenVerifier(os.environ["ISSUER"], os.environ["AUDIENCE"], os.environ["REDIS_URL"])
+issuer = os.environ["ISSUER"]
+# Set it where the key set is not read from the issuer's public address.
+jwks_url = os.environ.get("JWKS_URL") or f"{issuer}/.well-known/jwks.json"
+verifier = TokenVerifier(issuer, os.environ["AUDIENCE"], os.environ["REDIS_URL"], jwks_url)
 for line in sys.stdin:
     try:
         print("200", verifier.verify(line.rstrip("\n"))["sub"], flush=True)

@@ -23,9 +23,9 @@ class Unavailable(Exception):
 class TokenVerifier:
     """Threads may share it."""
 
-    def __init__(self, issuer: str, audience: str, redis_url: str) -> None:
+    def __init__(self, issuer: str, audience: str, redis_url: str, jwks_url: str | None = None) -> None:
         self.expected = {"algorithms": ["RS256"], "issuer": issuer, "audience": audience, "leeway": 10}
-        self.keys = Keys(f"{issuer}/.well-known/jwks.json")
+        self.keys = Keys(jwks_url or f"{issuer}/.well-known/jwks.json")
         self.list = RevocationList(redis_url)
 
     def verify(self, token: str) -> dict:

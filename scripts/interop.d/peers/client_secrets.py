@@ -16,11 +16,13 @@ def cases(table: Table) -> None:
 
 
 def _odd(table: Table) -> None:
-    """Id and secret are form-encoded in a Basic header (RFC 6749 §2.3.1), but not by every library."""
+    """Id and secret are form-encoded in a Basic header (RFC 6749 §2.3.1), but not by every library. Where they do not match
+    decoded, the issuer takes them as sent. That cannot help an id with a colon, which ends the id in the header."""
+    unencoded = {"an odd secret": "ok", "an odd id": "invalid_client"}
     for name, client in table.setting.declared.items():
         for case, wanted, method, needs in (
             ("in Basic", "ok", "client_secret_basic", "encodes"),
-            ("in Basic, unencoded", "invalid_client", "client_secret_basic", "leaves"),
+            ("in Basic, unencoded", unencoded[name], "client_secret_basic", "leaves"),
             ("in the form", "ok", "client_secret_post", "post"),
         ):
             mine = client.but(method=method)

@@ -14,16 +14,21 @@ from peers.tls import Authority
 
 ANSWER_LIMIT_S = 30
 TOKENS = ("client_credentials", "password", "authorization_code", "refresh")
+LOGIN = ("log_in", "userinfo", "end_session")
 WHOLE = ("discover", *TOKENS, "revoke", "introspect", "narrow", "public", "post")
 # The features of each library. A case for a feature that a library lacks is left out. Besides the names of endpoints
 # and grants: `narrow`: `scope` and `resource` with every grant; `public`, `post`: ways to authenticate; `oidc`: the
-# OpenID Connect discovery document; `log_in`: the whole code flow with an id_token; `encodes` or `leaves`: whether the library form-encodes id and secret for Basic.
+# OpenID Connect discovery document; `log_in`: the whole code flow with an id_token; `profile`: userinfo comes with the
+# login, and a refresh takes what the login returned; `encodes` or `leaves`: whether the library form-encodes id and
+# secret for Basic.
 CLIENTS = {
-    "authlib": ("python", (*WHOLE, "log_in", "leaves")),
+    "authlib": ("python", (*WHOLE, *LOGIN, "leaves")),
     "requests-oauthlib": ("python", (*TOKENS, "narrow", "encodes")),
-    "openid-client": ("node", (*WHOLE, "log_in", "oidc", "encodes")),
-    "oauth4webapi": ("node", (*WHOLE, "introspect_signed", "oidc", "encodes")),
+    "openid-client": ("node", (*WHOLE, *LOGIN, "oidc", "encodes")),
+    "oauth4webapi": ("node", (*WHOLE, *LOGIN, "introspect_signed", "oidc", "encodes")),
+    "oidc-client-ts": ("node", ("log_in", "profile", "end_session")),
     "x/oauth2": ("go", (*TOKENS, "encodes")),
+    "go-oidc": ("go", LOGIN),
 }
 OFFLINE = {
     "authlib": ("python", "offline"),
@@ -83,6 +88,7 @@ class Libraries:
         audience: str,
         asks: Registered,
         web_app: Registered,
+        told: dict[str, Registered],
     ) -> None:
         commands = {
             "python": [built / "venv/bin/python", built / "python/main.py"],
@@ -95,6 +101,8 @@ class Libraries:
         env = {**authority.environment(), "ISSUER": issuer, "AUDIENCE": audience, "NODE_ENV": "production"}
         env |= {"CLIENT_ID": asks.id, "CLIENT_SECRET": asks.secret}
         env |= {"WEB_APP_ID": web_app.id, "WEB_APP_SECRET": web_app.secret}
+        for name, client in (("SIGN_OUT", told["express-openid-connect"]), ("LOGIN", told["Spring"])):
+            env |= {f"{name}_ID": client.id, f"{name}_SECRET": client.secret}
         started, programs = {}, {}
         for language, command in commands.items():
             mine = {**env, "PORT": str(ports[language]), "SERVER_PORT": str(ports[language])}
@@ -105,6 +113,7 @@ class Libraries:
             programs[language] = Program(name, command, processes, place, mine, ANSWER_LIMIT_S)
             started[language] = programs[language].process
         self.web_app = f"http://127.0.0.1:{ports['node']}"
+        self.told = {"express-openid-connect": self.web_app, "Spring": f"http://127.0.0.1:{ports['java']}"}
         locks = {language: threading.Lock() for language in programs}
         self.clients = [
             Library(name, can, programs[language], locks[language]) for name, (language, can) in CLIENTS.items()

@@ -11,7 +11,7 @@ from report import Report
 
 from peers.answers import differs, part, token_of, verdict, with_members
 from peers.libraries import Library, Registered
-from peers.setting import PROFILE_SCOPES, REDIRECT, Setting
+from peers.setting import PROFILE_SCOPES, REDIRECT, SIGNED_OUT, Setting
 from peers.table import Table
 from peers.tls import Authority
 
@@ -71,8 +71,16 @@ def cases(table: Table, authority: Authority) -> None:
     def userinfo(library: Library) -> str:
         _, tokens = log_in(library)
         who = part(token_of(tokens, "id_token"), 1)["sub"]
-        answer = library.do("userinfo", setting.shop, token=token_of(tokens), sub=who)
+        if "profile" in library.can:
+            answer = {"ok": token_of(tokens, "profile")}
+        else:
+            answer = library.do("userinfo", setting.shop, token=token_of(tokens), sub=who)
         return verdict(answer, with_members(sub=who, preferred_username=setting.user, email=...))
+
+    def refresh(library: Library, tokens: dict) -> dict:
+        if "profile" in library.can:
+            return library.do("refresh", setting.shop, user=tokens["ok"])
+        return library.do("refresh", setting.shop, refresh_token=token_of(tokens, "refresh_token"))
 
     def somebody_else(library: Library) -> str:
         _, tokens = log_in(library)
@@ -82,7 +90,7 @@ def cases(table: Table, authority: Authority) -> None:
     def refreshed(library: Library) -> str:
         _, tokens = log_in(library)
         first = part(token_of(tokens, "id_token"), 1)
-        answer = library.do("refresh", setting.shop, refresh_token=token_of(tokens, "refresh_token"))
+        answer = refresh(library, tokens)
         again = part(token_of(answer, "id_token"), 1)
         same = {name: first[name] for name in ("iss", "sub", "aud", "sid", "auth_time", "acr", "amr")}
         return differs(again, {**same, "nonce": ...}) or verdict(answer)
@@ -97,6 +105,21 @@ def cases(table: Table, authority: Authority) -> None:
         callback = back_at_the_client(new_browser().open(path_of(begun["url"])))
         return said if "error=login_required" in callback else f"{callback} without a session"
 
+    def sign_out(library: Library) -> str:
+        """By the id_token, without a question. Then nobody is signed in, and the client's tokens have ended."""
+        browser, tokens = log_in(library)
+        asked = {"id_token_hint": token_of(tokens, "id_token"), "post_logout_redirect_uri": SIGNED_OUT, "state": "a b&c"}
+        page = browser.open(path_of(token_of(library.do("end_session", setting.shop, **asked), "url")))
+        # A library may put something of its own before the state.
+        back = page.location or ""
+        if not back.startswith(f"{SIGNED_OUT}&state=") or not back.endswith("a%20b%26c"):
+            return f"not sent back: {page.status} {page.location}"
+        begun = begin(library, setting.shop, prompt="none")
+        callback = back_at_the_client(browser.open(path_of(begun["url"])))
+        if "error=login_required" not in callback:
+            return f"{callback} after the sign-out"
+        return verdict(refresh(library, tokens))
+
     def another_login(library: Library, **changes: str) -> str:
         """The answer to one login, with what was kept of another one."""
         kept = begin(library, setting.shop)["kept"]
@@ -109,9 +132,10 @@ def cases(table: Table, authority: Authority) -> None:
         check = says_who(client)
         table.ask(f"log in, {name}", "ok", lambda x, client=client, check=check: verdict(log_in(x, client)[1], check))
     table.ask("userinfo", "ok", userinfo)
-    table.ask("userinfo of somebody else", "refused", somebody_else)
+    table.ask("userinfo of somebody else", "refused", somebody_else, "userinfo")
     table.ask("refresh, with an id_token", "ok", refreshed)
     table.ask("without a page", "ok", silent)
+    table.ask("sign out", "invalid_grant", sign_out, "end_session")
     for part_ in ("state", "nonce", "verifier"):
         table.ask(f"another {part_}", "refused", lambda x, part_=part_: another_login(x, part=part_))
 

@@ -19,9 +19,11 @@ from peers import (
     refresh,
     resource_servers,
     revocation,
+    sign_out,
 )
 from peers.libraries import Libraries
 from peers.setting import Setting, declaration
+from peers.sign_out import Application
 from peers.table import Table
 from peers.tls import Authority
 
@@ -54,14 +56,24 @@ def with_libraries(bin: Path, place: Path, built: Path) -> list[Report]:
         authority.serve(processes, port, auth.port)
         setting = Setting(auth)
         libraries = Libraries(
-            processes, place, built, authority, auth.url, AUDIENCE, asks=setting.api, web_app=setting.web_app
+            processes,
+            place,
+            built,
+            authority,
+            auth.url,
+            AUDIENCE,
+            asks=setting.api,
+            web_app=setting.web_app,
+            told=setting.told,
         )
         for what, table in TABLES.items():
             table.cases(Table(group(what.replace("_", " "), libraries.that_can(what)), setting))
         logs_in = libraries.that_can("log_in")
         login.cases(Table(group("log in", logs_in), setting), authority)
-        by_openid_client = libraries.that_can("log_in", "oidc")
+        by_openid_client = [library for library in logs_in if library.name == "openid-client"]
         login.web_app(group("web application", by_openid_client), setting, authority, libraries.web_app)
+        applications = [Application(name, address) for name, address in libraries.told.items()]
+        sign_out.cases(group("sign out", applications), setting, authority)
         client_secrets.cases(Table(group("secrets", libraries.that_can("client_credentials")), setting))
         servers = [*libraries.offline, *libraries.introspecting]
         resource_servers.tokens(group("resource servers", servers), setting, libraries)

@@ -13,8 +13,14 @@ AUDIENCES = [AUDIENCE, API]
 SCOPES = "todos:read todos:write"
 PROFILE_SCOPES = "openid profile email offline_access"
 REDIRECT = "https://app.example/callback"
+SIGNED_OUT = "https://app.example/signed-out?shop=1"
 # The port of a loopback address may differ (RFC 8252 §7.3).
 WEB_APP_REDIRECT = "http://127.0.0.1/web-app/callback"
+# Where the applications that are told of a sign-out have their pages, at a port of this address.
+TOLD = {
+    "express-openid-connect": ("/sign-out/callback", "/sign-out", "/sign-out/backchannel-logout"),
+    "Spring": ("/login/oauth2/code/latchkey", "/signed-out", "/logout/connect/back-channel/latchkey"),
+}
 ODD_ID = "bücher:%2B+&="
 ODD_SECRET = "a:b%zz%2B+c&d=e?f#g/h;i@j!k$l(m)*n,o^p~q|r"
 # Ids and secrets that an operator chose, by the unusual property they have.
@@ -49,6 +55,16 @@ class Setting:
         self.shop = self.create("shop", "authorization_code,refresh_token", scopes=f"{PROFILE_SCOPES} {SCOPES}")
         self.shop_page = self.create("shop page", "authorization_code", public=True, scopes=PROFILE_SCOPES)
         self.web_app = self.create("web app", "authorization_code", scopes="openid profile", redirect=WEB_APP_REDIRECT)
+        self.told = {
+            name: self.create(
+                name,
+                "authorization_code",
+                scopes="openid profile",
+                redirect=f"http://127.0.0.1{callback}",
+                signed_out=f"http://127.0.0.1{signed_out}",
+            )
+            for name, (callback, signed_out, _) in TOLD.items()
+        }
         # A resource server that introspects is a client too. It may also log users in, as a back end with one client
         # does.
         self.api = self.create("api", "client_credentials,password,refresh_token", audiences=[AUDIENCE])
@@ -63,12 +79,18 @@ class Setting:
         public: bool = False,
         scopes: str = SCOPES,
         redirect: str = REDIRECT,
+        signed_out: str = SIGNED_OUT,
     ) -> Registered:
         what = ["--name", name, "--grants", grants, "--scopes", scopes, "--audiences", ",".join(audiences)]
         if "authorization_code" in grants:
-            what += ["--redirect-uris", redirect]
+            what += ["--redirect-uris", redirect, "--post-logout-redirect-uris", signed_out]
         made = self.auth.command("clients", "create", *what, *(["--public"] if public else []))
         return Registered(made["client_id"], made.get("client_secret"))
+
+    def tell(self, name: str, address: str) -> None:
+        """Has the application at this address told of sign-outs."""
+        what = ["--backchannel-logout-uri", f"{address}{TOLD[name][2]}"]
+        self.auth.command("clients", "update", self.told[name].id, *what)
 
     def without(self, grant: str) -> Registered:
         """A client without this grant type."""

@@ -4,7 +4,9 @@ import java.io.*;
 public final class Main {
     public static void main(String[] arguments) throws IOException {
         String issuer = System.getenv("ISSUER");
-        var keys = new Keys(issuer + "/.well-known/jwks.json");
+        // Set it where the key set is not read from the issuer's public address.
+        String jwksUrl = System.getenv().getOrDefault("JWKS_URL", issuer + "/.well-known/jwks.json");
+        var keys = new Keys(jwksUrl);
         var list = new RevocationList(System.getenv("REDIS_URL"));
         var verifier = new TokenVerifier(issuer, System.getenv("AUDIENCE"), keys, list);
         var lines = new BufferedReader(new InputStreamReader(System.in));

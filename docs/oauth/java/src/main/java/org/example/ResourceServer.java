@@ -6,6 +6,7 @@ import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.context.annotation.Bean;
+import org.springframework.core.annotation.Order;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
 import org.springframework.security.core.Authentication;
 import org.springframework.security.oauth2.core.OAuth2TokenIntrospectionClaimNames;
@@ -42,6 +43,7 @@ public class ResourceServer {
     }
 
     @Bean
+    @Order(1)
     SecurityFilterChain offline(HttpSecurity http, JwtDecoder decoder) throws Exception {
         return http.securityMatcher("/offline")
                 .authorizeHttpRequests(requests -> requests.anyRequest().hasAuthority("SCOPE_todos:read"))
@@ -50,6 +52,7 @@ public class ResourceServer {
     }
 
     @Bean
+    @Order(2)
     SecurityFilterChain introspecting(HttpSecurity http, OpaqueTokenIntrospector introspector) throws Exception {
         return http.securityMatcher("/introspecting")
                 .authorizeHttpRequests(requests -> requests.anyRequest().hasAuthority("SCOPE_todos:read"))
