@@ -3,7 +3,8 @@
 
 use tokio::runtime::Runtime;
 
-use crate::load::{post, run};
+use crate::load::{SECONDS, post, run};
+use crate::pgbench::Postgres;
 use crate::report::{median, row};
 use crate::service::Service;
 
@@ -31,7 +32,8 @@ end
 "#;
 
 pub(crate) fn measure(runtime: &Runtime) {
-    let service = runtime.block_on(Service::start(Some(crate::pgbench::database("authorize"))));
+    let database = crate::pgbench::database("authorize");
+    let service = runtime.block_on(Service::start(Some(database.clone())));
     let arguments = [
         "--grants",
         "authorization_code,client_credentials",
@@ -62,9 +64,15 @@ pub(crate) fn measure(runtime: &Runtime) {
     let file = service.directory.path().join("cookies");
     std::fs::write(&file, cookies).unwrap();
     let own_name = post("grant_type=client_credentials", &basic);
-    let [mut authorized, mut issued] = [const { Vec::new() }; 2];
+    let server = Postgres::find(&database);
+    let [mut authorized, mut issued, mut services, mut servers, mut wrks] = [const { Vec::new() }; 5];
     for _ in 0..ROUNDS {
-        authorized.push(run(&service, REQUEST, SCRIPT, &[&file]).a_second);
+        let before = server.processor_seconds();
+        let asked = run(&service, REQUEST, SCRIPT, &[&file]);
+        servers.push((server.processor_seconds() - before) * 1e6 / (asked.a_second * f64::from(SECONDS)));
+        authorized.push(asked.a_second);
+        services.push(asked.service_us);
+        wrks.push(asked.wrk_us);
         issued.push(run(&service, "/oauth2/token", &own_name, &[]).a_second);
     }
     let [authorized, issued] = [median(&mut authorized), median(&mut issued)];
@@ -72,6 +80,13 @@ pub(crate) fn measure(runtime: &Runtime) {
     row(
         "authorization requests with a session and no page on PostgreSQL, of `client_credentials`",
         "≥ 50 %",
+        &figure,
+    );
+    let [service, server, wrk] = [median(&mut services), median(&mut servers), median(&mut wrks)];
+    let figure = format!("{service:.0} µs, {server:.0} µs, {wrk:.0} µs");
+    row(
+        "processor time of the service, of PostgreSQL and of the load generator for each of these",
+        "-",
         &figure,
     );
 }

@@ -1,6 +1,6 @@
 //! Measures how fast an auth-service process issues and introspects tokens, compared with what limits it on the same
-//! machine: the bare signature, and PostgreSQL. `cargo bench -p auth-service --bench issue -- sign | refresh |
-//! introspect | authorize`; `scripts/bench issue` starts the PostgreSQL that three of them need.
+//! machine: the bare signature, and PostgreSQL. `cargo bench -p auth-service --bench issue -- password | sign |
+//! refresh | introspect | authorize | accounts | flood | throttle`; `scripts/bench issue` starts the PostgreSQL that four of them need.
 #![allow(
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
@@ -12,9 +12,12 @@
     reason = "a stop-watch"
 )]
 
+mod accounts;
 mod authorize;
+mod flood;
 mod introspect;
 mod load;
+mod password;
 mod pgbench;
 mod raw;
 mod refresh;
@@ -22,6 +25,7 @@ mod refresh;
 mod report;
 mod service;
 mod sign;
+mod throttle;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,8 +34,12 @@ fn main() {
         return;
     }
     let wanted = |name: &str| arguments.iter().any(|argument| argument == name);
-    let all = !["sign", "refresh", "introspect", "authorize"].into_iter().any(wanted);
+    let parts = ["password", "sign", "refresh", "introspect", "authorize", "accounts", "flood", "throttle"];
+    let all = !parts.into_iter().any(wanted);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    if all || wanted("password") {
+        password::measure(&runtime);
+    }
     if all || wanted("sign") {
         sign::measure(&runtime);
     }
@@ -43,5 +51,14 @@ fn main() {
     }
     if all || wanted("authorize") {
         authorize::measure(&runtime);
+    }
+    if all || wanted("accounts") {
+        accounts::measure(&runtime);
+    }
+    if all || wanted("flood") {
+        flood::measure(&runtime);
+    }
+    if all || wanted("throttle") {
+        throttle::measure(&runtime);
     }
 }

@@ -27,19 +27,29 @@ pub(crate) struct Service {
 impl Service {
     /// Starts the service with this database; `None` for an SQLite file.
     pub(crate) async fn start(database: Option<String>) -> Self {
+        Self::start_with(database, &[]).await
+    }
+
+    /// Starts the service with these settings in addition.
+    pub(crate) async fn start_with(
+        database: Option<String>,
+        settings: &[(&'static str, &'static str)],
+    ) -> Self {
         let directory = TempDir::new().unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let url = format!("http://{address}");
         let path = |name: &str| directory.path().join(name).display().to_string();
-        let environment = vec![
+        let mut environment = vec![
             ("AUTH__ISSUER", url.clone()),
             ("AUTH__HTTP__BIND", address),
             ("AUTH__DATABASE__URL", database.unwrap_or_else(|| format!("sqlite://{}", path("auth.db")))),
             ("AUTH__KEYS__MASTER_KEY_PATH", path("master.key")),
+            ("AUTH__MAIL__FOLDER", path("mail")),
             ("AUTH__PASSWORDS__BCRYPT_COST", "4".to_owned()),
             // One session stands for many, so rate limits are off.
             ("AUTH__THROTTLE__ENABLED", "false".to_owned()),
         ];
+        environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let log = std::fs::File::create(path("log")).unwrap();
         let child = command(&environment).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -50,6 +60,14 @@ impl Service {
         };
         eventually("the service is ready", PATIENCE, ready).await;
         service
+    }
+
+    /// The value of a metric.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let page =
+            self.client.get(format!("{}/metrics", self.url)).send().await.unwrap().text().await.unwrap();
+        let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse().unwrap()
     }
 
     /// Creates a confidential client. Returns its Basic credentials.
@@ -66,6 +84,23 @@ impl Service {
         // The service notices the client within half a second.
         tokio::time::sleep(Duration::from_secs(1)).await;
         format!("Basic {basic}")
+    }
+
+    /// Posts a JSON body, and returns the status.
+    pub(crate) async fn post_json(&self, path: &str, body: &Value) -> u16 {
+        let request = self.client.post(format!("{}{path}", self.url)).json(body);
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        // Read to its end, so that the connection is used again.
+        answer.bytes().await.unwrap();
+        status
+    }
+
+    /// Marks the address of a user as verified, as an operator does.
+    pub(crate) fn verify_email(&self, name: &str, email: &str) {
+        let command =
+            command(&self.environment).args(["users", "set-email", name, email, "--verified"]).output();
+        assert!(command.unwrap().status.success());
     }
 
     pub(crate) async fn register(&self, name: &str) {
