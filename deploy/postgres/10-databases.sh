@@ -4,12 +4,18 @@
 set -eu
 
 make_database() { # NAME PASSWORD
-  psql -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres -v name="$1" -v password="$2" <<'SQL'
+  # psql reads the password from its standard input, so that it is in no list of processes.
+  {
+    printf '\\set password %s\n' "'$(printf %s "$2" | sed "s/\\\\/\\\\\\\\/g; s/'/\\\\'/g")'"
+    cat <<'SQL'
 CREATE ROLE :"name" LOGIN PASSWORD :'password' NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT 100;
 CREATE DATABASE :"name" OWNER :"name" TEMPLATE template0 ENCODING 'UTF8';
 REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
 SQL
+  } | psql -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres -v name="$1"
 }
 
-make_database auth "$AUTH_DB_PASSWORD"
-make_database todo "$TODO_DB_PASSWORD"
+secrets=${SECRETS:-/run/secrets}
+for name in auth todo; do
+  make_database "$name" "$(cat "$secrets/${name}_db_password")"
+done
