@@ -7,7 +7,7 @@ mod writer;
 
 use serde::{Deserialize, Serialize};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{self, FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
@@ -53,9 +53,7 @@ pub fn subscriber(
     settings: &LogSettings,
     writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
 ) -> Result<impl Subscriber + Send + Sync, TelemetryError> {
-    // Only levels per module. Directives for spans are not supported, because they would cost every request a lock and
-    // a look-up.
-    let filter: Targets = settings.level.parse().map_err(|_| TelemetryError("log.level".to_owned()))?;
+    let filter = filter(&settings.level).ok_or_else(|| TelemetryError("log.level".to_owned()))?;
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.format {
         LogFormat::Json => {
             Box::new(fmt::layer().event_format(json::Line).fmt_fields(json::Members).with_writer(writer))
@@ -96,14 +94,23 @@ impl Default for LogSettings {
 
 impl Validate for LogSettings {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        match self.level.parse::<Targets>() {
-            Ok(_) if !self.level.trim().is_empty() => Ok(()),
-            _ => Err(InvalidSetting::new(
+        match filter(&self.level) {
+            Some(_) => Ok(()),
+            None => Err(InvalidSetting::new(
                 "level",
                 "error, warn, info, debug, trace or off, or directives like info,auth_service=debug",
             )),
         }
     }
+}
+
+/// Reads a level, or levels per module. `Targets` takes a word alone for a module, too: a misspelt level would then be
+/// the only thing that is logged. Directives for spans are not supported, because they would cost every request a lock
+/// and a look-up.
+fn filter(text: &str) -> Option<Targets> {
+    let is_level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+    let is_directive = |part: &str| part.contains('=') || is_level(part.trim());
+    text.split(',').all(is_directive).then(|| text.parse().ok()).flatten()
 }
 
 /// Formats events as text for a terminal: the format of `tracing-subscriber`, followed by the request.
