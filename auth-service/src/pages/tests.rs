@@ -4,6 +4,7 @@ mod catalogue;
 mod document;
 mod files;
 mod samples;
+mod texts;
 
 use std::fs;
 use std::path::Path;
@@ -210,9 +211,9 @@ fn no_name_turns_the_direction_of_a_page() {
 #[test]
 fn what_others_wrote_is_escaped() {
     let pages = Pages::new(PageSettings {
-        name: samples::HOSTILE.to_owned(),
-        issuer_host: samples::HOSTILE.to_owned(),
-        support: Some(samples::HOSTILE.to_owned()),
+        name: texts::HOSTILE.to_owned(),
+        issuer_host: texts::HOSTILE.to_owned(),
+        support: Some(texts::HOSTILE.to_owned()),
         ..settings()
     })
     .unwrap();
@@ -220,7 +221,7 @@ fn what_others_wrote_is_escaped() {
         let html = pages.render(Locale::English, &page).html;
         let document = Document::parse(&html);
         assert_eq!(document.count("script"), 1, "{name}");
-        assert!(!html.contains(samples::HOSTILE), "{name}");
+        assert!(!html.contains(texts::HOSTILE), "{name}");
         assert!(!html.contains("\"'&"), "{name}");
         for tag in document.tags() {
             assert!(!tag.has_inline_code(), "{name}");

@@ -35,6 +35,7 @@ mod feed_many;
 mod foreign_tokens;
 mod helpers;
 mod issuer_path;
+mod key_import;
 mod keys;
 mod known_devices;
 mod known_networks;

@@ -1,9 +1,7 @@
 //! Every page in every state.
 
 use super::super::*;
-
-/// A text that breaks out of whatever it is written into without being escaped.
-pub(super) const HOSTILE: &str = "<script>\"'&</script><b onload=x>";
+use super::texts::Texts;
 
 pub(super) fn settings() -> PageSettings {
     PageSettings {
@@ -21,53 +19,6 @@ pub(super) fn settings() -> PageSettings {
 
 pub(super) fn pages() -> Pages {
     Pages::new(settings()).unwrap()
-}
-
-/// The texts that a caller, a client or a user can choose.
-struct Texts {
-    user: String,
-    email: String,
-    app: String,
-    host: String,
-    request: String,
-    action: String,
-    code: String,
-}
-
-impl Texts {
-    fn plain() -> Self {
-        Self {
-            user: "ada.lovelace".to_owned(),
-            email: "ada@example.org".to_owned(),
-            app: "Fjordpost Reminders for Teams".to_owned(),
-            host: "app.fjordpost.example".to_owned(),
-            request: "c2VhbGVk-_0".to_owned(),
-            action: "https://app.fjordpost.example/callback".to_owned(),
-            code: "invalid_redirect_uri".to_owned(),
-        }
-    }
-
-    fn hostile() -> Self {
-        let text = || HOSTILE.to_owned();
-        Self {
-            user: text(),
-            email: text(),
-            app: text(),
-            host: text(),
-            request: text(),
-            action: text(),
-            code: text(),
-        }
-    }
-
-    fn stressed() -> Self {
-        Self {
-            user: format!("Donaudampfschifffahrts{}", "gesellschaftskapitän".repeat(4)),
-            app: format!("\u{202E}Donaudampfschifffahrtsgesellschaft 🎉 {}", "Mützenverleih".repeat(5)),
-            host: format!("reminders-for-teams.{}.example", "fjordpost-handelsgesellschaft".repeat(2)),
-            ..Self::plain()
-        }
-    }
 }
 
 pub(super) fn samples() -> Vec<(&'static str, Page)> {
