@@ -26,9 +26,9 @@ pub(super) fn orders(seen: &[(Action, Outcome)]) -> Vec<Vec<Event>> {
     if is_crowd(seen) {
         return vec![(0..seen.len()).map(Event::TakesEffect).collect()];
     }
-    let moments = seen.iter().enumerate().map(|(number, (act, _))| match is_logout(*act) {
-        true => vec![Event::Checks(number), Event::TakesEffect(number)],
-        false => vec![Event::TakesEffect(number)],
+    let moments = seen.iter().enumerate().map(|(number, (act, _))| {
+        let checks = is_logout(*act).then_some(Event::Checks(number));
+        checks.into_iter().chain([Event::TakesEffect(number)]).collect()
     });
     merged(&moments.collect::<Vec<_>>())
 }
