@@ -1,6 +1,7 @@
 //! Builds the components and connects them. Only this module does.
 
 mod components;
+mod error;
 mod mail;
 mod settings;
 mod verifiers;
@@ -13,31 +14,29 @@ use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
 use service_kit::config::InvalidSetting;
-use service_kit::database::{Database, DatabaseError};
+use service_kit::database::{Database, DatabaseError, StartWait};
 use service_kit::http::Gate;
 use service_kit::metrics::Metrics;
 use service_kit::server::{self, Service};
-use shared_claims::actix::InvalidOrigin;
 use shared_claims::clock::{SharedClock, SystemClock};
-use shared_claims::scope::InvalidScope;
-use shared_claims::verifier::BuildError;
 use zeroize::Zeroizing;
 
 pub(crate) use self::components::{Components, unit_of_work_of_a_command};
+pub use self::error::StartError;
 pub use self::mail::MailerError;
 pub(crate) use self::mail::mailer;
 pub(crate) use self::settings::sends_mail;
 pub use self::settings::{cut_rules, key_settings, limits, prune_rules, session_limits};
 use self::settings::{feed_access, page_settings, projection, scope_texts, token_settings};
 use crate::audit::{Recorder, Refusals};
-use crate::clients::{AdministrationError, ClientDeclaration};
+use crate::clients::ClientDeclaration;
 use crate::config::{Settings, read_clients};
 use crate::http::revocations::Feed;
 use crate::http::{
     self, ClientAuth, Cookies, DeviceCookies, HostedPages, HostedPagesParts, Metadata, ProxyWatch,
     PublishedMetadata, Services,
 };
-use crate::keys::{KeyStore, KeysError, SecretName, ensure_database_id};
+use crate::keys::{KeyStore, SecretName, ensure_database_id};
 use crate::mail::Mailer;
 use crate::maintenance::Maintenance;
 use crate::pages::{PageError, Pages};
@@ -49,47 +48,6 @@ use crate::revocation::{self, Revocations};
 use crate::storage::{UnitOfWork, meta};
 use crate::tokens::{TokenParts, Tokens};
 use crate::{observe, storage};
-
-/// Why the service did not start. The message is one line for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The database could not be opened or migrated.
-    #[error("database.url: {0}")]
-    Database(#[from] DatabaseError),
-    /// The encryption key or the signing keys could not be opened.
-    #[error("{0}")]
-    Keys(#[from] KeysError),
-    /// The declared clients could not be stored.
-    #[error("clients: {0}")]
-    Clients(#[from] AdministrationError),
-    /// A declared client is not valid. Its secret's file may have changed since the settings were checked.
-    #[error("{0}")]
-    DeclaredClient(#[from] InvalidSetting),
-    /// The projection of revocations, or the feed, did not start.
-    #[error("{0}")]
-    Revocation(#[from] revocation::StartError),
-    /// A verifier of this service's own endpoints could not be built.
-    #[error("{0}")]
-    Verifier(#[from] BuildError),
-    /// An origin that may use the cookies is not valid.
-    #[error("http.cors_origins: {0}")]
-    Origin(#[from] InvalidOrigin),
-    /// The scope of first-party tokens is not valid.
-    #[error("tokens.default_scope: {0}")]
-    Scope(#[from] InvalidScope),
-    /// A setting of the hosted pages, or a file that it names, cannot be used.
-    #[error("{0}")]
-    Pages(#[from] PageError),
-    /// A setting for mail, or the file that it names, cannot be used.
-    #[error("{0}")]
-    Mail(#[from] MailerError),
-    /// A metric could not be registered.
-    #[error("metrics: {0}")]
-    Metrics(#[from] prometheus::Error),
-    /// A listener could not be opened.
-    #[error("{0}")]
-    Listen(#[from] io::Error),
-}
 
 /// The clocks, the randomness and the listener of the service. Tests replace them.
 pub struct World {
@@ -118,20 +76,22 @@ pub struct Application {
 }
 
 impl Application {
-    /// Opens and migrates the database, opens the keys (the first start creates them), starts the projection of
+    /// Waits for the database, migrates it, opens the keys (the first start creates them), starts the projection of
     /// revocations and the other background tasks, and opens the listeners.
     pub async fn build(settings: Settings, world: World) -> Result<Self, StartError> {
         warnings::log(&settings);
         let World { clock, random, listener } = world;
         let (pages, mailer) = check_files(&settings)?;
-        let database = open(&settings).await?;
-        let database_id = ensure_database_id(&database, &random).await?;
+        let mut wait = StartWait::new(&settings.database);
+        let database = wait.run(async || Ok::<_, StartError>(open(&settings).await?)).await?;
+        let id =
+            wait.run(async || Ok::<_, StartError>(ensure_database_id(&database, &random).await?)).await?;
         let unit_of_work = UnitOfWork::new(database.clone(), clock.clone(), random.clone());
-        let (keys, secrets) =
-            open_keys(Components { settings: &settings, unit_of_work: &unit_of_work }).await?;
+        let components = Components { settings: &settings, unit_of_work: &unit_of_work };
+        let (keys, secrets) = wait.run(async || open_keys(components).await).await?;
 
-        let (revocations, feed) =
-            start_revocations(&settings, &database, database_id, clock.clone(), random.clone()).await?;
+        let starting = async || start_revocations(&settings, &database, &id, &clock, &random).await;
+        let (revocations, feed) = wait.run(starting).await?;
         let recorder = Recorder::new(random.clone(), clock.clone(), settings.throttle.enabled);
         let refusals = Refusals::new(database.clone(), recorder.clone());
         let queue = Queue::new(database.clone(), clock.clone(), random.clone())
@@ -157,7 +117,8 @@ impl Application {
         });
 
         let (clients, administration) = components.clients();
-        administration.declare(declared(&settings)?).await?;
+        let declare = async || Ok::<_, StartError>(administration.declare(declared(&settings)?).await?);
+        wait.run(declare).await?;
 
         let metrics = Metrics::new()?;
         metrics.watch_database(&database)?;
@@ -171,7 +132,10 @@ impl Application {
         observe::watch_queue(&metrics, &queue, &clock)?;
         let health = observe::checks(&database, &keys, &revocations);
         let handlers = components.handlers(&keys, mailer);
-        let (cookie_rules, seals) = (settings.cookie_rules(), components.seals().await?);
+        let (cookie_rules, seals) = (
+            settings.cookie_rules(),
+            wait.run(async || Ok::<_, StartError>(components.seals().await?)).await?,
+        );
         let cookies = Cookies::new(&cookie_rules, settings.base_path());
         let devices = DeviceCookies::new(&cookie_rules, seals.clone());
         let sign_ins = components.sign_ins(&clients, &tokens, &keys);
@@ -324,15 +288,16 @@ fn older_database(revocations: &Revocations) -> impl Fn() -> bool + Send + Sync 
 async fn start_revocations(
     settings: &Settings,
     database: &Database,
-    database_id: String,
-    clock: SharedClock,
-    random: Random,
+    database_id: &str,
+    clock: &SharedClock,
+    random: &Random,
 ) -> Result<(Revocations, revocation::feed::Feed), StartError> {
     let followers = settings.revocation.feed_followers;
     let feed = revocation::feed::Feed::start(database, followers, clock.clone()).await?;
     let projection = projection(settings);
-    let continuity = Continuity::of(database_id);
-    let started = Revocations::start(database.clone(), continuity, projection, clock, random).await?;
+    let continuity = Continuity::of(database_id.to_owned());
+    let started =
+        Revocations::start(database.clone(), continuity, projection, clock.clone(), random.clone()).await?;
     Ok((started.with_feed(feed.clone()), feed))
 }
 

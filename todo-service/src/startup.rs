@@ -8,7 +8,7 @@ use actix_web::web::ServiceConfig;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use service_kit::config::InvalidSetting;
-use service_kit::database::{Database, DatabaseError};
+use service_kit::database::{Database, DatabaseError, StartWait};
 use service_kit::health::HealthChecks;
 use service_kit::http::Gate;
 use service_kit::metrics::Metrics;
@@ -67,10 +67,11 @@ pub enum StartError {
 pub struct Application(server::Application);
 
 impl Application {
-    /// Opens and migrates the database, starts to follow keys and revocations, and opens the listeners.
+    /// Waits for the database, migrates it, starts to follow keys and revocations, and opens the listeners.
     pub async fn build(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
         server::check_tls(&settings.http)?;
-        let database = open_database(&settings).await?;
+        let database =
+            StartWait::new(&settings.database).run(async || open_database(&settings).await).await?;
         let verifier = verifier(&settings, clock.clone()).await?;
         let auth = BearerAuth::new(verifier.clone())
             .cookie(settings.cookie_rules().access_token())

@@ -119,7 +119,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let _log = telemetry::init(&settings.log)?;
     server::raise_open_file_limit();
-    let application = Application::build(settings, World::system()).await?;
+    let starting = Box::pin(Application::build(settings, World::system()));
+    let Some(application) = server::unless_stopped(starting).await? else { return Ok(()) };
+    let application = application?;
     tracing::info!(port = application.port(), version = env!("CARGO_PKG_VERSION"), "server.listening");
     Ok(application.run_until_stopped().await?)
 }

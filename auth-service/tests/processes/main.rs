@@ -25,6 +25,7 @@ mod replicas;
 mod restore;
 #[path = "../api/helpers/self_signed.rs"]
 mod self_signed;
+mod start_waits;
 mod starts;
 mod stops;
 mod users;

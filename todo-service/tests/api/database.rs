@@ -1,13 +1,15 @@
 //! Failures between the service and its database.
 
+use std::fs::File;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
 use service_kit::config::UrlWithSecret;
-use service_kit::database::testing::{PgBouncer, TestDatabase};
+use service_kit::database::testing::{PgBouncer, RefusingPostgres, TestDatabase};
 use service_kit::database::{Backend, Pooler};
-use shared_claims::testing::{Proxy, eventually};
+use shared_claims::testing::{Proxy, ProxyMode, eventually};
 
 use crate::helpers::{ADA, BOTH, TestApp, spawn_app, spawn_app_with};
 
@@ -95,4 +97,37 @@ async fn a_full_disk_is_503_and_shown_by_readyz() {
         })
         .await;
     }
+}
+
+#[actix_web::test]
+async fn the_program_waits_until_its_database_has_started() {
+    let place = TestDatabase::create(Backend::Postgres);
+    let starting = RefusingPostgres::start("the database system is starting up");
+    let proxy = Proxy::before(&starting.address()).await;
+    proxy.set(ProxyMode::Refuse);
+    let log = place.folder().join("log");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_todo-service"))
+        .env_clear()
+        .env("TODO__HTTP__BIND", "127.0.0.1:0")
+        .env("TODO__DATABASE__URL", place.url_at(&proxy.address()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let says = async |what: &str| {
+        eventually(what, Duration::from_secs(20), || async {
+            std::fs::read_to_string(&log).unwrap().contains(what)
+        })
+        .await;
+    };
+    says("database.waiting").await;
+    let before = proxy.accepted();
+    proxy.set(ProxyMode::Forward);
+    eventually("it tries again", Duration::from_secs(20), || async { proxy.accepted() > before + 1 }).await;
+    assert!(program.try_wait().unwrap().is_none());
+    proxy.redirect(&place.address());
+    says("server.listening").await;
+    program.kill().unwrap();
+    program.wait().unwrap();
 }

@@ -125,7 +125,8 @@ fn no_command_repeats_a_password_of_the_database_url() {
         for written in [password, &encoded] {
             let url = format!("postgres://todo:{written}@127.0.0.1:1/todo?connect_timeout=1");
             for arguments in [&["serve"][..], &["migrate"], &["check-config"]] {
-                let output = program(arguments, &[("TODO__DATABASE__URL", &url)]);
+                let no_wait = ("TODO__DATABASE__START_WAIT_SECONDS", "0");
+                let output = program(arguments, &[("TODO__DATABASE__URL", &url), no_wait]);
                 for text in [text(&output.stdout), text(&output.stderr)] {
                     assert!(!text.contains("Zq9") && !text.contains("Kd7Yt"), "{arguments:?}: {text}");
                 }

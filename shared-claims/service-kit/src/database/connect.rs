@@ -119,14 +119,13 @@ fn set_defaults(info: &mut ConnectionInfo, settings: &DatabaseSettings) {
 
 /// Connects to PostgreSQL. libpq limits the time: see [`Target::connect_limit`].
 pub(super) fn connect_postgres(info: &ConnectionInfo) -> Result<PgConnection, DatabaseError> {
-    let unreachable = |error: diesel::ConnectionError| {
-        DatabaseError::Unavailable(match error {
-            // libpq was given keywords and not a URL, so its message is about the connection.
-            diesel::ConnectionError::BadConnection(message) => info.censor(&message),
-            _ => "libpq refused the parameters of database.url".to_owned(),
-        })
-    };
-    PgConnection::establish(&info.to_libpq()).map_err(unreachable)
+    PgConnection::establish(&info.to_libpq()).map_err(|error| match error {
+        // libpq was given keywords and not a URL, so its message is about the connection.
+        diesel::ConnectionError::BadConnection(message) => {
+            DatabaseError::of_connecting(info.censor(&message))
+        }
+        _ => DatabaseError::Refused("libpq refused the parameters of database.url".to_owned()),
+    })
 }
 
 /// Sets the session parameters. Behind a pooler in transaction mode no session parameter may be set and no statement
@@ -179,7 +178,7 @@ pub(super) fn open_sqlite(
     // both.
     let file = if path.is_absolute() { file.to_owned() } else { format!("./{file}") };
     let mut connection = SqliteConnection::establish(&file)
-        .map_err(|error| DatabaseError::Unavailable(error.to_string().replace('\n', "; ")))?;
+        .map_err(|error| DatabaseError::Refused(error.to_string().replace('\n', "; ")))?;
     connection.batch_execute(&format!("PRAGMA busy_timeout = {}", settings.lock_timeout_ms))?;
     connection.batch_execute("PRAGMA foreign_keys = ON")?;
     match role {

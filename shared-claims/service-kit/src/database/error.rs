@@ -16,6 +16,10 @@ pub enum DatabaseError {
     /// not known whether it was committed.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The server does not accept this connection, and waiting does not help: a wrong password, an unknown database. 503
+    /// with `Retry-After` all the same, because only an operator can tell whether it is so on purpose.
+    #[error("the database refused the connection: {0}")]
+    Refused(String),
     /// The transaction failed twice because of a deadlock or a serialization failure, and was rolled back: 503 with
     /// `Retry-After`.
     #[error("the transaction conflicted with another one: {0}")]
@@ -50,6 +54,7 @@ impl DatabaseError {
         match self {
             Self::Overloaded
             | Self::Unavailable(_)
+            | Self::Refused(_)
             | Self::Conflict(_)
             | Self::DiskFull(_)
             | Self::Standby => true,
@@ -62,6 +67,22 @@ impl DatabaseError {
         }
     }
 
+    /// Whether a start that waits may find that the database works. A lock that another process holds is waited for elsewhere.
+    pub fn may_pass(&self) -> bool {
+        self.is_transient() && !matches!(self, Self::Refused(_))
+    }
+
+    /// An error of connecting to PostgreSQL, from libpq's message without secrets.
+    pub(super) fn of_connecting(mut message: String) -> Self {
+        if TRANSIENT.iter().chain(UNREACHABLE).any(|words| message.contains(words)) {
+            return Self::Unavailable(message);
+        }
+        if message.contains("password authentication failed") {
+            message.push_str(KEEPS_PASSWORD);
+        }
+        Self::Refused(message)
+    }
+
     /// A copy for another caller that waited for the same work. Diesel's own errors cannot be cloned.
     #[must_use]
     pub fn duplicate(&self) -> Self {
@@ -69,6 +90,7 @@ impl DatabaseError {
             Self::Settings(why) => Self::Settings(why.clone()),
             Self::Overloaded => Self::Overloaded,
             Self::Unavailable(why) => Self::Unavailable(why.clone()),
+            Self::Refused(why) => Self::Refused(why.clone()),
             Self::Conflict(why) => Self::Conflict(why.clone()),
             Self::DiskFull(why) => Self::DiskFull(why.clone()),
             Self::Standby => Self::Standby,
@@ -133,6 +155,40 @@ const TRANSIENT: &[&str] = &[
     "no more connections allowed",
 ];
 
+/// libpq's own messages, and those of poolers, about a server that cannot be reached now.
+const UNREACHABLE: &[&str] = &[
+    "Connection refused",
+    "Connection timed out",
+    "Connection reset by peer",
+    "Broken pipe",
+    "No route to host",
+    "Host is down",
+    "Network is unreachable",
+    "Network is down",
+    // The socket's file does not exist yet.
+    "No such file or directory",
+    "timeout expired",
+    // Without its container, a name does not resolve.
+    "could not translate host name",
+    "server closed the connection unexpectedly",
+    "could not receive data from server",
+    "could not send data to server",
+    "EOF detected",
+    // All hosts are standbys, or none is, so `target_session_attrs` finds no server.
+    "session is read-only",
+    "session is not read-only",
+    "server is in hot standby mode",
+    "server is not in hot standby mode",
+    // Messages of PgBouncer.
+    "connect failed",
+    "cannot connect to server",
+    "server conn crashed",
+];
+
+/// What is probably wrong if the password is.
+const KEEPS_PASSWORD: &str = ". Either the password in the settings is wrong, or it was changed there and not in PostgreSQL, \
+     which keeps a role's password until ALTER ROLE … PASSWORD changes it (docs/deploy/settings.md)";
+
 impl FailureKind {
     pub(super) fn of(error: &QueryError) -> Self {
         let (kind, information) = match error {
@@ -183,6 +239,55 @@ impl From<QueryError> for DatabaseError {
             FailureKind::Standby => Self::Standby,
             FailureKind::Pooler => Self::Pooler,
             FailureKind::Unclassified | FailureKind::Permanent => Self::Query(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: &str = "connection to server at \"db\" (10.0.0.2), port 5432 failed: ";
+
+    #[test]
+    fn a_server_that_cannot_be_reached_or_is_starting_may_pass() {
+        for message in [
+            "Connection refused; Is the server running on that host and accepting TCP/IP connections?",
+            "FATAL:  the database system is starting up",
+            "FATAL:  the database system is shutting down",
+            "FATAL:  the database system is in recovery mode",
+            "FATAL:  the database system is not yet accepting connections; DETAIL:  Consistent recovery state",
+            "FATAL:  sorry, too many clients already",
+            "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+            "FATAL:  too many connections for role \"auth\"",
+            "timeout expired",
+            "server closed the connection unexpectedly; This probably means the server terminated abnormally",
+            "session is read-only",
+            "FATAL:  server login has been failing, cached error: connect failed (server_login_retry)",
+        ] {
+            let error = DatabaseError::of_connecting(format!("{AT}{message}"));
+            assert!(error.may_pass() && error.is_transient(), "{message}");
+        }
+        let unknown = "could not translate host name \"db\" to address: Name or service not known";
+        assert!(DatabaseError::of_connecting(unknown.to_owned()).may_pass());
+    }
+
+    #[test]
+    fn what_only_an_operator_can_change_does_not_pass() {
+        for message in [
+            "FATAL:  password authentication failed for user \"auth\"",
+            "FATAL:  database \"auth\" does not exist",
+            "FATAL:  role \"auth\" does not exist",
+            "FATAL:  no pg_hba.conf entry for host \"10.0.0.3\", user \"auth\", database \"auth\", no encryption",
+            "FATAL:  permission denied for database \"auth\"",
+            "fe_sendauth: no password supplied",
+            "server does not support SSL, but SSL was required",
+            "SSL error: certificate verify failed",
+            "FATAL:  server login has been failing, cached error: FATAL: password authentication failed (server_login_retry)",
+        ] {
+            let error = DatabaseError::of_connecting(format!("{AT}{message}"));
+            assert!(!error.may_pass() && error.is_transient(), "{message}");
+            assert_eq!(error.to_string().contains("ALTER ROLE"), message.contains("password auth"));
         }
     }
 }

@@ -12,6 +12,7 @@ mod migrate;
 mod pool;
 mod queue;
 mod settings;
+mod start_wait;
 mod statistics;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -33,6 +34,7 @@ pub use connect::{Backend, DbConnection};
 pub use error::DatabaseError;
 pub use migrate::Migrations;
 pub use settings::{DatabaseSettings, Pooler};
+pub use start_wait::{StartStepError, StartWait};
 
 /// The pause before a transaction is repeated after a deadlock.
 const REPEAT_AFTER: Duration = Duration::from_millis(50);

@@ -18,6 +18,8 @@ pub struct DatabaseSettings {
     pub wait_ms: u64,
     /// How long PostgreSQL may take to accept a connection.
     pub connect_timeout_seconds: u32,
+    /// How long the start of a server waits for a database that cannot be reached. 0: not at all.
+    pub start_wait_seconds: u32,
     /// How long one statement may run on PostgreSQL.
     pub statement_timeout_ms: u32,
     /// How long a statement may wait for a lock: on a row of PostgreSQL, on the file of SQLite.
@@ -47,6 +49,7 @@ impl DatabaseSettings {
             queue_limit: 512,
             wait_ms: 2_000,
             connect_timeout_seconds: 5,
+            start_wait_seconds: 300,
             statement_timeout_ms: 10_000,
             lock_timeout_ms: 5_000,
             pooler: Pooler::None,
@@ -67,6 +70,7 @@ impl Validate for DatabaseSettings {
         in_range("queue_limit", self.queue_limit, 1..=100_000)?;
         in_range("wait_ms", self.wait_ms, 10..=60_000)?;
         in_range("connect_timeout_seconds", self.connect_timeout_seconds, 1..=120)?;
+        in_range("start_wait_seconds", self.start_wait_seconds, 0..=86_400)?;
         in_range("statement_timeout_ms", self.statement_timeout_ms, 100..=600_000)?;
         in_range("lock_timeout_ms", self.lock_timeout_ms, 100..=600_000)
     }

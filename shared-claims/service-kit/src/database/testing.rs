@@ -1,5 +1,6 @@
 //! Databases for tests: created empty, and dropped at the end.
 
+mod refusing;
 mod servers;
 
 use std::path::Path;
@@ -8,6 +9,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use rand::RngExt;
 
+pub use self::refusing::RefusingPostgres;
 pub use self::servers::{PgBouncer, Standby};
 use super::{Backend, DatabaseSettings};
 

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use utoipa::openapi::OpenApi;
 
-pub use shutdown::{ShutdownSignal, run_program, stop_signal};
+pub use shutdown::{ShutdownSignal, run_program, stop_signal, unless_stopped};
 pub use tls::check_tls;
 pub use workers::raise_open_file_limit;
 

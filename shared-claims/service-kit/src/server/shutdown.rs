@@ -55,6 +55,25 @@ pub fn stop_signal(shutdown_timeout: Duration) -> io::Result<impl Future<Output 
     })
 }
 
+/// Runs the start of a service. SIGTERM or SIGINT ends it, for example while it waits for its database: the result is then
+/// `None`. The process is to exit, with success. Blocking calls that run are left alone.
+///
+/// # Errors
+/// If no signal handler can be installed.
+pub async fn unless_stopped<T>(start: impl Future<Output = T>) -> io::Result<Option<T>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    // A signal that arrives from here until `stop_signal` is not lost: this thread passes it on when it next waits.
+    tokio::select! {
+        started = start => return Ok(Some(started)),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("server.stopped_while_starting");
+    Ok(None)
+}
+
 /// Tells a handler that the server is stopping, so that a handler that waits for new data can respond at once instead
 /// of delaying the shutdown. An extractor.
 #[derive(Clone, Debug)]
