@@ -1,6 +1,10 @@
 //! Tests of starting and stopping: a failed start prints one clear line, and a stop is orderly.
 
-use std::process::Stdio;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, StatusCode};
@@ -110,30 +114,33 @@ async fn every_setting_is_documented() {
     }
 }
 
+/// The command as a user who does not own these tests' files, and the id of that user. Root may read and write everything,
+/// so for root it is another one, who runs a copy of the program in `folder`.
+fn as_another_user(command: Command, folder: &Path) -> (Command, u32) {
+    let us = std::fs::metadata(folder).unwrap().uid();
+    if us != 0 {
+        return (command, us);
+    }
+    std::fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    let program = folder.join("auth-service");
+    std::fs::copy(command.get_program(), &program).unwrap();
+    let mut other = Command::new(&program);
+    other.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    other.uid(65_532).gid(65_532);
+    (other, 65_532)
+}
+
 #[actix_web::test]
 async fn a_secret_that_cannot_be_read_is_named_with_its_owner_and_with_us() {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-    use std::os::unix::process::CommandExt as _;
-
     let database = TestDatabase::create(Backend::Sqlite);
     let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let (file, program) = (folder.path().join("key"), folder.path().join("auth-service"));
+    let file = folder.path().join("key");
     std::fs::write(&file, "0123456789abcdef".repeat(4)).unwrap();
     let owner = std::fs::metadata(&file).unwrap().uid();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o200)).unwrap();
+    std::fs::set_permissions(&file, Permissions::from_mode(0o200)).unwrap();
     let settings =
         ServiceSettings::on(&database).with("AUTH__KEYS__ENCRYPTION_KEY_FILE", file.to_str().unwrap());
-    let mut command = settings.command();
-    // Root may read everything, so another user tries, with a copy of the program that it may run.
-    let us = if owner == 0 { 65_532 } else { owner };
-    if owner == 0 {
-        std::fs::copy(command.get_program(), &program).unwrap();
-        let mut other = std::process::Command::new(&program);
-        other.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        other.uid(us).gid(us);
-        command = other;
-    }
+    let (mut command, us) = as_another_user(settings.command(), folder.path());
     let output = command.output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
@@ -145,5 +152,36 @@ async fn a_secret_that_cannot_be_read_is_named_with_its_owner_and_with_us() {
         &format!("this process is user {us}"),
     ] {
         assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[actix_web::test]
+async fn a_database_file_that_cannot_be_written_is_named_with_the_remedy_and_not_changed() {
+    let database = TestDatabase::create(Backend::Sqlite);
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = data.join("auth.db");
+    let settings =
+        ServiceSettings::on(&database).with("AUTH__DATABASE__URL", &format!("sqlite://{}", file.display()));
+    assert!(settings.command().arg("migrate").output().unwrap().status.success());
+    let owner = std::fs::metadata(&file).unwrap().uid();
+    let files = || std::fs::read_dir(&data).unwrap().count();
+    let files_before = files();
+    // As a volume that was filled by root, or by an image with another user.
+    for (of_folder, of_file) in [(0o555, 0o444), (0o777, 0o444), (0o555, 0o666)] {
+        std::fs::set_permissions(&file, Permissions::from_mode(of_file)).unwrap();
+        std::fs::set_permissions(&data, Permissions::from_mode(of_folder)).unwrap();
+        let before = std::fs::read(&file).unwrap();
+        let (mut command, us) = as_another_user(settings.command(), folder.path());
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{of_folder:o} {of_file:o}");
+        for part in ["error: database.url: cannot write", &format!("belongs to user {owner},")] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text.contains(&format!("chown -R {us} {}", data.display())), "{text}");
+        assert_eq!(std::fs::read(&file).unwrap(), before);
+        std::fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(files(), files_before, "no other file was made");
     }
 }

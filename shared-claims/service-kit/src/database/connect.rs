@@ -191,23 +191,3 @@ pub(super) fn open_sqlite(
     }
     Ok(connection)
 }
-
-/// Creates the file and its folder, readable only by their owner.
-pub(super) fn prepare_sqlite(path: &Path) -> Result<(), DatabaseError> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    let failed = |what: &Path, error: &std::io::Error| {
-        DatabaseError::Settings(format!("cannot create {}: {error}", what.display()))
-    };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|error| failed(folder, &error))?;
-    }
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed(path, &error)),
-    }
-}

@@ -12,6 +12,7 @@ mod migrate;
 mod pool;
 mod queue;
 mod settings;
+mod sqlite_files;
 mod start_wait;
 mod statistics;
 #[cfg(feature = "testing")]
@@ -22,7 +23,7 @@ mod url;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::connect::{Target, prepare_sqlite};
+use self::connect::Target;
 use self::connections::{ConnectionManager, Role};
 use self::error::FailureKind;
 use self::pool::ConnectionPool;
@@ -99,7 +100,7 @@ impl Database {
 
     fn open(&self) -> Result<(), DatabaseError> {
         if let Target::Sqlite(path) = &self.target {
-            prepare_sqlite(path)?;
+            sqlite_files::prepare(path)?;
         }
         // The writer comes first, because it switches the SQLite file to WAL mode.
         self.writers.warm_up()?;
