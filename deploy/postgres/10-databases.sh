@@ -15,7 +15,11 @@ SQL
   } | psql -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres -v name="$1"
 }
 
-secrets=${SECRETS:-/run/secrets}
+# A secret as the services read it: without blanks, line ends and a byte order mark around it.
+read_secret() { # NAME
+  LC_ALL=C sed '1s/^\xef\xbb\xbf//; s/^[[:space:]]*//; s/[[:space:]]*$//' "${SECRETS:-/run/secrets}/$1"
+}
+
 for name in auth todo; do
-  make_database "$name" "$(cat "$secrets/${name}_db_password")"
+  make_database "$name" "$(read_secret "${name}_db_password")"
 done

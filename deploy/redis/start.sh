@@ -8,14 +8,16 @@
 set -eu
 umask 077
 
-secrets=${SECRETS:-/run/secrets}
 users=${REDIS_USERS_FILE:-/tmp/users.acl}
+
+# shellcheck source=deploy/redis/secret.sh
+. "$(dirname "$0")/secret.sh"
 
 # A hash of the user's password. `printf` is built into the shell, so the password is not an argument of a process.
 hash_of() { # USER
-  password=$(cat "$secrets/$1_redis_password")
+  password=$(read_secret "$1_redis_password")
   [ "${#password}" -ge 16 ] || {
-    echo "error: $secrets/$1_redis_password must hold a password of at least 16 characters" >&2
+    echo "error: ${SECRETS:-/run/secrets}/$1_redis_password must hold a password of at least 16 characters" >&2
     exit 1
   }
   printf %s "$password" | sha256sum | cut -d ' ' -f 1

@@ -41,8 +41,12 @@ impl ComposedRedis {
 
     async fn start_in(directory: TempDir, port: u16) -> Self {
         for (user, password) in [("auth", AUTH), ("todo", TODO), ("verifier", VERIFIER)] {
-            fs::write(directory.path().join(format!("{user}_redis_password")), format!("{password}\n"))
-                .unwrap();
+            // As some editors write it.
+            fs::write(
+                directory.path().join(format!("{user}_redis_password")),
+                format!("\u{feff}{password} \r\n"),
+            )
+            .unwrap();
         }
         let mut command = Command::new("sh");
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/redis/start.sh"));

@@ -134,6 +134,8 @@ fn values_that_compose_would_misread_are_named_and_not_shown() {
         ("PAGES_NAME=Ada\r", "PAGES_NAME ends with a carriage return"),
         ("SMTP_URL=smtps://me:geheim@mail.example.com", "SMTP_URL has a password"),
         ("FEED_TOKEN=geheim", "FEED_TOKEN is a secret"),
+        (r#"SMTP_URL=smtps://me:p$a#s'w"o\r d%41geheim@mail.example.com"#, "SMTP_URL has a"),
+        (r#"AUTH_DB_PASSWORD=p$a#s'w"o\r d%41geheim"#, "AUTH_DB_PASSWORD has a"),
         ("export LOG_LEVEL=info", "export LOG_LEVEL is not NAME=VALUE"),
     ] {
         fs::write(folder.path().join(".env"), format!("{env}{line}\n")).unwrap();
@@ -150,6 +152,26 @@ fn values_that_compose_would_misread_are_named_and_not_shown() {
         fs::write(folder.path().join(".env"), format!("{env}{line}\n")).unwrap();
         initialised(&folder, &[]);
     }
+}
+
+/// PostgreSQL would make a role without a password, once, and not look at the file again.
+#[test]
+fn an_empty_secret_is_refused_and_rights_are_mended() {
+    let folder = checkout();
+    initialised(&folder, &[]);
+    let file = |name: &str| folder.path().join("secrets").join(name);
+    fs::set_permissions(file("encryption_key"), fs::Permissions::from_mode(0o600)).unwrap();
+    initialised(&folder, &[]);
+    assert_eq!(mode(&file("encryption_key")), 0o444);
+
+    fs::remove_file(file("auth_db_password")).unwrap();
+    fs::write(file("auth_db_password"), " \r\n").unwrap();
+    let output = init(&folder, &[]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && text.contains("secrets/auth_db_password is empty"), "{text}");
+    fs::remove_file(file("auth_db_password")).unwrap();
+    initialised(&folder, &[]);
+    assert_eq!(secrets(&folder)["auth_db_password"].trim_end().len(), 64);
 }
 
 /// The lines of a service in `docker-compose.yml`.
