@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection};
+use diesel::{Connection, PgConnection, SqliteConnection};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -190,6 +190,28 @@ async fn an_older_release_names_unknown_migrations_and_refuses_required_ones() {
             !is_done && stderr.contains("error: ") && stderr.contains("20990101000000"),
             "{command}: {stderr}"
         );
+    }
+}
+
+#[actix_web::test]
+async fn a_release_that_is_too_old_changes_no_byte_of_the_database() {
+    let database = TestDatabase::create(Backend::Sqlite);
+    let settings = ServiceSettings::on(&database);
+    assert!(run(&settings, &["migrate"]).0);
+    let path = database.url().strip_prefix("sqlite://").unwrap();
+    SqliteConnection::establish(path)
+        .unwrap()
+        .batch_execute(
+            "PRAGMA journal_mode = WAL; \
+             INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000'); \
+             INSERT INTO required_migrations (version) VALUES ('20990101000000')",
+        )
+        .unwrap();
+    let before = std::fs::read(path).unwrap();
+    for command in ["serve", "migrate"] {
+        let (is_done, stderr) = run(&settings, &[command]);
+        assert!(!is_done && stderr.contains("run a newer one"), "{command}: {stderr}");
+        assert!(std::fs::read(path).unwrap() == before, "{command} has written");
     }
 }
 

@@ -106,6 +106,39 @@ async fn a_hanging_redis_is_as_safe_as_a_dead_one() {
     resource.eventually_decides(Decision::Accepted, &standing).await;
 }
 
+/// Redis answers every write with MISCONF once it cannot save its data, for example because its disk is full.
+#[actix_web::test]
+async fn a_redis_that_cannot_save_is_as_safe_as_a_dead_one_and_logins_go_on() {
+    let (database, redis) = (sqlite(), RedisProcess::start_with(&["--save", "1 1"]).await);
+    let settings = ServiceSettings::on(&database)
+        .projecting_to(&redis.address())
+        .with("AUTH__THROTTLE__ENABLED", "true");
+    let service = settings.start().await;
+    service.register("alice").await;
+    let (ended, standing) = (service.access_token("alice").await, service.access_token("alice").await);
+    let resource = ResourceServer::mirroring(&settings.issuer, &redis.url()).await;
+    resource.eventually_decides(Decision::Accepted, &ended).await;
+
+    // No file can be made in a folder that is gone, not even by root.
+    std::fs::remove_dir_all(redis.directory()).unwrap();
+    eventually("Redis refuses writes", WAIT_LIMIT, async || {
+        let written: redis::RedisResult<()> =
+            redis::cmd("SET").arg("probe").arg(1).query_async(&mut redis.connection().await).await;
+        written.is_err_and(|error| error.code() == Some("MISCONF"))
+    })
+    .await;
+    service.access_token("alice").await;
+    assert_eq!(service.post("/auth/logout", &ended).await, StatusCode::NO_CONTENT);
+    assert_eq!(service.me(&ended).await, StatusCode::UNAUTHORIZED);
+    resource.eventually_decides(Decision::Unavailable, &standing).await;
+
+    let mut redis_again = redis::cmd("CONFIG");
+    redis_again.arg("SET").arg("stop-writes-on-bgsave-error").arg("no");
+    let () = redis_again.query_async(&mut redis.connection().await).await.unwrap();
+    resource.eventually_decides(Decision::Revoked, &ended).await;
+    resource.eventually_decides(Decision::Accepted, &standing).await;
+}
+
 #[actix_web::test]
 async fn an_issuer_without_its_database_does_not_extend_the_proof() {
     let (database, redis) = (TestDatabase::create(Backend::Postgres), RedisProcess::start().await);

@@ -69,6 +69,16 @@ async fn the_settings_are_tried_with_a_real_server() {
             continue;
         }
 
+        // The password in a file of its own, as it is, and the user in the URL.
+        let file = database.folder().join("smtp_password");
+        std::fs::write(&file, format!("{PASSWORD}\r\n")).unwrap();
+        let url_of_user = url.replace(LOGIN, "relay%40example.com@");
+        let in_file = by_smtp(base.clone(), &url_of_user, &relay)
+            .with("AUTH__MAIL__SMTP_URL_PASSWORD_FILE", file.to_str().unwrap());
+        let (output, text) = mail_command(&in_file, &["test", "ada@example.org"]);
+        assert!(output.status.success() && !text.contains(PASSWORD), "{mode}: {text}");
+        eventually("the second mail is there", WAIT_LIMIT, async || relay.taken().len() == 2).await;
+
         let wrong = settings.clone().with("AUTH__MAIL__SMTP_URL", &url.replace("p%24a", "geheim"));
         let (output, text) = mail_command(&wrong, &["test", "ada@example.org"]);
         assert_eq!(output.status.code(), Some(1));
@@ -83,7 +93,7 @@ async fn the_settings_are_tried_with_a_real_server() {
             mail_command(&settings.with("AUTH__MAIL__CA_FILE", ""), &["test", "ada@example.org"]);
         assert_eq!(output.status.code(), Some(1));
         assert!(text.trim_end().lines().last().unwrap().contains("mail.ca_file"), "{text}");
-        assert_eq!(relay.taken().len(), 1, "nothing was sent");
+        assert_eq!(relay.taken().len(), 2, "nothing was sent");
     }
 }
 
