@@ -5,11 +5,19 @@
 # Runs a command, waits until what it caused is over, and notes when that was. ALLOWED is a number of failed requests, or
 # seconds of outage, such as 1s.
 event() { # ALLOWED NAME COMMAND…
-  local allowed=$1 name=$2 begin
+  local allowed=$1 name=$2 begin status
   shift 2
   say "== $name"
   begin=$(date +%s.%N)
-  "$@" >"$work/event.log" 2>&1 || {
+  # In a condition, bash would ignore `set -e` within the command.
+  set +e
+  (
+    set -e
+    "$@"
+  ) >"$work/event.log" 2>&1
+  status=$?
+  set -e
+  [ "$status" -eq 0 ] || {
     tail -n 30 "$work/event.log" >&2
     die "$name: failed"
   }
@@ -70,12 +78,17 @@ crash() { # SERVICE…
 }
 
 crash_everything() {
-  local pids
+  local pids before ours
+  before=$(restarts)
+  ours=$(compose ps -q auth-service todo-service | wc -l)
   # shellcheck disable=SC2046 # one word for each container
   mapfile -t pids < <(docker inspect -f '{{.State.Pid}}' $(compose ps -q))
   kill -9 "${pids[@]}"
   sleep 1
   wait_healthy_all
+  # The engine starts each service once, and the service waits for its database.
+  compose logs --since 60s auth-service todo-service | grep -E 'database\.(waiting|works)|"error: ' || true
+  [ "$(restarts)" = $((before + ours)) ]
 }
 
 wait_healthy_all() {
@@ -97,7 +110,7 @@ scale() { # COUNT: of both services, up, or down one by one
     if [ "$1" -ge ${#old[@]} ]; then
       compose up -d --no-deps --no-recreate --no-build --scale "$service=$1" "$service"
     else
-      docker stop "${old[@]:$1}"
+      stops_in_time "${old[@]:$1}"
       docker rm "${old[@]:$1}"
     fi
   done
@@ -158,11 +171,15 @@ every_other_event() {
   event 0 "three replicas" scale 3
   event 0 "two replicas again" scale 2
   event 0 "sign-in on the pages, sign-out, a revoked token" sign_in
+  event 0 "a secret that cannot be read, until it can" unreadable_secret
+  event 0 "another password of a database" rotate_password
+  event 0 "a data folder that belongs to root" foreign_data_folder
   event 1s "a new image of the gateway" new_gateway
   event 0 "services of another project, by Redis and by feed" neighbour
   event 0 "SIGKILL of one auth-service" crash auth-service
   event 0 "SIGKILL of one todo-service" crash todo-service
   event 0 "SIGKILL of Redis" crash redis
+  event 2s "restart of PostgreSQL" restart_postgres
   event 2s "SIGKILL of PostgreSQL" crash postgres
   event 2s "SIGKILL of the gateway" crash gateway
   event 2s "SIGKILL of everything" crash_everything

@@ -48,7 +48,7 @@ base_image() { # NAME RELEASE PACKAGES
   mkdir -p "$root/data" "$root/var/lib/postgresql/data" "$root/docker-entrypoint-initdb.d"
   chown 999:999 "$root/data" "$root/var/lib/postgresql/data"
   local change=()
-  if [ "$1" = postgres ]; then
+  if [[ $1 = postgres* ]]; then
     cp scripts/compose-test.d/postgres-entrypoint "$root/usr/local/bin/docker-entrypoint.sh"
     chmod 0755 "$root/usr/local/bin/docker-entrypoint.sh"
     change=(--change 'ENTRYPOINT ["docker-entrypoint.sh"]' --change 'ENV PGDATA=/var/lib/postgresql/data')

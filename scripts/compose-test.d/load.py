@@ -23,6 +23,10 @@ PASSWORD = "correct horse battery staple"
 TIMEOUT = 10.0
 
 
+class NoRetryAfter(Exception):
+    """A 503 that does not say when to try again. The gateway's own are so; the services' must not be."""
+
+
 class Client:
     def __init__(self, origin: str, file: Path) -> None:
         self.place = urlsplit(origin)
@@ -39,7 +43,10 @@ class Client:
             headers = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, {"Connection": "close", **headers})
             answer = connection.getresponse()
-            return answer.status, answer.read().decode()
+            text = answer.read().decode()
+            if answer.status == 503 and "Retry-After" not in answer.headers:
+                raise NoRetryAfter
+            return answer.status, text
         finally:
             connection.close()
 
