@@ -103,7 +103,12 @@ pub fn insert(
     hash: &CodeHash,
     code: &AuthorizationCode,
 ) -> Result<(), DatabaseError> {
-    diesel::insert_into(authorization_codes::table).values(CodeRow::from_code(hash, code)).execute(conn)?;
+    let inserted = diesel::insert_into(authorization_codes::table).values(CodeRow::from_code(hash, code));
+    // Runs on the concrete connection, because through the enum Diesel would prepare the statement anew each time.
+    match conn {
+        DbConnection::Postgres(conn) => inserted.execute(conn)?,
+        DbConnection::Sqlite(conn) => inserted.execute(conn)?,
+    };
     Ok(())
 }
 

@@ -99,7 +99,12 @@ fn read(rows: Vec<SessionRow>) -> Result<Vec<Session>, DatabaseError> {
 
 /// Inserts a new session. The caller holds the user's lock.
 pub fn insert(conn: &mut DbConnection, session: &Session) -> Result<(), DatabaseError> {
-    diesel::insert_into(sessions::table).values(SessionRow::from_session(session)).execute(conn)?;
+    let inserted = diesel::insert_into(sessions::table).values(SessionRow::from_session(session));
+    // Runs on the concrete connection, because through the enum Diesel would prepare the statement anew each time.
+    match conn {
+        DbConnection::Postgres(conn) => inserted.execute(conn)?,
+        DbConnection::Sqlite(conn) => inserted.execute(conn)?,
+    };
     Ok(())
 }
 
