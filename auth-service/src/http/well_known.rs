@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ContentType, ETag, EntityTag, Header, HeaderName, HeaderValue, IfNoneMatch,
+    CACHE_CONTROL, CONTENT_TYPE, ContentType, ETAG, EntityTag, Header, HeaderName, HeaderValue,
+    IF_NONE_MATCH, IfNoneMatch,
 };
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -198,18 +199,26 @@ pub(super) async fn jwks(
     published: web::Data<PublishedMetadata>,
 ) -> HttpResponse {
     let set = keys.published().await;
-    let etag = EntityTag::new_strong(set.etag.clone());
-    let is_known = match IfNoneMatch::parse(&request) {
-        Ok(IfNoneMatch::Any) => true,
-        // RFC 9110 §13.1.2: compared weakly.
-        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&etag)),
-        // An unreadable condition is ignored, and the keys are sent.
-        Err(_) => false,
-    };
+    // The tag is stored as it is sent, because formatting it cost as much as the rest of this handler.
+    let etag = HeaderValue::from_maybe_shared(set.etag.clone()).ok();
+    let is_known = request.headers().contains_key(IF_NONE_MATCH) && is_known(&request, etag.as_ref());
     let mut response = published.response(if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
-    response.insert_header(ETag(etag));
+    if let Some(etag) = etag {
+        response.insert_header((ETAG, etag));
+    }
     if is_known {
         return response.finish();
     }
     response.insert_header((CONTENT_TYPE, JWK_SET)).body(set.json.clone())
+}
+
+/// Whether the caller has the document with this entity tag (RFC 9110 §13.1.2).
+fn is_known(request: &HttpRequest, etag: Option<&HeaderValue>) -> bool {
+    let etag = etag.and_then(|etag| etag.to_str().ok()?.parse::<EntityTag>().ok());
+    match (IfNoneMatch::parse(request), etag) {
+        (Ok(IfNoneMatch::Any), _) => true,
+        (Ok(IfNoneMatch::Items(tags)), Some(etag)) => tags.iter().any(|tag| tag.weak_eq(&etag)),
+        // An unreadable condition is ignored, and the keys are sent.
+        (Ok(IfNoneMatch::Items(_)) | Err(_), _) => false,
+    }
 }

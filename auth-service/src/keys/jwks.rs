@@ -70,8 +70,8 @@ pub struct JwkSet {
 pub struct PublishedKeys {
     /// The JSON document.
     pub json: Bytes,
-    /// Its entity tag, without the quotes.
-    pub etag: String,
+    /// Its entity tag, as in the header: with the quotes.
+    pub etag: Bytes,
     keys: Vec<Jwk>,
 }
 
@@ -83,7 +83,7 @@ impl PublishedKeys {
         let json = Bytes::from(serde_json::to_vec(&set).unwrap_or_default());
         let hash = digest::digest(&digest::SHA256, &json);
         let etag = URL_SAFE_NO_PAD.encode(hash.as_ref().get(..18).unwrap_or_default());
-        Self { json, etag, keys: set.keys }
+        Self { json, etag: format!("\"{etag}\"").into(), keys: set.keys }
     }
 
     /// Finds the key with this id.

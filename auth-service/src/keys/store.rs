@@ -138,7 +138,11 @@ impl KeyStore {
     /// Reads again if the last reading is too old to be used to sign.
     async fn fresh(&self) -> Result<(), KeysError> {
         let now_ms = self.inner.clock.boot_ms();
-        if self.age_at(now_ms) <= FRESH_MS { Ok(()) } else { self.read_since(now_ms).await }
+        if self.is_fresh_at(now_ms) { Ok(()) } else { self.read_since(now_ms).await }
+    }
+
+    fn is_fresh_at(&self, boot_ms: u64) -> bool {
+        self.age_at(boot_ms) <= FRESH_MS
     }
 
     fn age_at(&self, boot_ms: u64) -> u64 {
@@ -219,7 +223,9 @@ impl KeyStore {
     /// read again first. While the table cannot be read, the last known key set is returned without waiting.
     pub async fn published(&self) -> Arc<PublishedKeys> {
         let is_failing = &self.inner.is_failing;
-        if !is_failing.load(Ordering::Relaxed)
+        // Nearly always the reading is fresh. Then no timer is made.
+        if !self.is_fresh_at(self.inner.clock.boot_ms())
+            && !is_failing.load(Ordering::Relaxed)
             && tokio::time::timeout(PUBLISH_PATIENCE, self.fresh()).await.is_err()
         {
             is_failing.store(true, Ordering::Relaxed);
