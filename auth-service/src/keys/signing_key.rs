@@ -22,6 +22,8 @@ use crate::storage::signing_keys::SigningKeyRow;
 /// An RSA key that was decrypted and parsed once.
 pub struct SigningKey {
     header: Header,
+    /// The header of access tokens, encoded.
+    encoded_header: String,
     kid: String,
     pair: RsaKeyPair,
 }
@@ -35,7 +37,7 @@ impl SigningKey {
         let mut header = Header::new(Algorithm::RS256);
         header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
         header.kid = Some(row.kid.clone());
-        let key = Self { header, kid: row.kid.clone(), pair };
+        let key = Self { encoded_header: encode(&header)?, header, kid: row.kid.clone(), pair };
         key.test(row)?;
         Ok(key)
     }
@@ -47,19 +49,21 @@ impl SigningKey {
 
     /// Signs an access token with these claims.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, KeysError> {
-        self.encode(&self.header, claims)
+        self.sign_encoded(&self.encoded_header, claims)
     }
 
     /// Signs another kind of JWT. Its `typ` prevents that it is accepted as an access token.
     pub fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeysError> {
         let header = Header { typ: Some(typ.to_owned()), ..self.header.clone() };
-        self.encode(&header, claims)
+        self.sign_encoded(&encode(&header)?, claims)
     }
 
-    fn encode(&self, header: &Header, claims: &impl Serialize) -> Result<String, KeysError> {
-        let header = serde_json::to_vec(header).map_err(|_| KeysError::Crypto)?;
+    fn sign_encoded(&self, header: &str, claims: &impl Serialize) -> Result<String, KeysError> {
         let claims = serde_json::to_vec(claims).map_err(|_| KeysError::Crypto)?;
-        let mut token = URL_SAFE_NO_PAD.encode(header);
+        // Base64 makes four characters of three bytes.
+        let length = header.len() + (claims.len() + self.pair.public_modulus_len()).div_ceil(3) * 4 + 8;
+        let mut token = String::with_capacity(length);
+        token.push_str(header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = self.signature(token.as_bytes())?;
@@ -96,6 +100,11 @@ impl SigningKey {
             Err(error) => Err(failed(&error.to_string())),
         }
     }
+}
+
+fn encode(header: &Header) -> Result<String, KeysError> {
+    let header = serde_json::to_vec(header).map_err(|_| KeysError::Crypto)?;
+    Ok(URL_SAFE_NO_PAD.encode(header))
 }
 
 impl fmt::Debug for SigningKey {
