@@ -1,14 +1,12 @@
 //! Timestamps: RFC 3339 in requests, responses and the output of commands, and the time of a log line.
 
 use std::cell::Cell;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::FormatTime;
 
 /// Formats milliseconds since the Unix epoch as RFC 3339 in UTC, with milliseconds. A value outside of the
 /// calendar's range, which no real clock shows, becomes the epoch.
@@ -26,10 +24,6 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
     i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
 }
 
-/// Writes the current time in a log line, with microseconds. The text up to the second is cached for the next lines,
-/// because formatting it costs as much as the rest of a line.
-pub(crate) struct Timestamp;
-
 /// A time up to the second: `2026-11-29T16:00:33`.
 type Second = [u8; 19];
 
@@ -37,18 +31,18 @@ thread_local! {
     static LAST: Cell<Option<(u64, Second)>> = const { Cell::new(None) };
 }
 
-impl FormatTime for Timestamp {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "log lines have the time of the system, so that they can be compared with the logs of other programs"
-    )]
-    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        write_time(writer, now.as_secs(), now.subsec_micros())
-    }
+/// Writes the current time in a log line, with microseconds. The text up to the second is cached for the next lines,
+/// because formatting it costs as much as the rest of a line.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "log lines have the time of the system, so that they can be compared with the logs of other programs"
+)]
+pub(crate) fn write_now(line: &mut String) -> fmt::Result {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    write_time(line, now.as_secs(), now.subsec_micros())
 }
 
-fn write_time(writer: &mut Writer<'_>, seconds: u64, micros: u32) -> fmt::Result {
+fn write_time(line: &mut String, seconds: u64, micros: u32) -> fmt::Result {
     let second = match LAST.get() {
         Some((kept, second)) if kept == seconds => second,
         _ => {
@@ -57,8 +51,8 @@ fn write_time(writer: &mut Writer<'_>, seconds: u64, micros: u32) -> fmt::Result
             second
         }
     };
-    writer.write_str(std::str::from_utf8(&second).map_err(|_| fmt::Error)?)?;
-    write!(writer, ".{micros:06}Z")
+    line.push_str(std::str::from_utf8(&second).map_err(|_| fmt::Error)?);
+    write!(line, ".{micros:06}Z")
 }
 
 fn second(seconds: u64) -> Option<Second> {
@@ -98,7 +92,7 @@ mod tests {
             (1_764_000_000, 1, "2025-11-24T16:00:00.000001Z"),
         ] {
             let mut text = String::new();
-            write_time(&mut Writer::new(&mut text), seconds, micros).unwrap();
+            write_time(&mut text, seconds, micros).unwrap();
             assert_eq!(text, expected);
         }
     }
