@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use diesel::connection::{Instrumentation, InstrumentationEvent};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::DatabaseError;
@@ -101,8 +101,9 @@ struct JobState {
     stage: Stage,
     since: Instant,
     activity: Option<Arc<ConnectionActivity>>,
-    permit: Option<OwnedSemaphorePermit>,
-    /// The limit of abandoned calls was reached, so the permit is kept until this call returns.
+    /// Whether it has a slot of the queue.
+    has_slot: bool,
+    /// The limit of abandoned calls was reached, so the slot is kept until this call returns.
     is_retained: bool,
 }
 
@@ -124,21 +125,28 @@ pub(super) struct InFlightJob {
 }
 
 impl InFlightJob {
-    pub(super) fn new(
-        mode: AccessMode,
-        work: Box<dyn Job>,
-        permit: OwnedSemaphorePermit,
-        deadline: Instant,
-    ) -> Self {
+    pub(super) fn new(mode: AccessMode, work: Box<dyn Job>, deadline: Instant) -> Self {
         let state = JobState {
             attempt: 0,
             stage: Stage::Connecting,
             since: Instant::now(),
             activity: None,
-            permit: Some(permit),
+            has_slot: false,
             is_retained: false,
         };
         Self { mode, work, deadline, state: Mutex::new(state) }
+    }
+
+    /// Begins the first attempt, with a slot of the queue.
+    pub(super) fn begin(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.has_slot, state.since) = (true, Instant::now());
+    }
+
+    /// Whether it has got a slot.
+    pub(super) fn has_begun(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.has_slot || state.stage != Stage::Connecting
     }
 
     /// Moves to the next stage. Returns `false` if this attempt was given up meanwhile; it must then do nothing more.
@@ -190,24 +198,20 @@ impl InFlightJob {
         Some(Overdue::Failed(waited_in))
     }
 
-    /// Returns the permit to the queue.
-    pub(super) fn release(&self) {
-        let permit = self.state.lock().unwrap_or_else(PoisonError::into_inner).permit.take();
-        drop(permit);
+    /// Takes its slot, to give it back to the queue. Returns whether there was one.
+    pub(super) fn take_slot(&self) -> bool {
+        std::mem::take(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner).has_slot)
     }
 
-    /// Keeps the permit until the thread that hangs returns.
+    /// Keeps the slot until the thread that hangs returns.
     pub(super) fn retain(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         (state.is_retained, state.stage) = (true, Stage::Done);
     }
 
-    /// Called when an attempt that was given up has returned.
-    pub(super) fn returned(&self) {
-        let is_retained = self.state.lock().unwrap_or_else(PoisonError::into_inner).is_retained;
-        if is_retained {
-            self.release();
-        }
+    /// Whether [`retain`](Self::retain) was called.
+    pub(super) fn is_retained(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).is_retained
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::connections::{ConnectionManager, ManagedConnection, ReplaceablePool};
 use super::error::FailureKind;
 use super::job::{InFlightJob, Overdue, Stage, TimeLimits, TypedJob};
-use super::queue::{DatabaseThreads, Queue};
+use super::queue::{DatabaseThreads, Entered, Queue};
 use super::statistics::Statistics;
 use super::transaction::{self, AccessMode};
 use super::{DatabaseError, DatabaseSettings};
@@ -63,7 +63,7 @@ impl ConnectionPool {
             time_limits: manager.time_limits(),
             connections: ReplaceablePool::new(manager.clone(), size, wait_limit),
             manager,
-            queue: Queue::new(size, limit, wait_limit),
+            queue: Queue::new(size, limit),
             in_flight: Mutex::default(),
             wait_limit,
             statistics: Arc::clone(statistics),
@@ -92,14 +92,24 @@ impl ConnectionPool {
     {
         // One limit for waiting in the queue and for connecting to a server that refuses connections.
         let deadline = Instant::now() + self.shared.wait_limit;
-        let permit = self.shared.queue.enter().await?;
-        let (sender, receiver) = oneshot::channel();
-        let work = Box::new(TypedJob::new(work, sender));
-        let job = Arc::new(InFlightJob::new(mode, work, permit, deadline));
-        self.shared.in_flight.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&job));
-        let shared = Arc::clone(&self.shared);
-        self.threads.handle().spawn_blocking(move || shared.attempt(&job, 0));
-        receiver.await.unwrap_or_else(|_| Err(DatabaseError::Panicked.into()))
+        let (sender, mut receiver) = oneshot::channel();
+        let job = Arc::new(InFlightJob::new(mode, Box::new(TypedJob::new(work, sender)), deadline));
+        let place = QueuePlace { shared: &self.shared, job: &job };
+        let result = match self.shared.queue.enter(&job)? {
+            Entered::WithSlot => {
+                self.shared.begin(&job);
+                self.shared.start(Arc::clone(&job), 0, self.threads.handle());
+                receiver.await
+            }
+            Entered::Waiting => match tokio::time::timeout_at(deadline, &mut receiver).await {
+                Ok(result) => result,
+                Err(_) if self.shared.queue.leave(&job) => return Err(DatabaseError::Overloaded.into()),
+                // It has begun, and whatever it waits for now has a limit of its own.
+                Err(_) => receiver.await,
+            },
+        };
+        drop(place);
+        result.unwrap_or_else(|_| Err(DatabaseError::Panicked.into()))
     }
 
     /// The number of unused connections.
@@ -122,6 +132,20 @@ impl ConnectionPool {
     }
 }
 
+/// The place of a caller in the queue. If the caller goes away while its work waits, the work leaves the queue.
+struct QueuePlace<'a> {
+    shared: &'a Shared,
+    job: &'a Arc<InFlightJob>,
+}
+
+impl Drop for QueuePlace<'_> {
+    fn drop(&mut self) {
+        if !self.job.has_begun() {
+            self.shared.queue.leave(self.job);
+        }
+    }
+}
+
 enum Acquired {
     Ready(Box<r2d2::PooledConnection<ConnectionManager>>),
     Failed(DatabaseError),
@@ -130,13 +154,31 @@ enum Acquired {
 }
 
 impl Shared {
-    /// The blocking part of [`ConnectionPool::run`].
-    fn attempt(&self, job: &Arc<InFlightJob>, attempt: u32) {
+    /// Puts work that has got a slot under the watch.
+    fn begin(&self, job: &Arc<InFlightJob>) {
+        job.begin();
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(job));
+    }
+
+    /// Starts an attempt on a thread, and on the same thread the work that then gets its slot, and so on.
+    fn start(self: &Arc<Self>, job: Arc<InFlightJob>, attempt: u32, threads: &Handle) {
+        let shared = Arc::clone(self);
+        threads.spawn_blocking(move || {
+            let mut next = shared.attempt(&job, attempt);
+            while let Some(job) = next {
+                next = shared.attempt(&job, 0);
+            }
+        });
+    }
+
+    /// The blocking part of [`ConnectionPool::run`]. Returns the work that gets the slot.
+    fn attempt(&self, job: &Arc<InFlightJob>, attempt: u32) -> Option<Arc<InFlightJob>> {
         match self.acquire(job, attempt) {
             Acquired::Ready(pooled) => self.work(job, attempt, *pooled),
             Acquired::Failed(error) if job.advance(attempt, Stage::Done) => {
-                self.finish(job);
+                let next = self.finish(job);
                 job.work.fail(error);
+                next
             }
             Acquired::Failed(_) | Acquired::GivenUp => self.record_return(job),
         }
@@ -206,26 +248,26 @@ impl Shared {
         job: &Arc<InFlightJob>,
         attempt: u32,
         mut pooled: r2d2::PooledConnection<ConnectionManager>,
-    ) {
+    ) -> Option<Arc<InFlightJob>> {
         let result = catch_unwind(AssertUnwindSafe(|| job.work.run(&mut pooled)));
         if !job.advance(attempt, Stage::Done) {
             pooled.discard = true;
             drop(pooled);
-            self.record_return(job);
-            return;
+            return self.record_return(job);
         }
         self.record_outcome(&pooled);
         let has_completed = result.is_ok();
         // After a panic the connection's transaction is still open.
         pooled.discard |= !has_completed;
-        // The connection returns to the pool before the permit is passed on, so that the next caller finds it.
+        // The connection returns to the pool before the slot is passed on, so that the next work finds it.
         drop(pooled);
-        self.finish(job);
+        let next = self.finish(job);
         if has_completed {
             job.work.deliver();
         } else {
             job.work.fail(DatabaseError::Panicked);
         }
+        next
     }
 
     /// Shares what this work found out about the database with the other work.
@@ -239,9 +281,10 @@ impl Shared {
         self.statistics.record_response();
     }
 
-    fn finish(&self, job: &Arc<InFlightJob>) {
-        job.release();
+    /// Ends the watch over this work, and passes on its slot. Returns the work that gets it.
+    fn finish(&self, job: &Arc<InFlightJob>) -> Option<Arc<InFlightJob>> {
         self.remove(job);
+        self.pass_on(job)
     }
 
     fn remove(&self, job: &Arc<InFlightJob>) {
@@ -249,9 +292,15 @@ impl Shared {
         in_flight.retain(|other| !Arc::ptr_eq(other, job));
     }
 
-    fn record_return(&self, job: &Arc<InFlightJob>) {
+    fn pass_on(&self, job: &InFlightJob) -> Option<Arc<InFlightJob>> {
+        let next = if job.take_slot() { self.queue.give_back() } else { None };
+        next.inspect(|next| self.begin(next))
+    }
+
+    /// Called when an attempt that was given up has returned.
+    fn record_return(&self, job: &InFlightJob) -> Option<Arc<InFlightJob>> {
         self.statistics.record_return();
-        job.returned();
+        if job.is_retained() { self.pass_on(job) } else { None }
     }
 
     /// Gives up work that has waited too long.
@@ -269,11 +318,14 @@ impl Shared {
             self.connections.replace_all();
             match overdue {
                 Overdue::Retry(attempt) if may_replace => {
-                    let shared = Arc::clone(self);
-                    Handle::current().spawn_blocking(move || shared.attempt(&job, attempt));
+                    self.start(job, attempt, &Handle::current());
                     continue;
                 }
-                _ if may_replace => self.finish(&job),
+                _ if may_replace => {
+                    if let Some(next) = self.finish(&job) {
+                        self.start(next, 0, &Handle::current());
+                    }
+                }
                 _ => {
                     job.retain();
                     self.remove(&job);

@@ -1,72 +1,107 @@
 //! The queue for connections, with a limit on length and waiting time, and the threads on which Diesel's blocking calls
 //! run.
+//!
+//! Work that waits is passed from the thread that has finished earlier work to the same thread. A semaphore would first
+//! wake the task of the caller, which would then wake a thread: under load that is two changes of threads more for each piece
+//! of work, and the connection stays unused until the caller's worker gets to that task.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 use super::DatabaseError;
+use super::job::InFlightJob;
 
-/// A semaphore with as many permits as there are connections. Counts its waiters.
-#[derive(Clone)]
+/// As many slots as there are connections, and the work that waits for one: first come, first served.
 pub(super) struct Queue {
-    permits: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
+    state: Mutex<State>,
     size: u32,
     limit: usize,
-    wait_limit: Duration,
+    /// Notified when all slots become free.
+    idle: Notify,
+}
+
+struct State {
+    free: u32,
+    waiting: VecDeque<Arc<InFlightJob>>,
+}
+
+/// What follows for work that enters the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entered {
+    /// It has a slot: the caller starts it.
+    WithSlot,
+    /// It waits. Whoever gives back a slot starts it.
+    Waiting,
 }
 
 impl Queue {
-    pub(super) fn new(size: u32, limit: usize, wait_limit: Duration) -> Self {
-        let permits = usize::try_from(size).unwrap_or(1);
-        Self { permits: Arc::new(Semaphore::new(permits)), waiting: Arc::default(), size, limit, wait_limit }
+    /// A queue with this many slots, in which at most `limit` pieces of work wait.
+    pub(super) fn new(size: u32, limit: usize) -> Self {
+        let state = State { free: size, waiting: VecDeque::new() };
+        Self { state: Mutex::new(state), size, limit, idle: Notify::new() }
     }
 
-    /// Waits until no permit is in use, for at most `wait_limit`. Returns whether none is.
-    pub(super) async fn wait_until_idle(&self, wait_limit: Duration) -> bool {
-        let all = self.permits.acquire_many(self.size);
-        matches!(tokio::time::timeout(wait_limit, all).await, Ok(Ok(_)))
-    }
-
-    /// Waits for a permit, first come, first served. Dropping the permit passes it to the next waiter.
-    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(permit);
+    /// Enters the queue. Fails if too much waits already.
+    pub(super) fn enter(&self, job: &Arc<InFlightJob>) -> Result<Entered, DatabaseError> {
+        let mut state = self.state();
+        if state.free > 0 {
+            state.free -= 1;
+            return Ok(Entered::WithSlot);
         }
-        let position = QueuePosition::take(&self.waiting);
-        if position.number > self.limit {
+        if state.waiting.len() >= self.limit {
             return Err(DatabaseError::Overloaded);
         }
-        match tokio::time::timeout(self.wait_limit, Arc::clone(&self.permits).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(DatabaseError::Overloaded),
+        state.waiting.push_back(Arc::clone(job));
+        Ok(Entered::Waiting)
+    }
+
+    /// Removes work that waits. Returns `false` if it has got a slot.
+    pub(super) fn leave(&self, job: &Arc<InFlightJob>) -> bool {
+        let mut state = self.state();
+        let place = state.waiting.iter().position(|waiting| Arc::ptr_eq(waiting, job));
+        place.and_then(|place| state.waiting.remove(place)).is_some()
+    }
+
+    /// Gives back a slot. Returns the work that gets it, which the caller must start.
+    #[must_use = "the work that gets the slot must be started"]
+    pub(super) fn give_back(&self) -> Option<Arc<InFlightJob>> {
+        let mut state = self.state();
+        let next = state.waiting.pop_front();
+        if next.is_none() {
+            state.free += 1;
+            if state.free == self.size {
+                self.idle.notify_waiters();
+            }
         }
+        next
     }
 
+    /// Waits until no slot is in use, for at most `wait_limit`. Returns whether none is.
+    pub(super) async fn wait_until_idle(&self, wait_limit: Duration) -> bool {
+        let all_are_free = async {
+            loop {
+                // Registered before the look, so that no notification is missed.
+                let notified = self.idle.notified();
+                if self.state().free == self.size {
+                    return;
+                }
+                notified.await;
+            }
+        };
+        tokio::time::timeout(wait_limit, all_are_free).await.is_ok()
+    }
+
+    /// The number of pieces of work that wait.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.state().waiting.len()
     }
-}
 
-/// A place in the queue. Dropping it frees the place, however the waiting ends.
-struct QueuePosition<'a> {
-    waiting: &'a AtomicUsize,
-    number: usize,
-}
-
-impl<'a> QueuePosition<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Self {
-        Self { waiting, number: waiting.fetch_add(1, Ordering::Relaxed) + 1 }
-    }
-}
-
-impl Drop for QueuePosition<'_> {
-    fn drop(&mut self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

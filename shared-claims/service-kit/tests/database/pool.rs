@@ -1,6 +1,6 @@
 //! The queue, and work whose caller is gone.
 
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -48,6 +48,43 @@ async fn a_full_queue_refuses_at_once_and_waiting_in_the_queue_has_a_time_limit(
         busy.await.unwrap();
         assert_eq!(database.write(count_up).await.unwrap(), 1, "{:?}", test.backend());
         assert_eq!(database.status().waiting, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_whose_caller_is_gone_leaves_the_queue_and_the_rest_runs_in_its_order() {
+    for test in TestDatabase::both() {
+        let settings = DatabaseSettings { pool_size: 1, queue_limit: 3, ..test.settings() };
+        let database = migrated_with(&settings).await;
+        let (release, busy) = occupy_the_writer(&database).await;
+
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut callers = Vec::new();
+        for number in 0..3 {
+            let (waiting, order) = (database.clone(), Arc::clone(&order));
+            callers.push(tokio::spawn(async move {
+                let work = move |_: &mut _| {
+                    order.lock().unwrap().push(number);
+                    Ok::<_, DatabaseError>(())
+                };
+                waiting.write_once(work).await
+            }));
+            while database.status().waiting == number {
+                tokio::task::yield_now().await;
+            }
+        }
+        let impatient = callers.remove(1);
+        impatient.abort();
+        assert!(impatient.await.unwrap_err().is_cancelled());
+        assert_eq!(database.status().waiting, 2);
+
+        drop(release);
+        busy.await.unwrap();
+        for caller in callers {
+            caller.await.unwrap().unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [0, 2], "{:?}", test.backend());
+        assert!(database.wait_until_idle(Duration::from_secs(5)).await);
     }
 }
 
