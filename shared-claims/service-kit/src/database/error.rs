@@ -207,6 +207,9 @@ impl FailureKind {
             DatabaseErrorKind::Unknown => match () {
                 () if message.contains("__diesel_stmt_") => Self::Pooler,
                 () if message.contains("during recovery") => Self::Standby,
+                // A migration of a newer release changed the type or the collation of a column, and this connection has
+                // prepared a statement before. It would fail for as long as the connection lives.
+                () if message.contains("cached plan must not change result type") => Self::ConnectionClosed,
                 () if says(CONFLICT) => Self::Conflict,
                 () if says(DISK_FULL) => Self::DiskFull,
                 () if says(TRANSIENT) => Self::Transient,

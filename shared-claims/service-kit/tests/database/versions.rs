@@ -60,3 +60,29 @@ async fn a_start_without_missing_migrations_does_not_wait_for_the_lock() {
     assert!(database.migrate(migrations()).await.unwrap().is_empty());
     assert!(began.elapsed() < std::time::Duration::from_secs(5));
 }
+
+/// As during an upgrade: a newer release changes a column while this one has prepared statements that read it.
+#[tokio::test]
+async fn a_column_that_changes_its_collation_fails_each_old_connection_once() {
+    diesel::table! { users (name) { name -> Text, } }
+    let test = TestDatabase::create(Backend::Postgres);
+    let settings = DatabaseSettings { pool_size: 1, ..test.settings() };
+    let (older, newer) =
+        (Database::connect(&settings).await.unwrap(), Database::connect(&settings).await.unwrap());
+    execute(&newer, "CREATE TABLE users (name TEXT NOT NULL)").await;
+    execute(&newer, "INSERT INTO users VALUES ('ada')").await;
+    // Diesel prepares this statement and keeps it.
+    let prepared = async || {
+        older
+            .read(|connection| {
+                use diesel::{QueryDsl, RunQueryDsl};
+                Ok::<_, DatabaseError>(users::table.select(users::name).first::<String>(connection)?)
+            })
+            .await
+    };
+    assert_eq!(prepared().await.unwrap(), "ada");
+    execute(&newer, "ALTER TABLE users ALTER COLUMN name TYPE TEXT COLLATE \"C\"").await;
+    let failed = prepared().await.unwrap_err();
+    assert!(failed.is_transient(), "{failed}");
+    assert_eq!(prepared().await.unwrap(), "ada");
+}
