@@ -10,8 +10,9 @@ use super::schema::authorization_codes;
 use super::{joined, parse_uuid, unreadable};
 use crate::domain::{AuthorizationCode, CodeChallenge, CodeHash, Device};
 
+// An omitted `None` would make a statement of its own, which Diesel does not keep prepared.
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = authorization_codes)]
+#[diesel(table_name = authorization_codes, treat_none_as_default_value = false)]
 struct CodeRow {
     code_hash: Vec<u8>,
     client_id: String,

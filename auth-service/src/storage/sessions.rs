@@ -22,8 +22,9 @@ use super::{joined, parse_uuid, unreadable, words};
 use crate::domain::{EndReason, RefreshToken, RefreshTokenHash, Session, User};
 use shared_claims::scope::Scopes;
 
+// An omitted `None` would make a statement of its own, which Diesel does not keep prepared.
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = sessions)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
 struct SessionRow {
     id: String,
     user_id: String,
