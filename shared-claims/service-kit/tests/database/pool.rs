@@ -173,7 +173,7 @@ async fn work_may_return_an_error_type_of_the_caller() {
         assert!(text.contains("SELEKT"), "{text}");
     }
     let test = TestDatabase::create(service_kit::database::Backend::Sqlite);
-    let settings = DatabaseSettings { pool_size: 1, queue_limit: 1, wait_ms: 10, ..test.settings() };
+    let settings = DatabaseSettings { pool_size: 1, queue_limit: 1, wait_ms: 300, ..test.settings() };
     let database = migrated_with(&settings).await;
     let (release, busy) = occupy_the_writer(&database).await;
     let late = database.write(|_| Ok::<_, CallerError>(())).await;
