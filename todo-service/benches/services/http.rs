@@ -66,9 +66,16 @@ pub(crate) async fn measure() {
     todo.ready().await;
     // The same version of actix-web, the same number of workers as the services, and a path of the same length.
     let workers = std::thread::available_parallelism().unwrap().get();
-    let app = || {
-        let app = App::new().route("/healthz", web::get().to(hello));
-        app.route("/headers", web::get().to(hello_with_headers))
+    let keys = format!("{}/.well-known/jwks.json", auth.url);
+    let key_set = auth.client.get(&keys).send().await.unwrap().bytes().await.unwrap();
+    let app = move || {
+        let (app, key_set) = (App::new(), key_set.clone());
+        app.route("/healthz", web::get().to(hello))
+            .route("/headers", web::get().to(hello_with_headers))
+            .route(
+                "/keys",
+                web::get().to(move || std::future::ready(HttpResponse::Ok().body(key_set.clone()))),
+            )
     };
     let server = HttpServer::new(app).workers(workers).disable_signals().bind("127.0.0.1:0").unwrap();
     let bare = format!("http://{}/healthz", server.addrs()[0]);
@@ -79,10 +86,11 @@ pub(crate) async fn measure() {
     std::fs::write(&script, TOKENS_IN_TURN).unwrap();
     let urls = Urls {
         headers: bare.replace("/healthz", "/headers"),
+        bare_keys: bare.replace("/healthz", "/keys"),
         bare,
         healthz: format!("{}/healthz", todo.url),
         whoami: format!("{}/whoami", todo.url),
-        keys: format!("{}/.well-known/jwks.json", auth.url),
+        keys,
         login: format!("{}/login", auth.url),
     };
     let processes = [todo.id(), auth.id()];
@@ -94,6 +102,7 @@ pub(crate) async fn measure() {
 struct Urls {
     bare: String,
     headers: String,
+    bare_keys: String,
     healthz: String,
     whoami: String,
     keys: String,
@@ -101,8 +110,8 @@ struct Urls {
 }
 
 fn compare(urls: &Urls, script: &Path, tokens: &Path, [todo, auth]: [u32; 2]) {
-    let [mut bare, mut headers, mut sent, mut healthz, mut whoami, mut keys, mut login] =
-        [const { Vec::new() }; 7];
+    let [mut bare, mut headers, mut sent, mut bare_keys, mut healthz, mut whoami, mut keys, mut login] =
+        [const { Vec::new() }; 8];
     let [mut bare_us, mut healthz_us, mut whoami_us, mut keys_us] = [const { Vec::new() }; 4];
     let own = std::process::id();
     // One request with each token, so that the measured requests are served from the token cache.
@@ -114,10 +123,12 @@ fn compare(urls: &Urls, script: &Path, tokens: &Path, [todo, auth]: [u32; 2]) {
         whoami
             .push(processor_us(todo, &mut whoami_us, || requests_a_second_by(script, tokens, &urls.whoami)));
         sent.push(requests_a_second_by(script, tokens, &urls.bare));
+        bare_keys.push(requests_a_second(&urls.bare_keys, None));
         keys.push(processor_us(auth, &mut keys_us, || requests_a_second(&urls.keys, None)));
         login.push(requests_a_second(&urls.login, None));
     }
-    let [bare, headers, sent] = [&mut bare, &mut headers, &mut sent].map(|rates| median(rates));
+    let [bare, headers, sent, bare_keys] =
+        [&mut bare, &mut headers, &mut sent, &mut bare_keys].map(|rates| median(rates));
     let compared = |what: &str, target: &str, figures: &mut [f64], bare: f64| {
         let figure = median(figures);
         let share = 100.0 * figure / bare;
@@ -125,9 +136,11 @@ fn compare(urls: &Urls, script: &Path, tokens: &Path, [todo, auth]: [u32; 2]) {
     };
     compared("`/healthz`, of a bare actix-web hello", "≥ 90 %", &mut healthz, bare);
     compared("the same, of a bare hello that sends the same headers", "-", &mut healthz, headers);
-    compared("`/whoami` with 5,000 tokens in turn, of a bare hello", "≥ 80 %", &mut whoami, bare);
-    compared("the same, of a bare hello that is sent the tokens too", "-", &mut whoami, sent);
+    let what = "`/whoami` with 5,000 tokens in turn, of a bare hello that is sent the tokens too";
+    compared(what, "≥ 80 %", &mut whoami, sent);
+    compared("the same, of a bare hello that is sent none", "-", &mut whoami, bare);
     compared("the key set, of a bare hello", "≥ 80 %", &mut keys, bare);
+    compared("the same, of a bare handler that sends as large a body", "-", &mut keys, bare_keys);
     compared("the sign-in page, of a bare hello", "≥ 50 %", &mut login, bare);
     let [bare, healthz, whoami, keys] =
         [&mut bare_us, &mut healthz_us, &mut whoami_us, &mut keys_us].map(|us| median(us));
