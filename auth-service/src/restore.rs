@@ -7,8 +7,9 @@
 
 use std::sync::Arc;
 
-use crate::domain::{AuditEvent, AuditKind, Initiator};
+use crate::domain::{AuditEvent, AuditKind, Initiator, database_id};
 use crate::keys::{KeysError, Rotation};
+use crate::random::Random;
 use crate::storage::restored::{self, LastChanges};
 use crate::storage::{Transaction, UnitOfWork};
 
@@ -23,6 +24,8 @@ pub(crate) struct AfterRestore {
     pub rotation: Rotation,
     /// How far the clocks of servers may be apart, in milliseconds.
     pub clock_skew_ms: i64,
+    /// The id of the database whose facts Redis has, if that is known. The new id is later than it.
+    pub known_id: Option<String>,
     /// Who does it.
     pub initiator: Initiator,
     /// Is told of each step. A step can take long on a large database.
@@ -58,19 +61,37 @@ impl AfterRestore {
     /// # Errors
     /// [`KeysError`] if a key cannot be made, or if the database fails. Nothing is changed then.
     pub(crate) async fn run(&self) -> Result<Ended, KeysError> {
-        let database_id = self.unit_of_work.random().uuid().to_string();
+        let (random, known_id) = (self.unit_of_work.random().clone(), self.known_id.clone());
         let (progress, skew_ms) = (Arc::clone(&self.progress), self.clock_skew_ms);
         let initiator = self.initiator.clone();
         let replaced = self.rotation.replace_all(move |transaction| {
             let ended = end_everything(transaction, skew_ms, progress.as_ref())?;
-            restored::replace_database_id(transaction.conn(), &database_id)?;
+            let database_id = replace_database_id(transaction, &random, known_id.as_deref())?;
             let event = AuditEvent::new(AuditKind::DatabaseRestored, &initiator);
-            transaction.record(event.subject(database_id.clone()));
+            transaction.record(event.subject(database_id));
             Ok(ended)
         });
         let (keys, ended) = replaced.await?;
         Ok(Ended { keys, ..ended })
     }
+}
+
+/// Gives the database an id that is later than the one that it has and than the known one. Returns it.
+fn replace_database_id(
+    transaction: &mut Transaction<'_>,
+    random: &Random,
+    known: Option<&str>,
+) -> Result<String, KeysError> {
+    let now_ms = transaction.now_ms();
+    let current = restored::database_id(transaction.conn())?;
+    let ids: Vec<_> = current.as_deref().into_iter().chain(known).collect();
+    let generation = random.uuid_at(database_id::next_generation_ms(now_ms, &ids));
+    let fresh = match &current {
+        Some(current) => database_id::next(current, generation),
+        None => random.uuid().to_string(),
+    };
+    restored::replace_database_id(transaction.conn(), &fresh)?;
+    Ok(fresh)
 }
 
 fn end_everything(

@@ -1,5 +1,6 @@
 //! Builds the components and connects them. Only this module does.
 
+mod announcing;
 mod components;
 mod error;
 mod mail;
@@ -21,7 +22,8 @@ use service_kit::server::{self, Service};
 use shared_claims::clock::{SharedClock, SystemClock};
 use zeroize::Zeroizing;
 
-pub(crate) use self::components::{Components, unit_of_work_of_a_command};
+pub(crate) use self::announcing::{database_in_redis, deliver_revocations, unit_of_work_of_a_command};
+pub(crate) use self::components::Components;
 pub use self::error::StartError;
 pub use self::mail::MailerError;
 pub(crate) use self::mail::mailer;

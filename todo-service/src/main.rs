@@ -1,15 +1,18 @@
 //! The command-line program.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use service_kit::config::{self, LoadSpec};
+use service_kit::database::{back_up, stage_restore};
+use service_kit::timestamp::rfc3339;
 use service_kit::{health, server, telemetry};
-use shared_claims::clock::SystemClock;
+use shared_claims::clock::{Clock, SystemClock};
 use todo_service::config::{PREFIX, Settings};
 use todo_service::startup::{self, Application, StartError};
+use todo_service::storage::migrations;
 
 /// A to-do list service for users with a Latchkey access token; each user sees only their own todos.
 ///
@@ -32,6 +35,22 @@ enum Command {
     CheckConfig,
     /// Apply the missing migrations to the database
     Migrate,
+    /// Copy the SQLite database into a file, while the service uses it
+    Backup {
+        /// Where to write the back-up
+        file: PathBuf,
+        /// Replace the file if it exists
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Put a back-up in the place of the SQLite database. The service must be stopped
+    Restore {
+        /// A file that `backup` wrote
+        file: PathBuf,
+        /// Confirm that the database is replaced
+        #[arg(long)]
+        yes: bool,
+    },
     /// Check whether the running service is ready; fails if it is not
     Healthcheck,
 }
@@ -65,10 +84,36 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             print("The database is up to date");
             Ok(())
         }
+        Command::Backup { file, overwrite } => {
+            let bytes = back_up(&settings.database, migrations(), &file, overwrite).await?;
+            print(&format!("{bytes} bytes in {}, read back and found whole", file.display()));
+            Ok(())
+        }
+        Command::Restore { file, yes } => {
+            let _log = telemetry::init(&settings.log)?;
+            restore(&settings, &file, yes).await
+        }
         Command::Healthcheck => {
             Ok(health::request_readiness(settings.http.bind, settings.http.tls_cert.is_some())?)
         }
     }
+}
+
+async fn restore(settings: &Settings, file: &Path, yes: bool) -> Result<(), Failure> {
+    if !yes {
+        return Err("this replaces the database; repeat it with --yes".into());
+    }
+    let staged = stage_restore(&settings.database, migrations(), file).await?;
+    let now = rfc3339(SystemClock.now_ms());
+    let stamp = now.chars().filter(char::is_ascii_alphanumeric).collect();
+    print(&match staged.put_in_place(stamp).await? {
+        Some(path) => format!(
+            "Restored. The replaced database is {}. Delete it when you need it no more",
+            path.display()
+        ),
+        None => "Restored".to_owned(),
+    });
+    Ok(())
 }
 
 async fn serve(settings: Settings) -> Result<(), Failure> {

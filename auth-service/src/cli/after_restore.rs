@@ -36,19 +36,19 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Repo
                     restored to an earlier state";
         return Err(what.into());
     }
-    let ended = context.after_restore(Arc::new(say)).await?.run().await?;
+    let ended = context.after_restore(Arc::new(say), context.database_in_redis().await).await?.run().await?;
     let document = Document::of(&ended);
     Report::new(&document, document.text())
 }
 
 #[expect(clippy::print_stderr, reason = "the progress of a command that can take a minute")]
-fn say(step: &str) {
+pub(super) fn say(step: &str) {
     eprintln!("{step} …");
 }
 
 /// The JSON document of what was ended.
 #[derive(Serialize)]
-struct Document {
+pub(super) struct Document {
     keys: Vec<String>,
     users: usize,
     clients: usize,
@@ -69,7 +69,7 @@ struct Change {
 }
 
 impl Document {
-    fn of(ended: &Ended) -> Self {
+    pub(super) fn of(ended: &Ended) -> Self {
         let changes = |list: &[(String, i64)]| {
             list.iter()
                 .map(|(name, at_ms)| Change { name: name.clone(), changed_at: rfc3339(*at_ms) })
@@ -90,7 +90,7 @@ impl Document {
         }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let lines = |changes: &[Change]| {
             changes.iter().fold(String::new(), |mut lines, change| {
                 // Writing to a string cannot fail.

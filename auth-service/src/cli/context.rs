@@ -24,13 +24,23 @@ pub(super) struct Context {
     pub(super) database: Database,
     pub(super) clock: SharedClock,
     pub(super) unit_of_work: UnitOfWork,
-    _log: Log,
+    _log: Arc<Log>,
 }
 
 impl Context {
     /// Opens the database, whose schema must be up to date: only `serve` and `migrate` change it.
     pub(super) async fn open(settings: Settings) -> Result<Self, Failure> {
-        let log = telemetry::init(&command_log_settings(&settings.log))?;
+        let log = Self::log(&settings)?;
+        Self::of(settings, log).await
+    }
+
+    /// The log of a command. A process has one, whatever it opens.
+    pub(super) fn log(settings: &Settings) -> Result<Arc<Log>, Failure> {
+        Ok(Arc::new(telemetry::init(&command_log_settings(&settings.log))?))
+    }
+
+    /// Opens the database, for a command that has its log already.
+    pub(super) async fn of(settings: Settings, log: Arc<Log>) -> Result<Self, Failure> {
         let database = startup::open_for_command(&settings).await.map_err(StartError::from)?;
         let World { clock, random, .. } = World::system();
         let unit_of_work =
@@ -48,18 +58,32 @@ impl Context {
         Ok(self.components().rotation(sealer).caused_by(Initiator::operator()))
     }
 
-    /// The use case of `after-restore`.
+    /// The use case of `after-restore`. Fails if the encryption key is not that of the database.
     pub(super) async fn after_restore(
         &self,
         progress: Arc<dyn Fn(&str) + Send + Sync>,
+        known_id: Option<String>,
     ) -> Result<AfterRestore, Failure> {
+        let sealer = self.components().sealer().await?;
+        self.components().secret(&sealer, SecretName::PasswordPepper).await?;
         Ok(AfterRestore {
             unit_of_work: self.unit_of_work.clone(),
             rotation: self.rotation().await?,
             clock_skew_ms: self.settings.revocation.clock_skew_ms,
+            known_id,
             initiator: Initiator::operator(),
             progress,
         })
+    }
+
+    /// Delivers every fact to Redis, if there is one.
+    pub(super) async fn deliver_revocations(&self) {
+        startup::deliver_revocations(&self.settings, &self.unit_of_work).await;
+    }
+
+    /// The id of the database whose facts Redis has, if there is one.
+    pub(super) async fn database_in_redis(&self) -> Option<String> {
+        startup::database_in_redis(&self.settings).await
     }
 
     /// The use cases for managing users. They need no encryption key.

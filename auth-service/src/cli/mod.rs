@@ -7,6 +7,7 @@
 
 mod after_restore;
 mod audit;
+mod backup;
 mod clients;
 mod context;
 mod keys;
@@ -61,6 +62,10 @@ enum Command {
     Mail(mail::Arguments),
     /// Look after the messages that wait to be sent to others
     Queue(queue::Arguments),
+    /// Copy the SQLite database into a file, while servers use it
+    Backup(backup::BackupArguments),
+    /// Put a back-up in the place of the SQLite database, and end everything of before. Servers must be stopped
+    Restore(backup::RestoreArguments),
     /// After the database was restored to an earlier state: end every session, and replace every signing key
     AfterRestore(after_restore::Arguments),
     /// Print audit events, oldest first: one JSON object per line
@@ -106,6 +111,14 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Queue(arguments) => {
             let format = arguments.format;
             queue::run(arguments, &Context::open(settings).await?).await?.print(format)
+        }
+        Command::Backup(arguments) => {
+            let format = arguments.format;
+            backup::back_up_to(arguments, &settings).await?.print(format)
+        }
+        Command::Restore(arguments) => {
+            let format = arguments.format;
+            backup::restore_from(arguments, settings).await?.print(format)
         }
         Command::AfterRestore(arguments) => {
             let context = Context::open(after_restore::patient(settings)).await?;

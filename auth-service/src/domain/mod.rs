@@ -12,6 +12,7 @@ mod client;
 mod client_id;
 mod client_secret;
 mod consent;
+pub mod database_id;
 mod device_cookie;
 mod device_name;
 mod email;

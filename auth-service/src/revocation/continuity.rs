@@ -2,8 +2,9 @@
 //!
 //! The promise of the revocation list rests on that. A database that was restored to an earlier state breaks it: what ended
 //! since then stands in it again. The log of facts shows this, because its end only grows: where it is before the newest
-//! fact that this process has seen, or that Redis has, the database is an older state of itself. Then the service serves
-//! nothing, until an operator has run `after-restore`, which gives the database another id.
+//! fact that this process has seen, or that Redis has, the database is an older state of itself. So it is where its id is one
+//! that an `after-restore` has replaced since. Then the service serves nothing, until an operator has run `after-restore`,
+//! which gives the database another id.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use service_kit::database::{Database, DatabaseError, DbConnection};
 
+use crate::domain::database_id;
 use crate::storage::meta::{self, DATABASE_ID};
 use crate::storage::revocations;
 
@@ -34,6 +36,12 @@ impl LogEnd {
             DatabaseError::Unavailable("it has no id, as if it were being restored".to_owned())
         })?;
         Ok(Self { database, seq: revocations::last_seq(conn)? })
+    }
+
+    /// Whether this is the end of an older state of the same database than the other one.
+    fn is_before(&self, other: &Self) -> bool {
+        let is_same = self.database == other.database;
+        is_same && self.seq < other.seq || database_id::is_replaced_by(&self.database, &other.database)
     }
 
     /// The text that stands in Redis.
@@ -61,6 +69,8 @@ pub struct Continuity {
 #[derive(Debug, Default)]
 struct Known {
     newest: Option<LogEnd>,
+    /// What Redis has of a later state of the database that this process has not seen.
+    later: Option<LogEnd>,
     is_older: bool,
     /// The number of readings that were begun, and the one whose result counts.
     begun: u64,
@@ -72,6 +82,7 @@ struct Known {
 pub struct Reading {
     number: u64,
     newest: Option<LogEnd>,
+    later: Option<LogEnd>,
 }
 
 /// What a reading shows.
@@ -101,7 +112,7 @@ impl Continuity {
     pub fn begin(&self) -> Reading {
         let mut known = self.known();
         known.begun += 1;
-        Reading { number: known.begun, newest: known.newest.clone() }
+        Reading { number: known.begun, newest: known.newest.clone(), later: known.later.clone() }
     }
 
     /// Says what Redis has. Call it before the reading begins that is to be compared with it.
@@ -109,6 +120,9 @@ impl Continuity {
         let mut known = self.known();
         match &mut known.newest {
             Some(newest) if newest.database == end.database => newest.seq = newest.seq.max(end.seq),
+            Some(newest) if database_id::is_replaced_by(&newest.database, &end.database) => {
+                known.later = Some(end.clone());
+            }
             Some(_) => {}
             None => known.newest = Some(end.clone()),
         }
@@ -124,9 +138,10 @@ impl Continuity {
     /// Compares a reading with what was known when it began. The result of a later reading counts more. A reading of another
     /// database changes nothing: see [`adopt`](Self::adopt).
     pub fn end(&self, reading: &Reading, found: &LogEnd) -> Shown {
+        let mut known_ends = reading.newest.iter().chain(&reading.later);
         let shown = match &reading.newest {
+            _ if known_ends.any(|end| found.is_before(end)) => Shown::Older,
             Some(newest) if newest.database != found.database => Shown::Another,
-            Some(newest) if newest.seq > found.seq => Shown::Older,
             _ => Shown::Current,
         };
         if shown == Shown::Another {
@@ -140,6 +155,7 @@ impl Continuity {
         let was_older = std::mem::replace(&mut known.is_older, shown == Shown::Older);
         match &mut known.newest {
             Some(newest) if newest.database == found.database => newest.seq = newest.seq.max(found.seq),
+            Some(_) => {}
             newest => *newest = Some(found.clone()),
         }
         drop(known);
@@ -158,6 +174,7 @@ impl Continuity {
     fn adopt(&self, found: LogEnd) {
         let mut known = self.known();
         known.applied = known.begun;
+        known.later.take_if(|later| !found.is_before(later));
         known.newest = Some(found);
         if std::mem::take(&mut known.is_older) {
             tracing::info!("database.current");
@@ -229,6 +246,28 @@ mod tests {
         continuity.adopt(end("b", 8));
         assert!(!continuity.is_older());
         assert_eq!(show(&end("b", 7)), Shown::Older);
+    }
+
+    #[test]
+    fn an_id_that_an_after_restore_replaced_is_older() {
+        let first = uuid::Uuid::from_u128(1).to_string();
+        let next = |id: &str, number| database_id::next(id, uuid::Uuid::from_u128(number));
+        let (second, third) = (next(&first, 2), next(&first, 3));
+        let continuity = Continuity::of(first.clone());
+        let show = |found: &LogEnd| continuity.end(&continuity.begin(), found);
+        continuity.delivered(&end(&second, 5));
+        assert_eq!(show(&end(&first, 9)), Shown::Older, "Redis has a later state");
+        assert_eq!(show(&end(&second, 4)), Shown::Older);
+        assert_eq!(show(&end(&second, 5)), Shown::Another, "what else is known of it has to be read again");
+        continuity.adopt(end(&second, 5));
+        assert!(!continuity.is_older());
+        continuity.delivered(&end(&first, 9));
+        assert_eq!(show(&end(&second, 6)), Shown::Current, "what Redis had before says nothing");
+        assert_eq!(show(&end(&third, 1)), Shown::Another);
+        continuity.adopt(end(&third, 1));
+        assert_eq!(show(&end(&second, 5)), Shown::Older);
+        assert!(continuity.is_older());
+        assert_eq!(show(&end(&third, 1)), Shown::Current);
     }
 
     #[test]

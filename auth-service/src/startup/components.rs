@@ -1,18 +1,13 @@
 //! Builds the components that the server and the commands have in common.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use service_kit::database::Database;
-use shared_claims::clock::SharedClock;
 use zeroize::Zeroizing;
 
 use super::settings::{
     account_policy, client_settings, counter_store, cut_rules, hash_settings, key_settings,
-    outbound_settings, outbound_to_configured_urls, password_rules, projection, session_limits,
-    throttle_rules,
+    outbound_settings, outbound_to_configured_urls, password_rules, session_limits, throttle_rules,
 };
 use crate::accounts::{self, AccountParts, Accounts, LetterParts, Letters};
 use crate::audit::Refusals;
@@ -21,17 +16,14 @@ use crate::clients::{self, ClientParts, Clients};
 use crate::config::Settings;
 use crate::domain::Initiator;
 use crate::keys::{KeyStore, KeysError, MasterKey, Rotation, Sealer, SecretName};
-use crate::keys::{ensure_database_id, ensure_secret, has_sealed_values};
+use crate::keys::{ensure_secret, has_sealed_values};
 use crate::mail::{MailParts, Mailer, Mails};
 use crate::outbound::Outbound;
 use crate::passwords::{BreachCheck, PasswordPolicy, Passwords};
 use crate::queue::Handler;
-use crate::random::Random;
-use crate::revocation::continuity::Continuity;
-use crate::revocation::{ProjectionSettings, Revocations};
 use crate::seal::Seals;
 use crate::sign_in::{SignInParts, SignIns};
-use crate::storage::{Announce, UnitOfWork};
+use crate::storage::UnitOfWork;
 use crate::throttle::{Throttle, ThrottleParts};
 use crate::tokens::Tokens;
 
@@ -188,56 +180,5 @@ impl Components<'_> {
     /// The use cases for managing users.
     pub(crate) fn users(self, initiator: Initiator) -> accounts::Administration {
         accounts::Administration::new(self.unit_of_work.clone(), cut_rules(self.settings), initiator)
-    }
-}
-
-/// The unit of work of a command. A command runs no projector: if it revokes something, it starts one, which stops when
-/// Redis has the fact.
-pub(crate) fn unit_of_work_of_a_command(
-    settings: &Settings,
-    database: Database,
-    clock: SharedClock,
-    random: Random,
-) -> UnitOfWork {
-    let unit_of_work = UnitOfWork::new(database.clone(), Arc::clone(&clock), random.clone());
-    match projection(settings) {
-        Some(projection) => {
-            unit_of_work.announced_by(CommandAnnouncer { projection, database, clock, random })
-        }
-        None => unit_of_work,
-    }
-}
-
-/// Delivers committed revocation facts to Redis for a command. If that fails, it only logs a warning: a server that is
-/// running, or the next one to start, delivers the facts.
-struct CommandAnnouncer {
-    projection: ProjectionSettings,
-    database: Database,
-    clock: SharedClock,
-    random: Random,
-}
-
-impl Announce for CommandAnnouncer {
-    fn announce(&self, seq: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            if let Err(error) = self.deliver(seq).await {
-                tracing::warn!(%error, "revocation.not_announced");
-            }
-        })
-    }
-}
-
-impl CommandAnnouncer {
-    async fn deliver(&self, seq: i64) -> Result<(), super::StartError> {
-        let (database, random) = (self.database.clone(), self.random.clone());
-        let id = ensure_database_id(&database, &random).await?;
-        let (projection, clock) = (Some(self.projection.clone()), Arc::clone(&self.clock));
-        let revocations = Revocations::start(database, Continuity::of(id), projection, clock, random).await?;
-        revocations.announce(seq).await;
-        if revocations.status().is_none_or(|status| status.delivered < seq) {
-            tracing::warn!(error = "Redis does not have it yet", "revocation.not_announced");
-        }
-        revocations.stop().await;
-        Ok(())
     }
 }

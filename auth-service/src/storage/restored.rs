@@ -1,7 +1,9 @@
 //! What changes in all tables at once after the database was restored to an earlier state. Its callers serve nothing
 //! meanwhile, so no row is locked first.
 
+use diesel::dsl::case_when;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
 use service_kit::database::{DatabaseError, DbConnection};
 
 use super::schema::{
@@ -46,12 +48,11 @@ pub fn delete_messages(conn: &mut DbConnection) -> Result<usize, DatabaseError> 
 /// Raises the version of every user's credentials, so that nothing that names one counts any more, and moves every user's cut
 /// to `cut_ms` or later. Returns the number of users.
 pub fn cut_users(conn: &mut DbConnection, cut_ms: i64) -> Result<usize, DatabaseError> {
-    let late = users::table.filter(users::token_cut_ms.ge(cut_ms));
-    diesel::update(late).set(users::token_cut_ms.eq(users::token_cut_ms + 1)).execute(conn)?;
-    let early = users::table.filter(users::token_cut_ms.is_null().or(users::token_cut_ms.lt(cut_ms)));
-    diesel::update(early).set(users::token_cut_ms.eq(cut_ms)).execute(conn)?;
+    // One statement, because each writes every row anew.
+    let later = case_when(users::token_cut_ms.ge(cut_ms), users::token_cut_ms + 1)
+        .otherwise(cut_ms.into_sql::<Nullable<BigInt>>());
     let raised = users::credentials_version.eq(users::credentials_version + 1);
-    Ok(diesel::update(users::table).set(raised).execute(conn)?)
+    Ok(diesel::update(users::table).set((users::token_cut_ms.eq(later), raised)).execute(conn)?)
 }
 
 /// Moves every client's cut to `cut_ms` or later, and makes servers read the clients again. Returns the number of clients.
@@ -64,6 +65,11 @@ pub fn cut_clients(conn: &mut DbConnection, cut_ms: i64) -> Result<usize, Databa
     let newer = client_registry::version.eq(client_registry::version + 1);
     diesel::update(client_registry::table.find(1)).set(newer).execute(conn)?;
     Ok(later + early)
+}
+
+/// Reads the id of the database. A database that no server has served yet has none.
+pub fn database_id(conn: &mut DbConnection) -> Result<Option<String>, DatabaseError> {
+    super::meta::find(conn, DATABASE_ID)
 }
 
 /// Gives the database another id. Verifiers then take its revocation list for another one, and begin anew.

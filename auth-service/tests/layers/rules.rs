@@ -58,7 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pruning", &["random", "storage"]),
     ("queue", &["background", "domain", "random", "storage"]),
     ("random", &[]),
-    ("restore", &["domain", "keys", "storage"]),
+    ("restore", &["domain", "keys", "random", "storage"]),
     ("revocation", &["background", "domain", "random", "storage"]),
     ("seal", &["random"]),
     (

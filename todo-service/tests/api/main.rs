@@ -5,6 +5,7 @@ mod helpers;
 
 #[cfg(target_os = "linux")]
 mod abuse;
+mod backup;
 mod bad_input;
 mod base_path;
 mod cookies;

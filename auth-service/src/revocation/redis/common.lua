@@ -91,12 +91,24 @@ local function put_facts(stream, first_key, first_arg)
   end
 end
 
+-- Whether the first id is that of a state of the same database that an `after-restore` has replaced since: an id is a UUID,
+-- or a UUID, a hyphen, and another UUID that is later with each `after-restore`.
+local function is_replaced_by(id, other)
+  if string.sub(id, 1, 36) ~= string.sub(other, 1, 36) then return false end
+  local earlier, later = string.sub(id, 37), string.sub(other, 37)
+  if later == '' or string.sub(later, 1, 1) ~= '-' then return false end
+  return earlier < later
+end
+
 -- The number of the newest fact of this database that was delivered: the text is `<database id>:<number>`. -1 if the key names
--- another database. A text without a number was written before there were numbers.
+-- another database, and more than any number if it names a later state of this one. A text without a number was written before
+-- there were numbers.
 local function delivered(key, database)
   local text = get(key) or ''
   if text == database then return 0 end
   local id, seq = string.match(text, '^(.*):(%d+)$')
+  if not id then return -1 end
+  if is_replaced_by(database, id) then return math.huge end
   if id ~= database then return -1 end
   return tonumber(seq)
 end

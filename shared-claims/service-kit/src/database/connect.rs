@@ -6,6 +6,7 @@ use std::time::Duration;
 use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::{Connection, PgConnection, SqliteConnection};
 
+use super::sqlite_copy::name_for_sqlite;
 use super::url::ConnectionInfo;
 use super::{DatabaseError, DatabaseSettings, Pooler};
 
@@ -173,11 +174,7 @@ pub(super) fn open_sqlite(
     settings: &DatabaseSettings,
     role: super::connections::Role,
 ) -> Result<SqliteConnection, DatabaseError> {
-    let file = path.to_str().ok_or_else(|| refused("a path in UTF-8"))?;
-    // SQLite reads a leading `file:` as a URI, and Diesel reads a leading scheme. With `./` it is a plain path for
-    // both.
-    let file = if path.is_absolute() { file.to_owned() } else { format!("./{file}") };
-    let mut connection = SqliteConnection::establish(&file)
+    let mut connection = SqliteConnection::establish(&name_for_sqlite(path)?)
         .map_err(|error| DatabaseError::Refused(error.to_string().replace('\n', "; ")))?;
     connection.batch_execute(&format!("PRAGMA busy_timeout = {}", settings.lock_timeout_ms))?;
     connection.batch_execute("PRAGMA foreign_keys = ON")?;

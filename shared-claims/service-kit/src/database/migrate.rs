@@ -162,6 +162,8 @@ where
 #[derive(Debug, Default)]
 pub(super) struct Schema {
     is_empty: bool,
+    /// Whether the oldest migration of this release was applied.
+    has_oldest: bool,
     /// Names of migrations that the database lacks.
     missing: Vec<String>,
     /// Versions in the database that this release does not know.
@@ -190,16 +192,28 @@ impl Schema {
         let mut known = known(connection, migrations)?;
         let applied = versions(connection, "__diesel_schema_migrations")?;
         let required = versions(connection, "required_migrations")?;
+        let has_oldest = known.first_key_value().is_some_and(|(oldest, _)| applied.contains(oldest));
         let is_known = |version: &String| known.contains_key(version);
         let unknown = applied.iter().filter(|version| !is_known(version)).cloned().collect();
         let required = required.into_iter().filter(|version| !is_known(version)).collect();
         known.retain(|version, _| !applied.contains(version));
-        Ok(Self { is_empty: applied.is_empty(), missing: known.into_values().collect(), unknown, required })
+        Ok(Self {
+            is_empty: applied.is_empty(),
+            has_oldest,
+            missing: known.into_values().collect(),
+            unknown,
+            required,
+        })
     }
 
     /// Whether no migration was ever applied.
     pub(super) fn is_empty(&self) -> bool {
         self.is_empty
+    }
+
+    /// Whether the database was made by this service, in this or another release.
+    pub(super) fn is_of_this_service(&self) -> bool {
+        self.has_oldest
     }
 
     /// Whether no migration is missing.

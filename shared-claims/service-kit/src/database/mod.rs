@@ -4,14 +4,18 @@
 //! length and waiting time, and within the caller's tracing span. A closure that has started runs to its end even if
 //! its request is cancelled, unless the database does not respond for too long.
 
+mod backup;
 mod connect;
 mod connections;
 mod error;
+mod file_lock;
 mod job;
 mod migrate;
 mod pool;
 mod queue;
+mod restore;
 mod settings;
+mod sqlite_copy;
 mod sqlite_files;
 mod start_wait;
 mod statistics;
@@ -26,14 +30,17 @@ use std::time::Duration;
 use self::connect::Target;
 use self::connections::{ConnectionManager, Role};
 use self::error::FailureKind;
+use self::file_lock::FileLock;
 use self::pool::ConnectionPool;
 use self::queue::DatabaseThreads;
 use self::statistics::{MAX_ABANDONED, Statistics};
 use self::transaction::AccessMode;
 
+pub use backup::back_up;
 pub use connect::{Backend, DbConnection};
 pub use error::DatabaseError;
 pub use migrate::Migrations;
+pub use restore::{StagedRestore, stage_restore};
 pub use settings::{DatabaseSettings, Pooler};
 pub use start_wait::{StartStepError, StartWait};
 
@@ -51,6 +58,8 @@ pub struct Database {
     /// On PostgreSQL the same pool as `readers`. On SQLite a pool with the only connection that writes, so that writers
     /// run one after the other and never get `SQLITE_BUSY` because of each other.
     writers: ConnectionPool,
+    /// On SQLite, held so that no restore replaces the file.
+    _lock: Option<Arc<FileLock>>,
 }
 
 /// The load of the pool.
@@ -90,18 +99,19 @@ impl Database {
             Backend::Postgres => writers.clone(),
             Backend::Sqlite => pool(Role::Reader, settings.pool_size),
         };
-        let database = Self { target, settings, threads, statistics, readers, writers };
+        let database = Self { target, settings, threads, statistics, readers, writers, _lock: None };
         let opening = database.clone();
         // Opening the pools makes up to three connections, one after the other.
         let bound = database.writers.manager().time_limits().connect * 3;
-        database.blocking(bound, move || opening.open()).await?;
-        Ok(database)
+        let lock = database.blocking(bound, move || opening.open()).await?;
+        Ok(Self { _lock: lock.map(Arc::new), ..database })
     }
 
-    fn open(&self) -> Result<(), DatabaseError> {
-        if let Target::Sqlite(path) = &self.target {
-            sqlite_files::prepare(path)?;
-        }
+    fn open(&self) -> Result<Option<FileLock>, DatabaseError> {
+        let lock = match &self.target {
+            Target::Sqlite(path) => Some(sqlite_files::prepare(path)?),
+            Target::Postgres(_) => None,
+        };
         // The writer comes first, because it switches the SQLite file to WAL mode.
         self.writers.warm_up()?;
         if self.backend() == Backend::Sqlite {
@@ -110,7 +120,7 @@ impl Database {
         if self.writers.manager().is_behind_transaction_pooler()? {
             return Err(DatabaseError::Pooler);
         }
-        Ok(())
+        Ok(lock)
     }
 
     /// Runs a blocking call on one of the database's threads. A call that takes longer than `bound` is left alone.

@@ -10,28 +10,37 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::DatabaseError;
+use super::file_lock::FileLock;
+use super::restore::refuse_unfinished;
 
-/// Creates the file and its folder, readable only by their owner. Checks that this process may write to them.
-pub(super) fn prepare(path: &Path) -> Result<(), DatabaseError> {
-    let folder = match path.parent() {
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// Creates the folder of the file, readable only by its owner.
+pub(super) fn prepare_folder(path: &Path) -> Result<(), DatabaseError> {
+    let folder = folder_of(path);
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .map_err(|error| unusable("create", folder, folder, &error))?;
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            return Err(unusable("create", path, folder, &error));
-        }
-        _ => {}
+        .map_err(|error| unusable("create", folder, folder, &error))
+}
+
+/// Creates the file and its folder, readable only by their owner, and takes the lock that all users of the file share. Checks
+/// that this process may write to them.
+pub(super) fn prepare(path: &Path) -> Result<FileLock, DatabaseError> {
+    let folder = folder_of(path);
+    prepare_folder(path)?;
+    // The first file that is created here; without the right to do so, the error says whose the folder is.
+    if let Err(error) = require(folder, Access::WRITE_OK | Access::EXEC_OK) {
+        let (what, file) = if path.exists() { ("write", folder) } else { ("create", path) };
+        return Err(unusable(what, file, folder, &error));
     }
-    // SQLite makes and deletes files beside the database.
-    require(folder, Access::WRITE_OK | Access::EXEC_OK)
-        .map_err(|error| unusable("write", folder, folder, &error))?;
-    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+    for file in ["", "-wal", "-shm", ".lock"].map(|end| beside(path, end)) {
         match require(&file, Access::READ_OK | Access::WRITE_OK) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(unusable("write", &file, folder, &error));
@@ -39,7 +48,15 @@ pub(super) fn prepare(path: &Path) -> Result<(), DatabaseError> {
             _ => {}
         }
     }
-    Ok(())
+    let lock = FileLock::shared(path)?;
+    refuse_unfinished(path)?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(unusable("create", path, folder, &error));
+        }
+        _ => {}
+    }
+    Ok(lock)
 }
 
 /// Asks without opening the file: closing it would release the locks that this process holds on it (POSIX, `fcntl`).

@@ -1,16 +1,21 @@
 //! The database is restored to an earlier state, and `auth-service after-restore` makes that safe.
 
+mod everything;
+mod million;
+mod sqlite;
+
+use std::io::Write;
 use std::process::{Child, Stdio};
 
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 use service_kit::database::Backend;
 use service_kit::database::testing::TestDatabase;
 use shared_claims::revocation::{FeedSettings, Mirror, MirrorSettings, RedisSettings, RevocationSource};
-use shared_claims::testing::{RedisProcess, free_port};
+use shared_claims::testing::RedisProcess;
 use shared_claims::verifier::Verifier;
 
-use crate::helpers::{PASSWORD, ServiceSettings, WAIT_LIMIT, eventually};
+use crate::helpers::{ServiceSettings, WAIT_LIMIT, eventually};
 
 /// A verifier that follows Redis or the feed.
 async fn verifier(settings: &ServiceSettings, source: RevocationSource) -> Verifier {
@@ -34,17 +39,28 @@ async fn by_feed(settings: &ServiceSettings) -> Verifier {
     verifier(settings, Mirror::follow_feed(feed, MirrorSettings::default()).into()).await
 }
 
-fn after_restore(settings: &ServiceSettings, arguments: &[&str]) -> (bool, String, String) {
-    let output = settings.command().arg("after-restore").args(arguments).output().unwrap();
+/// Runs a command with this standard input. Returns whether it succeeded, its standard output and its standard error.
+fn run(settings: &ServiceSettings, arguments: &[&str], input: &str) -> (bool, String, String) {
+    let mut command = settings.command();
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // The command may have ended without reading its input.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
-/// Runs the command, and returns its JSON document.
-fn ended(settings: &ServiceSettings) -> Value {
-    let (ok, out, err) = after_restore(settings, &["--yes", "--json"]);
-    assert!(ok, "{err}");
+/// Runs a command that must succeed. Returns its JSON document.
+fn document(settings: &ServiceSettings, arguments: &[&str]) -> Value {
+    let (ok, out, err) = run(settings, &[arguments, &["--json"]].concat(), "");
+    assert!(ok, "{arguments:?}: {err}");
     serde_json::from_str(&out).unwrap()
+}
+
+/// Runs `after-restore`, and returns its JSON document.
+fn ended(settings: &ServiceSettings) -> Value {
+    document(settings, &["after-restore", "--yes"])
 }
 
 /// A process that nobody waits for.
@@ -60,88 +76,6 @@ impl Drop for Started {
 fn start(settings: &ServiceSettings) -> Started {
     let mut command = settings.command();
     Started(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-}
-
-/// Mail that cannot be delivered, so that it waits in the queue.
-fn without_a_relay(settings: ServiceSettings) -> ServiceSettings {
-    settings
-        .with("AUTH__MAIL__TRANSPORT", "smtp")
-        .with("AUTH__MAIL__FROM", "Latchkey <id@example.org>")
-        .with("AUTH__MAIL__SMTP_URL", &format!("smtps://127.0.0.1:{}", free_port()))
-}
-
-#[actix_web::test]
-async fn nothing_of_before_a_restore_is_accepted_after_it() {
-    for database in TestDatabase::both() {
-        let redis = RedisProcess::start().await;
-        let settings = without_a_relay(ServiceSettings::on(&database).projecting_to(&redis.address()));
-        let service = settings.start().await;
-        service.register("alice").await;
-        service.register("bob").await;
-        let (before, kept) = (service.tokens("alice").await, service.tokens("bob").await);
-        let carol = json!({ "username": "carol", "password": PASSWORD, "email": "carol@example.org" });
-        service.client.post(format!("{}/auth/register", service.url)).json(&carol).send().await.unwrap();
-        assert_ne!(queued(&settings), json!([]));
-        assert!(service.terminate().success());
-        let saved = database.save();
-
-        let service = settings.start().await;
-        let verifiers =
-            [by_redis(&settings, &redis).await, by_lookup(&settings, &redis).await, by_feed(&settings).await];
-        // Between the back-up and the restore: a session ends, another begins, and another key signs.
-        let (old, session) = (access(&before), service.tokens("bob").await);
-        assert_eq!(service.post("/auth/logout-all", &old).await, StatusCode::NO_CONTENT);
-        let rotated = settings.command().args(["keys", "rotate", "--now"]).output().unwrap();
-        assert!(rotated.status.success());
-        let between = service.tokens("bob").await;
-        let tokens = [&old, &access(&kept), &access(&session), &access(&between)];
-        for verifier in &verifiers {
-            eventually("the list is read", WAIT_LIMIT, async || verifier.verify(tokens[3]).await.is_ok())
-                .await;
-            assert!(verifier.verify(&old).await.is_err());
-        }
-        service.kill();
-
-        database.restore(&saved);
-        let (ok, out, err) = after_restore(&settings, &[]);
-        assert!(!ok && out.is_empty() && err.contains("--yes"), "{out}{err}");
-        let document = ended(&settings);
-        assert_eq!((&document["users"], &document["sessions"]), (&3.into(), &2.into()), "{document}");
-        assert_eq!(document["keys"].as_array().unwrap().len(), 1);
-        assert_eq!(document["last_changed_users"].as_array().unwrap().len(), 3);
-
-        let service = settings.start().await;
-        for verifier in &verifiers {
-            for token in tokens {
-                eventually("it is refused", WAIT_LIMIT, async || verifier.verify(token).await.is_err()).await;
-            }
-        }
-        let late =
-            [by_redis(&settings, &redis).await, by_lookup(&settings, &redis).await, by_feed(&settings).await];
-        let fresh = service.access_token("alice").await;
-        for verifier in verifiers.iter().chain(&late) {
-            for token in tokens {
-                assert!(verifier.verify(token).await.is_err());
-            }
-            eventually("a new token counts", WAIT_LIMIT, async || verifier.verify(&fresh).await.is_ok())
-                .await;
-        }
-        for tokens in [&before, &kept, &session, &between] {
-            let form = [("grant_type", "refresh_token"), ("refresh_token", text(tokens, "refresh_token"))];
-            let answer = service.client.post(format!("{}/auth/token", service.url)).form(&form).send().await;
-            assert_eq!(answer.unwrap().status(), StatusCode::UNAUTHORIZED);
-            assert_eq!(service.me(&access(tokens)).await, StatusCode::UNAUTHORIZED);
-        }
-        assert_eq!(queued(&settings), json!([]));
-        let audit = settings.command().args(["audit"]).output().unwrap();
-        assert!(String::from_utf8(audit.stdout).unwrap().contains("database.restored"));
-    }
-}
-
-/// The messages in the queue.
-fn queued(settings: &ServiceSettings) -> Value {
-    let listed = settings.command().args(["queue", "list", "--json"]).output().unwrap();
-    serde_json::from_slice(&listed.stdout).unwrap()
 }
 
 fn text<'a>(tokens: &'a Value, name: &str) -> &'a str {
@@ -209,4 +143,51 @@ async fn a_running_server_remembers_what_its_database_had() {
     ended(&settings);
     eventually("it serves again", WAIT_LIMIT, async || me().await == StatusCode::UNAUTHORIZED).await;
     assert_eq!(service.me(&service.access_token("alice").await).await, StatusCode::OK);
+}
+
+/// Redis, and each server itself, know that the id of such a database was replaced.
+#[actix_web::test]
+async fn a_state_from_before_an_earlier_after_restore_is_recognised() {
+    for database in TestDatabase::both() {
+        let redis = RedisProcess::start().await;
+        let settings = ServiceSettings::on(&database).projecting_to(&redis.address());
+        let service = settings.start().await;
+        service.register("alice").await;
+        let token = service.access_token("alice").await;
+        assert!(service.terminate().success());
+        let saved = database.save();
+        // Twice, so that the same state gets two ids.
+        for _ in 0..2 {
+            database.restore(&saved);
+            ended(&settings);
+            let service = settings.start().await;
+            assert_eq!(service.me(&token).await, StatusCode::UNAUTHORIZED);
+            assert!(service.terminate().success());
+        }
+        database.restore(&saved);
+        let started = start(&settings);
+        let client = reqwest::Client::new();
+        let me = async || {
+            let answer = client.get(format!("{}/auth/me", settings.issuer)).bearer_auth(&token).send().await;
+            answer.map(|answer| answer.status()).ok()
+        };
+        eventually("it answers", WAIT_LIMIT, async || me().await.is_some()).await;
+        assert_eq!(me().await, Some(StatusCode::SERVICE_UNAVAILABLE));
+        ended(&settings);
+        eventually("it serves", WAIT_LIMIT, async || me().await == Some(StatusCode::UNAUTHORIZED)).await;
+        drop(started);
+    }
+    // Without Redis, a server that runs remembers.
+    let database = TestDatabase::create(Backend::Postgres);
+    let settings = ServiceSettings::on(&database);
+    let service = settings.start().await;
+    service.register("alice").await;
+    let token = service.access_token("alice").await;
+    assert!(service.terminate().success());
+    let saved = database.save();
+    ended(&settings);
+    let service = settings.start().await;
+    database.restore(&saved);
+    let me = async || service.me(&token).await;
+    eventually("it serves nothing", WAIT_LIMIT, async || me().await == StatusCode::SERVICE_UNAVAILABLE).await;
 }
