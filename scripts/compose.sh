@@ -7,6 +7,13 @@ SECRETS=${SECRETS:-./secrets}
 SECRET_NAMES=(encryption_key previous_encryption_keys postgres_password auth_db_password todo_db_password
   auth_redis_password todo_redis_password verifier_redis_password feed_token smtp_password clients)
 
+# The databases of docker-compose.yml, each of which belongs to the service and the role of its name.
+# shellcheck disable=SC2034 # used by compose-backup and compose-restore
+DATABASES=(auth todo)
+
+# How long containers may take to become healthy.
+HEALTHY_SECONDS=${HEALTHY_SECONDS:-180}
+
 # The file of a version that ran here, for the way back to it: another version may know other settings.
 kept_file() { echo ".latchkey/docker-compose-$1.yml"; } # VERSION
 
@@ -89,4 +96,28 @@ volume_exists() { # NAME
   have docker || return 1
   local project=${COMPOSE_PROJECT_NAME:-$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9_-')}
   docker volume inspect "${project}_$1" >/dev/null 2>&1
+}
+
+# The name under which Compose keeps what belongs to this deployment.
+project_name() {
+  compose config --format json | python3 -c 'import json, sys; print(json.load(sys.stdin)["name"])' 2>/dev/null ||
+    echo "${COMPOSE_PROJECT_NAME:-$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9_-')}"
+}
+
+# The containers of a service, also those that are stopped. `project` is the name of this deployment.
+# shellcheck disable=SC2154
+containers() { docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$1" --filter label=com.docker.compose.oneoff=False; } # SERVICE
+
+wait_healthy() { # CONTAINER…
+  local deadline=$((SECONDS + HEALTHY_SECONDS)) container state
+  for container in "$@"; do
+    while state=$(docker inspect -f '{{.State.Status}} {{.State.Health.Status}} {{.RestartCount}}' "$container"); do
+      case $state in
+      'running healthy '*) break ;;
+      exited* | dead* | restarting* | *' 3' | *unhealthy*) return 1 ;;
+      esac
+      [ $SECONDS -lt $deadline ] || return 1
+      sleep 0.5
+    done
+  done
 }
