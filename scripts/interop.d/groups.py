@@ -157,3 +157,35 @@ def stopped_between_question_and_answer(report: Report, redis: Redis, good: str)
         answer = verifier.answer()
         report.note(verifier, "stopped before the answer", answer == "503", f"wanted 503, got {answer}")
     report.comes_to("going on after that", "200", good)
+
+
+def feed_outages(report: Report, auth: AuthService) -> None:
+    """A follower goes on for as long as its list is not too old, and then refuses."""
+    good, ended = auth.login().access, auth.login()
+    report.comes_to("before", "200", good)
+    auth.post_bearer("/auth/logout", ended.access)
+    report.comes_to("revoked before", "401", ended.access)
+    with auth.process.paused():
+        report.ask("the issuer hangs", "200", good)
+        report.ask("the issuer hangs, revoked", "401", ended.access)
+        report.comes_to("the list is too old", "503", good, never="401", patience_s=60)
+        report.ask("the list is too old, revoked", "401", ended.access)
+    report.comes_to("the issuer goes on", "200", good)
+
+
+def restored(report: Report, auth: AuthService) -> None:
+    """The issuer's database goes back to an earlier state. It then knows nothing of a key that began to sign since."""
+    old = auth.login()
+    saved = auth.save()
+    report.comes_to("before the restore", "200", old.access)
+    auth.post_bearer("/auth/logout", old.access)
+    before = key_of(auth.login().access)
+    auth.command("keys", "rotate", "--now")
+    eventually("another key signs", lambda: key_of(auth.login().access) != before)
+    young = auth.login(old.user).access
+    report.comes_to("of a key that is younger than the back-up", "200", young)
+    auth.restore(saved)
+    report.comes_to("of that key, after the restore", "401", young)
+    report.comes_to("new after the restore", "200", auth.login(old.user).access)
+    report.ask("of that key, later", "401", young)
+    report.ask("revoked before the restore", "401", old.access)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from processes import Failure, eventually
+from processes import PATIENCE_S, Failure, eventually
 
 
 class Report:
@@ -43,7 +43,7 @@ class Report:
 
         self._each(one, among)
 
-    def comes_to(self, case: str, wanted: str, token, never: str = "-") -> None:
+    def comes_to(self, case: str, wanted: str, token, never: str = "-", patience_s: float = PATIENCE_S) -> None:
         """Waits until every verifier gives the wanted answer. None may give the answer `never` before."""
 
         def one(verifier) -> None:
@@ -56,7 +56,7 @@ class Report:
                 return answer.startswith(wanted)
 
             try:
-                eventually(case, said)
+                eventually(case, said, patience_s)
                 self.note(verifier, case, True, "")
             except (Failure, OSError) as error:
                 self.note(verifier, case, False, str(error))

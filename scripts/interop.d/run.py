@@ -18,9 +18,17 @@ from issuer import Key, Minter, ScriptedIssuer
 from peers.run import with_libraries
 from processes import Failure, Processes
 from report import Report
-from services import AUDIENCE, AuthService, Redis, start_todo_service
+from services import (
+    AUDIENCE,
+    FEED_TOKEN,
+    VERIFIER_PASSWORD,
+    AuthService,
+    Redis,
+    start_todo_service,
+    write_secret,
+)
 from shipped import with_shipped_gateway
-from verifiers import Program, Service
+from verifiers import Program, Sample, Service
 
 BIN, BUILT, DOCS = (Path(argument).resolve() for argument in sys.argv[1:4])
 VERIFY, OAUTH = BUILT / "verify", BUILT / "oauth"
@@ -32,13 +40,46 @@ SAMPLES = {
 }
 
 
-def start_verifiers(processes: Processes, place: Path, issuer_of, redis_url: str) -> list:
+def start_verifiers(processes: Processes, place: Path, issuer_of, redis: Redis) -> list:
+    """Verifiers that ask Redis, as the user that may only read the list."""
+    password = write_secret(place, "verifier_redis_password", VERIFIER_PASSWORD)
+    source = {"AUDIENCE": AUDIENCE, "REDIS_URL": redis.verifier_url, "REDIS_PASSWORD_FILE": str(password)}
     verifiers = []
     for name, command in SAMPLES.items():
-        env = {"ISSUER": issuer_of(name), "AUDIENCE": AUDIENCE, "REDIS_URL": redis_url}
-        verifiers.append(Program(name, command, processes, place, env))
-    todo, url = start_todo_service(processes, BIN, place, issuer_of("rust"), redis_url)
+        verifiers.append(Program(name, command, processes, place, {"ISSUER": issuer_of(name), **source}))
+    todo, url = start_todo_service(processes, BIN, place, issuer_of("rust"), redis.url)
     return [*verifiers, Service("rust", f"{url}/whoami", todo)]
+
+
+def start_followers(processes: Processes, place: Path, auth: AuthService) -> list:
+    """Verifiers that follow the feed."""
+    token = write_secret(place, "feed_token", FEED_TOKEN)
+    source = {"AUDIENCE": AUDIENCE, "FEED_URL": f"{auth.url}/revocations", "FEED_TOKEN_FILE": str(token)}
+    followers = []
+    for name, command in SAMPLES.items():
+        followers.append(Program(f"{name}, feed", command, processes, place, {"ISSUER": auth.url, **source}))
+    todo, url = start_todo_service(processes, BIN, place, auth.url, feed_token_file=token)
+    return [*followers, Service("rust, feed", f"{url}/whoami", todo)]
+
+
+def with_bad_settings(place: Path) -> Report:
+    """Each sample names the setting that it lacks."""
+    good = {"ISSUER": "http://127.0.0.1:9", "AUDIENCE": AUDIENCE, "REDIS_URL": "redis://127.0.0.1:9/0"}
+    feed = {**good, "REDIS_URL": "", "FEED_URL": "http://127.0.0.1:9/revocations"}
+    missing = str(place / "nothing")
+    cases = {
+        "no issuer": ({**good, "ISSUER": ""}, "ISSUER is not set"),
+        "no audience": ({**good, "AUDIENCE": ""}, "AUDIENCE is not set"),
+        "no list": ({**good, "REDIS_URL": ""}, "neither REDIS_URL nor FEED_URL is set"),
+        "no password file": ({**good, "REDIS_PASSWORD_FILE": missing}, "REDIS_PASSWORD_FILE: "),
+        "no token": ({**feed, "FEED_TOKEN_FILE": ""}, "FEED_TOKEN_FILE is not set"),
+        "no token file": ({**feed, "FEED_TOKEN_FILE": missing}, "FEED_TOKEN_FILE: "),
+    }
+    samples = [Sample(name, command) for name, command in SAMPLES.items()]
+    report = Report(samples, "settings")
+    for case, (env, wanted) in cases.items():
+        report.check(case, "an error", lambda sample, env=env, wanted=wanted: sample.fails_with(env, wanted))
+    return report
 
 
 def with_scripted_issuer(place: Path, redis: Redis) -> list[Report]:
@@ -58,7 +99,7 @@ def with_scripted_issuer(place: Path, redis: Redis) -> list[Report]:
     reports = []
     with Processes() as processes:
         issuer.away = True
-        verifiers = start_verifiers(processes, place, issuer.url, redis.url)
+        verifiers = start_verifiers(processes, place, issuer.url, redis)
         group = partial(Report, verifiers)
         reports.append(start := group("start"))
         start.ask("no key set yet", "503", lambda verifier: minters[verifier.name].token())
@@ -76,14 +117,18 @@ def with_scripted_issuer(place: Path, redis: Redis) -> list[Report]:
 def with_our_issuer(place: Path, redis: Redis, auth: AuthService) -> list[Report]:
     """Cases with revocations by the auth-service's endpoints and with failures; also with gateways."""
     with Processes() as processes:
-        verifiers = start_verifiers(processes, place, lambda _: auth.url, redis.url)
-        verifiers += start_gateways(processes, place, DOCS / "gateways", verifiers[-1])
-        group = partial(Report, verifiers)
-        start, revocations, outages = group("start, our issuer"), group("revocations"), group("outages")
+        by_redis = start_verifiers(processes, place, lambda _: auth.url, redis)
+        by_redis += start_gateways(processes, place, DOCS / "gateways", by_redis[-1])
+        by_feed = start_followers(processes, place, auth)
+        group = partial(Report, [*by_redis, *by_feed])
+        start, revocations, restored = group("start, our issuer"), group("revocations"), group("restored database")
+        outages, silence = Report(by_redis, "outages"), Report(by_feed, "outages")
         start.comes_to("as it should be", "200", auth.login().access)
         groups.revocations(revocations, auth)
         groups.outages(outages, auth, redis)
-    return [start, revocations, outages]
+        groups.feed_outages(silence, auth)
+        groups.restored(restored, auth)
+    return [start, revocations, outages, silence, restored]
 
 
 def main() -> int:
@@ -95,7 +140,8 @@ def main() -> int:
         try:
             redis = Redis(processes, place)
             auth = AuthService(processes, BIN, place, redis.url)
-            reports = [*with_scripted_issuer(place, redis), *with_our_issuer(place, redis, auth)]
+            reports = [with_bad_settings(place)]
+            reports += [*with_scripted_issuer(place, redis), *with_our_issuer(place, redis, auth)]
             reports.append(with_shipped_gateway(BIN, place, auth))
             reports += with_libraries(BIN, place, OAUTH)
         except Failure as failure:

@@ -17,6 +17,14 @@ from processes import Failure, Process, Processes, eventually, free_port
 PREFIX = "{revoked}"
 AUDIENCE = "todo-service"
 PASSWORD = "correct horse battery"
+# The Redis user of verifiers, with the rights that docs/revocation.md names, and what it and followers of the feed show.
+VERIFIER = "verifier"
+VERIFIER_PASSWORD = "0123456789abcdef0123456789abcdef"
+VERIFIER_RIGHTS = [
+    *(f"%R~{PREFIX}:*", "+hello", "+auth", "+ping", "+select", "+client|setname", "+info", "+time", "+get", "+mget"),
+    *("+xrange", "+xread", "+multi", "+exec"),
+]
+FEED_TOKEN = "fedcba9876543210fedcba9876543210"
 
 
 def request(method: str, url: str, body: str | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -38,11 +46,13 @@ class Redis:
     def __init__(self, processes: Processes, place: Path) -> None:
         self.processes, self.place, self.port = processes, place, free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.verifier_url = f"redis://{VERIFIER}@127.0.0.1:{self.port}/0"
         self.client = redis.Redis.from_url(self.url, decode_responses=True, socket_timeout=10)
         self.process = self.start()
 
     def start(self) -> Process:
         options = ["--port", self.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self.place]
+        options += ["--user", VERIFIER, "on", f">{VERIFIER_PASSWORD}", *VERIFIER_RIGHTS]
         self.process = self.processes.start("Redis", ["redis-server", *options], self.place / "redis.log")
         self.process.wait_for_port(self.port)
         return self.process
@@ -87,13 +97,34 @@ class AuthService:
             "AUTH__THROTTLE__LOGINS_PER_ADDRESS_PER_MINUTE": "10000",
             "AUTH__THROTTLE__REGISTRATIONS_PER_HOUR": "10000",
             "AUTH__THROTTLE__CLIENT_FAILURES_PER_MINUTE": "10000",
+            "AUTH__REVOCATION__FEED_TOKEN": FEED_TOKEN,
         }
         if self.redis_url:
             self.env["AUTH__REVOCATION__REDIS_URL"] = self.redis_url
+        self.start()
+
+    def start(self) -> None:
         log = self.place / "auth.log"
         self.process = self.processes.start("auth-service", [*self.program(), "serve"], log, self.env)
         self.process.wait_for_port(self.port)
         eventually("the auth-service is ready", lambda: request("GET", f"{self.address}/readyz")[0] == 200)
+
+    def save(self) -> dict[Path, bytes]:
+        """Stops, saves the database, and starts again."""
+        self.process.stop()
+        saved = {file: file.read_bytes() for file in self.place.glob("auth.db*")}
+        self.start()
+        return saved
+
+    def restore(self, saved: dict[Path, bytes]) -> None:
+        """Dies, goes back to a saved database, and runs after-restore before it starts."""
+        self.process.kill()
+        for file in self.place.glob("auth.db*"):
+            file.unlink()
+        for file, content in saved.items():
+            file.write_bytes(content)
+        self.command("after-restore", "--yes")
+        self.start()
 
     def program(self) -> list:
         return [self.bin / "auth-service", *(["--config", self.config] if self.config else [])]
@@ -140,19 +171,27 @@ class AuthService:
         assert status == 204, answer
 
 
+def write_secret(place: Path, name: str, value: str) -> Path:
+    file = place / name
+    file.write_text(f"{value}\n")
+    return file
+
+
 def start_todo_service(
-    processes: Processes, bin: Path, place: Path, issuer: str, redis_url: str
+    processes: Processes, bin: Path, place: Path, issuer: str, redis_url: str = "", feed_token_file: Path | None = None
 ) -> tuple[Process, str]:
-    """Starts our own verifier, which queries Redis at each check as the samples do. Returns its URL."""
+    """Starts our own verifier, which queries Redis at each check as the samples do, or follows the feed. Returns its URL."""
     port, name = free_port(), f"todo-{time.monotonic_ns()}"
     env = {
         "TODO__HTTP__BIND": f"127.0.0.1:{port}",
         "TODO__AUTH__ISSUER": issuer,
         "TODO__AUTH__JWKS_URL": f"{issuer}/.well-known/jwks.json",
         "TODO__DATABASE__URL": f"sqlite://{place}/{name}.db",
-        "TODO__REVOCATION__REDIS_URL": redis_url,
-        "TODO__REVOCATION__MODE": "lookup",
     }
+    if redis_url:
+        env |= {"TODO__REVOCATION__REDIS_URL": redis_url, "TODO__REVOCATION__MODE": "lookup"}
+    if feed_token_file:
+        env["TODO__REVOCATION__FEED_TOKEN_FILE"] = str(feed_token_file)
     process = processes.start("todo-service", [bin / "todo-service", "serve"], place / f"{name}.log", env)
     process.wait_for_port(port)
     return process, f"http://127.0.0.1:{port}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import subprocess
 import threading
@@ -57,6 +58,26 @@ class Program:
     def ask(self, token: str) -> str:
         self.send(token)
         return self.answer()
+
+
+@dataclass
+class Sample:
+    """A sample program that is not expected to start."""
+
+    name: str
+    command: list
+
+    def fails_with(self, env: dict[str, str], wanted: str) -> str:
+        """Says `an error` if the program ends with this error and a status that is not zero."""
+        command = [str(part) for part in self.command]
+        try:
+            done = subprocess.run(
+                command, env={**os.environ, **env}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+            )
+        except subprocess.TimeoutExpired:
+            return "no end"
+        is_clear = done.returncode != 0 and f"error: {wanted}" in done.stderr and not done.stdout
+        return "an error" if is_clear else f"{done.returncode}: {done.stderr}"
 
 
 @dataclass

@@ -5,24 +5,31 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/MicahParks/jwkset"
 	"golang.org/x/time/rate"
 )
 
-// Keys is the issuer's key set. It is read again every four minutes, and for an unknown kid, but then at most every ten seconds.
-type Keys struct{ set jwkset.Storage }
+// Keys is the issuer's key set. It is read again every four minutes, when the revocation list is another one, and for an
+// unknown kid, but then at most every ten seconds.
+type Keys struct {
+	set jwkset.Storage
+	due atomic.Int32
+}
 
 func NewKeys(url string) (*Keys, error) {
 	// The default client has no time limit of its own and follows redirects.
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	source, err := jwkset.NewStorageFromHTTP(url, jwkset.HTTPClientStorageOptions{
-		Client:                    &http.Client{Timeout: 5 * time.Second, CheckRedirect: noRedirect},
-		HTTPTimeout:               5 * time.Second,
-		NoErrorReturnFirstHTTPReq: true,
-		RefreshInterval:           4 * time.Minute,
-	})
+	options := jwkset.HTTPClientStorageOptions{
+		Client:      &http.Client{Timeout: 5 * time.Second, CheckRedirect: noRedirect},
+		HTTPTimeout: 5 * time.Second,
+		Storage:     jwkset.NewMemoryStorage(),
+	}
+	once := options
+	options.NoErrorReturnFirstHTTPReq, options.RefreshInterval = true, 4*time.Minute
+	source, err := jwkset.NewStorageFromHTTP(url, options)
 	if err != nil {
 		return nil, err
 	}
@@ -31,8 +38,23 @@ func NewKeys(url string) (*Keys, error) {
 		RateLimitWaitMax:  time.Second,
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second), 1),
 	})
-	return &Keys{set}, err
+	keys := &Keys{set: set}
+	go func() {
+		for ; ; time.Sleep(time.Second) {
+			if keys.due.Load() > 0 {
+				// Reads the set once, into the same storage.
+				if _, err := jwkset.NewStorageFromHTTP(url, once); err == nil {
+					keys.due.Add(-1)
+				}
+			}
+		}
+	}()
+	return keys, err
 }
+
+// ReadAnew is called for another list: the issuer's database may have been restored, and then a key that it does not know any
+// more has to go. The set is read three times, because a replica of the issuer may be a second behind.
+func (k *Keys) ReadAnew() { k.due.Store(3) }
 
 // Get returns the key, ErrInvalid or ErrUnavailable.
 func (k *Keys) Get(ctx context.Context, kid string) (*rsa.PublicKey, error) {

@@ -14,15 +14,33 @@ const limit, prefix = time.Second, "{revoked}:"
 // RevocationList looks tokens up in Latchkey's revocation list in Redis, with one MGET.
 type RevocationList struct{ redis *redis.Client }
 
-func NewRevocationList(url string) (*RevocationList, error) {
+// NewRevocationList calls onAnotherList within a second of a change of the list's epoch, and for the first one.
+func NewRevocationList(url, password string, onAnotherList func()) (*RevocationList, error) {
 	options, err := redis.ParseURL(url)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
+	}
+	if password != "" {
+		options.Password = password
 	}
 	// By default go-redis tries a command four times, for five seconds each, and ignores the context's deadline.
 	options.MaxRetries, options.DialerRetries, options.ContextTimeoutEnabled = -1, 1, true
 	options.DialTimeout, options.ReadTimeout, options.PoolTimeout = limit, limit, limit
-	return &RevocationList{redis.NewClient(options)}, nil
+	list := &RevocationList{redis.NewClient(options)}
+	go list.follow(onAnotherList)
+	return list, nil
+}
+
+func (list *RevocationList) follow(onAnotherList func()) {
+	for last := ""; ; time.Sleep(time.Second) {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		epoch, err := list.redis.Get(ctx, prefix+"epoch").Result()
+		cancel()
+		if err == nil && epoch != last {
+			last = epoch
+			onAnotherList()
+		}
+	}
 }
 
 // Check returns nil, ErrInvalid (401) or ErrUnavailable (503).

@@ -19,11 +19,17 @@ var (
 	atJWT   = regexp.MustCompile(`^(?i:(application/)?at\+jwt)$`)
 )
 
+// Revocations is the revocation list: in Redis, or a copy that follows the feed.
+type Revocations interface {
+	// Check returns nil, ErrInvalid (401) or ErrUnavailable (503).
+	Check(ctx context.Context, claims *Claims, kid string) error
+}
+
 // Verifier verifies access tokens and checks that they are not revoked.
 type Verifier struct {
 	Issuer, Audience string
 	Keys             *Keys
-	List             *RevocationList
+	List             Revocations
 }
 
 // Verify returns the claims, ErrInvalid or ErrUnavailable.

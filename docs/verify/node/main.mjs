@@ -1,11 +1,9 @@
 // Reads one token from each line of the standard input and writes one verdict for each to the standard output.
 import { createInterface } from 'node:readline'
+import { readSettings } from './settings.mjs'
 import { Invalid, TokenVerifier, Unavailable } from './verify.mjs'
 
-// JWKS_URL: set it where the key set is not read from the issuer's public address.
-const { ISSUER: issuer, AUDIENCE: audience, REDIS_URL: redisUrl, JWKS_URL: jwksUrl } = process.env
-const verifier = new TokenVerifier({ issuer, audience, redisUrl, jwksUrl })
-
+const verifier = new TokenVerifier(readSettings())
 for await (const token of createInterface({ input: process.stdin })) {
   try {
     console.log('200', (await verifier.verify(token)).sub)

@@ -4,14 +4,24 @@ import { Redis } from 'ioredis'
 const LIMIT_MS = 1000
 
 export class RevocationList {
-  constructor(redisUrl, prefix = '{revoked}') {
+  /** Calls `onAnotherList` within a second of a change of the list's epoch, and for the first one. */
+  constructor({ redisUrl, redisPassword }, onAnotherList, prefix = '{revoked}') {
     this.prefix = prefix
     // By default ioredis queues commands while there is no connection, waits for a reply without a limit, repeats a
     // command twenty times, and connects again at growing intervals. Here an error is better than a late reply.
     const limits = { connectTimeout: LIMIT_MS, commandTimeout: LIMIT_MS, socketTimeout: 2 * LIMIT_MS }
     const noQueue = { enableOfflineQueue: false, maxRetriesPerRequest: 0, retryStrategy: () => 250 }
-    this.redis = new Redis(redisUrl, { ...limits, ...noQueue })
+    // A user without a password in the URL has an empty one for ioredis, whatever the options say.
+    const url = new URL(redisUrl)
+    if (redisPassword) url.password = redisPassword
+    this.redis = new Redis(url.href, { ...limits, ...noQueue })
     this.redis.on('error', () => {}) // each question fails for itself
+    setInterval(async () => {
+      const epoch = await this.redis.get(`${prefix}:epoch`).catch(() => null)
+      if (epoch === null || epoch === this.epoch) return
+      this.epoch = epoch
+      onAnotherList()
+    }, 1000).unref()
   }
 
   /** Returns 'revoked' (401), 'live', or 'unknown' (503). */

@@ -1,5 +1,6 @@
 // Verifies an access token and checks that it is not revoked.
 import { createRemoteJWKSet, jwtVerify } from 'jose'
+import { Feed } from './feed.mjs'
 import { RevocationList } from './revocations.mjs'
 
 export class Invalid extends Error {} // 401, WWW-Authenticate: Bearer error="invalid_token"
@@ -16,7 +17,8 @@ const isText = (value, form = /./) => typeof value === 'string' && form.test(val
 const isTime = (value) => Number.isSafeInteger(value) && value >= 0
 
 export class TokenVerifier {
-  constructor({ issuer, audience, redisUrl, jwksUrl = `${issuer}/.well-known/jwks.json` }) {
+  /** Asks Redis (`redisUrl`, `redisPassword`) or follows the feed (`feedUrl`, `feedToken`). */
+  constructor({ issuer, audience, jwksUrl = `${issuer}/.well-known/jwks.json`, ...source }) {
     // jose compares `typ` as a media type, so it also accepts application/at+jwt, in upper or lower case.
     const claims = { issuer, audience, requiredClaims: REQUIRED, clockTolerance: LEEWAY_S }
     this.expected = { algorithms: ['RS256'], typ: 'at+jwt', ...claims }
@@ -25,7 +27,13 @@ export class TokenVerifier {
     const limits = { cacheMaxAge: 86_400_000, cooldownDuration: 10_000, timeoutDuration: 5_000 }
     this.keys = createRemoteJWKSet(new URL(jwksUrl), limits)
     setInterval(() => this.keys.reload().catch(() => {}), 240_000).unref()
-    this.list = new RevocationList(redisUrl)
+    // Another list: the issuer's database may have been restored, and then a key that it does not know any more has to go.
+    // The set is read three times, because a replica of the issuer may be a second behind; and again while it fails.
+    let due = 0
+    const read = () => this.keys.reload().then(() => { due = Math.max(due - 1, 0) }, () => {})
+    setInterval(() => due && read(), 1000).unref()
+    const readAnew = () => { due = 3 }
+    this.list = source.feedUrl ? new Feed(source, readAnew) : new RevocationList(source, readAnew)
   }
 
   /** Returns the claims. Throws Invalid or Unavailable. */

@@ -11,11 +11,12 @@ class NoKeySet(Exception):
 
 
 class Keys:
-    """Read anew every four minutes, within its max-age, and for an unknown kid, then at most every ten seconds.
-    The last good set serves for a day while the issuer is away."""
+    """Read anew every four minutes, within its max-age, when the revocation list is another one, and for an unknown kid, then
+    at most every ten seconds. The last good set serves for a day while the issuer is away."""
 
     def __init__(self, url: str) -> None:
         self.client = jwt.PyJWKClient(url, lifespan=86_400, timeout=5, cooldown_duration=10)
+        self.due = 0
         threading.Thread(target=self._keep_fresh, daemon=True).start()
 
     def get(self, kid: str) -> jwt.PyJWK:
@@ -33,13 +34,22 @@ class Keys:
             raise jwt.InvalidKeyError("not one key for signatures")
         return named[0]
 
+    def read_anew(self) -> None:
+        """The list is another one: the issuer's database may have been restored, and then a key that it does not know any more
+        has to go. Read three times, because a replica of the issuer may be a second behind."""
+        self.due = 3
+
     def _named(self, kid: str) -> list[jwt.PyJWK]:
         return [key for key in self.client.get_jwk_set().keys if key.key_id == kid]
 
     def _keep_fresh(self) -> None:
+        read = time.monotonic()
         while True:
-            time.sleep(240)
+            time.sleep(1)
+            if not self.due and time.monotonic() - read < 240:
+                continue
             try:
                 self.client.get_jwk_set(refresh=True)
             except (jwt.PyJWTError, ValueError):
                 continue
+            read, self.due = time.monotonic(), max(self.due - 1, 0)

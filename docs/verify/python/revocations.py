@@ -1,6 +1,8 @@
 """Latchkey's revocation list in Redis, asked with one MGET."""
 
+import threading
 import time
+from collections.abc import Callable
 
 import redis
 from redis.backoff import NoBackoff
@@ -12,11 +14,27 @@ LIMIT_S = 1
 class RevocationList:
     """Threads may share it."""
 
-    def __init__(self, redis_url: str, prefix: str = "{revoked}") -> None:
+    def __init__(self, redis_url: str, password: str | None = None, prefix: str = "{revoked}") -> None:
         self.prefix = prefix
         # By default redis-py repeats a command ten times, with pauses. Here an error is better than a late reply.
         limits = {"socket_timeout": LIMIT_S, "socket_connect_timeout": LIMIT_S, "retry": Retry(NoBackoff(), 0)}
-        self.redis = redis.Redis.from_url(redis_url, decode_responses=True, **limits)
+        self.redis = redis.Redis.from_url(redis_url, password=password, decode_responses=True, **limits)
+
+    def follow(self, on_another_list: Callable[[], None]) -> None:
+        """Calls it within a second of a change of the list's epoch, and for the first one."""
+        threading.Thread(target=self._follow, args=(on_another_list,), daemon=True).start()
+
+    def _follow(self, on_another_list: Callable[[], None]) -> None:
+        last = None
+        while True:
+            time.sleep(1)
+            try:
+                epoch = self.redis.get(f"{self.prefix}:epoch")
+            except redis.RedisError:
+                continue
+            if epoch not in (None, last):
+                last = epoch
+                on_another_list()
 
     def ask(self, jti: str, sid: str, sub: str, client: str, key: str) -> str:
         """'revoked' (401), 'live', or 'unknown' (503)."""

@@ -3,6 +3,7 @@
 import re
 
 import jwt
+from feed import Feed
 from keys import Keys, NoKeySet
 from revocations import RevocationList
 
@@ -23,10 +24,11 @@ class Unavailable(Exception):
 class TokenVerifier:
     """Threads may share it."""
 
-    def __init__(self, issuer: str, audience: str, redis_url: str, jwks_url: str | None = None) -> None:
+    def __init__(self, issuer: str, audience: str, list: RevocationList | Feed, jwks_url: str | None = None) -> None:
         self.expected = {"algorithms": ["RS256"], "issuer": issuer, "audience": audience, "leeway": 10}
         self.keys = Keys(jwks_url or f"{issuer}/.well-known/jwks.json")
-        self.list = RevocationList(redis_url)
+        self.list = list
+        self.list.follow(self.keys.read_anew)
 
     def verify(self, token: str) -> dict:
         """The claims; raises Invalid or Unavailable."""

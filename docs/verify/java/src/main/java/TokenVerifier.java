@@ -17,10 +17,10 @@ public final class TokenVerifier {
     private static final String UUID_V7 = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}";
 
     private final Keys keys;
-    private final RevocationList list;
+    private final Revocations list;
     private final DefaultJWTClaimsVerifier<?> expected;
 
-    public TokenVerifier(String issuer, String audience, Keys keys, RevocationList list) {
+    public TokenVerifier(String issuer, String audience, Keys keys, Revocations list) {
         var exactly = new JWTClaimsSet.Builder().issuer(issuer).build();
         var required = Set.of("exp", "iat", "jti", "sub", "client_id");
         this.expected = new DefaultJWTClaimsVerifier<>(audience, exactly, required);
