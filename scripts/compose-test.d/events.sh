@@ -156,6 +156,23 @@ neighbour() {
   return "$status"
 }
 
+# The samples of docs/verify as services of another project.
+sample_neighbours() {
+  local samples=(node-by-redis node-by-feed python-by-redis python-by-feed go-by-redis go-by-feed java-by-redis java-by-feed)
+  export ORIGIN=$origin REDIS_FOLLOWER_PORT=0 FEED_FOLLOWER_PORT=0 SECRETS_FOLDER=$PWD/secrets SAMPLES=$built_samples/verify
+  # The containers see /usr of this machine; the rest of the runtimes may lie elsewhere.
+  export RUNNER_IMAGE=$runner_image PYTHON_HOME JAVA JAVA_SETTINGS
+  PYTHON_HOME=$("$SAMPLES/venv/bin/python" -c 'import sys; print(sys.base_prefix)')
+  [ "$PYTHON_HOME" != /usr ] || PYTHON_HOME=/usr/share
+  JAVA=$(readlink -f "$(command -v java)")
+  JAVA_SETTINGS=$(dirname "$(dirname "$(readlink -f "$(dirname "$JAVA")/../conf/security/java.security")")")
+  local neighbours=(docker compose -p latchkey-test-samples -f scripts/compose-test.d/neighbour.yml) status=0
+  "${in_engine_network[@]}" python3 scripts/compose-test.d/samples.py "$origin" "${samples[@]}" -- \
+    "${neighbours[@]}" run --rm --no-deps -T || status=$?
+  "${neighbours[@]}" down --volumes --remove-orphans --timeout 1
+  return "$status"
+}
+
 new_gateway() {
   printf 'FROM localhost/latchkey/gateway:0.0.2\nLABEL new=image\n' | DOCKER_BUILDKIT=0 docker build -q -t localhost/latchkey/gateway:0.0.2 -
   upgrade_to 0.0.2
@@ -212,6 +229,7 @@ every_other_event() {
   event 0 "a data folder that belongs to root" foreign_data_folder
   event 1s "a new image of the gateway" new_gateway
   event 0 "services of another project, by Redis and by feed" neighbour
+  event 0 "the samples in containers of another project" sample_neighbours
   event 0 "SIGKILL of one auth-service" crash auth-service
   event 0 "SIGKILL of one todo-service" crash todo-service
   event 0 "SIGKILL of Redis" crash redis

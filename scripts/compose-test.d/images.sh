@@ -6,9 +6,9 @@
 
 # Sets `official` to yes or no, and then the variables with which docker-compose.yml and Dockerfile name other images.
 find_base_images() {
-  official=no
+  official=no runner_image=localhost/latchkey-test/debian
   if [ -z "${namespace:-}" ] && docker pull -q redis:7.4.5-bookworm >/dev/null 2>&1; then
-    official=yes
+    official=yes runner_image=debian:bookworm-slim
     say "Using the official images"
     return
   fi
