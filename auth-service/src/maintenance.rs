@@ -98,7 +98,7 @@ async fn watch_log(log: LogWatch, keys: KeyStore, mut ticks: Ticks) {
     while ticks.next().await {
         let read_keys = || async {
             // A failure is logged by the task that reads keys.
-            let _ = keys.refresh().await;
+            keys.refresh().await.is_ok()
         };
         let Some(outcome) = background::step(log.look(read_keys)).await else { continue };
         if let Err(error) = &outcome

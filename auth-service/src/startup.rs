@@ -295,9 +295,9 @@ async fn start_revocations(
     random: &Random,
 ) -> Result<(Revocations, revocation::feed::Feed), StartError> {
     let followers = settings.revocation.feed_followers;
-    let feed = revocation::feed::Feed::start(database, followers, clock.clone()).await?;
-    let projection = projection(settings);
     let continuity = Continuity::of(database_id.to_owned());
+    let feed = revocation::feed::Feed::start(database, continuity.clone(), followers, clock.clone()).await?;
+    let projection = projection(settings);
     let started =
         Revocations::start(database.clone(), continuity, projection, clock.clone(), random.clone()).await?;
     Ok((started.with_feed(feed.clone()), feed))

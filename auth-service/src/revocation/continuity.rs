@@ -72,15 +72,11 @@ struct Known {
     /// What Redis has of a later state of the database that this process has not seen.
     later: Option<LogEnd>,
     is_older: bool,
-    /// The number of readings that were begun, and the one whose result counts.
-    begun: u64,
-    applied: u64,
 }
 
 /// A reading of the log's end that was begun: what it has to show at least.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    number: u64,
     newest: Option<LogEnd>,
     later: Option<LogEnd>,
 }
@@ -108,11 +104,16 @@ impl Continuity {
         self.known().newest.as_ref().map(|end| end.database.clone()).unwrap_or_default()
     }
 
+    /// The end of the log, as far as it is known: that of a later state, if Redis has one.
+    pub fn newest(&self) -> Option<LogEnd> {
+        let known = self.known();
+        known.later.as_ref().or(known.newest.as_ref()).cloned()
+    }
+
     /// Begins a reading. What was known before it has to be in its result.
     pub fn begin(&self) -> Reading {
-        let mut known = self.known();
-        known.begun += 1;
-        Reading { number: known.begun, newest: known.newest.clone(), later: known.later.clone() }
+        let known = self.known();
+        Reading { newest: known.newest.clone(), later: known.later.clone() }
     }
 
     /// Says what Redis has. Call it before the reading begins that is to be compared with it.
@@ -135,8 +136,9 @@ impl Continuity {
         }
     }
 
-    /// Compares a reading with what was known when it began. The result of a later reading counts more. A reading of another
-    /// database changes nothing: see [`adopt`](Self::adopt).
+    /// Compares a reading with what was known when it began. A reading of another database changes nothing: see
+    /// [`adopt`](Self::adopt). A database that was once found to be older stays so: when its log has grown again, the facts
+    /// behind those numbers are others.
     pub fn end(&self, reading: &Reading, found: &LogEnd) -> Shown {
         let mut known_ends = reading.newest.iter().chain(&reading.later);
         let shown = match &reading.newest {
@@ -148,32 +150,24 @@ impl Continuity {
             return shown;
         }
         let mut known = self.known();
-        if reading.number < known.applied {
-            return shown;
-        }
-        known.applied = reading.number;
-        let was_older = std::mem::replace(&mut known.is_older, shown == Shown::Older);
         match &mut known.newest {
             Some(newest) if newest.database == found.database => newest.seq = newest.seq.max(found.seq),
-            Some(_) => {}
+            // A reading of the database that was there before: the other one was adopted since.
+            Some(_) => return shown,
             newest => *newest = Some(found.clone()),
         }
-        drop(known);
-        match (was_older, shown == Shown::Older) {
-            (false, true) => tracing::error!(
+        if shown == Shown::Older && !std::mem::replace(&mut known.is_older, true) {
+            tracing::error!(
                 "database.older: it was restored to an earlier state, and what was revoked since is valid in it; nothing is \
                  served until `auth-service after-restore` was run"
-            ),
-            (true, false) => tracing::info!("database.current"),
-            _ => {}
+            );
         }
-        shown
+        if known.is_older { Shown::Older } else { Shown::Current }
     }
 
     /// Goes on with a database that has another id, of which nothing was known before.
     fn adopt(&self, found: LogEnd) {
         let mut known = self.known();
-        known.applied = known.begun;
         known.later.take_if(|later| !found.is_before(later));
         known.newest = Some(found);
         if std::mem::take(&mut known.is_older) {
@@ -204,8 +198,9 @@ impl LogWatch {
         Self { database, continuity }
     }
 
-    /// Reads the log's end once. Before a database with another id is served, `prepare` reads again what else is known of it.
-    pub async fn look<F: Future<Output = ()>>(
+    /// Reads the log's end once. Before a database with another id is served, `prepare` reads again what else is known of it. If
+    /// it says that it could not, nothing changes, and the next look tries again.
+    pub async fn look<F: Future<Output = bool>>(
         &self,
         prepare: impl FnOnce() -> F,
     ) -> Result<(), DatabaseError> {
@@ -215,8 +210,7 @@ impl LogWatch {
             return Err(DatabaseError::Unavailable(format!("no answer within {} s", READ_LIMIT.as_secs())));
         };
         let found = found?;
-        if self.continuity.end(&reading, &found) == Shown::Another {
-            prepare().await;
+        if self.continuity.end(&reading, &found) == Shown::Another && prepare().await {
             self.continuity.adopt(found);
         }
         Ok(())
@@ -238,14 +232,13 @@ mod tests {
         assert_eq!(show(&end("a", 5)), Shown::Current);
         assert_eq!(show(&end("a", 4)), Shown::Older);
         assert!(continuity.is_older());
-        assert_eq!(show(&end("a", 5)), Shown::Current);
-        continuity.delivered(&end("a", 9));
-        assert_eq!(show(&end("a", 8)), Shown::Older);
+        assert_eq!(show(&end("a", 6)), Shown::Older, "its log grew again, with other facts");
         assert_eq!(show(&end("b", 8)), Shown::Another, "after-restore gave it another id");
         assert!(continuity.is_older(), "until it is adopted");
         continuity.adopt(end("b", 8));
         assert!(!continuity.is_older());
-        assert_eq!(show(&end("b", 7)), Shown::Older);
+        continuity.delivered(&end("b", 9));
+        assert_eq!(show(&end("b", 8)), Shown::Older, "Redis has more of it");
     }
 
     #[test]
@@ -281,9 +274,10 @@ mod tests {
             "it began before the fifth was known"
         );
         let slow = continuity.begin();
-        assert_eq!(continuity.end(&continuity.begin(), &end("a", 1)), Shown::Older);
-        continuity.end(&slow, &end("a", 5));
-        assert!(continuity.is_older(), "a later reading counts more");
+        continuity.adopt(end("b", 6));
+        assert_eq!(continuity.end(&slow, &end("a", 4)), Shown::Older);
+        assert!(!continuity.is_older(), "another database was adopted since it began");
+        assert_eq!(continuity.newest(), Some(end("b", 6)));
     }
 
     #[test]

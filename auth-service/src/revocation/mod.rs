@@ -21,14 +21,14 @@ use shared_claims::clock::SharedClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use self::continuity::Continuity;
+use self::continuity::{Continuity, LogEnd};
 use self::feed::Feed;
 use self::projector::Projector;
 use self::redis::{RedisError, RevocationList};
 use self::status::SharedStatus;
 pub use self::status::{ProjectionState, ProjectionStatus};
 use crate::random::Random;
-use crate::storage::Announce;
+use crate::storage::{Announce, KnownFact};
 
 /// How long a response waits until Redis has the fact. The fact is durable before.
 const ANNOUNCE_LIMIT: Duration = Duration::from_secs(1);
@@ -164,9 +164,25 @@ impl Revocations {
 }
 
 impl Announce for Revocations {
+    fn newest_known(&self) -> Pin<Box<dyn Future<Output = Option<KnownFact>> + Send + '_>> {
+        Box::pin(async { self.inner.continuity.newest().map(KnownFact::from) })
+    }
+
     fn announce(&self, seq: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(self.announce(seq))
     }
+}
+
+impl From<LogEnd> for KnownFact {
+    fn from(LogEnd { database, seq }: LogEnd) -> Self {
+        Self { database, seq }
+    }
+}
+
+/// The newest fact that Redis has, of whichever database. `None` also if Redis does not answer.
+pub(crate) async fn newest_delivered(settings: &ProjectionSettings) -> Option<KnownFact> {
+    let mut list = RevocationList::new(&settings.url, &settings.prefix).ok()?;
+    list.read_state(false).await.ok()?.delivered.map(KnownFact::from)
 }
 
 /// The checks at the start, which refuse a Redis in which the revocation list cannot be kept.

@@ -12,9 +12,8 @@ use crate::config::Settings;
 use crate::keys::ensure_database_id;
 use crate::random::Random;
 use crate::revocation::continuity::{Continuity, LogEnd};
-use crate::revocation::redis::RevocationList;
-use crate::revocation::{ProjectionSettings, Revocations};
-use crate::storage::{Announce, UnitOfWork};
+use crate::revocation::{self, ProjectionSettings, Revocations};
+use crate::storage::{Announce, KnownFact, UnitOfWork};
 
 /// The unit of work of a command. A command runs no projector: if it revokes something, it starts one, which stops when
 /// Redis has the fact.
@@ -35,9 +34,7 @@ pub(crate) fn unit_of_work_of_a_command(
 
 /// The id of the database whose facts Redis has; `None` without Redis, or if it does not answer.
 pub(crate) async fn database_in_redis(settings: &Settings) -> Option<String> {
-    let projection = projection(settings)?;
-    let mut list = RevocationList::new(&projection.url, &projection.prefix).ok()?;
-    Some(list.read_state(false).await.ok()?.delivered?.database)
+    Some(revocation::newest_delivered(&projection(settings)?).await?.database)
 }
 
 /// Delivers every fact to Redis, if there is one. A failure is only logged: the next server to start delivers them.
@@ -63,6 +60,10 @@ struct CommandAnnouncer {
 }
 
 impl Announce for CommandAnnouncer {
+    fn newest_known(&self) -> Pin<Box<dyn Future<Output = Option<KnownFact>> + Send + '_>> {
+        Box::pin(revocation::newest_delivered(&self.projection))
+    }
+
     fn announce(&self, seq: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
             if let Err(error) = self.deliver(seq).await {

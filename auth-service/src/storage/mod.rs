@@ -40,7 +40,9 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use service_kit::database::{DatabaseError, Migrations};
 
 pub use self::listed::{Listed, Unreadable};
-pub use self::unit_of_work::{Announce, AuditPolicy, Committed, Dispatch, Transaction, UnitOfWork};
+pub use self::unit_of_work::{
+    Announce, AuditPolicy, Committed, Dispatch, KnownFact, Transaction, UnitOfWork,
+};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/auth/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/auth/sqlite");

@@ -104,10 +104,18 @@ impl ServiceSettings {
         self.started(command, Stdio::null()).await
     }
 
-    async fn started(&self, mut command: Command, log: impl Into<Stdio>) -> Service {
+    /// Starts the process, and does not wait.
+    pub(crate) fn spawn(&self) -> Service {
+        self.spawned(self.command(), Stdio::null())
+    }
+
+    fn spawned(&self, mut command: Command, log: impl Into<Stdio>) -> Service {
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let service =
-            Service { child, url: format!("http://{}", self.get("AUTH__HTTP__BIND")), client: Client::new() };
+        Service { child, url: format!("http://{}", self.get("AUTH__HTTP__BIND")), client: Client::new() }
+    }
+
+    async fn started(&self, command: Command, log: impl Into<Stdio>) -> Service {
+        let service = self.spawned(command, log);
         let serving = async || {
             let asked = service.client.get(format!("{}/readyz", service.url)).send().await;
             asked.is_ok_and(|answer| answer.status() == StatusCode::OK)

@@ -193,6 +193,7 @@ pub(super) struct MirrorState {
     source: &'static str,
     connected: AtomicBool,
     epoch_known: AtomicBool,
+    lists: AtomicU64,
     resyncs: AtomicU64,
     malformed: AtomicU64,
     errors: AtomicU64,
@@ -209,6 +210,7 @@ impl MirrorState {
             source,
             connected: AtomicBool::new(false),
             epoch_known: AtomicBool::new(false),
+            lists: AtomicU64::new(0),
             resyncs: AtomicU64::new(0),
             malformed: AtomicU64::new(0),
             errors: AtomicU64::new(0),
@@ -240,6 +242,7 @@ impl MirrorState {
             age_ms,
             epoch_known: self.epoch_known.load(Ordering::Relaxed),
             entries: self.facts.len(),
+            lists: self.lists.load(Ordering::Relaxed),
             resyncs: self.resyncs.load(Ordering::Relaxed),
             malformed: self.malformed.load(Ordering::Relaxed),
             errors: self.errors.load(Ordering::Relaxed),
@@ -295,6 +298,11 @@ impl MirrorState {
     pub(super) fn connected(&self, epoch_known: bool) {
         self.connected.store(true, Ordering::Relaxed);
         self.epoch_known.store(epoch_known, Ordering::Relaxed);
+    }
+
+    /// Counts that a list is read whose epoch was not the one that was read before. The first list counts, too.
+    pub(super) fn count_list(&self) {
+        self.lists.fetch_add(1, Ordering::Release);
     }
 
     /// Counts that the list is read again from its beginning.

@@ -205,6 +205,9 @@ pub struct RevocationStatus {
     pub epoch_known: bool,
     /// The number of facts in memory.
     pub entries: usize,
+    /// How many lists were read: one more with each epoch that is not the one that was read before. After each, a verifier
+    /// reads the issuer's key set again.
+    pub lists: u64,
     /// How often the list was found to be another one than before: a mirror reads it again from its beginning.
     pub resyncs: u64,
     /// The number of malformed entries that were read. A list that contains one does not count as complete.

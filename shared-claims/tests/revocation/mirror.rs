@@ -36,7 +36,8 @@ async fn it_follows_within_milliseconds() {
     assert!(took[took.len() / 2] < Duration::from_millis(250), "{took:?}");
     let status = mirror.status();
     assert!(status.connected && status.current && status.epoch_known, "{status:?}");
-    assert_eq!((status.source, status.entries, status.resyncs, status.last_error), ("redis", 20, 0, None));
+    assert_eq!((status.source, status.entries, status.lists, status.resyncs), ("redis", 20, 1, 0));
+    assert_eq!(status.last_error, None);
 }
 
 #[tokio::test]

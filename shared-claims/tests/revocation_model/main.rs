@@ -9,7 +9,7 @@
 //! read and do not know each other, so one stands for all of them. Facts do not expire in here, and Redis's clock is
 //! not set back under one `run_id`: the bound grows by that.
 //!
-//! The feed is a model of its own: see [`feed`].
+//! The feed is a model of its own: see [`feed`]. So is a database that is restored to an earlier state: see [`restored`].
 //!
 //! What is asked: nothing is accepted later than the bound after its revocation was acknowledged, and nothing again
 //! that was refused. Each [`Flaw`] leaves one precaution out, and has to be found.
@@ -20,6 +20,7 @@ mod follower;
 mod issuer;
 mod list;
 mod model;
+mod restored;
 mod verifier;
 
 use std::fmt::Debug;
@@ -29,6 +30,7 @@ use stateright::{Checker as _, HasDiscoveries, Model};
 
 use feed::Feed;
 use model::{Flaw, Protocol};
+use restored::{Kind, Restored};
 
 /// Tries everything; says what was violated.
 fn violated<M>(protocol: M) -> Vec<&'static str>
@@ -195,4 +197,94 @@ fn another_database_that_is_taken_for_the_old_one_is_found_out() {
 fn pages_of_before_a_restored_database_are_found_out() {
     let feed = Feed { flaw: feed::Flaw::PagesOutliveMemory, facts: 4, ..Feed::default() };
     assert_eq!(violated(feed), [model::WITHIN_THE_BOUND]);
+}
+
+#[test]
+fn a_restored_database_is_safe_with_mirrors() {
+    holds(Restored::of(Kind::Mirror));
+}
+
+#[test]
+fn a_restored_database_is_safe_with_lookups() {
+    holds(Restored::of(Kind::Lookup));
+}
+
+#[test]
+fn a_restored_database_is_safe_with_the_feed() {
+    holds(Restored::of(Kind::Feed));
+}
+
+#[test]
+fn a_restored_database_is_safe_with_the_feed_beside_redis() {
+    holds(Restored { with_redis: true, ..Restored::of(Kind::Feed) });
+}
+
+#[test]
+fn a_restored_database_and_a_flushed_redis_are_safe_after_the_command() {
+    holds(Restored { is_flushed: true, ..Restored::of(Kind::Mirror) });
+}
+
+/// Leaves a precaution out with each kind of verifier that it concerns.
+fn is_found_out(flaw: restored::Flaw, kinds: &[Kind], violation: &str) {
+    for kind in kinds {
+        let found = violated(Restored::with_flaw(*kind, flaw));
+        assert!(found.contains(&violation), "{kind:?}: {found:?}");
+    }
+}
+
+const KINDS: [Kind; 3] = [Kind::Mirror, Kind::Lookup, Kind::Feed];
+
+#[test]
+fn a_server_that_serves_an_older_state_is_found_out() {
+    is_found_out(restored::Flaw::ServesOlder, &KINDS, restored::SERVES_NOTHING);
+}
+
+#[test]
+fn a_log_that_grew_again_is_found_out() {
+    is_found_out(restored::Flaw::GrownAgain, &[Kind::Feed], restored::SERVES_NOTHING);
+}
+
+#[test]
+fn a_feed_that_does_not_compare_its_readings_is_found_out() {
+    is_found_out(restored::Flaw::FeedUnchecked, &[Kind::Feed], model::WITHIN_THE_BOUND);
+}
+
+#[test]
+fn facts_that_take_the_numbers_of_lost_ones_are_found_out() {
+    is_found_out(restored::Flaw::CommitsUnchecked, &KINDS, restored::SERVES_NOTHING);
+}
+
+#[test]
+fn a_command_that_does_not_ask_redis_is_found_out() {
+    is_found_out(restored::Flaw::CommandsUnchecked, &[Kind::Mirror, Kind::Lookup], restored::REMEMBERED);
+}
+
+#[test]
+fn a_redis_that_nobody_compares_is_found_out() {
+    is_found_out(restored::Flaw::RedisForgets, &[Kind::Mirror, Kind::Lookup], restored::REMEMBERED);
+}
+
+#[test]
+fn a_restored_database_with_the_same_id_is_found_out() {
+    is_found_out(restored::Flaw::SameId, &KINDS, restored::ENDED);
+}
+
+#[test]
+fn keys_that_stay_are_found_out() {
+    is_found_out(restored::Flaw::KeysStay, &KINDS, model::WITHIN_THE_BOUND);
+}
+
+#[test]
+fn a_key_set_that_is_not_read_anew_is_found_out() {
+    is_found_out(restored::Flaw::KeysNotReadAnew, &KINDS, restored::ENDED);
+}
+
+#[test]
+fn a_key_set_that_is_read_once_is_found_out() {
+    is_found_out(restored::Flaw::KeysReadOnce, &KINDS, restored::ENDED);
+}
+
+#[test]
+fn a_first_list_that_does_not_count_is_found_out() {
+    is_found_out(restored::Flaw::FirstListUncounted, &KINDS, restored::ENDED);
 }

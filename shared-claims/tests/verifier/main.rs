@@ -16,6 +16,7 @@ mod http;
 mod key_set;
 mod metrics;
 mod mutation;
+mod other_list;
 mod revocation;
 mod rotation;
 mod support;

@@ -24,7 +24,8 @@
 //!    any more.
 //! 6. A request that is held (`wait`) is answered by a later read, or at the end of its time if a read that started after it
 //!    came in has succeeded. Otherwise it requests one.
-//! 7. If a read fails, the requests that waited for it get 503. The next request causes a new read.
+//! 7. If a read fails, the requests that waited for it get 503. The next request causes a new read. A read of a log that ends
+//!    before what is known of it ([`super::continuity`]) counts as failed.
 //!
 //! A cursor beyond the end of the log, or of another database, gets 410: the follower starts again and keeps the facts that
 //! it has. The model in `shared-claims/tests/revocation_model` tries every interleaving of this, and finds the violation if a
@@ -42,6 +43,8 @@ mod page;
 mod pause;
 mod reader;
 mod recent;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::fmt;
@@ -63,6 +66,7 @@ use self::reader::Reader;
 use self::recent::Cursor;
 pub use self::recent::UnusableCursor;
 use self::waiting::{FoundPage, ReadFailed, WaitingRequests};
+use super::continuity::Continuity;
 
 /// The longest time for which a request may be held.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(MAX_FEED_WAIT_S);
@@ -139,13 +143,19 @@ impl fmt::Debug for Feed {
 
 impl Feed {
     /// Starts the reader, with database connections of its own. At most `limit` requests are open at the same time.
-    pub async fn start(database: &Database, limit: usize, clock: SharedClock) -> Result<Self, DatabaseError> {
+    pub async fn start(
+        database: &Database,
+        continuity: Continuity,
+        limit: usize,
+        clock: SharedClock,
+    ) -> Result<Self, DatabaseError> {
         let database = database.with_separate_readers(CONNECTIONS).await?;
         let (requests, counters) = (Arc::<WaitingRequests>::default(), Arc::<Counters>::default());
         let (stop, stopped) = watch::channel(false);
         let reader = Reader {
             requests: Arc::clone(&requests),
             database: database.clone(),
+            continuity,
             clock: clock.clone(),
             counters: Arc::clone(&counters),
         };

@@ -12,7 +12,7 @@ use super::Counters;
 use super::recent::{Anchor, CAPACITY, LogRange, LogReading, PAGE_ENTRIES};
 use super::waiting::WaitingRequests;
 use crate::background;
-use crate::storage::meta::{self, DATABASE_ID};
+use crate::revocation::continuity::{Continuity, LogEnd, Shown};
 use crate::storage::revocations::{self, LogPage};
 
 /// How long a read may take. After that the requests that wait for it fail.
@@ -25,12 +25,15 @@ pub(super) enum ReadError {
     Database(#[from] DatabaseError),
     #[error("no answer within {} s", READ_LIMIT.as_secs())]
     TimedOut,
+    #[error("the database was restored to an earlier state")]
+    Older,
 }
 
 /// Reads the log whenever a request waits for it.
 pub(super) struct Reader {
     pub(super) requests: Arc<WaitingRequests>,
     pub(super) database: Database,
+    pub(super) continuity: Continuity,
     pub(super) clock: SharedClock,
     pub(super) counters: Arc<Counters>,
 }
@@ -63,7 +66,7 @@ impl Reader {
         self.counters.reads.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now_seconds();
         let read = self.requests.start_read(now);
-        match read_newest(&self.database, read.anchor.clone(), now).await {
+        match self.read_newest(read.anchor.clone(), now).await {
             Ok(reading) => {
                 self.requests.read_succeeded(read, reading, now);
                 if !last_succeeded {
@@ -80,31 +83,38 @@ impl Reader {
             }
         }
     }
+
+    /// Reads the facts after the anchor. Without an anchor, or if it has changed, reads the newest facts. All in one snapshot of
+    /// the primary that starts after this call. A log that ends before what is known is not answered with: it says of
+    /// nothing that was lost that it is revoked.
+    async fn read_newest(&self, anchor: Option<Anchor>, now: i64) -> Result<LogReading, ReadError> {
+        let known = self.continuity.begin();
+        let reading = self.database.snapshot(move |conn| read_in(conn, anchor.as_ref(), now));
+        let reading = tokio::time::timeout(READ_LIMIT, reading).await.map_err(|_| ReadError::TimedOut)?;
+        let (end, reading) = reading?;
+        if self.continuity.end(&known, &end) == Shown::Older { Err(ReadError::Older) } else { Ok(reading) }
+    }
 }
 
-/// Reads the facts after the anchor. Without an anchor, or if it has changed, reads the newest facts. All in one snapshot of
-/// the primary that starts after this call.
-async fn read_newest(database: &Database, anchor: Option<Anchor>, now: i64) -> Result<LogReading, ReadError> {
-    let reading = database.snapshot(move |conn| read_in(conn, anchor.as_ref(), now));
-    Ok(tokio::time::timeout(READ_LIMIT, reading).await.map_err(|_| ReadError::TimedOut)??)
-}
-
-fn read_in(conn: &mut DbConnection, anchor: Option<&Anchor>, now: i64) -> Result<LogReading, DatabaseError> {
+fn read_in(
+    conn: &mut DbConnection,
+    anchor: Option<&Anchor>,
+    now: i64,
+) -> Result<(LogEnd, LogReading), DatabaseError> {
     let capacity = i64::try_from(CAPACITY).unwrap_or(i64::MAX);
-    let epoch = epoch(conn)?;
-    if let Some(anchor) = anchor.filter(|anchor| *anchor.epoch == *epoch) {
-        let last_seq = revocations::last_seq(conn)?;
-        if last_seq >= anchor.last_seq {
-            let anchor_seq = anchor.fact.seq;
-            let mut page = revocations::page(conn, anchor_seq - 1, Some(last_seq), now, capacity + 1)?;
-            // If there are more facts than fit in memory, it is as fast to read the newest ones.
-            if page.is_last(capacity + 1) && page.facts.first() == Some(&*anchor.fact) {
-                page.facts.remove(0);
-                return Ok(LogReading::Continuation { anchor: anchor_seq, page });
-            }
+    let end = LogEnd::read(conn)?;
+    if let Some(anchor) = anchor.filter(|anchor| *anchor.epoch == *end.database && end.seq >= anchor.last_seq)
+    {
+        let anchor_seq = anchor.fact.seq;
+        let mut page = revocations::page(conn, anchor_seq - 1, Some(end.seq), now, capacity + 1)?;
+        // If there are more facts than fit in memory, it is as fast to read the newest ones.
+        if page.is_last(capacity + 1) && page.facts.first() == Some(&*anchor.fact) {
+            page.facts.remove(0);
+            return Ok((end, LogReading::Continuation { anchor: anchor_seq, page }));
         }
     }
-    Ok(LogReading::Newest { epoch, page: revocations::newest(conn, now, capacity)? })
+    let (epoch, page) = (end.database.clone(), revocations::newest(conn, now, capacity)?);
+    Ok((end, LogReading::Newest { epoch, page }))
 }
 
 /// Reads a page of a part of the log that is older than the facts in memory. Also returns the database's id.
@@ -116,12 +126,7 @@ pub(super) async fn read_page(
     let (after, up_to, limit) = (range.after, range.up_to, i64::try_from(PAGE_ENTRIES).unwrap_or(i64::MAX));
     let reading = database.snapshot(move |conn| {
         let page = revocations::page(conn, after, Some(up_to), now, limit)?;
-        Ok::<_, DatabaseError>((epoch(conn)?, page))
+        Ok::<_, DatabaseError>((LogEnd::read(conn)?.database, page))
     });
     Ok(tokio::time::timeout(READ_LIMIT, reading).await.map_err(|_| ReadError::TimedOut)??)
-}
-
-fn epoch(conn: &mut DbConnection) -> Result<String, DatabaseError> {
-    meta::find(conn, DATABASE_ID)?
-        .ok_or_else(|| DatabaseError::Unavailable("it has no id, as if it were being restored".to_owned()))
 }

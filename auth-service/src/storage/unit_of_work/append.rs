@@ -10,6 +10,9 @@ use service_kit::database::{DatabaseError, DbConnection};
 use shared_claims::revocation::RevocationFact;
 use uuid::Uuid;
 
+use super::KnownFact;
+use crate::domain::database_id;
+use crate::storage::meta::{self, DATABASE_ID};
 use crate::storage::schema::revocations;
 
 /// A fact that is to be appended.
@@ -34,10 +37,13 @@ struct NewRevocation<'a> {
 
 /// Appends these facts. Returns the sequence number of the last one, or `None` if there are none. It takes the same number
 /// of statements for any number of facts, because other transactions wait for the lock of the log meanwhile.
+///
+/// Fails if this is an older state of the database in which the known fact is.
 pub(super) fn append(
     conn: &mut DbConnection,
     facts: &[NewFact],
     now_ms: i64,
+    known: Option<&KnownFact>,
 ) -> Result<Option<i64>, DatabaseError> {
     if facts.is_empty() {
         return Ok(None);
@@ -48,6 +54,15 @@ pub(super) fn append(
         DbConnection::Postgres(conn) => TakeNumbers { count }.get_result(conn)?,
         DbConnection::Sqlite(conn) => TakeNumbers { count }.get_result(conn)?,
     };
+    if let Some(known) = known
+        && let Some(id) = meta::find(conn, DATABASE_ID)?
+        && (id == known.database && last.saturating_sub(count) < known.seq
+            || database_id::is_replaced_by(&id, &known.database))
+    {
+        return Err(DatabaseError::Unavailable(
+            "it was restored to an earlier state; run `auth-service after-restore`".to_owned(),
+        ));
+    }
     let rows: Vec<_> = (last.saturating_sub(count).saturating_add(1)..)
         .zip(facts)
         .map(|(seq, NewFact { fact, session_id })| NewRevocation {

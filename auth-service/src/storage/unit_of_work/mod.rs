@@ -28,8 +28,21 @@ use super::{audit, queue};
 use crate::domain::{AuditEvent, NewMessage};
 use crate::random::Random;
 
+/// The newest fact that is known to be in the log of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownFact {
+    /// The id of the database.
+    pub database: String,
+    /// The number of the fact.
+    pub seq: i64,
+}
+
 /// Tells verifiers about committed facts.
 pub trait Announce: Send + Sync {
+    /// What was committed or delivered before. A new fact comes behind it; where it does not, the database was restored to an
+    /// earlier state, and the transaction fails: its facts would take the numbers of those that are lost, and hide that.
+    fn newest_known(&self) -> Pin<Box<dyn Future<Output = Option<KnownFact>> + Send + '_>>;
+
     /// Announces that all facts up to this sequence number are committed. May wait, for a bounded time, until verifiers
     /// can know of them. A failure loses nothing: the facts are in the revocation log.
     fn announce(&self, seq: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
@@ -147,10 +160,14 @@ impl UnitOfWork {
     {
         let (clock, random, policy) = (self.clock.clone(), self.random.clone(), self.policy.clone());
         let decisions = RefCell::new(Decisions::new(policy));
+        let known = match &self.announcer {
+            Some(announcer) => announcer.newest_known().await,
+            None => None,
+        };
         let written = self.database.write(move |conn| {
             let mut transaction = Transaction::new(conn, clock.as_ref());
             let value = work(&mut transaction)?;
-            let after = transaction.finish(&random, &mut decisions.borrow_mut());
+            let after = transaction.finish(&random, &mut decisions.borrow_mut(), known.as_ref());
             Ok::<_, E>((value, after?))
         });
         let (value, after) = written.await?;
@@ -245,7 +262,12 @@ impl<'a> Transaction<'a> {
     }
 
     /// Writes the audit events and the messages, and then the facts.
-    fn finish(mut self, random: &Random, decisions: &mut Decisions) -> Result<AfterCommit, DatabaseError> {
+    fn finish(
+        mut self,
+        random: &Random,
+        decisions: &mut Decisions,
+        known: Option<&KnownFact>,
+    ) -> Result<AfterCommit, DatabaseError> {
         let (mut queued, mut seq) = (Vec::new(), None);
         if !(self.events.is_empty() && self.messages.is_empty() && self.facts.is_empty()) {
             let now_ms = self.now_ms();
@@ -253,7 +275,7 @@ impl<'a> Transaction<'a> {
             let rows: Vec<_> = events.flat_map(|(index, event)| decisions.rows(index, event)).collect();
             audit::record_all(self.conn, &rows, random, now_ms)?;
             queued = queue::insert(self.conn, &self.messages, random, now_ms)?;
-            seq = append(self.conn, &self.facts, now_ms)?;
+            seq = append(self.conn, &self.facts, now_ms, known)?;
         }
         let Self { events, leaves_announcement, waits_for_first_tries, .. } = self;
         Ok(AfterCommit { events, queued, seq, leaves_announcement, waits_for_first_tries })

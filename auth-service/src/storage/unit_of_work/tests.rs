@@ -10,7 +10,8 @@ use shared_claims::clock::ManualClock;
 use shared_claims::revocation::RevocationKind;
 
 use super::*;
-use crate::domain::{AuditKind, Initiator};
+use crate::domain::{AuditKind, Initiator, database_id};
+use crate::storage::meta::{self, DATABASE_ID};
 use crate::storage::{self, revocations};
 
 const NOW_MS: i64 = 1_800_000_000_000;
@@ -31,9 +32,14 @@ impl AuditPolicy for Counting {
 struct Announced {
     database: Database,
     seqs: Arc<Mutex<Vec<i64>>>,
+    known: Arc<Mutex<Option<KnownFact>>>,
 }
 
 impl Announce for Announced {
+    fn newest_known(&self) -> Pin<Box<dyn Future<Output = Option<KnownFact>> + Send + '_>> {
+        Box::pin(async { self.known.lock().unwrap().clone() })
+    }
+
     fn announce(&self, seq: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
             let committed = self.database.read(revocations::last_seq);
@@ -46,6 +52,7 @@ impl Announce for Announced {
 struct Site {
     unit: UnitOfWork,
     seqs: Arc<Mutex<Vec<i64>>>,
+    known: Arc<Mutex<Option<KnownFact>>>,
     counting: Counting,
     _place: TestDatabase,
 }
@@ -54,13 +61,15 @@ impl Site {
     async fn new(place: TestDatabase) -> Self {
         let database = Database::connect(&place.settings()).await.unwrap();
         database.migrate(storage::migrations()).await.unwrap();
-        let announced = Announced { database: database.clone(), seqs: Arc::default() };
+        let known = Arc::<Mutex<Option<KnownFact>>>::default();
+        let announced =
+            Announced { database: database.clone(), seqs: Arc::default(), known: Arc::clone(&known) };
         let (seqs, counting) = (Arc::clone(&announced.seqs), Counting::default());
         let clock = ManualClock::at(NOW_MS);
         let unit = UnitOfWork::new(database, clock, Random::system())
             .with_audit_policy(counting.clone())
             .announced_by(announced);
-        Self { unit, seqs, counting, _place: place }
+        Self { unit, seqs, known, counting, _place: place }
     }
 
     /// The ids of the facts and the number of audit events that are stored.
@@ -180,4 +189,38 @@ async fn a_transaction_that_is_repeated_records_and_revokes_once() {
     assert_eq!(site.stored().await, (vec!["a".to_owned()], 2));
     assert_eq!(site.announced(), [1]);
     assert_eq!(site.counting.0.load(Ordering::Relaxed), 2, "each event is counted once");
+}
+
+/// Facts that are committed on a restored database would take the numbers of those that it lost.
+#[tokio::test]
+async fn a_fact_that_does_not_follow_what_is_known_of_its_database_is_not_committed() {
+    for place in TestDatabase::both() {
+        let site = Site::new(place).await;
+        let revoke = async |id: &'static str| {
+            let committed = site.unit.commit(move |transaction| {
+                transaction.revoke(fact(id));
+                Ok::<_, DatabaseError>(())
+            });
+            committed.await.map(|committed| committed.seq)
+        };
+        let named = |conn: &mut DbConnection, id: &str| meta::insert(conn, DATABASE_ID, id);
+        let this = Uuid::from_u128(1).to_string();
+        let id = this.clone();
+        site.unit.database().write(move |conn| named(conn, &id)).await.unwrap();
+        let know = |database: &str, seq| {
+            *site.known.lock().unwrap() = Some(KnownFact { database: database.to_owned(), seq });
+        };
+        know(&this, 0);
+        assert_eq!(revoke("a").await.unwrap(), Some(1));
+        for (later, seq) in [(this.clone(), 2), (database_id::next(&this, Uuid::from_u128(2)), 0)] {
+            know(&later, seq);
+            let refused = revoke("b").await.unwrap_err().to_string();
+            assert!(refused.contains("after-restore"), "{refused}");
+        }
+        know(&Uuid::from_u128(3).to_string(), 2);
+        assert_eq!(revoke("c").await.unwrap(), Some(2));
+        know(&this, 2);
+        assert_eq!(revoke("d").await.unwrap(), Some(3));
+        assert_eq!(site.stored().await.0, ["a", "c", "d"]);
+    }
 }

@@ -187,7 +187,9 @@ impl FeedPosition {
             self.start_again(state);
             return Ok(PageOutcome::RequestNext);
         }
-        self.epoch = Some(page.epoch);
+        if self.epoch.replace(page.epoch).is_none() {
+            state.count_list();
+        }
         self.cursor = Some(page.cursor.into_text());
         if !page.complete {
             return Ok(PageOutcome::RequestNext);

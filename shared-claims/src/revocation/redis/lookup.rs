@@ -238,10 +238,13 @@ async fn keep_connected(inner: &Inner) {
             match limited(inner.settings.time_limit, clock, asking).await {
                 Ok(reply) => {
                     retry.succeeded();
-                    if let Some(epoch) = &reply.epoch
-                        && last_epoch.replace(epoch.clone()).is_some_and(|last| last != *epoch)
+                    if let Some(epoch) =
+                        reply.epoch.as_ref().filter(|epoch| last_epoch.as_ref() != Some(*epoch))
                     {
-                        inner.found.count_resync();
+                        inner.found.count_list();
+                        if last_epoch.replace(epoch.clone()).is_some() {
+                            inner.found.count_resync();
+                        }
                     }
                     let as_of_ms = inner.as_of_ms(&reply, &connection.run_id, sent_ms);
                     if let Err(error) = renewal_watch.observe(as_of_ms, inner.found.boot_ms()) {

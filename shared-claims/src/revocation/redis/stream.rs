@@ -207,6 +207,7 @@ impl StreamPosition {
         if self.epoch.as_ref() != Some(epoch) {
             let from_start = self.last_id == START;
             self.start_again(Some(epoch.clone()));
+            state.count_list();
             if std::mem::replace(&mut self.followed_before, true) {
                 state.count_resync();
             }

@@ -106,9 +106,11 @@ fn rs256_works() -> bool {
     key.verifies(SIGNED.as_bytes(), &good) && !key.verifies(SIGNED.as_bytes(), &bad)
 }
 
-/// How often this source found another list than before.
+/// How often this source found another list than before. The first list counts: the key set that is there by then may have been
+/// read before the issuer's database was restored.
 fn list_changes(source: Option<RevocationSource>) -> ListChanges {
-    Box::new(move || source.as_ref().and_then(RevocationSource::status).map_or(0, |status| status.resyncs))
+    let status = move || source.as_ref().and_then(RevocationSource::status);
+    Box::new(move || status().map_or(0, |status| status.lists.wrapping_add(status.resyncs)))
 }
 
 #[cfg(test)]

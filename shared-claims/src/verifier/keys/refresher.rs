@@ -240,34 +240,38 @@ impl Shared {
 async fn refresh_forever(shared: &Shared, client: &Fetcher) {
     let mut known = Known::default();
     let mut failures = 0_u32;
+    let (mut seen_changes, mut read_with_changes) = (0, 0);
     let jitter = &shared.settings.jitter;
     let mut retry = schedule::retry_with_a_set(jitter.clone());
     loop {
         let is_extra = shared.extra().is_pending;
         let changes = (shared.list_changes)();
-        let delay = if shared.has_usable() {
-            let as_of_ms = shared.clock.boot_ms();
-            match client.fetch(std::mem::take(&mut known)).await {
-                Ok(fetched) => {
-                    let max_age = fetched.max_age;
-                    known = shared.store(fetched, as_of_ms);
-                    failures = 0;
-                    retry.succeeded();
-                    schedule::after_success(max_age, shared.settings.max_age, jitter)
-                }
-                Err(error) => {
-                    failures = failures.saturating_add(1);
-                    shared.failed(&error, failures);
-                    retry.pause()
-                }
-            }
-        } else {
-            let (fetched, as_of_ms) = fetch_first(shared, client).await;
-            let max_age = fetched.max_age;
-            known = shared.store(fetched, as_of_ms);
-            failures = 0;
+        if std::mem::replace(&mut seen_changes, changes) != changes {
+            // What failed before was another reading: this one is urgent.
             retry.succeeded();
-            schedule::after_success(max_age, shared.settings.max_age, jitter)
+        }
+        let fetched = if shared.has_usable() {
+            let as_of_ms = shared.clock.boot_ms();
+            client.fetch(std::mem::take(&mut known)).await.map(|fetched| (fetched, as_of_ms))
+        } else {
+            Ok(fetch_first(shared, client).await)
+        };
+        let delay = match fetched {
+            Ok((fetched, as_of_ms)) => {
+                let delay = schedule::after_success(fetched.max_age, shared.settings.max_age, jitter);
+                known = shared.store(fetched, as_of_ms);
+                failures = 0;
+                retry.succeeded();
+                // After another list the set is read twice: a replica of the issuer that did not know yet that its database
+                // was restored may have sent the former set.
+                let is_first = std::mem::replace(&mut read_with_changes, changes) != changes;
+                if is_first { delay.min(schedule::AFTER_ANOTHER_LIST) } else { delay }
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                shared.failed(&error, failures);
+                retry.pause()
+            }
         };
         if is_extra {
             shared.extra().is_pending = false;

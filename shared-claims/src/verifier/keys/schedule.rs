@@ -10,6 +10,10 @@ const DEFAULT: Duration = Duration::from_secs(300);
 /// The delay for a `max-age` of 0. To request the keys for every token would be too often.
 const UNCACHEABLE: Duration = Duration::from_secs(5);
 
+/// The delay between the two readings that follow another revocation list. Longer than the second in which each replica of the
+/// issuer notices a change of its keys, and far shorter than the bound.
+pub(super) const AFTER_ANOTHER_LIST: Duration = Duration::from_secs(2);
+
 /// The limits of the delay.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(3600);
