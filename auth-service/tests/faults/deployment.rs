@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::{Client, StatusCode};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use service_kit::database::Backend;
-use service_kit::database::testing::TestDatabase;
+use service_kit::database::testing::{SavedDatabase, TestDatabase};
 use shared_claims::revocation::{
     FeedSettings, Mirror, MirrorSettings, RedisLookup, RedisSettings, RevocationSource,
 };
 use shared_claims::testing::{Proxy, RedisProcess};
 use shared_claims::verifier::{KeySet, KeySetHandle, Verifier};
+use tokio::task::block_in_place;
 use url::Url;
 
 use crate::helpers::{PASSWORD, Service, ServiceSettings, eventually};
@@ -57,7 +59,9 @@ pub(crate) struct Deployment {
     tokens: Vec<Token>,
     client: Client,
     keys: KeySetHandle,
-    _database: TestDatabase,
+    /// Every key that was published: one that is gone is not the reason why a token is refused.
+    published: Vec<Value>,
+    database: TestDatabase,
 }
 
 impl Deployment {
@@ -89,8 +93,6 @@ impl Deployment {
         let issuers = join_all(started).await;
         let client = Client::builder().timeout(REQUEST_LIMIT).build().unwrap();
         let keys = KeySetHandle::new();
-        let jwks = client.get(format!("{}/.well-known/jwks.json", issuers[0].url)).send().await.unwrap();
-        keys.set(KeySet::from_json(&jwks.bytes().await.unwrap()).unwrap());
         let mut deployment = Self {
             from_redis: Proxy::before(&redis.address()).await,
             feed: Proxy::before(issuers[0].url.trim_start_matches("http://")).await,
@@ -103,8 +105,10 @@ impl Deployment {
             tokens: Vec::new(),
             client,
             keys,
-            _database: database,
+            published: Vec::new(),
+            database,
         };
+        deployment.add_keys().await;
         deployment.verifiers("").await;
         deployment.set_path_state(PathState::Good, &[Channel::Redis, Channel::Feed]);
         deployment.issue(12).await;
@@ -233,6 +237,69 @@ impl Deployment {
                 TokenHistory { .. } => Some(Decision::Accepted),
             };
             self.watch.all_decide(expected).await
+        })
+        .await;
+    }
+
+    /// Gives the verifiers the keys that the first auth-service publishes, beside those of before.
+    pub(crate) async fn add_keys(&mut self) {
+        let url = format!("{}/.well-known/jwks.json", self.issuers[0].url);
+        let answer: Value = self.client.get(url).send().await.unwrap().json().await.unwrap();
+        for key in answer["keys"].as_array().unwrap() {
+            if !self.published.contains(key) {
+                self.published.push(key.clone());
+            }
+        }
+        let all = json!({ "keys": self.published }).to_string();
+        self.keys.set(KeySet::from_json(all.as_bytes()).unwrap());
+    }
+
+    /// Copies the database. Nothing may be connected to it, so the auth-services are restarted.
+    pub(crate) async fn save_database(&mut self) -> SavedDatabase {
+        self.kill_issuers();
+        let saved = block_in_place(|| self.database.save());
+        for issuer in &mut self.issuers {
+            issuer.process = Some(issuer.settings.start().await);
+        }
+        saved
+    }
+
+    pub(crate) fn restore_database(&self, saved: &SavedDatabase) {
+        block_in_place(|| self.database.restore(saved));
+    }
+
+    /// Runs `after-restore`, which ends every token there is.
+    pub(crate) async fn after_restore(&mut self) {
+        for token in &mut self.history.tokens {
+            token.revocation_sent.get_or_insert(now());
+        }
+        let mut command = self.issuers[0].settings.command();
+        let output = block_in_place(|| command.args(["after-restore", "--yes"]).output()).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        for token in &mut self.history.tokens {
+            token.acknowledged.get_or_insert(now());
+        }
+    }
+
+    pub(crate) fn kill_issuers(&mut self) {
+        for process in self.issuers.iter_mut().filter_map(|issuer| issuer.process.take()) {
+            process.kill();
+        }
+    }
+
+    pub(crate) fn signal(&self, issuer: usize, signal: Signal) {
+        self.issuers[issuer].process.as_ref().unwrap().signal(signal);
+    }
+
+    /// Waits until every auth-service says that it is ready.
+    pub(crate) async fn wait_until_ready(&self) {
+        eventually("all auth-services are ready", WAIT_LIMIT, async || {
+            let asked =
+                self.issuers.iter().map(|issuer| self.client.get(format!("{}/readyz", issuer.url)).send());
+            let is_ready = |answer: Result<reqwest::Response, _>| {
+                answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+            };
+            join_all(asked).await.into_iter().all(is_ready)
         })
         .await;
     }

@@ -8,6 +8,7 @@ use shared_claims::testing::{ProxyMode, RedisProcess};
 use crate::deployment::Deployment;
 use crate::helpers::{WAIT_LIMIT, eventually};
 use crate::promise::PathState;
+use crate::restored::{self, Meanwhile};
 use crate::watch::{Channel, now};
 
 /// Whose connection to Redis is affected.
@@ -58,6 +59,8 @@ pub(crate) enum Fault {
     OnePaused,
     /// One of two auth-services is killed.
     OneKilled,
+    /// The database of two auth-services is restored to an earlier state.
+    Restored(Meanwhile),
 }
 
 const COMMANDS_THAT_LOSE_FACTS: [&str; 4] = [
@@ -70,7 +73,10 @@ const COMMANDS_THAT_LOSE_FACTS: [&str; 4] = [
 impl Fault {
     /// The number of auth-services that the fault needs.
     pub(crate) fn issuers(self) -> usize {
-        if matches!(self, Self::OneDisconnected(_) | Self::OnePaused | Self::OneKilled) { 2 } else { 1 }
+        match self {
+            Self::OneDisconnected(_) | Self::OnePaused | Self::OneKilled | Self::Restored(_) => 2,
+            _ => 1,
+        }
     }
 
     /// Whether the fault needs a proxy in front of the database.
@@ -89,7 +95,7 @@ impl Fault {
                 (PathState::Slow, vec![Channel::Redis])
             }
             Self::FeedNetwork(_) => (PathState::Broken, vec![Channel::Feed]),
-            Self::IssuerKilled | Self::IssuerPaused | Self::DatabaseNetwork(_) => {
+            Self::IssuerKilled | Self::IssuerPaused | Self::DatabaseNetwork(_) | Self::Restored(_) => {
                 (PathState::Broken, vec![Channel::Redis, Channel::Feed])
             }
             // The other auth-service delivers the facts, and the feed is served by the first.
@@ -117,7 +123,7 @@ impl Fault {
     /// The auth-service that is asked to revoke tokens during the fault, if any can do so.
     pub(crate) fn revoking_issuer(self) -> Option<usize> {
         match self {
-            Self::IssuerKilled | Self::IssuerPaused | Self::DatabaseNetwork(_) => None,
+            Self::IssuerKilled | Self::IssuerPaused | Self::DatabaseNetwork(_) | Self::Restored(_) => None,
             Self::OneDisconnected(_) => Some(1),
             _ => Some(0),
         }
@@ -130,7 +136,9 @@ impl Fault {
                 "wire"
             }
             Self::FeedNetwork(_) => "feed",
-            Self::IssuerKilled | Self::IssuerPaused | Self::DatabaseNetwork(_) => "issuer",
+            Self::IssuerKilled | Self::IssuerPaused | Self::DatabaseNetwork(_) | Self::Restored(_) => {
+                "issuer"
+            }
             _ => "redis",
         }
     }
@@ -163,7 +171,12 @@ impl Fault {
                 deployment.redis.kill();
             }
             Self::RedisPaused => deployment.redis.pause(),
-            Self::FailedOver | Self::SplitBrain => self.fail_over(deployment).await,
+            Self::FailedOver => {
+                let other = fail_over(deployment).await;
+                deployment.redis.kill();
+                deployment.from_redis.redirect(&other);
+            }
+            Self::SplitBrain => split_brain(deployment).await,
             Self::Command(command) => deployment.redis_command(command).await,
             Self::FlushedWhileDisconnected => {
                 deployment.issuers[0].to_redis.set(ProxyMode::Refuse);
@@ -194,6 +207,7 @@ impl Fault {
             Self::OneDisconnected(mode) => deployment.issuers[1].to_redis.set(mode),
             Self::OnePaused => deployment.issuers[1].process.as_ref().unwrap().signal(Signal::STOP),
             Self::OneKilled => deployment.issuers[1].process.take().unwrap().kill(),
+            Self::Restored(meanwhile) => restored::inject(meanwhile, deployment).await,
         }
         if self.loses_facts() {
             deployment.history.lost = Some(now());
@@ -225,36 +239,38 @@ impl Fault {
             Self::OneKilled => {
                 deployment.issuers[1].process = Some(deployment.issuers[1].settings.start().await);
             }
+            Self::Restored(meanwhile) => restored::repair(meanwhile, deployment).await,
         }
     }
+}
 
-    /// Fails over to a replica that stopped replicating before the last revocations.
-    async fn fail_over(self, deployment: &mut Deployment) {
-        let other = RedisProcess::start().await;
-        let mut connection = other.connection().await;
-        let (host, port) =
-            deployment.redis.address().rsplit_once(':').map(|(h, p)| (h.to_owned(), p.to_owned())).unwrap();
-        let mut follow = redis::cmd("REPLICAOF");
-        follow.arg(host).arg(port).exec_async(&mut connection).await.unwrap();
-        eventually("the replica follows", WAIT_LIMIT, async || {
-            let info: String = redis::cmd("INFO")
-                .arg("replication")
-                .query_async(&mut other.connection().await)
-                .await
-                .unwrap();
-            info.contains("master_link_status:up")
-        })
-        .await;
-        let mut lead = redis::cmd("REPLICAOF");
-        lead.arg("NO").arg("ONE").exec_async(&mut connection).await.unwrap();
-        deployment.revoke(2, 0).await;
-        if self == Self::FailedOver {
-            deployment.redis.kill();
-            deployment.from_redis.redirect(&other.address());
-        }
-        deployment.issuers[0].to_redis.redirect(&other.address());
-        deployment.other_redis = Some(other);
-    }
+/// Makes a replica the master for the first auth-service only. All others continue to use the old master.
+pub(crate) async fn split_brain(deployment: &mut Deployment) {
+    fail_over(deployment).await;
+}
+
+/// Makes a replica the master for the first auth-service; it stopped replicating before the last revocations. Returns its
+/// address.
+async fn fail_over(deployment: &mut Deployment) -> String {
+    let other = RedisProcess::start().await;
+    let mut connection = other.connection().await;
+    let (host, port) =
+        deployment.redis.address().rsplit_once(':').map(|(h, p)| (h.to_owned(), p.to_owned())).unwrap();
+    let mut follow = redis::cmd("REPLICAOF");
+    follow.arg(host).arg(port).exec_async(&mut connection).await.unwrap();
+    eventually("the replica follows", WAIT_LIMIT, async || {
+        let info: String =
+            redis::cmd("INFO").arg("replication").query_async(&mut other.connection().await).await.unwrap();
+        info.contains("master_link_status:up")
+    })
+    .await;
+    let mut lead = redis::cmd("REPLICAOF");
+    lead.arg("NO").arg("ONE").exec_async(&mut connection).await.unwrap();
+    deployment.revoke(2, 0).await;
+    let address = other.address();
+    deployment.issuers[0].to_redis.redirect(&address);
+    deployment.other_redis = Some(other);
+    address
 }
 
 fn set_redis_network(deployment: &Deployment, side: Side, mode: ProxyMode) {

@@ -27,6 +27,7 @@ mod fault;
 mod helpers;
 mod promise;
 mod random;
+mod restored;
 mod row;
 mod table;
 mod watch;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared_claims::testing::ProxyMode;
 
 use crate::fault::{Fault, Side};
+use crate::restored::Meanwhile;
 
 const SLIGHT_DELAY: ProxyMode = ProxyMode::Delay(Duration::from_millis(50));
 const LONG_DELAY: ProxyMode = ProxyMode::Delay(Duration::from_millis(1_500));
@@ -38,6 +39,13 @@ pub(crate) fn rows() -> Vec<(String, Fault)> {
         ("one_issuer_of_two_hanging", Fault::OneDisconnected(ProxyMode::Hang)),
         ("one_issuer_of_two_paused", Fault::OnePaused),
         ("one_issuer_of_two_killed", Fault::OneKilled),
+        ("database_restored", Fault::Restored(Meanwhile::Nothing)),
+        ("database_restored_and_issuers_restarted", Fault::Restored(Meanwhile::IssuersRestarted)),
+        ("database_restored_while_one_issuer_is_cut_off", Fault::Restored(Meanwhile::OneIssuerDisconnected)),
+        ("database_restored_while_one_issuer_is_paused", Fault::Restored(Meanwhile::OneIssuerPaused)),
+        ("database_restored_while_verifiers_are_cut_off", Fault::Restored(Meanwhile::VerifiersDisconnected)),
+        ("database_restored_amid_a_split_brain", Fault::Restored(Meanwhile::SplitBrain)),
+        ("database_restored_and_redis_flushed", Fault::Restored(Meanwhile::RedisFlushed)),
     ]
     .map(|(name, fault)| (name.to_owned(), fault))
     .into();
