@@ -178,42 +178,6 @@ new_gateway() {
   upgrade_to 0.0.2
 }
 
-held() { "${in_engine_network[@]}" python3 scripts/compose-test.d/restore.py "$origin" "$1" "$work/held" "$work/client"; } # PHASE
-
-operator() { compose exec -T auth-service auth-service "$@"; }
-
-back_up() { held before && ./scripts/compose-backup "$work/backup"; }
-
-# Ends and begins what the back-up does not know.
-change_since() {
-  operator clients create --name Since --grants client_credentials --scopes todos:read --json </dev/null >"$work/client" &&
-    held since &&
-    operator users revoke-tokens restore-revoked </dev/null &&
-    echo "another good long password" | operator users set-password restore-password --password-stdin &&
-    operator users disable restore-disabled </dev/null &&
-    operator keys rotate --now </dev/null
-}
-
-# A back-up that is not as it was saved is refused before anything happens.
-refuse_changed() {
-  cp -R "$work/backup" "$work/changed" && printf x >>"$work/changed/auth.dump" || return 1
-  ! ./scripts/compose-restore "$work/changed" --yes
-}
-
-restore() {
-  say "== restore"
-  local began=$SECONDS
-  { change_since && refuse_changed && ./scripts/compose-restore "$work/backup" --yes; } >"$work/event.log" 2>&1 || {
-    tail -n 30 "$work/event.log" >&2
-    die "restore: failed"
-  }
-  say "restore: $((SECONDS - began)) s"
-  held after || die "restore: something of before is accepted, or a new login is not"
-  # Neither role can reach the other's database, as before.
-  [ -z "$(compose exec -T postgres psql -XAtq -U postgres -c "SELECT datname FROM pg_database WHERE datname IN ('auth', 'todo') AND has_database_privilege('public', oid, 'CONNECT')" </dev/null)" ] ||
-    die "restore: a database can be reached by everybody"
-}
-
 every_other_event() {
   event 0 "back to the version before" ./scripts/compose-upgrade --back
   [ -z "$previous" ] || cp "$repository/docker-compose.yml" .

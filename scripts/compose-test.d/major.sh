@@ -22,11 +22,6 @@ page_commands() { # BLOCK: 1 or 2
     sed -e 's/latchkey_postgres/latchkey-test_postgres/g' -e "s|debian:bookworm-slim|$small_image|"
 }
 
-login_of_before() {
-  "${in_engine_network[@]}" curl -fsS -o /dev/null --data-urlencode username=before --data-urlencode 'password=correct horse battery staple' \
-    "$origin/auth/token"
-}
-
 # A hash over all files of the volume.
 volume_hash() {
   docker run --rm --network none -v latchkey-test_postgres-data:/data:ro --entrypoint sh "$small_image" -c \
@@ -44,7 +39,7 @@ other_major() {
   say "from $(docker run --rm --entrypoint sh "$older" -c 'ls -d /usr/lib/postgresql/*')"
   "${in_engine_network[@]}" curl -fsS -o /dev/null -H 'Content-Type: application/json' \
     -d '{"username": "before", "password": "correct horse battery staple"}' "$origin/auth/register"
-  login_of_before
+  logs_in before
 
   # By mistake: the newer program on the older files. It says so and changes nothing.
   compose stop postgres >/dev/null 2>&1
@@ -64,13 +59,13 @@ other_major() {
   export POSTGRES_IMAGE=$older
   compose up -d --no-deps --wait postgres >"$work/event.log" 2>&1 || die "the way back: $(tail -n 5 "$work/event.log")"
   wait_healthy_all
-  login_of_before || die "the users are gone after the mistake"
+  logs_in before || die "the users are gone after the mistake"
   bash -euo pipefail -c "$(page_commands 1)" >"$work/event.log" 2>&1 || die "before: $(tail -n 5 "$work/event.log")"
   if [ -n "$newer" ]; then export POSTGRES_IMAGE=$newer; else unset POSTGRES_IMAGE; fi
   bash -euo pipefail -c "$(page_commands 2)" >"$work/event.log" 2>&1 || die "after: $(tail -n 5 "$work/event.log")"
   [ "$(grep -c '^ERROR:' "$work/event.log")" = 1 ] || die "other errors than the expected one: $(grep ERROR: "$work/event.log")"
   wait_healthy_all
-  login_of_before || die "the users are gone"
+  logs_in before || die "the users are gone"
   docker volume rm latchkey-test_postgres-old >/dev/null
   say "to $(compose exec -T postgres sh -c 'ls -d /usr/lib/postgresql/*'): users and logins are there"
 }
