@@ -150,11 +150,15 @@ impl Continuity {
             return shown;
         }
         let mut known = self.known();
-        match &mut known.newest {
-            Some(newest) if newest.database == found.database => newest.seq = newest.seq.max(found.seq),
-            // A reading of the database that was there before: the other one was adopted since.
-            Some(_) => return shown,
-            newest => *newest = Some(found.clone()),
+        match (&reading.newest, &mut known.newest) {
+            (Some(then), Some(newest)) if then.database != newest.database => {
+                // It was begun before another database was adopted, and says nothing of that one.
+                return shown;
+            }
+            (_, Some(newest)) if newest.database == found.database => newest.seq = newest.seq.max(found.seq),
+            // An earlier state, from before an `after-restore`.
+            (_, Some(_)) => {}
+            (_, newest) => *newest = Some(found.clone()),
         }
         if shown == Shown::Older && !std::mem::replace(&mut known.is_older, true) {
             tracing::error!(
@@ -260,7 +264,9 @@ mod tests {
         continuity.adopt(end(&third, 1));
         assert_eq!(show(&end(&second, 5)), Shown::Older);
         assert!(continuity.is_older());
-        assert_eq!(show(&end(&third, 1)), Shown::Current);
+        assert_eq!(show(&end(&third, 1)), Shown::Older, "until it has another id");
+        continuity.adopt(end(&next(&third, 4), 1));
+        assert!(!continuity.is_older());
     }
 
     #[test]
