@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # the variables are those of compose-test
+# shellcheck disable=SC2154,SC2034 # the variables are those of compose-test
 # The images of the test. Where a registry can be reached, everything is as in production. Elsewhere the images that ours
 # are based on are made from Debian's packages, and the stages of our Dockerfile that compile are replaced by programs
 # that were compiled here; the other stages are used as they are. Sourced by compose-test.

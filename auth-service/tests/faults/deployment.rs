@@ -269,7 +269,7 @@ impl Deployment {
     }
 
     /// Runs `after-restore`, which ends every token there is.
-    pub(crate) async fn after_restore(&mut self) {
+    pub(crate) fn after_restore(&mut self) {
         for token in &mut self.history.tokens {
             token.revocation_sent.get_or_insert(now());
         }

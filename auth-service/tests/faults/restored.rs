@@ -61,7 +61,7 @@ pub(crate) async fn inject(meanwhile: Meanwhile, deployment: &mut Deployment) {
 }
 
 pub(crate) async fn repair(meanwhile: Meanwhile, deployment: &mut Deployment) {
-    deployment.after_restore().await;
+    deployment.after_restore();
     match meanwhile {
         Meanwhile::OneIssuerDisconnected => deployment.issuers[1].to_redis.set(ProxyMode::Forward),
         Meanwhile::OneIssuerPaused => deployment.signal(1, Signal::CONT),
