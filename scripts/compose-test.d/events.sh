@@ -141,35 +141,40 @@ bad_version() {
 
 sign_in() { "${in_engine_network[@]}" python3 scripts/compose-test.d/sign_in.py "$origin"; }
 
-# A service of another project, which follows Redis, and one that follows the feed.
-neighbour() {
-  local ports=()
-  mapfile -t ports < <("${in_engine_network[@]}" bash -c '. scripts/lib.sh && free_port && free_port')
-  export ORIGIN=$origin REDIS_FOLLOWER_PORT=${ports[0]} FEED_FOLLOWER_PORT=${ports[1]} SECRETS_FOLDER=$PWD/secrets
-  local neighbours=(docker compose -p latchkey-test-neighbour -f scripts/compose-test.d/neighbour.yml)
-  local status=0
-  "${neighbours[@]}" up -d || status=$?
-  [ "$status" -ne 0 ] || "${in_engine_network[@]}" python3 scripts/compose-test.d/sign_in.py "$origin" "http://127.0.0.1:${ports[0]}" \
-    "http://127.0.0.1:${ports[1]}" || status=$?
-  [ "$status" -eq 0 ] || "${neighbours[@]}" logs --tail 5
-  "${neighbours[@]}" down --volumes --timeout 1
-  return "$status"
-}
-
-# The samples of docs/verify as services of another project.
-sample_neighbours() {
-  local samples=(node-by-redis node-by-feed python-by-redis python-by-feed go-by-redis go-by-feed java-by-redis java-by-feed)
-  export ORIGIN=$origin REDIS_FOLLOWER_PORT=0 FEED_FOLLOWER_PORT=0 SECRETS_FOLDER=$PWD/secrets SAMPLES=$built_samples/verify
+# Sets `neighbours` to the command for the containers of another project, which may run the samples of docs/verify.
+another_project() { # PORT-OF-THE-SERVICE-THAT-FOLLOWS-REDIS PORT-OF-THE-ONE-THAT-FOLLOWS-THE-FEED
+  export ORIGIN=$origin REDIS_FOLLOWER_PORT=$1 FEED_FOLLOWER_PORT=$2 SECRETS_FOLDER=$PWD/secrets SAMPLES=$built_samples/verify
   # The containers see /usr of this machine; the rest of the runtimes may lie elsewhere.
   export RUNNER_IMAGE=$runner_image PYTHON_HOME JAVA JAVA_SETTINGS
   PYTHON_HOME=$("$SAMPLES/venv/bin/python" -c 'import sys; print(sys.base_prefix)')
   [ "$PYTHON_HOME" != /usr ] || PYTHON_HOME=/usr/share
   JAVA=$(readlink -f "$(command -v java)")
   JAVA_SETTINGS=$(dirname "$(dirname "$(readlink -f "$(dirname "$JAVA")/../conf/security/java.security")")")
-  local neighbours=(docker compose -p latchkey-test-samples -f scripts/compose-test.d/neighbour.yml) status=0
+  # Where Compose cannot read the file, it would take the name from the environment, and end the deployment.
+  neighbours=(env -u COMPOSE_PROJECT_NAME docker compose -p latchkey-test-neighbour -f scripts/compose-test.d/neighbour.yml)
+}
+
+# A service of another project, which follows Redis, and one that follows the feed.
+neighbour() {
+  local ports=() neighbours=() status=0
+  mapfile -t ports < <("${in_engine_network[@]}" bash -c '. scripts/lib.sh && free_port && free_port')
+  another_project "${ports[@]}"
+  "${neighbours[@]}" up -d by-redis by-feed || status=$?
+  [ "$status" -ne 0 ] || "${in_engine_network[@]}" python3 scripts/compose-test.d/sign_in.py "$origin" "http://127.0.0.1:${ports[0]}" \
+    "http://127.0.0.1:${ports[1]}" || status=$?
+  [ "$status" -eq 0 ] || "${neighbours[@]}" logs --tail 5
+  "${neighbours[@]}" down --volumes --timeout 1 >/dev/null 2>&1 || status=1
+  return "$status"
+}
+
+# The samples of docs/verify as services of another project.
+sample_neighbours() {
+  local samples=(node-by-redis node-by-feed python-by-redis python-by-feed go-by-redis go-by-feed java-by-redis java-by-feed)
+  local neighbours=() status=0
+  another_project 0 0
   "${in_engine_network[@]}" python3 scripts/compose-test.d/samples.py "$origin" "${samples[@]}" -- \
     "${neighbours[@]}" run --rm --no-deps -T || status=$?
-  "${neighbours[@]}" down --volumes --remove-orphans --timeout 1
+  "${neighbours[@]}" down --volumes --remove-orphans --timeout 1 >/dev/null 2>&1 || status=1
   return "$status"
 }
 
