@@ -240,6 +240,11 @@ pub async fn open(settings: &Settings) -> Result<Database, DatabaseError> {
     Ok(database)
 }
 
+/// Refuses a database whose schema a newer release has made. It changes nothing.
+pub(crate) async fn refuse_newer_schema(settings: &Settings) -> Result<(), DatabaseError> {
+    Database::connect(&settings.database).await?.refuse_newer_schema(storage::migrations()).await
+}
+
 /// What is made of the settings and of the files that they name. `check-config` makes it, too: nothing is created or changed.
 pub(crate) fn check_files(settings: &Settings) -> Result<(Pages, Arc<Mailer>), StartError> {
     server::check_tls(&settings.http)?;

@@ -34,7 +34,11 @@ enum Command {
     /// Print the effective settings, secrets masked
     CheckConfig,
     /// Apply the missing migrations to the database
-    Migrate,
+    Migrate {
+        /// Fail if a newer release has made the schema: for a database that was restored
+        #[arg(long)]
+        refuse_newer: bool,
+    },
     /// Copy the SQLite database into a file, while the service uses it
     Backup {
         /// Where to write the back-up
@@ -78,8 +82,11 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             print(config::render(&settings)?.trim_end());
             Ok(())
         }
-        Command::Migrate => {
+        Command::Migrate { refuse_newer } => {
             let _log = telemetry::init(&settings.log)?;
+            if refuse_newer {
+                startup::refuse_newer_schema(&settings).await.map_err(StartError::from)?;
+            }
             startup::open_database(&settings).await.map_err(StartError::from)?;
             print("The database is up to date");
             Ok(())

@@ -126,6 +126,11 @@ impl Application {
     }
 }
 
+/// Refuses a database whose schema a newer release has made. It changes nothing.
+pub async fn refuse_newer_schema(settings: &Settings) -> Result<(), DatabaseError> {
+    Database::connect(&settings.database).await?.refuse_newer_schema(migrations()).await
+}
+
 /// Opens the database and applies the missing migrations.
 pub async fn open_database(settings: &Settings) -> Result<Database, DatabaseError> {
     let database = Database::connect(&settings.database).await?;

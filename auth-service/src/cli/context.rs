@@ -17,7 +17,7 @@ use crate::mail::{self, LinkTarget};
 use crate::passwords::PasswordOwner;
 use crate::restore::AfterRestore;
 use crate::startup::{self, Components, StartError, World};
-use crate::storage::UnitOfWork;
+use crate::storage::{self, UnitOfWork};
 
 pub(super) struct Context {
     settings: Settings,
@@ -58,12 +58,14 @@ impl Context {
         Ok(self.components().rotation(sealer).caused_by(Initiator::operator()))
     }
 
-    /// The use case of `after-restore`. Fails if the encryption key is not that of the database.
+    /// The use case of `after-restore`. Fails if the encryption key is not that of the database, or if a newer release made the
+    /// schema.
     pub(super) async fn after_restore(
         &self,
         progress: Arc<dyn Fn(&str) + Send + Sync>,
         known_id: Option<String>,
     ) -> Result<AfterRestore, Failure> {
+        self.database.refuse_newer_schema(storage::migrations()).await.map_err(StartError::from)?;
         let sealer = self.components().sealer().await?;
         self.components().secret(&sealer, SecretName::PasswordPepper).await?;
         Ok(AfterRestore {

@@ -49,7 +49,11 @@ enum Command {
     /// Print the effective settings, secrets masked
     CheckConfig,
     /// Apply the migrations that the database lacks
-    Migrate,
+    Migrate {
+        /// Fail if a newer release has made the schema: for a database that was restored
+        #[arg(long)]
+        refuse_newer: bool,
+    },
     /// Check whether the running service is ready; exits non-zero if it is not
     Healthcheck,
     /// Manage OAuth clients
@@ -91,7 +95,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(settings).await,
         Command::CheckConfig => print(&check_config(&settings)?),
-        Command::Migrate => print(&migrate(&settings).await?),
+        Command::Migrate { refuse_newer } => print(&migrate(&settings, refuse_newer).await?),
         Command::Healthcheck => {
             Ok(health::request_readiness(settings.http.bind, settings.http.tls_cert.is_some())?)
         }
@@ -149,8 +153,11 @@ fn check_config(settings: &Settings) -> Result<String, Failure> {
     Ok(config::render(settings)?.trim_end().to_owned())
 }
 
-async fn migrate(settings: &Settings) -> Result<String, Failure> {
+async fn migrate(settings: &Settings, refuse_newer: bool) -> Result<String, Failure> {
     let _log = telemetry::init(&settings.log)?;
+    if refuse_newer {
+        startup::refuse_newer_schema(settings).await.map_err(StartError::from)?;
+    }
     startup::open(settings).await.map_err(StartError::from)?;
     Ok("The database is up to date".to_owned())
 }

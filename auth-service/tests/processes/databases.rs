@@ -215,6 +215,21 @@ async fn a_release_that_is_too_old_changes_no_byte_of_the_database() {
     }
 }
 
+/// Servers of this release may run on such a schema, but `after-restore` cannot know all that it would have to end.
+#[actix_web::test]
+async fn a_schema_of_a_newer_release_is_not_restored() {
+    let database = postgres();
+    let settings = ServiceSettings::on(&database);
+    assert!(run(&settings, &["migrate", "--refuse-newer"]).0);
+    execute(&database, "INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')");
+    assert!(run(&settings, &["migrate"]).0);
+    for arguments in [["migrate", "--refuse-newer"], ["after-restore", "--yes"]] {
+        let (is_done, stderr) = run(&settings, &arguments);
+        let is_named = stderr.contains("newer than this release") && stderr.contains("20990101000000");
+        assert!(!is_done && is_named, "{arguments:?}: {stderr}");
+    }
+}
+
 #[actix_web::test]
 async fn a_command_changes_no_schema() {
     let database = postgres();

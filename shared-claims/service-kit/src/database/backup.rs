@@ -58,7 +58,8 @@ fn copy(
         .execute(&mut source)
         .map_err(|error| about(&partial.path, error))?;
     drop(source);
-    check(&partial.path, &partial.path, migrations)?;
+    let schema = check(&partial.path, &partial.path, migrations)?;
+    schema.check().map_err(|error| about(&partial.path, error))?;
     partial.rename_to(file)
 }
 

@@ -60,6 +60,14 @@ impl Database {
         self.blocking(LIMIT, check).await
     }
 
+    /// For a restored database: refuses a schema with migrations that this release does not know, even if servers of this
+    /// release may run on it. It may have tables of which this release knows nothing, so not all in it would be ended.
+    pub async fn refuse_newer_schema(&self, migrations: Migrations) -> Result<(), DatabaseError> {
+        let manager = self.migrator();
+        let check = move || Schema::read(&mut manager.open()?.connection, &migrations)?.refuse_newer();
+        self.blocking(LIMIT, check).await
+    }
+
     /// Opens its own connections, because waiting for another replica's migrations may take longer than a request may.
     fn migrator(&self) -> ConnectionManager {
         ConnectionManager::new(self.target.clone(), self.settings.clone(), Role::Writer)
@@ -236,6 +244,18 @@ impl Schema {
             );
         }
         Ok(())
+    }
+
+    /// Returns an error if a newer release has applied migrations.
+    pub(super) fn refuse_newer(&self) -> Result<(), DatabaseError> {
+        if self.unknown.is_empty() {
+            return Ok(());
+        }
+        Err(DatabaseError::Schema(format!(
+            "the restored schema is newer than this release, which lacks the migrations {} and may not know all that has to \
+             be ended in it: restore with the release that made the back-up, or a newer one",
+            self.unknown.join(", ")
+        )))
     }
 
     /// Returns an error if a migration is missing.

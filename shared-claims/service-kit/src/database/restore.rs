@@ -51,8 +51,8 @@ pub struct StagedRestore {
 /// Copies a back-up beside the database of `settings`, and checks it.
 ///
 /// # Errors
-/// If the database is in use or is PostgreSQL, or if the file is not a sound database of this service whose schema this
-/// release may use. Nothing is changed then.
+/// If the database is in use or is PostgreSQL, or if the file is not a sound database of this service, of this release or an
+/// earlier one. Nothing is changed then.
 pub async fn stage_restore(
     settings: &DatabaseSettings,
     migrations: Migrations,
@@ -90,7 +90,8 @@ fn stage(
         _former: former,
     };
     staged.copy_from(file)?;
-    check(&staged.copy, file, migrations)?;
+    let schema = check(&staged.copy, file, migrations)?;
+    schema.refuse_newer().map_err(|error| about(file, error))?;
     Ok(staged)
 }
 

@@ -48,8 +48,9 @@ struct Violations {
     violations: i64,
 }
 
-/// Reads every page of a file, and checks its references and its schema. `shown` is the name for errors.
-pub(super) fn check(path: &Path, shown: &Path, migrations: &Migrations) -> Result<(), DatabaseError> {
+/// Reads every page of a file, and checks its references and whose it is. Returns its schema, which may be of another release.
+/// `shown` is the name for errors.
+pub(super) fn check(path: &Path, shown: &Path, migrations: &Migrations) -> Result<Schema, DatabaseError> {
     let damaged =
         |why: String| about(shown, format!("the database in it is damaged: {}", why.replace('\n', "; ")));
     let mut connection = open(path)?;
@@ -71,7 +72,7 @@ pub(super) fn check(path: &Path, shown: &Path, migrations: &Migrations) -> Resul
     if !schema.is_of_this_service() {
         return Err(about(shown, "it has no database of this service"));
     }
-    schema.check().map_err(|error| about(shown, error))
+    Ok(schema)
 }
 
 /// Waits until what was written to a file is on the disk.
