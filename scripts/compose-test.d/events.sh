@@ -64,7 +64,7 @@ wait_ready() { # SECONDS
   done
 }
 
-first_container() { compose ps -q "$1" | head -n 1; }
+first_container() { compose ps -q "$1" | sed -n 1p; }
 
 # As a crash does it: `docker kill` would count as the operator's wish, and nothing would be started again.
 crash() { # SERVICE…
@@ -94,7 +94,7 @@ crash_everything() {
 wait_healthy_all() {
   local deadline=$((SECONDS + 120))
   # shellcheck disable=SC2046 # one word for each container
-  until ! docker inspect -f '{{.State.Status}} {{.State.Health.Status}}' $(compose ps -aq) | grep -qvx 'running healthy'; do
+  until ! docker inspect -f '{{.State.Status}} {{.State.Health.Status}}' $(compose ps -aq) | grep -vx 'running healthy' >/dev/null; do
     [ $SECONDS -lt $deadline ] || {
       compose ps -a
       return 1

@@ -48,7 +48,7 @@ other_major() {
   compose up -d --no-deps postgres >/dev/null 2>&1
   local try
   for try in $(seq 1 60); do
-    ! compose logs postgres 2>&1 | grep -q 'incompatible with' || break
+    ! compose logs postgres 2>&1 | grep 'incompatible with' >/dev/null || break
     [ "$try" -lt 60 ] || die "PostgreSQL does not name the mistake"
     sleep 0.5
   done
