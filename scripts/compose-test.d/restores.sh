@@ -72,6 +72,18 @@ refuse_newer_schema() {
   refused "a newer schema" 'this version cannot use the dump of auth' "$work/newer"
 }
 
+# As an operator goes on with what is there. A container whose stop was under way ends only now, and `up` takes that for a start
+# that failed, so it is repeated.
+go_on() {
+  local try
+  for try in 1 2 3; do
+    ! compose up -d --no-build --no-recreate >"$work/event.log" 2>&1 || break
+    [ "$try" -lt 3 ] || die "restore: nothing starts after it was killed: $(tail -n 3 "$work/event.log")"
+    sleep 3
+  done
+  wait_healthy_all || die "restore: not all is healthy after it was killed"
+}
+
 # Kills a restore after each of these parts of the time that it takes, and then goes on with what is there. Last, it is run again.
 kill_restore() {
   local began=$SECONDS whole part after restoring
@@ -86,8 +98,7 @@ kill_restore() {
     kill -9 -- "-$restoring" 2>/dev/null || true
     wait "$restoring" 2>/dev/null || true
     tail -n 1 "$work/said"
-    compose up -d --no-build --no-recreate >"$work/event.log" 2>&1
-    wait_healthy_all
+    go_on
     logs_in restore-alone || die "restore: nobody can log in after it was killed"
   done
   ./scripts/compose-restore "$work/backup" --yes >"$work/event.log" 2>&1 || die "restore: again: $(tail -n 5 "$work/event.log")"
