@@ -83,6 +83,18 @@ impl DatabaseError {
         Self::Refused(message)
     }
 
+    /// An error of a migration, of which Diesel shows the text alone. Servers that run have locks, so it may end by a deadlock or
+    /// wait for one in vain, and succeed when it is tried again.
+    pub(super) fn of_migration(message: String) -> Self {
+        let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+        match () {
+            () if says(CONFLICT) => Self::Conflict(message),
+            () if says(DISK_FULL) => Self::DiskFull(message),
+            () if says(TRANSIENT) => Self::Unavailable(message),
+            () => Self::Migration(message),
+        }
+    }
+
     /// A copy for another caller that waited for the same work. Diesel's own errors cannot be cloned.
     #[must_use]
     pub fn duplicate(&self) -> Self {
@@ -273,6 +285,15 @@ mod tests {
         }
         let unknown = "could not translate host name \"db\" to address: Name or service not known";
         assert!(DatabaseError::of_connecting(unknown.to_owned()).may_pass());
+    }
+
+    #[test]
+    fn a_migration_that_met_a_lock_may_pass() {
+        let failed =
+            |why| DatabaseError::of_migration(format!("Failed to run 20261130170000_compare with: {why}"));
+        assert!(failed("deadlock detected").may_pass());
+        assert!(failed("canceling statement due to lock timeout").may_pass());
+        assert!(!failed("relation \"users\" does not exist").may_pass());
     }
 
     #[test]

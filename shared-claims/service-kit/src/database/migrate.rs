@@ -159,7 +159,7 @@ where
     DB: diesel::backend::Backend,
 {
     let failed =
-        |error: Box<dyn std::error::Error + Send + Sync>| DatabaseError::Migration(error.to_string());
+        |error: Box<dyn std::error::Error + Send + Sync>| DatabaseError::of_migration(error.to_string());
     let pending = connection.pending_migrations(migrations).map_err(failed)?;
     let names = pending.iter().map(|migration| migration.name().to_string()).collect();
     connection.run_migrations(&pending).map_err(failed)?;

@@ -61,6 +61,21 @@ async fn a_start_without_missing_migrations_does_not_wait_for_the_lock() {
     assert!(began.elapsed() < std::time::Duration::from_secs(5));
 }
 
+/// As during an upgrade: servers of the release before hold locks.
+#[tokio::test]
+async fn a_migration_that_waits_for_a_lock_in_vain_may_be_tried_again() {
+    use diesel::{Connection, PgConnection};
+    let test = TestDatabase::create(Backend::Postgres);
+    let mut other = PgConnection::establish(test.url()).unwrap();
+    other.batch_execute("BEGIN; CREATE TABLE tokens ()").unwrap();
+    let settings = DatabaseSettings { lock_timeout_ms: 50, ..test.settings() };
+    let database = Database::connect(&settings).await.unwrap();
+    let failed = database.migrate(migrations()).await.unwrap_err();
+    assert!(failed.may_pass(), "{failed}");
+    other.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(database.migrate(migrations()).await.unwrap().len(), 2);
+}
+
 /// As during an upgrade: a newer release changes a column while this one has prepared statements that read it.
 #[tokio::test]
 async fn a_column_that_changes_its_collation_fails_each_old_connection_once() {
