@@ -173,6 +173,9 @@ def side_by_side(kind: str, auth_url: str, todo_url: str, folder: Path) -> None:
             process.stop()
         for process in running:
             errors = [line for line in process.log.read_text().splitlines() if '"level":"ERROR"' in line]
+            # Once for each connection, if a migration has changed a column (docs/database.md); and until a service is ready.
+            expected = ("cached plan must not change result type", '"route":"/readyz"')
+            errors = [line for line in errors if not any(words in line for words in expected)]
             expect(f"the errors in the log of {process.program}", errors, [])
     finally:
         for process in running:
