@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use auth_service::revocation::ProjectionSettings;
 use redis::aio::MultiplexedConnection;
+use rustix::process::{Pid, Signal, kill_process};
 use shared_claims::revocation::{
     Mirror, MirrorSettings, RedisLookup, RedisSettings, RevocationKind, Verdict,
 };
@@ -31,10 +32,12 @@ impl ComposedRedis {
         Self::start_in(directory, port).await
     }
 
-    /// Kills the process and starts another one with the same files.
+    /// Stops the process and starts another one with the same files. A crash may lose what waits for the disk, and then the
+    /// issuer builds the list again.
     async fn restarted(mut self) -> Self {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        let process = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(process, Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
         let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
         Self::start_in(directory, self.port).await
     }
