@@ -126,3 +126,43 @@ rotate_password() {
   LATCHKEY_VERSION=0.0.2 bash -euo pipefail -c "$commands"
   ! cmp -s "$work/password" secrets/auth_db_password || return 1
 }
+
+# The first user, and the settings of a mail server, as the page says it.
+first_user() {
+  echo "correct horse battery staple" | operator users create walker --roles admin --password-stdin
+  logs_in walker
+}
+
+mail_server() {
+  local address port sink status=0
+  address=$(docker network inspect latchkey-test_out -f '{{(index .IPAM.Config 0).Gateway}}')
+  port=$("${in_engine_network[@]}" bash -c '. scripts/lib.sh && free_port')
+  "${in_engine_network[@]}" python3 scripts/compose-test.d/smtp_sink.py "$port" "$work/mails" &
+  sink=$!
+  set_env MAIL_TRANSPORT smtp
+  set_env SMTP_URL "smtp://$address:$port"
+  set_env MAIL_FROM 'Example <no-reply@example.com>'
+  { upgrade_to 0.0.2 && operator mail test you@example.com </dev/null && grep 'To: .*you@example.com' "$work/mails"; } || status=1
+  kill "$sink"
+  set_env MAIL_TRANSPORT ''
+  set_env SMTP_URL ''
+  set_env MAIL_FROM ''
+  upgrade_to 0.0.2
+  return "$status"
+}
+
+# The example of compose.override.yml, as the page has it. PostgreSQL, which it changes as well, is left alone.
+override_file() {
+  local status=0
+  awk '/Compose reads that file by itself/ { inside = 1 } inside && is_file && /^```$/ { exit } is_file { print } inside && /^```yaml/ { is_file = 1 }' \
+    docs/deploy/settings.md >compose.override.yml
+  cp auth-service/assets/key.svg logo.svg
+  cat compose.override.yml
+  {
+    upgrade_to 0.0.2 && operator check-config </dev/null >"$work/said" && grep 'failures_per_name = 20' "$work/said" &&
+      "${in_engine_network[@]}" curl -fsS "$origin/login" >"$work/page" && grep '<img src="/assets/' "$work/page"
+  } || status=1
+  rm compose.override.yml
+  upgrade_to 0.0.2
+  return "$status"
+}

@@ -193,6 +193,9 @@ every_other_event() {
   event 0 "three replicas" scale 3
   event 0 "two replicas again" scale 2
   event 0 "sign-in on the pages, sign-out, a revoked token" sign_in
+  event 0 "the first user" first_user
+  event 0 "mail by a server, and back to files" mail_server
+  event 0 "compose.override.yml, and without it" override_file
   event 0 "a secret that cannot be read, until it can" unreadable_secret
   event 0 "another password of a database" rotate_password
   event 0 "a data folder that belongs to root" foreign_data_folder
